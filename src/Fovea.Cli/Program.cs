@@ -1,0 +1,35 @@
+using System.CommandLine;
+
+namespace Fovea.Cli;
+
+/// <summary>Entry point: one verb a file in <c>Verbs/</c>. Errors that the user can act on end with one message and exit code 2 or 1.</summary>
+public static class Program
+{
+    public static int Main(string[] args)
+    {
+        var root = new RootCommand("Fovea fine-tunes vision-language models from .NET.");
+        foreach (var verb in Verbs())
+        {
+            root.Subcommands.Add(verb);
+        }
+
+        try
+        {
+            return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (ConfigException e)
+        {
+            Console.Error.WriteLine(string.Join('\n', e.Problems.Select(p => $"error: {p}")));
+            return 2;
+        }
+        catch (FoveaException e)
+        {
+            Console.Error.WriteLine($"error: {e.Message}");
+            return 1;
+        }
+    }
+
+    private static IEnumerable<Command> Verbs() =>
+    [
+    ];
+}

@@ -1,0 +1,204 @@
+// Autograd: gradients, grad mode, and activation checkpointing on saved-tensor hooks.
+#include "bridge.h"
+
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/engine.h>
+#include <torch/csrc/autograd/function_hook.h>
+#include <torch/csrc/autograd/grad_mode.h>
+#include <torch/csrc/autograd/saved_variable_hooks.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <memory>
+#include <stdexcept>
+#include <vector>
+
+using namespace fovea;
+using torch::autograd::SavedVariableHooks;
+
+namespace {
+
+using Recompute = int (*)(void* context); // 0 = done, otherwise the managed side keeps the exception
+using Free = void (*)(void* context);
+
+// One checkpointed block of one forward pass. Packing keeps an index only; the first unpack runs the block again and keeps its tensors.
+struct Frame {
+    Recompute recompute;
+    Free free;
+    void* context;
+    int packed = 0;
+    bool ready = false;
+    std::vector<at::Tensor> slots;
+
+    ~Frame() { free(context); }
+};
+
+struct Mode {
+    std::shared_ptr<Frame> frame; // null: nothing is checkpointed here, even inside a checkpointed block
+    bool recomputing;
+};
+
+thread_local std::vector<Mode> modes;
+
+struct ModeScope {
+    explicit ModeScope(Mode mode) { modes.push_back(std::move(mode)); }
+    ~ModeScope() { modes.pop_back(); }
+};
+
+struct KeepHook final : SavedVariableHooks {
+    std::shared_ptr<Frame> frame;
+    at::Tensor kept;
+
+    explicit KeepHook(std::shared_ptr<Frame> f) : frame(std::move(f)) {}
+
+    void call_pack_hook(const at::Tensor& tensor) override {
+        kept = tensor.detach();
+        frame->slots.push_back(kept);
+    }
+
+    at::Tensor call_unpack_hook() override { return kept; }
+};
+
+struct DiscardHook final : SavedVariableHooks {
+    std::shared_ptr<Frame> frame;
+    int index = -1;
+
+    explicit DiscardHook(std::shared_ptr<Frame> f) : frame(std::move(f)) {}
+
+    void call_pack_hook(const at::Tensor&) override { index = frame->packed++; }
+
+    at::Tensor call_unpack_hook() override {
+        if (!frame->ready) {
+            frame->slots.clear();
+            {
+                ModeScope scope({frame, true});
+                at::AutoGradMode grad(true);
+                if (frame->recompute(frame->context) != 0) {
+                    throw std::runtime_error("the recomputation of a block failed");
+                }
+            }
+            if (static_cast<int>(frame->slots.size()) != frame->packed) {
+                throw std::runtime_error(
+                    "the recomputation of a block saved " + std::to_string(frame->slots.size()) + " tensors, its forward pass " +
+                    std::to_string(frame->packed));
+            }
+            frame->ready = true;
+        }
+        auto tensor = frame->slots.at(static_cast<size_t>(index));
+        frame->slots[static_cast<size_t>(index)] = at::Tensor();
+        return tensor;
+    }
+};
+
+struct BlockEngine final : torch::autograd::Engine {
+    ~BlockEngine() override { stop(); }
+
+    std::unique_ptr<SavedVariableHooks> get_default_saved_variable_hooks() override {
+        if (modes.empty() || modes.back().frame == nullptr) {
+            return nullptr;
+        }
+        const auto& mode = modes.back();
+        if (mode.recomputing) {
+            return std::make_unique<KeepHook>(mode.frame);
+        }
+        return std::make_unique<DiscardHook>(mode.frame);
+    }
+};
+
+torch::autograd::Engine& block_engine() {
+    // Never destroyed: libtorch's own threads may outlive static destruction.
+    static auto* engine = new BlockEngine();
+    return *engine;
+}
+
+struct AccumulatedHook final : torch::autograd::PostAccumulateGradHook {
+    Recompute call;
+    Free free;
+    void* context;
+
+    AccumulatedHook(Recompute c, Free f, void* x) : call(c), free(f), context(x) {}
+    ~AccumulatedHook() override { free(context); }
+
+    void operator()(const torch::autograd::Variable&) override {
+        if (call(context) != 0) {
+            throw std::runtime_error("a gradient hook failed");
+        }
+    }
+};
+
+std::vector<at::Tensor> borrow_all(const Handle* handles, int count) {
+    std::vector<at::Tensor> tensors;
+    tensors.reserve(static_cast<size_t>(count));
+    for (int i = 0; i < count; i++) {
+        tensors.push_back(borrow(handles[i]));
+    }
+    return tensors;
+}
+
+} // namespace
+
+FOVEA_EXPORT int fovea_autograd_start() {
+    return guarded([] { torch::autograd::set_default_engine_stub(block_engine); });
+}
+
+FOVEA_EXPORT int fovea_grad_mode(int enabled) {
+    const bool before = at::GradMode::is_enabled();
+    at::GradMode::set_enabled(enabled != 0);
+    return before;
+}
+
+FOVEA_EXPORT int fovea_requires_grad(Handle handle, int value) {
+    return guarded([&] { borrow(handle).requires_grad_(value != 0); });
+}
+
+// `gradients` may be null (scalar roots) or hold one handle a root.
+FOVEA_EXPORT int fovea_backward(const Handle* roots, const Handle* gradients, int count, int retain_graph) {
+    return guarded([&] {
+        auto grads = gradients == nullptr ? std::vector<at::Tensor>() : borrow_all(gradients, count);
+        torch::autograd::backward(borrow_all(roots, count), grads, retain_graph != 0);
+    });
+}
+
+// Gradients of the roots with respect to `inputs`, without touching .grad; an input that was not used gives a null handle.
+FOVEA_EXPORT int fovea_gradients(
+    const Handle* roots, const Handle* gradients, int count, const Handle* inputs, int input_count, Handle* results) {
+    return guarded([&] {
+        auto grads = gradients == nullptr ? std::vector<at::Tensor>() : borrow_all(gradients, count);
+        auto found = torch::autograd::grad(
+            borrow_all(roots, count), borrow_all(inputs, input_count), grads, std::nullopt, false, true);
+        for (int i = 0; i < input_count; i++) {
+            results[i] = give(std::move(found[static_cast<size_t>(i)]));
+        }
+    });
+}
+
+FOVEA_EXPORT int fovea_get_grad(Handle handle, Handle* result) {
+    return guarded([&] { *result = give(borrow(handle).grad()); });
+}
+
+FOVEA_EXPORT int fovea_set_grad(Handle handle, Handle gradient) {
+    return guarded([&] { borrow(handle).mutable_grad() = borrow(gradient); });
+}
+
+FOVEA_EXPORT int fovea_on_accumulated(Handle handle, Recompute call, Free free, void* context) {
+    return guarded([&] {
+        torch::autograd::impl::set_post_acc_grad_hooks(borrow(handle), std::make_unique<AccumulatedHook>(call, free, context));
+    });
+}
+
+// Until fovea_checkpoint_end on this thread, what autograd saves is dropped and recomputed by `recompute(context)` when first needed.
+FOVEA_EXPORT int fovea_checkpoint_begin(Recompute recompute, Free free, void* context) {
+    return guarded([&] {
+        auto frame = std::make_shared<Frame>();
+        frame->recompute = recompute;
+        frame->free = free;
+        frame->context = context;
+        modes.push_back({std::move(frame), false});
+    });
+}
+
+FOVEA_EXPORT int fovea_checkpoint_end() {
+    return guarded([] {
+        TORCH_CHECK(!modes.empty(), "no checkpointed block is open on this thread");
+        modes.pop_back();
+    });
+}

@@ -1,1 +1,2 @@
+global using Fovea.Tensors;
 global using Xunit;

@@ -1,0 +1,51 @@
+using System.Runtime.ExceptionServices;
+using Fovea.Tensors.Native;
+
+namespace Fovea.Tensors;
+
+/// <summary>Gradients: grad mode, backward, and recomputation of blocks.</summary>
+public static class Autograd
+{
+    private static ExceptionDispatchInfo? pending;
+
+    /// <summary>Nothing computed on this thread until the result is disposed is recorded for gradients.</summary>
+    public static GradScope NoGrad() => new(false);
+
+    /// <summary>Records again inside a <see cref="NoGrad"/>.</summary>
+    public static GradScope WithGrad() => new(true);
+
+    /// <summary>Accumulates gradients into every leaf behind <paramref name="root"/>.</summary>
+    /// <param name="gradient">Gradient of the root, its shape; null for a scalar root.</param>
+    public static void Backward(Tensor root, Tensor? gradient = null) => Backward([root], gradient is null ? null : [gradient]);
+
+    /// <summary>As the other overload, for several roots at once.</summary>
+    public static void Backward(Tensor[] roots, Tensor[]? gradients) => Gradient.Backward(roots, gradients);
+
+    /// <summary>Gradients of a root with respect to the inputs, leaving .grad alone; null for an input that was not used.</summary>
+    public static Tensor?[] Gradients(Tensor root, Tensor[] inputs, Tensor? gradient = null) => Gradient.Of(root, inputs, gradient);
+
+    /// <summary>The accumulated gradient of a leaf, or null. A new handle each time.</summary>
+    public static Tensor? Grad(this Tensor leaf)
+    {
+        Bridge.Check(Bridge.GetGrad(leaf.Handle, out var gradient));
+        return gradient == 0 ? null : new Tensor(gradient);
+    }
+
+    /// <summary>Replaces the accumulated gradient of a leaf; null clears it.</summary>
+    public static void SetGrad(this Tensor leaf, Tensor? gradient) =>
+        Bridge.Check(Bridge.SetGrad(leaf.Handle, gradient?.Handle ?? 0));
+
+    /// <summary>
+    /// Runs <paramref name="block"/> on <paramref name="input"/> without keeping what its backward needs; that is recomputed when backward arrives.
+    /// Works with a frozen input, because it is built on the hooks of saved tensors. The block must compute the same again: random numbers must be keyed.
+    /// </summary>
+    public static Tensor Checkpoint(Func<Tensor, Tensor> block, Tensor input) => CheckpointFrame.Run(block, input);
+
+    /// <summary>Calls back after the gradient of a leaf has been accumulated in a backward pass; replaces an earlier callback.</summary>
+    public static void OnAccumulated(Tensor leaf, Action call) => AccumulatedCallback.Attach(leaf, call);
+
+    internal static void SetPending(Exception e) => Interlocked.Exchange(ref pending, ExceptionDispatchInfo.Capture(e));
+
+    /// <summary>A managed exception that had to travel through native code is thrown again as it was.</summary>
+    internal static void RethrowPending() => Interlocked.Exchange(ref pending, null)?.Throw();
+}

@@ -1,0 +1,17 @@
+using Fovea.Tensors.Native;
+
+namespace Fovea.Tensors;
+
+/// <summary>Restores the thread's grad mode when disposed.</summary>
+public readonly struct GradScope : IDisposable
+{
+    private readonly int before;
+
+    internal GradScope(bool enabled)
+    {
+        Bridge.EnsureLoaded();
+        before = Bridge.GradMode(enabled ? 1 : 0);
+    }
+
+    public void Dispose() => Bridge.GradMode(before);
+}

@@ -1,0 +1,142 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Fovea.Tensors.Native;
+
+/// <summary>The exports of the native bridge, one line each. Everything above this folder is managed and safe.</summary>
+internal static unsafe partial class Bridge
+{
+    private const string Lib = "fovea_native";
+
+    /// <summary>Set once by <see cref="Load"/>: why the bridge could not be loaded, or null.</summary>
+    private static readonly Lazy<bool> Loaded = new(Load);
+
+    /// <summary>Loads libtorch and the bridge on first use; commands that compute nothing never call it.</summary>
+    internal static void EnsureLoaded() => _ = Loaded.Value;
+
+    private static bool Load()
+    {
+        // libtorch pulls in MPI and UCX, which would take over SIGSEGV and turn every null reference into an abort.
+        // The environment block of the C library is not the one that Environment.SetEnvironmentVariable writes.
+        _ = SetEnv("UCX_HANDLE_ERRORS", "none", 1);
+        var path = Environment.GetEnvironmentVariable("FOVEA_NATIVE");
+        if (string.IsNullOrEmpty(path))
+        {
+            throw new TorchException("the native bridge was not set up: start through ./fovea (or ./test), which sets FOVEA_NATIVE");
+        }
+
+        nint library;
+        try
+        {
+            library = NativeLibrary.Load(path);
+        }
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+        {
+            throw new TorchException($"the native bridge {path} cannot be loaded; `./fovea doctor` says what is missing. {e.Message}", e);
+        }
+
+        NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), (name, _, _) => name == Lib ? library : 0);
+        Check(AutogradStart());
+        return true;
+    }
+
+    /// <summary>Turns a non-zero status into an exception with libtorch's words.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Check(int status)
+    {
+        if (status != 0)
+        {
+            Throw();
+        }
+    }
+
+    internal static string LastErrorText() => Marshal.PtrToStringUTF8((nint)LastError()) ?? "no message";
+
+    private static void Throw()
+    {
+        Autograd.RethrowPending();
+        throw new TorchException(LastErrorText());
+    }
+
+    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetEnv(string name, string value, int overwrite);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_last_error")]
+    private static partial byte* LastError();
+
+    [LibraryImport(Lib, EntryPoint = "fovea_find", StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Find(string name, string overload, out nint op);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_call")]
+    internal static partial int Call(nint op, NativeValue* args, int count, NativeValue* results, int capacity, int* resultCount);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_release")]
+    internal static partial void Release(nint tensor);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_retain")]
+    internal static partial nint Retain(nint tensor);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_facts")]
+    internal static partial int Facts(nint tensor, NativeFacts* facts);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_from_memory")]
+    internal static partial int FromMemory(
+        void* data, long* sizes, int dims, int dtype, delegate* unmanaged<nint, void> release, nint context, out nint tensor);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_autograd_start")]
+    private static partial int AutogradStart();
+
+    [LibraryImport(Lib, EntryPoint = "fovea_grad_mode")]
+    internal static partial int GradMode(int enabled);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_requires_grad")]
+    internal static partial int RequiresGrad(nint tensor, int value);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_backward")]
+    internal static partial int Backward(nint* roots, nint* gradients, int count, int retainGraph);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_gradients")]
+    internal static partial int Gradients(nint* roots, nint* gradients, int count, nint* inputs, int inputCount, nint* results);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_get_grad")]
+    internal static partial int GetGrad(nint tensor, out nint gradient);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_set_grad")]
+    internal static partial int SetGrad(nint tensor, nint gradient);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_on_accumulated")]
+    internal static partial int OnAccumulated(
+        nint tensor, delegate* unmanaged<nint, int> call, delegate* unmanaged<nint, void> free, nint context);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_checkpoint_begin")]
+    internal static partial int CheckpointBegin(
+        delegate* unmanaged<nint, int> recompute, delegate* unmanaged<nint, void> free, nint context);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_checkpoint_end")]
+    internal static partial int CheckpointEnd();
+
+    [LibraryImport(Lib, EntryPoint = "fovea_torch_version")]
+    internal static partial byte* TorchVersion();
+
+    [LibraryImport(Lib, EntryPoint = "fovea_build_report")]
+    internal static partial int BuildReport(byte* buffer, int capacity);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_threads")]
+    internal static partial int Threads(int wanted);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_device_count")]
+    internal static partial int DeviceCount(int deviceType);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_seed")]
+    internal static partial int Seed(ulong seed);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_rng_state")]
+    internal static partial int RngState(out nint state);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_set_rng_state")]
+    internal static partial int SetRngState(nint state);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_deterministic")]
+    internal static partial void Deterministic(int enabled);
+}

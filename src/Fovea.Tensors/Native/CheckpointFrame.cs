@@ -1,0 +1,64 @@
+using System.Runtime.InteropServices;
+
+namespace Fovea.Tensors.Native;
+
+/// <summary>What is needed to run one block again; held by native code until its last saved tensor is gone.</summary>
+internal sealed unsafe class CheckpointFrame
+{
+    private readonly Func<Tensor, Tensor> block;
+    private readonly Tensor input;
+    private readonly bool inputNeedsGrad;
+
+    private CheckpointFrame(Func<Tensor, Tensor> block, Tensor input)
+    {
+        this.block = block;
+        inputNeedsGrad = input.RequiresGrad;
+        this.input = input.Detach().Keep();
+    }
+
+    internal static Tensor Run(Func<Tensor, Tensor> block, Tensor input)
+    {
+        Bridge.EnsureLoaded();
+        var frame = new CheckpointFrame(block, input);
+        var pinned = GCHandle.Alloc(frame);
+        Handles.CallbackOpened();
+        using var scope = TensorScope.Open("block");
+        Bridge.Check(Bridge.CheckpointBegin(&Recompute, &Free, GCHandle.ToIntPtr(pinned)));
+        try
+        {
+            return scope.Release(block(input));
+        }
+        finally
+        {
+            Bridge.Check(Bridge.CheckpointEnd());
+        }
+    }
+
+    [UnmanagedCallersOnly]
+    private static int Recompute(nint context)
+    {
+        try
+        {
+            var frame = (CheckpointFrame)GCHandle.FromIntPtr(context).Target!;
+            using var scope = TensorScope.Open("block");
+            var again = frame.input.Detach();
+            again.RequiresGrad = frame.inputNeedsGrad;
+            frame.block(again);
+            return 0;
+        }
+        catch (Exception e)
+        {
+            Autograd.SetPending(e);
+            return 1;
+        }
+    }
+
+    [UnmanagedCallersOnly]
+    private static void Free(nint context)
+    {
+        var pinned = GCHandle.FromIntPtr(context);
+        ((CheckpointFrame)pinned.Target!).input.Dispose();
+        pinned.Free();
+        Handles.CallbackClosed();
+    }
+}

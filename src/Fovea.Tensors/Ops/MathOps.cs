@@ -1,0 +1,137 @@
+namespace Fovea.Tensors;
+
+/// <summary>Arithmetic element by element, reductions and products.</summary>
+public static class MathOps
+{
+    private static readonly Operator AddOp = new("aten::add", "Tensor");
+    private static readonly Operator AddInPlaceOp = new("aten::add_", "Tensor");
+    private static readonly Operator AddScalarOp = new("aten::add", "Scalar");
+    private static readonly Operator SubOp = new("aten::sub", "Tensor");
+    private static readonly Operator MulOp = new("aten::mul", "Tensor");
+    private static readonly Operator MulScalarOp = new("aten::mul", "Scalar");
+    private static readonly Operator MulScalarInPlaceOp = new("aten::mul_", "Scalar");
+    private static readonly Operator DivOp = new("aten::div", "Tensor");
+    private static readonly Operator PowOp = new("aten::pow", "Tensor_Scalar");
+    private static readonly Operator NegOp = new("aten::neg");
+    private static readonly Operator RsqrtOp = new("aten::rsqrt");
+    private static readonly Operator ExpOp = new("aten::exp");
+    private static readonly Operator CosOp = new("aten::cos");
+    private static readonly Operator SinOp = new("aten::sin");
+    private static readonly Operator ZeroOp = new("aten::zero_");
+    private static readonly Operator MaskedFillOp = new("aten::masked_fill", "Scalar");
+    private static readonly Operator SumOp = new("aten::sum");
+    private static readonly Operator SumDimOp = new("aten::sum", "dim_IntList");
+    private static readonly Operator MeanDimOp = new("aten::mean", "dim");
+    private static readonly Operator MaxOp = new("aten::max");
+    private static readonly Operator AbsOp = new("aten::abs");
+    private static readonly Operator AnyNotFiniteOp = new("aten::isfinite");
+    private static readonly Operator AllOp = new("aten::all");
+    private static readonly Operator ArgMaxOp = new("aten::argmax");
+    private static readonly Operator SoftmaxOp = new("aten::softmax", "int");
+    private static readonly Operator LogSumExpOp = new("aten::logsumexp");
+    private static readonly Operator SortOp = new("aten::sort", "stable");
+    private static readonly Operator CumSumOp = new("aten::cumsum");
+    private static readonly Operator NormOp = new("aten::linalg_vector_norm");
+    private static readonly Operator MatMulOp = new("aten::matmul");
+    private static readonly Operator LinearOp = new("aten::linear");
+    private static readonly Operator AddMmOp = new("aten::addmm_");
+    private static readonly Operator ForEachNormOp = new("aten::_foreach_norm", "Scalar");
+    private static readonly Operator ForEachMulOp = new("aten::_foreach_mul_", "Scalar");
+
+    public static Tensor Add(this Tensor x, Tensor y) => AddOp.Call(x, y);
+
+    public static Tensor Add(this Tensor x, double y) => AddScalarOp.Call(x, y);
+
+    /// <summary>x += factor * y.</summary>
+    public static Tensor Add_(this Tensor x, Tensor y, double factor = 1)
+    {
+        AddInPlaceOp.Run(x, y, factor);
+        return x;
+    }
+
+    public static Tensor Sub(this Tensor x, Tensor y) => SubOp.Call(x, y);
+
+    public static Tensor Mul(this Tensor x, Tensor y) => MulOp.Call(x, y);
+
+    public static Tensor Mul(this Tensor x, double y) => MulScalarOp.Call(x, y);
+
+    public static Tensor Mul_(this Tensor x, double y)
+    {
+        MulScalarInPlaceOp.Run(x, y);
+        return x;
+    }
+
+    public static Tensor Div(this Tensor x, Tensor y) => DivOp.Call(x, y);
+
+    public static Tensor Pow(this Tensor x, double exponent) => PowOp.Call(x, exponent);
+
+    public static Tensor Neg(this Tensor x) => NegOp.Call(x);
+
+    public static Tensor Rsqrt(this Tensor x) => RsqrtOp.Call(x);
+
+    public static Tensor Exp(this Tensor x) => ExpOp.Call(x);
+
+    public static Tensor Cos(this Tensor x) => CosOp.Call(x);
+
+    public static Tensor Sin(this Tensor x) => SinOp.Call(x);
+
+    public static Tensor Abs(this Tensor x) => AbsOp.Call(x);
+
+    public static Tensor Zero_(this Tensor x)
+    {
+        ZeroOp.Run(x);
+        return x;
+    }
+
+    /// <summary>A copy with <paramref name="value"/> where the mask is true.</summary>
+    public static Tensor MaskedFill(this Tensor x, Tensor mask, double value) => MaskedFillOp.Call(x, mask, value);
+
+    /// <summary>Sum of all elements, in the element type of x.</summary>
+    public static Tensor Sum(this Tensor x) => SumOp.Call(x);
+
+    public static Tensor Sum(this Tensor x, int dim, bool keepDim = false) => SumDimOp.Call(x, (long[])[dim], keepDim);
+
+    public static Tensor Mean(this Tensor x, int dim, bool keepDim = false) => MeanDimOp.Call(x, (long[])[dim], keepDim);
+
+    public static Tensor Max(this Tensor x) => MaxOp.Call(x);
+
+    /// <summary>Whether no element is infinite or NaN.</summary>
+    public static bool AllFinite(this Tensor x)
+    {
+        using var scope = TensorScope.Open("check");
+        return AllOp.Call(AnyNotFiniteOp.Call(x)).Item() != 0;
+    }
+
+    /// <summary>Index of the largest element along one dimension.</summary>
+    public static Tensor ArgMax(this Tensor x, int dim) => ArgMaxOp.Call(x, dim, false);
+
+    public static Tensor Softmax(this Tensor x, int dim, DType? dtype = null) => SoftmaxOp.Call(x, dim, dtype is { } d ? d : Arg.None);
+
+    public static Tensor LogSumExp(this Tensor x, int dim) => LogSumExpOp.Call(x, (long[])[dim], false);
+
+    /// <summary>Stable sort along one dimension: values and the indices they had.</summary>
+    public static (Tensor Values, Tensor Indices) Sort(this Tensor x, int dim, bool descending) => SortOp.CallTwo(x, true, dim, descending);
+
+    public static Tensor CumSum(this Tensor x, int dim) => CumSumOp.Call(x, dim);
+
+    /// <summary>Euclidean length over all elements.</summary>
+    public static Tensor Norm(this Tensor x) => NormOp.Call(x, 2);
+
+    /// <summary>The Euclidean length of each tensor.</summary>
+    public static Tensor[] Norms(Tensor[] xs) => ForEachNormOp.CallList(xs, 2);
+
+    /// <summary>Multiplies each tensor in place.</summary>
+    public static void MulAll_(Tensor[] xs, double factor) => ForEachMulOp.Run(xs, factor);
+
+    public static Tensor MatMul(this Tensor x, Tensor y) => MatMulOp.Call(x, y);
+
+    /// <summary>x W^T + b, with W [out, in].</summary>
+    public static Tensor Linear(this Tensor x, Tensor weight, Tensor? bias = null) => LinearOp.Call(x, weight, bias);
+
+    /// <summary>x = beta x + alpha a b, in place.</summary>
+    public static Tensor AddMm_(this Tensor x, Tensor a, Tensor b, double beta = 1, double alpha = 1)
+    {
+        AddMmOp.Run(x, a, b, beta, alpha);
+        return x;
+    }
+}

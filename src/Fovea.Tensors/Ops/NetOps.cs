@@ -1,0 +1,47 @@
+namespace Fovea.Tensors;
+
+/// <summary>The larger pieces of neural networks that libtorch has whole.</summary>
+public static class NetOps
+{
+    private static readonly Operator SiluOp = new("aten::silu");
+    private static readonly Operator GeluOp = new("aten::gelu");
+    private static readonly Operator SigmoidOp = new("aten::sigmoid");
+    private static readonly Operator EmbeddingOp = new("aten::embedding");
+    private static readonly Operator LayerNormOp = new("aten::layer_norm");
+    private static readonly Operator AttentionOp = new("aten::scaled_dot_product_attention");
+    private static readonly Operator CrossEntropyOp = new("aten::cross_entropy_loss");
+    private static readonly Operator FusedAdamWOp = new("aten::_fused_adamw_");
+    private static readonly Operator MultinomialOp = new("aten::multinomial");
+
+    public static Tensor Silu(this Tensor x) => SiluOp.Call(x);
+
+    public static Tensor Sigmoid(this Tensor x) => SigmoidOp.Call(x);
+
+    /// <param name="tanh">The tanh approximation instead of the exact form.</param>
+    public static Tensor Gelu(this Tensor x, bool tanh = false) => GeluOp.Call(x, tanh ? "tanh" : "none");
+
+    /// <summary>Rows of a table by 64-bit ids.</summary>
+    public static Tensor Embedding(this Tensor table, Tensor ids) => EmbeddingOp.Call(table, ids);
+
+    public static Tensor LayerNorm(this Tensor x, Tensor weight, Tensor bias, double epsilon) =>
+        LayerNormOp.Call(x, (long[])[x.Size(-1)], weight, bias, epsilon);
+
+    /// <summary>softmax(q k^T * scale) v over [batch, heads, length, head size]; grouped queries repeat keys and values by themselves.</summary>
+    public static Tensor ScaledDotProductAttention(
+        Tensor q, Tensor k, Tensor v, bool causal, double scale, bool grouped = false, Tensor? mask = null) =>
+        AttentionOp.Call(q, k, v, mask, 0.0, causal, scale, grouped);
+
+    /// <summary>Per-row cross-entropy of logits [N, V] against 64-bit class ids [N], without reduction.</summary>
+    public static Tensor CrossEntropy(this Tensor logits, Tensor targets) => CrossEntropyOp.Call(logits, targets, Arg.None, 0);
+
+    /// <summary>Draws one index a row with the given probabilities, from the default generator.</summary>
+    public static Tensor Multinomial(this Tensor probabilities) => MultinomialOp.Call(probabilities, 1, false);
+
+    /// <summary>One AdamW update of every parameter, in place (decoupled weight decay; arXiv 1711.05101).</summary>
+    /// <param name="steps">One-element fp32 tensors holding the number of this update, counted from 1.</param>
+    public static void FusedAdamW_(
+        Tensor[] parameters, Tensor[] gradients, Tensor[] means, Tensor[] variances, Tensor[] steps,
+        double rate, double beta1, double beta2, double decay, double epsilon) =>
+        FusedAdamWOp.Run(
+            parameters, gradients, means, variances, Array.Empty<Tensor>(), steps, rate, beta1, beta2, decay, epsilon, false, false);
+}

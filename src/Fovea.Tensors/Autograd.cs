@@ -8,6 +8,16 @@ public static class Autograd
 {
     private static ExceptionDispatchInfo? pending;
 
+    /// <summary>Whether this thread records for gradients now.</summary>
+    public static bool IsRecording
+    {
+        get
+        {
+            using var scope = new GradScope(true);
+            return scope.WasRecording;
+        }
+    }
+
     /// <summary>Nothing computed on this thread until the result is disposed is recorded for gradients.</summary>
     public static GradScope NoGrad() => new(false);
 

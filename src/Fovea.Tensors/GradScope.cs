@@ -13,5 +13,7 @@ public readonly struct GradScope : IDisposable
         before = Bridge.GradMode(enabled ? 1 : 0);
     }
 
+    internal bool WasRecording => before != 0;
+
     public void Dispose() => Bridge.GradMode(before);
 }

@@ -31,7 +31,7 @@ public sealed class Tensor : IDisposable
     }
 
     /// <summary>The name of the weight in its checkpoint, for error messages; null for intermediate values.</summary>
-    public string? Name { get; internal set; }
+    public string? Name { get; set; }
 
     /// <summary>Sizes, outermost first. Do not write into it.</summary>
     public long[] Shape
@@ -127,7 +127,7 @@ public sealed class Tensor : IDisposable
 
     public override string ToString() => Describe();
 
-    internal string Describe() =>
+    public string Describe() =>
         handle == 0 ? "freed tensor" : $"{DType.SafetensorsName()} [{string.Join(", ", Shape)}] on {Device}{(Name is null ? "" : $" ({Name})")}";
 
     internal unsafe NativeFacts Facts()

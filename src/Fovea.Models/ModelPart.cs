@@ -1,0 +1,9 @@
+namespace Fovea.Models;
+
+/// <summary>The parts of a vision-language model that users freeze or train as a whole.</summary>
+public enum ModelPart
+{
+    Vision,
+    Projector,
+    Language,
+}

@@ -1,0 +1,88 @@
+using Fovea.Data.Images;
+using Fovea.Nn;
+using Fovea.Tensors;
+
+namespace Fovea.Models.Qwen25Vl;
+
+/// <summary>M-RoPE (arXiv 2409.12191): every token has a place in time, height and width, and each rotary frequency follows one of the three.</summary>
+public static class MultimodalRotary
+{
+    /// <summary>cos and sin [T, 1, D] in the element type of the computation.</summary>
+    /// <param name="positions">[3][T]</param>
+    public static Rotary For(int[][] positions, Qwen25VlConfig config, DType dtype, Device device)
+    {
+        var frequencies = Rotary.InverseFrequencies(config.HeadSize, config.RopeTheta);
+        var axis = AxisOfFrequency(config.MropeSection);
+        var (tokens, size, half) = (positions[0].Length, config.HeadSize, frequencies.Length);
+        var angles = new float[tokens * size];
+        for (var token = 0; token < tokens; token++)
+        {
+            var line = angles.AsSpan(token * size, size);
+            for (var i = 0; i < half; i++)
+            {
+                line[i] = line[i + half] = positions[axis[i]][token] * frequencies[i];
+            }
+        }
+
+        var table = CreateOps.From(angles, tokens, 1, size).To(device);
+        return new Rotary(table.Cos().To(dtype), table.Sin().To(dtype));
+    }
+
+    /// <summary>Places of the tokens of one sample: text advances all three axes; an image keeps time still and spans rows and columns.</summary>
+    /// <param name="ids">The sample's ids, each image expanded to its merged tokens.</param>
+    /// <param name="grids">Its images in order.</param>
+    /// <param name="into">[3][T] of the whole stream.</param>
+    /// <param name="offset">Where the sample starts in the stream.</param>
+    /// <returns>The place that a following token would have.</returns>
+    public static int Place(ReadOnlySpan<long> ids, ReadOnlySpan<ImageGrid> grids, Qwen25VlConfig config, int[][] into, int offset)
+    {
+        var (next, image) = (0, 0);
+        for (var i = 0; i < ids.Length;)
+        {
+            if (ids[i] != config.ImageTokenId)
+            {
+                into[0][offset + i] = into[1][offset + i] = into[2][offset + i] = next++;
+                i++;
+                continue;
+            }
+
+            if (image == grids.Length)
+            {
+                throw new ConfigException($"a sample holds image tokens for more than its {grids.Length} images");
+            }
+
+            var (frames, rows, columns) = Merged(grids[image++], config.Vision.MergeSize);
+            for (var t = 0; t < frames; t++)
+            {
+                for (var row = 0; row < rows; row++)
+                {
+                    for (var column = 0; column < columns; column++, i++)
+                    {
+                        if (i >= ids.Length || ids[i] != config.ImageTokenId)
+                        {
+                            throw new ConfigException($"image {image} of a sample needs {frames * rows * columns} image tokens and has fewer: was it truncated?");
+                        }
+
+                        into[0][offset + i] = next + t;
+                        into[1][offset + i] = next + row;
+                        into[2][offset + i] = next + column;
+                    }
+                }
+            }
+
+            next += Math.Max(frames, Math.Max(rows, columns));
+        }
+
+        return next;
+    }
+
+    private static (int Frames, int Rows, int Columns) Merged(ImageGrid grid, int merge) => (grid.T, grid.H / merge, grid.W / merge);
+
+    private static int[] AxisOfFrequency(int[] section)
+    {
+        var axis = new int[section.Sum()];
+        Array.Fill(axis, 1, section[0], section[1]);
+        Array.Fill(axis, 2, section[0] + section[1], section[2]);
+        return axis;
+    }
+}

@@ -1,0 +1,99 @@
+namespace Fovea.Models.Qwen25Vl;
+
+/// <summary>A Qwen2.5-VL checkpoint's config.json; the flat form of the hub and the nested one of newer releases (text_config) both read.</summary>
+public sealed record Qwen25VlConfig
+{
+    public const string ModelType = "qwen2_5_vl";
+
+    public required int HiddenSize { get; init; }
+
+    public required int IntermediateSize { get; init; }
+
+    public required int Layers { get; init; }
+
+    public required int Heads { get; init; }
+
+    public required int KeyValueHeads { get; init; }
+
+    public required int VocabularySize { get; init; }
+
+    public required double NormEpsilon { get; init; }
+
+    public required double RopeTheta { get; init; }
+
+    /// <summary>How many of the D/2 rotary frequencies follow time, height and width.</summary>
+    public required int[] MropeSection { get; init; }
+
+    /// <summary>Whether the output head is the embedding table.</summary>
+    public required bool TiedEmbeddings { get; init; }
+
+    public required int ImageTokenId { get; init; }
+
+    public required int VideoTokenId { get; init; }
+
+    public required int VisionStartTokenId { get; init; }
+
+    public required Qwen25VlVisionConfig Vision { get; init; }
+
+    public int HeadSize => HiddenSize / Heads;
+
+    /// <param name="path">The config.json file.</param>
+    public static Qwen25VlConfig Read(string path)
+    {
+        var root = ConfigReader.Open(path);
+        if (root.Text("model_type") != ModelType)
+        {
+            throw root.Wrong("model_type", $"\"{ModelType}\" for this model family");
+        }
+
+        var text = root.Section("text_config") ?? root;
+        var rope = text.Section("rope_scaling") ?? text.Section("rope_parameters") ?? root.Section("rope_scaling");
+        var config = new Qwen25VlConfig
+        {
+            HiddenSize = text.Int("hidden_size"),
+            IntermediateSize = text.Int("intermediate_size"),
+            Layers = text.Int("num_hidden_layers"),
+            Heads = text.Int("num_attention_heads"),
+            KeyValueHeads = text.Int("num_key_value_heads"),
+            VocabularySize = text.Int("vocab_size"),
+            NormEpsilon = text.Double("rms_norm_eps", 1e-6),
+            RopeTheta = text.Has("rope_theta") ? text.Double("rope_theta") : rope?.Double("rope_theta", 1e6) ?? 1e6,
+            MropeSection = rope?.Ints("mrope_section") ?? throw text.Wrong("rope_scaling", "an object with mrope_section"),
+            TiedEmbeddings = root.Has("tie_word_embeddings") ? root.Bool("tie_word_embeddings") : text.Bool("tie_word_embeddings", false),
+            ImageTokenId = root.Int("image_token_id", 151655),
+            VideoTokenId = root.Int("video_token_id", 151656),
+            VisionStartTokenId = root.Int("vision_start_token_id", 151652),
+            Vision = Qwen25VlVisionConfig.Read(root.Section("vision_config") ?? throw root.Wrong("vision_config", "an object")),
+        };
+        config.Validate(text);
+        return config;
+    }
+
+    private void Validate(ConfigReader text)
+    {
+        if (HiddenSize % Heads != 0 || Heads % KeyValueHeads != 0)
+        {
+            throw text.Wrong("num_attention_heads", $"a divisor of hidden_size {HiddenSize} and a multiple of num_key_value_heads {KeyValueHeads}");
+        }
+
+        if (MropeSection.Length != 3 || MropeSection.Sum() * 2 != HeadSize)
+        {
+            throw text.Wrong("rope_scaling", $"an mrope_section of three parts that add up to half the head size {HeadSize}");
+        }
+
+        if (Vision.OutHiddenSize != HiddenSize)
+        {
+            throw text.Wrong("hidden_size", $"the vision tower's out_hidden_size {Vision.OutHiddenSize}");
+        }
+
+        if (text.Text("hidden_act", "silu") != "silu")
+        {
+            throw text.Wrong("hidden_act", "silu");
+        }
+
+        if (text.Bool("use_sliding_window", false))
+        {
+            throw text.Wrong("use_sliding_window", "false (no published checkpoint uses it)");
+        }
+    }
+}

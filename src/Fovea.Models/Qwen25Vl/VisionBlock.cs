@@ -1,0 +1,27 @@
+using Fovea.Nn;
+using Fovea.Tensors;
+
+namespace Fovea.Models.Qwen25Vl;
+
+/// <summary>x += attention(norm(x)); x += mlp(norm(x)), without causality.</summary>
+internal sealed class VisionBlock(Weights w, Qwen25VlVisionConfig config)
+{
+    private readonly RmsNorm norm1 = new(w / "norm1", config.HiddenSize, 1e-6);
+    private readonly Linear qkv = new(w / "attn" / "qkv", config.HiddenSize, 3L * config.HiddenSize);
+    private readonly Linear proj = new(w / "attn" / "proj", config.HiddenSize, config.HiddenSize);
+    private readonly RmsNorm norm2 = new(w / "norm2", config.HiddenSize, 1e-6);
+    private readonly GatedMlp mlp = new(w / "mlp", config.HiddenSize, config.IntermediateSize, bias: true);
+
+    public Tensor Forward(Tensor x_PV, Rotary rotary, Segments segments)
+    {
+        var size = config.HiddenSize / config.Heads;
+        var qkv_P3HD = qkv.Forward(norm1.Forward(x_PV)).View(-1, 3, config.Heads, size);
+        var v_PHD = qkv_P3HD.Select(1, 2);
+
+        // The angles are applied in fp32 whatever the tower computes in, as the reference does.
+        var q_PHD = rotary.Apply(qkv_P3HD.Select(1, 0).To(DType.F32)).To(x_PV.DType);
+        var k_PHD = rotary.Apply(qkv_P3HD.Select(1, 1).To(DType.F32)).To(x_PV.DType);
+        x_PV = x_PV.Add(proj.Forward(Attention.Packed(q_PHD, k_PHD, v_PHD, segments, causal: false, Math.Pow(size, -0.5))));
+        return x_PV.Add(mlp.Forward(norm2.Forward(x_PV)));
+    }
+}

@@ -1,0 +1,23 @@
+using Fovea.Tensors;
+
+namespace Fovea.Nn;
+
+/// <summary>
+/// What happens around one block of a model: its tensor scope, and whether its activations are kept or recomputed in backward. Models only hand blocks over.
+/// </summary>
+public sealed class BlockPolicy(bool recompute)
+{
+    /// <summary>Keeps activations; for inference, tests and short runs.</summary>
+    public static BlockPolicy Keep { get; } = new(false);
+
+    public Tensor Run(Func<Tensor, Tensor> block, Tensor x)
+    {
+        if (recompute && Autograd.IsRecording)
+        {
+            return Autograd.Checkpoint(block, x);
+        }
+
+        using var scope = TensorScope.Open("block");
+        return scope.Release(block(x));
+    }
+}

@@ -1,0 +1,115 @@
+using Fovea.Tensors;
+
+namespace Fovea.Nn;
+
+/// <summary>
+/// Every weight of a model: building a layer names, loads, casts and registers its weights here. Knows which learn, finds linears by path,
+/// and says what a checkpoint has too little or too much of.
+/// </summary>
+public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDisposable
+{
+    private readonly List<Parameter> parameters = [];
+    private readonly List<Linear> linears = [];
+    private readonly Dictionary<string, Parameter> byName = new(StringComparer.Ordinal);
+    private readonly List<string> missing = [];
+
+    /// <summary>The root path of the model.</summary>
+    public Weights Root => new(this, string.Empty);
+
+    /// <summary>Every weight in the order in which the model was built.</summary>
+    public IReadOnlyList<Parameter> Parameters => parameters;
+
+    /// <summary>Every linear layer in the order in which the model was built.</summary>
+    public IReadOnlyList<Linear> Linears => linears;
+
+    public LedgerOptions Options => options;
+
+    /// <summary>What the optimizer updates, base weights before adapters.</summary>
+    public IEnumerable<Parameter> Trainable => parameters.Where(p => p.Trainable).Concat(AdapterParameters);
+
+    /// <summary>The weights of the adapters attached to linears.</summary>
+    public IEnumerable<Parameter> AdapterParameters => linears.Where(l => l.Lora is not null).SelectMany(l => l.Lora!.Parameters);
+
+    /// <summary>Elements of the model's own weights, a tied weight counted once.</summary>
+    public long Count => parameters.Sum(p => p.Count);
+
+    /// <summary>The weight of this name.</summary>
+    public Parameter this[string name] => byName[name];
+
+    public bool Contains(string name) => byName.ContainsKey(name);
+
+    /// <summary>Throws when the checkpoint lacked weights or holds some that no layer asked for.</summary>
+    /// <param name="ignored">Names in the checkpoint that may stay unused (for instance a tied head that was saved all the same).</param>
+    public void CheckComplete(string where, Func<string, bool>? ignored = null)
+    {
+        var left = source.Names.Where(n => !byName.ContainsKey(n) && !(ignored?.Invoke(n) ?? false)).ToList();
+        if (missing.Count == 0 && left.Count == 0)
+        {
+            return;
+        }
+
+        throw new CheckpointException(
+            $"{where} does not fit the model its config.json describes."
+            + List("missing", missing) + List("not part of the model", left));
+    }
+
+    public void Dispose()
+    {
+        foreach (var parameter in AdapterParameters)
+        {
+            parameter.Value.Dispose();
+        }
+
+        foreach (var parameter in parameters)
+        {
+            parameter.Value.Dispose();
+        }
+    }
+
+    internal Parameter Take(string name, long[] shape)
+    {
+        if (byName.TryGetValue(name, out var known))
+        {
+            return known; // tied: the same weight under the same name
+        }
+
+        var trainable = options.Trainable(name);
+        var parameter = new Parameter(name, shape, Load(name, shape, trainable ? options.Master : options.Compute), trainable, options.Compute);
+        parameter.Value.Name = name;
+        if (trainable)
+        {
+            parameter.Value.RequiresGrad = true;
+        }
+
+        parameters.Add(parameter);
+        byName.Add(name, parameter);
+        return parameter;
+    }
+
+    internal void Register(Linear linear) => linears.Add(linear);
+
+    private static string List(string what, List<string> names) => names.Count == 0
+        ? string.Empty
+        : $"\n  {names.Count} {what}: {string.Join(", ", names.Take(8))}{(names.Count > 8 ? ", ..." : string.Empty)}";
+
+    private Tensor Load(string name, long[] shape, DType dtype)
+    {
+        if (!source.Has(name))
+        {
+            missing.Add(name);
+            return CreateOps.Empty(shape, dtype, Device.Meta).Keep();
+        }
+
+        using var scope = TensorScope.Open("weight");
+        var read = source.Read(name, shape);
+        if (!read.Shape.AsSpan().SequenceEqual(shape))
+        {
+            throw new CheckpointException($"{name}: the model expects [{string.Join(", ", shape)}], the checkpoint has [{string.Join(", ", read.Shape)}]");
+        }
+
+        var value = read.To(dtype).To(options.Device);
+
+        // What learns is written in place, so it must not share memory with a mapped file.
+        return (options.Trainable(name) && ReferenceEquals(value, read) ? read.Clone() : value).Keep();
+    }
+}

@@ -1,0 +1,18 @@
+using Fovea.Tensors;
+
+namespace Fovea.Nn;
+
+/// <summary>How a <see cref="Ledger"/> holds weights.</summary>
+public sealed record LedgerOptions
+{
+    /// <summary>Element type of the computation: fp32 or bf16.</summary>
+    public DType Compute { get; init; } = DType.F32;
+
+    /// <summary>Element type of what learns: fp32 masters, or the compute type itself (<c>pure_bf16</c>).</summary>
+    public DType Master { get; init; } = DType.F32;
+
+    public Device Device { get; init; } = Device.Cpu;
+
+    /// <summary>Whether the weight of this name learns.</summary>
+    public Func<string, bool> Trainable { get; init; } = _ => false;
+}

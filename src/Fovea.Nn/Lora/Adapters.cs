@@ -1,0 +1,86 @@
+using Fovea.Tensors;
+
+namespace Fovea.Nn.Lora;
+
+/// <summary>Attaches adapters to the linears of a model, and folds them into the weights.</summary>
+public static class Adapters
+{
+    /// <summary>Gives every matching linear an adapter. Without <paramref name="saved"/>: A uniform in +-1/sqrt(in) as PEFT draws it, B zero.</summary>
+    /// <param name="matches">Chooses linears by path.</param>
+    /// <param name="saved">Supplies <c>PATH.lora_A.weight</c> and <c>PATH.lora_B.weight</c>.</param>
+    /// <param name="trainable">Whether the adapters learn.</param>
+    /// <param name="dropout">Shared by all adapters; null when nothing is dropped.</param>
+    /// <returns>The linears that were adapted.</returns>
+    public static IReadOnlyList<Linear> Attach(
+        Ledger ledger, LoraOptions options, Func<string, bool> matches, IWeightSource? saved = null, bool trainable = true, DropoutStream? dropout = null)
+    {
+        var chosen = ledger.Linears.Where(linear => matches(linear.Path)).ToList();
+        for (var i = 0; i < chosen.Count; i++)
+        {
+            var linear = chosen[i];
+            if (linear.Lora is not null)
+            {
+                throw new InvalidOperationException($"{linear.Path} already has an adapter; merge it first");
+            }
+
+            var a = Make(ledger, $"{linear.Path}.lora_A.weight", [options.Rank, linear.Inputs], saved, trainable, 1 / Math.Sqrt(linear.Inputs));
+            var b = Make(ledger, $"{linear.Path}.lora_B.weight", [linear.Outputs, options.Rank], saved, trainable, 0);
+            linear.Lora = new LoraAdapter(a, b, options.Scale, dropout, i);
+        }
+
+        return chosen;
+    }
+
+    /// <summary>Folds every adapter into its weight (fp32 sum, stored in the weight's own type) and detaches it.</summary>
+    public static void Merge(Ledger ledger)
+    {
+        using var grad = Autograd.NoGrad();
+        foreach (var linear in ledger.Linears)
+        {
+            if (linear.Lora is not { } lora)
+            {
+                continue;
+            }
+
+            using (TensorScope.Open("block"))
+            {
+                var merged = linear.Weight.Value.Detach().To(DType.F32).Add(lora.Delta()).To(linear.Weight.Value.DType);
+                linear.Weight.Replace(merged.Keep());
+            }
+
+            lora.A.Value.Dispose();
+            lora.B.Value.Dispose();
+            linear.Lora = null;
+        }
+    }
+
+    private static Parameter Make(Ledger ledger, string name, long[] shape, IWeightSource? saved, bool trainable, double bound)
+    {
+        var options = ledger.Options;
+        using var scope = TensorScope.Open("weight");
+        var value = CreateOps.Zeros(shape, options.Master, options.Device).Keep();
+        if (saved is not null)
+        {
+            if (!saved.Has(name))
+            {
+                throw new CheckpointException($"the adapter has no {name}");
+            }
+
+            var read = saved.Read(name, shape);
+            if (!read.Shape.AsSpan().SequenceEqual(shape))
+            {
+                throw new CheckpointException($"{name}: expected [{string.Join(", ", shape)}], the adapter has [{string.Join(", ", read.Shape)}]");
+            }
+
+            value.Copy_(read);
+        }
+        else if (bound > 0 && options.Device.Type != DeviceType.Meta)
+        {
+            value.Uniform_(-bound, bound);
+        }
+
+        value.Name = name;
+        value.RequiresGrad = trainable;
+        return new Parameter(name, shape, value, trainable, options.Compute);
+    }
+}

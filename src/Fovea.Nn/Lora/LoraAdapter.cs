@@ -1,0 +1,36 @@
+using Fovea.Tensors;
+
+namespace Fovea.Nn.Lora;
+
+/// <summary>The low-rank update of one linear: y += scale * B (A dropout(x)). A is [r, in], B is [out, r].</summary>
+public sealed class LoraAdapter
+{
+    private readonly DropoutStream? dropout;
+    private readonly int module;
+
+    internal LoraAdapter(Parameter a, Parameter b, double scale, DropoutStream? dropout, int module)
+    {
+        A = a;
+        B = b;
+        Scale = scale;
+        this.dropout = dropout;
+        this.module = module;
+    }
+
+    public Parameter A { get; }
+
+    public Parameter B { get; }
+
+    public double Scale { get; }
+
+    internal IEnumerable<Parameter> Parameters => [A, B];
+
+    /// <summary>scale * B A: what merging adds to the weight [out, in], in fp32.</summary>
+    public Tensor Delta() => B.Value.Detach().To(DType.F32).MatMul(A.Value.Detach().To(DType.F32)).Mul_(Scale);
+
+    internal Tensor AddTo(Tensor y, Tensor x)
+    {
+        var dropped = dropout is null || !Autograd.IsRecording ? x : dropout.Apply(x, module);
+        return y.Add(dropped.Linear(A.Use()).Linear(B.Use()).Mul(Scale));
+    }
+}

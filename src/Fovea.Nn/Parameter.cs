@@ -1,0 +1,54 @@
+using Fovea.Tensors;
+
+namespace Fovea.Nn;
+
+/// <summary>One weight of the ledger: its checkpoint name, value, and whether it learns.</summary>
+public sealed class Parameter
+{
+    internal Parameter(string name, long[] shape, Tensor value, bool trainable, DType compute)
+    {
+        Name = name;
+        Shape = shape;
+        Value = value;
+        Trainable = trainable;
+        Compute = compute;
+    }
+
+    /// <summary>As the checkpoint spells it.</summary>
+    public string Name { get; }
+
+    public long[] Shape { get; }
+
+    /// <summary>The stored value: the fp32 master of a trainable weight, else the element type that the model computes in.</summary>
+    public Tensor Value { get; private set; }
+
+    public bool Trainable { get; }
+
+    /// <summary>The element type in which the model uses it.</summary>
+    public DType Compute { get; }
+
+    public long Count
+    {
+        get
+        {
+            var count = 1L;
+            foreach (var size in Shape)
+            {
+                count *= size;
+            }
+
+            return count;
+        }
+    }
+
+    /// <summary>The value in the element type of the computation; gradients flow back into the master.</summary>
+    public Tensor Use() => Value.To(Compute);
+
+    /// <summary>Replaces the value (merging adapters); frees the old one.</summary>
+    internal void Replace(Tensor value)
+    {
+        Value.Dispose();
+        Value = value;
+        value.Name = Name;
+    }
+}

@@ -1,0 +1,16 @@
+using Fovea.Tensors;
+
+namespace Fovea.Nn;
+
+/// <summary>x / sqrt(mean(x^2) + epsilon) * weight over the last dimension, the mean in fp32 (arXiv 1910.07467).</summary>
+public sealed class RmsNorm(Weights w, long width, double epsilon)
+{
+    public Parameter Weight { get; } = w.Take("weight", width);
+
+    public Tensor Forward(Tensor x)
+    {
+        var wide = x.To(DType.F32);
+        var scaled = wide.Mul(wide.Pow(2).Mean(-1, keepDim: true).Add(epsilon).Rsqrt());
+        return scaled.To(x.DType).Mul(Weight.Use());
+    }
+}

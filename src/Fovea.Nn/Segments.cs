@@ -1,0 +1,49 @@
+namespace Fovea.Nn;
+
+/// <summary>Which consecutive tokens attend to one another: samples of a packed batch, images or windows of a vision tower.</summary>
+public sealed class Segments
+{
+    private readonly List<(int Start, int Length, int Count)> runs = [];
+
+    /// <param name="boundaries">Cumulated lengths, from 0 to the number of tokens; empty segments are dropped.</param>
+    public Segments(ReadOnlySpan<int> boundaries)
+    {
+        if (boundaries.Length < 2 || boundaries[0] != 0)
+        {
+            throw new ArgumentException("boundaries run from 0 to the number of tokens");
+        }
+
+        for (var i = 1; i < boundaries.Length; i++)
+        {
+            var length = boundaries[i] - boundaries[i - 1];
+            if (length < 0)
+            {
+                throw new ArgumentException("boundaries must not fall");
+            }
+
+            if (length > 0)
+            {
+                Append(boundaries[i - 1], length);
+            }
+        }
+
+        Tokens = boundaries[^1];
+    }
+
+    public int Tokens { get; }
+
+    /// <summary>Neighbours of equal length together, so that they are one batched product.</summary>
+    public IReadOnlyList<(int Start, int Length, int Count)> Runs => runs;
+
+    private void Append(int start, int length)
+    {
+        if (runs.Count > 0 && runs[^1].Length == length)
+        {
+            runs[^1] = runs[^1] with { Count = runs[^1].Count + 1 };
+        }
+        else
+        {
+            runs.Add((start, length, 1));
+        }
+    }
+}

@@ -94,6 +94,7 @@ compiled() { printf '%s of %s files,' "$(cut -f2 "$OBJECT_LIST" | xargs -d '\n' 
 build_bridge() {
   local sources="$1" common="$2" objects="$CACHE/bridge/objects" jobs memory source part
   [ -e "$BRIDGE" ] && return
+  [ -z "${LOOK_ONLY:-}" ] || die "the bridge is not built yet for native/ as it is (hash $BRIDGE_HASH)." "Build it with:  ./fovea env"
   mkdir -p "$objects"
   OBJECT_LIST="$CACHE/bridge/list.$$"
   printf '%s\n' "$sources" | while read -r source; do

@@ -25,6 +25,7 @@ lay_codecs() {
 
 lay_codec_packages() {
   [ -e "$1" ] && return
+  [ -z "${LOOK_ONLY:-}" ] || die "the image codecs are not laid down yet ($1)." "Lay them down with:  ./fovea env"
   # shellcheck disable=SC2086 # a list of packages
   lay_packages "$1" $CODEC_PACKAGES
   # The C library comes from the system here: Debian's codecs run on glibc 2.34 and newer.
@@ -49,7 +50,6 @@ environment() {
   put UCX_HANDLE_ERRORS none
   # Large buffers stay in the heap instead of being mapped and faulted in again at each step.
   put_default GLIBC_TUNABLES "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=2147483648"
-  put_default OMP_NUM_THREADS "$(usable_cpus)"
   put_default DOTNET_TieredPGO 1
   put_default DOTNET_CLI_TELEMETRY_OPTOUT 1
   put_default DOTNET_NOLOGO 1

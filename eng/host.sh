@@ -14,6 +14,7 @@ prepare_host() {
 make_host() {
   local folder="$1" part="$1.partial" libs="$TORCH_PREFIX/usr/lib/$TRIPLET" entry
   [ -e "$folder/dotnet" ] && return
+  [ -z "${LOOK_ONLY:-}" ] || die "the dotnet host for libtorch's C library is not made yet." "Make it with:  ./fovea env"
   rm -rf "$part"
   mkdir -p "$part"
   for entry in "$DOTNET_HOME"/*; do
@@ -23,7 +24,7 @@ make_host() {
   chmod u+w "$part/dotnet"
   in_prefix "$TORCH_PREFIX" patchelf --set-interpreter "$libs/ld-linux-x86-64.so.2" --force-rpath \
     --set-rpath "$libs/openblas-openmp:$libs:$TORCH_PREFIX/usr/lib" "$part/dotnet" || die "the dotnet host could not be prepared in $part."
-  "$part/dotnet" --version > /dev/null 2>&1 || DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 "$part/dotnet" --list-runtimes > /dev/null ||
+  "$part/dotnet" --list-runtimes > /dev/null ||
     die "the prepared dotnet host $part/dotnet does not start." "Remove $CACHE/host and $TORCH_PREFIX, and start again."
   rm -rf "$folder"
   mv "$part" "$folder"

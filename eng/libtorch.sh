@@ -73,11 +73,12 @@ compiler_problem() {
 
 lay_prefix() {
   [ -e "$PREFIX_DEFAULT" ] && return
+  [ -z "${LOOK_ONLY:-}" ] || die "libtorch is not laid down yet ($PREFIX_DEFAULT)." "Lay it down with:  ./fovea env"
   say "first start: libtorch goes into $PREFIX_DEFAULT (once, for all clones)"
   # shellcheck disable=SC2086 # lists of packages
   lay_packages "$PREFIX_DEFAULT" $TORCH_PACKAGES $CODEC_PACKAGES
   finish_prefix "$UNPACK"
-  mv "$UNPACK" "$PREFIX_DEFAULT"
+  mv "$UNPACK" "$PREFIX_DEFAULT" || die "cannot write $PREFIX_DEFAULT"
   rm -rf "$UNPACK.list" "$CACHE/apt/archives-$SUITE"
 }
 

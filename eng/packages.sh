@@ -94,6 +94,8 @@ lay_packages() {
   stage "downloading packages of Debian $SUITE" downloaded apt_private install --download-only "$@" ||
     die "the download stopped; what has arrived is kept." "Start again to go on."
   stage "unpacking" unpacked unpack_all || die "unpacking into $UNPACK failed." "Free some disk space, or set XDG_CACHE_HOME to another disk, and start again."
+  # Names and versions, for doctor.
+  cut -d' ' -f2 < "$UNPACK.list" | sed 's/%3a/:/; s/_/ /; s/_[a-z0-9]*\.deb$//' > "$UNPACK/packages.txt"
   local link
   for link in bin sbin lib lib64; do [ -e "$UNPACK/$link" ] || ln -s "usr/$link" "$UNPACK/$link"; done
 }

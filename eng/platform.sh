@@ -41,22 +41,3 @@ require_dotnet() {
     "Without root:  curl -sSL https://dot.net/v1/dotnet-install.sh | bash -s -- --channel 10.0" \
     "With root:     https://learn.microsoft.com/dotnet/core/install/linux (package dotnet-sdk-10.0)"
 }
-
-# CPUs this process may use: affinity, cut down to the cgroup's quota (containers).
-usable_cpus() {
-  local cpus quota period limit path
-  cpus="$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2> /dev/null || echo 1)"
-  path="$(sed -n 's/^0:://p' /proc/self/cgroup 2> /dev/null || true)"
-  for limit in "/sys/fs/cgroup$path/cpu.max" /sys/fs/cgroup/cpu.max; do
-    [ -r "$limit" ] && read -r quota period < "$limit" && [ "$quota" != max ] || continue
-    limit=$(((quota + period - 1) / period))
-    [ "$limit" -lt "$cpus" ] && cpus=$limit
-    break
-  done
-  if [ -r /sys/fs/cgroup/cpu/cpu.cfs_quota_us ]; then
-    quota="$(cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us)" period="$(cat /sys/fs/cgroup/cpu/cpu.cfs_period_us)"
-    if [ "$quota" -gt 0 ] && [ $(((quota + period - 1) / period)) -lt "$cpus" ]; then cpus=$(((quota + period - 1) / period)); fi
-  fi
-  [ "$cpus" -ge 1 ] || cpus=1
-  printf '%s\n' "$cpus"
-}

@@ -14,34 +14,37 @@ read_stamp() {
   # shellcheck disable=SC1090
   . "$stamp"
   [ -x "$FOVEA_DOTNET" ] && [ -e "$FOVEA_LIBTORCH/libtorch_cpu.so" ] && [ -e "${FOVEA_NATIVE:-/}" ] || return 1
-  [ "$(find -L "$ROOT/native" "$ROOT/eng" "$FOVEA_LIBTORCH/libtorch_cpu.so" "${FOVEA_DOTNET%/*}/shared/Microsoft.NETCore.App" "${FOVEA_DOTNET%/*}/sdk" -maxdepth 2 -newer "$stamp" -print -quit 2> /dev/null)" = "" ]
+  [ -z "$(find -L "$ROOT/native" "$ROOT/eng" "$FOVEA_LIBTORCH/libtorch_cpu.so" "${FOVEA_DOTNET%/*}/shared/Microsoft.NETCore.App" \
+    "${FOVEA_DOTNET%/*}/sdk" -maxdepth 2 -newer "$stamp" -print -quit 2> /dev/null)" ]
 }
 
-# Sets everything up and exports it. Quiet and quick when nothing is to be done.
-setup() {
-  DOTNET_ROOT_GIVEN="${DOTNET_ROOT:-}"
-  read_stamp && return
+load_all() {
   local file
   for file in platform packages libtorch host bridge environment; do
     # shellcheck disable=SC1090
     . "$ROOT/eng/$file.sh"
   done
+}
+
+# Sets everything up and exports it. Quiet and quick when nothing is to be done.
+setup() {
+  DOTNET_ROOT_GIVEN="${DOTNET_ROOT:-}"
+  export_threads
+  read_stamp && return
+  load_all
   mkdir -p "$STATE" 2> /dev/null || die "cannot write to $ROOT/artifacts" "The clone must be writable: what is built goes there."
   check_platform
   require_dotnet
-  local new="$STATE/environment.$$"
-  stamp_key > "$new" # its time is taken before anything is looked at
+  local new="$STATE/environment.new"
+  touch "$new.time" # the stamp's time: a file changed while set-up works counts as newer
   find_libtorch
   find_codecs
   prepare_host
   prepare_bridge
-  environment > "$STATE/lines.$$"
-  cat "$STATE/lines.$$" > /dev/null
+  { stamp_key; environment; } > "$new"
   # shellcheck disable=SC1090
-  . "$STATE/lines.$$"
-  touch -r "$new" "$STATE/lines.$$.time"
-  cat "$STATE/lines.$$" >> "$new"
-  touch -r "$STATE/lines.$$.time" "$new"
+  . "$new"
+  touch -r "$new.time" "$new"
   mv "$new" "$STATE/environment"
-  rm -f "$STATE/lines.$$" "$STATE/lines.$$.time"
+  rm -f "$new.time"
 }

@@ -1,0 +1,126 @@
+# Compiles native/ into libfovea_native.so, once for each state of sources, compiler and libtorch.
+
+# Sets CXX_COMMAND, CXX_FLAGS, LINK_FLAGS and COMPILER (its name and version).
+choose_compiler() {
+  local libs driver include
+  CXX_FLAGS=(-std=c++20 -O3 -fPIC -fvisibility=hidden -Wall -Wno-deprecated-declarations -I"$ROOT/native")
+  LINK_FLAGS=(-shared -Wl,--no-as-needed -L"$TORCH_LIB" -ltorch -ltorch_cpu -lc10 -Wl,--as-needed)
+  for include in $TORCH_INCLUDES; do [ -n "$TORCH_PREFIX" ] || CXX_FLAGS+=(-isystem "$include"); done
+  if [ -n "$TORCH_PREFIX" ]; then
+    libs="$TORCH_PREFIX/usr/lib/$TRIPLET"
+    driver="$(ls "$TORCH_PREFIX/usr/bin/$TRIPLET"-g++-* 2> /dev/null | sort -V | tail -n 1)"
+    [ -n "$driver" ] || die "the folder $TORCH_PREFIX brings its own C library but no g++." "Lay the package g++ into it as well."
+    CXX_COMMAND=("$libs/ld-linux-x86-64.so.2" --library-path "$libs" "$driver" -B "$TORCH_PREFIX/usr/bin/"
+      -wrapper "$libs/ld-linux-x86-64.so.2,--library-path,$libs" --sysroot="$TORCH_PREFIX")
+    CXX_FLAGS+=(-isystem "$TORCH_PREFIX/usr/include/torch/csrc/api/include")
+    LINK_FLAGS+=(-Wl,--allow-shlib-undefined "-Wl,-rpath-link,$libs:$libs/openblas-openmp:$TORCH_PREFIX/usr/lib")
+  else
+    CXX_COMMAND=("${CXX:-g++}")
+    CXX_FLAGS+=("-D_GLIBCXX_USE_CXX11_ABI=$TORCH_ABI")
+    LINK_FLAGS+=("-Wl,-rpath,$TORCH_LIB")
+  fi
+  local folder
+  for folder in $TORCH_INCLUDES; do
+    [ -e "$folder/gloo/algorithm.h" ] && [ -e "$folder/torch/csrc/distributed/c10d/ProcessGroupGloo.hpp" ] && CXX_FLAGS+=(-DUSE_C10D_GLOO) && TORCH_GLOO=headers
+  done
+  add_cuda
+  COMPILER="$("${CXX_COMMAND[@]}" --version 2> /dev/null | head -n 1)"
+  [ -n "$COMPILER" ] || die "the compiler ${CXX_COMMAND[*]} does not start."
+}
+
+# CUDA builds of libtorch: their own headers are used where CUDA's are at hand, and .cu files where nvcc is.
+add_cuda() {
+  NVCC= CUDA_HEADERS=
+  [ -n "$TORCH_CUDA" ] || return 0
+  local place
+  NVCC="$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2> /dev/null || true)"
+  for place in "${NVCC:+$(dirname "$(dirname "$NVCC")")/include}" /usr/local/cuda/include "$TORCH_ROOT"/../nvidia/cu*/include "$TORCH_ROOT"/../nvidia/cuda_runtime/include; do
+    if [ -e "$place/cuda_runtime_api.h" ]; then CUDA_HEADERS="$place"; break; fi
+  done
+  [ -n "$CUDA_HEADERS" ] || { say "CUDA's headers were not found: the bridge is built without CUDA extras (pip install nvidia-cuda-runtime, or the CUDA toolkit)"; return 0; }
+  CXX_FLAGS+=(-DFOVEA_CUDA -isystem "$CUDA_HEADERS")
+  LINK_FLAGS+=(-Wl,--no-as-needed -ltorch_cuda -lc10_cuda -Wl,--as-needed)
+}
+
+native_sources() {
+  local file
+  for file in "$ROOT"/native/*.cpp "$ROOT"/native/kernels/*.cpp; do [ -e "$file" ] && printf '%s\n' "$file"; done
+  [ -z "$NVCC" ] || [ -z "$CUDA_HEADERS" ] || for file in "$ROOT"/native/*.cu "$ROOT"/native/kernels/*.cu; do [ -e "$file" ] && printf '%s\n' "$file"; done
+  return 0
+}
+
+native_headers() { find "$ROOT/native" -name '*.h' -o -name '*.hpp' -o -name '*.cuh' -o -name '*.inc' | LC_ALL=C sort; }
+
+# Finds the bridge for the sources as they are, or builds it. Sets BRIDGE.
+prepare_bridge() {
+  local sources headers identity common
+  BRIDGE=
+  choose_compiler
+  sources="$(native_sources)"
+  [ -n "$sources" ] || return 0
+  headers="$(native_headers)"
+  identity="$COMPILER|$TORCH_VERSION|$TORCH_LIB|$(stat -L -c '%s %Y' "$TORCH_LIB/libtorch_cpu.so")|$(printf '%s ' "${CXX_FLAGS[@]}" "${LINK_FLAGS[@]}" | sed "s|$ROOT/||g")"
+  # shellcheck disable=SC2086 # a list of files without spaces in their own names
+  common="$({ printf '%s\n' "$identity"; [ -z "$headers" ] || (cd "$ROOT" && printf '%s\n' "$headers" | sed "s|^$ROOT/||" | xargs -d '\n' sha256sum); } | short_hash)"
+  BRIDGE_HASH="$({ printf '%s\n' "$common"; (cd "$ROOT" && printf '%s\n' "$sources" | sed "s|^$ROOT/||" | xargs -d '\n' sha256sum); } | short_hash)"
+  BRIDGE="$CACHE/bridge/$BRIDGE_HASH/libfovea_native.so"
+  [ -e "$BRIDGE" ] || locked "$CACHE/bridge.lock" "the bridge" build_bridge "$sources" "$common"
+}
+
+compile_one() {
+  local source="$1" object="$2"
+  case "$source" in
+    *.cu) "$NVCC" -std=c++20 -O3 -arch="${FOVEA_CUDA_ARCH:-native}" -Xcompiler -fPIC,-fvisibility=hidden -DFOVEA_CUDA -I"$ROOT/native" ${TORCH_INCLUDES:+$(printf -- '-isystem %s ' $TORCH_INCLUDES)} -c "$source" -o "$object.tmp$$" ;;
+    *) "${CXX_COMMAND[@]}" "${CXX_FLAGS[@]}" -c "$source" -o "$object.tmp$$" ;;
+  esac && mv "$object.tmp$$" "$object"
+}
+
+# compile_all JOBS LIST: LIST holds lines "source<TAB>object"; finished objects are kept for the next start.
+compile_all() {
+  local source object status=0
+  while IFS=$'\t' read -r source object; do
+    [ -e "$object" ] && continue
+    while [ "$(jobs -rp | wc -l)" -ge "$1" ]; do wait -n || status=1; done
+    [ $status -eq 0 ] || break
+    compile_one "$source" "$object" &
+  done < "$2"
+  while [ -n "$(jobs -rp)" ]; do wait -n || status=1; done
+  while IFS=$'\t' read -r source object; do [ -e "$object" ] || status=1; done < "$2"
+  return $status
+}
+
+compiled() { printf '%s of %s files,' "$(cut -f2 "$OBJECT_LIST" | xargs -d '\n' ls 2> /dev/null | wc -l)" "$(wc -l < "$OBJECT_LIST")"; }
+
+build_bridge() {
+  local sources="$1" common="$2" objects="$CACHE/bridge/objects" jobs memory source part
+  [ -e "$BRIDGE" ] && return
+  [ -z "${LOOK_ONLY:-}" ] || die "the bridge is not built yet for native/ as it is (hash $BRIDGE_HASH)." "Build it with:  ./fovea env"
+  mkdir -p "$objects"
+  OBJECT_LIST="$CACHE/bridge/list.$$"
+  printf '%s\n' "$sources" | while read -r source; do
+    printf '%s\t%s\n' "$source" "$objects/$(basename "$source")-$({ printf '%s\n' "$common" "${source#"$ROOT"/}"; cat "$source"; } | short_hash).o"
+  done > "$OBJECT_LIST"
+  # One compiler takes up to 1.5 GB with libtorch's headers.
+  memory="$(awk '/MemAvailable/ { print int($2 / 1572864) }' /proc/meminfo)"
+  jobs="$(usable_cpus)"
+  [ "$memory" -ge "$jobs" ] || jobs=$((memory > 0 ? memory : 1))
+  STAGE_TAIL=40 stage "compiling the bridge for libtorch $TORCH_VERSION" compiled compile_all "$jobs" "$OBJECT_LIST" ||
+    die "the bridge could not be compiled with $COMPILER against libtorch $TORCH_VERSION in $TORCH_ROOT."
+  part="$(mktemp -d "$CACHE/bridge/new.XXXXXX")" || die "cannot write to $CACHE/bridge"
+  chmod 755 "$part"
+  link_bridge "$part/libfovea_native.so" ||
+    die "the bridge could not be linked against libtorch $TORCH_VERSION in $TORCH_ROOT."
+  mv -T "$part" "$(dirname "$BRIDGE")" 2> /dev/null || rm -rf "$part"
+  rm -f "$OBJECT_LIST"
+  find "$objects" -name '*.o*' -mtime +30 -delete
+}
+
+link_bridge() {
+  local objects=()
+  mapfile -t objects < <(cut -f2 "$OBJECT_LIST")
+  "${CXX_COMMAND[@]}" "${objects[@]}" -o "$1" "${LINK_FLAGS[@]}" || return
+  [ -n "$TORCH_PREFIX" ] && return
+  local missing
+  missing="$(ldd "$1" 2> /dev/null | awk '/not found/ { print $1 }' | sort -u | tr '\n' ' ')"
+  [ -z "$missing" ] || die "libtorch in $TORCH_ROOT is broken: it needs libraries that are not there: $missing" "Install them, or use fovea's own libtorch:  LIBTORCH=private ./fovea ..."
+}

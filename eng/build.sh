@@ -1,0 +1,36 @@
+# Builds managed code with the SDK, when its sources are newer than the last build.
+
+# build PROJECT: a project or solution, Release, into artifacts/.
+build() {
+  local stamp
+  stamp="$STATE/built-$(basename "$1")"
+  is_fresh "$stamp" || locked "$STATE/build.lock" "the build of this clone" build_now "$1" "$stamp"
+}
+
+is_fresh() {
+  [ -e "$1" ] && [ "$(cat "$1")" = "$FOVEA_DOTNET" ] &&
+    [ -z "$(cd "$ROOT" && find src tests global.json Fovea.slnx Directory.Build.props Directory.Packages.props -newer "$1" \( -type d -o -name '*.cs' -o -name '*.*proj' \
+      -o -name '*.props' -o -name '*.json' -o -name '*.slnx' -o -path '*/wwwroot/*' \) ! -path '*/goldens/*' -print -quit 2> /dev/null)" ]
+}
+
+build_now() {
+  is_fresh "$2" && return
+  local new="$2.$$"
+  printf '%s\n' "$FOVEA_DOTNET" > "$new" # its time is that of the start: a source changed meanwhile counts as newer
+  if ! STAGE_TAIL=60 stage "building $(basename "$1" .csproj)" "" run_build "$ROOT/$1"; then
+    rm -f "$new"
+    if grep -q -e NU1301 -e NU1801 "$STAGE_LOG"; then
+      die "NuGet packages could not be fetched." "Check the network and the certificates (https_proxy and SSL_CERT_FILE are honoured); ./fovea doctor shows what is found."
+    elif grep -q 'NETSDK1045\|compatible .NET SDK was not found' "$STAGE_LOG"; then
+      die "the .NET SDK in use is too old." "Version 10.0 is needed; ./fovea doctor shows which one was found."
+    fi
+    exit 1
+  fi
+  mv "$new" "$2"
+}
+
+run_build() {
+  # No process of the SDK stays behind: a compiler server would keep the started libraries and locks open.
+  MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 DOTNET_GENERATE_ASPNET_CERTIFICATE=false \
+    "$FOVEA_DOTNET" build "$1" -c Release -nologo -v:q -clp:ErrorsOnly -nodeReuse:false -p:UseSharedCompilation=false
+}

@@ -1,0 +1,50 @@
+# From nothing to an environment in which managed code runs; a stamp makes the second start cheap.
+
+# What the stamp depends on besides files: a change of any of these looks everything up again.
+stamp_key() {
+  printf '# %s|%s|%s|%s|%s|%s|%s\n' "$ROOT" "${LIBTORCH:-}" "$CACHE" "${FOVEA_SUITE:-}" "${DOTNET_ROOT_GIVEN:-}" "$(type -P python3 || true)" "$(type -P dotnet || true)"
+}
+
+# Reads the stamp when nothing it was made from has changed.
+read_stamp() {
+  local stamp="$STATE/environment" key
+  [ -r "$stamp" ] || return 1
+  IFS= read -r key < "$stamp"
+  [ "$key" = "$(stamp_key)" ] || return 1
+  # shellcheck disable=SC1090
+  . "$stamp"
+  [ -x "$FOVEA_DOTNET" ] && [ -e "$FOVEA_LIBTORCH/libtorch_cpu.so" ] && [ -e "${FOVEA_NATIVE:-/}" ] || return 1
+  [ -z "$(find -L "$ROOT/native" "$ROOT/eng" "$FOVEA_LIBTORCH/libtorch_cpu.so" "${FOVEA_DOTNET%/*}/shared/Microsoft.NETCore.App" \
+    "${FOVEA_DOTNET%/*}/sdk" -maxdepth 2 -newer "$stamp" -print -quit 2> /dev/null)" ]
+}
+
+load_all() {
+  local file
+  for file in platform packages libtorch host bridge environment; do
+    # shellcheck disable=SC1090
+    . "$ROOT/eng/$file.sh"
+  done
+}
+
+# Sets everything up and exports it. Quiet and quick when nothing is to be done.
+setup() {
+  DOTNET_ROOT_GIVEN="${DOTNET_ROOT:-}"
+  export_threads
+  read_stamp && return
+  load_all
+  mkdir -p "$STATE" 2> /dev/null || die "cannot write to $ROOT/artifacts" "The clone must be writable: what is built goes there."
+  check_platform
+  require_dotnet
+  local new="$STATE/environment.new"
+  touch "$new.time" # the stamp's time: a file changed while set-up works counts as newer
+  find_libtorch
+  find_codecs
+  prepare_host
+  prepare_bridge
+  { stamp_key; environment; } > "$new"
+  # shellcheck disable=SC1090
+  . "$new"
+  touch -r "$new.time" "$new"
+  mv "$new" "$STATE/environment"
+  rm -f "$new.time"
+}

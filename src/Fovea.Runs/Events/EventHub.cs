@@ -1,0 +1,83 @@
+namespace Fovea.Runs.Events;
+
+/// <summary>
+/// Passes every event to every sink. A sink that throws is switched off and reported once to the others: a full disk or a broken
+/// terminal never stops a run. Calls from several threads are taken one at a time.
+/// </summary>
+public sealed class EventHub : IEventSink, IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly List<IEventSink> _sinks;
+
+    public EventHub(params IEnumerable<IEventSink> sinks) => _sinks = [.. sinks];
+
+    public void Add(IEventSink sink)
+    {
+        lock (_gate)
+        {
+            _sinks.Add(sink);
+        }
+    }
+
+    public void Write(RunEvent e)
+    {
+        lock (_gate)
+        {
+            Deliver(e);
+        }
+    }
+
+    /// <summary>Closes the sinks in the order in which they were added.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            foreach (var sink in _sinks.OfType<IDisposable>())
+            {
+                CloseQuietly(sink);
+            }
+
+            _sinks.Clear();
+        }
+    }
+
+    private static void CloseQuietly(IDisposable sink)
+    {
+        try
+        {
+            sink.Dispose();
+        }
+        catch (Exception)
+        {
+            // The run's results are already on disk; closing a display or a log must not turn success into failure.
+        }
+    }
+
+    private void Deliver(RunEvent e)
+    {
+        var reports = new List<Warning>();
+        foreach (var sink in _sinks.ToArray())
+        {
+            try
+            {
+                sink.Write(e);
+            }
+            catch (Exception error)
+            {
+                _sinks.Remove(sink);
+                if (sink is IDisposable closable)
+                {
+                    CloseQuietly(closable);
+                }
+
+                reports.Add(new Warning($"{sink.GetType().Name} stopped working and was switched off: {error.Message}"));
+            }
+        }
+
+        // Each round has fewer sinks than the one before, so this ends.
+        foreach (var report in reports)
+        {
+            Deliver(report);
+        }
+    }
+}

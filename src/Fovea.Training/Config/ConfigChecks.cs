@@ -1,0 +1,156 @@
+namespace Fovea.Training.Config;
+
+/// <summary>Rules between keys, most of them LLaMA-Factory's own.</summary>
+internal static class ConfigChecks
+{
+    private static readonly string[] ScheduleSettings = ["num_cycles", "min_lr", "min_lr_rate"];
+
+    /// <param name="config">The configuration so far.</param>
+    /// <param name="given">Keys that were written, valid or not: a bad value is not reported as missing as well.</param>
+    /// <param name="use">Decides what must be there.</param>
+    /// <param name="problems">Receives what is wrong.</param>
+    public static void Run(TrainConfig config, IReadOnlySet<string> given, ConfigUse use, ICollection<string> problems)
+    {
+        Required(config, given, use, problems);
+        Data(config, problems);
+        Method(config, problems);
+        Schedule(config, problems);
+        foreach (var target in config.ReportTo.Where(target => target is not ("none" or "tensorboard" or "all")))
+        {
+            problems.Add($"report_to: {target} is refused: it needs its own client; use tensorboard, which writes the same numbers, or none");
+        }
+
+        if (config is { Recompute: Toggle.On, DisableGradientCheckpointing: true })
+        {
+            problems.Add("recompute: true contradicts disable_gradient_checkpointing: true; keep one of them");
+        }
+    }
+
+    /// <summary>Gives words that mean "nothing" their one form.</summary>
+    public static TrainConfig Normalise(TrainConfig config) => config with
+    {
+        ResumeFromCheckpoint = config.ResumeFromCheckpoint?.ToLowerInvariant() switch
+        {
+            "false" or "no" or "none" or "" => null,
+            "true" or "yes" => "true",
+            _ => config.ResumeFromCheckpoint,
+        },
+        ReportTo = [.. config.ReportTo.Where(target => target != "none")],
+    };
+
+    private static void Required(TrainConfig config, IReadOnlySet<string> given, ConfigUse use, ICollection<string> problems)
+    {
+        void Need(bool there, string key, string what)
+        {
+            if (!there && !given.Contains(key))
+            {
+                problems.Add($"{key} is missing: {what}");
+            }
+        }
+
+        if (use == ConfigUse.Any)
+        {
+            return;
+        }
+
+        Need(config.ModelNameOrPath.Length > 0, "model_name_or_path", "the folder of the base model");
+        if (use is ConfigUse.Train or ConfigUse.Data)
+        {
+            Need(config.Dataset.Count > 0, "dataset", "names from dataset_info.json, or files, separated by commas");
+        }
+
+        if (use == ConfigUse.Train)
+        {
+            Need(config.OutputDir.Length > 0, "output_dir", "the folder for the adapter, checkpoints and logs");
+            if (!config.DoTrain)
+            {
+                problems.Add("do_train: false leaves nothing to do; to evaluate use 'fovea eval'");
+            }
+        }
+
+        if (use == ConfigUse.Export)
+        {
+            Need(config.ExportDir is not null, "export_dir", "the folder for the merged model");
+        }
+    }
+
+    private static void Data(TrainConfig config, ICollection<string> problems)
+    {
+        if (config.ImageMaxPixels < config.ImageMinPixels)
+        {
+            problems.Add($"image_max_pixels: {config.ImageMaxPixels} is less than image_min_pixels: {config.ImageMinPixels}");
+        }
+
+        if (config.ValSize > 0 && config.EvalDataset.Count > 0)
+        {
+            problems.Add("val_size and eval_dataset exclude each other: evaluation samples come from one of them");
+        }
+
+        if (config.ValSize > 1 && config.ValSize != Math.Floor(config.ValSize))
+        {
+            problems.Add($"val_size: {config.ValSize} must be a part less than 1 or a whole number of samples");
+        }
+
+        if (config.Evaluates && config.ValSize == 0 && config.EvalDataset.Count == 0)
+        {
+            problems.Add("eval_strategy and do_eval need samples: set val_size or eval_dataset");
+        }
+
+        if (config is { MaskHistory: true, TrainOnPrompt: true })
+        {
+            problems.Add("mask_history and train_on_prompt exclude each other");
+        }
+    }
+
+    private static void Method(TrainConfig config, ICollection<string> problems)
+    {
+        if (config.FinetuningType != FinetuningType.Lora)
+        {
+            if (config.AdapterNameOrPath.Count > 0)
+            {
+                problems.Add("adapter_name_or_path is only for finetuning_type: lora; merge the adapter first with 'fovea export'");
+            }
+
+            if (config.UseRslora)
+            {
+                problems.Add("use_rslora is only for finetuning_type: lora");
+            }
+        }
+
+        if (config is { FinetuningType: FinetuningType.Freeze, FreezeTrainableLayers: 0 })
+        {
+            problems.Add("freeze_trainable_layers: 0 trains nothing; a positive number trains the last layers, a negative one the first");
+        }
+
+        var allFrozen = config is { FreezeVisionTower: true, FreezeMultiModalProjector: true, FreezeLanguageModel: true };
+        if (allFrozen && config.AdditionalTarget.Count == 0)
+        {
+            problems.Add("freeze_vision_tower, freeze_multi_modal_projector and freeze_language_model together leave nothing to train");
+        }
+
+        if (config.LoraTarget.Count == 0)
+        {
+            problems.Add("lora_target is empty: use all, module names or a regular expression");
+        }
+    }
+
+    private static void Schedule(TrainConfig config, ICollection<string> problems)
+    {
+        foreach (var name in config.LrSchedulerKwargs.Keys.Except(ScheduleSettings))
+        {
+            problems.Add($"lr_scheduler_kwargs.{name} is not known; known are {string.Join(", ", ScheduleSettings)}");
+        }
+
+        var kwargs = config.LrSchedulerKwargs;
+        var floors = (kwargs.ContainsKey("min_lr") ? 1 : 0) + (kwargs.ContainsKey("min_lr_rate") ? 1 : 0);
+        if (config.LrSchedulerType == LrSchedulerType.CosineWithMinLr && floors != 1)
+        {
+            problems.Add("lr_scheduler_type: cosine_with_min_lr needs lr_scheduler_kwargs with either min_lr or min_lr_rate");
+        }
+
+        if (config.WarmupSteps > 1 && config.WarmupSteps != Math.Floor(config.WarmupSteps))
+        {
+            problems.Add($"warmup_steps: {config.WarmupSteps} must be a whole number of steps, or a part of the run less than 1");
+        }
+    }
+}

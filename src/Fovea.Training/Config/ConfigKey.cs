@@ -1,0 +1,39 @@
+using System.Reflection;
+using System.Text;
+
+namespace Fovea.Training.Config;
+
+/// <summary>An honoured key: the property that holds it and what its value may be.</summary>
+internal sealed class ConfigKey(PropertyInfo property)
+{
+    public PropertyInfo Property { get; } = property;
+
+    public string Name { get; } = SnakeCase(property.Name);
+
+    public string? Alias { get; } = property.GetCustomAttribute<AliasAttribute>()?.Key;
+
+    public BoundsAttribute? Bounds { get; } = property.GetCustomAttribute<BoundsAttribute>();
+
+    /// <summary>The key takes <c>auto</c> for null.</summary>
+    public bool Auto { get; } = property.GetCustomAttribute<AutoAttribute>() is not null;
+
+    /// <summary>The list may be one regular expression.</summary>
+    public bool Pattern { get; } = property.GetCustomAttribute<PatternAttribute>() is not null;
+
+    /// <summary><c>PerDeviceTrainBatchSize</c> to <c>per_device_train_batch_size</c>; digits stay with the letters before them.</summary>
+    public static string SnakeCase(string name)
+    {
+        var text = new StringBuilder();
+        foreach (var c in name)
+        {
+            if (char.IsAsciiLetterUpper(c) && text.Length > 0)
+            {
+                text.Append('_');
+            }
+
+            text.Append(char.ToLowerInvariant(c));
+        }
+
+        return text.ToString();
+    }
+}

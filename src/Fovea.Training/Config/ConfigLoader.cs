@@ -1,0 +1,83 @@
+namespace Fovea.Training.Config;
+
+/// <summary>Turns entries into a checked configuration, or into the full list of what is wrong with them.</summary>
+internal static class ConfigLoader
+{
+    public static TrainConfig Load(IReadOnlyList<ConfigEntry> file, IEnumerable<string> overrides, ConfigUse use)
+    {
+        var problems = new List<string>();
+        var notices = new List<string>();
+        var config = new TrainConfig();
+        var given = new HashSet<string>();
+        foreach (var entry in Merge(file, ConfigOverrides.Parse(overrides, problems), problems))
+        {
+            if (ConfigKeys.Find(entry.Key) is { } key)
+            {
+                given.Add(key.Name);
+                Set(config, key, entry, problems);
+            }
+            else if (RefusedKeys.All.TryGetValue(entry.Key, out var refused))
+            {
+                if (refused.Refuses(entry.Value))
+                {
+                    problems.Add(entry.Problem($"{entry.Value} is refused: {refused.Reason}"));
+                }
+            }
+            else if (IgnoredKeys.All.TryGetValue(entry.Key, out var reason))
+            {
+                if (!entry.Value.IsOff)
+                {
+                    notices.Add($"{entry.Key} is ignored: {reason}");
+                }
+            }
+            else
+            {
+                var near = NearestKey.To(entry.Key, ConfigKeys.Known);
+                problems.Add(entry.Problem(near is null ? "is not a key that Fovea knows" : $"is not a key that Fovea knows; did you mean {near}?"));
+            }
+        }
+
+        ConfigChecks.Run(config, given, use, problems);
+        return problems.Count == 0 ? ConfigChecks.Normalise(config) with { Notices = notices } : throw new ConfigException(problems);
+    }
+
+    /// <summary>Overrides replace what the file says about a key, under whichever of its names; the last one counts.</summary>
+    private static IEnumerable<ConfigEntry> Merge(IReadOnlyList<ConfigEntry> file, IReadOnlyList<ConfigEntry> overrides, List<string> problems)
+    {
+        var merged = new Dictionary<string, ConfigEntry>();
+        foreach (var entry in file)
+        {
+            if (!merged.TryAdd(Canonical(entry.Key), entry))
+            {
+                problems.Add(entry.Problem($"means the same as {merged[Canonical(entry.Key)].Key}, which is given too; keep one"));
+            }
+        }
+
+        foreach (var entry in overrides)
+        {
+            merged[Canonical(entry.Key)] = entry;
+        }
+
+        return merged.Values;
+    }
+
+    private static string Canonical(string key) => ConfigKeys.Find(key)?.Name ?? key;
+
+    private static void Set(TrainConfig config, ConfigKey key, ConfigEntry entry, List<string> problems)
+    {
+        // Null and auto leave the default in place.
+        if (entry.Value is ConfigNode.Scalar { Text: null } || (key.Auto && entry.Value is ConfigNode.Scalar { Text: "auto" }))
+        {
+            return;
+        }
+
+        try
+        {
+            key.Property.SetValue(config, ConfigValues.Convert(entry.Value, key));
+        }
+        catch (FormatException e)
+        {
+            problems.Add(entry.Problem($"{entry.Value} is not allowed: {e.Message}"));
+        }
+    }
+}

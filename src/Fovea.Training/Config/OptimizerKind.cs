@@ -1,0 +1,9 @@
+namespace Fovea.Training.Config;
+
+/// <summary>The optimizer (<c>optim</c>); all names mean AdamW with decoupled weight decay.</summary>
+public enum OptimizerKind
+{
+    AdamwTorch,
+    AdamwTorchFused,
+    AdamwHf,
+}

@@ -1,0 +1,10 @@
+namespace Fovea.Training.Config;
+
+/// <summary>A key that Fovea understands and declines.</summary>
+/// <param name="Reason">Why, and what to do instead.</param>
+/// <param name="Harmless">Values, beside null and "off", that ask for nothing special and pass.</param>
+internal sealed record RefusedKey(string Reason, params string[] Harmless)
+{
+    public bool Refuses(ConfigNode value) =>
+        !value.IsOff && !(value is ConfigNode.Scalar { Text: { } text } && Harmless.Contains(text.Trim(), StringComparer.OrdinalIgnoreCase));
+}

@@ -1,0 +1,81 @@
+namespace Fovea.Training.Config;
+
+/// <summary>
+/// Keys whose effect Fovea does not have. Silently leaving them out would train something else than was asked for, so they stop the run
+/// with the reason; switched off (<c>false</c>, <c>null</c>, <c>0</c>) they pass.
+/// </summary>
+internal static class RefusedKeys
+{
+    private const string OtherOptimizer = "AdamW is the only optimizer; remove the key";
+    private const string NoQuantizedBase = "a quantised base is not supported; train on the 16-bit base with LoRA, whose memory 'fovea plan' shows";
+    private const string NoSharding = "one rank holds the whole model so far; remove the key, or use LoRA where memory is short";
+
+    public static IReadOnlyDictionary<string, RefusedKey> All { get; } = new Dictionary<string, RefusedKey>
+    {
+        ["stage"] = new("supervised fine-tuning (sft) is the only stage", "sft"),
+        ["fp16"] = new("fp16 needs loss scaling, which bf16 does not; use bf16: true, which takes the same memory"),
+        ["deepspeed"] = new(NoSharding),
+        ["fsdp"] = new(NoSharding),
+        ["parallelism_config"] = new(NoSharding),
+        ["quantization_bit"] = new(NoQuantizedBase),
+        ["fp8"] = new(NoQuantizedBase),
+        ["export_quantization_bit"] = new("exports are not quantised; export in 16 bits and quantise the result"),
+        ["export_legacy_format"] = new("exports are safetensors, which every current loader reads; remove the key"),
+        ["export_hub_model_id"] = new("nothing is uploaded; push export_dir with the hub's own client"),
+        ["push_to_hub"] = new("nothing is uploaded; push output_dir with the hub's own client"),
+        ["use_dora"] = new("DoRA is not supported; use LoRA, for instance with use_rslora: true and a higher lora_rank"),
+        ["loraplus_lr_ratio"] = new("LoRA+ is not supported; remove the key"),
+        ["pissa_init"] = new("PiSSA is not supported; remove the key, LoRA starts from B = 0"),
+        ["create_new_adapter"] = new("merge the given adapter first with 'fovea export', then train a new one on the result"),
+        ["use_llama_pro"] = new("expanded blocks are not supported; use freeze_trainable_layers"),
+        ["use_galore"] = new(OtherOptimizer),
+        ["use_apollo"] = new(OtherOptimizer),
+        ["use_badam"] = new(OtherOptimizer),
+        ["use_adam_mini"] = new(OtherOptimizer),
+        ["use_muon"] = new(OtherOptimizer),
+        ["optim_args"] = new(OtherOptimizer),
+        ["optim_target_modules"] = new(OtherOptimizer),
+        ["adafactor"] = new(OtherOptimizer),
+        ["use_mca"] = new(NoSharding),
+        ["use_kt"] = new("KTransformers is another engine; remove the key"),
+        ["use_dft_loss"] = new("the loss is cross-entropy; remove the key"),
+        ["use_eaft_loss"] = new("the loss is cross-entropy; remove the key"),
+        ["use_asft_loss"] = new("the loss is cross-entropy; remove the key"),
+        ["label_smoothing_factor"] = new("the loss is plain cross-entropy; remove the key"),
+        ["neftune_noise_alpha"] = new("noise on the embeddings is not supported; remove the key"),
+        ["use_swanlab"] = new("use report_to: tensorboard, which holds the same numbers"),
+        ["packing"] = new("Fovea packs micro-batches by itself, without changing which samples make a step; remove the key (see micro_batch_tokens)"),
+        ["neat_packing"] = new("Fovea packs micro-batches by itself, and no sample sees another; remove the key (see micro_batch_tokens)"),
+        ["streaming"] = new("data is encoded while training, so nothing needs streaming; remove the key"),
+        ["mix_strategy"] = new("data sets are concatenated; repeat a name in dataset to weigh it more", "concat"),
+        ["group_by_length"] = new("micro-batches carry no padding, so grouping by length saves nothing; remove the key"),
+        ["train_sampling_strategy"] = new("samples are shuffled; use disable_shuffling: true for the order of the files", "random"),
+        ["dataloader_drop_last"] = new("the last samples of an epoch are always used; remove the key"),
+        ["ignore_data_skip"] = new("a resumed run always goes on at its place in the data; remove the key"),
+        ["resize_vocab"] = new("the vocabulary is the checkpoint's; extend it with the tools it came from"),
+        ["add_tokens"] = new("the vocabulary is the checkpoint's; extend it with the tools it came from"),
+        ["add_special_tokens"] = new("the vocabulary is the checkpoint's; extend it with the tools it came from"),
+        ["new_special_tokens_config"] = new("the vocabulary is the checkpoint's; extend it with the tools it came from"),
+        ["init_special_tokens"] = new("the vocabulary is the checkpoint's; extend it with the tools it came from", "noise_init"),
+        ["split_special_tokens"] = new("special tokens in the text are always kept whole"),
+        ["rope_scaling"] = new("the rotary embedding is the checkpoint's; remove the key"),
+        ["shift_attn"] = new("attention is exact; remove the key"),
+        ["mixture_of_depths"] = new("mixture of depths is not supported; remove the key"),
+        ["moe_aux_loss_coef"] = new("this family has no router; remove the key"),
+        ["upcast_layernorm"] = new("norms run as in the checkpoint's own code; remove the key"),
+        ["train_from_scratch"] = new("training starts from a checkpoint; remove the key"),
+        ["infer_backend"] = new("Fovea generates by itself; remove the key", "huggingface", "hf"),
+        ["num_beams"] = new("answers are greedy or sampled, without beams; remove the key", "1"),
+        ["do_predict"] = new("use 'fovea eval', which writes answers and scores"),
+        ["predict_with_generate"] = new("use 'fovea eval', which writes answers and scores"),
+        ["compute_accuracy"] = new("evaluation reports the loss; use 'fovea eval' for accuracy"),
+        ["load_best_model_at_end"] = new("the last weights are the result; pick a checkpoint by its eval_loss in trainer_log.jsonl"),
+        ["early_stopping_steps"] = new("a run ends after its steps; stop it with Ctrl-C, which saves a checkpoint"),
+        ["logging_strategy"] = new("losses are logged every logging_steps", "steps"),
+        ["eval_delay"] = new("evaluation starts with the first eval_steps; remove the key"),
+        ["eval_on_start"] = new("use 'fovea eval' on the base model"),
+        ["train_mm_proj_only"] = new("use freeze_vision_tower: true, freeze_language_model: true and freeze_multi_modal_projector: false"),
+        ["image_resolution"] = new("give the area instead: image_max_pixels is its square"),
+        ["adapter_folder"] = new("give full paths in adapter_name_or_path"),
+    };
+}

@@ -1,0 +1,49 @@
+namespace Fovea.Training.Config;
+
+public sealed partial record TrainConfig
+{
+    /// <summary>What the user should be told once: keys that were accepted without effect, and why.</summary>
+    public IReadOnlyList<string> Notices { get; internal init; } = [];
+
+    /// <summary>The adapter's alpha: as written, else twice the rank.</summary>
+    public double EffectiveLoraAlpha => LoraAlpha ?? 2 * LoraRank;
+
+    /// <summary>Whether blocks are computed again in the backward pass.</summary>
+    public bool UsesRecompute => Recompute switch
+    {
+        Toggle.On => true,
+        Toggle.Off => false,
+        _ => !DisableGradientCheckpointing,
+    };
+
+    public bool UseTensorBoard => ReportTo.Any(target => target is "tensorboard" or "all");
+
+    public string EffectiveMediaDir => MediaDir ?? DatasetDir;
+
+    public int EffectiveDataSeed => DataSeed ?? Seed;
+
+    /// <summary>Whether an evaluation is wanted at all, during training or after it.</summary>
+    public bool Evaluates => EvalStrategy != IntervalStrategy.No || DoEval;
+
+    /// <summary>Steps of linear warm-up in a run of <paramref name="totalSteps"/> (Transformers' <c>get_warmup_steps</c>).</summary>
+    public int WarmupStepsIn(int totalSteps) => WarmupSteps switch
+    {
+        >= 1 => (int)WarmupSteps,
+        > 0 => (int)Math.Ceiling(totalSteps * WarmupSteps),
+        _ => (int)Math.Ceiling(totalSteps * WarmupRatio),
+    };
+
+    /// <summary>
+    /// Reads a YAML or JSON file and applies overrides written <c>key=value</c>, <c>--key value</c>, <c>--key=value</c> or <c>--flag</c>.
+    /// </summary>
+    /// <exception cref="ConfigException">Everything that is wrong, each with key, place, value and what is allowed.</exception>
+    public static TrainConfig Load(string path, IEnumerable<string>? overrides = null, ConfigUse use = ConfigUse.Train) =>
+        ConfigLoader.Load(ConfigFile.Read(path), overrides ?? [], use);
+
+    /// <summary>The same for text that is not in a file; <paramref name="name"/> stands for it in messages.</summary>
+    public static TrainConfig Parse(string yaml, string name, IEnumerable<string>? overrides = null, ConfigUse use = ConfigUse.Train) =>
+        ConfigLoader.Load(ConfigFile.ParseYaml(yaml, name), overrides ?? [], use);
+
+    /// <summary>Every honoured key with its value as text, in the order of their declaration.</summary>
+    public IReadOnlyDictionary<string, string> ToDictionary() => ConfigKeys.Describe(this);
+}

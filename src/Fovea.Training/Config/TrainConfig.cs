@@ -1,0 +1,287 @@
+namespace Fovea.Training.Config;
+
+/// <summary>
+/// A run's configuration: the keys of LLaMA-Factory's supervised fine-tuning, with its defaults (and Transformers'), and a few of our own.
+/// A property's key is its name in snake case. Paths are relative to the current directory. Made by <see cref="Load"/>, which reports
+/// every problem at once; the numbers are then within their ranges.
+/// </summary>
+public sealed partial record TrainConfig
+{
+    // ---- model ----
+
+    /// <summary>Folder of the base model, or a hub name that is in the local cache.</summary>
+    public string ModelNameOrPath { get; init; } = string.Empty;
+
+    /// <summary>Adapters to load over the base; training goes on with the last.</summary>
+    public IReadOnlyList<string> AdapterNameOrPath { get; init; } = [];
+
+    /// <summary>Largest image area in pixels; larger ones are scaled down first.</summary>
+    [Bounds(1)]
+    public int ImageMaxPixels { get; init; } = 768 * 768;
+
+    /// <summary>Smallest image area in pixels; smaller ones are scaled up first.</summary>
+    [Bounds(1)]
+    public int ImageMinPixels { get; init; } = 32 * 32;
+
+    /// <summary>Keep every activation instead of computing each block again in the backward pass.</summary>
+    public bool DisableGradientCheckpointing { get; init; }
+
+    public InferDtype InferDtype { get; init; } = InferDtype.Auto;
+
+    // ---- method ----
+
+    /// <summary>False is refused where training is asked for.</summary>
+    public bool DoTrain { get; init; } = true;
+
+    /// <summary>Evaluate once after training.</summary>
+    public bool DoEval { get; init; }
+
+    public FinetuningType FinetuningType { get; init; } = FinetuningType.Lora;
+
+    [Bounds(1, 65536)]
+    public int LoraRank { get; init; } = 8;
+
+    /// <summary>Null is twice the rank; see <see cref="EffectiveLoraAlpha"/>.</summary>
+    [Bounds(0, AboveMin = true)]
+    public double? LoraAlpha { get; init; }
+
+    [Bounds(0, 1, BelowMax = true)]
+    public double LoraDropout { get; init; }
+
+    /// <summary><c>all</c>, module names, or one regular expression on the full module path.</summary>
+    [Pattern]
+    public IReadOnlyList<string> LoraTarget { get; init; } = ["all"];
+
+    /// <summary>Modules trained in full and saved beside the adapter.</summary>
+    public IReadOnlyList<string> AdditionalTarget { get; init; } = [];
+
+    /// <summary>Scale by alpha / sqrt(rank) instead of alpha / rank.</summary>
+    public bool UseRslora { get; init; }
+
+    public bool FreezeVisionTower { get; init; } = true;
+
+    public bool FreezeMultiModalProjector { get; init; } = true;
+
+    public bool FreezeLanguageModel { get; init; }
+
+    /// <summary>For <c>freeze</c>: the last n layers are trained, or the first n when negative.</summary>
+    public int FreezeTrainableLayers { get; init; } = 2;
+
+    /// <summary>For <c>freeze</c>: which modules of those layers.</summary>
+    public IReadOnlyList<string> FreezeTrainableModules { get; init; } = ["all"];
+
+    /// <summary>For <c>freeze</c>: modules outside the layers that are trained too.</summary>
+    public IReadOnlyList<string> FreezeExtraModules { get; init; } = [];
+
+    // ---- data ----
+
+    /// <summary>Names in <c>dataset_info.json</c>, or paths of files.</summary>
+    public IReadOnlyList<string> Dataset { get; init; } = [];
+
+    public IReadOnlyList<string> EvalDataset { get; init; } = [];
+
+    public string DatasetDir { get; init; } = "data";
+
+    /// <summary>Folder of images; null is <see cref="DatasetDir"/>.</summary>
+    public string? MediaDir { get; init; }
+
+    /// <summary>Conversation template; null is the model family's own.</summary>
+    public string? Template { get; init; }
+
+    /// <summary>Replaces the template's system message.</summary>
+    public string? DefaultSystem { get; init; }
+
+    /// <summary>Longest sample in tokens.</summary>
+    [Bounds(1)]
+    public int CutoffLen { get; init; } = 2048;
+
+    /// <summary>Samples used of each data set, the first ones; null is all.</summary>
+    [Bounds(1)]
+    public int? MaxSamples { get; init; }
+
+    /// <summary>Samples held out for evaluation: a part when below 1, else a count.</summary>
+    [Bounds(0)]
+    public double ValSize { get; init; }
+
+    public bool TrainOnPrompt { get; init; }
+
+    /// <summary>Train on the last turn only.</summary>
+    public bool MaskHistory { get; init; }
+
+    /// <summary>Keep the order of the files.</summary>
+    public bool DisableShuffling { get; init; }
+
+    /// <summary>Threads that encode text; null is chosen from the cores.</summary>
+    [Bounds(0)]
+    public int? PreprocessingNumWorkers { get; init; }
+
+    /// <summary>Threads that decode images ahead of the trainer; null or 0 is chosen from the cores.</summary>
+    [Bounds(0)]
+    public int? DataloaderNumWorkers { get; init; }
+
+    // ---- output ----
+
+    public string OutputDir { get; init; } = string.Empty;
+
+    /// <summary>Start afresh in a folder that is not empty. Without it, a folder with checkpoints is resumed and any other is refused.</summary>
+    public bool OverwriteOutputDir { get; init; }
+
+    public StepInterval LoggingSteps { get; init; } = 500;
+
+    public bool LoggingFirstStep { get; init; }
+
+    public IntervalStrategy SaveStrategy { get; init; } = IntervalStrategy.Steps;
+
+    public StepInterval SaveSteps { get; init; } = 500;
+
+    /// <summary>Checkpoints kept; null is all.</summary>
+    [Bounds(1)]
+    public int? SaveTotalLimit { get; init; }
+
+    /// <summary>Save no optimizer and random state: such a checkpoint cannot be resumed.</summary>
+    public bool SaveOnlyModel { get; init; }
+
+    public bool PlotLoss { get; init; }
+
+    /// <summary><c>tensorboard</c>, <c>all</c> or <c>none</c>; see <see cref="UseTensorBoard"/>.</summary>
+    public IReadOnlyList<string> ReportTo { get; init; } = [];
+
+    /// <summary>Folder of TensorBoard event files; null is a new folder under <c>output_dir/runs</c>.</summary>
+    public string? LoggingDir { get; init; }
+
+    /// <summary>A checkpoint folder, or <c>true</c> for the newest one in <see cref="OutputDir"/>.</summary>
+    public string? ResumeFromCheckpoint { get; init; }
+
+    // ---- training ----
+
+    /// <summary>With <see cref="GradientAccumulationSteps"/> and the ranks: which samples make one step.</summary>
+    [Bounds(1)]
+    public int PerDeviceTrainBatchSize { get; init; } = 8;
+
+    [Bounds(1)]
+    public int GradientAccumulationSteps { get; init; } = 1;
+
+    [Bounds(0)]
+    public double LearningRate { get; init; } = 5e-5;
+
+    [Bounds(0, AboveMin = true)]
+    public double NumTrainEpochs { get; init; } = 3;
+
+    /// <summary>Optimizer steps; when positive it decides instead of the epochs.</summary>
+    [Bounds(1, Or = -1)]
+    public int MaxSteps { get; init; } = -1;
+
+    public LrSchedulerType LrSchedulerType { get; init; } = LrSchedulerType.Linear;
+
+    /// <summary>Settings of the schedule: <c>num_cycles</c>, <c>min_lr</c>, <c>min_lr_rate</c>.</summary>
+    public IReadOnlyDictionary<string, double> LrSchedulerKwargs { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>Part of all steps; <see cref="WarmupSteps"/> goes first.</summary>
+    [Bounds(0, 1)]
+    public double WarmupRatio { get; init; }
+
+    /// <summary>Steps, or a part of all steps when below 1; see <see cref="WarmupStepsIn"/>.</summary>
+    [Bounds(0)]
+    public double WarmupSteps { get; init; }
+
+    public OptimizerKind Optim { get; init; } = OptimizerKind.AdamwTorch;
+
+    [Bounds(0)]
+    public double WeightDecay { get; init; }
+
+    [Bounds(0, 1, BelowMax = true)]
+    public double AdamBeta1 { get; init; } = 0.9;
+
+    [Bounds(0, 1, BelowMax = true)]
+    public double AdamBeta2 { get; init; } = 0.999;
+
+    [Bounds(0)]
+    public double AdamEpsilon { get; init; } = 1e-8;
+
+    /// <summary>L2 norm to which gradients are clipped; 0 is never.</summary>
+    [Bounds(0)]
+    public double MaxGradNorm { get; init; } = 1;
+
+    /// <summary>Compute in bf16; trainable weights stay in fp32 unless <see cref="PureBf16"/>.</summary>
+    public bool Bf16 { get; init; }
+
+    /// <summary>Trainable weights in bf16 too.</summary>
+    public bool PureBf16 { get; init; }
+
+    [Bounds(0)]
+    public int Seed { get; init; } = 42;
+
+    /// <summary>Seed of the order of the data; null is <see cref="Seed"/>.</summary>
+    [Bounds(0)]
+    public int? DataSeed { get; init; }
+
+    /// <summary>Seconds that a rank waits for the others.</summary>
+    [Bounds(1)]
+    public long DdpTimeout { get; init; } = 1800;
+
+    /// <summary>Train on the CPU even where an accelerator is found.</summary>
+    [Alias("no_cuda")]
+    public bool UseCpu { get; init; }
+
+    // ---- evaluation ----
+
+    [Alias("evaluation_strategy")]
+    public IntervalStrategy EvalStrategy { get; init; } = IntervalStrategy.No;
+
+    /// <summary>Null is <see cref="LoggingSteps"/>.</summary>
+    public StepInterval? EvalSteps { get; init; }
+
+    [Bounds(1)]
+    public int PerDeviceEvalBatchSize { get; init; } = 8;
+
+    // ---- generation and export ----
+
+    public bool DoSample { get; init; } = true;
+
+    [Bounds(0, AboveMin = true)]
+    public double Temperature { get; init; } = 0.95;
+
+    [Bounds(0, 1, AboveMin = true)]
+    public double TopP { get; init; } = 0.7;
+
+    /// <summary>Most likely tokens to draw from; 0 is all.</summary>
+    [Bounds(0)]
+    public int TopK { get; init; } = 50;
+
+    [Bounds(1)]
+    public int MaxNewTokens { get; init; } = 1024;
+
+    [Bounds(0, AboveMin = true)]
+    public double RepetitionPenalty { get; init; } = 1;
+
+    public string? ExportDir { get; init; }
+
+    /// <summary>Largest file of an export, in GB (10^9 bytes).</summary>
+    [Bounds(1)]
+    public int ExportSize { get; init; } = 5;
+
+    // ---- our own ----
+
+    /// <summary>Tokens of one packed micro-batch; null (<c>auto</c>) is chosen from the memory plan. Cannot change the gradient.</summary>
+    [Auto, Bounds(1)]
+    public int? MicroBatchTokens { get; init; }
+
+    public LossReduction LossReduction { get; init; } = LossReduction.Token;
+
+    public BadSamplePolicy OnBadSample { get; init; } = BadSamplePolicy.Error;
+
+    public StepRounding StepRounding { get; init; } = StepRounding.Ceil;
+
+    /// <summary>Keep the features of a frozen vision tower across epochs.</summary>
+    public Toggle CacheVisionFeatures { get; init; } = Toggle.Auto;
+
+    /// <summary>Compute blocks again in the backward pass; <c>auto</c> follows <see cref="DisableGradientCheckpointing"/>.</summary>
+    public Toggle Recompute { get; init; } = Toggle.Auto;
+
+    /// <summary>Memory that the run may use; null (<c>auto</c>) is what the machine has free.</summary>
+    [Auto]
+    public MemorySize? MemoryBudget { get; init; }
+
+    /// <summary>Write where the time goes, by block, into the output folder.</summary>
+    public bool Profile { get; init; }
+}

@@ -1,0 +1,30 @@
+using System.Text.Json;
+
+namespace Fovea.Data.Tokenizers;
+
+/// <summary>Reads one added token, as both files write it.</summary>
+internal static class AddedTokenReader
+{
+    /// <summary>Null where the element is not an object with a string <c>content</c> and, unless <paramref name="id"/> gives it, an <c>id</c>.</summary>
+    internal static AddedToken? Read(JsonElement element, int? id = null)
+    {
+        if (element.ValueKind != JsonValueKind.Object
+            || !element.TryGetProperty("content", out var content) || content.ValueKind != JsonValueKind.String)
+        {
+            return null;
+        }
+
+        if (id is null && element.TryGetProperty("id", out var own) && own.ValueKind == JsonValueKind.Number && own.TryGetInt32(out var value))
+        {
+            id = value;
+        }
+
+        var special = Flag("special", false);
+        return id is null or < 0 or > TokenizerFile.LargestId
+            ? null
+            : new AddedToken(id.Value, content.GetString()!, special, Flag("single_word", false), Flag("lstrip", false), Flag("rstrip", false), Flag("normalized", !special));
+
+        bool Flag(string name, bool otherwise) =>
+            element.TryGetProperty(name, out var flag) && flag.ValueKind is JsonValueKind.True or JsonValueKind.False ? flag.GetBoolean() : otherwise;
+    }
+}

@@ -1,0 +1,178 @@
+using System.Text.Json;
+
+namespace Fovea.Data.Tokenizers;
+
+/// <summary>The parts of a <c>tokenizer.json</c>, each checked and built.</summary>
+internal sealed class TokenizerFile
+{
+    /// <summary>Far above any published vocabulary; larger ids are taken for damage.</summary>
+    internal const int LargestId = 1 << 24;
+
+    private readonly List<string> _problems = [];
+    private readonly Dictionary<string, JsonElement> _parts = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, JsonElement> _model = new(StringComparer.Ordinal);
+    private MergeTable? _merges;
+
+    private TokenizerFile(string path)
+    {
+        var bytes = File.ReadAllBytes(path).AsSpan();
+        try
+        {
+            Scan(bytes.StartsWith("\uFEFF"u8) ? bytes[3..] : bytes);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new ConfigException($"{path}: not a valid tokenizer.json: {e.Message}");
+        }
+
+        Build();
+        if (_problems.Count > 0)
+        {
+            throw new ConfigException([.. _problems.Select(p => $"{path}: {p}")]);
+        }
+    }
+
+    internal Dictionary<string, int> Vocabulary { get; private set; } = [];
+
+    internal List<AddedToken> AddedTokens { get; } = [];
+
+    internal Normalizer? Normalizer { get; private set; }
+
+    internal PreTokenizer Splitter { get; private set; } = null!;
+
+    internal TokenDecoder? Decoder { get; private set; }
+
+    internal (int[] Before, int[] After) Template { get; private set; }
+
+    internal static TokenizerFile Read(string path) => new(path);
+
+    private void Scan(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json);
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            throw new JsonException("a JSON object is expected");
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = reader.GetString()!;
+            reader.Read();
+            if (name == "model" && reader.TokenType == JsonTokenType.StartObject)
+            {
+                ScanModel(ref reader);
+            }
+            else
+            {
+                _parts[name] = JsonElement.ParseValue(ref reader);
+            }
+        }
+    }
+
+    private void ScanModel(ref Utf8JsonReader reader)
+    {
+        Utf8JsonReader merges = default;
+        var hasMerges = false;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = reader.GetString()!;
+            reader.Read();
+            if (name == "vocab" && reader.TokenType == JsonTokenType.StartObject)
+            {
+                Vocabulary = VocabularyReader.Vocabulary(ref reader, _problems);
+            }
+            else if (name == "merges" && reader.TokenType == JsonTokenType.StartArray)
+            {
+                // Merges need the vocabulary, which may come later: remember the place.
+                merges = reader;
+                hasMerges = true;
+                reader.Skip();
+            }
+            else
+            {
+                _model[name] = JsonElement.ParseValue(ref reader);
+            }
+        }
+
+        if (hasMerges)
+        {
+            _merges = VocabularyReader.Merges(ref merges, Vocabulary, _problems);
+        }
+    }
+
+    private void Build()
+    {
+        var options = new Component(JsonSerializer.SerializeToElement(_model), "model", _problems);
+        if (options.Type is not ("BPE" or ""))
+        {
+            options.Unsupported("BPE");
+        }
+        else if (Vocabulary.Count == 0 || _merges is null)
+        {
+            _problems.Add("model: vocab and merges are missing or empty");
+        }
+
+        foreach (var key in new[] { "continuing_subword_prefix", "end_of_word_suffix" })
+        {
+            if (!string.IsNullOrEmpty(options.Text(key)))
+            {
+                options.Report($"{key} \"{options.Text(key)}\" is not supported");
+            }
+        }
+
+        if (options.Has("dropout") && options.Json.GetProperty("dropout") is var dropout
+            && !(dropout.ValueKind == JsonValueKind.Number && dropout.GetDouble() == 0))
+        {
+            options.Report("dropout is not supported: merges would be left out at random");
+        }
+
+        Normalizer = ComponentReader.Normalizer(Part("normalizer"));
+        Decoder = ComponentReader.Decoder(Part("decoder"));
+        Template = ComponentReader.PostProcessor(Part("post_processor"));
+        ReadAddedTokens();
+
+        var steps = PreTokenizerReader.Flatten(Part("pre_tokenizer"));
+        var settings = new BpeSettings(
+            PreTokenizerReader.EndsInByteLevel(steps), options.Flag("ignore_merges"), options.Flag("byte_fallback"), Unknown(options), options.Flag("fuse_unk"));
+        Splitter = PreTokenizerReader.Chain(steps, new BpeModel(Vocabulary, _merges ?? new MergeTable(0), settings));
+    }
+
+    private int? Unknown(Component options)
+    {
+        if (options.Text("unk_token") is not { Length: > 0 } unknown)
+        {
+            return null;
+        }
+
+        if (Vocabulary.TryGetValue(unknown, out var id))
+        {
+            return id;
+        }
+
+        options.Report($"unk_token \"{unknown}\" is not in the vocabulary");
+        return null;
+    }
+
+    private void ReadAddedTokens()
+    {
+        if (!_parts.TryGetValue("added_tokens", out var tokens) || tokens.ValueKind != JsonValueKind.Array)
+        {
+            return;
+        }
+
+        foreach (var item in tokens.EnumerateArray())
+        {
+            if (AddedTokenReader.Read(item) is { } token)
+            {
+                AddedTokens.Add(token);
+            }
+            else
+            {
+                _problems.Add($"added_tokens: {item.GetRawText()} is no token: an object with \"id\" and \"content\" is expected");
+            }
+        }
+    }
+
+    private Component Part(string name) => new(_parts.GetValueOrDefault(name), name, _problems);
+}

@@ -1,0 +1,182 @@
+namespace Fovea.Data.Tokenizers;
+
+/// <summary>A Hugging Face <c>tokenizer.json</c> (byte-pair encoding): text to ids and back, with the ids of the reference implementation.
+/// Immutable once loaded; any number of threads may use one.</summary>
+public sealed class Tokenizer
+{
+    private readonly TokenizerFile _file;
+    private readonly TokenizerSettings _settings;
+    private readonly AddedTokenMatcher _rawTokens;
+    private readonly AddedTokenMatcher _normalizedTokens;
+    private readonly Dictionary<string, AddedToken> _added = new(StringComparer.Ordinal);
+    private readonly string?[] _tokens;
+    private readonly HashSet<int> _special = [];
+
+    private Tokenizer(TokenizerFile file, TokenizerSettings settings)
+    {
+        (_file, _settings) = (file, settings);
+        foreach (var token in file.AddedTokens.Concat(settings.AddedTokens))
+        {
+            if (token.Content.Length > 0)
+            {
+                // The vocabulary's id wins over the one written beside the added token, as in the reference.
+                _added.TryAdd(token.Content, file.Vocabulary.TryGetValue(token.Content, out var id) ? token with { Id = id } : token);
+            }
+        }
+
+        _tokens = new string?[1 + file.Vocabulary.Values.Concat(_added.Values.Select(t => t.Id)).DefaultIfEmpty(-1).Max()];
+        foreach (var (token, id) in file.Vocabulary)
+        {
+            _tokens[id] = token;
+        }
+
+        foreach (var token in _added.Values)
+        {
+            _tokens[token.Id] = token.Content;
+            if (token.Special)
+            {
+                _special.Add(token.Id);
+            }
+        }
+
+        _rawTokens = new AddedTokenMatcher(_added.Values.Where(t => !t.Normalized).Select(t => (t.Content, t)));
+        _normalizedTokens = new AddedTokenMatcher(_added.Values.Where(t => t.Normalized).Select(t => (Normalize(t.Content).ToString(), t)));
+        VocabularySize = file.Vocabulary.Count + _added.Keys.Count(t => !file.Vocabulary.ContainsKey(t));
+    }
+
+    /// <summary>Number of tokens, base vocabulary and added ones. A model may have more rows.</summary>
+    public int VocabularySize { get; }
+
+    /// <summary>The tokens of <c>tokenizer_config.json</c>, null where it is absent or names none.</summary>
+    public string? EosToken => _settings.Eos;
+
+    /// <inheritdoc cref="EosToken"/>
+    public string? PadToken => _settings.Pad;
+
+    /// <inheritdoc cref="EosToken"/>
+    public string? BosToken => _settings.Bos;
+
+    /// <summary>The Jinja chat template of <c>chat_template.jinja</c> or <c>tokenizer_config.json</c>, or null.</summary>
+    public string? ChatTemplate => _settings.ChatTemplate;
+
+    /// <param name="folderOrFile">A model folder with <c>tokenizer.json</c>, or that file.</param>
+    /// <exception cref="ConfigException">The file is absent or malformed, or has components that are not supported: all of them are named.</exception>
+    public static Tokenizer Load(string folderOrFile)
+    {
+        var path = Directory.Exists(folderOrFile) ? Path.Combine(folderOrFile, "tokenizer.json") : folderOrFile;
+        if (!File.Exists(path))
+        {
+            throw new ConfigException($"{path}: not found; a Hugging Face model folder with a tokenizer.json is needed "
+                + "(a slow tokenizer is converted by transformers: AutoTokenizer.from_pretrained(...).save_pretrained(...))");
+        }
+
+        return new Tokenizer(TokenizerFile.Read(path), TokenizerSettings.Read(Path.GetDirectoryName(Path.GetFullPath(path))!));
+    }
+
+    /// <summary>The ids of a text. Lone surrogates count as U+FFFD.</summary>
+    /// <param name="addSpecialTokens">Also what the post-processor puts around a text, such as a begin token.</param>
+    public int[] Encode(string text, bool addSpecialTokens = false)
+    {
+        var ids = new List<int>((text.Length / 3) + 8);
+        if (addSpecialTokens)
+        {
+            ids.AddRange(_file.Template.Before);
+        }
+
+        Encode(text, ids);
+        if (addSpecialTokens)
+        {
+            ids.AddRange(_file.Template.After);
+        }
+
+        return [.. ids];
+    }
+
+    /// <summary>Appends the ids of a text, without the post-processor's.</summary>
+    public void Encode(string text, List<int> into)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var rest = CodePoints.ReplaceLoneSurrogates(text).AsSpan();
+        var from = 0;
+        while (from < rest.Length)
+        {
+            var token = _rawTokens.Find(rest, from, out var start, out var end);
+            EncodeSegment(rest[from..start], from == 0, into);
+            if (token is not null)
+            {
+                into.Add(token.Id);
+            }
+
+            from = end;
+        }
+    }
+
+    /// <summary>The text of ids. Ids without a token are left out, as in the reference.</summary>
+    /// <param name="skipSpecialTokens">Leaves out added tokens marked special.</param>
+    public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = false)
+    {
+        var tokens = new List<string>(ids.Length);
+        foreach (var id in ids)
+        {
+            if (TokenOf(id) is { } token && !(skipSpecialTokens && _special.Contains(id)))
+            {
+                tokens.Add(token);
+            }
+        }
+
+        if (_file.Decoder is null)
+        {
+            return string.Join(' ', tokens);
+        }
+
+        _file.Decoder.Apply(tokens);
+        return string.Concat(tokens);
+    }
+
+    /// <summary>The id of an added token or an entry of the vocabulary, as it is written there.</summary>
+    public int? IdOf(string token) =>
+        _added.TryGetValue(token, out var added) ? added.Id : _file.Vocabulary.TryGetValue(token, out var id) ? id : null;
+
+    /// <summary>The token of an id as the vocabulary writes it, or null where there is none.</summary>
+    public string? TokenOf(int id) => (uint)id < (uint)_tokens.Length ? _tokens[id] : null;
+
+    /// <summary>Whether an id is an added token marked special.</summary>
+    public bool IsSpecial(int id) => _special.Contains(id);
+
+    /// <summary>A decoder for ids that arrive one by one.</summary>
+    public StreamingDecoder NewStreamingDecoder(bool skipSpecialTokens = true) => new(this, skipSpecialTokens, _file.Decoder is ByteLevelDecoder);
+
+    private void EncodeSegment(ReadOnlySpan<char> segment, bool atStart, List<int> into)
+    {
+        if (segment.IsEmpty)
+        {
+            return;
+        }
+
+        var text = Normalize(segment);
+        if (_normalizedTokens.IsEmpty)
+        {
+            _file.Splitter.Run(text, atStart, into);
+            return;
+        }
+
+        var from = 0;
+        while (from < text.Length)
+        {
+            var token = _normalizedTokens.Find(text, from, out var start, out var end);
+            if (start > from)
+            {
+                _file.Splitter.Run(text[from..start], atStart && from == 0, into);
+            }
+
+            if (token is not null)
+            {
+                into.Add(token.Id);
+            }
+
+            from = end;
+        }
+    }
+
+    private ReadOnlySpan<char> Normalize(ReadOnlySpan<char> text) => _file.Normalizer is null ? text : _file.Normalizer.Apply(text);
+}

@@ -1,0 +1,73 @@
+using System.Buffers;
+using Fovea.Data.Images;
+
+namespace Fovea.Data.Packing;
+
+/// <summary>
+/// One micro-batch: S samples end to end as a stream of T tokens, without padding, with I images of P patches and L trained tokens. Everything is managed
+/// memory. Disposing it returns the pixel buffer for reuse.
+/// </summary>
+public sealed class PackedBatch : IDisposable
+{
+    /// <summary>Token ids [T].</summary>
+    public required long[] Ids { get; init; }
+
+    /// <summary>Where each sample starts in the stream, and last its length [S+1].</summary>
+    public required int[] CuSeqlens { get; init; }
+
+    /// <summary>Each sample's index in its data set [S]: the same sample has the same index in every epoch.</summary>
+    public required int[] SampleIndices { get; init; }
+
+    /// <summary>Each image's size in patches, in stream order [I].</summary>
+    public required ImageGrid[] Grids { get; init; }
+
+    /// <summary>The files of the images, in stream order [I].</summary>
+    public required string[] ImagePaths { get; init; }
+
+    /// <summary>Positions of the image tokens in the stream, ascending [M].</summary>
+    public required int[] ImageSlots { get; init; }
+
+    /// <summary>Positions whose next token is trained, ascending [L]: the logits at p predict the id at p + 1. Never the last token of a sample.</summary>
+    public required long[] LossIndex { get; init; }
+
+    /// <summary>The ids to predict [L].</summary>
+    public required long[] Targets { get; init; }
+
+    /// <summary>What each trained token weighs in the step's loss [L]: loss = sum of weight x cross entropy.</summary>
+    public required float[] LossWeight { get; init; }
+
+    /// <summary>Patches [P, <see cref="PatchLength"/>] row after row; the array may be longer than that. Empty without images.</summary>
+    public float[] Pixels { get; private set; } = [];
+
+    /// <summary>P.</summary>
+    public int Patches { get; private set; }
+
+    /// <summary>Values of one patch (1176 for Qwen2-VL).</summary>
+    public int PatchLength { get; private set; }
+
+    /// <summary>T.</summary>
+    public int Tokens => Ids.Length;
+
+    /// <summary>S.</summary>
+    public int Samples => CuSeqlens.Length - 1;
+
+    public void Dispose()
+    {
+        if (Pixels.Length > 0)
+        {
+            ArrayPool<float>.Shared.Return(Pixels);
+        }
+
+        Pixels = [];
+        Patches = 0;
+    }
+
+    /// <summary>Rents the pixel buffer; the caller fills all of it.</summary>
+    internal Span<float> AllocatePixels(int patches, int patchLength)
+    {
+        Patches = patches;
+        PatchLength = patchLength;
+        Pixels = patches == 0 ? [] : ArrayPool<float>.Shared.Rent(checked(patches * patchLength));
+        return Pixels.AsSpan(0, patches * patchLength);
+    }
+}

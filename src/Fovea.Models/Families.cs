@@ -1,0 +1,47 @@
+using Fovea.Models.Qwen25Vl;
+using Fovea.Nn;
+using Fovea.Tensors.Safetensors;
+
+namespace Fovea.Models;
+
+/// <summary>The table of model families, and how a model folder becomes a model.</summary>
+public static class Families
+{
+    /// <summary>One line a family.</summary>
+    public static IReadOnlyList<Family> All { get; } =
+    [
+        new(Qwen25VlConfig.ModelType, "qwen2_vl", Qwen25VlModel.Build, Qwen25VlModel.Canonical, Qwen25VlModel.PartOf),
+    ];
+
+    /// <summary>The family of a Hugging Face model folder, by the model_type of its config.json.</summary>
+    public static Family Of(string folder)
+    {
+        var config = ConfigReader.Open(ConfigPath(folder));
+        var type = config.Text("model_type");
+        return All.FirstOrDefault(f => f.ModelType == type)
+            ?? throw new ConfigException(
+                $"{ConfigPath(folder)}: model_type \"{type}\" is not supported; supported: {string.Join(", ", All.Select(f => f.ModelType))}");
+    }
+
+    public static string ConfigPath(string folder) => Path.Combine(folder, "config.json");
+
+    /// <summary>Opens a model folder: every weight mapped, cast as asked; what is missing or left over is an error.</summary>
+    public static VisionLanguageModel Load(string folder, ModelOptions options)
+    {
+        var family = Of(folder);
+        using var checkpoint = Checkpoint.Open(folder);
+        var model = family.Build(ConfigPath(folder), new CheckpointSource(checkpoint, family.Canonical), options);
+        try
+        {
+            // A tied head may have been saved all the same; an inverse frequency is a constant that old releases wrote.
+            model.Ledger.CheckComplete(
+                checkpoint.Path, name => name == "lm_head.weight" || name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal));
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+}

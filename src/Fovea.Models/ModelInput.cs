@@ -1,0 +1,26 @@
+using Fovea.Data.Images;
+using Fovea.Nn;
+using Fovea.Tensors;
+
+namespace Fovea.Models;
+
+/// <summary>One packed micro-batch as a model takes it: T tokens of several samples end to end, P patches, M image tokens, L trained tokens.</summary>
+public sealed record ModelInput
+{
+    /// <summary>64-bit ids [T].</summary>
+    public required Tensor Ids { get; init; }
+
+    /// <summary>Places of the tokens along each axis of the family's position embedding, [axes][T].</summary>
+    public required int[][] Positions { get; init; }
+
+    public required IAttentionPlan Attention { get; init; }
+
+    /// <summary>Normalised patches [P, C] in fp32, or null without images.</summary>
+    public Tensor? Pixels { get; init; }
+
+    /// <summary>Size in patches of each image.</summary>
+    public IReadOnlyList<ImageGrid> Grids { get; init; } = [];
+
+    /// <summary>64-bit positions of the image tokens, ascending [M]; null without images.</summary>
+    public Tensor? ImageSlots { get; init; }
+}

@@ -1,0 +1,29 @@
+using Fovea.Nn;
+using Fovea.Tensors;
+
+namespace Fovea.Models;
+
+/// <summary>How to build a model from its folder.</summary>
+public sealed record ModelOptions
+{
+    /// <summary>Element type of the computation.</summary>
+    public DType Compute { get; init; } = DType.F32;
+
+    /// <summary>Element type of what learns.</summary>
+    public DType Master { get; init; } = DType.F32;
+
+    public Device Device { get; init; } = Device.Cpu;
+
+    /// <summary>Which weights learn, by part of the model and by name.</summary>
+    public Func<ModelPart, string, bool> Trainable { get; init; } = (_, _) => false;
+
+    public BlockPolicy Policy { get; init; } = BlockPolicy.Keep;
+
+    internal LedgerOptions ForLedger(Func<string, ModelPart> partOf) => new()
+    {
+        Compute = Compute,
+        Master = Master,
+        Device = Device,
+        Trainable = name => Trainable(partOf(name), name),
+    };
+}

@@ -1,0 +1,96 @@
+using Fovea.Data.Images;
+using Fovea.Data.Packing;
+using Fovea.Nn;
+using Fovea.Tensors;
+
+namespace Fovea.Models.Qwen25Vl;
+
+/// <summary>Qwen2.5-VL: vision tower, merger and Qwen2 decoder with M-RoPE.</summary>
+public sealed class Qwen25VlModel : VisionLanguageModel
+{
+    /// <param name="ledger">Names and loads the weights; the spelling is the hub's (<c>visual.*</c>, <c>model.*</c>, <c>lm_head.weight</c>).</param>
+    public Qwen25VlModel(Ledger ledger, Qwen25VlConfig config, BlockPolicy policy)
+        : base(ledger)
+    {
+        Config = config;
+        Vision = new Qwen25VlVision(ledger.Root / "visual", config.Vision, policy);
+        Language = new Qwen25VlLanguage(ledger.Root, config, policy);
+    }
+
+    public Qwen25VlConfig Config { get; }
+
+    public Qwen25VlVision Vision { get; }
+
+    public Qwen25VlLanguage Language { get; }
+
+    public override Parameter Head => Language.Head;
+
+    /// <param name="configPath">The checkpoint's config.json.</param>
+    public static VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options) =>
+        new Qwen25VlModel(new Ledger(source, options.ForLedger(PartOf)), Qwen25VlConfig.Read(configPath), options.Policy);
+
+    /// <summary>
+    /// The ledger's spelling of a name from a file. Newer releases write the tree as <c>model.visual.*</c>, <c>model.language_model.*</c>; the hub writes
+    /// <c>visual.*</c>, <c>model.*</c>. Adapters use either, behind <c>base_model.model.</c>.
+    /// </summary>
+    public static string Canonical(string name)
+    {
+        const string vision = "model.visual.";
+        const string language = "model.language_model.";
+        return name.StartsWith(vision, StringComparison.Ordinal) ? name["model.".Length..]
+            : name.StartsWith(language, StringComparison.Ordinal) ? $"model.{name[language.Length..]}"
+            : name;
+    }
+
+    /// <summary>Which part of the model a weight or layer belongs to, for freezing.</summary>
+    public static ModelPart PartOf(string name) =>
+        name.StartsWith("visual.merger", StringComparison.Ordinal) ? ModelPart.Projector
+        : name.StartsWith("visual.", StringComparison.Ordinal) ? ModelPart.Vision
+        : ModelPart.Language;
+
+    public override ModelInput Prepare(PackedBatch batch)
+    {
+        var positions = new[] { new int[batch.Tokens], new int[batch.Tokens], new int[batch.Tokens] };
+        var image = 0;
+        for (var sample = 0; sample < batch.Samples; sample++)
+        {
+            var (start, end) = (batch.CuSeqlens[sample], batch.CuSeqlens[sample + 1]);
+            var ids = batch.Ids.AsSpan(start, end - start);
+            var images = ImagesIn(ids, batch.Grids.AsSpan(image));
+            MultimodalRotary.Place(ids, batch.Grids.AsSpan(image, images), Config, positions, start);
+            image += images;
+        }
+
+        var slots = Array.ConvertAll(batch.ImageSlots, slot => (long)slot);
+        return new ModelInput
+        {
+            Ids = CreateOps.From(batch.Ids).To(Device),
+            Positions = positions,
+            Attention = new PackedAttention(new Segments(batch.CuSeqlens)),
+            Pixels = batch.Patches == 0
+                ? null
+                : CreateOps.From<float>(batch.Pixels.AsSpan(0, batch.Patches * batch.PatchLength), batch.Patches, batch.PatchLength).To(Device),
+            Grids = batch.Grids,
+            ImageSlots = slots.Length == 0 ? null : CreateOps.From(slots).To(Device),
+        };
+    }
+
+    public override Tensor? VisionFeatures(ModelInput input) =>
+        input.Pixels is null ? null : Vision.Forward(input.Pixels, input.Grids);
+
+    public override Tensor Hidden(ModelInput input, Tensor? features) =>
+        Language.Forward(input.Ids, input.Positions, input.Attention, features, input.ImageSlots);
+
+    /// <summary>How many of the coming images lie in one sample: as many as its image tokens fill.</summary>
+    private int ImagesIn(ReadOnlySpan<long> ids, ReadOnlySpan<ImageGrid> coming)
+    {
+        var tokens = ids.Count(Config.ImageTokenId);
+        var images = 0;
+        while (tokens > 0 && images < coming.Length)
+        {
+            tokens -= coming[images++].MergedTokens(Config.Vision.MergeSize);
+        }
+
+        return images;
+    }
+}

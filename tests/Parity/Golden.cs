@@ -1,0 +1,63 @@
+using System.Text.Json;
+using Fovea.Tensors.Safetensors;
+
+namespace Fovea.Tests.Parity;
+
+/// <summary>Reference tensors and numbers of the original stack, and how near ours must be.</summary>
+public sealed class Golden : IDisposable
+{
+    private readonly Checkpoint file;
+
+    public Golden(string path) => file = Checkpoint.Open(path);
+
+    public IEnumerable<string> Names => file.Tensors.Keys;
+
+    public static JsonElement Json(string path)
+    {
+        using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+        return document.RootElement.Clone();
+    }
+
+    public float[] Floats(string name) => System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(file[name].Span).ToArray();
+
+    public long[] Longs(string name) => System.Runtime.InteropServices.MemoryMarshal.Cast<byte, long>(file[name].Span).ToArray();
+
+    public long[] Shape(string name) => file[name].Shape;
+
+    /// <summary>Asserts that shape and every element agree within an absolute tolerance.</summary>
+    public void Near(string name, Tensor actual, double tolerance)
+    {
+        Assert.Equal(file[name].Shape, actual.Shape);
+        Near(name, Floats(name), actual.Detach().To(DType.F32).ToArray<float>(), tolerance);
+    }
+
+    public static void Near(string what, float[] expected, float[] actual, double tolerance)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        var worst = 0.0;
+        for (var i = 0; i < expected.Length; i++)
+        {
+            worst = Math.Max(worst, Math.Abs((double)expected[i] - actual[i]));
+            Assert.False(float.IsNaN(actual[i]), $"{what}: element {i} is NaN");
+        }
+
+        Assert.True(worst <= tolerance, $"{what}: the largest difference is {worst:g3}, allowed {tolerance:g3}");
+    }
+
+    /// <summary>Asserts that the difference is small beside the length of the expected vector.</summary>
+    public static void NearRelative(string what, float[] expected, float[] actual, double tolerance)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        double difference = 0, length = 0;
+        for (var i = 0; i < expected.Length; i++)
+        {
+            difference += Math.Pow((double)expected[i] - actual[i], 2);
+            length += Math.Pow(expected[i], 2);
+        }
+
+        var relative = Math.Sqrt(difference) / Math.Max(Math.Sqrt(length), 1e-12);
+        Assert.True(relative <= tolerance, $"{what}: relative difference {relative:g3}, allowed {tolerance:g3}");
+    }
+
+    public void Dispose() => file.Dispose();
+}

@@ -50,6 +50,14 @@ public sealed class Qwen2VlImageProcessorTests
     }
 
     [Fact]
+    public void Memory_of_another_length_is_refused()
+    {
+        var processor = new Qwen2VlImageProcessor(new Qwen2VlImageSettings());
+
+        Assert.Throws<ArgumentException>(() => processor.ProcessInto(new RgbImage(56, 56, new byte[56 * 56 * 3]), new float[16]));
+    }
+
+    [Fact]
     public void An_extreme_ratio_is_refused_with_its_name()
     {
         var processor = new Qwen2VlImageProcessor(new Qwen2VlImageSettings());

@@ -1,24 +1,30 @@
 # The dotnet host that can load libtorch. A libtorch prefix brings a newer C library than the system's, so a copy of
-# the host is made to start on that one; the runtime and the SDK themselves are used where they are.
+# the host is made to start on that one. The runtime is linked. Of the SDK the files at its top are copied too: the
+# build starts its workers and compilers with the host two folders above those files, which must be this one (on a
+# bare machine the system's host finds no OpenSSL).
 
 prepare_host() {
   DOTNET="$DOTNET_SYSTEM"
   [ -n "$TORCH_PREFIX" ] || return 0
   local name folder
-  name="$DOTNET_ID-$(printf '%s' "$TORCH_PREFIX" | short_hash | cut -c1-6)"
+  name="$DOTNET_ID-$(printf '%s' "$TORCH_PREFIX" | short_hash | cut -c1-6)-2"
   folder="$CACHE/host/$name"
   [ -e "$folder/dotnet" ] || locked "$CACHE/lock" "the cache $CACHE" make_host "$folder"
   DOTNET="$folder/dotnet"
 }
 
 make_host() {
-  local folder="$1" part="$1.partial" libs="$TORCH_PREFIX/usr/lib/$TRIPLET" entry
+  local folder="$1" part="$1.partial" libs="$TORCH_PREFIX/usr/lib/$TRIPLET" entry sdk
   [ -e "$folder/dotnet" ] && return
   [ -z "${LOOK_ONLY:-}" ] || die "the dotnet host for libtorch's C library is not made yet." "Make it with:  ./fovea env"
   rm -rf "$part"
-  mkdir -p "$part"
+  sdk="$(cd "$DOTNET_HOME/sdk" && printf '%s\n' 10.* | sort -V | tail -n 1)"
+  mkdir -p "$part/sdk/$sdk"
   for entry in "$DOTNET_HOME"/*; do
-    [ "$(basename "$entry")" = dotnet ] || ln -s "$entry" "$part/"
+    case "${entry##*/}" in dotnet | sdk) ;; *) ln -s "$entry" "$part/" ;; esac
+  done
+  for entry in "$DOTNET_HOME/sdk/$sdk"/*; do
+    if [ -d "$entry" ]; then ln -s "$entry" "$part/sdk/$sdk/"; else cp "$entry" "$part/sdk/$sdk/"; fi
   done
   cp "$DOTNET_SYSTEM" "$part/dotnet"
   chmod u+w "$part/dotnet"

@@ -32,10 +32,8 @@ doctor_blas() {
 
 doctor_onednn() {
   local file
-  for file in "$TORCH_LIB"/libdnnl.so.[0-9].[0-9]*; do
-    if [ -e "$file" ]; then found oneDNN "${file##*.so.}, $file"; return; fi
-  done
-  found oneDNN 'inside libtorch_cpu'
+  file="$(printf '%s\n' "$TORCH_LIB"/libdnnl.so.[0-9].[0-9]* | sort -V | tail -n 1)"
+  if [ -e "$file" ]; then found oneDNN "${file##*.so.}, $file"; else found oneDNN 'inside libtorch_cpu'; fi
 }
 
 doctor_gloo() {

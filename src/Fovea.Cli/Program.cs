@@ -31,5 +31,6 @@ public static class Program
 
     private static IEnumerable<Command> Verbs() =>
     [
+        Fovea.Cli.Verbs.TokenizeVerb.Create(),
     ];
 }

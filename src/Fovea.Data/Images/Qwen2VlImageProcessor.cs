@@ -42,10 +42,26 @@ public sealed class Qwen2VlImageProcessor
     /// <exception cref="ImageException">One side is more than 200 times the other.</exception>
     public ProcessedImage Process(RgbImage image, string? name = null)
     {
+        var grid = GridFor(image.Width, image.Height, name);
+        var patches = GC.AllocateUninitializedArray<float>(grid.Patches * PatchValues);
+        ProcessInto(image, patches, name);
+        return new ProcessedImage(grid, patches);
+    }
+
+    /// <summary>As <see cref="Process"/>, into memory of the caller's, for instance a batch's: as long as <see cref="GridFor"/> foretells.</summary>
+    /// <exception cref="ArgumentException">The memory has another length.</exception>
+    public ImageGrid ProcessInto(RgbImage image, Span<float> patches, string? name = null)
+    {
         image = PreResize?.Apply(image) ?? image;
         var (width, height) = TargetSize((image.Width, image.Height), name);
-        image = Resizer.Resize(image, width, height, Filter);
-        return new ProcessedImage(GridOf(width, height), Patches(image));
+        var grid = GridOf(width, height);
+        if (patches.Length != (long)grid.Patches * PatchValues)
+        {
+            throw new ArgumentException($"{grid.Patches} patches of {PatchValues} values do not fit into {patches.Length} values", nameof(patches));
+        }
+
+        FillPatches(patches, Resizer.Resize(image, width, height, Filter));
+        return grid;
     }
 
     private (int Width, int Height) TargetSize((int Width, int Height) size, string? name)
@@ -65,12 +81,10 @@ public sealed class Qwen2VlImageProcessor
     /// <summary>
     /// Patches follow each other by blocks of merge x merge, row by row; inside one come channel, frame, y, x. A still picture fills every frame.
     /// </summary>
-    private float[] Patches(RgbImage image)
+    private void FillPatches(Span<float> patches, RgbImage image)
     {
-        var (patch, merge, frames) = (Settings.PatchSize, Settings.MergeSize, Settings.TemporalPatchSize);
-        var area = patch * patch;
+        var (patch, merge) = (Settings.PatchSize, Settings.MergeSize);
         var block = patch * merge;
-        var patches = new float[image.Width * image.Height * Channels * frames];
         var to = 0;
         for (var blockY = 0; blockY < image.Height; blockY += block)
         {
@@ -78,36 +92,37 @@ public sealed class Qwen2VlImageProcessor
             {
                 for (var inner = 0; inner < merge * merge; inner++)
                 {
-                    var top = blockY + (inner / merge * patch);
-                    var left = blockX + (inner % merge * patch);
-                    for (var channel = 0; channel < Channels; channel++)
-                    {
-                        var plane = patches.AsSpan(to, area);
-                        FillPlane(plane, image, left, top, channel);
-                        for (var frame = 1; frame < frames; frame++)
-                        {
-                            plane.CopyTo(patches.AsSpan(to + (frame * area)));
-                        }
-
-                        to += frames * area;
-                    }
+                    FillPatch(patches.Slice(to, PatchValues), image, blockX + (inner % merge * patch), blockY + (inner / merge * patch));
+                    to += PatchValues;
                 }
             }
         }
-
-        return patches;
     }
 
-    private void FillPlane(Span<float> plane, RgbImage image, int left, int top, int channel)
+    private void FillPatch(Span<float> values, RgbImage image, int left, int top)
     {
-        var patch = Settings.PatchSize;
-        var values = normalized.AsSpan(channel * 256, 256);
-        for (var y = 0; y < patch; y++)
+        var (patch, frames) = (Settings.PatchSize, Settings.TemporalPatchSize);
+        var area = patch * patch;
+        var red = values[..area];
+        var green = values.Slice(frames * area, area);
+        var blue = values.Slice(2 * frames * area, area);
+        var to = 0;
+        for (var y = top; y < top + patch; y++)
         {
-            var line = image.Pixels.AsSpan((((top + y) * image.Width) + left) * Channels, patch * Channels);
-            for (int x = 0, from = channel; x < patch; x++, from += Channels)
+            var line = image.Pixels.AsSpan(((y * image.Width) + left) * Channels, patch * Channels);
+            for (var x = 0; x <= line.Length - Channels; x += Channels, to++)
             {
-                plane[(y * patch) + x] = values[line[from]];
+                red[to] = normalized[line[x]];
+                green[to] = normalized[256 + line[x + 1]];
+                blue[to] = normalized[512 + line[x + 2]];
+            }
+        }
+
+        for (var start = 0; start < values.Length; start += frames * area)
+        {
+            for (var frame = 1; frame < frames; frame++)
+            {
+                values.Slice(start, area).CopyTo(values[(start + (frame * area))..]);
             }
         }
     }

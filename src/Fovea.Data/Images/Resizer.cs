@@ -42,7 +42,7 @@ public static class Resizer
     private static byte[] Rows(byte[] source, int width, int height, int newWidth, ResizeWeights plan)
     {
         var stride = width * 3;
-        var target = new byte[checked(newWidth * 3 * height)];
+        var target = GC.AllocateUninitializedArray<byte>(checked(newWidth * 3 * height));
 
         // Each pixel is loaded as four bytes, so the last one of a row needs a byte after it.
         var line = new byte[stride + 1];
@@ -81,7 +81,7 @@ public static class Resizer
 
     private static byte[] Columns(byte[] source, int stride, int newHeight, ResizeWeights plan)
     {
-        var target = new byte[checked(stride * newHeight)];
+        var target = GC.AllocateUninitializedArray<byte>(checked(stride * newHeight));
         var lanes = Vector<byte>.Count;
         for (var y = 0; y < newHeight; y++)
         {
@@ -140,7 +140,7 @@ public static class Resizer
     {
         var columns = NearestIndices(image.Width, width);
         var rows = NearestIndices(image.Height, height);
-        var target = new byte[checked(width * height * 3)];
+        var target = GC.AllocateUninitializedArray<byte>(checked(width * height * 3));
         var to = 0;
         foreach (var row in rows)
         {

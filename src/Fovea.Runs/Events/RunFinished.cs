@@ -7,8 +7,11 @@ namespace Fovea.Runs.Events;
 /// <param name="RuntimeSeconds">Wall time of training.</param>
 public sealed record RunFinished(int Step, double Epoch, double TrainLoss, double RuntimeSeconds) : RunEvent
 {
-    /// <summary>Samples trained on (epochs x samples), for samples per second.</summary>
+    /// <summary>Samples trained on since this process started, for samples per second.</summary>
     public double SamplesTrained { get; init; }
+
+    /// <summary>Steps done since this process started; null is <see cref="Step"/>, as in a run that was not resumed.</summary>
+    public int? StepsTrained { get; init; }
 
     /// <summary>Floating-point operations of the run as Transformers counts them: 6 x parameters x tokens.</summary>
     public double TotalFlos { get; init; }

@@ -1,0 +1,53 @@
+using Fovea.Runs.Events;
+
+namespace Fovea.Runs.Files;
+
+/// <summary>The entries that Transformers logs for each event; <c>log_history</c>, result files and TensorBoard are made of them.</summary>
+internal static class LogEntries
+{
+    /// <summary>The entry of an event, or null for events that Transformers does not log.</summary>
+    public static Dictionary<string, object?>? For(RunEvent e) => e switch
+    {
+        StepLogged log => new()
+        {
+            ["loss"] = log.Loss,
+            ["grad_norm"] = log.GradNorm,
+            ["learning_rate"] = log.LearningRate,
+            ["epoch"] = log.Epoch,
+            ["step"] = log.Step,
+        },
+        Evaluated eval => Evaluation(eval),
+        RunFinished run => new()
+        {
+            ["train_runtime"] = Math.Round(run.RuntimeSeconds, 4),
+            ["train_samples_per_second"] = Rate(run.SamplesTrained, run.RuntimeSeconds),
+            ["train_steps_per_second"] = Rate(run.StepsTrained ?? run.Step, run.RuntimeSeconds),
+            ["total_flos"] = run.TotalFlos,
+            ["train_loss"] = run.TrainLoss,
+            ["epoch"] = run.Epoch,
+            ["step"] = run.Step,
+        },
+        _ => null,
+    };
+
+    private static Dictionary<string, object?> Evaluation(Evaluated eval)
+    {
+        var entry = new Dictionary<string, object?>
+        {
+            ["eval_loss"] = eval.Loss,
+            ["eval_runtime"] = Math.Round(eval.RuntimeSeconds, 4),
+            ["eval_samples_per_second"] = Rate(eval.Samples, eval.RuntimeSeconds),
+            ["eval_steps_per_second"] = Rate(eval.Batches, eval.RuntimeSeconds),
+            ["epoch"] = eval.Epoch,
+            ["step"] = eval.Step,
+        };
+        foreach (var (name, value) in eval.Metrics)
+        {
+            entry[$"eval_{name}"] = value;
+        }
+
+        return entry;
+    }
+
+    private static double Rate(double count, double seconds) => seconds > 0 ? Math.Round(count / seconds, 3) : 0;
+}

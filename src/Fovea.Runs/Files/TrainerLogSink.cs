@@ -1,0 +1,117 @@
+using System.Text.Json;
+using Fovea.Runs.Events;
+
+namespace Fovea.Runs.Files;
+
+/// <summary>
+/// Writes <c>trainer_log.jsonl</c> in LLaMA-Factory's shape, a line a log event, as soon as it happens. A new run replaces the file;
+/// a resumed one keeps the lines up to the step it resumes from.
+/// </summary>
+public sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
+{
+    public const string FileName = "trainer_log.jsonl";
+
+    private readonly string _path = Path.Combine(outputDir, FileName);
+    private StreamWriter? _file;
+    private DateTimeOffset _started;
+    private int _startStep;
+
+    public void Write(RunEvent e)
+    {
+        switch (e)
+        {
+            case RunStarted start:
+                Open(start);
+                break;
+            case StepLogged log:
+                var line = Line(log, log.Step, log.TotalSteps, log.Epoch, loss: log.Loss, learningRate: log.LearningRate);
+                AddThroughput(line, log);
+                Append(line);
+                break;
+            case Evaluated eval:
+                Append(Line(eval, eval.Step, eval.TotalSteps, eval.Epoch, evalLoss: eval.Loss));
+                break;
+            case RunFinished run:
+                Append(Line(run, run.Step, run.Step, run.Epoch));
+                break;
+        }
+    }
+
+    public void Dispose() => _file?.Dispose();
+
+    /// <summary>Python's <c>str(timedelta)</c> of whole seconds: <c>0:01:05</c>, <c>1 day, 2:03:04</c>.</summary>
+    internal static string Clock(double seconds)
+    {
+        var span = TimeSpan.FromSeconds(Math.Floor(Math.Max(0, seconds)));
+        var days = span.Days switch { 0 => string.Empty, 1 => "1 day, ", _ => $"{span.Days} days, " };
+        return $"{days}{span.Hours}:{span.Minutes:00}:{span.Seconds:00}";
+    }
+
+    private static void AddThroughput(Dictionary<string, object?> line, StepLogged log)
+    {
+        if (log.TokensPerSecond is { } rate)
+        {
+            line["throughput"] = Math.Round(rate, 2);
+        }
+
+        if (log.TotalTokens is { } tokens)
+        {
+            line["total_tokens"] = tokens;
+        }
+
+        if (log is { MemoryReservedBytes: { } reserved, MemoryBytes: { } allocated })
+        {
+            const double gib = 1L << 30;
+            line["vram_allocated"] = Math.Round(allocated / gib, 2);
+            line["vram_reserved"] = Math.Round(reserved / gib, 2);
+        }
+    }
+
+    private static bool IsUpTo(string line, int step)
+    {
+        try
+        {
+            return PythonJson.ReadObject(line).GetValueOrDefault("current_steps") is long at && at <= step;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    private void Open(RunStarted start)
+    {
+        (_started, _startStep) = (start.Time, start.StartStep);
+        Directory.CreateDirectory(outputDir);
+        var kept = start.StartStep > 0 && File.Exists(_path) ? File.ReadLines(_path).Where(line => IsUpTo(line, start.StartStep)).ToList() : [];
+        AtomicFile.WriteText(_path, string.Concat(kept.Select(line => line + "\n")));
+        _file = new StreamWriter(new FileStream(_path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true };
+    }
+
+    private Dictionary<string, object?> Line(
+        RunEvent e, int step, int total, double epoch, double? loss = null, double? evalLoss = null, double? learningRate = null)
+    {
+        var elapsed = (e.Time - _started).TotalSeconds;
+        var done = step - _startStep;
+        var line = new Dictionary<string, object?> { ["current_steps"] = step, ["total_steps"] = total };
+        foreach (var (key, value) in new[] { ("loss", loss), ("eval_loss", evalLoss), ("lr", learningRate) })
+        {
+            if (value is not null)
+            {
+                line[key] = value;
+            }
+        }
+
+        line["epoch"] = epoch;
+        line["percentage"] = total == 0 ? 100 : Math.Round((double)step / total * 100, 2);
+        line["elapsed_time"] = Clock(elapsed);
+        line["remaining_time"] = Clock(done > 0 ? (total - step) * elapsed / done : 0);
+        return line;
+    }
+
+    private void Append(Dictionary<string, object?> line)
+    {
+        _file ??= new StreamWriter(new FileStream(_path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true };
+        _file.Write(PythonJson.Line(line) + "\n");
+    }
+}

@@ -1,0 +1,115 @@
+using System.Text.Json;
+
+namespace Fovea.Runs.Files;
+
+/// <summary>
+/// The progress of a run as Transformers keeps it in <c>trainer_state.json</c> (its <c>TrainerState</c>): counters and every logged number.
+/// Written with sorted keys and an indent of 2; keys that this record does not know are kept.
+/// </summary>
+public sealed record TrainerState
+{
+    public const string FileName = "trainer_state.json";
+
+    /// <summary>Epochs done, fractional.</summary>
+    public double Epoch { get; init; }
+
+    /// <summary>Optimizer steps done.</summary>
+    public int GlobalStep { get; init; }
+
+    public int MaxSteps { get; init; }
+
+    /// <summary>Epochs begun by the end of the run (rounded up).</summary>
+    public int NumTrainEpochs { get; init; }
+
+    public int LoggingSteps { get; init; } = 500;
+
+    public int EvalSteps { get; init; } = 500;
+
+    public int SaveSteps { get; init; } = 500;
+
+    public int TrainBatchSize { get; init; }
+
+    public long NumInputTokensSeen { get; init; }
+
+    public double TotalFlos { get; init; }
+
+    /// <summary>One entry a log event, each with its <c>step</c> and <c>epoch</c>.</summary>
+    public IReadOnlyList<IReadOnlyDictionary<string, object?>> LogHistory { get; init; } = [];
+
+    /// <summary>What else the file held.</summary>
+    public IReadOnlyDictionary<string, object?> Others { get; init; } = Defaults;
+
+    private static Dictionary<string, object?> Defaults { get; } = new()
+    {
+        ["best_global_step"] = null,
+        ["best_metric"] = null,
+        ["best_model_checkpoint"] = null,
+        ["is_hyper_param_search"] = false,
+        ["is_local_process_zero"] = true,
+        ["is_world_process_zero"] = true,
+        ["trial_name"] = null,
+        ["trial_params"] = null,
+        ["stateful_callbacks"] = new Dictionary<string, object?>(),
+    };
+
+    /// <summary>Reads a state, for instance to resume from.</summary>
+    /// <exception cref="InvalidDataException">The file is not a trainer state; names it.</exception>
+    public static TrainerState Load(string path)
+    {
+        try
+        {
+            var map = PythonJson.ReadObject(File.ReadAllText(path));
+            return new TrainerState
+            {
+                Epoch = TakeReal(map, "epoch"),
+                GlobalStep = (int)TakeReal(map, "global_step", required: true),
+                MaxSteps = (int)TakeReal(map, "max_steps"),
+                NumTrainEpochs = (int)TakeReal(map, "num_train_epochs"),
+                LoggingSteps = (int)TakeReal(map, "logging_steps"),
+                EvalSteps = (int)TakeReal(map, "eval_steps"),
+                SaveSteps = (int)TakeReal(map, "save_steps"),
+                TrainBatchSize = (int)TakeReal(map, "train_batch_size"),
+                NumInputTokensSeen = (long)TakeReal(map, "num_input_tokens_seen"),
+                TotalFlos = TakeReal(map, "total_flos"),
+                LogHistory = map.Remove("log_history", out var log)
+                    ? [.. ((List<object?>)log!).Cast<IReadOnlyDictionary<string, object?>>()]
+                    : [],
+                Others = map,
+            };
+        }
+        catch (Exception e) when (e is JsonException or InvalidCastException or IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidDataException($"{path}: not a readable trainer state: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Replaces <paramref name="path"/> in one step.</summary>
+    public void Save(string path) => AtomicFile.WriteText(path, PythonJson.Pretty(ToMap(), indent: 2) + "\n");
+
+    private static double TakeReal(Dictionary<string, object?> map, string key, bool required = false)
+    {
+        map.Remove(key, out var value);
+        return value switch
+        {
+            long whole => whole,
+            double real => real,
+            null when !required => 0,
+            _ => throw new JsonException($"{key} is missing or no number"),
+        };
+    }
+
+    private Dictionary<string, object?> ToMap() => new(Others)
+    {
+        ["epoch"] = Epoch,
+        ["global_step"] = GlobalStep,
+        ["max_steps"] = MaxSteps,
+        ["num_train_epochs"] = NumTrainEpochs,
+        ["logging_steps"] = LoggingSteps,
+        ["eval_steps"] = EvalSteps,
+        ["save_steps"] = SaveSteps,
+        ["train_batch_size"] = TrainBatchSize,
+        ["num_input_tokens_seen"] = NumInputTokensSeen,
+        ["total_flos"] = TotalFlos,
+        ["log_history"] = LogHistory,
+    };
+}

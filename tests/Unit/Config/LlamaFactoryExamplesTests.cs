@@ -1,0 +1,87 @@
+using Fovea.Training.Config;
+
+namespace Fovea.Tests.Unit.Config;
+
+/// <summary>LLaMA-Factory's own SFT examples load as they are, or are refused for exactly the keys that Fovea does not have.</summary>
+public sealed class LlamaFactoryExamplesTests
+{
+    private static readonly string Folder = TestFiles.Golden("llamafactory_yaml");
+
+    private static readonly Dictionary<string, string[]> Refused = new()
+    {
+        ["train_lora/llama3_lora_sft_ds0.yaml"] = ["deepspeed", "fp16"],
+        ["train_lora/llama3_lora_sft_ds3.yaml"] = ["deepspeed"],
+        ["train_lora/llama4_lora_sft_ds3.yaml"] = ["deepspeed"],
+        ["train_full/llama3_full_sft.yaml"] = ["deepspeed"],
+        ["train_full/qwen2_5vl_full_sft.yaml"] = ["deepspeed"],
+        ["train_full/qwen2vl_full_sft.yaml"] = ["deepspeed"],
+        ["train_full/qwen3vl_full_sft.yaml"] = ["deepspeed"],
+        ["train_full/qwen3vl_full_sft_fa4.yaml"] = ["deepspeed"],
+        ["extras/apollo/llama3_full_sft.yaml"] = ["use_apollo"],
+        ["extras/badam/llama3_full_sft.yaml"] = ["use_badam"],
+        ["extras/dft/qwen2_full_sft.yaml"] = ["use_dft_loss"],
+        ["extras/fp8/llama3_fp8_fsdp_sft.yaml"] = ["fp8", "fsdp"],
+        ["extras/fsdp_qlora/llama3_lora_sft.yaml"] = ["fp16", "quantization_bit"],
+        ["extras/galore/llama3_full_sft.yaml"] = ["use_galore"],
+        ["extras/llama_pro/llama3_freeze_sft.yaml"] = ["fp16", "use_llama_pro"],
+        ["extras/loraplus/llama3_lora_sft.yaml"] = ["loraplus_lr_ratio"],
+        ["extras/mod/llama3_full_sft.yaml"] = ["mixture_of_depths", "optim"],
+        ["extras/muon/qwen2_full_sft.yaml"] = ["use_muon"],
+        ["extras/oft/qwen2_5vl_oft_sft.yaml"] = ["finetuning_type"],
+        ["extras/pissa/llama3_lora_sft.yaml"] = ["pissa_init"],
+    };
+
+    public static TheoryData<string> Files() =>
+    [
+        .. Directory.EnumerateFiles(Folder, "*.yaml", SearchOption.AllDirectories)
+            .Select(file => Path.GetRelativePath(Folder, file))
+            .Order(StringComparer.Ordinal),
+    ];
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void Every_example_loads_or_names_exactly_what_is_missing(string file)
+    {
+        var use = file.StartsWith("merge_lora", StringComparison.Ordinal) ? ConfigUse.Export : ConfigUse.Train;
+        var path = Path.Combine(Folder, file);
+        if (!Refused.TryGetValue(file, out var keys))
+        {
+            Assert.NotEmpty(TrainConfig.Load(path, use: use).ModelNameOrPath);
+            return;
+        }
+
+        var problems = Assert.Throws<ConfigException>(() => TrainConfig.Load(path, use: use)).Problems;
+        Assert.Equal(keys, problems.Select(problem => problem.Split(": ")[1]).Order(StringComparer.Ordinal));
+
+        // Switched off, the rest of the file is understood.
+        var off = keys.Select(key => key == "finetuning_type" ? "finetuning_type=lora" : $"{key}=null");
+        Assert.NotEmpty(TrainConfig.Load(path, off, use).ModelNameOrPath);
+    }
+
+    [Fact]
+    public void Every_expected_refusal_belongs_to_a_file() => Assert.All(Refused.Keys, file => Assert.True(File.Exists(Path.Combine(Folder, file)), file));
+
+    [Fact]
+    public void The_lora_example_means_what_it_means_in_LLaMA_Factory()
+    {
+        var config = TrainConfig.Load(Path.Combine(Folder, "train_lora/qwen2_5vl_lora_sft.yaml"), ["model_name_or_path=/models/qwen"]);
+
+        Assert.Equal("/models/qwen", config.ModelNameOrPath);
+        Assert.Equal(["mllm_demo", "identity", "alpaca_en_demo"], config.Dataset);
+        Assert.Equal((262144, 1024, 2048, 1000), (config.ImageMaxPixels, config.ImageMinPixels, config.CutoffLen, config.MaxSamples!.Value));
+        Assert.Equal((FinetuningType.Lora, 8, 16.0, 0.0), (config.FinetuningType, config.LoraRank, config.EffectiveLoraAlpha, config.LoraDropout));
+        Assert.Equal(["all"], config.LoraTarget);
+        Assert.True(config is { FreezeVisionTower: true, FreezeMultiModalProjector: true, FreezeLanguageModel: false, Bf16: true, PureBf16: false });
+        Assert.Equal((1, 8), (config.PerDeviceTrainBatchSize, config.GradientAccumulationSteps));
+        Assert.Equal((1e-4, 3.0, -1), (config.LearningRate, config.NumTrainEpochs, config.MaxSteps));
+        Assert.Equal((LrSchedulerType.Cosine, 0.1, 21), (config.LrSchedulerType, config.WarmupRatio, config.WarmupStepsIn(204)));
+        Assert.Equal((0.9, 0.999, 1e-8, 0.0, 1.0), (config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay, config.MaxGradNorm));
+        Assert.Equal((10, 500, 42, 42), (config.LoggingSteps.In(204), config.SaveSteps.In(204), config.Seed, config.EffectiveDataSeed));
+        Assert.True(config is { PlotLoss: true, OverwriteOutputDir: true, SaveOnlyModel: false, ResumeFromCheckpoint: null });
+        Assert.True(config is { UseTensorBoard: false, UsesRecompute: true });
+        Assert.Equal((LossReduction.Token, StepRounding.Ceil, 180000000L), (config.LossReduction, config.StepRounding, config.DdpTimeout));
+        Assert.Equal(
+            ["video_max_pixels", "trust_remote_code", "overwrite_cache"],
+            config.Notices.Select(notice => notice.Split(' ')[0]));
+    }
+}

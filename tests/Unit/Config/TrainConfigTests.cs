@@ -1,0 +1,238 @@
+using System.Reflection;
+using Fovea.Training.Config;
+
+namespace Fovea.Tests.Unit.Config;
+
+public sealed class TrainConfigTests
+{
+    private const string Minimal = "model_name_or_path: m\ndataset: d\noutput_dir: o\n";
+
+    [Fact]
+    public void Every_problem_is_reported_at_once_with_its_line()
+    {
+        var problems = Problems(
+            """
+            model_name_or_path: m
+            lora_rank: 0
+            learning_rate: fast
+            lr_scheduler_type: cosinus
+            lora_dropout: 1.0
+            bf16: maybe
+            per_device_train_batch_size: 1.5
+            logging_steps: 2.5
+            lora_rnak: 4
+            quantization_bit: 4
+            dataset: d
+            """);
+
+        Assert.Equal(
+            [
+                "c.yaml line 2: lora_rank: 0 is not allowed: it must be a whole number, at least 1 and at most 65536",
+                "c.yaml line 3: learning_rate: fast is not allowed: it must be a number, at least 0",
+                "c.yaml line 4: lr_scheduler_type: cosinus is not allowed: it must be one of linear, cosine, constant, constant_with_warmup, "
+                    + "cosine_with_min_lr",
+                "c.yaml line 5: lora_dropout: 1.0 is not allowed: it must be a number, at least 0 and less than 1",
+                "c.yaml line 6: bf16: maybe is not allowed: it must be true or false",
+                "c.yaml line 7: per_device_train_batch_size: 1.5 is not allowed: it must be a whole number, at least 1",
+                "c.yaml line 8: logging_steps: 2.5 is not allowed: it must be a whole number of at least 1, "
+                    + "or a part of the run more than 0 and less than 1",
+                "c.yaml line 9: lora_rnak: is not a key that Fovea knows; did you mean lora_rank?",
+            ],
+            problems.Take(8));
+        Assert.StartsWith("c.yaml line 10: quantization_bit: 4 is refused: a quantised base is not supported", problems[8]);
+        Assert.StartsWith("output_dir is missing", problems[9]);
+        Assert.Equal(10, problems.Count);
+    }
+
+    [Theory]
+    [InlineData("1.0e-4", 1e-4)]
+    [InlineData("1e-4", 1e-4)]
+    [InlineData("'0.0001'", 1e-4)]
+    [InlineData("5", 5.0)]
+    public void Floats_are_read_as_LLaMA_Factory_writes_them(string text, double value) => Assert.Equal(value, Load($"learning_rate: {text}").LearningRate);
+
+    [Theory]
+    [InlineData("q_proj,v_proj", new[] { "q_proj", "v_proj" })]
+    [InlineData("q_proj, v_proj", new[] { "q_proj", "v_proj" })]
+    [InlineData("[q_proj, v_proj]", new[] { "q_proj", "v_proj" })]
+    [InlineData("model\\.layers\\.\\d{1,2}\\.self_attn\\.(q|v)_proj", new[] { "model\\.layers\\.\\d{1,2}\\.self_attn\\.(q|v)_proj" })]
+    public void Lists_come_with_commas_as_a_list_or_as_one_regular_expression(string text, string[] value) =>
+        Assert.Equal(value, Load($"lora_target: {text}").LoraTarget);
+
+    [Fact]
+    public void Null_leaves_the_default()
+    {
+        var config = Load("lora_rank: null\nmax_samples: ~\nresume_from_checkpoint:");
+
+        Assert.Equal((8, null, null), (config.LoraRank, config.MaxSamples, config.ResumeFromCheckpoint));
+    }
+
+    [Fact]
+    public void Overrides_win_over_the_file_in_each_of_their_forms()
+    {
+        var config = TrainConfig.Parse(
+            Minimal + "evaluation_strategy: no\nval_size: 0.1\n",
+            "c.yaml",
+            ["lora_rank=4", "--learning-rate", "2e-4", "--max_steps=-1", "--eval_strategy", "steps", "lora_rank=16", "lora_target=[q_proj]", "--plot_loss"]);
+
+        Assert.Equal((16, 2e-4, -1), (config.LoraRank, config.LearningRate, config.MaxSteps));
+        Assert.Equal((IntervalStrategy.Steps, true), (config.EvalStrategy, config.PlotLoss));
+        Assert.Equal(["q_proj"], config.LoraTarget);
+    }
+
+    [Fact]
+    public void A_stray_word_on_the_command_line_is_an_error() =>
+        Assert.Contains(Problems(Minimal, "cosine"), problem => problem == "command line: 'cosine' is neither 'key=value' nor '--key value'");
+
+    [Fact]
+    public void Switched_off_keys_of_missing_features_pass_without_a_word()
+    {
+        var config = Load("quantization_bit: null\nuse_galore: false\nstage: sft\npacking: no\nfp16: false\ndeepspeed: null\ntrust_remote_code: false");
+
+        Assert.Empty(config.Notices);
+    }
+
+    [Theory]
+    [InlineData("stage: dpo", "stage: dpo is refused")]
+    [InlineData("fp16: true", "use bf16: true")]
+    [InlineData("report_to: wandb", "use tensorboard")]
+    [InlineData("packing: true", "packs micro-batches by itself")]
+    public void Keys_without_their_feature_are_refused_with_a_way_out(string line, string part) =>
+        Assert.Contains(Problems(Minimal + line), problem => problem.Contains(part, StringComparison.Ordinal));
+
+    [Theory]
+    [InlineData("val_size: 0.1\neval_dataset: e", "val_size and eval_dataset exclude each other")]
+    [InlineData("eval_strategy: steps", "need samples")]
+    [InlineData("mask_history: true\ntrain_on_prompt: true", "exclude each other")]
+    [InlineData("image_max_pixels: 100", "less than image_min_pixels: 1024")]
+    [InlineData("finetuning_type: full\nadapter_name_or_path: a", "only for finetuning_type: lora")]
+    [InlineData("freeze_language_model: true", "nothing to train")]
+    [InlineData("lr_scheduler_type: cosine_with_min_lr", "min_lr_rate")]
+    [InlineData("lr_scheduler_kwargs: {min_lrr: 1.0e-6}", "lr_scheduler_kwargs.min_lrr is not known")]
+    [InlineData("recompute: true\ndisable_gradient_checkpointing: true", "contradicts")]
+    [InlineData("do_train: false", "nothing to do")]
+    public void Keys_that_contradict_each_other_are_reported(string lines, string part) =>
+        Assert.Contains(Problems(Minimal + lines), problem => problem.Contains(part, StringComparison.Ordinal));
+
+    [Fact]
+    public void Broken_files_name_the_place()
+    {
+        Assert.StartsWith("c.yaml line 2", Assert.Throws<ConfigException>(() => TrainConfig.Parse("a: 1\nb: ]", "c.yaml")).Problems[0]);
+        Assert.StartsWith("c.yaml line 2", Assert.Throws<ConfigException>(() => TrainConfig.Parse("seed: 1\nseed: 2", "c.yaml")).Problems[0]);
+        Assert.Contains("no-such.yaml", Assert.Throws<ConfigException>(() => TrainConfig.Load("no-such.yaml")).Message);
+        Assert.Contains("one list of lines", Assert.Throws<ConfigException>(() => TrainConfig.Parse("- a", "c.yaml")).Message);
+    }
+
+    [Fact]
+    public void Json_is_read_like_yaml()
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"fovea-{Guid.NewGuid():n}.json");
+        File.WriteAllText(
+            path,
+            """
+            {"model_name_or_path": "m", "dataset": ["a", "b"], "output_dir": "o", "learning_rate": 1e-4, "bf16": true,
+             "lr_scheduler_kwargs": {"num_cycles": 1}}
+            """);
+        try
+        {
+            var config = TrainConfig.Load(path);
+            Assert.Equal((1e-4, true, 1.0), (config.LearningRate, config.Bf16, config.LrSchedulerKwargs["num_cycles"]));
+            Assert.Equal(["a", "b"], config.Dataset);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void Our_own_keys_take_auto_and_sizes()
+    {
+        var config = Load(
+            """
+            micro_batch_tokens: auto
+            memory_budget: 20GiB
+            cache_vision_features: false
+            recompute: false
+            loss_reduction: mean
+            on_bad_sample: skip
+            step_rounding: floor
+            """);
+
+        Assert.Null(config.MicroBatchTokens);
+        Assert.Equal(20L << 30, config.MemoryBudget!.Value.Bytes);
+        Assert.Equal((Toggle.Off, false, LossReduction.Mean), (config.CacheVisionFeatures, config.UsesRecompute, config.LossReduction));
+        Assert.Equal((BadSamplePolicy.Skip, StepRounding.Floor), (config.OnBadSample, config.StepRounding));
+        Assert.Equal(4096, Load("micro_batch_tokens: 4096").MicroBatchTokens);
+    }
+
+    [Fact]
+    public void Step_counts_below_one_are_parts_of_the_run()
+    {
+        var config = Load("logging_steps: 0.1\nwarmup_steps: 0.05\nsave_steps: 7");
+
+        Assert.Equal((21, 11, 7), (config.LoggingSteps.In(204), config.WarmupStepsIn(204), config.SaveSteps.In(204)));
+        Assert.Equal(12, Load("warmup_steps: 12\nwarmup_ratio: 0.5").WarmupStepsIn(204));
+    }
+
+    [Theory]
+    [InlineData("true", "true")]
+    [InlineData("false", null)]
+    [InlineData("out/checkpoint-5", "out/checkpoint-5")]
+    public void Resuming_takes_a_folder_or_a_switch(string text, string? value) =>
+        Assert.Equal(value, Load($"resume_from_checkpoint: {text}").ResumeFromCheckpoint);
+
+    [Fact]
+    public void No_key_stands_in_two_tables()
+    {
+        var known = ConfigKeys.Known.ToList();
+
+        Assert.Equal(known.Count, known.Distinct().Count());
+        Assert.All(known, key => Assert.Equal(key.ToLowerInvariant(), key));
+    }
+
+    [Fact]
+    public void The_written_form_loads_back_to_the_same_configuration()
+    {
+        var config = Load(
+            """
+            lora_target: q_proj,v_proj
+            micro_batch_tokens: 512
+            val_size: 0.25
+            eval_strategy: epoch
+            logging_steps: 0.1
+            lr_scheduler_kwargs: {num_cycles: 2}
+            """);
+
+        var written = config.ToDictionary().Where(pair => pair.Value.Length > 0).Select(pair => $"{pair.Key}={pair.Value}");
+        var again = TrainConfig.Parse(string.Empty, "c.yaml", written);
+
+        Assert.Equal(config.ToDictionary(), again.ToDictionary());
+    }
+
+    [Fact]
+    public void Every_honoured_number_has_a_range()
+    {
+        Type[] numbers = [typeof(int), typeof(long), typeof(double), typeof(int?), typeof(long?), typeof(double?)];
+        string[] free = ["freeze_trainable_layers"];
+
+        Assert.All(
+            ConfigKeys.All.Where(key => numbers.Contains(key.Property.PropertyType) && !free.Contains(key.Name)),
+            key => Assert.True(key.Property.GetCustomAttribute<BoundsAttribute>() is not null, key.Name));
+    }
+
+    [Theory]
+    [InlineData("lerning_rate", "learning_rate")]
+    [InlineData("lr_schduler_type", "lr_scheduler_type")]
+    [InlineData("outputdir", "output_dir")]
+    [InlineData("gradient_accumulation_step", "gradient_accumulation_steps")]
+    public void Misspelt_keys_find_the_nearest(string key, string nearest) => Assert.Equal(nearest, NearestKey.To(key, ConfigKeys.Known));
+
+    [Fact]
+    public void A_key_like_no_other_gets_no_suggestion() => Assert.Null(NearestKey.To("zzzzzzzz", ConfigKeys.Known));
+
+    private static TrainConfig Load(string lines) => TrainConfig.Parse(Minimal + lines, "c.yaml");
+
+    private static IReadOnlyList<string> Problems(string yaml, params string[] overrides) =>
+        Assert.Throws<ConfigException>(() => TrainConfig.Parse(yaml, "c.yaml", overrides)).Problems;
+}

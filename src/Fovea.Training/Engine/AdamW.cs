@@ -1,0 +1,138 @@
+using Fovea.Nn;
+using Fovea.Tensors;
+
+namespace Fovea.Training.Engine;
+
+/// <summary>
+/// AdamW with decoupled weight decay (arXiv 1711.05101) over everything that learns. Its moments have the element type of the weights.
+/// A weight without a gradient in a step is left alone, moments and all.
+/// </summary>
+public sealed class AdamW : IDisposable
+{
+    private readonly List<State> states;
+    private readonly double beta1;
+    private readonly double beta2;
+    private readonly double epsilon;
+
+    /// <param name="weightDecay">Applied to what <see cref="DecayRule"/> names, per step: p *= 1 - rate * decay.</param>
+    public AdamW(IEnumerable<Parameter> parameters, double beta1, double beta2, double epsilon, double weightDecay)
+    {
+        this.beta1 = beta1;
+        this.beta2 = beta2;
+        this.epsilon = epsilon;
+        states = [.. parameters.Select(p => new State(p, DecayRule.Applies(p.Name) ? weightDecay : 0))];
+    }
+
+    public IEnumerable<Parameter> Parameters => states.Select(s => s.Parameter);
+
+    /// <summary>Everything that a resumed run needs, by name; the tensors belong to the optimizer.</summary>
+    public IEnumerable<(string Name, Tensor Value)> Saved =>
+        states.SelectMany(s => new[] { ($"{s.Parameter.Name}.exp_avg", s.Mean), ($"{s.Parameter.Name}.exp_avg_sq", s.Variance), ($"{s.Parameter.Name}.step", s.Step) });
+
+    /// <summary>Bytes of moments.</summary>
+    public long Bytes => states.Sum(s => 2 * s.Parameter.Count * s.Parameter.Value.DType.Size());
+
+    /// <summary>The L2 norm of all gradients together, in fp32.</summary>
+    public double GradientNorm()
+    {
+        using var scope = TensorScope.Open("step");
+        var gradients = Gradients();
+        if (gradients.Length == 0)
+        {
+            return 0;
+        }
+
+        var norms = MathOps.Norms(gradients);
+        return ShapeOps.Cat(Array.ConvertAll(norms, norm => norm.To(DType.F32).View(1))).Norm().Item();
+    }
+
+    /// <summary>Multiplies every gradient.</summary>
+    public void ScaleGradients(double factor)
+    {
+        using var scope = TensorScope.Open("step");
+        MathOps.MulAll_(Gradients(), factor);
+    }
+
+    /// <summary>One update at this learning rate; gradients are cleared.</summary>
+    public void Step(double rate)
+    {
+        using var grad = Autograd.NoGrad();
+        using (TensorScope.Open("step"))
+        {
+            foreach (var group in states.GroupBy(s => s.Decay))
+            {
+                var with = group.Select(s => (State: s, Gradient: s.Parameter.Value.Grad())).Where(s => s.Gradient is not null).ToArray();
+                if (with.Length == 0)
+                {
+                    continue;
+                }
+
+                foreach (var (state, _) in with)
+                {
+                    state.Step.Elements<float>()[0]++;
+                }
+
+                NetOps.FusedAdamW_(
+                    Array.ConvertAll(with, s => s.State.Parameter.Value),
+                    Array.ConvertAll(with, s => s.Gradient!),
+                    Array.ConvertAll(with, s => s.State.Mean),
+                    Array.ConvertAll(with, s => s.State.Variance),
+                    Array.ConvertAll(with, s => s.State.Step),
+                    rate, beta1, beta2, group.Key, epsilon);
+            }
+        }
+
+        ClearGradients();
+    }
+
+    public void ClearGradients()
+    {
+        foreach (var state in states)
+        {
+            state.Parameter.Value.SetGrad(null);
+        }
+    }
+
+    /// <summary>Takes back what <see cref="Saved"/> gave.</summary>
+    /// <param name="read">Supplies a saved tensor by name, or null when it is missing; it belongs to the open scope.</param>
+    public void Restore(Func<string, Tensor?> read)
+    {
+        using var grad = Autograd.NoGrad();
+        foreach (var (name, value) in Saved)
+        {
+            using var scope = TensorScope.Open("weight");
+            var saved = read(name) ?? throw new CheckpointException($"the saved optimizer has no {name}: was it another model or adapter?");
+            if (!saved.Shape.AsSpan().SequenceEqual(value.Shape))
+            {
+                throw new CheckpointException($"optimizer {name}: expected {value.Describe()}, found {saved.Describe()}");
+            }
+
+            value.Copy_(saved);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var state in states)
+        {
+            state.Mean.Dispose();
+            state.Variance.Dispose();
+            state.Step.Dispose();
+        }
+    }
+
+    private Tensor[] Gradients() => [.. states.Select(s => s.Parameter.Value.Grad()).OfType<Tensor>()];
+
+    private sealed class State(Parameter parameter, double decay)
+    {
+        public Parameter Parameter { get; } = parameter;
+
+        public double Decay { get; } = decay;
+
+        public Tensor Mean { get; } = CreateOps.Zeros(parameter.Shape, parameter.Value.DType, parameter.Value.Device).Keep();
+
+        public Tensor Variance { get; } = CreateOps.Zeros(parameter.Shape, parameter.Value.DType, parameter.Value.Device).Keep();
+
+        public Tensor Step { get; } = CreateOps.Zeros([1]).Keep();
+    }
+}

@@ -1,0 +1,92 @@
+using Fovea.Data.Packing;
+using Fovea.Models;
+using Fovea.Nn;
+using Fovea.Nn.Lora;
+using Fovea.Tensors;
+
+namespace Fovea.Training.Engine;
+
+/// <summary>Forward and backward of packed micro-batches: the same path for training and evaluation.</summary>
+/// <param name="visionLearns">Whether gradients reach the vision side; otherwise it runs without a graph.</param>
+/// <param name="dropout">Told which tokens come; null without dropout.</param>
+/// <param name="cache">Keeps features of a frozen vision side; null to compute them each time.</param>
+public sealed class StepRunner(VisionLanguageModel model, bool visionLearns, DropoutStream? dropout = null, VisionFeatureCache? cache = null)
+{
+    /// <summary>Forward and backward; gradients are accumulated in the weights.</summary>
+    public MicroBatchResult Train(PackedBatch batch, int step)
+    {
+        if (dropout is not null)
+        {
+            var (samples, tokens) = RowKeys(batch);
+            dropout.Begin(step, samples, tokens);
+        }
+
+        using var scope = TensorScope.Open("micro-batch");
+        if (batch.LossIndex.Length == 0)
+        {
+            return new MicroBatchResult(0, []);
+        }
+
+        var hidden_LE = TrainedHidden(batch);
+        var (loss, tokenLosses, gradient) = Loss(hidden_LE, batch);
+        if (gradient is not null)
+        {
+            Autograd.Backward(hidden_LE, gradient);
+        }
+
+        return new MicroBatchResult(loss, tokenLosses);
+    }
+
+    /// <summary>Forward only.</summary>
+    public MicroBatchResult Evaluate(PackedBatch batch)
+    {
+        using var grad = Autograd.NoGrad();
+        using var scope = TensorScope.Open("micro-batch");
+        if (batch.LossIndex.Length == 0)
+        {
+            return new MicroBatchResult(0, []);
+        }
+
+        var (loss, tokenLosses, _) = Loss(TrainedHidden(batch), batch);
+        return new MicroBatchResult(loss, tokenLosses);
+    }
+
+    private static (long[] Samples, int[] Tokens) RowKeys(PackedBatch batch)
+    {
+        var samples = new long[batch.Tokens];
+        var tokens = new int[batch.Tokens];
+        for (var s = 0; s < batch.Samples; s++)
+        {
+            for (var i = batch.CuSeqlens[s]; i < batch.CuSeqlens[s + 1]; i++)
+            {
+                samples[i] = batch.SampleIndices[s];
+                tokens[i] = i - batch.CuSeqlens[s];
+            }
+        }
+
+        return (samples, tokens);
+    }
+
+    /// <summary>Final hidden states at the positions that predict a trained token [L, E].</summary>
+    private Tensor TrainedHidden(PackedBatch batch)
+    {
+        var input = model.Prepare(batch);
+        var features = Features(batch, input);
+        return model.Hidden(input, features).IndexSelect(0, CreateOps.From(batch.LossIndex).To(model.Device));
+    }
+
+    private Tensor? Features(PackedBatch batch, ModelInput input)
+    {
+        if (visionLearns)
+        {
+            return model.VisionFeatures(input);
+        }
+
+        using var grad = Autograd.NoGrad();
+        return cache is null ? model.VisionFeatures(input) : cache.Features(model, batch, input);
+    }
+
+    private (double Loss, float[] TokenLosses, Tensor? Gradient) Loss(Tensor hidden_LE, PackedBatch batch) =>
+        LinearCrossEntropy.Run(
+            hidden_LE, model.Head, CreateOps.From(batch.Targets).To(model.Device), CreateOps.From(batch.LossWeight).To(model.Device));
+}

@@ -1,0 +1,51 @@
+namespace Fovea.Data.Datasets;
+
+/// <summary>Everything about data that a configuration decides. Names and meanings follow LLaMA-Factory's keys of the same words.</summary>
+public sealed record DataOptions
+{
+    /// <summary>Names from <c>dataset_info.json</c>, or paths of json and jsonl files.</summary>
+    public required IReadOnlyList<string> Datasets { get; init; }
+
+    /// <summary>Data sets to evaluate on; excludes <see cref="ValSize"/>.</summary>
+    public IReadOnlyList<string> EvalDatasets { get; init; } = [];
+
+    /// <summary>The folder of <c>dataset_info.json</c> and of the files it names.</summary>
+    public string DatasetDir { get; init; } = "data";
+
+    /// <summary>Where relative image paths start; the data set folder when null.</summary>
+    public string? MediaDir { get; init; }
+
+    public string Template { get; init; } = "qwen2_vl";
+
+    /// <summary>System prompt of rows that bring none; the template's own when null.</summary>
+    public string? DefaultSystem { get; init; }
+
+    /// <summary>Most tokens a sample may have, image tokens included.</summary>
+    public int CutoffLength { get; init; } = 2048;
+
+    /// <summary>Only the first rows of each data set; all when null.</summary>
+    public int? MaxSamples { get; init; }
+
+    /// <summary>Rows set aside for evaluation: a share below 1, a number of rows above 1, none at 0.</summary>
+    public double ValSize { get; init; }
+
+    /// <summary>Questions are trained too.</summary>
+    public bool TrainOnPrompt { get; init; }
+
+    /// <summary>Only the last answer is trained.</summary>
+    public bool MaskHistory { get; init; }
+
+    /// <summary>Images of more pixels are shrunk to this area first.</summary>
+    public int ImageMaxPixels { get; init; } = 768 * 768;
+
+    /// <summary>Images of fewer pixels are enlarged to this area first.</summary>
+    public int ImageMinPixels { get; init; } = 32 * 32;
+
+    public BadSamplePolicy OnBadSample { get; init; } = BadSamplePolicy.Error;
+
+    /// <summary>Seeds the split of <see cref="ValSize"/>.</summary>
+    public long Seed { get; init; } = 42;
+
+    /// <summary>Where relative image paths start.</summary>
+    public string ImageRoot => MediaDir ?? DatasetDir;
+}

@@ -1,0 +1,25 @@
+namespace Fovea.Data.Datasets;
+
+/// <summary>Which field of a row holds what; null where the data set has no such field.</summary>
+public sealed record DatasetColumns
+{
+    public string? Prompt { get; init; }
+
+    public string? Query { get; init; }
+
+    public string? Response { get; init; }
+
+    public string? History { get; init; }
+
+    public string? Messages { get; init; }
+
+    public string? System { get; init; }
+
+    public string? Tools { get; init; }
+
+    public string? Images { get; init; }
+
+    public string? Videos { get; init; }
+
+    public string? Audios { get; init; }
+}

@@ -1,0 +1,198 @@
+using Fovea.Data.Sampling;
+
+namespace Fovea.Data.Datasets;
+
+/// <summary>Opens data sets, looks at every row once and splits off the evaluation rows, all in LLaMA-Factory's order.</summary>
+public static class DatasetLoader
+{
+    private const int Listed = 30;
+    private const int Kept = 10_000;
+
+    /// <summary>
+    /// Loads what <paramref name="options"/> name. With <see cref="BadSamplePolicy.Error"/> any unusable row ends in one
+    /// <see cref="ConfigException"/> that lists them; otherwise they are left out and listed in the result.
+    /// </summary>
+    public static LoadedData Load(DataOptions options)
+    {
+        Check(options);
+        var sources = new List<RowSource>();
+        try
+        {
+            return Load(options, sources);
+        }
+        catch
+        {
+            sources.ForEach(s => s.Dispose());
+            throw;
+        }
+    }
+
+    private static void Check(DataOptions options)
+    {
+        var problems = new List<string>();
+        if (options.Datasets.Count == 0)
+        {
+            problems.Add("dataset: at least one data set is needed");
+        }
+
+        if (options.ValSize < 0 || (options.ValSize > 1 && options.ValSize != Math.Floor(options.ValSize)))
+        {
+            problems.Add($"val_size: {options.ValSize} must be a share between 0 and 1, or a whole number of rows");
+        }
+
+        if (options.ValSize > 0 && options.EvalDatasets.Count > 0)
+        {
+            problems.Add("val_size: cannot be combined with eval_dataset; give one of them");
+        }
+
+        if (options is { TrainOnPrompt: true, MaskHistory: true })
+        {
+            problems.Add("train_on_prompt: cannot be combined with mask_history");
+        }
+
+        if (options.MaxSamples < 1)
+        {
+            problems.Add("max_samples: must be at least 1");
+        }
+
+        if (problems.Count > 0)
+        {
+            throw new ConfigException(problems);
+        }
+    }
+
+    private static LoadedData Load(DataOptions options, List<RowSource> sources)
+    {
+        var errors = new List<string>();
+        var trainSources = Open(options.Datasets, options, sources, errors);
+        var evalSources = options.EvalDatasets.Count == 0 ? 0 : Open(options.EvalDatasets, options, sources, errors);
+        if (errors.Count > 0)
+        {
+            throw new ConfigException(errors);
+        }
+
+        var rejected = new List<BadSample>();
+        var good = new bool[sources.Count][];
+        var summaries = new List<DatasetSummary>();
+        for (var s = 0; s < sources.Count; s++)
+        {
+            good[s] = Validate(sources[s], rejected);
+            summaries.Add(new DatasetSummary(sources[s].Spec.Name, s >= trainSources, sources[s].Count, good[s].Count(g => !g)));
+        }
+
+        if (options.OnBadSample == BadSamplePolicy.Error && rejected.Count > 0)
+        {
+            throw Refusal(rejected, summaries.Sum(s => s.Rejected));
+        }
+
+        var train = All(sources, 0, trainSources);
+        var eval = evalSources > 0 ? All(sources, trainSources, sources.Count) : null;
+        if (options.ValSize > 0)
+        {
+            (train, eval) = Split(train, options);
+        }
+
+        // Unusable rows go after the split, so that they do not change which rows are set aside.
+        var trainSet = Usable(sources, train, good);
+        var evalSet = eval is null ? null : Usable(sources, eval, good);
+        if (trainSet.Count == 0)
+        {
+            throw new ConfigException(["no usable row is left to train on", .. rejected.Take(Listed).Select(r => r.ToString())]);
+        }
+
+        return new LoadedData(sources, trainSet, evalSet, summaries, rejected);
+    }
+
+    private static int Open(IReadOnlyList<string> names, DataOptions options, List<RowSource> sources, List<string> errors)
+    {
+        try
+        {
+            foreach (var spec in DatasetCatalog.Resolve(names, options.DatasetDir))
+            {
+                try
+                {
+                    sources.Add(new RowSource(spec, options.ImageRoot, options.MaxSamples));
+                    if (sources[^1].Count == 0)
+                    {
+                        errors.Add($"data set '{spec.Name}' has no rows");
+                    }
+                }
+                catch (ConfigException e)
+                {
+                    errors.AddRange(e.Problems.Select(p => $"data set '{spec.Name}': {p}"));
+                }
+            }
+        }
+        catch (ConfigException e)
+        {
+            errors.AddRange(e.Problems);
+        }
+
+        return sources.Count;
+    }
+
+    private static bool[] Validate(RowSource source, List<BadSample> rejected)
+    {
+        var good = new bool[source.Count];
+        var problems = new List<string>();
+        for (var row = 0; row < good.Length; row++)
+        {
+            good[row] = source.Read(row, problems) is not null;
+            if (!good[row] && rejected.Count < Kept)
+            {
+                rejected.Add(new BadSample(source.Spec.Name, row + 1, string.Join("; ", problems)));
+            }
+
+            problems.Clear();
+        }
+
+        return good;
+    }
+
+    private static ConfigException Refusal(List<BadSample> rejected, int total)
+    {
+        var lines = rejected.Take(Listed).Select(r => r.ToString()).ToList();
+        if (total > lines.Count)
+        {
+            lines.Add($"and {total - lines.Count} more rows; 'fovea data check' counts them by reason");
+        }
+
+        lines.Add("mend these rows, or set on_bad_sample: skip to leave them out");
+        return new ConfigException(lines);
+    }
+
+    private static (int Source, int Row)[] All(List<RowSource> sources, int from, int to)
+    {
+        var rows = new List<(int, int)>();
+        for (var s = from; s < to; s++)
+        {
+            for (var row = 0; row < sources[s].Count; row++)
+            {
+                rows.Add((s, row));
+            }
+        }
+
+        return rows.ToArray();
+    }
+
+    /// <summary>As <c>Dataset.train_test_split(test_size, seed)</c>: a permutation; its first part is set aside, the rest is trained on in that order.</summary>
+    private static ((int Source, int Row)[] Train, (int Source, int Row)[] Eval) Split((int Source, int Row)[] rows, DataOptions options)
+    {
+        // Exactly 1 is a share of everything there, which leaves nothing to train on and is refused below.
+        var count = options.ValSize > 1 ? (int)options.ValSize : (int)Math.Ceiling(options.ValSize * rows.Length);
+        if (count >= rows.Length)
+        {
+            throw new ConfigException($"val_size: {options.ValSize} sets aside {count} of {rows.Length} rows and leaves none to train on");
+        }
+
+        var order = new NumpyRandom((ulong)options.Seed).Permutation(rows.Length);
+        var shuffled = Array.ConvertAll(order, i => rows[i]);
+        return (shuffled[count..], shuffled[..count]);
+    }
+
+    private static ConversationSet Usable(List<RowSource> sources, (int Source, int Row)[] rows, bool[][] good)
+    {
+        var kept = Array.FindAll(rows, r => good[r.Source][r.Row]);
+        return new ConversationSet(sources, Array.ConvertAll(kept, r => r.Source), Array.ConvertAll(kept, r => r.Row));
+    }
+}

@@ -1,0 +1,34 @@
+namespace Fovea.Data.Datasets;
+
+/// <summary>Everything a configuration's data keys name: what to train on, what to evaluate on (or null), and the rows left out.</summary>
+public sealed class LoadedData : IDisposable
+{
+    private readonly IReadOnlyList<RowSource> _sources;
+
+    internal LoadedData(
+        IReadOnlyList<RowSource> sources, ConversationSet train, ConversationSet? eval, IReadOnlyList<DatasetSummary> summaries, IReadOnlyList<BadSample> rejected)
+    {
+        _sources = sources;
+        Train = train;
+        Eval = eval;
+        Summaries = summaries;
+        Rejected = rejected;
+    }
+
+    public ConversationSet Train { get; }
+
+    public ConversationSet? Eval { get; }
+
+    public IReadOnlyList<DatasetSummary> Summaries { get; }
+
+    /// <summary>Rows that cannot be used, by data set and row; the first 10,000 (<see cref="Summaries"/> counts all).</summary>
+    public IReadOnlyList<BadSample> Rejected { get; }
+
+    public void Dispose()
+    {
+        foreach (var source in _sources)
+        {
+            source.Dispose();
+        }
+    }
+}

@@ -1,0 +1,13 @@
+namespace Fovea.Data.Packing;
+
+/// <summary>How much each trained token weighs in a step's loss.</summary>
+public enum LossReduction
+{
+    /// <summary>All the same: 1 / (trained tokens of the step, over all ranks).</summary>
+    Token,
+
+    /// <summary>
+    /// The mean of the batches' means, as LLaMA-Factory computes it for vision-language models: 1 / (trained tokens of the batch x batches of the step x ranks).
+    /// </summary>
+    Mean,
+}

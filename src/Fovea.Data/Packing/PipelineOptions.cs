@@ -1,0 +1,21 @@
+using Fovea.Data.Datasets;
+
+namespace Fovea.Data.Packing;
+
+/// <summary>Which steps a pipeline delivers and how far it works ahead.</summary>
+public sealed record PipelineOptions
+{
+    /// <summary>The first step, from 0; a resumed run starts at the step it had reached.</summary>
+    public int FirstStep { get; init; }
+
+    /// <summary>The step after the last.</summary>
+    public required int EndStep { get; init; }
+
+    /// <summary>Background threads that encode text and decode images.</summary>
+    public int Workers { get; init; } = Math.Clamp(Environment.ProcessorCount - 1, 1, 8);
+
+    /// <summary>Finished steps kept ready.</summary>
+    public int ReadySteps { get; init; } = 2;
+
+    public BadSamplePolicy OnBadSample { get; init; } = BadSamplePolicy.Error;
+}

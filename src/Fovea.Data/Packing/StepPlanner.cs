@@ -1,0 +1,139 @@
+using Fovea.Data.Images;
+using Fovea.Data.Templates;
+
+namespace Fovea.Data.Packing;
+
+/// <summary>
+/// Packs the samples of one step into micro-batches: in order, as many as fit the token budget, no sample split. Since every trained token
+/// carries its weight, the packing does not change the gradient.
+/// </summary>
+public static class StepPlanner
+{
+    /// <summary>
+    /// Plans step <paramref name="step"/> from the batches of one rank (each of <c>per_device_train_batch_size</c> samples, fewer where
+    /// samples were left out). Pixels are left empty.
+    /// </summary>
+    public static StepBatch Plan(int step, IReadOnlyList<IReadOnlyList<StepSample>> groups, PlanOptions options)
+    {
+        long trained = 0;
+        var empty = 0;
+        var truncated = 0;
+        var perGroup = new long[groups.Count];
+        for (var g = 0; g < groups.Count; g++)
+        {
+            foreach (var (_, sample) in groups[g])
+            {
+                perGroup[g] += sample.TrainedTokens;
+                truncated += sample.Truncated ? 1 : 0;
+            }
+
+            trained += perGroup[g];
+            empty += perGroup[g] == 0 ? 1 : 0;
+        }
+
+        var batches = new List<PackedBatch>();
+        var open = new List<(StepSample Sample, float Weight)>();
+        var tokens = 0;
+        for (var g = 0; g < groups.Count; g++)
+        {
+            var weight = Weight(options, trained, perGroup[g], groups.Count);
+            foreach (var sample in groups[g])
+            {
+                var length = sample.Sample.Ids.Length;
+                if (open.Count > 0 && tokens + length > options.MicroBatchTokens)
+                {
+                    batches.Add(Pack(open));
+                    open.Clear();
+                    tokens = 0;
+                }
+
+                open.Add((sample, weight));
+                tokens += length;
+            }
+        }
+
+        if (open.Count > 0)
+        {
+            batches.Add(Pack(open));
+        }
+
+        return new StepBatch
+        {
+            Step = step,
+            MicroBatches = batches,
+            Reduction = options.Reduction,
+            TrainedTokens = trained,
+            EmptyGroups = empty,
+            TruncatedSamples = truncated,
+        };
+    }
+
+    private static float Weight(PlanOptions options, long trained, long ofGroup, int groups)
+    {
+        var divisor = options.Reduction == LossReduction.Token ? trained : (double)ofGroup * groups * options.WorldSize;
+        return divisor == 0 ? 0 : (float)(1.0 / divisor);
+    }
+
+    private static PackedBatch Pack(List<(StepSample Sample, float Weight)> samples)
+    {
+        var tokens = 0;
+        var trained = 0;
+        var images = 0;
+        var slots = 0;
+        foreach (var ((_, sample), _) in samples)
+        {
+            tokens += sample.Ids.Length;
+            trained += sample.TrainedTokens;
+            images += sample.Images.Count;
+            foreach (var image in sample.Images)
+            {
+                slots += image.Tokens;
+            }
+        }
+
+        var batch = new PackedBatch
+        {
+            Ids = new long[tokens],
+            CuSeqlens = new int[samples.Count + 1],
+            SampleIndices = new int[samples.Count],
+            Grids = new ImageGrid[images],
+            ImagePaths = new string[images],
+            ImageSlots = new int[slots],
+            LossIndex = new long[trained],
+            Targets = new long[trained],
+            LossWeight = new float[trained],
+        };
+        var start = 0;
+        trained = images = slots = 0;
+        for (var s = 0; s < samples.Count; s++)
+        {
+            var ((index, sample), weight) = samples[s];
+            batch.SampleIndices[s] = index;
+            for (var i = 0; i < sample.Ids.Length; i++)
+            {
+                batch.Ids[start + i] = sample.Ids[i];
+                if (i > 0 && sample.Labels[i] != EncodedSample.Ignored)
+                {
+                    batch.LossIndex[trained] = start + i - 1;
+                    batch.Targets[trained] = sample.Labels[i];
+                    batch.LossWeight[trained++] = weight;
+                }
+            }
+
+            foreach (var image in sample.Images)
+            {
+                batch.Grids[images] = image.Grid;
+                batch.ImagePaths[images++] = image.Path;
+                for (var i = 0; i < image.Tokens; i++)
+                {
+                    batch.ImageSlots[slots++] = start + image.Offset + i;
+                }
+            }
+
+            start += sample.Ids.Length;
+            batch.CuSeqlens[s + 1] = start;
+        }
+
+        return batch;
+    }
+}

@@ -1,0 +1,6 @@
+using Fovea.Data.Templates;
+
+namespace Fovea.Data.Packing;
+
+/// <summary>A sample as a step takes it: the encoded sample and its index in the data set.</summary>
+public sealed record StepSample(int Index, EncodedSample Sample);

@@ -1,0 +1,121 @@
+namespace Fovea.Data.Sampling;
+
+/// <summary>
+/// Which samples each step of one rank takes. Equals Transformers' seeded sampler (epoch e is <c>randperm</c> seeded with seed + e) and accelerate's
+/// sharding of batches (rank r takes batches r, r + world, ...; a short tail is filled up from the epoch's start). Any step can be asked for,
+/// so a run resumes at its step number. Not for use from several threads at once.
+/// </summary>
+public sealed class SampleOrder
+{
+    private readonly OrderOptions _options;
+    private int _epoch = -1;
+    private int[] _order = [];
+
+    public SampleOrder(OrderOptions options)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Samples, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.BatchSize, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Accumulation, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.Rank);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(options.Rank, options.WorldSize);
+        _options = options;
+        var batches = Ceil(options.Samples, options.BatchSize);
+        BatchesPerEpoch = Ceil(batches, options.WorldSize);
+        StepsPerEpoch = options.Rounding == StepRounding.Ceil
+            ? Ceil(BatchesPerEpoch, options.Accumulation)
+            : Math.Max(BatchesPerEpoch / options.Accumulation, 1);
+    }
+
+    /// <summary>Batches of one rank in one epoch: the length of its data loader.</summary>
+    public int BatchesPerEpoch { get; }
+
+    /// <summary>Optimizer steps in one epoch.</summary>
+    public int StepsPerEpoch { get; }
+
+    /// <summary>Steps of a whole run; <paramref name="maxSteps"/> wins where it is positive.</summary>
+    public int TotalSteps(double epochs, int maxSteps = 0) => maxSteps > 0 ? maxSteps : (int)Math.Ceiling(epochs * StepsPerEpoch);
+
+    /// <summary>Epochs done after <paramref name="steps"/> steps, as the trainer logs it.</summary>
+    public double EpochAfter(int steps)
+    {
+        if (Continuous)
+        {
+            return (double)steps * _options.Accumulation / BatchesPerEpoch;
+        }
+
+        var (epochs, rest) = Math.DivRem(steps, StepsPerEpoch);
+        return epochs + ((double)Math.Min(rest * _options.Accumulation, BatchesPerEpoch) / BatchesPerEpoch);
+    }
+
+    /// <summary>The batches of this rank in step <paramref name="step"/> (from 0): indices into the data set.</summary>
+    public IReadOnlyList<int[]> BatchesOf(int step)
+    {
+        if (Continuous)
+        {
+            var first = (long)step * _options.Accumulation;
+            return Batches(first, first + _options.Accumulation);
+        }
+
+        var (epoch, within) = Math.DivRem(step, StepsPerEpoch);
+        var start = (long)epoch * BatchesPerEpoch;
+        var from = within * _options.Accumulation;
+        return Batches(start + from, start + Math.Min(from + _options.Accumulation, BatchesPerEpoch));
+    }
+
+    // With fewer batches than a step takes, older Transformers made one step of each epoch's batches.
+    private bool Continuous => _options.Rounding == StepRounding.Floor && BatchesPerEpoch >= _options.Accumulation;
+
+    private static int Ceil(int a, int b) => (int)(((long)a + b - 1) / b);
+
+    private List<int[]> Batches(long from, long to)
+    {
+        var batches = new List<int[]>();
+        for (var b = from; b < to; b++)
+        {
+            var (epoch, batch) = Math.DivRem(b, BatchesPerEpoch);
+            Enter((int)epoch);
+            batches.Add(Batch((int)batch));
+        }
+
+        return batches;
+    }
+
+    private void Enter(int epoch)
+    {
+        if (epoch == _epoch)
+        {
+            return;
+        }
+
+        if (_options.Shuffle)
+        {
+            _order = new TorchRandom(_options.Seed + epoch).RandPerm(_options.Samples);
+        }
+        else if (_order.Length == 0)
+        {
+            _order = [.. Enumerable.Range(0, _options.Samples)];
+        }
+
+        _epoch = epoch;
+    }
+
+    private int[] Batch(int batch)
+    {
+        var size = _options.BatchSize;
+        var start = (((long)batch * _options.WorldSize) + _options.Rank) * size;
+        if (_options.WorldSize == 1)
+        {
+            return _order.AsSpan((int)start, (int)Math.Min(size, _order.Length - start)).ToArray();
+        }
+
+        var head = Math.Min(_order.Length, (long)_options.WorldSize * size);
+        var indices = new int[size];
+        for (var i = 0; i < size; i++)
+        {
+            var at = start + i;
+            indices[i] = _order[at < _order.Length ? at : (at - _order.Length) % head];
+        }
+
+        return indices;
+    }
+}

@@ -1,0 +1,25 @@
+namespace Fovea.Data.Templates;
+
+/// <summary>A sample as token ids. <see cref="Labels"/> are the ids where they are trained and <see cref="Ignored"/> elsewhere, not shifted.</summary>
+public sealed record EncodedSample(int[] Ids, int[] Labels, IReadOnlyList<ImageRef> Images, string Dataset, int Row)
+{
+    public const int Ignored = -100;
+
+    /// <summary>Something was cut off to keep within the cutoff.</summary>
+    public bool Truncated { get; init; }
+
+    /// <summary>Tokens that count in the loss: labelled ones but the first token, which nothing predicts.</summary>
+    public int TrainedTokens
+    {
+        get
+        {
+            var count = 0;
+            for (var i = 1; i < Labels.Length; i++)
+            {
+                count += Labels[i] == Ignored ? 0 : 1;
+            }
+
+            return count;
+        }
+    }
+}

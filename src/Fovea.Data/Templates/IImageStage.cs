@@ -1,0 +1,19 @@
+using Fovea.Data.Images;
+
+namespace Fovea.Data.Templates;
+
+/// <summary>A model family's way from image files to patches. Must be usable from several threads at once.</summary>
+public interface IImageStage
+{
+    /// <summary>Values of one patch.</summary>
+    int PatchLength { get; }
+
+    /// <summary>Patches of the image after every resize, from the file's header alone. Throws a <see cref="FoveaException"/> that says what is wrong with the file.</summary>
+    ImageGrid GridOf(string path);
+
+    /// <summary>Tokens that such an image takes in the text.</summary>
+    int TokensOf(ImageGrid grid);
+
+    /// <summary>Decodes, resizes and cuts the image into patches [grid.Patches, <see cref="PatchLength"/>]. Throws as <see cref="GridOf"/> does.</summary>
+    ProcessedImage Load(string path);
+}

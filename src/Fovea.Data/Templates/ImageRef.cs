@@ -1,0 +1,6 @@
+using Fovea.Data.Images;
+
+namespace Fovea.Data.Templates;
+
+/// <summary>An image of an encoded sample: its file, its size in patches, and the run of image tokens in the ids that it fills.</summary>
+public sealed record ImageRef(string Path, ImageGrid Grid, int Offset, int Tokens);

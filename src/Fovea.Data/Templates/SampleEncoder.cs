@@ -1,0 +1,301 @@
+using Fovea.Data.Datasets;
+using Fovea.Data.Images;
+using Fovea.Data.Tokenizers;
+
+namespace Fovea.Data.Templates;
+
+/// <summary>
+/// Turns conversations into ids and labels exactly as LLaMA-Factory's supervised processor does, turn by turn, including how it truncates.
+/// Where its truncation would cut an image, that turn and those after it are dropped whole instead. Usable from several threads at once.
+/// </summary>
+public sealed class SampleEncoder
+{
+    private readonly ChatTemplate _template;
+    private readonly Tokenizer _tokenizer;
+    private readonly IImageStage? _images;
+    private readonly DataOptions _options;
+    private readonly int _imageId = -1;
+    private readonly string _imageText;
+
+    /// <summary>Without <paramref name="images"/>, samples with images are refused.</summary>
+    public SampleEncoder(ChatTemplate template, Tokenizer tokenizer, IImageStage? images, DataOptions options)
+    {
+        _template = template;
+        _tokenizer = tokenizer;
+        _images = images;
+        _options = options;
+        _imageText = template.ImageOpen + template.ImageToken + template.ImageClose;
+        if (template.ImageToken is { } token)
+        {
+            _imageId = tokenizer.IdOf(token)
+                ?? throw new ConfigException($"template: {template.Name} needs the token {token}, which the model's tokenizer does not have");
+        }
+    }
+
+    /// <summary>Id of the token that stands for a piece of an image; -1 for templates of text only.</summary>
+    public int ImageTokenId => _imageId;
+
+    /// <summary>Encodes one conversation; what cannot be trained on (an unreadable image, too long) is a <see cref="BadSampleException"/>.</summary>
+    public EncodedSample Encode(Conversation conversation)
+    {
+        var grids = Grids(conversation);
+        var turns = EncodeTurns(conversation, grids);
+        return Assemble(conversation, grids, turns);
+    }
+
+    /// <summary>
+    /// Ids up to where an answer to <paramref name="question"/> begins, for generation; <paramref name="history"/> are earlier turns.
+    /// Image tokens stand there once an image: expand them with <see cref="Expand"/>.
+    /// </summary>
+    public int[] EncodePrompt(string? system, IReadOnlyList<Turn> history, string question)
+    {
+        var ids = new List<int>();
+        foreach (var turn in history)
+        {
+            AppendSource(ids, ids.Count == 0, system, turn.User);
+            Append(ids, ChatTemplate.Fill(_template.Assistant, WithImages(turn.Assistant)));
+        }
+
+        AppendSource(ids, ids.Count == 0, system, question);
+        return ids.ToArray();
+    }
+
+    /// <summary>Repeats each image token as often as its image needs, in order.</summary>
+    public int[] Expand(ReadOnlySpan<int> ids, IReadOnlyList<int> tokensOfImages)
+    {
+        var total = ids.Length - tokensOfImages.Count;
+        foreach (var tokens in tokensOfImages)
+        {
+            total += tokens;
+        }
+
+        var expanded = new int[total];
+        var at = 0;
+        var image = 0;
+        foreach (var id in ids)
+        {
+            var times = id == _imageId ? tokensOfImages[image++] : 1;
+            expanded.AsSpan(at, times).Fill(id);
+            at += times;
+        }
+
+        return expanded;
+    }
+
+    /// <summary>
+    /// Lengths left of a turn's source and target under a cutoff (LLaMA-Factory <c>data/processor/processor_utils.py</c>, <c>infer_seqlen</c>):
+    /// the longer side gives way, both in proportion where both are long.
+    /// </summary>
+    internal static (int Source, int Target) Shorten(int source, int target, int cutoff)
+    {
+        int most;
+        if (target * 2L < cutoff)
+        {
+            most = cutoff;
+        }
+        else if (source * 2L < cutoff)
+        {
+            most = cutoff - source;
+        }
+        else
+        {
+            most = (int)(cutoff * ((double)target / (source + target)));
+        }
+
+        var keptTarget = Math.Min(most, target);
+        return (Math.Min(Math.Max(cutoff - keptTarget, 0), source), keptTarget);
+    }
+
+    private static BadSampleException Bad(Conversation conversation, string reason, Exception? inner = null) =>
+        new(new BadSample(conversation.Dataset, conversation.Row, reason), inner);
+
+    private ImageGrid[] Grids(Conversation conversation)
+    {
+        var grids = new ImageGrid[conversation.Images.Count];
+        if (grids.Length > 0 && (_images is null || _imageId < 0))
+        {
+            throw Bad(conversation, $"has images, which template {_template.Name} does not take");
+        }
+
+        for (var i = 0; i < grids.Length; i++)
+        {
+            try
+            {
+                grids[i] = _images!.GridOf(conversation.Images[i]);
+            }
+            catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
+            {
+                throw Bad(conversation, e is ImageException ? e.Message : $"image {conversation.Images[i]}: {e.Message}", e);
+            }
+        }
+
+        return grids;
+    }
+
+    private string WithImages(string text) =>
+        _imageId < 0 ? text : text.Replace(Conversation.ImagePlaceholder, _imageText, StringComparison.Ordinal);
+
+    private void Append(List<int> ids, string text) => _tokenizer.Encode(text, ids);
+
+    private void AppendSource(List<int> ids, bool first, string? system, string user)
+    {
+        if (first)
+        {
+            Append(ids, _template.Prefix);
+            var prompt = string.IsNullOrEmpty(system) ? _options.DefaultSystem ?? _template.DefaultSystem : system;
+            if (prompt.Length > 0)
+            {
+                Append(ids, ChatTemplate.Fill(_template.System, prompt));
+            }
+        }
+
+        Append(ids, ChatTemplate.Fill(_template.User, WithImages(user)));
+    }
+
+    private List<EncodedTurn> EncodeTurns(Conversation conversation, ImageGrid[] grids)
+    {
+        var turns = new List<EncodedTurn>(conversation.Turns.Count);
+        var image = 0;
+        for (var t = 0; t < conversation.Turns.Count; t++)
+        {
+            var ids = new List<int>();
+            AppendSource(ids, t == 0, conversation.System, conversation.Turns[t].User);
+            var source = Expand(conversation, ids, grids, image);
+            ids.Clear();
+            Append(ids, ChatTemplate.Fill(_template.Assistant, WithImages(conversation.Turns[t].Assistant)));
+            var target = Expand(conversation, ids, grids, image + source.Spans.Length);
+            turns.Add(new EncodedTurn(source.Ids, target.Ids, image, source.Spans, target.Spans));
+            image += source.Spans.Length + target.Spans.Length;
+        }
+
+        if (image != grids.Length)
+        {
+            throw Bad(conversation, $"the text itself holds {_template.ImageToken}; only {Conversation.ImagePlaceholder} may stand for an image");
+        }
+
+        return turns;
+    }
+
+    private (int[] Ids, (int Start, int Length)[] Spans) Expand(Conversation conversation, List<int> ids, ImageGrid[] grids, int firstImage)
+    {
+        var count = 0;
+        foreach (var id in ids)
+        {
+            count += id == _imageId ? 1 : 0;
+        }
+
+        if (firstImage + count > grids.Length)
+        {
+            throw Bad(conversation, $"the text itself holds {_template.ImageToken}; only {Conversation.ImagePlaceholder} may stand for an image");
+        }
+
+        if (count == 0)
+        {
+            return (ids.ToArray(), []);
+        }
+
+        var tokens = new int[count];
+        for (var i = 0; i < count; i++)
+        {
+            tokens[i] = _images!.TokensOf(grids[firstImage + i]);
+        }
+
+        var expanded = Expand(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(ids), tokens);
+        var spans = new (int, int)[count];
+        var shift = 0;
+        var image = 0;
+        for (var i = 0; i < ids.Count; i++)
+        {
+            if (ids[i] == _imageId)
+            {
+                spans[image] = (i + shift, tokens[image]);
+                shift += tokens[image++] - 1;
+            }
+        }
+
+        return (expanded, spans);
+    }
+
+    private EncodedSample Assemble(Conversation conversation, ImageGrid[] grids, List<EncodedTurn> turns)
+    {
+        var kept = new List<(EncodedTurn Turn, int Source, int Target, bool Trained)>();
+        var total = 0;
+        var truncated = false;
+        var cutsImage = false;
+        for (var i = 0; i < turns.Count; i++)
+        {
+            var turn = turns[_options.MaskHistory ? turns.Count - 1 - i : i];
+            if (total >= _options.CutoffLength)
+            {
+                truncated = true;
+                break;
+            }
+
+            var (source, target) = Shorten(turn.Source.Length, turn.Target.Length, _options.CutoffLength - total);
+            truncated |= source < turn.Source.Length || target < turn.Target.Length;
+            if (turn.ImagesEnd(turn.SourceImages) > source || turn.ImagesEnd(turn.TargetImages) > target)
+            {
+                cutsImage = true;
+                break;
+            }
+
+            total += source + target;
+            kept.Add((turn, source, target, !_options.MaskHistory || i == 0));
+        }
+
+        if (kept.Count == 0)
+        {
+            var all = turns.Sum(t => t.Source.Length + t.Target.Length);
+            throw Bad(conversation, cutsImage
+                ? $"too long: of {all} tokens cutoff_len {_options.CutoffLength} would cut an image; raise cutoff_len or lower image_max_pixels"
+                : $"too long: cutoff_len {_options.CutoffLength} leaves nothing of {all} tokens");
+        }
+
+        if (_options.MaskHistory)
+        {
+            kept.Reverse();
+        }
+
+        var ids = new int[total];
+        var labels = new int[total];
+        Array.Fill(labels, EncodedSample.Ignored);
+        var images = new List<ImageRef>();
+        var at = 0;
+        foreach (var (turn, source, target, trained) in kept)
+        {
+            turn.Source.AsSpan(0, source).CopyTo(ids.AsSpan(at));
+            turn.Target.AsSpan(0, target).CopyTo(ids.AsSpan(at + source));
+            if (_options.TrainOnPrompt)
+            {
+                turn.Source.AsSpan(0, source).CopyTo(labels.AsSpan(at));
+            }
+
+            if (trained)
+            {
+                turn.Target.AsSpan(0, target).CopyTo(labels.AsSpan(at + source));
+            }
+
+            AddImages(images, conversation, grids, turn.FirstImage, turn.SourceImages, at);
+            AddImages(images, conversation, grids, turn.FirstImage + turn.SourceImages.Length, turn.TargetImages, at + source);
+            at += source + target;
+        }
+
+        return new EncodedSample(ids, labels, images, conversation.Dataset, conversation.Row) { Truncated = truncated };
+    }
+
+    private static void AddImages(
+        List<ImageRef> images, Conversation conversation, ImageGrid[] grids, int first, (int Start, int Length)[] spans, int offset)
+    {
+        for (var i = 0; i < spans.Length; i++)
+        {
+            images.Add(new ImageRef(conversation.Images[first + i], grids[first + i], offset + spans[i].Start, spans[i].Length));
+        }
+    }
+
+    private sealed record EncodedTurn(
+        int[] Source, int[] Target, int FirstImage, (int Start, int Length)[] SourceImages, (int Start, int Length)[] TargetImages)
+    {
+        // One beyond the last image token: what follows it (the closing token) may be cut, as in the reference.
+        internal int ImagesEnd((int Start, int Length)[] spans) => spans.Length == 0 ? 0 : spans[^1].Start + spans[^1].Length;
+    }
+}

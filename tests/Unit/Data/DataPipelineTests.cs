@@ -1,0 +1,173 @@
+using Fovea.Data.Datasets;
+using Fovea.Data.Packing;
+using Fovea.Data.Sampling;
+using Fovea.Data.Templates;
+using Fovea.Data.Tokenizers;
+
+namespace Fovea.Tests.Unit.Data;
+
+public sealed class DataPipelineTests : IDisposable
+{
+    private static readonly Tokenizer s_tokenizer = Tokenizer.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
+    private readonly TempFolder _folder = new();
+    private readonly FakeImageStage _images = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    public void Steps_come_in_order_with_the_pixels_of_their_own_images(int workers)
+    {
+        using var data = Load(24);
+        var order = Order(24);
+        using var pipeline = Pipeline(data, order, new PipelineOptions { EndStep = 12, Workers = workers });
+        var expected = Order(24);
+        for (var s = 0; s < 12; s++)
+        {
+            Assert.True(pipeline.TryNext(out var step));
+            using (step)
+            {
+                Assert.Equal(s, step.Step);
+                Assert.Equal(expected.BatchesOf(s).SelectMany(b => b), step.MicroBatches.SelectMany(b => b.SampleIndices));
+                foreach (var batch in step.MicroBatches)
+                {
+                    Assert.Equal(batch.Patches, batch.Grids.Sum(g => g.Patches));
+                    Assert.Equal(batch.ImageSlots.Length * 4, batch.Patches);
+                    var at = 0;
+                    foreach (var grid in batch.Grids)
+                    {
+                        Assert.All(batch.Pixels.AsSpan(at, grid.Patches * 3).ToArray(), v => Assert.Equal(grid.Patches, v));
+                        at += grid.Patches * 3;
+                    }
+                }
+            }
+        }
+
+        Assert.False(pipeline.TryNext(out _));
+        Assert.False(pipeline.TryNext(out _));
+    }
+
+    [Fact]
+    public void A_resumed_pipeline_delivers_what_the_uninterrupted_one_does()
+    {
+        using var data = Load(10);
+        var whole = Drain(Pipeline(data, Order(10), new PipelineOptions { EndStep = 9 }));
+        var rest = Drain(Pipeline(data, Order(10), new PipelineOptions { FirstStep = 4, EndStep = 9 }));
+        Assert.Equal(whole.Skip(4), rest);
+    }
+
+    [Fact]
+    public void A_bad_image_ends_the_run_at_its_step_and_is_named()
+    {
+        using var data = Load(8, torn: 5);
+        using var pipeline = Pipeline(data, Order(8, shuffle: false), new PipelineOptions { EndStep = 4 });
+        Assert.True(pipeline.TryNext(out var first));
+        first.Dispose();
+        Assert.True(pipeline.TryNext(out var second));
+        second.Dispose();
+        var error = Assert.Throws<BadSampleException>(() => pipeline.TryNext(out _));
+        Assert.Contains("row 6", error.Message);
+        Assert.Contains("5.txt", error.Message);
+        Assert.Contains("ends too early", error.Message);
+        Assert.Throws<BadSampleException>(() => pipeline.TryNext(out _));
+    }
+
+    [Theory]
+    [InlineData(BadSamplePolicy.Skip, new[] { 4 })]
+    [InlineData(BadSamplePolicy.Resample, new[] { 4, 6 })]
+    public void A_bad_sample_is_left_out_or_replaced_and_reported(BadSamplePolicy policy, int[] expected)
+    {
+        using var data = Load(8, torn: 5);
+        using var pipeline = Pipeline(data, Order(8, shuffle: false), new PipelineOptions { FirstStep = 2, EndStep = 4, OnBadSample = policy });
+        Assert.True(pipeline.TryNext(out var step));
+        using (step)
+        {
+            Assert.Equal(expected, step.MicroBatches.SelectMany(b => b.SampleIndices));
+            var bad = Assert.Single(step.BadSamples);
+            Assert.Equal(("d.jsonl", 6), (bad.Dataset, bad.Row));
+        }
+
+        Assert.True(pipeline.TryNext(out var next));
+        using (next)
+        {
+            Assert.Empty(next.BadSamples);
+            Assert.Equal([6, 7], next.MicroBatches.SelectMany(b => b.SampleIndices));
+        }
+    }
+
+    [Fact]
+    public void Resampling_gives_up_when_nothing_is_usable()
+    {
+        using var data = Load(2, torn: 0);
+        File.WriteAllText(Path.Combine(_folder.Root, "1.txt"), "2 4 torn");
+        using var pipeline = Pipeline(data, Order(2), new PipelineOptions { EndStep = 1, OnBadSample = BadSamplePolicy.Resample });
+        var error = Assert.Throws<ConfigException>(() => pipeline.TryNext(out _));
+        Assert.Contains("2 samples in a row", error.Message);
+    }
+
+    [Fact]
+    public void It_works_only_a_little_ahead()
+    {
+        using var data = Load(400);
+        using var pipeline = Pipeline(data, Order(400), new PipelineOptions { EndStep = 200, Workers = 1, ReadySteps = 2 });
+        for (var wait = 0; wait < 200 && pipeline.Ready < 2; wait++)
+        {
+            Thread.Sleep(10);
+        }
+
+        Assert.Equal(2, pipeline.Ready);
+        Thread.Sleep(50);
+        Assert.InRange(_images.Loaded, 1, 20);
+    }
+
+    [Fact]
+    public void It_can_be_stopped_at_any_time_and_a_waiting_reader_can_give_up()
+    {
+        using var data = Load(50);
+        var pipeline = Pipeline(data, Order(50), new PipelineOptions { EndStep = 1_000_000 });
+        Assert.True(pipeline.TryNext(out var step));
+        step.Dispose();
+        using var cancelled = new CancellationTokenSource();
+        cancelled.Cancel();
+        Assert.ThrowsAny<OperationCanceledException>(() => pipeline.TryNext(out _, cancelled.Token));
+        pipeline.Dispose();
+    }
+
+    private static SampleOrder Order(int samples, bool shuffle = true) =>
+        new(new OrderOptions { Samples = samples, Shuffle = shuffle, BatchSize = 1, Accumulation = 2 });
+
+    private static List<string> Drain(DataPipeline pipeline)
+    {
+        using var owned = pipeline;
+        var steps = new List<string>();
+        while (pipeline.TryNext(out var step))
+        {
+            steps.Add($"{step.Step}: {string.Join(',', step.MicroBatches.SelectMany(b => b.Ids))} {string.Join(',', step.MicroBatches.SelectMany(b => b.LossWeight))}");
+            step.Dispose();
+        }
+
+        return steps;
+    }
+
+    /// <summary>Rows with one image each, every fourth without; the image of row <paramref name="torn"/> (from 0) cannot be decoded.</summary>
+    private LoadedData Load(int rows, int torn = -1)
+    {
+        var lines = new List<string>();
+        for (var i = 0; i < rows; i++)
+        {
+            _folder.Write($"{i}.txt", i == torn ? "2 4 torn" : $"{2 + (2 * (i % 3))} 4");
+            var image = i == torn || i % 4 != 0;
+            lines.Add($"{{\"instruction\":\"{(image ? "<image>" : "")}Q{i}\",\"output\":\"A{i}\",\"images\":[{(image ? $"\"{i}.txt\"" : "")}]}}");
+        }
+
+        _folder.Write("d.jsonl", string.Join('\n', lines));
+        return DatasetLoader.Load(new DataOptions { Datasets = ["d.jsonl"], DatasetDir = _folder.Root });
+    }
+
+    private DataPipeline Pipeline(LoadedData data, SampleOrder order, PipelineOptions options)
+    {
+        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, s_tokenizer, _images, new DataOptions { Datasets = [] });
+        return new DataPipeline(data.Train, encoder, _images, order, new PlanOptions { MicroBatchTokens = 64 }, options);
+    }
+}

@@ -1,0 +1,36 @@
+using Fovea.Data.Images;
+using Fovea.Data.Templates;
+
+namespace Fovea.Tests.Unit.Data;
+
+/// <summary>Images that are text files "H W", or "bad": patches of 3 values, all the image's number of patches. Counts what it decodes.</summary>
+internal sealed class FakeImageStage : IImageStage
+{
+    private int _loaded;
+
+    public int PatchLength => 3;
+
+    internal int Loaded => _loaded;
+
+    public ImageGrid GridOf(string path)
+    {
+        var words = File.ReadAllText(path).Split(' ');
+        return words.Length >= 2 ? new ImageGrid(1, int.Parse(words[0]), int.Parse(words[1])) : throw new ImageException(path, "cannot be read");
+    }
+
+    public int TokensOf(ImageGrid grid) => grid.MergedTokens(2);
+
+    public ProcessedImage Load(string path)
+    {
+        Interlocked.Increment(ref _loaded);
+        var grid = GridOf(path);
+        if (File.ReadAllText(path).EndsWith("torn", StringComparison.Ordinal))
+        {
+            throw new ImageException(path, "ends too early");
+        }
+
+        var patches = new float[grid.Patches * PatchLength];
+        Array.Fill(patches, grid.Patches);
+        return new ProcessedImage(grid, patches);
+    }
+}

@@ -1,0 +1,189 @@
+using Fovea.Data.Images;
+using Fovea.Data.Packing;
+using Fovea.Data.Templates;
+using Fovea.Models;
+using Fovea.Models.Qwen25Vl;
+using Fovea.Nn;
+using Fovea.Nn.Lora;
+using Fovea.Tensors.Safetensors;
+using Fovea.Training.Config;
+using Fovea.Training.Engine;
+using LossReduction = Fovea.Data.Packing.LossReduction;
+
+namespace Fovea.Tests.Parity.Qwen25Vl;
+
+/// <summary>
+/// 20 steps of LoRA against PyTorch + PEFT from the same adapter (tests/goldens/qwen2_5_vl_tiny/make/ref_train.py): 8 samples a step in file order.
+/// </summary>
+public sealed class TrainingTests : NativeTest
+{
+    private const int Steps = 20;
+    private const int SamplesPerStep = 8;
+    private readonly EncodedSample[] samples = ReadSamples();
+    private readonly Qwen2VlImageProcessor images = Qwen2VlImageProcessor.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
+    private readonly Dictionary<string, float[]> pixels = [];
+    private Qwen25VlModel? model;
+    private AdamW? optimizer;
+    private VisionFeatureCache? cache;
+
+    [Theory]
+    [InlineData("train_tokens", "token", 1_000_000, false)]
+    [InlineData("train_tokens", "token", 1, false)]
+    [InlineData("train_tokens", "token", 300, true)]
+    [InlineData("train_mean", "mean", 400, true)]
+    [InlineData("train_tokens_lr0.005", "token", 1_000_000, true)]
+    public void Losses_and_gradient_norms_of_every_step_agree_however_samples_are_packed(string run, string reduction, int microBatchTokens, bool recompute)
+    {
+        var golden = Golden.Json(TestFiles.Golden($"qwen2_5_vl_tiny/{run}.json"));
+        var log = Train(
+            golden.GetProperty("settings").GetProperty("lr").GetDouble(),
+            reduction == "token" ? LossReduction.Token : LossReduction.Mean,
+            microBatchTokens,
+            recompute);
+        for (var step = 0; step < Steps; step++)
+        {
+            var expected = golden.GetProperty("log")[step];
+            Assert.Equal(expected.GetProperty("lr").GetDouble(), log[step].Rate, 1e-12);
+            Assert.Equal(expected.GetProperty("loss").GetDouble(), log[step].Loss, 1e-4);
+            Assert.Equal(expected.GetProperty("grad_norm").GetDouble(), log[step].Norm, 1e-3);
+        }
+    }
+
+    [Fact]
+    public void Clipped_gradients_of_the_first_steps_and_logits_after_the_last_agree()
+    {
+        using var golden = new Golden(TestFiles.Golden("qwen2_5_vl_tiny/train_tokens.safetensors"));
+        var compared = 0;
+        Train(1e-4, LossReduction.Token, 2048, recompute: true, afterClip: step =>
+        {
+            if (step > 2)
+            {
+                return;
+            }
+
+            foreach (var parameter in optimizer!.Parameters)
+            {
+                var name = $"grad_after_clip.step{step}.{parameter.Name.Replace("model.layers", "model.language_model.layers").Replace(".weight", ".default.weight")}";
+                using var scope = TensorScope.Open("test");
+                Golden.NearRelative(name, golden.Floats(name), parameter.Value.Grad()!.ToArray<float>(), 1e-4);
+                compared++;
+            }
+        });
+        Assert.Equal(3 * 56, compared);
+        foreach (var index in new[] { 0, 5 })
+        {
+            using var grad = Autograd.NoGrad();
+            using var scope = TensorScope.Open("test");
+            using var step = Plan(0, [index], LossReduction.Token, 4096);
+            var input = model!.Prepare(step.MicroBatches[0]);
+            golden.Near($"final_logits.s{index}", model.Hidden(input, model.VisionFeatures(input)).Linear(model.Head.Use()), 1e-4);
+        }
+    }
+
+    [Fact]
+    public void Cached_vision_features_change_no_loss()
+    {
+        var plain = Train(5e-3, LossReduction.Token, 600, recompute: false);
+        Cleanup();
+        cache = new VisionFeatureCache(64 << 20);
+        var cached = Train(5e-3, LossReduction.Token, 600, recompute: false);
+        Assert.True(cache.Hits > 0);
+        for (var step = 0; step < Steps; step++)
+        {
+            Assert.Equal(plain[step].Loss, cached[step].Loss, 1e-5);
+        }
+    }
+
+    protected override void Cleanup()
+    {
+        optimizer?.Dispose();
+        model?.Dispose();
+        cache?.Dispose();
+        (optimizer, model, cache) = (null, null, null);
+    }
+
+    private static EncodedSample[] ReadSamples()
+    {
+        var texts = Golden.Json(TestFiles.Golden("qwen2_5_vl_tiny/data/tiny_shapes.json"));
+        var encoded = Golden.Json(TestFiles.Golden("qwen2_5_vl_tiny/samples_encoded.json"));
+        return [.. encoded.EnumerateArray().Select((sample, row) =>
+        {
+            var ids = sample.GetProperty("input_ids").EnumerateArray().Select(v => v.GetInt32()).ToArray();
+            var labels = sample.GetProperty("labels").EnumerateArray().Select(v => v.GetInt32()).ToArray();
+            var types = sample.GetProperty("mm_token_type_ids").EnumerateArray().Select(v => v.GetInt32()).ToArray();
+            var files = texts[row].GetProperty("images").EnumerateArray().Select(v => TestFiles.Golden($"qwen2_5_vl_tiny/data/{v.GetString()}")).ToArray();
+            var grids = sample.GetProperty("image_grid_thw").EnumerateArray().Select(g => new ImageGrid(g[0].GetInt32(), g[1].GetInt32(), g[2].GetInt32())).ToArray();
+            var at = 0;
+            var images = files.Select((file, i) =>
+            {
+                at = Array.IndexOf(types, 1, at);
+                var image = new ImageRef(file, grids[i], at, grids[i].MergedTokens(2));
+                at += image.Tokens;
+                return image;
+            }).ToArray();
+            return new EncodedSample(ids, labels, images, "tiny", row);
+        })];
+    }
+
+    private List<(double Loss, double Norm, double Rate)> Train(
+        double rate, LossReduction reduction, int microBatchTokens, bool recompute, Action<int>? afterClip = null)
+    {
+        model = (Qwen25VlModel)Families.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"), new ModelOptions { Policy = new BlockPolicy(recompute) });
+        AttachInitialAdapter();
+        optimizer = new AdamW(model.Ledger.Trainable, 0.9, 0.999, 1e-8, 0);
+        var schedule = new Schedule(
+            TrainConfig.Parse($"learning_rate: {rate}\nlr_scheduler_type: cosine\nwarmup_ratio: 0.1\nmodel_name_or_path: x\ndataset: x\noutput_dir: x", "test"), Steps);
+        var runner = new StepRunner(model, visionLearns: false, cache: cache);
+        var log = new List<(double, double, double)>();
+        for (var step = 0; step < Steps; step++)
+        {
+            using var batch = Plan(step, [.. Enumerable.Range(step * SamplesPerStep, SamplesPerStep).Select(i => i % samples.Length)], reduction, microBatchTokens);
+            var loss = batch.MicroBatches.Sum(micro => runner.Train(micro, step).Loss);
+            var norm = optimizer.GradientNorm();
+            if (norm > 1)
+            {
+                optimizer.ScaleGradients(1 / (norm + 1e-6));
+            }
+
+            afterClip?.Invoke(step);
+            optimizer.Step(schedule.Rate(step));
+            log.Add((loss, norm, schedule.Rate(step)));
+        }
+
+        return log;
+    }
+
+    private void AttachInitialAdapter()
+    {
+        using var file = Checkpoint.OpenAdapter(TestFiles.Golden("qwen2_5_vl_tiny/adapter_init"));
+        var saved = new CheckpointSource(file, name => Qwen25VlModel.Canonical(name["base_model.model.".Length..]));
+        Adapters.Attach(
+            model!.Ledger,
+            new LoraOptions { Rank = 8, Alpha = 16 },
+            path => !path.StartsWith("visual") && path != "lm_head",
+            saved);
+    }
+
+    private StepBatch Plan(int step, int[] indices, LossReduction reduction, int microBatchTokens)
+    {
+        // One sample a group: the reference's "mean" is the mean of per-sample means.
+        var groups = indices.Select(i => (IReadOnlyList<StepSample>)[new StepSample(i, samples[i])]).ToArray();
+        var plan = StepPlanner.Plan(step, groups, new PlanOptions { MicroBatchTokens = microBatchTokens, Reduction = reduction });
+        foreach (var batch in plan.MicroBatches)
+        {
+            var target = batch.AllocatePixels(batch.Grids.Sum(g => g.Patches), 1176);
+            foreach (var path in batch.ImagePaths)
+            {
+                if (!pixels.TryGetValue(path, out var values))
+                {
+                    pixels[path] = values = images.Process(ImageReader.Read(path)).Patches;
+                }
+
+                values.CopyTo(target);
+                target = target[values.Length..];
+            }
+        }
+
+        return plan;
+    }
+}

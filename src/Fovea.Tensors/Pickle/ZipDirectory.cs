@@ -66,7 +66,8 @@ internal static class ZipDirectory
         if (method != 0 || (flags & 1) != 0)
         {
             var how = (flags & 1) != 0 ? "encrypted" : "compressed";
-            throw FileProblem.In(file.Path, $"the zip member '{name}' is {how}, torch.save stores its members as they are; save the file again with torch.save");
+            throw FileProblem.In(file.Path, $"the zip member '{name}' is {how}, torch.save stores its members as they are; "
+                + "save the file again with torch.save");
         }
 
         if (packed != length || local < 0 || length < 0 || local > file.Length - LocalBytes)

@@ -3,7 +3,8 @@ using Fovea.Data.Images.Native;
 namespace Fovea.Data.Images;
 
 /// <summary>
-/// Reads JPEG, PNG, WebP and GIF (first frame) as 8-bit RGB with the pixels that PIL's <c>Image.open(file).convert("RGB")</c> gives. Safe to call from several threads.
+/// Reads JPEG, PNG, WebP and GIF (first frame) as 8-bit RGB with the pixels that PIL's <c>Image.open(file).convert("RGB")</c> gives.
+/// Safe to call from several threads.
 /// </summary>
 public static class ImageReader
 {

@@ -99,7 +99,7 @@ internal static unsafe partial class LibPng
             var type = Encoding.Latin1.GetString(file.Slice(at + 4, 4));
             if (length > file.Length - at - 12)
             {
-                throw new ImageException(name, $"is truncated or corrupt: its {type} chunk at byte {at} reaches beyond the file's {file.Length} bytes; fetch it again");
+                throw new ImageException(name, $"is truncated or corrupt: chunk {type} at byte {at} reaches beyond the {file.Length} bytes; fetch it again");
             }
 
             var size = (int)length + 12;

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Fovea.Data.Images.Native;
 
-/// <summary>WebP through libwebp's one-call decoder: the first frame on a black canvas, alpha dropped without blending, as PIL's conversion to RGB does.</summary>
+/// <summary>
+/// WebP through libwebp's one-call decoder: the first frame on a black canvas, alpha dropped without blending, as PIL's conversion to RGB does.
+/// </summary>
 internal static unsafe partial class LibWebp
 {
     /// <summary>RGB [height, width, 3] and opacity [height, width], null where all is opaque or the file is an animation.</summary>

@@ -52,7 +52,8 @@ internal static unsafe partial class TurboJpeg
 
     /// <summary>Every other warning means that pixels are wrong. Bytes between segments are skipped by all decoders.</summary>
     private static bool IsHarmless(string warning) =>
-        warning.Contains("extraneous bytes before marker", StringComparison.Ordinal) || warning.Contains("Unknown Adobe color transform", StringComparison.Ordinal);
+        warning.Contains("extraneous bytes before marker", StringComparison.Ordinal) ||
+        warning.Contains("Unknown Adobe color transform", StringComparison.Ordinal);
 
     /// <summary>The decoder reports its first warning only, so a harmless one may hide the missing end.</summary>
     private static bool EndsProperly(ReadOnlySpan<byte> file) => file.LastIndexOf([(byte)0xFF, (byte)0xD9]) > file.LastIndexOf([(byte)0xFF, (byte)0xDA]);

@@ -3,7 +3,8 @@ using Fovea.Data.Images.Native;
 namespace Fovea.Data.Images;
 
 /// <summary>
-/// Reads JPEG, PNG, WebP and GIF (first frame) as 8-bit RGB with the pixels that PIL's <c>Image.open(file).convert("RGB")</c> gives. Safe to call from several threads.
+/// Reads JPEG, PNG, WebP and GIF (first frame) as 8-bit RGB with the pixels that PIL's <c>Image.open(file).convert("RGB")</c> gives.
+/// Safe to call from several threads.
 /// </summary>
 public static class ImageReader
 {
@@ -36,23 +37,24 @@ public static class ImageReader
         var header = ImageHeader.Parse(new MemoryStream(bytes, writable: false), name);
         var indexed = header.Indexed;
         byte[] pixels;
+        byte[]? alpha = null;
         switch (header.Format)
         {
             case ImageFormat.Jpeg:
                 pixels = TurboJpeg.Decode(bytes, header, name);
                 break;
             case ImageFormat.Png:
-                pixels = LibPng.Decode(bytes, header, name);
+                (pixels, alpha) = LibPng.Decode(bytes, header, name);
                 break;
             case ImageFormat.Webp:
-                pixels = LibWebp.Decode(bytes, header, name);
+                (pixels, alpha) = LibWebp.Decode(bytes, header, name);
                 break;
             default:
                 (pixels, indexed) = LibGif.Decode(bytes, header, name);
                 break;
         }
 
-        var image = new RgbImage(header.Width, header.Height, pixels) { Indexed = indexed };
+        var image = new RgbImage(header.Width, header.Height, pixels) { Indexed = indexed, Alpha = alpha };
         return orientation == ExifOrientation.Apply ? Upright.Turn(image, header.Orientation) : image;
     }
 

@@ -21,13 +21,16 @@ public sealed record PreResize(int MaxPixels = 768 * 768, int MinPixels = 32 * 3
         return (width, height);
     }
 
-    /// <summary>The resized picture, with PIL's pixels: bicubic, but nearest neighbour while the picture is still <see cref="RgbImage.Indexed"/>.</summary>
+    /// <summary>
+    /// The resized picture, with PIL's pixels. The first steps see the file's own mode: palettes shrink by nearest neighbour, transparent pixels count less.
+    /// </summary>
     public RgbImage Apply(RgbImage image)
     {
         foreach (var (width, height, isArea) in Steps(image.Width, image.Height))
         {
-            var filter = image.Indexed && isArea ? ResizeFilter.PillowNearest : ResizeFilter.PillowBicubic;
-            image = Resizer.Resize(image, width, height, filter);
+            image = isArea && !image.Indexed
+                ? Rgba.Resize(image, width, height)
+                : Resizer.Resize(image, width, height, isArea ? ResizeFilter.PillowNearest : ResizeFilter.PillowBicubic);
         }
 
         return image;

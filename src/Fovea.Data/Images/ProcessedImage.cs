@@ -1,4 +1,6 @@
 namespace Fovea.Data.Images;
 
-/// <summary>A picture as the vision tower takes it: <paramref name="Patches"/> is [Grid.Patches, channels x frames x patch x patch] in the tower's order.</summary>
+/// <summary>
+/// A picture as the vision tower takes it: <paramref name="Patches"/> is [Grid.Patches, channels x frames x patch x patch] in the tower's order.
+/// </summary>
 public sealed record ProcessedImage(ImageGrid Grid, float[] Patches);

@@ -36,7 +36,7 @@ public static class Resizer
             }
         }
 
-        return image with { Width = width, Height = height, Pixels = pixels };
+        return image with { Width = width, Height = height, Pixels = pixels, Alpha = null };
     }
 
     private static byte[] Rows(byte[] source, int width, int height, int newWidth, ResizeWeights plan)

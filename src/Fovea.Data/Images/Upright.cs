@@ -10,34 +10,47 @@ internal static class Upright
             return image;
         }
 
-        var (width, height) = (image.Width, image.Height);
-        var stride = width * 3;
+        var swaps = orientation >= 5;
+        return image with
+        {
+            Width = swaps ? image.Height : image.Width,
+            Height = swaps ? image.Width : image.Height,
+            Pixels = Turn(image.Pixels, 3, image.Width, image.Height, orientation),
+            Alpha = image.Alpha is null ? null : Turn(image.Alpha, 1, image.Width, image.Height, orientation),
+        };
+    }
+
+    private static byte[] Turn(byte[] pixels, int channels, int width, int height, int orientation)
+    {
+        var stride = width * channels;
+        var (lastRow, lastColumn) = ((height - 1) * stride, stride - channels);
 
         // Where the turned picture's first pixel lies in the stored one, and how far one step right and one step down lead.
         var (start, right, down) = orientation switch
         {
-            2 => (stride - 3, -3, stride),
-            3 => ((height * stride) - 3, -3, -stride),
-            4 => ((height - 1) * stride, 3, -stride),
-            5 => (0, stride, 3),
-            6 => ((height - 1) * stride, -stride, 3),
-            7 => ((height * stride) - 3, -stride, -3),
-            _ => (stride - 3, stride, -3),
+            2 => (lastColumn, -channels, stride),
+            3 => (lastRow + lastColumn, -channels, -stride),
+            4 => (lastRow, channels, -stride),
+            5 => (0, stride, channels),
+            6 => (lastRow, -stride, channels),
+            7 => (lastRow + lastColumn, -stride, -channels),
+            _ => (lastColumn, stride, -channels),
         };
         var (newWidth, newHeight) = orientation >= 5 ? (height, width) : (width, height);
-        var turned = new byte[image.Pixels.Length];
+        var turned = new byte[pixels.Length];
         var to = 0;
         for (var y = 0; y < newHeight; y++)
         {
             var from = start + (y * down);
-            for (var x = 0; x < newWidth; x++, from += right, to += 3)
+            for (var x = 0; x < newWidth; x++, from += right)
             {
-                turned[to] = image.Pixels[from];
-                turned[to + 1] = image.Pixels[from + 1];
-                turned[to + 2] = image.Pixels[from + 2];
+                for (var channel = 0; channel < channels; channel++)
+                {
+                    turned[to++] = pixels[from + channel];
+                }
             }
         }
 
-        return image with { Width = newWidth, Height = newHeight, Pixels = turned };
+        return turned;
     }
 }

@@ -5,12 +5,15 @@ namespace Fovea.Data.Images;
 /// <summary>Walks a WebP file's RIFF chunks (RFC 9649): canvas, first frame, orientation.</summary>
 internal static class WebpHeader
 {
+    private const int AlphaFlag = 0x10;
+    private const int AnimationFlag = 0x02;
+
     public static ImageHeader Parse(HeaderReader reader)
     {
         reader.Skip(12);
         (int Width, int Height)? canvas = null;
         WebpFrame? frame = null;
-        var orientation = 1;
+        var (orientation, flags) = (1, 0);
         while (reader.Position + 8 <= reader.Length)
         {
             var (type, length) = TakeChunkStart(reader);
@@ -18,6 +21,7 @@ internal static class WebpHeader
             if (type.SequenceEqual("VP8X"u8) && length >= 10)
             {
                 var data = reader.Take(10);
+                flags = data[0];
                 canvas = (Int24(data[4..]) + 1, Int24(data[7..]) + 1);
             }
             else if (IsImage(type) && frame is null)
@@ -52,6 +56,8 @@ internal static class WebpHeader
             throw reader.Bad("is corrupt: the WebP's first frame does not lie on its canvas");
         }
 
+        var isStill = (flags & AnimationFlag) == 0;
+        frame = frame with { HasAlpha = isStill && (frame.HasAlpha || (flags & AlphaFlag) != 0) };
         return new ImageHeader(ImageFormat.Webp, width, height, orientation) { Frame = frame };
     }
 
@@ -83,10 +89,12 @@ internal static class WebpHeader
 
         var data = reader.Take(10);
         int width, height;
+        var hasAlpha = false;
         if (type[3] == 'L')
         {
             var bits = BinaryPrimitives.ReadUInt32LittleEndian(data[1..]);
             (width, height) = ((int)(bits & 0x3FFF) + 1, (int)((bits >> 14) & 0x3FFF) + 1);
+            hasAlpha = ((bits >> 28) & 1) != 0;
         }
         else
         {
@@ -94,7 +102,7 @@ internal static class WebpHeader
             height = BinaryPrimitives.ReadUInt16LittleEndian(data[8..]) & 0x3FFF;
         }
 
-        return new WebpFrame(offset, (int)length, x, y, width, height);
+        return new WebpFrame(offset, (int)length, x, y, width, height) { HasAlpha = hasAlpha };
     }
 
     private static (byte[] Type, long Length) TakeChunkStart(HeaderReader reader)

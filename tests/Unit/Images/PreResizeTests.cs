@@ -30,6 +30,35 @@ public sealed class PreResizeTests
         }
     }
 
+    public static TheoryData<string> Goldens()
+    {
+        var data = new TheoryData<string>();
+        foreach (var file in Directory.EnumerateFiles(TestFiles.Golden("images/preresize")))
+        {
+            data.Add(Path.GetFileName(file));
+        }
+
+        return data;
+    }
+
+    /// <summary>Golden files are named SOURCE.KIND_WIDTHxHEIGHT.rgb.</summary>
+    [Theory]
+    [MemberData(nameof(Goldens))]
+    public void Every_mode_of_pil_is_resized_as_pil_resizes_it(string golden)
+    {
+        var parts = golden.Split('.');
+        var rule = parts[2].StartsWith("shrunk", StringComparison.Ordinal) ? new PreResize(900, 1) : new PreResize(100000, 3000);
+        var image = ImageReader.Read(TestFiles.Golden($"images/decode/{parts[0]}.{parts[1]}"));
+
+        var resized = rule.Apply(image);
+
+        Assert.EndsWith($"_{resized.Width}x{resized.Height}", parts[2], StringComparison.Ordinal);
+        Assert.Equal(File.ReadAllBytes(TestFiles.Golden($"images/preresize/{golden}")), resized.Pixels);
+    }
+
+    [Fact]
+    public void There_are_goldens_for_each_mode() => Assert.Equal(16, Goldens().Count);
+
     [Fact]
     public void Palette_pictures_shrink_by_nearest_neighbour_as_pil_does()
     {

@@ -1,6 +1,6 @@
 """Makes the small odd pictures of this folder and what PIL reads and resizes them to (Debian 12: python3-pil 9.4.0, libjpeg-turbo 2.1.5, libwebp 1.2.4).
 
-python3 make.py            writes decode/ (files and expected .rgb), broken/ and resize/ (raw RGB) beside this script
+python3 make.py            writes decode/ (files and expected .rgb), broken/, resize/ and preresize/ (raw RGB) beside this script
 python3 make.py FOLDER     cuts qwen/ out of the reference run's forward.safetensors and data/images (FOLDER = golden/qwen2_5_vl_tiny)
 """
 import io, json, os, random, struct, sys, zlib
@@ -172,6 +172,28 @@ def resize_cases():
         json.dump({"source": [61, 47], "cases": cases}, file)
 
 
+def preresize(image, max_pixels, min_pixels):
+    """LLaMA-Factory's rule for Qwen2-VL: area limits first, in the file's own mode, then RGB, then sides of 28 at least."""
+    for beyond, limit in [(lambda area: area > max_pixels, max_pixels), (lambda area: area < min_pixels, min_pixels)]:
+        area = image.width * image.height
+        if beyond(area):
+            factor = (limit / area) ** 0.5
+            image = image.resize((int(image.width * factor), int(image.height * factor)))
+    image = image.convert("RGB")
+    return image.resize((max(image.width, 28), max(image.height, 28))) if min(image.size) < 28 else image
+
+
+def preresize_cases():
+    source, out = folder("decode"), folder("preresize")
+    names = ["rgb.jpg", "rgba.png", "grey_alpha.png", "palette.png", "palette_transparent.png", "lossy_alpha.webp", "lossless_alpha.webp", "transparent.gif"]
+    for name in names:
+        for kind, limits in [("shrunk", (900, 0)), ("grown", (100000, 3000))]:
+            with Image.open(os.path.join(source, name)) as opened:
+                rgb = preresize(opened, *limits)
+            with open(os.path.join(out, f"{name}.{kind}_{rgb.width}x{rgb.height}.rgb"), "wb") as file:
+                file.write(rgb.tobytes())
+
+
 def cut_qwen(source):
     out = folder("qwen")
     with open(os.path.join(source, "forward.safetensors"), "rb") as file:
@@ -205,3 +227,4 @@ else:
     decode_cases()
     broken_cases()
     resize_cases()
+    preresize_cases()

@@ -15,8 +15,8 @@ internal static unsafe partial class LibPng
     private const uint FormatRgba = 3;
     private const uint FormatLinearRgb = 6;
 
-    /// <summary>RGB [height, width, 3].</summary>
-    public static byte[] Decode(byte[] file, ImageHeader header, string name)
+    /// <summary>RGB [height, width, 3] and opacity [height, width], null where all is opaque.</summary>
+    public static (byte[] Pixels, byte[]? Alpha) Decode(byte[] file, ImageHeader header, string name)
     {
         CodecLibraries.Require(CodecLibraries.Png);
         var hasAlpha = (header.ColorType & 4) != 0;
@@ -37,10 +37,10 @@ internal static unsafe partial class LibPng
                 upper[i] = (byte)(samples[i] >> 8);
             }
 
-            return upper;
+            return (upper, null);
         }
 
-        return hasAlpha ? DropAlpha(Read(source, FormatRgba, header, 4, name)) : Read(source, FormatRgb, header, 3, name);
+        return hasAlpha ? Rgba.Split(Read(source, FormatRgba, header, 4, name)) : (Read(source, FormatRgb, header, 3, name), null);
     }
 
     private static byte[] Read(byte[] source, uint format, ImageHeader header, int pixelBytes, string name)
@@ -99,7 +99,7 @@ internal static unsafe partial class LibPng
             var type = Encoding.Latin1.GetString(file.Slice(at + 4, 4));
             if (length > file.Length - at - 12)
             {
-                throw new ImageException(name, $"is truncated or corrupt: its {type} chunk at byte {at} reaches beyond the file's {file.Length} bytes; fetch it again");
+                throw new ImageException(name, $"is truncated or corrupt: chunk {type} at byte {at} reaches beyond the {file.Length} bytes; fetch it again");
             }
 
             var size = (int)length + 12;
@@ -115,19 +115,6 @@ internal static unsafe partial class LibPng
 
             at += size;
         }
-    }
-
-    private static byte[] DropAlpha(byte[] rgba)
-    {
-        var rgb = new byte[rgba.Length / 4 * 3];
-        for (int from = 0, to = 0; from < rgba.Length; from += 4, to += 3)
-        {
-            rgb[to] = rgba[from];
-            rgb[to + 1] = rgba[from + 1];
-            rgb[to + 2] = rgba[from + 2];
-        }
-
-        return rgb;
     }
 
     [LibraryImport(CodecLibraries.Png, EntryPoint = "png_image_begin_read_from_memory")]

@@ -52,22 +52,26 @@ internal static unsafe partial class TurboJpeg
 
     /// <summary>Every other warning means that pixels are wrong. Bytes between segments are skipped by all decoders.</summary>
     private static bool IsHarmless(string warning) =>
-        warning.Contains("extraneous bytes before marker", StringComparison.Ordinal) || warning.Contains("Unknown Adobe color transform", StringComparison.Ordinal);
+        warning.Contains("extraneous bytes before marker", StringComparison.Ordinal) ||
+        warning.Contains("Unknown Adobe color transform", StringComparison.Ordinal);
 
     /// <summary>The decoder reports its first warning only, so a harmless one may hide the missing end.</summary>
     private static bool EndsProperly(ReadOnlySpan<byte> file) => file.LastIndexOf([(byte)0xFF, (byte)0xD9]) > file.LastIndexOf([(byte)0xFF, (byte)0xDA]);
 
-    /// <summary>As PIL: four components are taken as Adobe's inverted CMYK; R = K - C K / 255 with K and C as stored inverted values' complements.</summary>
+    /// <summary>
+    /// As PIL: four components are always taken for Adobe's inverted kind, where 255 means no ink. Each colour is light - (255 - stored) light / 255,
+    /// where light is the fourth component.
+    /// </summary>
     private static byte[] InvertedCmykToRgb(byte[] cmyk)
     {
         var rgb = new byte[cmyk.Length / 4 * 3];
         for (int from = 0, to = 0; from < cmyk.Length; from += 4, to += 3)
         {
-            int white = cmyk[from + 3];
+            int light = cmyk[from + 3];
             for (var channel = 0; channel < 3; channel++)
             {
-                var product = ((255 - cmyk[from + channel]) * white) + 128;
-                rgb[to + channel] = (byte)Math.Max(white - (((product >> 8) + product) >> 8), 0);
+                var product = ((255 - cmyk[from + channel]) * light) + 128;
+                rgb[to + channel] = (byte)Math.Max(light - (((product >> 8) + product) >> 8), 0);
             }
         }
 

@@ -11,7 +11,7 @@ public static class TokenizeVerb
 {
     private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private enum Format
+    internal enum Format
     {
         Auto,
         Json,
@@ -78,7 +78,7 @@ public static class TokenizeVerb
         return File.Exists(path) ? new StreamReader(path, new UTF8Encoding(false)) : throw new ConfigException($"{path}: no such file");
     }
 
-    private static void Encode(Tokenizer tokenizer, TextReader input, TextWriter output, string name, bool addSpecialTokens, Format format)
+    internal static void Encode(Tokenizer tokenizer, TextReader input, TextWriter output, string name, bool addSpecialTokens, Format format)
     {
         var number = 0;
         foreach (var line in Lines(input))
@@ -109,7 +109,7 @@ public static class TokenizeVerb
         }
     }
 
-    private static void Decode(Tokenizer tokenizer, TextReader input, TextWriter output, string name, bool skipSpecialTokens, Format format)
+    internal static void Decode(Tokenizer tokenizer, TextReader input, TextWriter output, string name, bool skipSpecialTokens, Format format)
     {
         var number = 0;
         foreach (var line in Lines(input))

@@ -15,17 +15,21 @@ internal sealed class TokenizerFile
 
     private TokenizerFile(string path)
     {
-        var bytes = File.ReadAllBytes(path).AsSpan();
         try
         {
+            var bytes = File.ReadAllBytes(path).AsSpan();
             Scan(bytes.StartsWith("\uFEFF"u8) ? bytes[3..] : bytes);
+            Build();
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new ConfigException($"{path}: not a valid tokenizer.json: {e.Message}");
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"{path}: cannot be read: {e.Message}");
+        }
 
-        Build();
         if (_problems.Count > 0)
         {
             throw new ConfigException([.. _problems.Select(p => $"{path}: {p}")]);

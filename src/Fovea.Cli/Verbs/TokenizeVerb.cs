@@ -26,7 +26,10 @@ public static class TokenizeVerb
             Description = "Lines to read; standard input without it or with -.",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var decode = new Option<bool>("--decode") { Description = "Read one JSON array of ids a line and print {\"text\": ...} lines (bare text with --format plain)." };
+        var decode = new Option<bool>("--decode")
+        {
+            Description = "Read one JSON array of ids a line and print {\"text\": ...} lines (bare text with --format plain).",
+        };
         var special = new Option<bool>("--add-special-tokens") { Description = "Encode with the tokens that the tokenizer's template puts around a text." };
         var skip = new Option<bool>("--skip-special-tokens") { Description = "Decode without tokens marked special." };
         var format = new Option<string>("--format")

@@ -9,7 +9,9 @@ public sealed class AddedTokenTests
     [Fact]
     public void The_longest_token_at_the_leftmost_place_wins()
     {
-        var tokenizer = Load("""{"id": 10, "content": "<x", "special": true}, {"id": 11, "content": "<xx>", "special": true}, {"id": 12, "content": "x", "special": true}""");
+        var tokenizer = Load("""
+            {"id": 10, "content": "<x", "special": true}, {"id": 11, "content": "<xx>", "special": true}, {"id": 12, "content": "x", "special": true}
+            """);
         // The vocabulary's id of x wins over the 12 written beside it.
         Assert.Equal([11, 10, 3, 0, 3, 4], tokenizer.Encode("<xx><xxax<"));
     }

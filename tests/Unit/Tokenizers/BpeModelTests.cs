@@ -10,7 +10,7 @@ public sealed class BpeModelTests
     [InlineData("""["a b", "ab c"]""")]
     [InlineData("""[["a", "b"], ["ab", "c"]]""")]
     public void Merges_are_read_as_strings_and_as_pairs(string merges) =>
-        Assert.Equal([5, 3, 2, 2], TinyTokenizer.Load(s_abc, merges).Encode("abcabcc")[..1].Concat([3, 2, 2]));
+        Assert.Equal([5, 3, 0, 5, 2], TinyTokenizer.Load(s_abc, merges).Encode("abcabaabcc"));
 
     [Fact]
     public void The_lowest_rank_merges_first_and_then_the_leftmost()

@@ -34,8 +34,10 @@ public sealed class PipelineTests
     {
         string[] vocabulary = ["a", "1", "11", "a1"];
         const string Merges = """["a 1", "1 1"]""";
-        Assert.Equal([0, 1, 1], TinyTokenizer.Load(vocabulary, Merges, parts: """{"pre_tokenizer": {"type": "Digits", "individual_digits": true}}""").Encode("a11"));
-        Assert.Equal([0, 2], TinyTokenizer.Load(vocabulary, Merges, parts: """{"pre_tokenizer": {"type": "Digits"}}""").Encode("a11"));
+        const string Each = """{"pre_tokenizer": {"type": "Digits", "individual_digits": true}}""";
+        const string Runs = """{"pre_tokenizer": {"type": "Digits"}}""";
+        Assert.Equal([0, 1, 1], TinyTokenizer.Load(vocabulary, Merges, parts: Each).Encode("a11"));
+        Assert.Equal([0, 2], TinyTokenizer.Load(vocabulary, Merges, parts: Runs).Encode("a11"));
         Assert.Equal([3, 1], TinyTokenizer.Load(vocabulary, Merges).Encode("a11"));
     }
 
@@ -69,7 +71,7 @@ public sealed class PipelineTests
     {
         var tokenizer = TinyTokenizer.Load(["a", "<s>", "</s>"], parts: """
             {"post_processor": {"type": "Sequence", "processors": [{"type": "ByteLevel"}, {"type": "TemplateProcessing",
-              "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}],
+              "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}, {"SpecialToken": {"id": "</s>"}}],
               "special_tokens": {"<s>": {"id": "<s>", "ids": [1]}, "</s>": {"id": "</s>", "ids": [2]}}}]}}
             """);
         Assert.Equal([0], tokenizer.Encode("a"));

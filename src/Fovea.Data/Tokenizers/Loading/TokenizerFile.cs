@@ -138,7 +138,11 @@ internal sealed class TokenizerFile
 
         var steps = PreTokenizerReader.Flatten(Part("pre_tokenizer"));
         var settings = new BpeSettings(
-            PreTokenizerReader.EndsInByteLevel(steps), options.Flag("ignore_merges"), options.Flag("byte_fallback"), Unknown(options), options.Flag("fuse_unk"));
+            PreTokenizerReader.EndsInByteLevel(steps),
+            options.Flag("ignore_merges"),
+            options.Flag("byte_fallback"),
+            Unknown(options),
+            options.Flag("fuse_unk"));
         Splitter = PreTokenizerReader.Chain(steps, new BpeModel(Vocabulary, _merges ?? new MergeTable(0), settings));
     }
 

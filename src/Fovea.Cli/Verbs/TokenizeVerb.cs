@@ -11,7 +11,7 @@ public static class TokenizeVerb
 {
     private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private enum Format
+    internal enum Format
     {
         Auto,
         Json,
@@ -26,7 +26,10 @@ public static class TokenizeVerb
             Description = "Lines to read; standard input without it or with -.",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var decode = new Option<bool>("--decode") { Description = "Read one JSON array of ids a line and print {\"text\": ...} lines (bare text with --format plain)." };
+        var decode = new Option<bool>("--decode")
+        {
+            Description = "Read one JSON array of ids a line and print {\"text\": ...} lines (bare text with --format plain).",
+        };
         var special = new Option<bool>("--add-special-tokens") { Description = "Encode with the tokens that the tokenizer's template puts around a text." };
         var skip = new Option<bool>("--skip-special-tokens") { Description = "Decode without tokens marked special." };
         var format = new Option<string>("--format")
@@ -78,7 +81,7 @@ public static class TokenizeVerb
         return File.Exists(path) ? new StreamReader(path, new UTF8Encoding(false)) : throw new ConfigException($"{path}: no such file");
     }
 
-    private static void Encode(Tokenizer tokenizer, TextReader input, TextWriter output, string name, bool addSpecialTokens, Format format)
+    internal static void Encode(Tokenizer tokenizer, TextReader input, TextWriter output, string name, bool addSpecialTokens, Format format)
     {
         var number = 0;
         foreach (var line in Lines(input))
@@ -109,7 +112,7 @@ public static class TokenizeVerb
         }
     }
 
-    private static void Decode(Tokenizer tokenizer, TextReader input, TextWriter output, string name, bool skipSpecialTokens, Format format)
+    internal static void Decode(Tokenizer tokenizer, TextReader input, TextWriter output, string name, bool skipSpecialTokens, Format format)
     {
         var number = 0;
         foreach (var line in Lines(input))

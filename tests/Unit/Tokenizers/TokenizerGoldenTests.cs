@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Fovea.Data.Tokenizers;
 
 namespace Fovea.Tests.Unit.Tokenizers;
@@ -41,51 +42,64 @@ public sealed class TokenizerGoldenTests
         }
     }
 
-    [Theory]
-    [InlineData("minicpm_v25")]
-    [InlineData("minicpm_v26")]
-    public void Small_MiniCpm_byte_level_tokenizers_give_the_reference_ids(string name)
+    [Fact]
+    public void Small_MiniCpm_V26_ids_decode_and_encode_to_themselves()
     {
-        var tokenizer = Tokenizer.Load(Reference($"golden/{name}/tokenizer"));
-        using var encoded = JsonDocument.Parse(File.ReadAllBytes(Reference($"golden/{name}/data/encoded.json")));
+        var tokenizer = Tokenizer.Load(Reference("golden/minicpm_v26/tokenizer"));
+        using var encoded = JsonDocument.Parse(File.ReadAllBytes(Reference("golden/minicpm_v26/data/encoded.json")));
         var rows = encoded.RootElement.GetProperty("rows").EnumerateArray().Where(r => r.TryGetProperty("input_ids", out _)).ToList();
         Assert.NotEmpty(rows);
-        foreach (var row in rows)
+        foreach (var ids in rows.Select(r => Ids(r.GetProperty("input_ids"))))
         {
-            var ids = Ids(row.GetProperty("input_ids"));
             Assert.Equal(ids, tokenizer.Encode(tokenizer.Decode(ids)));
-            if (name == "minicpm_v25")
-            {
-                Assert.Equal(ids, tokenizer.Encode(Expand(row.GetProperty("raw_msg").GetString()!)));
-            }
         }
     }
 
     [Fact]
-    public void Small_sentencepiece_style_tokenizer_gives_the_reference_ids()
+    public void Llama3_style_tokenizer_gives_the_reference_ids()
     {
-        var tokenizer = Tokenizer.Load(Reference("golden/minicpm_v2/tokenizer"));
-        using var encoded = JsonDocument.Parse(File.ReadAllBytes(Reference("golden/minicpm_v2/data/encoded.json")));
-        var checkedRows = 0;
-        foreach (var row in encoded.RootElement.GetProperty("rows").EnumerateArray())
+        var tokenizer = Tokenizer.Load(TestFiles.Golden("tokenizer/minicpm_v25"));
+        foreach (var (text, ids) in Encoded("minicpm_v25"))
+        {
+            Assert.Equal(ids, tokenizer.Encode(text));
+            Assert.Equal(text, tokenizer.Decode(ids));
+        }
+
+        Assert.Equal([tokenizer.IdOf("<|begin_of_text|>")!.Value, .. tokenizer.Encode("Hi")], tokenizer.Encode("Hi", addSpecialTokens: true));
+    }
+
+    [Fact]
+    public void Sentencepiece_style_tokenizer_gives_the_reference_ids()
+    {
+        var tokenizer = Tokenizer.Load(TestFiles.Golden("tokenizer/minicpm_v2"));
+        foreach (var (text, expected) in Encoded("minicpm_v2"))
         {
             // The original encodes role marks and contents one by one and drops the begin token of each.
-            var text = Expand(row.GetProperty("raw_msg").GetString()!);
             var ids = new List<int>();
-            foreach (var part in System.Text.RegularExpressions.Regex.Split(text, "(<用户>|<AI>)").Where(p => p.Length > 0))
+            foreach (var part in Regex.Split(text, "(<用户>|<AI>)").Where(p => p.Length > 0))
             {
                 ids.AddRange(tokenizer.Encode(part, addSpecialTokens: true)[1..]);
             }
 
-            Assert.Equal(Ids(row.GetProperty("input_ids")), ids);
-            checkedRows++;
+            Assert.Equal(expected, ids);
+        }
+    }
+
+    private static List<(string Text, int[] Ids)> Encoded(string name)
+    {
+        var rows = new List<(string, int[])>();
+        foreach (var line in File.ReadLines(TestFiles.Golden($"tokenizer/{name}/encoded.jsonl")))
+        {
+            using var row = JsonDocument.Parse(line);
+            rows.Add((Expand(row.RootElement.GetProperty("raw_msg").GetString()!), Ids(row.RootElement.GetProperty("input_ids"))));
         }
 
-        Assert.True(checkedRows > 0);
+        Assert.NotEmpty(rows);
+        return rows;
     }
 
     /// <summary>The golden writes n unknown tokens in a row as [nx&lt;unk&gt;].</summary>
-    private static string Expand(string text) => System.Text.RegularExpressions.Regex.Replace(
+    private static string Expand(string text) => Regex.Replace(
         text, @"\[(\d+)x(<unk>)\]", m => string.Concat(Enumerable.Repeat(m.Groups[2].Value, int.Parse(m.Groups[1].Value))));
 
     private static void Compare(string tokenizerFolder, string golden)

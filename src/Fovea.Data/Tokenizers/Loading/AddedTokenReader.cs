@@ -19,12 +19,13 @@ internal static class AddedTokenReader
             id = value;
         }
 
-        var special = Flag("special", false);
+        var special = Flag("special");
         return id is null or < 0 or > TokenizerFile.LargestId
             ? null
-            : new AddedToken(id.Value, content.GetString()!, special, Flag("single_word", false), Flag("lstrip", false), Flag("rstrip", false), Flag("normalized", !special));
+            : new AddedToken(
+                id.Value, content.GetString()!, special, Flag("single_word"), Flag("lstrip"), Flag("rstrip"), Flag("normalized", !special));
 
-        bool Flag(string name, bool otherwise) =>
+        bool Flag(string name, bool otherwise = false) =>
             element.TryGetProperty(name, out var flag) && flag.ValueKind is JsonValueKind.True or JsonValueKind.False ? flag.GetBoolean() : otherwise;
     }
 }

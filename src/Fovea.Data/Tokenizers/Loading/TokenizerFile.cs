@@ -15,17 +15,21 @@ internal sealed class TokenizerFile
 
     private TokenizerFile(string path)
     {
-        var bytes = File.ReadAllBytes(path).AsSpan();
         try
         {
+            var bytes = File.ReadAllBytes(path).AsSpan();
             Scan(bytes.StartsWith("\uFEFF"u8) ? bytes[3..] : bytes);
+            Build();
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new ConfigException($"{path}: not a valid tokenizer.json: {e.Message}");
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"{path}: cannot be read: {e.Message}");
+        }
 
-        Build();
         if (_problems.Count > 0)
         {
             throw new ConfigException([.. _problems.Select(p => $"{path}: {p}")]);
@@ -134,7 +138,11 @@ internal sealed class TokenizerFile
 
         var steps = PreTokenizerReader.Flatten(Part("pre_tokenizer"));
         var settings = new BpeSettings(
-            PreTokenizerReader.EndsInByteLevel(steps), options.Flag("ignore_merges"), options.Flag("byte_fallback"), Unknown(options), options.Flag("fuse_unk"));
+            PreTokenizerReader.EndsInByteLevel(steps),
+            options.Flag("ignore_merges"),
+            options.Flag("byte_fallback"),
+            Unknown(options),
+            options.Flag("fuse_unk"));
         Splitter = PreTokenizerReader.Chain(steps, new BpeModel(Vocabulary, _merges ?? new MergeTable(0), settings));
     }
 

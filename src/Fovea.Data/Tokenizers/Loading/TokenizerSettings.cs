@@ -15,18 +15,9 @@ internal sealed record TokenizerSettings(string? Eos, string? Pad, string? Bos, 
             return new TokenizerSettings(null, null, null, template, []);
         }
 
-        JsonDocument document;
         try
         {
-            document = JsonDocument.Parse(File.ReadAllBytes(path));
-        }
-        catch (JsonException e)
-        {
-            throw new ConfigException($"{path}: not valid JSON: {e.Message}");
-        }
-
-        using (document)
-        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
             var root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Object)
             {
@@ -35,6 +26,10 @@ internal sealed record TokenizerSettings(string? Eos, string? Pad, string? Bos, 
 
             return new TokenizerSettings(
                 TokenText(root, "eos_token"), TokenText(root, "pad_token"), TokenText(root, "bos_token"), template ?? Template(root), Added(root, path));
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new ConfigException($"{path}: not a valid tokenizer_config.json: {e.Message}");
         }
     }
 

@@ -195,7 +195,8 @@ public static class PythonJson
         JsonValueKind.Array => element.EnumerateArray().Select(Read).ToList(),
         JsonValueKind.True => true,
         JsonValueKind.False => false,
-        JsonValueKind.Number => element.GetRawText().AsSpan().IndexOfAny(".eE") < 0 && element.TryGetInt64(out var whole) ? whole : element.GetDouble(),
+        JsonValueKind.Number when element.GetRawText().AsSpan().IndexOfAny(".eE") < 0 && element.TryGetInt64(out var whole) => whole,
+        JsonValueKind.Number => element.GetDouble(),
         JsonValueKind.String => element.GetString() switch
         {
             "NaN" => double.NaN,

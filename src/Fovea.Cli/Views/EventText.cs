@@ -1,0 +1,88 @@
+using System.Globalization;
+using Fovea.Runs.Events;
+
+namespace Fovea.Cli.Views;
+
+/// <summary>Events as lines of text, the same for a terminal and for a log file.</summary>
+internal static class EventText
+{
+    public static IEnumerable<string> Header(RunStarted start)
+    {
+        var share = start.AllParameters > 0 ? 100.0 * start.TrainableParameters / start.AllParameters : 0;
+        var family = start.Family.Length > 0 ? $" ({start.Family})" : string.Empty;
+        yield return $"model    {start.Model}{family} on {start.Device}{(start.Ranks > 1 ? $", {start.Ranks} ranks" : string.Empty)}";
+        yield return string.Create(
+            CultureInfo.InvariantCulture,
+            $"trains   {Human.Count(start.TrainableParameters)} of {Human.Count(start.AllParameters)} parameters ({share:0.####} %)");
+        var held = start.EvalSamples > 0 ? $", {Human.Count(start.EvalSamples)} held out for evaluation" : string.Empty;
+        var epochs = start.Epochs > 0 ? string.Create(CultureInfo.InvariantCulture, $" ({start.Epochs:0.##} epochs)") : string.Empty;
+        var each = start.SamplesPerStep > 0 ? $", {start.SamplesPerStep} a step" : string.Empty;
+        yield return $"data     {Human.Count(start.Samples)} samples{each}{held}";
+        yield return $"steps    {start.TotalSteps}{epochs}{(start.StartStep > 0 ? $", going on after {start.StartStep}" : string.Empty)}";
+        yield return $"output   {start.OutputDir}";
+    }
+
+    /// <summary>The numbers as Transformers prints them, then pace and memory as tqdm does.</summary>
+    public static string Logged(StepLogged log, RunProgress progress)
+    {
+        var numbers = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{{'loss': {log.Loss:0.0000}, 'grad_norm': {log.GradNorm:0.0000}, 'learning_rate': {log.LearningRate:0.0000e-00}, 'epoch': {log.Epoch:0.00}}}");
+        var left = progress.Remaining is { } time ? Human.Clock(time) : "?";
+        var speed = log.TokensPerSecond is { } rate ? $", {Human.Count(rate)} tokens/s" : string.Empty;
+        var memory = log.MemoryBytes is { } bytes ? $", {Human.Bytes(bytes)}" : string.Empty;
+        return $"{numbers} {log.Step}/{log.TotalSteps} [{Human.Clock(progress.Elapsed)}<{left}{speed}{memory}]";
+    }
+
+    public static string Evaluation(Evaluated eval)
+    {
+        var more = string.Concat(eval.Metrics.Select(metric => string.Create(CultureInfo.InvariantCulture, $", 'eval_{metric.Key}': {metric.Value:0.0000}")));
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{{'eval_loss': {eval.Loss:0.0000}{more}, 'eval_runtime': {eval.RuntimeSeconds:0.00}, 'epoch': {eval.Epoch:0.00}}}");
+    }
+
+    public static string Skipped(SampleSkipped sample) => $"sample left out ({sample.Action}): {sample.Dataset} row {sample.Row}: {sample.Reason}";
+
+    public static IEnumerable<string> Interrupted(RunInterrupted run)
+    {
+        yield return $"stopped after step {run.Step} ({run.Reason})";
+        yield return run.CheckpointPath is null ? "no checkpoint could be written" : $"saved    {run.CheckpointPath}";
+        yield return $"go on    {run.ResumeCommand}";
+    }
+
+    /// <summary>What the run came to, and where everything is.</summary>
+    public static IReadOnlyList<(string Name, string Value)> Summary(RunFinished run, RunProgress progress)
+    {
+        var seconds = Math.Max(run.RuntimeSeconds, 1e-9);
+        List<(string, string)> rows =
+        [
+            ("steps", string.Create(CultureInfo.InvariantCulture, $"{run.Step} ({run.Epoch:0.##} epochs)")),
+            ("mean loss", Human.Real(run.TrainLoss)),
+            ("time", Human.Clock(TimeSpan.FromSeconds(run.RuntimeSeconds))),
+        ];
+        if (run.SamplesTrained > 0)
+        {
+            rows.Add(("speed", Speed(run, seconds)));
+        }
+
+        if ((run.PeakMemoryBytes ?? progress.MemoryBytes) is { } bytes)
+        {
+            rows.Add(("memory", Human.Bytes(bytes)));
+        }
+
+        if (progress.Skipped > 0)
+        {
+            rows.Add(("left out", $"{progress.Skipped} samples, named above"));
+        }
+
+        rows.AddRange(run.Paths.Select(path => (path.Key, path.Value)));
+        return rows;
+    }
+
+    private static string Speed(RunFinished run, double seconds)
+    {
+        var samples = string.Create(CultureInfo.InvariantCulture, $"{run.SamplesTrained / seconds:0.##} samples/s");
+        return run.TotalTokens > 0 ? $"{samples}, {Human.Count(run.TotalTokens / seconds)} tokens/s" : samples;
+    }
+}

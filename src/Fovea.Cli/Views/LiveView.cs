@@ -1,0 +1,134 @@
+using Fovea.Runs.Events;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace Fovea.Cli.Views;
+
+/// <summary>
+/// A run in a terminal: a bar and the current numbers stay at the bottom, what is worth keeping scrolls by above them, and a table closes it.
+/// The display is drawn on the caller's thread only; Spectre's live region merely stays open in a waiting task.
+/// </summary>
+internal sealed class LiveView(IAnsiConsole console) : IEventSink, IDisposable
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
+    private readonly RunProgress _progress = new();
+    private TaskCompletionSource? _end;
+    private Task? _region;
+    private LiveDisplayContext? _live;
+    private DateTimeOffset _drawn;
+
+    // The last column stays free: some terminals wrap when it is written to.
+    private int Width => Math.Max(1, console.Profile.Width - 1);
+
+    public void Write(RunEvent e)
+    {
+        _progress.Take(e);
+        switch (e)
+        {
+            case RunStarted start:
+                Print(EventText.Header(start), Style.Plain);
+                console.WriteLine();
+                Open();
+                break;
+            case StepDone when e.Time - _drawn < Pause && _progress.Step < _progress.TotalSteps:
+                return;
+            case StepLogged log:
+                Print([EventText.Logged(log, _progress)], new Style(Color.Grey));
+                break;
+            case Evaluated eval:
+                Print([EventText.Evaluation(eval)], new Style(Color.Aqua));
+                break;
+            case CheckpointSaved saved:
+                Print([$"saved {saved.Path}"], new Style(Color.Green));
+                break;
+            case SampleSkipped sample:
+                Print([EventText.Skipped(sample)], new Style(Color.Yellow));
+                break;
+            case Notice notice:
+                Print([$"note: {notice.Text}"], new Style(Color.Grey));
+                break;
+            case Warning warning:
+                Print([$"warning: {warning.Text}"], new Style(Color.Yellow));
+                break;
+            case RunInterrupted run:
+                Dispose();
+                Print(EventText.Interrupted(run), new Style(Color.Yellow));
+                return;
+            case RunFailed:
+                Dispose();
+                return;
+            case RunFinished run:
+                Dispose();
+                Summarise(EventText.Summary(run, _progress));
+                return;
+        }
+
+        Draw(e.Time);
+    }
+
+    /// <summary>Closes the live region and shows the cursor again.</summary>
+    public void Dispose()
+    {
+        if (_end is not null)
+        {
+            Draw(_drawn);
+            _end.TrySetResult();
+            _region!.GetAwaiter().GetResult();
+            (_end, _region, _live) = (null, null, null);
+        }
+    }
+
+    private void Open()
+    {
+        Dispose();
+        _end = new TaskCompletionSource();
+        var end = _end.Task;
+        _region = console.Live(Picture()).AutoClear(false).Overflow(VerticalOverflow.Crop).StartAsync(async live =>
+        {
+            _live = live;
+            await end.ConfigureAwait(false);
+        });
+    }
+
+    private void Draw(DateTimeOffset now)
+    {
+        _drawn = now;
+        _live?.UpdateTarget(Picture());
+        _live?.Refresh();
+    }
+
+    private Rows Picture()
+    {
+        var (done, left, label) = ProgressText.Bar(_progress, Width);
+        var bar = new Paragraph().Append(done, new Style(Color.DodgerBlue1)).Append(left, new Style(Color.Grey37)).Append(label, Style.Plain);
+        return new Rows(bar, new Text(ProgressText.Details(_progress, Width), new Style(Color.Grey)));
+    }
+
+    private void Print(IEnumerable<string> lines, Style style)
+    {
+        foreach (var line in lines)
+        {
+            console.Write(new Text(line + "\n", style));
+        }
+    }
+
+    private void Summarise(IReadOnlyList<(string Name, string Value)> rows)
+    {
+        // A path that a border would break in two cannot be copied: then plain lines serve better.
+        const int frame = 8;
+        if (rows.Max(row => row.Name.Length) + rows.Max(row => row.Value.Length) + frame > Width)
+        {
+            Print(rows.Select(row => $"{row.Name}: {row.Value}"), Style.Plain);
+            return;
+        }
+
+        var table = new Table().Border(TableBorder.Rounded).BorderColor(Color.Grey37).HideHeaders().AddColumn(string.Empty).AddColumn(string.Empty);
+        foreach (var (name, value) in rows)
+        {
+            table.AddRow(new Text(name, new Style(Color.Grey)), new Text(value));
+        }
+
+        console.Write(table);
+    }
+}

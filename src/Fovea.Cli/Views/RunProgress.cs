@@ -1,0 +1,54 @@
+using Fovea.Runs.Events;
+
+namespace Fovea.Cli.Views;
+
+/// <summary>What a display knows of a run at any moment, gathered from its events.</summary>
+internal sealed class RunProgress
+{
+    private DateTimeOffset _started;
+    private DateTimeOffset _now;
+    private int _startStep;
+
+    public int Step { get; private set; }
+
+    public int TotalSteps { get; private set; }
+
+    public double? Loss { get; private set; }
+
+    public double? LearningRate { get; private set; }
+
+    public double? TokensPerSecond { get; private set; }
+
+    public long? MemoryBytes { get; private set; }
+
+    public int Skipped { get; private set; }
+
+    public TimeSpan Elapsed => _now - _started;
+
+    /// <summary>Time left at the average pace so far; null before the first step.</summary>
+    public TimeSpan? Remaining => Step > _startStep ? Elapsed * ((double)(TotalSteps - Step) / (Step - _startStep)) : null;
+
+    public void Take(RunEvent e)
+    {
+        _now = e.Time;
+        switch (e)
+        {
+            case RunStarted start:
+                (_started, _startStep, Step, TotalSteps) = (start.Time, start.StartStep, start.StartStep, start.TotalSteps);
+                break;
+            case StepDone step:
+                (Step, TotalSteps, Loss) = (step.Step, step.TotalSteps, step.Loss);
+                TokensPerSecond = step.TokensPerSecond ?? TokensPerSecond;
+                MemoryBytes = step.MemoryBytes ?? MemoryBytes;
+                break;
+            case StepLogged log:
+                (Step, TotalSteps, Loss, LearningRate) = (log.Step, log.TotalSteps, log.Loss, log.LearningRate);
+                TokensPerSecond = log.TokensPerSecond ?? TokensPerSecond;
+                MemoryBytes = log.MemoryBytes ?? MemoryBytes;
+                break;
+            case SampleSkipped:
+                Skipped++;
+                break;
+        }
+    }
+}

@@ -1,0 +1,49 @@
+using System.Globalization;
+using Fovea.Runs.Events;
+using Fovea.Runs.Files;
+
+namespace Fovea.Runs.Charts;
+
+/// <summary>
+/// Draws <c>training_loss</c> and, where there was an evaluation, <c>training_eval_loss</c> as SVG and PNG into the output folder when the run
+/// ends or is interrupted.
+/// </summary>
+/// <param name="outputDir">The run's folder.</param>
+/// <param name="history">Entries logged before a resumed run went on.</param>
+public sealed class LossCurveSink(string outputDir, IEnumerable<IReadOnlyDictionary<string, object?>>? history = null) : IEventSink
+{
+    private readonly List<IReadOnlyDictionary<string, object?>> _entries = [.. history ?? []];
+
+    public void Write(RunEvent e)
+    {
+        if (LogEntries.For(e) is { } entry)
+        {
+            _entries.Add(entry);
+        }
+
+        if (e is RunFinished or RunInterrupted or Evaluated { Final: true })
+        {
+            Draw("loss");
+            Draw("eval_loss");
+        }
+    }
+
+    private void Draw(string key)
+    {
+        var points = _entries
+            .Where(entry => entry.ContainsKey(key) && entry.ContainsKey("step"))
+            .Select(entry => (Number(entry["step"]), Number(entry[key])))
+            .ToList();
+        if (points.Count == 0)
+        {
+            return;
+        }
+
+        var chart = new CurveChart($"training {key} of {outputDir}", key, points);
+        var path = Path.Combine(outputDir, $"training_{key}");
+        AtomicFile.WriteText(path + ".svg", chart.ToSvg());
+        PngWriter.Write(path + ".png", CurveChart.Width, CurveChart.Height, chart.ToPixels());
+    }
+
+    private static double Number(object? value) => System.Convert.ToDouble(value, CultureInfo.InvariantCulture);
+}

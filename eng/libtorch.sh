@@ -3,7 +3,7 @@
 # when libtorch lives in a folder of Debian packages that brings its own C library, compiler and codecs.
 
 TORCH_OLDEST=2.6
-PREFIX_DEFAULT="$CACHE/libtorch-$SUITE-$(printf '%s' "$TORCH_PACKAGES $CODEC_PACKAGES" | short_hash | cut -c1-6)"
+PREFIX_DEFAULT="$CACHE/libtorch-$SUITE-$(printf '%s' "2 $TORCH_PACKAGES $CODEC_PACKAGES" | short_hash | cut -c1-6)"
 
 # version_at_least VERSION OLDEST
 version_at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
@@ -84,8 +84,9 @@ lay_prefix() {
 
 # What packages would do when installed: certificates in one file, and a linker that runs on the prefix's own libc.
 finish_prefix() {
-  local prefix="$1" libs
-  libs="$prefix/usr/lib/$TRIPLET"
+  local prefix="$1" libs="$1/usr/lib/$TRIPLET" library
+  # Debian's OpenBLAS looks for its own needs beside itself and then in the system, past the host's RPATH.
+  for library in libgfortran.so.5 libgomp.so.1 libquadmath.so.0 libgcc_s.so.1; do ln -sfn "../$library" "$libs/openblas-openmp/$library"; done
   mkdir -p "$prefix/etc/ssl/certs"
   cat "$prefix"/usr/share/ca-certificates/mozilla/*.crt > "$prefix/etc/ssl/certs/ca-certificates.crt"
   in_prefix "$prefix" patchelf --set-interpreter "$PREFIX_DEFAULT/usr/lib/$TRIPLET/ld-linux-x86-64.so.2" --force-rpath \

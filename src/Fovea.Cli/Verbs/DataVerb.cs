@@ -38,22 +38,18 @@ public static class DataVerb
 
     internal static void Render(IAnsiConsole console, DataReport report, int rows)
     {
-        var table = new Table().RoundedBorder();
-        table.AddColumn("data set");
-        foreach (var column in (string[])["samples", "tokens", "p50", "p95", "max", "images", "trained", "truncated", "too long", "rejected"])
-        {
-            table.AddColumn(new TableColumn(column).RightAligned());
-        }
-
+        var grid = new Grid().AddColumn(new GridColumn().NoWrap()).AddColumn();
         foreach (var set in report.Datasets)
         {
-            table.AddRow(
-                Markup.Escape(set.ForEvaluation ? $"{set.Name} (evaluation)" : set.Name), $"{set.Samples:N0}", $"{set.Tokens:N0}", $"{set.MedianTokens:N0}",
-                $"{set.P95Tokens:N0}", $"{set.MaxTokens:N0}", $"{set.Images:N0}", $"{set.TrainedTokens:N0}", $"{set.Truncated:N0}", $"{set.TooLong:N0}",
-                set.Rejected == 0 ? "0" : $"[red]{set.Rejected:N0}[/]");
+            var rejected = set.Rejected == 0 ? "none rejected" : $"[red]{set.Rejected:N0} rejected[/]" + (set.TooLong > 0 ? $" ({set.TooLong:N0} too long)" : string.Empty);
+            grid.AddRow(
+                $"[bold]{Markup.Escape(set.Name)}[/]" + (set.ForEvaluation ? " (evaluation)" : string.Empty),
+                $"{set.Samples:N0} samples of {set.Rows:N0} rows, {set.Images:N0} images; {set.Truncated:N0} truncated, {rejected}\n" +
+                $"{set.Tokens:N0} tokens, {set.TrainedTokens:N0} of them trained; a sample has p50 {set.MedianTokens:N0}, p95 {set.P95Tokens:N0}, " +
+                $"max {set.MaxTokens:N0}");
         }
 
-        console.Write(table);
+        console.Write(grid);
         foreach (var set in report.Datasets.Where(s => s.Untrained > 0))
         {
             console.MarkupLineInterpolated($"[yellow]{set.Name}: in {set.Untrained:N0} samples nothing is left to train after truncation; raise cutoff_len[/]");

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using Fovea.Data.Images;
 using Fovea.Data.Templates;
@@ -44,7 +45,7 @@ public static class DataCheck
                 var sample = encoder.Encode(samples[i]);
                 foreach (var image in sample.Images)
                 {
-                    Decode(decoder, sample, image.Path);
+                    Decode(decoder, sample, image);
                 }
 
                 measured[i] = new Measured(sample.Dataset, sample.Ids.Length, sample.TrainedTokens, sample.Images.Count, sample.Truncated, false);
@@ -59,15 +60,27 @@ public static class DataCheck
         return [.. measured.OfType<Measured>()];
     }
 
-    private static void Decode(IImageStage? decoder, EncodedSample sample, string path)
+    private static void Decode(IImageStage? decoder, EncodedSample sample, ImageRef image)
     {
+        if (decoder is null)
+        {
+            return;
+        }
+
+        var values = image.Grid.Patches * decoder.PatchLength;
+        var buffer = ArrayPool<float>.Shared.Rent(values);
         try
         {
-            decoder?.Load(path);
+            decoder.Load(image.Path, image.Grid, buffer.AsSpan(0, values));
         }
         catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
         {
-            throw new BadSampleException(new BadSample(sample.Dataset, sample.Row, e is ImageException ? e.Message : $"image {path}: {e.Message}"), e);
+            var reason = e is ImageException ? e.Message : $"image {image.Path}: {e.Message}";
+            throw new BadSampleException(new BadSample(sample.Dataset, sample.Row, reason), e);
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(buffer);
         }
     }
 

@@ -32,5 +32,6 @@ public static class Program
     private static IEnumerable<Command> Verbs() =>
     [
         Fovea.Cli.Verbs.TokenizeVerb.Create(),
+        Fovea.Cli.Verbs.DataVerb.Create(),
     ];
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using Fovea.Data.Datasets;
@@ -211,8 +212,10 @@ public sealed class DataPipeline : IDisposable
             for (var i = 0; i < batch.Grids.Length; i++)
             {
                 var image = pixels.Dequeue();
-                image.CopyTo(target);
-                target = target[image.Length..];
+                var values = batch.Grids[i].Patches * _patchLength;
+                image.AsSpan(0, values).CopyTo(target);
+                target = target[values..];
+                ArrayPool<float>.Shared.Return(image);
             }
         }
 

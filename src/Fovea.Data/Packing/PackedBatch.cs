@@ -63,7 +63,7 @@ public sealed class PackedBatch : IDisposable
     }
 
     /// <summary>Rents the pixel buffer; the caller fills all of it.</summary>
-    internal Span<float> AllocatePixels(int patches, int patchLength)
+    public Span<float> AllocatePixels(int patches, int patchLength)
     {
         Patches = patches;
         PatchLength = patchLength;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
 using Fovea.Data.Templates;
@@ -45,27 +46,24 @@ internal sealed class SampleLoader(ConversationSet samples, SampleEncoder encode
         for (var i = 0; i < pixels.Length; i++)
         {
             var image = sample.Images[i];
-            ProcessedImage loaded;
+            var values = image.Grid.Patches * images!.PatchLength;
+            pixels[i] = ArrayPool<float>.Shared.Rent(values);
             try
             {
-                loaded = images!.Load(image.Path);
+                images.Load(image.Path, image.Grid, pixels[i].AsSpan(0, values));
             }
             catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
             {
-                throw Bad(sample, e is ImageException ? e.Message : $"image {image.Path}: {e.Message}", e);
-            }
+                for (var r = 0; r <= i; r++)
+                {
+                    ArrayPool<float>.Shared.Return(pixels[r]);
+                }
 
-            if (loaded.Grid != image.Grid)
-            {
-                throw Bad(sample, $"image {image.Path}: its header promises another size than it has");
+                var reason = e is ImageException ? e.Message : $"image {image.Path}: {e.Message}";
+                throw new BadSampleException(new BadSample(sample.Dataset, sample.Row, reason), e);
             }
-
-            pixels[i] = loaded.Patches;
         }
 
         return pixels;
     }
-
-    private static BadSampleException Bad(EncodedSample sample, string reason, Exception? inner = null) =>
-        new(new BadSample(sample.Dataset, sample.Row, reason), inner);
 }

@@ -14,6 +14,9 @@ public interface IImageStage
     /// <summary>Tokens that such an image takes in the text.</summary>
     int TokensOf(ImageGrid grid);
 
-    /// <summary>Decodes, resizes and cuts the image into patches [grid.Patches, <see cref="PatchLength"/>]. Throws as <see cref="GridOf"/> does.</summary>
-    ProcessedImage Load(string path);
+    /// <summary>
+    /// Decodes, resizes and cuts the image into <paramref name="patches"/> [grid.Patches, <see cref="PatchLength"/>], where <paramref name="grid"/> is what
+    /// <see cref="GridOf"/> said. Throws as that does, also where the image turns out to be of another size.
+    /// </summary>
+    void Load(string path, ImageGrid grid, Span<float> patches);
 }

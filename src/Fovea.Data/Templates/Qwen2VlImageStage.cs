@@ -15,5 +15,14 @@ public sealed class Qwen2VlImageStage(Qwen2VlImageProcessor processor) : IImageS
 
     public int TokensOf(ImageGrid grid) => grid.MergedTokens(processor.Settings.MergeSize);
 
-    public ProcessedImage Load(string path) => processor.Process(ImageReader.Read(path), path);
+    public void Load(string path, ImageGrid grid, Span<float> patches)
+    {
+        var image = ImageReader.Read(path);
+        if (processor.GridFor(image.Width, image.Height, path) != grid)
+        {
+            throw new ImageException(path, "its header promises another size than it has");
+        }
+
+        processor.ProcessInto(image, patches, path);
+    }
 }

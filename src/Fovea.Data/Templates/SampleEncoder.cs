@@ -246,9 +246,10 @@ public sealed class SampleEncoder
         if (kept.Count == 0)
         {
             var all = turns.Sum(t => t.Source.Length + t.Target.Length);
-            throw Bad(conversation, cutsImage
+            var reason = cutsImage
                 ? $"too long: of {all} tokens cutoff_len {_options.CutoffLength} would cut an image; raise cutoff_len or lower image_max_pixels"
-                : $"too long: cutoff_len {_options.CutoffLength} leaves nothing of {all} tokens");
+                : $"too long: cutoff_len {_options.CutoffLength} leaves nothing of {all} tokens";
+            throw new BadSampleException(new BadSample(conversation.Dataset, conversation.Row, reason) { TooLong = true });
         }
 
         if (_options.MaskHistory)

@@ -1,0 +1,97 @@
+using System.CommandLine;
+using Fovea.Data.Datasets;
+using Fovea.Training.Config;
+using Fovea.Training.Recipes;
+using Spectre.Console;
+
+namespace Fovea.Cli.Verbs;
+
+/// <summary><c>fovea data check CONFIG</c>: what training would see, and every row that it could not use.</summary>
+public static class DataVerb
+{
+    public static Command Create()
+    {
+        var config = new Argument<string>("CONFIG") { Description = "The YAML or JSON file that a run would use." };
+        var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Keys that replace those of the file.", Arity = ArgumentArity.ZeroOrMore };
+        var decode = new Option<bool>("--decode") { Description = "Also decode every image in full (slower; finds torn files)." };
+        var rows = new Option<int>("--rows") { Description = "List at most so many rejected rows.", DefaultValueFactory = _ => 20 };
+        var check = new Command("check", """
+            Checks the data sets of a configuration: counts samples, tokens, images and trained tokens, lists rows that cannot be used with the reason,
+            and shows one sample as the model sees it, with what is trained highlighted. Exits with 1 where training would refuse a row.
+
+            Example:
+              fovea data check examples/qwen2_5vl_lora_sft.yaml dataset=my_data.json
+            """)
+        {
+            config, overrides, decode, rows,
+        };
+        check.SetAction((parsed, cancellation) =>
+        {
+            var train = TrainConfig.Load(parsed.GetRequiredValue(config), parsed.GetValue(overrides), ConfigUse.Data);
+            var setup = DataSetup.From(train);
+            var report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, parsed.GetValue(decode), cancellation);
+            Render(AnsiConsole.Console, report, parsed.GetValue(rows));
+            return Task.FromResult(report.Rejected.Count > 0 && setup.Options.OnBadSample == Fovea.Data.Datasets.BadSamplePolicy.Error ? 1 : 0);
+        });
+        return new Command("data", "Looks at data sets.") { check };
+    }
+
+    internal static void Render(IAnsiConsole console, DataReport report, int rows)
+    {
+        var grid = new Grid().AddColumn(new GridColumn().NoWrap()).AddColumn();
+        foreach (var set in report.Datasets)
+        {
+            var rejected = set.Rejected == 0 ? "none rejected" : $"[red]{set.Rejected:N0} rejected[/]" + (set.TooLong > 0 ? $" ({set.TooLong:N0} too long)" : string.Empty);
+            grid.AddRow(
+                $"[bold]{Markup.Escape(set.Name)}[/]" + (set.ForEvaluation ? " (evaluation)" : string.Empty),
+                $"{set.Samples:N0} samples of {set.Rows:N0} rows, {set.Images:N0} images; {set.Truncated:N0} truncated, {rejected}\n" +
+                $"{set.Tokens:N0} tokens, {set.TrainedTokens:N0} of them trained; a sample has p50 {set.MedianTokens:N0}, p95 {set.P95Tokens:N0}, " +
+                $"max {set.MaxTokens:N0}");
+        }
+
+        console.Write(grid);
+        foreach (var set in report.Datasets.Where(s => s.Untrained > 0))
+        {
+            console.MarkupLineInterpolated($"[yellow]{set.Name}: in {set.Untrained:N0} samples nothing is left to train after truncation; raise cutoff_len[/]");
+        }
+
+        if (report.Example.Count > 0)
+        {
+            console.WriteLine();
+            console.MarkupLineInterpolated($"[bold]{report.ExampleName}[/] as the model sees it; [black on green]trained[/] is what it learns to say:");
+            foreach (var span in report.Example)
+            {
+                console.Markup(span.Trained ? $"[black on green]{Markup.Escape(Visible(span.Text))}[/]" : Markup.Escape(span.Text));
+            }
+
+            console.WriteLine();
+        }
+
+        RenderRejected(console, report, rows);
+    }
+
+    private static void RenderRejected(IAnsiConsole console, DataReport report, int rows)
+    {
+        if (report.Rejected.Count == 0)
+        {
+            return;
+        }
+
+        console.WriteLine();
+        console.MarkupLineInterpolated($"[red]{report.Datasets.Sum(s => s.Rejected):N0} rows cannot be used:[/]");
+        foreach (var bad in report.Rejected.Take(rows))
+        {
+            console.WriteLine($"  {bad}");
+        }
+
+        if (report.Rejected.Count > rows)
+        {
+            console.WriteLine($"  and {report.Datasets.Sum(s => s.Rejected) - rows:N0} more (--rows {report.Rejected.Count})");
+        }
+
+        console.WriteLine("Mend them, or set on_bad_sample: skip to leave them out.");
+    }
+
+    // A trained line break ends the answer: it is shown, since a highlighted one cannot be seen.
+    private static string Visible(string text) => text.Replace("\n", "\u21b5\n", StringComparison.Ordinal);
+}

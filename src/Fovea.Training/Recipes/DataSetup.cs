@@ -1,0 +1,80 @@
+using Fovea.Data.Datasets;
+using Fovea.Data.Images;
+using Fovea.Data.Packing;
+using Fovea.Data.Sampling;
+using Fovea.Data.Templates;
+using Fovea.Data.Tokenizers;
+using Fovea.Models;
+using Fovea.Training.Config;
+
+namespace Fovea.Training.Recipes;
+
+/// <summary>What a configuration says about data, with the model folder's own tokenizer, template and image processor. Does not touch libtorch.</summary>
+public sealed record DataSetup(DataOptions Options, ChatTemplate Template, Tokenizer Tokenizer, IImageStage Images)
+{
+    public static DataSetup From(TrainConfig config)
+    {
+        var folder = config.ModelNameOrPath;
+        var template = ChatTemplates.Get(config.Template ?? Families.Of(folder).Template);
+        var options = new DataOptions
+        {
+            Datasets = config.Dataset,
+            EvalDatasets = config.EvalDataset,
+            DatasetDir = config.DatasetDir,
+            MediaDir = config.MediaDir,
+            Template = template.Name,
+            DefaultSystem = config.DefaultSystem,
+            CutoffLength = config.CutoffLen,
+            MaxSamples = config.MaxSamples,
+            ValSize = config.ValSize,
+            TrainOnPrompt = config.TrainOnPrompt,
+            MaskHistory = config.MaskHistory,
+            ImageMaxPixels = config.ImageMaxPixels,
+            ImageMinPixels = config.ImageMinPixels,
+            OnBadSample = Same<Fovea.Data.Datasets.BadSamplePolicy>(config.OnBadSample),
+            Seed = config.Seed,
+        };
+        var processor = Qwen2VlImageProcessor.Load(folder, new PreResize(options.ImageMaxPixels, options.ImageMinPixels));
+        return new DataSetup(options, template, Tokenizer.Load(folder), new Qwen2VlImageStage(processor));
+    }
+
+    /// <summary>The order of the training samples on one rank.</summary>
+    public static OrderOptions Order(TrainConfig config, int samples, int rank, int worldSize) => new()
+    {
+        Samples = samples,
+        Seed = config.EffectiveDataSeed,
+        Shuffle = !config.DisableShuffling,
+        BatchSize = config.PerDeviceTrainBatchSize,
+        Accumulation = config.GradientAccumulationSteps,
+        Rank = rank,
+        WorldSize = worldSize,
+        Rounding = Same<Fovea.Data.Sampling.StepRounding>(config.StepRounding),
+    };
+
+    /// <summary>Packing and weights; <paramref name="microBatchTokens"/> is the memory plan's where the configuration leaves it open.</summary>
+    public static PlanOptions Plan(TrainConfig config, int microBatchTokens, int worldSize) => new()
+    {
+        MicroBatchTokens = config.MicroBatchTokens ?? microBatchTokens,
+        Reduction = Same<Fovea.Data.Packing.LossReduction>(config.LossReduction),
+        WorldSize = worldSize,
+    };
+
+    /// <summary>Background work for the steps from <paramref name="firstStep"/> up to, not including, <paramref name="endStep"/>.</summary>
+    public static PipelineOptions Pipeline(TrainConfig config, int firstStep, int endStep)
+    {
+        var options = new PipelineOptions
+        {
+            FirstStep = firstStep,
+            EndStep = endStep,
+            OnBadSample = Same<Fovea.Data.Datasets.BadSamplePolicy>(config.OnBadSample),
+        };
+        return config.DataloaderNumWorkers > 0 ? options with { Workers = config.DataloaderNumWorkers.Value } : options;
+    }
+
+    /// <summary>An encoder over this set-up.</summary>
+    public SampleEncoder NewEncoder() => new(Template, Tokenizer, Images, Options);
+
+    // The configuration and the data room each have these enumerations, with the same names.
+    private static T Same<T>(Enum value)
+        where T : struct, Enum => Enum.Parse<T>(value.ToString());
+}

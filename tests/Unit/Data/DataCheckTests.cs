@@ -1,0 +1,94 @@
+using Fovea.Cli.Verbs;
+using Fovea.Data.Datasets;
+using Fovea.Data.Tokenizers;
+using Spectre.Console;
+
+namespace Fovea.Tests.Unit.Data;
+
+public sealed class DataCheckTests : IDisposable
+{
+    private static readonly Tokenizer s_tokenizer = Tokenizer.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void It_counts_what_training_would_see()
+    {
+        var report = Check();
+        var set = Assert.Single(report.Datasets);
+        Assert.Equal(("d.jsonl", 6, 3), (set.Name, set.Rows, set.Samples));
+        Assert.Equal(1, set.Images);
+        Assert.Equal(3, set.Rejected);
+        Assert.Equal(1, set.TooLong);
+        Assert.Equal(1, set.Truncated);
+        Assert.Equal(60, set.MaxTokens);
+        Assert.Equal(set.MaxTokens, set.P95Tokens);
+        Assert.InRange(set.MedianTokens, 1, 59);
+        Assert.InRange(set.TrainedTokens, 3, set.Tokens - 3);
+    }
+
+    [Fact]
+    public void It_names_every_rejected_row_with_its_reason_also_torn_images_when_asked()
+    {
+        var rejected = Check().Rejected;
+        Assert.Equal([2, 4, 5], rejected.Select(b => b.Row));
+        Assert.Contains("the answer is empty", rejected[0].Reason);
+        Assert.Contains("too long", rejected[1].Reason);
+        Assert.Contains("cannot be read", rejected[2].Reason);
+        _folder.Write("good.txt", "4 4 torn");
+        Assert.Contains(Check(decode: true).Rejected, b => b.Row == 1 && b.Reason.Contains("ends too early", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void It_shows_a_sample_with_an_image_and_what_of_it_is_trained()
+    {
+        var report = Check();
+        Assert.Equal("d.jsonl, row 1", report.ExampleName);
+        Assert.Equal(
+            [
+                new("<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|>", false),
+                new("<|image_pad|> x 4", false),
+                new("<|vision_end|>What?<|im_end|>\n<|im_start|>assistant\n", false),
+                new("This.<|im_end|>\n", true),
+            ],
+            report.Example);
+    }
+
+    [Fact]
+    public void The_rendered_report_holds_counts_reasons_and_the_sample()
+    {
+        var text = new StringWriter();
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(text) });
+        console.Profile.Width = 120;
+        DataVerb.Render(console, Check(), rows: 2);
+        var shown = text.ToString();
+        Assert.Contains("3 rejected (1 too long)", shown);
+        Assert.Contains("3 rows cannot be used", shown);
+        Assert.Contains("row 2: the answer is empty", shown);
+        Assert.Contains("and 1 more", shown);
+        Assert.Contains("This.<|im_end|>\u21b5", shown);
+    }
+
+    private DataReport Check(bool decode = false)
+    {
+        if (!File.Exists(Path.Combine(_folder.Root, "d.jsonl")))
+        {
+            _folder.Write("good.txt", "4 4");
+            _folder.Write("huge.txt", "40 40");
+            _folder.Write("bad.txt", "bad");
+            string[] rows =
+            [
+                Row("<image>What?", "This.", "good.txt"), Row("Q", ""), Row("Q", new string('x', 900)), Row("<image>What?", "This.", "huge.txt"),
+                Row("<image>What?", "This.", "bad.txt"), Row("Short", "One"),
+            ];
+            _folder.Write("d.jsonl", string.Join('\n', rows));
+        }
+
+        var options = new DataOptions { Datasets = ["d.jsonl"], DatasetDir = _folder.Root, CutoffLength = 60 };
+        return DataCheck.Run(options, s_tokenizer, new FakeImageStage(), decode);
+    }
+
+    private static string Row(string question, string answer, string? image = null) =>
+        $"{{\"instruction\":\"{question}\",\"output\":\"{answer}\",\"images\":[{(image is null ? "" : $"\"{image}\"")}]}}";
+}

@@ -12,6 +12,8 @@ public abstract class NativeTest : IDisposable
 
     protected NativeTest()
     {
+        // Tiny models gain nothing from threads, and threads that wait for one another crawl on a busy machine.
+        Torch.Threads = 1;
         Collect();
         live = Handles.Live;
         finalized = Handles.Finalized;

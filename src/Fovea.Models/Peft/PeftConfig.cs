@@ -77,7 +77,7 @@ public sealed record PeftConfig
         ["layers_pattern"] = null,
         ["layers_to_transform"] = null,
         ["loftq_config"] = new Dictionary<string, object?>(),
-        ["lora_alpha"] = Lora.Alpha == Math.Floor(Lora.Alpha) ? (long)Lora.Alpha : Lora.Alpha,
+        ["lora_alpha"] = Lora.Alpha == Math.Floor(Lora.Alpha) ? (object)(long)Lora.Alpha : Lora.Alpha,
         ["lora_dropout"] = Lora.Dropout,
         ["megatron_config"] = null,
         ["megatron_core"] = "megatron.core",

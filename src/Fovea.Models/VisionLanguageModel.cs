@@ -15,6 +15,9 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
 
     public Device Device => Ledger.Options.Device;
 
+    /// <summary>What today's Transformers calls a weight or layer of the ledger; PEFT adapters are saved under these names.</summary>
+    public virtual string ModuleName(string name) => name;
+
     /// <summary>Puts a packed batch into tensors on the model's device.</summary>
     public abstract ModelInput Prepare(PackedBatch batch);
 

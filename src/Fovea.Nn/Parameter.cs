@@ -44,8 +44,8 @@ public sealed class Parameter
     /// <summary>The value in the element type of the computation; gradients flow back into the master.</summary>
     public Tensor Use() => Value.To(Compute);
 
-    /// <summary>Replaces the value (merging adapters); frees the old one.</summary>
-    internal void Replace(Tensor value)
+    /// <summary>Replaces the value (merging adapters, weights saved beside an adapter); frees the old one. The new one belongs to the ledger.</summary>
+    public void Replace(Tensor value)
     {
         Value.Dispose();
         Value = value;

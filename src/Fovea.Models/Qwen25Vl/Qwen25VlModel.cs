@@ -42,6 +42,11 @@ public sealed class Qwen25VlModel : VisionLanguageModel
             : name;
     }
 
+    public override string ModuleName(string name) =>
+        name.StartsWith("visual.", StringComparison.Ordinal) ? $"model.{name}"
+        : name.StartsWith("model.", StringComparison.Ordinal) ? $"model.language_model.{name["model.".Length..]}"
+        : name;
+
     /// <summary>Which part of the model a weight or layer belongs to, for freezing.</summary>
     public static ModelPart PartOf(string name) =>
         name.StartsWith("visual.merger", StringComparison.Ordinal) ? ModelPart.Projector

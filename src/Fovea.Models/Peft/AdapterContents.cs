@@ -1,0 +1,118 @@
+using Fovea.Nn;
+using Fovea.Tensors.Safetensors;
+
+namespace Fovea.Models.Peft;
+
+/// <summary>What an adapter's file means for a model: checked before anything is changed.</summary>
+/// <param name="Linears">Paths of the linears that it adapts.</param>
+/// <param name="Whole">Weights of the base that it replaces.</param>
+internal sealed record AdapterContents(IReadOnlySet<string> Linears, IReadOnlyList<Parameter> Whole)
+{
+    public const string Prefix = "base_model.model.";
+    private const string A = ".lora_A.weight";
+    private const string B = ".lora_B.weight";
+    private const int Shown = 8;
+
+    /// <summary>The ledger's spelling of a name in an adapter's file.</summary>
+    public static string Canonical(Family family, string name)
+    {
+        var plain = name.Replace(".modules_to_save.default.", ".", StringComparison.Ordinal)
+            .Replace(".lora_A.default.", ".lora_A.", StringComparison.Ordinal)
+            .Replace(".lora_B.default.", ".lora_B.", StringComparison.Ordinal);
+        return family.Canonical(plain.StartsWith(Prefix, StringComparison.Ordinal) ? plain[Prefix.Length..] : plain);
+    }
+
+    /// <exception cref="CheckpointException">Everything that is missing, left over or of another shape.</exception>
+    public static AdapterContents Read(VisionLanguageModel model, Family family, PeftConfig config, Checkpoint checkpoint)
+    {
+        var linears = model.Ledger.Linears.ToDictionary(linear => linear.Path, StringComparer.Ordinal);
+        var halves = new Dictionary<string, int>(StringComparer.Ordinal);
+        var whole = new List<Parameter>();
+        var (unknown, misshapen) = (new List<string>(), new List<string>());
+        foreach (var (name, entry) in checkpoint.Tensors)
+        {
+            var canonical = Canonical(family, name);
+            var path = Half(canonical);
+            long[] expected;
+            if (path is not null && linears.TryGetValue(path, out var linear))
+            {
+                var isA = canonical.EndsWith(A, StringComparison.Ordinal);
+                expected = isA ? [config.Lora.Rank, linear.Inputs] : [linear.Outputs, config.Lora.Rank];
+                halves[path] = halves.GetValueOrDefault(path) | (isA ? 1 : 2);
+            }
+            else if (path is null && model.Ledger.Contains(canonical))
+            {
+                whole.Add(model.Ledger[canonical]);
+                expected = whole[^1].Shape;
+            }
+            else
+            {
+                unknown.Add(name);
+                continue;
+            }
+
+            if (!entry.Shape.AsSpan().SequenceEqual(expected))
+            {
+                misshapen.Add($"{name}: expected [{string.Join(", ", expected)}], found [{string.Join(", ", entry.Shape)}]");
+            }
+        }
+
+        var targeted = Targeted(model, config, halves.Keys.ToHashSet(StringComparer.Ordinal));
+        var problems = new List<string>();
+        Report(problems, "are no part of this model", unknown);
+        Report(problems, "have another shape than r and the model say", misshapen);
+        Report(problems, "are missing", [.. Missing(targeted, halves)]);
+        Report(problems, "belong to linears that target_modules does not name", [.. halves.Keys.Where(path => !targeted.Contains(path))]);
+        if (halves.Count == 0)
+        {
+            problems.Add("it holds no lora_A and lora_B at all");
+        }
+
+        return problems.Count == 0
+            ? new AdapterContents(targeted, whole)
+            : throw new CheckpointException($"{checkpoint.Path} does not fit the model.\n  {string.Join("\n  ", problems)}");
+    }
+
+    private static string? Half(string name) => name.EndsWith(A, StringComparison.Ordinal) || name.EndsWith(B, StringComparison.Ordinal) ? name[..^A.Length] : null;
+
+    /// <summary>The linears that the configuration means. An expression was made for the names of its time, so both spellings are tried.</summary>
+    private static HashSet<string> Targeted(VisionLanguageModel model, PeftConfig config, HashSet<string> stored)
+    {
+        HashSet<string> Where(Func<Linear, bool> matches) => model.Ledger.Linears.Where(matches).Select(linear => linear.Path).ToHashSet(StringComparer.Ordinal);
+
+        if (config.TargetPattern is { } pattern)
+        {
+            var matches = LoraTargets.Compile(pattern);
+            var today = Where(linear => matches(model.ModuleName(linear.Path)));
+            var hub = Where(linear => matches(linear.Path));
+            return stored.SetEquals(hub) || today.Count == 0 ? hub : today;
+        }
+
+        return config.TargetModules is { } names ? Where(linear => LoraTargets.Named(model, linear, names)) : stored;
+    }
+
+    private static IEnumerable<string> Missing(HashSet<string> targeted, Dictionary<string, int> halves)
+    {
+        foreach (var path in targeted.Union(halves.Keys))
+        {
+            var found = halves.GetValueOrDefault(path);
+            if ((found & 1) == 0)
+            {
+                yield return $"{path}{A}";
+            }
+
+            if ((found & 2) == 0)
+            {
+                yield return $"{path}{B}";
+            }
+        }
+    }
+
+    private static void Report(List<string> problems, string what, List<string> names)
+    {
+        if (names.Count > 0)
+        {
+            problems.Add($"{names.Count} tensors {what}: {string.Join("; ", names.Take(Shown))}{(names.Count > Shown ? "; ..." : string.Empty)}");
+        }
+    }
+}

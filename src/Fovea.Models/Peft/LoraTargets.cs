@@ -1,0 +1,120 @@
+using System.Text.RegularExpressions;
+using Fovea.Nn;
+using Fovea.Nn.Lora;
+
+namespace Fovea.Models.Peft;
+
+/// <summary>Which linears get an adapter, by LLaMA-Factory's rules for <c>lora_target</c> and the frozen parts.</summary>
+public sealed class LoraTargets
+{
+    private const string PatternCharacters = @"\^$*+?()[]{}|";
+    private readonly HashSet<string> chosen;
+    private readonly long width;
+
+    private LoraTargets(VisionLanguageModel model, IReadOnlyList<Linear> linears, string? pattern)
+    {
+        Paths = [.. linears.Select(linear => linear.Path)];
+        ModuleNames = [.. Paths.Select(model.ModuleName)];
+        Pattern = pattern;
+        chosen = Paths.ToHashSet(StringComparer.Ordinal);
+        width = linears.Sum(linear => linear.Inputs + linear.Outputs);
+    }
+
+    /// <summary>The chosen linears in the ledger's spelling, in the model's order.</summary>
+    public IReadOnlyList<string> Paths { get; }
+
+    /// <summary>The same as Transformers' module tree spells them: what goes into <c>target_modules</c>.</summary>
+    public IReadOnlyList<string> ModuleNames { get; }
+
+    /// <summary>The user's regular expression where it says exactly what was chosen; null otherwise.</summary>
+    public string? Pattern { get; }
+
+    /// <summary>Elements of the adapters for a rank.</summary>
+    public long Parameters(int rank) => rank * width;
+
+    /// <summary>For <see cref="Adapters.Attach"/>.</summary>
+    public bool Matches(string path) => chosen.Contains(path);
+
+    /// <param name="target"><c>all</c>; names of linears (their last parts, or whole paths); or one regular expression for the whole path.</param>
+    /// <exception cref="ConfigException">Something in <paramref name="target"/> matches no linear that may learn; names those that there are.</exception>
+    public static LoraTargets Choose(
+        VisionLanguageModel model,
+        Family family,
+        IReadOnlyList<string> target,
+        bool freezeVisionTower = true,
+        bool freezeProjector = true,
+        bool freezeLanguageModel = false)
+    {
+        bool Frozen(Linear linear) => family.PartOf(linear.Path) switch
+        {
+            ModelPart.Vision => freezeVisionTower,
+            ModelPart.Projector => freezeProjector,
+            _ => freezeLanguageModel,
+        };
+
+        var linears = model.Ledger.Linears;
+        if (target is ["all"])
+        {
+            var open = linears.Where(linear => !Frozen(linear)).ToList();
+            return open.Count > 0 ? new LoraTargets(model, open, null) : throw Nothing("all", model, Frozen);
+        }
+
+        if (target is [var text] && text.AsSpan().ContainsAny(PatternCharacters))
+        {
+            var matches = Compile(text);
+            var meant = linears.Where(linear => matches(model.ModuleName(linear.Path))).ToList();
+            if (meant.Count == 0)
+            {
+                // An expression made for the hub's spelling.
+                meant = [.. linears.Where(linear => matches(linear.Path))];
+            }
+
+            var open = meant.Where(linear => !Frozen(linear)).ToList();
+            var sameInTree = open.Count == linears.Count(linear => matches(model.ModuleName(linear.Path)));
+            return open.Count > 0 ? new LoraTargets(model, open, sameInTree ? text : null) : throw Nothing(text, model, Frozen);
+        }
+
+        var problems = new List<string>();
+        foreach (var name in target)
+        {
+            if (!linears.Any(linear => !Frozen(linear) && Named(model, linear, [name])))
+            {
+                problems.AddRange(Nothing(name, model, Frozen).Problems);
+            }
+        }
+
+        return problems.Count == 0
+            ? new LoraTargets(model, [.. linears.Where(linear => !Frozen(linear) && Named(model, linear, target))], null)
+            : throw new ConfigException(problems);
+    }
+
+    internal static bool Named(VisionLanguageModel model, Linear linear, IReadOnlyCollection<string> names)
+    {
+        var matches = LoraOptions.Matcher(null, names);
+        return matches(linear.Path) || matches(model.ModuleName(linear.Path));
+    }
+
+    internal static Func<string, bool> Compile(string pattern)
+    {
+        try
+        {
+            return LoraOptions.Matcher(pattern, null);
+        }
+        catch (RegexParseException e)
+        {
+            throw new ConfigException($"the regular expression {pattern} for the linears to adapt is malformed: {e.Message}");
+        }
+    }
+
+    private static ConfigException Nothing(string name, VisionLanguageModel model, Func<Linear, bool> frozen)
+    {
+        static string Names(IEnumerable<Linear> linears) =>
+            string.Join(", ", linears.Select(linear => linear.Path[(linear.Path.LastIndexOf('.') + 1)..]).Distinct().Order(StringComparer.Ordinal));
+
+        var open = Names(model.Ledger.Linears.Where(linear => !frozen(linear)));
+        var closed = Names(model.Ledger.Linears.Where(frozen));
+        return new ConfigException($"lora_target: {name} matches no linear layer that may learn; "
+            + (open.Length > 0 ? $"there are {open}" : "every part is frozen")
+            + (closed.Length > 0 ? $" (in frozen parts: {closed}; see freeze_vision_tower, freeze_multi_modal_projector, freeze_language_model)" : string.Empty));
+    }
+}

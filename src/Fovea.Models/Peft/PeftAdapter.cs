@@ -1,0 +1,105 @@
+using Fovea.Models.Saving;
+using Fovea.Nn;
+using Fovea.Nn.Lora;
+using Fovea.Tensors;
+using Fovea.Tensors.Safetensors;
+
+namespace Fovea.Models.Peft;
+
+/// <summary>PEFT adapter folders: <c>adapter_config.json</c> and <c>adapter_model.safetensors</c> (or <c>.bin</c>).</summary>
+public static class PeftAdapter
+{
+    /// <summary>Whether a folder holds an adapter.</summary>
+    public static bool IsAdapter(string folder) => File.Exists(Path.Combine(folder, PeftConfig.FileName));
+
+    /// <summary>
+    /// Gives the model the adapter of a folder. Both generations of names are read, also with the adapter's own name (<c>.default.</c>) still in them.
+    /// Weights of modules_to_save replace those of the base; <see cref="WholeWeights"/> lists them.
+    /// </summary>
+    /// <param name="trainable">Whether the adapter learns; its modules_to_save must then have been loaded as learning (<see cref="PeftConfig.SavesWhole"/>).</param>
+    /// <param name="dropout">Drops the adapter's inputs while gradients are recorded; null for none.</param>
+    /// <exception cref="CheckpointException">Something in the folder is missing, left over or of another shape; all of it at once.</exception>
+    /// <exception cref="ConfigException">adapter_config.json is malformed or asks for what Fovea does not have.</exception>
+    public static PeftConfig Attach(VisionLanguageModel model, Family family, string folder, bool trainable, DropoutStream? dropout = null)
+    {
+        var config = PeftConfig.Read(folder);
+        using var checkpoint = Checkpoint.OpenAdapter(folder);
+        var contents = AdapterContents.Read(model, family, config, checkpoint);
+        foreach (var parameter in contents.Whole)
+        {
+            if (trainable && !parameter.Trainable)
+            {
+                throw new InvalidOperationException($"{parameter.Name} is one of modules_to_save: load it as learning to go on with this adapter");
+            }
+        }
+
+        var source = new CheckpointSource(checkpoint, name => AdapterContents.Canonical(family, name));
+        Adapters.Attach(model.Ledger, config.Lora, contents.Linears.Contains, source, trainable, dropout);
+        foreach (var parameter in contents.Whole)
+        {
+            Load(model, parameter, source);
+        }
+
+        return config;
+    }
+
+    /// <summary>The weights of the base that are saved in full beside the adapter.</summary>
+    public static IReadOnlyList<Parameter> WholeWeights(VisionLanguageModel model, PeftConfig config) =>
+        [.. model.Ledger.Parameters.Where(p => config.SavesWhole(p.Name) || config.SavesWhole(model.ModuleName(p.Name)))];
+
+    /// <summary>
+    /// Writes every adapter of the model and the weights of modules_to_save under the names of today's Transformers, the configuration and a model card.
+    /// Each file appears whole or not at all, the configuration last.
+    /// </summary>
+    public static void Save(VisionLanguageModel model, PeftConfig config, string folder)
+    {
+        var adapters = model.Ledger.AdapterParameters.ToList();
+        if (adapters.Count == 0)
+        {
+            throw new InvalidOperationException("the model has no adapter to save");
+        }
+
+        var tensors = adapters.Concat(WholeWeights(model, config))
+            .Select(p => TensorBytes.Source($"{AdapterContents.Prefix}{model.ModuleName(p.Name)}", p.Value))
+            .OrderBy(tensor => tensor.Name, StringComparer.Ordinal).ToList();
+        Directory.CreateDirectory(folder);
+        SafetensorsWriter.Write(Path.Combine(folder, "adapter_model.safetensors"), tensors);
+        AtomicFile.WriteText(Path.Combine(folder, "README.md"), ModelCard.For(config, adapters.Count / 2, adapters.Sum(p => p.Count)));
+        config.Write(folder);
+    }
+
+    /// <summary>The folder of the base model that an adapter names: as it stands, from the current directory, or from the adapter's folder.</summary>
+    /// <exception cref="ConfigException">None of these is a model folder.</exception>
+    public static string ResolveBase(string folder)
+    {
+        var written = PeftConfig.Read(folder).BaseModel;
+        var file = Path.Combine(folder, PeftConfig.FileName);
+        if (string.IsNullOrEmpty(written))
+        {
+            throw new ConfigException($"{file}: base_model_name_or_path is missing; set model_name_or_path to the base model's folder");
+        }
+
+        string[] candidates = Path.IsPathRooted(written)
+            ? [written]
+            : [Path.GetFullPath(written), Path.GetFullPath(Path.Combine(folder, written))];
+        return candidates.FirstOrDefault(candidate => File.Exists(Families.ConfigPath(candidate)))
+            ?? throw new ConfigException($"{file}: base_model_name_or_path \"{written}\" is not a model folder here (looked at {string.Join(", ", candidates)}); "
+                + "if it is a name on the hub, download it and set model_name_or_path to the folder");
+    }
+
+    private static void Load(VisionLanguageModel model, Parameter parameter, CheckpointSource source)
+    {
+        using var grad = Autograd.NoGrad();
+        using var scope = TensorScope.Open("weight");
+        var read = source.Read(parameter.Name, parameter.Shape);
+        if (parameter.Trainable)
+        {
+            parameter.Value.Copy_(read);
+        }
+        else
+        {
+            // The old value may be mapped from the base's file, which must not be written.
+            parameter.Replace(read.To(parameter.Value.DType).To(model.Device).Keep());
+        }
+    }
+}

@@ -1,0 +1,97 @@
+using Fovea.Nn.Lora;
+using Fovea.Tensors.Safetensors;
+
+namespace Fovea.Models.Peft;
+
+/// <summary>An <c>adapter_config.json</c> as PEFT reads and writes it, for LoRA.</summary>
+public sealed record PeftConfig
+{
+    public const string FileName = "adapter_config.json";
+
+    /// <summary>The base model's folder as it was written: absolute, or relative to where training ran. Null when the file names none.</summary>
+    public string? BaseModel { get; init; }
+
+    public LoraOptions Lora { get; init; } = new();
+
+    /// <summary>A regular expression for the whole path of a linear; excludes <see cref="TargetModules"/>.</summary>
+    public string? TargetPattern { get; init; }
+
+    /// <summary>Paths of linears or their last parts. Null together with <see cref="TargetPattern"/>: whatever the adapter's file holds.</summary>
+    public IReadOnlyList<string>? TargetModules { get; init; }
+
+    /// <summary>Modules that were trained in full and lie beside the adapter.</summary>
+    public IReadOnlyList<string> ModulesToSave { get; init; } = [];
+
+    /// <summary>What the base model is for; null where the adapter does not say.</summary>
+    public string? TaskType { get; init; } = "CAUSAL_LM";
+
+    public string? Revision { get; init; }
+
+    /// <summary>The configuration of a fresh adapter.</summary>
+    /// <param name="baseModel">As the user wrote it.</param>
+    /// <param name="additionalTarget">Modules trained in full beside it.</param>
+    public static PeftConfig For(string baseModel, LoraOptions lora, LoraTargets targets, IReadOnlyList<string>? additionalTarget = null) => new()
+    {
+        BaseModel = baseModel,
+        Lora = lora,
+        TargetPattern = targets.Pattern,
+        TargetModules = targets.Pattern is null ? targets.ModuleNames : null,
+        ModulesToSave = additionalTarget ?? [],
+    };
+
+    /// <exception cref="ConfigException">The file is missing or malformed, or asks for what Fovea does not have; everything at once, by name.</exception>
+    public static PeftConfig Read(string folder) => PeftConfigReader.Read(Path.Combine(folder, FileName));
+
+    /// <summary>Whether a weight belongs to one of <see cref="ModulesToSave"/>, by PEFT's rule: the module's path ends with the name.</summary>
+    /// <param name="parameter">Name of the weight, in either spelling.</param>
+    public bool SavesWhole(string parameter)
+    {
+        if (ModulesToSave.Count == 0)
+        {
+            return false;
+        }
+
+        for (var dot = parameter.LastIndexOf('.'); dot > 0; dot = parameter.LastIndexOf('.', dot - 1))
+        {
+            var module = parameter[..dot];
+            if (ModulesToSave.Any(name => module.EndsWith(name, StringComparison.Ordinal)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The file's text: the fields that every release of PEFT knows, laid out as PEFT does.</summary>
+    public string ToJson() => PythonJson.Dump(new Dictionary<string, object?>
+    {
+        ["alpha_pattern"] = new Dictionary<string, object?>(),
+        ["auto_mapping"] = null,
+        ["base_model_name_or_path"] = BaseModel,
+        ["bias"] = "none",
+        ["fan_in_fan_out"] = false,
+        ["inference_mode"] = true,
+        ["init_lora_weights"] = true,
+        ["layer_replication"] = null,
+        ["layers_pattern"] = null,
+        ["layers_to_transform"] = null,
+        ["loftq_config"] = new Dictionary<string, object?>(),
+        ["lora_alpha"] = Lora.Alpha == Math.Floor(Lora.Alpha) ? (object)(long)Lora.Alpha : Lora.Alpha,
+        ["lora_dropout"] = Lora.Dropout,
+        ["megatron_config"] = null,
+        ["megatron_core"] = "megatron.core",
+        ["modules_to_save"] = ModulesToSave.Count == 0 ? null : ModulesToSave,
+        ["peft_type"] = "LORA",
+        ["r"] = Lora.Rank,
+        ["rank_pattern"] = new Dictionary<string, object?>(),
+        ["revision"] = Revision,
+        ["target_modules"] = (object?)TargetPattern ?? TargetModules,
+        ["task_type"] = TaskType,
+        ["use_dora"] = false,
+        ["use_rslora"] = Lora.RankStabilized,
+    });
+
+    /// <summary>Writes it into a folder, atomically.</summary>
+    public void Write(string folder) => AtomicFile.WriteText(Path.Combine(folder, FileName), ToJson());
+}

@@ -1,0 +1,166 @@
+using System.Text.Json;
+using Fovea.Nn.Lora;
+
+namespace Fovea.Models.Peft;
+
+/// <summary>Reads an adapter_config.json. Keys that no release of PEFT gave a meaning here are passed over; features that Fovea lacks are refused by name.</summary>
+internal static class PeftConfigReader
+{
+    // Each would change what the adapter computes, so it may be present only switched off.
+    private static readonly Dictionary<string, string> Refused = new(StringComparer.Ordinal)
+    {
+        ["use_dora"] = "DoRA is not supported",
+        ["use_qalora"] = "QA-LoRA is not supported",
+        ["use_bdlora"] = "block-diagonal LoRA is not supported",
+        ["lora_bias"] = "biases of the adapter are not supported",
+        ["fan_in_fan_out"] = "transposed weights are not supported",
+        ["rank_pattern"] = "ranks that differ between layers are not supported",
+        ["alpha_pattern"] = "alphas that differ between layers are not supported",
+        ["loftq_config"] = "LoftQ changes the base weights and is not supported",
+        ["exclude_modules"] = "write the linears into target_modules instead",
+        ["layers_to_transform"] = "write the layers into target_modules instead",
+        ["layer_replication"] = "replicated layers are not supported",
+        ["target_parameters"] = "only linear layers can be adapted",
+        ["trainable_token_indices"] = "single rows of the embedding cannot be adapted",
+        ["alora_invocation_tokens"] = "activated LoRA is not supported",
+        ["arrow_config"] = "routed adapters are not supported",
+        ["megatron_config"] = "Megatron's layers are not supported",
+        ["velora_config"] = "VeLoRA is not supported",
+        ["monteclora_config"] = "MonteCLoRA is not supported",
+        ["kasa_config"] = "KaSA is not supported",
+    };
+
+    // These only draw A and B; every other word also rewrites the base.
+    private static readonly string[] PlainStarts = ["gaussian", "orthogonal", "eva"];
+
+    public static PeftConfig Read(string path)
+    {
+        using var document = Parse(path);
+        var root = document.RootElement;
+        if (root.ValueKind != JsonValueKind.Object)
+        {
+            throw new ConfigException($"{path}: not a JSON object");
+        }
+
+        var problems = new List<string>();
+        CheckFeatures(path, root, problems);
+        var rank = Number(path, root, "r", 8, problems);
+        if (rank < 1 || rank != Math.Floor(rank) || rank > 65536)
+        {
+            problems.Add($"{path}: r must be a whole number from 1 to 65536, not {rank}");
+        }
+
+        var dropout = Number(path, root, "lora_dropout", 0, problems);
+        if (dropout is < 0 or >= 1)
+        {
+            problems.Add($"{path}: lora_dropout must be in [0, 1), not {dropout}");
+        }
+
+        var config = new PeftConfig
+        {
+            BaseModel = Text(root, "base_model_name_or_path"),
+            Revision = Text(root, "revision"),
+            TaskType = Text(root, "task_type"),
+            Lora = new LoraOptions
+            {
+                Rank = rank is >= 1 and <= 65536 ? (int)rank : 1,
+                Alpha = Number(path, root, "lora_alpha", 8, problems),
+                Dropout = dropout,
+                RankStabilized = Has(root, "use_rslora", out var stabilized) && stabilized.ValueKind == JsonValueKind.True,
+            },
+            TargetPattern = Text(root, "target_modules") is var pattern and not "all-linear" ? pattern : null,
+            TargetModules = Words(path, root, "target_modules", problems),
+            ModulesToSave = Words(path, root, "modules_to_save", problems) ?? [],
+        };
+        return problems.Count == 0 ? config : throw new ConfigException(problems);
+    }
+
+    private static JsonDocument Parse(string path)
+    {
+        try
+        {
+            return JsonDocument.Parse(File.ReadAllBytes(path));
+        }
+        catch (JsonException e)
+        {
+            throw new ConfigException($"{path}: not JSON: {e.Message}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"{path}: {e.Message}; an adapter is a folder with {PeftConfig.FileName} and adapter_model.safetensors");
+        }
+    }
+
+    private static void CheckFeatures(string path, JsonElement root, List<string> problems)
+    {
+        if (Text(root, "peft_type") is var type && type != "LORA")
+        {
+            problems.Add($"{path}: peft_type {type ?? "null"} is not supported; supported: LORA");
+        }
+
+        if (Text(root, "bias") is { } bias and not "none")
+        {
+            problems.Add($"{path}: bias {bias} is not supported: biases learn only with the base; supported: none");
+        }
+
+        if (Text(root, "init_lora_weights") is { } start && !PlainStarts.Contains(start))
+        {
+            problems.Add($"{path}: init_lora_weights {start} changes the base weights, which is not supported; convert it to plain LoRA when saving it in PEFT");
+        }
+
+        foreach (var (key, reason) in Refused)
+        {
+            if (Has(root, key, out var value) && !IsOff(value))
+            {
+                problems.Add($"{path}: {key} is set to {value.GetRawText()}: {reason}");
+            }
+        }
+    }
+
+    private static bool IsOff(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.False => true,
+        JsonValueKind.Object => !value.EnumerateObject().Any(),
+        JsonValueKind.Array => value.GetArrayLength() == 0,
+        JsonValueKind.String => value.GetString()!.Length == 0,
+        _ => false,
+    };
+
+    private static bool Has(JsonElement root, string key, out JsonElement value) =>
+        root.TryGetProperty(key, out value) && value.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined);
+
+    private static string? Text(JsonElement root, string key) =>
+        Has(root, key, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    private static double Number(string path, JsonElement root, string key, double otherwise, List<string> problems)
+    {
+        if (!Has(root, key, out var value))
+        {
+            return otherwise;
+        }
+
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number))
+        {
+            return number;
+        }
+
+        problems.Add($"{path}: {key} must be a number, not {value.GetRawText()}");
+        return otherwise;
+    }
+
+    private static List<string>? Words(string path, JsonElement root, string key, List<string> problems)
+    {
+        if (!Has(root, key, out var value) || value.ValueKind == JsonValueKind.String)
+        {
+            return null;
+        }
+
+        if (value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String))
+        {
+            return [.. value.EnumerateArray().Select(item => item.GetString()!)];
+        }
+
+        problems.Add($"{path}: {key} must be a list of names or null, not {value.GetRawText()}");
+        return null;
+    }
+}

@@ -1,3 +1,7 @@
+using Fovea.Data.Datasets;
+using Fovea.Data.Packing;
+using Fovea.Data.Sampling;
+
 namespace Fovea.Training.Config;
 
 /// <summary>

@@ -31,7 +31,7 @@ public sealed record DataSetup(DataOptions Options, ChatTemplate Template, Token
             MaskHistory = config.MaskHistory,
             ImageMaxPixels = config.ImageMaxPixels,
             ImageMinPixels = config.ImageMinPixels,
-            OnBadSample = Same<Fovea.Data.Datasets.BadSamplePolicy>(config.OnBadSample),
+            OnBadSample = config.OnBadSample,
             Seed = config.Seed,
         };
         var processor = Qwen2VlImageProcessor.Load(folder, new PreResize(options.ImageMaxPixels, options.ImageMinPixels));
@@ -48,14 +48,14 @@ public sealed record DataSetup(DataOptions Options, ChatTemplate Template, Token
         Accumulation = config.GradientAccumulationSteps,
         Rank = rank,
         WorldSize = worldSize,
-        Rounding = Same<Fovea.Data.Sampling.StepRounding>(config.StepRounding),
+        Rounding = config.StepRounding,
     };
 
     /// <summary>Packing and weights; <paramref name="microBatchTokens"/> is the memory plan's where the configuration leaves it open.</summary>
     public static PlanOptions Plan(TrainConfig config, int microBatchTokens, int worldSize) => new()
     {
         MicroBatchTokens = config.MicroBatchTokens ?? microBatchTokens,
-        Reduction = Same<Fovea.Data.Packing.LossReduction>(config.LossReduction),
+        Reduction = config.LossReduction,
         WorldSize = worldSize,
     };
 
@@ -66,15 +66,11 @@ public sealed record DataSetup(DataOptions Options, ChatTemplate Template, Token
         {
             FirstStep = firstStep,
             EndStep = endStep,
-            OnBadSample = Same<Fovea.Data.Datasets.BadSamplePolicy>(config.OnBadSample),
+            OnBadSample = config.OnBadSample,
         };
         return config.DataloaderNumWorkers > 0 ? options with { Workers = config.DataloaderNumWorkers.Value } : options;
     }
 
     /// <summary>An encoder over this set-up.</summary>
     public SampleEncoder NewEncoder() => new(Template, Tokenizer, Images, Options);
-
-    // The configuration and the data room each have these enumerations, with the same names.
-    private static T Same<T>(Enum value)
-        where T : struct, Enum => Enum.Parse<T>(value.ToString());
 }

@@ -1,0 +1,82 @@
+using Fovea.Models;
+using Fovea.Models.Peft;
+using Fovea.Nn;
+using Fovea.Nn.Lora;
+using Fovea.Tensors;
+using Fovea.Training.Config;
+
+namespace Fovea.Training.Recipes;
+
+/// <summary>The model that a configuration asks for: base weights, adapters attached, frozen parts frozen.</summary>
+/// <param name="Adapter">What the saved adapter's config says; null when the whole model is trained.</param>
+/// <param name="Dropout">The stream behind lora_dropout; null without it.</param>
+public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftConfig? Adapter, DropoutStream? Dropout) : IDisposable
+{
+    /// <summary>Elements that learn.</summary>
+    public long TrainableParameters => Model.Ledger.Trainable.Sum(p => p.Count);
+
+    /// <summary>Elements of base and adapters together.</summary>
+    public long AllParameters => Model.Ledger.Count + Model.Ledger.AdapterParameters.Sum(p => p.Count);
+
+    public bool VisionLearns => TrainableRule.ReachesVision(Model.Ledger.Trainable.Select(p => p.Name), Family.PartOf);
+
+    /// <param name="resumeFrom">A checkpoint whose adapter or weights replace the configuration's; null for a new run.</param>
+    public static ModelSetup Load(TrainConfig config, string? resumeFrom)
+    {
+        Torch.Seed((ulong)config.Seed);
+        var lora = config.FinetuningType == FinetuningType.Lora;
+        var folder = resumeFrom is not null && !lora ? resumeFrom : config.ModelNameOrPath;
+        var family = Families.Of(folder);
+        var model = Families.Load(folder, new ModelOptions
+        {
+            Compute = config.Bf16 || config.PureBf16 ? DType.BF16 : DType.F32,
+            Master = config.PureBf16 ? DType.BF16 : DType.F32,
+            Device = ChooseDevice(config),
+            Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),
+            Policy = new BlockPolicy(config.UsesRecompute),
+        });
+        try
+        {
+            var dropout = lora && config.LoraDropout > 0 ? new DropoutStream(config.LoraDropout, (ulong)config.Seed) : null;
+            var adapter = lora ? AttachAdapter(config, model, family, resumeFrom, dropout) : null;
+            return new ModelSetup(model, family, adapter, dropout);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    public static Device ChooseDevice(TrainConfig config) => config.UseCpu || Torch.CudaDevices == 0 ? Device.Cpu : Device.Cuda();
+
+    public void Dispose() => Model.Dispose();
+
+    private static PeftConfig AttachAdapter(TrainConfig config, VisionLanguageModel model, Family family, string? resumeFrom, DropoutStream? dropout)
+    {
+        // Every adapter but the last is folded into the base; training goes on with the last, or with a fresh one.
+        string[] given = resumeFrom is null ? [.. config.AdapterNameOrPath] : [.. config.AdapterNameOrPath.SkipLast(1), resumeFrom];
+        foreach (var earlier in given.SkipLast(1))
+        {
+            PeftAdapter.Attach(model, family, earlier, trainable: false);
+            Adapters.Merge(model.Ledger);
+        }
+
+        if (given.Length > 0)
+        {
+            return PeftAdapter.Attach(model, family, given[^1], trainable: true, dropout);
+        }
+
+        var targets = LoraTargets.Choose(
+            model, family, config.LoraTarget, config.FreezeVisionTower, config.FreezeMultiModalProjector, config.FreezeLanguageModel);
+        var options = new LoraOptions
+        {
+            Rank = config.LoraRank,
+            Alpha = config.EffectiveLoraAlpha,
+            Dropout = config.LoraDropout,
+            RankStabilized = config.UseRslora,
+        };
+        Adapters.Attach(model.Ledger, options, targets.Matches, dropout: dropout);
+        return PeftConfig.For(config.ModelNameOrPath, options, targets, config.AdditionalTarget);
+    }
+}

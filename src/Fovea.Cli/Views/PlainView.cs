@@ -24,7 +24,7 @@ internal sealed class PlainView(TextWriter output) : IEventSink
         StepLogged log => [EventText.Logged(log, _progress)],
         Evaluated eval => [EventText.Evaluation(eval)],
         CheckpointSaved saved => [$"saved {saved.Path}"],
-        SampleSkipped sample => [EventText.Skipped(sample)],
+        SampleSkipped sample => EventText.Skipped(sample, _progress),
         Notice notice => [$"note: {notice.Text}"],
         Warning warning => [$"warning: {warning.Text}"],
         RunInterrupted run => EventText.Interrupted(run),

@@ -24,16 +24,18 @@ internal static class EventText
         yield return $"output   {start.OutputDir}";
     }
 
-    /// <summary>The numbers as Transformers prints them, then pace and memory as tqdm does.</summary>
-    public static string Logged(StepLogged log, RunProgress progress)
+    /// <summary>The numbers of a log event as Transformers prints them.</summary>
+    public static string Numbers(StepLogged log) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{{'loss': {log.Loss:0.0000}, 'grad_norm': {log.GradNorm:0.0000}, 'learning_rate': {log.LearningRate:0.0000e-00}, 'epoch': {log.Epoch:0.00}}}");
+
+    /// <summary>Step, time so far and left, speed and memory, as tqdm prints them.</summary>
+    public static string Pace(StepLogged log, RunProgress progress)
     {
-        var numbers = string.Create(
-            CultureInfo.InvariantCulture,
-            $"{{'loss': {log.Loss:0.0000}, 'grad_norm': {log.GradNorm:0.0000}, 'learning_rate': {log.LearningRate:0.0000e-00}, 'epoch': {log.Epoch:0.00}}}");
         var left = progress.Remaining is { } time ? Human.Clock(time) : "?";
         var speed = log.TokensPerSecond is { } rate ? $", {Human.Count(rate)} tokens/s" : string.Empty;
         var memory = log.MemoryBytes is { } bytes ? $", {Human.Bytes(bytes)}" : string.Empty;
-        return $"{numbers} {log.Step}/{log.TotalSteps} [{Human.Clock(progress.Elapsed)}<{left}{speed}{memory}]";
+        return $"{log.Step}/{log.TotalSteps} [{Human.Clock(progress.Elapsed)}<{left}{speed}{memory}]";
     }
 
     public static string Evaluation(Evaluated eval)

@@ -34,7 +34,7 @@ internal sealed class LiveView(IAnsiConsole console) : IEventSink, IDisposable
             case StepDone when e.Time - _drawn < Pause && _progress.Step < _progress.TotalSteps:
                 return;
             case StepLogged log:
-                Print([EventText.Logged(log, _progress)], new Style(Color.Grey));
+                Print([$"{EventText.Numbers(log)} {log.Step}/{log.TotalSteps}"], new Style(Color.Grey));
                 break;
             case Evaluated eval:
                 Print([EventText.Evaluation(eval)], new Style(Color.Aqua));

@@ -6,6 +6,8 @@ namespace Fovea.Cli.Views;
 /// <summary>Events as lines of text, the same for a terminal and for a log file.</summary>
 internal static class EventText
 {
+    private const int SkippedShown = 20;
+
     public static IEnumerable<string> Header(RunStarted start)
     {
         var share = start.AllParameters > 0 ? 100.0 * start.TrainableParameters / start.AllParameters : 0;
@@ -22,16 +24,18 @@ internal static class EventText
         yield return $"output   {start.OutputDir}";
     }
 
-    /// <summary>The numbers as Transformers prints them, then pace and memory as tqdm does.</summary>
-    public static string Logged(StepLogged log, RunProgress progress)
+    /// <summary>The numbers of a log event as Transformers prints them.</summary>
+    public static string Numbers(StepLogged log) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{{'loss': {log.Loss:0.0000}, 'grad_norm': {log.GradNorm:0.0000}, 'learning_rate': {log.LearningRate:0.0000e-00}, 'epoch': {log.Epoch:0.00}}}");
+
+    /// <summary>Step, time so far and left, speed and memory, as tqdm prints them.</summary>
+    public static string Pace(StepLogged log, RunProgress progress)
     {
-        var numbers = string.Create(
-            CultureInfo.InvariantCulture,
-            $"{{'loss': {log.Loss:0.0000}, 'grad_norm': {log.GradNorm:0.0000}, 'learning_rate': {log.LearningRate:0.0000e-00}, 'epoch': {log.Epoch:0.00}}}");
         var left = progress.Remaining is { } time ? Human.Clock(time) : "?";
         var speed = log.TokensPerSecond is { } rate ? $", {Human.Count(rate)} tokens/s" : string.Empty;
         var memory = log.MemoryBytes is { } bytes ? $", {Human.Bytes(bytes)}" : string.Empty;
-        return $"{numbers} {log.Step}/{log.TotalSteps} [{Human.Clock(progress.Elapsed)}<{left}{speed}{memory}]";
+        return $"{log.Step}/{log.TotalSteps} [{Human.Clock(progress.Elapsed)}<{left}{speed}{memory}]";
     }
 
     public static string Evaluation(Evaluated eval)
@@ -42,7 +46,13 @@ internal static class EventText
             $"{{'eval_loss': {eval.Loss:0.0000}{more}, 'eval_runtime': {eval.RuntimeSeconds:0.00}, 'epoch': {eval.Epoch:0.00}}}");
     }
 
-    public static string Skipped(SampleSkipped sample) => $"sample left out ({sample.Action}): {sample.Dataset} row {sample.Row}: {sample.Reason}";
+    /// <summary>The first few by name; then they are only counted, while <c>running_log.txt</c> names them all.</summary>
+    public static IEnumerable<string> Skipped(SampleSkipped sample, RunProgress progress) => progress.Skipped switch
+    {
+        <= SkippedShown => [$"sample left out ({sample.Action}): {sample.Dataset} row {sample.Row}: {sample.Reason}"],
+        SkippedShown + 1 => ["more samples are left out; running_log.txt names them all"],
+        _ => [],
+    };
 
     public static IEnumerable<string> Interrupted(RunInterrupted run)
     {
@@ -73,7 +83,7 @@ internal static class EventText
 
         if (progress.Skipped > 0)
         {
-            rows.Add(("left out", $"{progress.Skipped} samples, named above"));
+            rows.Add(("left out", $"{progress.Skipped} {(progress.Skipped == 1 ? "sample" : "samples")}, named in running_log.txt"));
         }
 
         rows.AddRange(run.Paths.Select(path => (path.Key, path.Value)));

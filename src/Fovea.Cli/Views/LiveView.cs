@@ -34,7 +34,7 @@ internal sealed class LiveView(IAnsiConsole console) : IEventSink, IDisposable
             case StepDone when e.Time - _drawn < Pause && _progress.Step < _progress.TotalSteps:
                 return;
             case StepLogged log:
-                Print([EventText.Logged(log, _progress)], new Style(Color.Grey));
+                Print([$"{EventText.Numbers(log)} {log.Step}/{log.TotalSteps}"], new Style(Color.Grey));
                 break;
             case Evaluated eval:
                 Print([EventText.Evaluation(eval)], new Style(Color.Aqua));
@@ -43,7 +43,7 @@ internal sealed class LiveView(IAnsiConsole console) : IEventSink, IDisposable
                 Print([$"saved {saved.Path}"], new Style(Color.Green));
                 break;
             case SampleSkipped sample:
-                Print([EventText.Skipped(sample)], new Style(Color.Yellow));
+                Print(EventText.Skipped(sample, _progress), new Style(Color.Yellow));
                 break;
             case Notice notice:
                 Print([$"note: {notice.Text}"], new Style(Color.Grey));
@@ -72,7 +72,6 @@ internal sealed class LiveView(IAnsiConsole console) : IEventSink, IDisposable
     {
         if (_end is not null)
         {
-            Draw(_drawn);
             _end.TrySetResult();
             _region!.GetAwaiter().GetResult();
             (_end, _region, _live) = (null, null, null);
@@ -95,7 +94,6 @@ internal sealed class LiveView(IAnsiConsole console) : IEventSink, IDisposable
     {
         _drawn = now;
         _live?.UpdateTarget(Picture());
-        _live?.Refresh();
     }
 
     private Rows Picture()

@@ -21,10 +21,10 @@ internal sealed class PlainView(TextWriter output) : IEventSink
     private IEnumerable<string> Lines(RunEvent e) => e switch
     {
         RunStarted start => EventText.Header(start),
-        StepLogged log => [EventText.Logged(log, _progress)],
+        StepLogged log => [$"{EventText.Numbers(log)} {EventText.Pace(log, _progress)}"],
         Evaluated eval => [EventText.Evaluation(eval)],
         CheckpointSaved saved => [$"saved {saved.Path}"],
-        SampleSkipped sample => [EventText.Skipped(sample)],
+        SampleSkipped sample => EventText.Skipped(sample, _progress),
         Notice notice => [$"note: {notice.Text}"],
         Warning warning => [$"warning: {warning.Text}"],
         RunInterrupted run => EventText.Interrupted(run),

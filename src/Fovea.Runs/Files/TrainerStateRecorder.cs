@@ -10,33 +10,37 @@ namespace Fovea.Runs.Files;
 /// <param name="initial">The settings of a new run, or the state that a resumed run goes on from.</param>
 public sealed class TrainerStateRecorder(string outputDir, TrainerState initial) : IEventSink
 {
-    public TrainerState State { get; private set; } = initial;
+    private readonly List<IReadOnlyDictionary<string, object?>> _history = [.. initial.LogHistory];
+    private TrainerState _counters = initial;
+
+    /// <summary>The state at this moment, with a copy of the history.</summary>
+    public TrainerState State => _counters with { LogHistory = [.. _history] };
 
     public void Write(RunEvent e)
     {
-        State = e switch
+        _counters = e switch
         {
-            RunStarted start => State with { MaxSteps = start.TotalSteps },
-            StepDone step => State with { GlobalStep = step.Step },
-            StepLogged log => State with
+            RunStarted start => _counters with { MaxSteps = start.TotalSteps },
+            StepDone step => _counters with { GlobalStep = step.Step },
+            StepLogged log => _counters with
             {
                 GlobalStep = log.Step,
                 Epoch = log.Epoch,
-                NumInputTokensSeen = log.TotalTokens ?? State.NumInputTokensSeen,
+                NumInputTokensSeen = log.TotalTokens ?? _counters.NumInputTokensSeen,
             },
-            RunFinished run => State with
+            RunFinished run => _counters with
             {
                 GlobalStep = run.Step,
                 Epoch = run.Epoch,
                 TotalFlos = run.TotalFlos,
-                NumInputTokensSeen = Math.Max(run.TotalTokens, State.NumInputTokensSeen),
+                NumInputTokensSeen = Math.Max(run.TotalTokens, _counters.NumInputTokensSeen),
             },
-            _ => State,
+            _ => _counters,
         };
 
         if (LogEntries.For(e) is { } entry)
         {
-            State = State with { LogHistory = [.. State.LogHistory, entry] };
+            _history.Add(entry);
         }
 
         if (e is RunFinished or RunInterrupted or Evaluated { Final: true })

@@ -31,7 +31,7 @@ public sealed class ConsoleViewTests
             time       0:01:28
             speed      3.91 samples/s, 1,364 tokens/s
             memory     3.0 GiB
-            left out   1 samples, named above
+            left out   1 sample, named in running_log.txt
             adapter    out/adapter_model.safetensors
 
             """,
@@ -69,6 +69,21 @@ public sealed class ConsoleViewTests
             Assert.Contains("out/adapter_model.safetensors", text);
             Assert.Contains("44/44", text);
         }
+    }
+
+    [Fact]
+    public void A_flood_of_bad_samples_is_counted_instead_of_printed()
+    {
+        var output = new StringWriter { NewLine = "\n" };
+        var view = new PlainView(output);
+        for (var row = 0; row < 100; row++)
+        {
+            view.Write(new SampleSkipped("demo", row, "broken", "skip"));
+        }
+
+        var lines = output.ToString().TrimEnd().Split('\n');
+        Assert.Equal(21, lines.Length);
+        Assert.Equal("more samples are left out; running_log.txt names them all", lines[^1]);
     }
 
     [Fact]

@@ -130,6 +130,28 @@ public sealed class RunFileTests
         Assert.Equal(["taken"], Directory.EnumerateFileSystemEntries(folder.Path).Select(Path.GetFileName));
     }
 
+    [Fact]
+    public void One_call_attaches_every_file_of_a_run()
+    {
+        using var folder = new TempFolder();
+        using (var hub = new EventHub())
+        {
+            RunFolder.Attach(hub, folder["out"], new TrainerState(), plotLoss: true, tensorBoard: true, loggingDir: folder["out/tb"]);
+            hub.Write(Started(folder, totalSteps: 1));
+            hub.Write(new SampleSkipped("demo", 3, "a.png is cut off", "skip") { Time = Start });
+            hub.Write(new StepLogged(1, 1, 1, 1, 1, 1) { Time = Start });
+            hub.Write(new RunFinished(1, 1, 1, 1) { Time = Start });
+        }
+
+        string[] files =
+        [
+            "all_results.json", "running_log.txt", "tb", "train_results.json", "trainer_log.jsonl", "trainer_state.json", "training_loss.png",
+            "training_loss.svg",
+        ];
+        Assert.Equal(files, Directory.EnumerateFileSystemEntries(folder["out"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Contains("demo row 3: a.png is cut off", File.ReadAllText(folder["out/running_log.txt"]));
+    }
+
     private static RunStarted Started(TempFolder folder, int totalSteps, int startStep = 0) => new()
     {
         Time = Start,

@@ -1,0 +1,42 @@
+using System.Globalization;
+using Fovea.Runs.Events;
+
+namespace Fovea.Runs.Files;
+
+/// <summary>
+/// Writes <c>running_log.txt</c>: everything that is told in words rather than numbers, with its time. Every sample left out is named here,
+/// however many there are. The file grows from run to run.
+/// </summary>
+public sealed class RunningLogSink(string outputDir) : IEventSink, IDisposable
+{
+    public const string FileName = "running_log.txt";
+
+    private StreamWriter? _file;
+
+    public void Write(RunEvent e)
+    {
+        var (level, text) = e switch
+        {
+            RunStarted start => ("INFO", $"{start.TotalSteps} steps on {start.Samples} samples, from step {start.StartStep}: {start.Model} on {start.Device}"),
+            CheckpointSaved saved => ("INFO", $"step {saved.Step}: saved {saved.Path}"),
+            SampleSkipped sample => ("WARNING", $"{sample.Action}: {sample.Dataset} row {sample.Row}: {sample.Reason}"),
+            Notice notice => ("INFO", notice.Text),
+            Warning warning => ("WARNING", warning.Text),
+            RunInterrupted run => ("WARNING", $"stopped after step {run.Step} ({run.Reason}); go on with: {run.ResumeCommand}"),
+            RunFailed run => ("ERROR", $"failed after step {run.Step}: {run.Message}"),
+            RunFinished run => ("INFO", string.Create(CultureInfo.InvariantCulture, $"{run.Step} steps done in {run.RuntimeSeconds:0.0} s")),
+            _ => (string.Empty, string.Empty),
+        };
+        if (level.Length > 0)
+        {
+            Directory.CreateDirectory(outputDir);
+            _file ??= new StreamWriter(new FileStream(Path.Combine(outputDir, FileName), FileMode.Append, FileAccess.Write, FileShare.ReadWrite))
+            {
+                AutoFlush = true,
+            };
+            _file.Write(string.Create(CultureInfo.InvariantCulture, $"[{level}|{e.Time.ToLocalTime():yyyy-MM-dd HH:mm:ss}] {text}\n"));
+        }
+    }
+
+    public void Dispose() => _file?.Dispose();
+}

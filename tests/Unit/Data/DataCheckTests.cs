@@ -59,7 +59,8 @@ public sealed class DataCheckTests : IDisposable
     public void The_rendered_report_holds_counts_reasons_and_the_sample()
     {
         var text = new StringWriter();
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(text) });
+        var settings = new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(text) };
+        var console = AnsiConsole.Create(settings);
         console.Profile.Width = 120;
         DataVerb.Render(console, Check(), rows: 2);
         var shown = text.ToString();

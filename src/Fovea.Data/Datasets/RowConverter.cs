@@ -189,7 +189,8 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
         if (role != _tags.User && role != _tags.Assistant && role != _tags.System)
         {
             problems.Add(
-                $"{what} is by '{role}'; known roles are '{_tags.User}', '{_tags.Assistant}' and, first, '{_tags.System}' (set tags in {DatasetCatalog.InfoFile})");
+                $"{what} is by '{role}'; known roles are '{_tags.User}', '{_tags.Assistant}' and, first, '{_tags.System}' " +
+                $"(set tags in {DatasetCatalog.InfoFile})");
             return false;
         }
 

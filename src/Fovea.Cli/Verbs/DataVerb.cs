@@ -9,6 +9,9 @@ namespace Fovea.Cli.Verbs;
 /// <summary><c>fovea data check CONFIG</c>: what training would see, and every row that it could not use.</summary>
 public static class DataVerb
 {
+    // What a shell expects of a program that Ctrl-C ended.
+    private const int Interrupted = 130;
+
     public static Command Create()
     {
         var config = new Argument<string>("CONFIG") { Description = "The YAML or JSON file that a run would use." };
@@ -29,7 +32,21 @@ public static class DataVerb
         {
             var train = TrainConfig.Load(parsed.GetRequiredValue(config), parsed.GetValue(overrides), ConfigUse.Data);
             var setup = DataSetup.From(train);
-            var report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, parsed.GetValue(decode), cancellation);
+            DataReport report;
+            try
+            {
+                report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, parsed.GetValue(decode), cancellation);
+            }
+            catch (OperationCanceledException)
+            {
+                return Task.FromResult(Interrupted);
+            }
+
+            if (Console.IsOutputRedirected)
+            {
+                AnsiConsole.Profile.Width = 240;
+            }
+
             Render(AnsiConsole.Console, report, parsed.GetValue(rows));
             return Task.FromResult(report.Rejected.Count > 0 && setup.Options.OnBadSample == Fovea.Data.Datasets.BadSamplePolicy.Error ? 1 : 0);
         });
@@ -41,7 +58,8 @@ public static class DataVerb
         var grid = new Grid().AddColumn(new GridColumn().NoWrap()).AddColumn();
         foreach (var set in report.Datasets)
         {
-            var rejected = set.Rejected == 0 ? "none rejected" : $"[red]{set.Rejected:N0} rejected[/]" + (set.TooLong > 0 ? $" ({set.TooLong:N0} too long)" : string.Empty);
+            var tooLong = set.TooLong > 0 ? $" ({set.TooLong:N0} too long)" : string.Empty;
+            var rejected = set.Rejected == 0 ? "none rejected" : $"[red]{set.Rejected:N0} rejected[/]{tooLong}";
             grid.AddRow(
                 $"[bold]{Markup.Escape(set.Name)}[/]" + (set.ForEvaluation ? " (evaluation)" : string.Empty),
                 $"{set.Samples:N0} samples of {set.Rows:N0} rows, {set.Images:N0} images; {set.Truncated:N0} truncated, {rejected}\n" +

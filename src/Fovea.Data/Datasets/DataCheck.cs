@@ -16,7 +16,8 @@ public static class DataCheck
     /// Checks what <paramref name="options"/> name. Images are opened for their size only, unless <paramref name="decodeImages"/>.
     /// Bad rows are reported whatever the policy; a data set that cannot be opened at all is a <see cref="ConfigException"/>.
     /// </summary>
-    public static DataReport Run(DataOptions options, Tokenizer tokenizer, IImageStage images, bool decodeImages = false, CancellationToken cancellation = default)
+    public static DataReport Run(
+        DataOptions options, Tokenizer tokenizer, IImageStage images, bool decodeImages = false, CancellationToken cancellation = default)
     {
         options = options with { OnBadSample = BadSamplePolicy.Skip };
         using var data = DatasetLoader.Load(options);

@@ -175,7 +175,7 @@ public static class DatasetLoader
         return rows.ToArray();
     }
 
-    /// <summary>As <c>Dataset.train_test_split(test_size, seed)</c>: a permutation; its first part is set aside, the rest is trained on in that order.</summary>
+    /// <summary>As <c>Dataset.train_test_split(test_size, seed)</c>: a permutation; its first part is set aside, the rest trained on.</summary>
     private static ((int Source, int Row)[] Train, (int Source, int Row)[] Eval) Split((int Source, int Row)[] rows, DataOptions options)
     {
         // Exactly 1 is a share of everything there, which leaves nothing to train on and is refused below.

@@ -6,7 +6,11 @@ public sealed class LoadedData : IDisposable
     private readonly IReadOnlyList<RowSource> _sources;
 
     internal LoadedData(
-        IReadOnlyList<RowSource> sources, ConversationSet train, ConversationSet? eval, IReadOnlyList<DatasetSummary> summaries, IReadOnlyList<BadSample> rejected)
+        IReadOnlyList<RowSource> sources,
+        ConversationSet train,
+        ConversationSet? eval,
+        IReadOnlyList<DatasetSummary> summaries,
+        IReadOnlyList<BadSample> rejected)
     {
         _sources = sources;
         Train = train;

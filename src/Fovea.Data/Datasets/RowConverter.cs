@@ -1,4 +1,5 @@
 using System.Text.Json;
+using static Fovea.Data.Datasets.RowFields;
 
 namespace Fovea.Data.Datasets;
 
@@ -39,65 +40,6 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
         }
 
         return problems.Count == before ? new Conversation(spec.Name, number, system, turns, images) : null;
-    }
-
-    private static string Kind(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.Object => "an object",
-        JsonValueKind.Array => "a list",
-        JsonValueKind.Number => "a number",
-        JsonValueKind.String => "text",
-        JsonValueKind.Null => "null",
-        _ => "true or false",
-    };
-
-    private static string? Text(JsonElement row, string? column, List<string> problems)
-    {
-        if (column is null || !row.TryGetProperty(column, out var value) || value.ValueKind == JsonValueKind.Null)
-        {
-            return null;
-        }
-
-        return TextOf(value, column, problems);
-    }
-
-    private static string? TextOf(JsonElement value, string what, List<string> problems)
-    {
-        if (value.ValueKind != JsonValueKind.String)
-        {
-            problems.Add($"{what} must be text, not {Kind(value)}");
-            return null;
-        }
-
-        try
-        {
-            return value.GetString();
-        }
-        catch (InvalidOperationException)
-        {
-            problems.Add($"{what} is not valid Unicode (half a surrogate pair)");
-            return null;
-        }
-    }
-
-    private static void RefuseUnsupported(JsonElement row, string? column, string what, List<string> problems)
-    {
-        if (column is null || !row.TryGetProperty(column, out var value))
-        {
-            return;
-        }
-
-        var empty = value.ValueKind switch
-        {
-            JsonValueKind.Null => true,
-            JsonValueKind.String => value.ValueEquals(string.Empty) || value.ValueEquals("[]"),
-            JsonValueKind.Array => value.GetArrayLength() == 0,
-            _ => false,
-        };
-        if (!empty)
-        {
-            problems.Add($"has {what}, which are not supported");
-        }
     }
 
     private static int Count(string text, string what)
@@ -246,7 +188,9 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
 
         if (role != _tags.User && role != _tags.Assistant && role != _tags.System)
         {
-            problems.Add($"{what} is by '{role}'; known roles are '{_tags.User}', '{_tags.Assistant}' and, first, '{_tags.System}' (set tags in dataset_info.json)");
+            problems.Add(
+                $"{what} is by '{role}'; known roles are '{_tags.User}', '{_tags.Assistant}' and, first, '{_tags.System}' " +
+                $"(set tags in {DatasetCatalog.InfoFile})");
             return false;
         }
 

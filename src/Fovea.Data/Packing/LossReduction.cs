@@ -7,7 +7,8 @@ public enum LossReduction
     Token,
 
     /// <summary>
-    /// The mean of the batches' means, as LLaMA-Factory computes it for vision-language models: 1 / (trained tokens of the batch x batches of the step x ranks).
+    /// The mean of the batches' means, as LLaMA-Factory computes it for vision-language models:
+    /// 1 / (trained tokens of the batch x batches of the step x ranks).
     /// </summary>
     Mean,
 }

@@ -1,6 +1,6 @@
 namespace Fovea.Data.Sampling;
 
-/// <summary>What decides which samples form which step: <see cref="BatchSize"/> samples a batch of one rank, <see cref="Accumulation"/> batches a step.</summary>
+/// <summary>What decides which samples form which step: <see cref="BatchSize"/> samples a batch, <see cref="Accumulation"/> batches of a rank a step.</summary>
 public sealed record OrderOptions
 {
     /// <summary>Samples in the data set.</summary>
@@ -21,6 +21,9 @@ public sealed record OrderOptions
     public int Rank { get; init; }
 
     public int WorldSize { get; init; } = 1;
+
+    /// <summary>False for evaluation: the tail is not filled up, so no sample comes twice and a rank's last batch may be short or empty.</summary>
+    public bool EvenBatches { get; init; } = true;
 
     public StepRounding Rounding { get; init; } = StepRounding.Ceil;
 }

@@ -3,7 +3,7 @@ namespace Fovea.Data.Sampling;
 /// <summary>
 /// Which samples each step of one rank takes. Equals Transformers' seeded sampler (epoch e is <c>randperm</c> seeded with seed + e) and accelerate's
 /// sharding of batches (rank r takes batches r, r + world, ...; a short tail is filled up from the epoch's start). Any step can be asked for,
-/// so a run resumes at its step number. Not for use from several threads at once.
+/// so a run resumes at its step number. <see cref="BatchesOf"/> is for one thread at a time.
 /// </summary>
 public sealed class SampleOrder
 {
@@ -103,9 +103,9 @@ public sealed class SampleOrder
     {
         var size = _options.BatchSize;
         var start = (((long)batch * _options.WorldSize) + _options.Rank) * size;
-        if (_options.WorldSize == 1)
+        if (_options.WorldSize == 1 || !_options.EvenBatches)
         {
-            return _order.AsSpan((int)start, (int)Math.Min(size, _order.Length - start)).ToArray();
+            return start >= _order.Length ? [] : _order.AsSpan((int)start, (int)Math.Min(size, _order.Length - start)).ToArray();
         }
 
         var head = Math.Min(_order.Length, (long)_options.WorldSize * size);

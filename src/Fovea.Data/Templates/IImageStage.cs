@@ -8,7 +8,9 @@ public interface IImageStage
     /// <summary>Values of one patch.</summary>
     int PatchLength { get; }
 
-    /// <summary>Patches of the image after every resize, from the file's header alone. Throws a <see cref="FoveaException"/> that says what is wrong with the file.</summary>
+    /// <summary>
+    /// Patches of the image after every resize, from the file's header alone. Throws a <see cref="FoveaException"/> that says what is wrong with the file.
+    /// </summary>
     ImageGrid GridOf(string path);
 
     /// <summary>Tokens that such an image takes in the text.</summary>

@@ -82,30 +82,6 @@ public sealed class SampleEncoder
         return expanded;
     }
 
-    /// <summary>
-    /// Lengths left of a turn's source and target under a cutoff (LLaMA-Factory <c>data/processor/processor_utils.py</c>, <c>infer_seqlen</c>):
-    /// the longer side gives way, both in proportion where both are long.
-    /// </summary>
-    internal static (int Source, int Target) Shorten(int source, int target, int cutoff)
-    {
-        int most;
-        if (target * 2L < cutoff)
-        {
-            most = cutoff;
-        }
-        else if (source * 2L < cutoff)
-        {
-            most = cutoff - source;
-        }
-        else
-        {
-            most = (int)(cutoff * ((double)target / (source + target)));
-        }
-
-        var keptTarget = Math.Min(most, target);
-        return (Math.Min(Math.Max(cutoff - keptTarget, 0), source), keptTarget);
-    }
-
     private static BadSampleException Bad(Conversation conversation, string reason, Exception? inner = null) =>
         new(new BadSample(conversation.Dataset, conversation.Row, reason), inner);
 
@@ -231,9 +207,9 @@ public sealed class SampleEncoder
                 break;
             }
 
-            var (source, target) = Shorten(turn.Source.Length, turn.Target.Length, _options.CutoffLength - total);
+            var (source, target) = EncodedTurn.Shorten(turn.Source.Length, turn.Target.Length, _options.CutoffLength - total);
             truncated |= source < turn.Source.Length || target < turn.Target.Length;
-            if (turn.ImagesEnd(turn.SourceImages) > source || turn.ImagesEnd(turn.TargetImages) > target)
+            if (turn.LosesImages(source, target))
             {
                 cutsImage = true;
                 break;
@@ -291,12 +267,5 @@ public sealed class SampleEncoder
         {
             images.Add(new ImageRef(conversation.Images[first + i], grids[first + i], offset + spans[i].Start, spans[i].Length));
         }
-    }
-
-    private sealed record EncodedTurn(
-        int[] Source, int[] Target, int FirstImage, (int Start, int Length)[] SourceImages, (int Start, int Length)[] TargetImages)
-    {
-        // One beyond the last image token: what follows it (the closing token) may be cut, as in the reference.
-        internal int ImagesEnd((int Start, int Length)[] spans) => spans.Length == 0 ? 0 : spans[^1].Start + spans[^1].Length;
     }
 }

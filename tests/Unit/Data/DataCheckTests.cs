@@ -59,7 +59,8 @@ public sealed class DataCheckTests : IDisposable
     public void The_rendered_report_holds_counts_reasons_and_the_sample()
     {
         var text = new StringWriter();
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(text) });
+        var settings = new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(text) };
+        var console = AnsiConsole.Create(settings);
         console.Profile.Width = 120;
         DataVerb.Render(console, Check(), rows: 2);
         var shown = text.ToString();
@@ -68,6 +69,22 @@ public sealed class DataCheckTests : IDisposable
         Assert.Contains("row 2: the answer is empty", shown);
         Assert.Contains("and 1 more", shown);
         Assert.Contains("This.<|im_end|>\u21b5", shown);
+    }
+
+    [Theory]
+    [InlineData("A1", "error", 0)]
+    [InlineData("", "error", 1)]
+    [InlineData("", "skip", 0)]
+    public void The_verb_reads_a_run_s_configuration_and_fails_where_training_would(string answer, string policy, int exit)
+    {
+        _folder.Write("rows.jsonl", Row("Q1", answer) + "\n" + Row("Q2", "A2"));
+        var config = _folder.Write("run.yaml", $"""
+            model_name_or_path: {TestFiles.Golden("qwen2_5_vl_tiny/model")}
+            dataset: rows.jsonl
+            dataset_dir: {_folder.Root}
+            output_dir: {_folder.Root}/out
+            """);
+        Assert.Equal(exit, DataVerb.Create().Parse(["check", config, $"on_bad_sample={policy}"]).Invoke());
     }
 
     private DataReport Check(bool decode = false)

@@ -1,4 +1,5 @@
 using Fovea.Data.Datasets;
+using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
@@ -134,6 +135,29 @@ public sealed class DataPipelineTests : IDisposable
         pipeline.Dispose();
     }
 
+    [Fact]
+    public void Real_images_arrive_as_the_processor_makes_them()
+    {
+        var options = new DataOptions { Datasets = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data") };
+        var processor = Qwen2VlImageProcessor.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
+        var stage = new Qwen2VlImageStage(processor);
+        using var data = DatasetLoader.Load(options);
+        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, s_tokenizer, stage, options);
+        var order = Order(64, shuffle: false);
+        var plan = new PlanOptions { MicroBatchTokens = 1000 };
+        using var pipeline = new DataPipeline(data.Train, encoder, stage, order, plan, new PipelineOptions { FirstStep = 4, EndStep = 5 });
+        Assert.True(pipeline.TryNext(out var step));
+        using (step)
+        {
+            // Samples 8 and 9: one image, then two.
+            var batch = Assert.Single(step.MicroBatches);
+            Assert.Equal(["008_0.png", "009_0.png", "009_1.png"], batch.ImagePaths.Select(p => Path.GetFileName(p)));
+            var expected = batch.ImagePaths.SelectMany(p => processor.Process(ImageReader.Read(p)).Patches).ToArray();
+            Assert.Equal(1176, batch.PatchLength);
+            Assert.Equal(expected, batch.Pixels.AsSpan(0, batch.Patches * batch.PatchLength).ToArray());
+        }
+    }
+
     private static SampleOrder Order(int samples, bool shuffle = true) =>
         new(new OrderOptions { Samples = samples, Shuffle = shuffle, BatchSize = 1, Accumulation = 2 });
 
@@ -143,7 +167,9 @@ public sealed class DataPipelineTests : IDisposable
         var steps = new List<string>();
         while (pipeline.TryNext(out var step))
         {
-            steps.Add($"{step.Step}: {string.Join(',', step.MicroBatches.SelectMany(b => b.Ids))} {string.Join(',', step.MicroBatches.SelectMany(b => b.LossWeight))}");
+            var ids = step.MicroBatches.SelectMany(b => b.Ids);
+            var weights = step.MicroBatches.SelectMany(b => b.LossWeight);
+            steps.Add($"{step.Step}: {string.Join(',', ids)} {string.Join(',', weights)}");
             step.Dispose();
         }
 

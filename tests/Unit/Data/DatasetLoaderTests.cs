@@ -15,7 +15,10 @@ public sealed class DatasetLoaderTests : IDisposable
     public void Alpaca_rows_bring_history_system_and_input()
     {
         Info("""{"a":{"file_name":"a.json","columns":{"prompt":"instruction","query":"input","response":"output","system":"sys","history":"before"}}}""");
-        _folder.Write("a.json", """[{"instruction":"Add","input":"1 2","output":"3","sys":"Be brief.","before":[["Hi","Hello"]]},{"instruction":"Go","input":"","output":"Gone"}]""");
+        _folder.Write("a.json", """
+            [{"instruction":"Add","input":"1 2","output":"3","sys":"Be brief.","before":[["Hi","Hello"]]},
+             {"instruction":"Go","input":"","output":"Gone"}]
+            """);
         using var data = Load("a");
         Assert.Equal("Be brief.", data.Train[0].System);
         Assert.Equal([new Turn("Hi", "Hello"), new Turn("Add\n1 2", "3")], data.Train[0].Turns);
@@ -127,8 +130,8 @@ public sealed class DatasetLoaderTests : IDisposable
         var error = Assert.Throws<ConfigException>(() => Load("hub", "script", "pairs", "form", "gone", "table", "nobody"));
         string[] expected =
         [
-            "'hub': hf_hub_url is not supported", "'script': script_url is not supported", "'pairs': ranking", "'form': formatting is 'xml'", "gone.json does not exist",
-            "t.csv is neither .json nor .jsonl", "'nobody' is neither an entry",
+            "'hub': hf_hub_url is not supported", "'script': script_url is not supported", "'pairs': ranking", "'form': formatting is 'xml'",
+            "gone.json does not exist", "t.csv is neither .json nor .jsonl", "'nobody' is neither an entry",
         ];
         Assert.Equal(expected.Length, error.Problems.Count);
         Assert.All(expected.Zip(error.Problems), p => Assert.Contains(p.First, p.Second));

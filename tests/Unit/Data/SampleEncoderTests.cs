@@ -38,7 +38,7 @@ public sealed class SampleEncoderTests
     [InlineData(50, 50, 100, 50, 50)]
     [InlineData(1, 1, 1, 1, 0)]
     public void Sides_are_shortened_as_LLaMA_Factory_does(int source, int target, int cutoff, int keptSource, int keptTarget) =>
-        Assert.Equal((keptSource, keptTarget), SampleEncoder.Shorten(source, target, cutoff));
+        Assert.Equal((keptSource, keptTarget), EncodedTurn.Shorten(source, target, cutoff));
 
     [Fact]
     public void Every_answer_is_trained_to_its_end_and_questions_are_not()

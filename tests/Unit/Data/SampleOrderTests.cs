@@ -79,4 +79,12 @@ public sealed class SampleOrderTests
             Assert.Equal(expected[rank], Enumerable.Range(0, order.StepsPerEpoch).SelectMany(s => order.BatchesOf(s)).SelectMany(b => b));
         }
     }
+
+    [Fact]
+    public void Evaluation_over_ranks_takes_every_sample_once()
+    {
+        var options = new OrderOptions { Samples = 5, Shuffle = false, BatchSize = 2, WorldSize = 4, EvenBatches = false };
+        var all = Enumerable.Range(0, 4).Select(r => Assert.Single(new SampleOrder(options with { Rank = r }).BatchesOf(0)));
+        Assert.Equal([[0, 1], [2, 3], [4], []], all);
+    }
 }

@@ -1,0 +1,66 @@
+using System.Text.Json;
+
+namespace Fovea.Data.Datasets;
+
+/// <summary>Reading single fields of a row; what is wrong with one is added to the row's problems.</summary>
+internal static class RowFields
+{
+    internal static string Kind(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Object => "an object",
+        JsonValueKind.Array => "a list",
+        JsonValueKind.Number => "a number",
+        JsonValueKind.String => "text",
+        JsonValueKind.Null => "null",
+        _ => "true or false",
+    };
+
+    internal static string? Text(JsonElement row, string? column, List<string> problems)
+    {
+        if (column is null || !row.TryGetProperty(column, out var value) || value.ValueKind == JsonValueKind.Null)
+        {
+            return null;
+        }
+
+        return TextOf(value, column, problems);
+    }
+
+    internal static string? TextOf(JsonElement value, string what, List<string> problems)
+    {
+        if (value.ValueKind != JsonValueKind.String)
+        {
+            problems.Add($"{what} must be text, not {Kind(value)}");
+            return null;
+        }
+
+        try
+        {
+            return value.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            problems.Add($"{what} is not valid Unicode (half a surrogate pair)");
+            return null;
+        }
+    }
+
+    internal static void RefuseUnsupported(JsonElement row, string? column, string what, List<string> problems)
+    {
+        if (column is null || !row.TryGetProperty(column, out var value))
+        {
+            return;
+        }
+
+        var empty = value.ValueKind switch
+        {
+            JsonValueKind.Null => true,
+            JsonValueKind.String => value.ValueEquals(string.Empty) || value.ValueEquals("[]"),
+            JsonValueKind.Array => value.GetArrayLength() == 0,
+            _ => false,
+        };
+        if (!empty)
+        {
+            problems.Add($"has {what}, which are not supported");
+        }
+    }
+}

@@ -52,23 +52,23 @@ public sealed class KeyValueCache(int layers) : IDisposable
         var end = Length + x_TGD.Size(0);
         if (buffer_CGD is null || buffer_CGD.Size(0) < end)
         {
-            Grow(ref buffer_CGD, end, x_TGD);
+            buffer_CGD = Grown(buffer_CGD, end, x_TGD);
         }
 
-        buffer_CGD!.Slice(0, Length, end).Copy_(x_TGD);
+        buffer_CGD.Slice(0, Length, end).Copy_(x_TGD);
         return buffer_CGD.Slice(0, 0, end);
     }
 
-    private void Grow(ref Tensor? buffer_CGD, long needed, Tensor like_TGD)
+    private Tensor Grown(Tensor? old_CGD, long needed, Tensor like_TGD)
     {
-        var capacity = Math.Max(Math.Max(needed, reserve), 2 * (buffer_CGD?.Size(0) ?? 0));
+        var capacity = Math.Max(Math.Max(needed, reserve), 2 * (old_CGD?.Size(0) ?? 0));
         var larger = CreateOps.Empty([capacity, like_TGD.Size(1), like_TGD.Size(2)], like_TGD.DType, like_TGD.Device).Keep();
-        if (buffer_CGD is not null)
+        if (old_CGD is not null)
         {
-            larger.Slice(0, 0, Length).Copy_(buffer_CGD.Slice(0, 0, Length));
-            buffer_CGD.Dispose();
+            larger.Slice(0, 0, Length).Copy_(old_CGD.Slice(0, 0, Length));
+            old_CGD.Dispose();
         }
 
-        buffer_CGD = larger;
+        return larger;
     }
 }

@@ -13,6 +13,12 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <summary>The output head [V, E].</summary>
     public abstract Parameter Head { get; }
 
+    /// <summary>Layers of the decoder; each has its own keys and values in generation.</summary>
+    public abstract int Layers { get; }
+
+    /// <summary>Most tokens of one sequence (<c>max_position_embeddings</c>).</summary>
+    public abstract int MaxTokens { get; }
+
     public Device Device => Ledger.Options.Device;
 
     /// <summary>What today's Transformers calls a weight or layer of the ledger; PEFT adapters are saved under these names.</summary>
@@ -20,6 +26,17 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
 
     /// <summary>Puts a packed batch into tensors on the model's device.</summary>
     public abstract ModelInput Prepare(PackedBatch batch);
+
+    /// <summary>Puts one prompt from token <paramref name="from"/> on into tensors; the earlier ones, with their images, are in the cache already.</summary>
+    /// <param name="ids">The whole prompt, each image expanded to its tokens.</param>
+    /// <param name="images">All its images in order; none may lie across <paramref name="from"/>.</param>
+    /// <param name="from">Tokens whose keys and values <paramref name="attention"/> holds.</param>
+    /// <param name="attention">Attention over a cache.</param>
+    /// <param name="next">The place of the token that will follow.</param>
+    public abstract ModelInput PreparePrompt(ReadOnlySpan<long> ids, IReadOnlyList<PromptImage> images, int from, IAttentionPlan attention, out int next);
+
+    /// <summary>One generated token as input. The token after it has the place <paramref name="place"/> + 1.</summary>
+    public abstract ModelInput PrepareNext(long id, int place, IAttentionPlan attention);
 
     /// <summary>Image features [M, E] in the order of the image slots; null without images.</summary>
     public abstract Tensor? VisionFeatures(ModelInput input);

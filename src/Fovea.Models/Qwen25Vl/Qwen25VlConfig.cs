@@ -17,6 +17,9 @@ public sealed record Qwen25VlConfig
 
     public required int VocabularySize { get; init; }
 
+    /// <summary>Most tokens of one sequence.</summary>
+    public required int MaxPositions { get; init; }
+
     public required double NormEpsilon { get; init; }
 
     public required double RopeTheta { get; init; }
@@ -56,6 +59,7 @@ public sealed record Qwen25VlConfig
             Heads = text.Int("num_attention_heads"),
             KeyValueHeads = text.Int("num_key_value_heads"),
             VocabularySize = text.Int("vocab_size"),
+            MaxPositions = text.Int("max_position_embeddings", 32768),
             NormEpsilon = text.Double("rms_norm_eps", 1e-6),
             RopeTheta = text.Has("rope_theta") ? text.Double("rope_theta") : rope?.Double("rope_theta", 1e6) ?? 1e6,
             MropeSection = rope?.Ints("mrope_section") ?? throw text.Wrong("rope_scaling", "an object with mrope_section"),

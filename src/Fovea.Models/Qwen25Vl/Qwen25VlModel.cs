@@ -25,6 +25,10 @@ public sealed class Qwen25VlModel : VisionLanguageModel
 
     public override Parameter Head => Language.Head;
 
+    public override int Layers => Config.Layers;
+
+    public override int MaxTokens => Config.MaxPositions;
+
     /// <param name="configPath">The checkpoint's config.json.</param>
     public static VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options) =>
         new Qwen25VlModel(new Ledger(source, options.ForLedger(PartOf)), Qwen25VlConfig.Read(configPath), options.Policy);
@@ -80,11 +84,51 @@ public sealed class Qwen25VlModel : VisionLanguageModel
         };
     }
 
+    public override ModelInput PreparePrompt(
+        ReadOnlySpan<long> ids, IReadOnlyList<PromptImage> images, int from, IAttentionPlan attention, out int next)
+    {
+        var positions = new[] { new int[ids.Length], new int[ids.Length], new int[ids.Length] };
+        next = MultimodalRotary.Place(ids, images.Select(i => i.Image.Grid).ToArray(), Config, positions, 0);
+        var later = images.Where(i => i.Offset >= from).ToList();
+        var patches = later.Sum(i => i.Image.Grid.Patches);
+        var pixels = Pixels(later);
+        var slots = later.SelectMany(i => Enumerable.Range(i.Offset - from, i.Tokens)).Select(slot => (long)slot).ToArray();
+        return new ModelInput
+        {
+            Ids = CreateOps.From(ids[from..]).To(Device),
+            Positions = Array.ConvertAll(positions, axis => axis[from..]),
+            Attention = attention,
+            Pixels = later.Count == 0 ? null : CreateOps.From(pixels, patches, pixels.Length / patches).To(Device),
+            Grids = [.. later.Select(i => i.Image.Grid)],
+            ImageSlots = later.Count == 0 ? null : CreateOps.From(slots).To(Device),
+        };
+    }
+
+    public override ModelInput PrepareNext(long id, int place, IAttentionPlan attention) => new()
+    {
+        Ids = CreateOps.From(new[] { id }).To(Device),
+        Positions = [[place], [place], [place]],
+        Attention = attention,
+    };
+
     public override Tensor? VisionFeatures(ModelInput input) =>
         input.Pixels is null ? null : Vision.Forward(input.Pixels, input.Grids);
 
     public override Tensor Hidden(ModelInput input, Tensor? features) =>
         Language.Forward(input.Ids, input.Positions, input.Attention, features, input.ImageSlots);
+
+    private static float[] Pixels(List<PromptImage> images)
+    {
+        var pixels = new float[images.Sum(i => i.Image.Patches.Length)];
+        var at = 0;
+        foreach (var image in images)
+        {
+            image.Image.Patches.CopyTo(pixels, at);
+            at += image.Image.Patches.Length;
+        }
+
+        return pixels;
+    }
 
     /// <summary>How many of the coming images lie in one sample: as many as its image tokens fill.</summary>
     private int ImagesIn(ReadOnlySpan<long> ids, ReadOnlySpan<ImageGrid> coming)

@@ -1,0 +1,68 @@
+using System.Text;
+using Fovea.Data.Datasets;
+using Fovea.Data.Images;
+using Fovea.Data.Tokenizers;
+using Fovea.Models;
+
+namespace Fovea.Generation;
+
+/// <summary>
+/// A conversation over several turns. Everything said before stays in the prompt; what the key/value cache still holds of it is not computed again.
+/// For one thread.
+/// </summary>
+public sealed class ChatSession(VisionLanguageModel model, Tokenizer tokenizer, PromptBuilder prompts) : IDisposable
+{
+    private readonly Generator generator = new(model);
+    private readonly List<Turn> turns = [];
+    private readonly List<ProcessedImage> images = [];
+
+    /// <summary>The system prompt; null is the default one.</summary>
+    public string? System { get; set; }
+
+    /// <summary>What was said so far.</summary>
+    public IReadOnlyList<Turn> Turns => turns;
+
+    /// <summary>Asks and answers. A question that fails (an unreadable image, too long a prompt) leaves the conversation as it was.</summary>
+    /// <param name="text">The question; <c>&lt;image&gt;</c> says where an image goes, images without one come first.</param>
+    /// <param name="imagePaths">Image files in that order.</param>
+    /// <param name="options">How to choose tokens and when to stop.</param>
+    /// <param name="onText">Called with each piece of the answer as it comes; whole characters only.</param>
+    /// <param name="cancel">Ends the answer; what there is by then is kept.</param>
+    public ChatAnswer Ask(
+        string text, IReadOnlyList<string> imagePaths, GenerationOptions options, Action<string>? onText = null, CancellationToken cancel = default)
+    {
+        var question = PromptBuilder.WithPlaceholders(text, imagePaths.Count);
+        var shown = images.Concat(imagePaths.Select(prompts.ReadImage)).ToList();
+        var prompt = prompts.Build(System, turns, question, shown);
+        var decoder = tokenizer.NewStreamingDecoder();
+        var answer = new StringBuilder();
+        var result = generator.Generate(prompt, options, id => Say(decoder.Push(id)), cancel);
+        Say(decoder.Flush());
+        if (result.Ids.Count > 0)
+        {
+            turns.Add(new Turn(question, answer.ToString()));
+            images.AddRange(shown.Skip(images.Count).ToList());
+        }
+
+        return new ChatAnswer(answer.ToString(), result);
+
+        void Say(string piece)
+        {
+            if (piece.Length > 0)
+            {
+                answer.Append(piece);
+                onText?.Invoke(piece);
+            }
+        }
+    }
+
+    /// <summary>Begins a new conversation; the system prompt stays.</summary>
+    public void Clear()
+    {
+        turns.Clear();
+        images.Clear();
+        generator.Reset();
+    }
+
+    public void Dispose() => generator.Dispose();
+}

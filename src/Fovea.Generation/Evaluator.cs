@@ -1,0 +1,23 @@
+using Fovea.Data.Templates;
+using Fovea.Data.Tokenizers;
+using Fovea.Models;
+
+namespace Fovea.Generation;
+
+/// <summary>Single questions to a model, for measuring what it has learnt.</summary>
+public static class Evaluator
+{
+    /// <summary>The model's greedy answer to one question. Ends at the template's stop words, at the tokenizer's end token, or after <paramref name="maxTokens"/>.</summary>
+    /// <param name="prompt">The question; images without <c>&lt;image&gt;</c> in it come first.</param>
+    /// <param name="images">Image files.</param>
+    /// <param name="system">The system prompt; null is the template's.</param>
+    public static string Answer(
+        VisionLanguageModel model, Tokenizer tokenizer, ChatTemplate template, IImageStage stage, string prompt, IReadOnlyList<string> images,
+        int maxTokens = 64, string? system = null)
+    {
+        var stops = template.StopWords.Append(tokenizer.EosToken).Where(word => word is not null).Select(word => tokenizer.IdOf(word!)).OfType<int>();
+        var options = new GenerationOptions { MaxNewTokens = maxTokens, StopIds = stops.ToHashSet() };
+        using var session = new ChatSession(model, tokenizer, new PromptBuilder(tokenizer, template, stage)) { System = system };
+        return session.Ask(prompt, images, options).Text;
+    }
+}

@@ -1,0 +1,81 @@
+using Fovea.Data.Datasets;
+using Fovea.Data.Images;
+using Fovea.Data.Templates;
+using Fovea.Data.Tokenizers;
+using Fovea.Models;
+
+namespace Fovea.Generation;
+
+/// <summary>Turns a conversation with images into a <see cref="Prompt"/>, up to where the next answer begins, with the ids that training uses.</summary>
+public sealed class PromptBuilder
+{
+    private readonly ChatTemplate template;
+    private readonly IImageStage stage;
+    private readonly SampleEncoder encoder;
+
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="template">The chat template that the model was trained with.</param>
+    /// <param name="stage">The family's way from image files to patches.</param>
+    /// <param name="defaultSystem">System prompt of conversations without one; null is the template's.</param>
+    public PromptBuilder(Tokenizer tokenizer, ChatTemplate template, IImageStage stage, string? defaultSystem = null)
+    {
+        (this.template, this.stage) = (template, stage);
+        encoder = new SampleEncoder(template, tokenizer, stage, new DataOptions { Datasets = [], Template = template.Name, DefaultSystem = defaultSystem });
+    }
+
+    /// <summary>An image file as patches.</summary>
+    /// <exception cref="ImageException">It cannot be used; names file and reason.</exception>
+    public ProcessedImage ReadImage(string path) => stage.Load(path);
+
+    /// <param name="system">The system prompt; null or empty is the default one.</param>
+    /// <param name="history">Earlier turns; <c>&lt;image&gt;</c> in a question stands for an image.</param>
+    /// <param name="question">The open question.</param>
+    /// <param name="images">All images in the order of their placeholders.</param>
+    /// <exception cref="ConfigException">Placeholders and images do not match in number.</exception>
+    public Prompt Build(string? system, IReadOnlyList<Turn> history, string question, IReadOnlyList<ProcessedImage> images)
+    {
+        if (template.ImageToken is not null && question.Contains(template.ImageToken, StringComparison.Ordinal))
+        {
+            throw new ConfigException($"the text holds {template.ImageToken}, which the model reads as part of an image; write <image> where an image goes");
+        }
+
+        var answers = history.Select(turn => turn with { Assistant = WithoutImages(turn.Assistant) }).ToList();
+        var ids = encoder.EncodePrompt(system, answers, question);
+        var places = template.ImageToken is null ? 0 : ids.AsSpan().Count(encoder.ImageTokenId);
+        if (places != images.Count)
+        {
+            throw new ConfigException($"the conversation has {places} places for images (<image>) and {images.Count} images");
+        }
+
+        var tokens = images.Select(image => stage.TokensOf(image.Grid)).ToArray();
+        var placed = new List<PromptImage>(images.Count);
+        var shift = 0;
+        for (var i = 0; i < ids.Length && placed.Count < images.Count; i++)
+        {
+            if (ids[i] == encoder.ImageTokenId)
+            {
+                placed.Add(new PromptImage(images[placed.Count], i + shift, tokens[placed.Count]));
+                shift += placed[^1].Tokens - 1;
+            }
+        }
+
+        return new Prompt(encoder.Expand(ids, tokens), placed);
+    }
+
+    /// <summary>Puts a placeholder before the text for every image that has none in it.</summary>
+    /// <exception cref="ConfigException">There are more placeholders than images.</exception>
+    public static string WithPlaceholders(string text, int images)
+    {
+        var places = text.Split(Conversation.ImagePlaceholder).Length - 1;
+        return places <= images
+            ? string.Concat(Enumerable.Repeat(Conversation.ImagePlaceholder, images - places)) + text
+            : throw new ConfigException($"the text has {places} times <image>, but {images} images were given");
+    }
+
+    /// <summary>An answer that talks about placeholders must not become a place for an image when it is part of the next prompt.</summary>
+    private string WithoutImages(string answer)
+    {
+        answer = answer.Replace(Conversation.ImagePlaceholder, string.Empty, StringComparison.Ordinal);
+        return template.ImageToken is null ? answer : answer.Replace(template.ImageToken, string.Empty, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,59 @@
+using Fovea.Generation;
+using Fovea.Nn;
+
+namespace Fovea.Tests.Unit.Generation;
+
+/// <summary>Attention over a growing cache gives what attention over the whole sequence gives.</summary>
+public sealed class CachedAttentionTests : NativeTest
+{
+    private const int Tokens = 300;
+    private const int Heads = 6;
+    private const int Groups = 2;
+    private const int Size = 8;
+
+    [Theory]
+    [InlineData(DType.F32, 1e-5)]
+    [InlineData(DType.BF16, 3e-2)]
+    public void Any_split_into_passes_equals_one_causal_pass(DType dtype, double tolerance)
+    {
+        Torch.Seed(1);
+        using var scope = TensorScope.Open("test");
+        var q = Numbers(Heads).To(dtype);
+        var k = Numbers(Groups).To(dtype);
+        var v = Numbers(Groups).To(dtype);
+        var expected = Attention.Packed(q, k, v, new Segments([0, Tokens]), causal: true, 0.3).To(DType.F32).ToArray<float>();
+
+        // Beyond the first capacity, single tokens, several blocks of one pass, and a first pass of one token.
+        foreach (var passes in new int[][] { [10, 1, 1, 63, 64, 161], [1, 299], [130, 1, 169], [300] })
+        {
+            using var cache = new KeyValueCache(1);
+            var parts = new List<Tensor>();
+            foreach (var tokens in passes)
+            {
+                var (start, end) = (cache.Length, cache.Length + tokens);
+                var pass = new CachedAttention(cache, tokens, Device.Cpu);
+                parts.Add(pass.Attend(0, q.Slice(0, start, end), k.Slice(0, start, end), v.Slice(0, start, end), 0.3));
+                pass.Complete();
+            }
+
+            Assert.Equal(Tokens, cache.Length);
+            Assert.True(cache.Capacity >= Tokens);
+            Parity.Golden.Near(string.Join('+', passes), expected, ShapeOps.Cat([.. parts]).To(DType.F32).ToArray<float>(), tolerance);
+        }
+    }
+
+    [Fact]
+    public void A_pass_that_was_not_completed_leaves_no_trace()
+    {
+        using var scope = TensorScope.Open("test");
+        var (q, k) = (Numbers(Heads), Numbers(Groups));
+        using var cache = new KeyValueCache(1);
+        _ = new CachedAttention(cache, Tokens, Device.Cpu).Attend(0, q, k, k, 1);
+        Assert.Equal(0, cache.Length);
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Truncate(1));
+        var cancelled = new CachedAttention(cache, Tokens, Device.Cpu, new CancellationToken(true));
+        Assert.Throws<OperationCanceledException>(() => cancelled.Attend(0, q, k, k, 1));
+    }
+
+    private static Tensor Numbers(int heads) => CreateOps.Empty([Tokens, heads, Size]).Normal_(0, 1);
+}

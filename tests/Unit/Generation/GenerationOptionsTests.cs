@@ -1,0 +1,44 @@
+using Fovea.Data.Tokenizers;
+using Fovea.Generation;
+
+namespace Fovea.Tests.Unit.Generation;
+
+/// <summary>Reading <c>generation_config.json</c>.</summary>
+public sealed class GenerationOptionsTests : IDisposable
+{
+    private readonly Tokenizer tokenizer = Tokenizer.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
+    private readonly string folder = Directory.CreateTempSubdirectory("fovea-").FullName;
+
+    [Fact]
+    public void The_values_of_the_file_are_taken_and_stop_tokens_joined()
+    {
+        File.WriteAllText(Path.Combine(folder, "generation_config.json"), """
+            {"do_sample": true, "temperature": 0.1, "top_k": 5, "top_p": 0.001, "repetition_penalty": 1.05, "max_new_tokens": 77, "eos_token_id": [3, 1978]}
+            """);
+        var options = GenerationOptions.Read(folder, tokenizer, ["<|im_end|>", "no such token"]);
+        Assert.Equal((true, 0.1, 5, 0.001, 1.05, 77), (options.DoSample, options.Temperature, options.TopK, options.TopP, options.RepetitionPenalty, options.MaxNewTokens));
+        Assert.Equal(new[] { 3, 1978, tokenizer.IdOf("<|im_end|>")!.Value }.Order(), options.StopIds);
+    }
+
+    [Fact]
+    public void Without_a_file_answers_are_greedy_and_end_at_the_tokenizers_end_token()
+    {
+        var options = GenerationOptions.Read(folder, tokenizer);
+        Assert.False(options.DoSample);
+        Assert.Equal([tokenizer.IdOf(tokenizer.EosToken!)!.Value], options.StopIds);
+    }
+
+    [Fact]
+    public void A_malformed_file_and_values_out_of_range_are_refused_by_name()
+    {
+        var path = Path.Combine(folder, "generation_config.json");
+        File.WriteAllText(path, "{\"eos_token_id\": \"none\"}");
+        Assert.Contains(path, Assert.Throws<ConfigException>(() => GenerationOptions.Read(folder, tokenizer)).Message);
+        File.WriteAllText(path, "{\"do_sample\": true, \"temperature\": 0, \"top_p\": 2}");
+        var problems = Assert.Throws<ConfigException>(() => GenerationOptions.Read(folder, tokenizer)).Problems;
+        Assert.Equal(2, problems.Count);
+        Assert.All(problems, problem => Assert.StartsWith(path, problem));
+    }
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+}

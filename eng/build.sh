@@ -8,7 +8,7 @@ build() {
 }
 
 is_fresh() {
-  [ -e "$1" ] && [ "$(cat "$1")" = "$FOVEA_DOTNET" ] &&
+  [ -e "$1" ] &&
     [ -z "$(cd "$ROOT" && find src tests global.json Fovea.slnx Directory.Build.props Directory.Packages.props -newer "$1" \( -type d -o -name '*.cs' -o -name '*.*proj' \
       -o -name '*.props' -o -name '*.json' -o -name '*.slnx' -o -path '*/wwwroot/*' \) ! -path '*/goldens/*' -print -quit 2> /dev/null)" ]
 }
@@ -16,7 +16,7 @@ is_fresh() {
 build_now() {
   is_fresh "$2" && return
   local new="$2.$$"
-  printf '%s\n' "$FOVEA_DOTNET" > "$new" # its time is that of the start: a source changed meanwhile counts as newer
+  : > "$new" # its time is that of the start: a source changed meanwhile counts as newer
   if ! STAGE_TAIL=60 stage "building $(basename "$1" .csproj)" "" run_build "$ROOT/$1"; then
     rm -f "$new"
     if grep -q -e NU1301 -e NU1801 "$STAGE_LOG"; then

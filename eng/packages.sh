@@ -32,7 +32,7 @@ write_apt_config() {
     die "no libtorch was found, and laying one down needs apt-get and dpkg (Debian, Ubuntu and kin), which this system lacks." \
       "Bring your own:  pip install torch   (found when its python is on PATH), or LIBTORCH=/path/to/libtorch"
   fi
-  mkdir -p "$state/lists/partial" "$dir/archives-$SUITE/partial"
+  mkdir -p "$state/lists/partial" "$state/empty/partial" "$dir/archives-$SUITE/partial"
   : > "$state/status"
   find_keyring
   printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$MIRROR" "$SUITE" "$KEYRING" > "$state/debian.sources"
@@ -81,7 +81,8 @@ lay_packages() {
     fi
     die "Debian's package lists could not be fetched from $MIRROR." "Check the network (http_proxy is honoured), or name a mirror:  FOVEA_MIRROR=http://..."
   fi
-  apt_private install --print-uris "$@" > "$CACHE/apt/$SUITE.uris" 2> "$CACHE/apt/$SUITE.errors" ||
+  # An empty archive folder, for apt does not list what it has fetched before.
+  apt_private -o "Dir::Cache::Archives=$CACHE/apt/$SUITE/empty" install --print-uris "$@" > "$CACHE/apt/$SUITE.uris" 2> "$CACHE/apt/$SUITE.errors" ||
     die "Debian $SUITE does not offer what is needed: $(tail -n 3 "$CACHE/apt/$SUITE.errors" | tr '\n' ' ')"
   bytes="$(awk '/^.http/ { s += $3 } END { print s }' "$CACHE/apt/$SUITE.uris")"
   # shellcheck disable=SC2034 # read by the probe
@@ -90,10 +91,11 @@ lay_packages() {
   rm -rf "$UNPACK"
   mkdir -p "$UNPACK"
   awk '/^.http/ { print $1, $2 }' "$CACHE/apt/$SUITE.uris" | tr -d "'" > "$UNPACK.list"
-  check_space "$target" $((bytes / 1048576 * 6))
+  check_space "$target" $((bytes / 174763))
   stage "downloading packages of Debian $SUITE" downloaded apt_private install --download-only "$@" ||
     die "the download stopped; what has arrived is kept." "Start again to go on."
-  stage "unpacking" unpacked unpack_all || die "unpacking into $UNPACK failed." "Free some disk space, or set XDG_CACHE_HOME to another disk, and start again."
+  stage "unpacking" unpacked unpack_all || die "unpacking into $UNPACK failed." "Free some disk space, or set XDG_CACHE_HOME to another disk, and start again." \
+    "If a package is damaged:  rm -r $CACHE/apt"
   # Names and versions, for doctor.
   cut -d' ' -f2 < "$UNPACK.list" | sed 's/%3a/:/; s/_/ /; s/_[a-z0-9]*\.deb$//' > "$UNPACK/packages.txt"
   local link

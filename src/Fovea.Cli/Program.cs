@@ -32,6 +32,7 @@ public static class Program
     private static IEnumerable<Command> Verbs() =>
     [
         Fovea.Cli.Verbs.TokenizeVerb.Create(),
+        Fovea.Cli.Verbs.TrainVerb.Create(),
         Fovea.Cli.Verbs.DataVerb.Create(),
     ];
 }

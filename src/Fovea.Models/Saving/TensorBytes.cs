@@ -5,7 +5,7 @@ using Fovea.Tensors.Safetensors;
 namespace Fovea.Models.Saving;
 
 /// <summary>Weights as sources for a file: converted and copied off the device one at a time, when their turn comes.</summary>
-internal static class TensorBytes
+public static class TensorBytes
 {
     private const long ChunkElements = 1 << 24;
 

@@ -25,9 +25,27 @@ public sealed class AdamW : IDisposable
 
     public IEnumerable<Parameter> Parameters => states.Select(s => s.Parameter);
 
-    /// <summary>Everything that a resumed run needs, by name; the tensors belong to the optimizer.</summary>
-    public IEnumerable<(string Name, Tensor Value)> Saved =>
-        states.SelectMany(s => new[] { ($"{s.Parameter.Name}.exp_avg", s.Mean), ($"{s.Parameter.Name}.exp_avg_sq", s.Variance), ($"{s.Parameter.Name}.step", s.Step) });
+    /// <summary>
+    /// Everything that a resumed run needs, by name; the tensors belong to the optimizer. Base weights go along in the precision in which they learn,
+    /// because a checkpoint stores them in the model's own.
+    /// </summary>
+    public IEnumerable<(string Name, Tensor Value)> Saved
+    {
+        get
+        {
+            foreach (var state in states)
+            {
+                var name = state.Parameter.Name;
+                yield return ($"{name}.exp_avg", state.Mean);
+                yield return ($"{name}.exp_avg_sq", state.Variance);
+                yield return ($"{name}.step", state.Step);
+                if (!name.Contains(".lora_", StringComparison.Ordinal))
+                {
+                    yield return ($"{name}.master", state.Parameter.Value);
+                }
+            }
+        }
+    }
 
     /// <summary>Bytes of moments.</summary>
     public long Bytes => states.Sum(s => 2 * s.Parameter.Count * s.Parameter.Value.DType.Size());

@@ -54,6 +54,15 @@ public sealed class CheckpointStore(string outputDir, int? limit)
         return target;
     }
 
+    /// <summary>Deletes every checkpoint of an earlier run, complete or not.</summary>
+    public void Clear()
+    {
+        foreach (var folder in Directory.GetDirectories(outputDir, $"{Prefix}*").Concat(Directory.GetDirectories(outputDir, $".{Prefix}*.partial")))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     /// <summary>Takes optimizer state and random state back.</summary>
     public static RunProgress Restore(string checkpoint, AdamW optimizer)
     {

@@ -8,12 +8,12 @@ namespace Fovea.Training.Engine;
 public static class Evaluation
 {
     /// <param name="pipeline">Delivers one evaluation batch a step, planned with <see cref="LossReduction.Mean"/>.</param>
-    public static Evaluated Run(StepRunner runner, DataPipeline pipeline, int step, int totalSteps, double epoch, bool final, CancellationToken stop)
+    public static Evaluated Run(StepRunner runner, DataPipeline pipeline, int step, int totalSteps, double epoch, bool final)
     {
         var watch = Stopwatch.StartNew();
         var (sum, samples, batches) = (0.0, 0, 0);
         var (tokenLosses, tokens) = (0.0, 0L);
-        while (!stop.IsCancellationRequested && pipeline.TryNext(out var batch, stop))
+        while (pipeline.TryNext(out var batch))
         {
             using (batch)
             {

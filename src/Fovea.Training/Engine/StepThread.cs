@@ -1,0 +1,35 @@
+using System.Runtime.ExceptionServices;
+
+namespace Fovea.Training.Engine;
+
+/// <summary>Runs something on a thread of its own and waits: libtorch's grad mode, its hooks and the tensor scopes belong to one thread.</summary>
+public static class StepThread
+{
+    private const int StackBytes = 16 << 20;
+
+    public static T Run<T>(Func<T> work)
+    {
+        T? result = default;
+        ExceptionDispatchInfo? failure = null;
+        var thread = new Thread(
+            () =>
+            {
+                try
+                {
+                    result = work();
+                }
+                catch (Exception e)
+                {
+                    failure = ExceptionDispatchInfo.Capture(e);
+                }
+            },
+            StackBytes)
+        {
+            Name = "step",
+        };
+        thread.Start();
+        thread.Join();
+        failure?.Throw();
+        return result!;
+    }
+}

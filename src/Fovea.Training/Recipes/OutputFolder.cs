@@ -1,0 +1,43 @@
+using Fovea.Training.Config;
+using Fovea.Training.Engine;
+
+namespace Fovea.Training.Recipes;
+
+/// <summary>Decides what an output folder that is already there means: resume, start afresh, or refuse.</summary>
+public static class OutputFolder
+{
+    /// <returns>The checkpoint to resume from, or null for a new run.</returns>
+    public static string? Prepare(TrainConfig config, CheckpointStore store)
+    {
+        if (config.ResumeFromCheckpoint is { } wanted && !string.Equals(wanted, "false", StringComparison.OrdinalIgnoreCase))
+        {
+            var newest = string.Equals(wanted, "true", StringComparison.OrdinalIgnoreCase);
+            var checkpoint = newest ? store.Newest : wanted;
+            if (checkpoint is null || !Directory.Exists(checkpoint))
+            {
+                throw new ConfigException(newest
+                    ? $"resume_from_checkpoint: {config.OutputDir} holds no complete checkpoint"
+                    : $"resume_from_checkpoint: there is no folder {wanted}");
+            }
+
+            return checkpoint;
+        }
+
+        var used = Directory.Exists(config.OutputDir) && Directory.EnumerateFileSystemEntries(config.OutputDir).Any();
+        if (used && !config.OverwriteOutputDir)
+        {
+            return store.Newest ?? throw new ConfigException(
+                $"output_dir: {config.OutputDir} is not empty and holds no checkpoint to resume from; "
+                + "choose another folder or set overwrite_output_dir: true");
+        }
+
+        if (used)
+        {
+            // What an earlier run left must not be picked up as this one's.
+            store.Clear();
+        }
+
+        Directory.CreateDirectory(config.OutputDir);
+        return null;
+    }
+}

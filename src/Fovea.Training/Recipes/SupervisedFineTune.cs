@@ -1,0 +1,340 @@
+using System.Diagnostics;
+using Fovea.Data.Datasets;
+using Fovea.Data.Packing;
+using Fovea.Data.Sampling;
+using Fovea.Runs.Events;
+using Fovea.Runs.Files;
+using Fovea.Training.Config;
+using Fovea.Training.Engine;
+
+namespace Fovea.Training.Recipes;
+
+/// <summary>
+/// Supervised fine-tuning, top to bottom: configuration, data, model, adapters, optimizer, steps, checkpoints, result. One thread does all of it;
+/// data is prepared by others.
+/// </summary>
+public sealed class SupervisedFineTune
+{
+    private readonly TrainConfig config;
+    private readonly EventHub events;
+    private readonly CancellationToken stop;
+    private readonly CheckpointStore checkpoints;
+    private readonly DataSetup setup;
+    private readonly LoadedData data;
+    private readonly ModelSetup model;
+    private readonly AdamW optimizer;
+    private readonly Schedule schedule;
+    private readonly SampleOrder order;
+    private readonly StepRunner runner;
+    private readonly int microBatchTokens;
+    private readonly LossWindow window = new();
+    private readonly TrainerStateRecorder recorder;
+    private RunProgress progress;
+    private int lastSaved = -1;
+    private long samplesTrained;
+
+    private SupervisedFineTune(
+        TrainConfig config, EventHub events, CheckpointStore checkpoints, DataSetup setup, LoadedData data, ModelSetup model,
+        AdamW optimizer, VisionFeatureCache? cache, string? resumeFrom, CancellationToken stop)
+    {
+        this.config = config;
+        this.events = events;
+        this.stop = stop;
+        this.checkpoints = checkpoints;
+        this.setup = setup;
+        this.data = data;
+        this.model = model;
+        this.optimizer = optimizer;
+        order = new SampleOrder(DataSetup.Order(config, data.Train.Count, rank: 0, worldSize: 1));
+        var totalSteps = order.TotalSteps(config.NumTrainEpochs, config.MaxSteps);
+        schedule = new Schedule(config, totalSteps);
+        runner = new StepRunner(model.Model, model.VisionLearns, model.Dropout, cache);
+        microBatchTokens = MicroBatchSize.Choose(model.Model, model.Family, config.UsesRecompute, MemoryBudget(config) / 2);
+        progress = new RunProgress
+        {
+            Step = 0,
+            TotalSteps = totalSteps,
+            Samples = data.Train.Count,
+            SamplesPerStep = config.PerDeviceTrainBatchSize * config.GradientAccumulationSteps,
+            Seed = config.EffectiveDataSeed,
+        };
+        var state = resumeFrom is null ? NewState() : Resume(resumeFrom);
+        recorder = RunFolder.Attach(events, config.OutputDir, state, config.PlotLoss, config.UseTensorBoard, config.LoggingDir);
+    }
+
+    /// <summary>Runs to the end, or until <paramref name="stop"/>: then the step is finished, everything saved, and the outcome says so.</summary>
+    /// <param name="views">See the run's events, besides the files that the run writes itself.</param>
+    /// <exception cref="ConfigException">The configuration, the data or the checkpoint cannot be used; nothing was trained.</exception>
+    public static RunOutcome Run(TrainConfig config, IEnumerable<IEventSink> views, CancellationToken stop = default)
+    {
+        using var events = new EventHub(views);
+        return StepThread.Run(() => Run(config, events, stop));
+    }
+
+    private static RunOutcome Run(TrainConfig config, EventHub events, CancellationToken stop)
+    {
+        var checkpoints = new CheckpointStore(config.OutputDir, config.SaveTotalLimit);
+        var setup = DataSetup.From(config);
+        using var data = DatasetLoader.Load(setup.Options);
+        var resumeFrom = OutputFolder.Prepare(config, checkpoints);
+        using var model = ModelSetup.Load(config, resumeFrom);
+        using var optimizer = new AdamW(
+            model.Model.Ledger.Trainable, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay);
+        using var cache = model.VisionLearns || config.CacheVisionFeatures == Toggle.Off ? null : new VisionFeatureCache(MemoryBudget(config) / 4);
+        var run = new SupervisedFineTune(config, events, checkpoints, setup, data, model, optimizer, cache, resumeFrom, stop);
+        run.Announce(resumeFrom);
+        try
+        {
+            var watch = Stopwatch.StartNew();
+            run.Train();
+            return run.progress.Step < run.progress.TotalSteps ? run.Interrupted() : run.Finished(watch.Elapsed);
+        }
+        catch (Exception e)
+        {
+            events.Write(new RunFailed(run.progress.Step, e.Message));
+            throw;
+        }
+    }
+
+    private void Train()
+    {
+        using var pipeline = new DataPipeline(
+            data.Train, setup.NewEncoder(), setup.Images, new SampleOrder(DataSetup.Order(config, data.Train.Count, rank: 0, worldSize: 1)),
+            DataSetup.Plan(config, microBatchTokens, worldSize: 1), DataSetup.Pipeline(config, progress.Step, progress.TotalSteps));
+        while (!stop.IsCancellationRequested && pipeline.TryNext(out var batch))
+        {
+            using (batch)
+            {
+                Report(batch);
+                TrainStep(batch);
+            }
+
+            if (config.EvalStrategy != IntervalStrategy.No && IsDue(config.EvalStrategy, config.EvalSteps ?? config.LoggingSteps))
+            {
+                Evaluate(final: false);
+            }
+
+            if (config.SaveStrategy != IntervalStrategy.No && (IsDue(config.SaveStrategy, config.SaveSteps) || progress.Step == progress.TotalSteps))
+            {
+                SaveCheckpoint();
+            }
+        }
+    }
+
+    private void TrainStep(StepBatch batch)
+    {
+        var loss = 0.0;
+        foreach (var micro in batch.MicroBatches)
+        {
+            loss += runner.Train(micro, batch.Step).Loss;
+        }
+
+        var norm = optimizer.GradientNorm();
+        if (!double.IsFinite(norm) || !double.IsFinite(loss))
+        {
+            throw new TrainingException(
+                $"step {batch.Step + 1}: the loss is {loss} and the norm of the gradients {norm}. The weights were not changed. "
+                + $"Lower learning_rate, or look at these samples: {string.Join(", ", SamplesOf(batch))}."
+                + (checkpoints.Newest is { } newest ? $" The last checkpoint is {newest}." : string.Empty));
+        }
+
+        if (config.MaxGradNorm > 0 && norm > config.MaxGradNorm)
+        {
+            optimizer.ScaleGradients(config.MaxGradNorm / (norm + 1e-6));
+        }
+
+        var rate = schedule.Rate(batch.Step);
+        optimizer.Step(rate);
+        progress = progress with { Step = batch.Step + 1, Tokens = progress.Tokens + batch.Tokens, LossSum = progress.LossSum + loss };
+        samplesTrained += batch.Samples;
+        window.Add(loss, batch.Tokens);
+        Log(loss, norm, rate);
+    }
+
+    private void Log(double loss, double norm, double rate)
+    {
+        events.Write(new StepDone(progress.Step, progress.TotalSteps, loss) { MemoryBytes = ProcessMemory.Anonymous, TokensPerSecond = window.TokensPerSecond });
+        var interval = config.LoggingSteps.In(progress.TotalSteps);
+        if (progress.Step % interval != 0 && !(config.LoggingFirstStep && progress.Step == 1))
+        {
+            return;
+        }
+
+        var (mean, speed) = window.Take();
+        events.Write(new StepLogged(progress.Step, progress.TotalSteps, mean, norm, rate, order.EpochAfter(progress.Step))
+        {
+            TotalTokens = progress.Tokens,
+            TokensPerSecond = speed,
+            MemoryBytes = ProcessMemory.Anonymous,
+        });
+    }
+
+    private void Evaluate(bool final)
+    {
+        if (data.Eval is not { Count: > 0 } samples)
+        {
+            return;
+        }
+
+        var batches = new SampleOrder(new OrderOptions { Samples = samples.Count, Shuffle = false, BatchSize = config.PerDeviceEvalBatchSize });
+        using var pipeline = new DataPipeline(
+            samples, setup.NewEncoder(), setup.Images, batches,
+            DataSetup.Plan(config, microBatchTokens, worldSize: 1) with { Reduction = LossReduction.Mean },
+            DataSetup.Pipeline(config, 0, batches.StepsPerEpoch));
+        events.Write(Evaluation.Run(runner, pipeline, progress.Step, progress.TotalSteps, order.EpochAfter(progress.Step), final));
+    }
+
+    private string SaveCheckpoint()
+    {
+        var folder = checkpoints.Save(
+            progress,
+            recorder.State with { GlobalStep = progress.Step, Epoch = order.EpochAfter(progress.Step) },
+            SaveResult,
+            config.SaveOnlyModel ? null : optimizer);
+        lastSaved = progress.Step;
+        events.Write(new CheckpointSaved(progress.Step, folder));
+        return folder;
+    }
+
+    private RunOutcome Finished(TimeSpan elapsed)
+    {
+        SaveResult(config.OutputDir);
+        if (config.Evaluates)
+        {
+            Evaluate(final: true);
+        }
+
+        var loss = progress.LossSum / Math.Max(1, progress.Step);
+        events.Write(new RunFinished(progress.Step, order.EpochAfter(progress.Step), loss, elapsed.TotalSeconds)
+        {
+            SamplesTrained = samplesTrained,
+            TotalTokens = progress.Tokens,
+            TotalFlos = 6.0 * model.AllParameters * progress.Tokens,
+            PeakMemoryBytes = ProcessMemory.Peak,
+            Paths = ResultPaths(),
+        });
+        return new RunOutcome(progress.Step, Interrupted: false, loss);
+    }
+
+    private RunOutcome Interrupted()
+    {
+        var saved = lastSaved == progress.Step || config.SaveOnlyModel ? checkpoints.Newest : SaveCheckpoint();
+        events.Write(new RunInterrupted(
+            progress.Step, "stopped on request", saved, $"run the same command again with resume_from_checkpoint={saved ?? "true"}"));
+        return new RunOutcome(progress.Step, Interrupted: true, progress.LossSum / Math.Max(1, progress.Step));
+    }
+
+    private void SaveResult(string folder) => ModelSaver.Save(model, config.ModelNameOrPath, folder);
+
+    private TrainerState Resume(string checkpoint)
+    {
+        var saved = CheckpointStore.Restore(checkpoint, optimizer);
+        List<string> problems = [];
+        Same("training samples", saved.Samples, progress.Samples);
+        Same("samples a step (batch size x accumulation x ranks)", saved.SamplesPerStep, progress.SamplesPerStep);
+        Same("data_seed", saved.Seed, progress.Seed);
+        if (saved.Step > progress.TotalSteps)
+        {
+            problems.Add($"resume_from_checkpoint: {checkpoint} is at step {saved.Step}, the run ends at {progress.TotalSteps}");
+        }
+
+        if (problems.Count > 0)
+        {
+            throw new ConfigException(problems);
+        }
+
+        progress = saved with { TotalSteps = progress.TotalSteps };
+        return TrainerState.Load(Path.Combine(checkpoint, TrainerState.FileName)) with { MaxSteps = progress.TotalSteps };
+
+        void Same(string what, long then, long now)
+        {
+            if (then != now)
+            {
+                problems.Add($"resume_from_checkpoint: {checkpoint} was made with {then} {what}, this run has {now}: it would not be the same run");
+            }
+        }
+    }
+
+    private TrainerState NewState() => new()
+    {
+        MaxSteps = progress.TotalSteps,
+        NumTrainEpochs = (int)Math.Ceiling(order.EpochAfter(progress.TotalSteps)),
+        LoggingSteps = config.LoggingSteps.In(progress.TotalSteps),
+        EvalSteps = (config.EvalSteps ?? config.LoggingSteps).In(progress.TotalSteps),
+        SaveSteps = config.SaveSteps.In(progress.TotalSteps),
+        TrainBatchSize = config.PerDeviceTrainBatchSize,
+    };
+
+    private void Announce(string? resumeFrom)
+    {
+        events.Write(new RunStarted
+        {
+            OutputDir = config.OutputDir,
+            Model = config.ModelNameOrPath,
+            Family = model.Family.ModelType,
+            Device = $"{model.Model.Device}, {(config.Bf16 || config.PureBf16 ? "bf16" : "fp32")}",
+            Config = config.ToDictionary(),
+            TrainableParameters = model.TrainableParameters,
+            AllParameters = model.AllParameters,
+            Samples = data.Train.Count,
+            EvalSamples = data.Eval?.Count ?? 0,
+            TotalSteps = progress.TotalSteps,
+            Epochs = order.EpochAfter(progress.TotalSteps),
+            SamplesPerStep = progress.SamplesPerStep,
+            StartStep = progress.Step,
+        });
+        foreach (var notice in config.Notices)
+        {
+            events.Write(new Notice(notice));
+        }
+
+        if (resumeFrom is not null)
+        {
+            events.Write(new Notice($"resuming {resumeFrom} at step {progress.Step} of {progress.TotalSteps}"));
+        }
+
+        foreach (var bad in data.Rejected)
+        {
+            events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.Reason, "left out"));
+        }
+    }
+
+    private void Report(StepBatch batch)
+    {
+        foreach (var bad in batch.BadSamples)
+        {
+            events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.Reason, config.OnBadSample == BadSamplePolicy.Skip ? "left out" : "replaced"));
+        }
+
+        if (batch.EmptyGroups > 0)
+        {
+            events.Write(new Warning($"step {batch.Step + 1}: in {batch.EmptyGroups} of its batches no token is trained"));
+        }
+    }
+
+    private IEnumerable<string> SamplesOf(StepBatch batch) => batch.MicroBatches
+        .SelectMany(m => m.SampleIndices)
+        .Take(8)
+        .Select(index => data.Train.Origin(index) is var (dataset, row) ? $"{dataset} row {row}" : string.Empty);
+
+    private bool IsDue(IntervalStrategy strategy, StepInterval every) => strategy == IntervalStrategy.Epoch
+        ? Math.Floor(order.EpochAfter(progress.Step)) > Math.Floor(order.EpochAfter(progress.Step - 1))
+        : progress.Step % every.In(progress.TotalSteps) == 0;
+
+    private List<KeyValuePair<string, string>> ResultPaths()
+    {
+        List<KeyValuePair<string, string>> paths =
+        [
+            new(model.Adapter is null ? "model" : "adapter", config.OutputDir),
+            new("log", Path.Combine(config.OutputDir, TrainerLogSink.FileName)),
+        ];
+        if (config.PlotLoss)
+        {
+            paths.Add(new("loss curve", Path.Combine(config.OutputDir, "training_loss.svg")));
+        }
+
+        return paths;
+    }
+
+    private static long MemoryBudget(TrainConfig config) => config.MemoryBudget?.Bytes ?? ProcessMemory.Available;
+}

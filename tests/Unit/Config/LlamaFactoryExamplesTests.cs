@@ -1,3 +1,6 @@
+using Fovea.Data.Datasets;
+using Fovea.Data.Packing;
+using Fovea.Data.Sampling;
 using Fovea.Training.Config;
 
 namespace Fovea.Tests.Unit.Config;

@@ -1,4 +1,7 @@
 using System.Reflection;
+using Fovea.Data.Datasets;
+using Fovea.Data.Packing;
+using Fovea.Data.Sampling;
 using Fovea.Training.Config;
 
 namespace Fovea.Tests.Unit.Config;

@@ -25,7 +25,13 @@ public sealed class PromptBuilder
 
     /// <summary>An image file as patches.</summary>
     /// <exception cref="ImageException">It cannot be used; names file and reason.</exception>
-    public ProcessedImage ReadImage(string path) => stage.Load(path);
+    public ProcessedImage ReadImage(string path)
+    {
+        var grid = stage.GridOf(path);
+        var patches = new float[grid.Patches * stage.PatchLength];
+        stage.Load(path, grid, patches);
+        return new ProcessedImage(grid, patches);
+    }
 
     /// <param name="system">The system prompt; null or empty is the default one.</param>
     /// <param name="history">Earlier turns; <c>&lt;image&gt;</c> in a question stands for an image.</param>

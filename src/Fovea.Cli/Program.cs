@@ -34,5 +34,6 @@ public static class Program
         Fovea.Cli.Verbs.TokenizeVerb.Create(),
         Fovea.Cli.Verbs.TrainVerb.Create(),
         Fovea.Cli.Verbs.DataVerb.Create(),
+        Fovea.Cli.Verbs.ChatVerb.Create(),
     ];
 }

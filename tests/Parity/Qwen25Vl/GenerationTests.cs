@@ -197,10 +197,11 @@ public sealed class GenerationTests : NativeTest
     {
         var ids = Ints(sample, "input_ids")[..sample.GetProperty("greedy_prompt_len").GetInt32()];
         var images = new List<PromptImage>();
+        var prompts = new PromptBuilder(tokenizer, ChatTemplates.Qwen2Vl, stage);
         var at = 0;
         foreach (var path in Rows[sample.GetProperty("index").GetInt32()].GetProperty("images").EnumerateArray())
         {
-            var image = stage.Load(Path.Combine(TestFiles.Golden("qwen2_5_vl_tiny/data"), path.GetString()!));
+            var image = prompts.ReadImage(Path.Combine(TestFiles.Golden("qwen2_5_vl_tiny/data"), path.GetString()!));
             at = Array.IndexOf(ids, ImageToken, at);
             images.Add(new PromptImage(image, at, stage.TokensOf(image.Grid)));
             at += images[^1].Tokens;

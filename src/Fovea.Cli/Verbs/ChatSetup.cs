@@ -1,0 +1,121 @@
+using Fovea.Data.Tokenizers;
+using Fovea.Generation;
+using Fovea.Models;
+using Fovea.Models.Peft;
+using Fovea.Nn.Lora;
+using Fovea.Tensors;
+using Fovea.Training.Config;
+using Fovea.Training.Recipes;
+
+namespace Fovea.Cli.Verbs;
+
+/// <summary>A loaded model with its adapters, ready to answer.</summary>
+internal sealed class ChatSetup : IDisposable
+{
+    private ChatSetup(VisionLanguageModel model, DataSetup data, GenerationOptions options)
+    {
+        (Model, Tokenizer, Options) = (model, data.Tokenizer, options);
+        Prompts = new PromptBuilder(data.Tokenizer, data.Template, data.Images, data.Options.DefaultSystem);
+    }
+
+    public VisionLanguageModel Model { get; }
+
+    public Tokenizer Tokenizer { get; }
+
+    public PromptBuilder Prompts { get; }
+
+    public GenerationOptions Options { get; }
+
+    /// <summary>Completes a configuration: a training run's own output where no adapter is named, an adapter's own base where no model is.</summary>
+    /// <param name="notes">Receives what was chosen.</param>
+    public static TrainConfig Complete(TrainConfig config, TextWriter notes)
+    {
+        if (config.AdapterNameOrPath.Count == 0 && config.OutputDir.Length > 0)
+        {
+            if (config.FinetuningType == FinetuningType.Lora && PeftAdapter.IsAdapter(config.OutputDir))
+            {
+                notes.WriteLine($"using the adapter in output_dir, {config.OutputDir}");
+                config = config with { AdapterNameOrPath = [config.OutputDir] };
+            }
+            else if (config.FinetuningType != FinetuningType.Lora && File.Exists(Families.ConfigPath(config.OutputDir)))
+            {
+                notes.WriteLine($"using the model in output_dir, {config.OutputDir}");
+                config = config with { ModelNameOrPath = config.OutputDir };
+            }
+        }
+
+        foreach (var adapter in config.AdapterNameOrPath.Where(adapter => !PeftAdapter.IsAdapter(adapter)))
+        {
+            throw new ConfigException($"{adapter}: not an adapter folder, it has no {PeftConfig.FileName}");
+        }
+
+        return config.ModelNameOrPath.Length > 0 ? config
+            : config.AdapterNameOrPath.Count > 0 ? config with { ModelNameOrPath = PeftAdapter.ResolveBase(config.AdapterNameOrPath[0]) }
+            : throw new ConfigException("no model is named: give a configuration file, --model FOLDER or --adapter FOLDER (fovea chat --help shows examples)");
+    }
+
+    /// <param name="config">A completed configuration.</param>
+    /// <param name="fromModel">Take sampling settings from the model's generation_config.json instead of the configuration.</param>
+    /// <param name="notes">Receives what is being loaded.</param>
+    public static ChatSetup Load(TrainConfig config, bool fromModel, TextWriter notes)
+    {
+        var data = DataSetup.From(config);
+        var family = Families.Of(config.ModelNameOrPath);
+        var options = GenerationOptions.Read(config.ModelNameOrPath, data.Tokenizer, data.Template.StopWords);
+        options = fromModel ? options : options with
+        {
+            MaxNewTokens = config.MaxNewTokens,
+            DoSample = config.DoSample,
+            Temperature = config.Temperature,
+            TopK = config.TopK,
+            TopP = config.TopP,
+            RepetitionPenalty = config.RepetitionPenalty,
+        };
+        var device = !config.UseCpu && Torch.CudaDevices > 0 ? Device.Cuda() : Device.Cpu;
+        var compute = Compute(config, device);
+        notes.WriteLine($"loading {config.ModelNameOrPath} ({family.ModelType}, {compute.SafetensorsName().ToLowerInvariant()}, {device})"
+            + string.Concat(config.AdapterNameOrPath.Select(adapter => $" with adapter {adapter}")));
+        var model = Families.Load(config.ModelNameOrPath, new ModelOptions { Compute = compute, Device = device });
+        try
+        {
+            for (var i = 0; i < config.AdapterNameOrPath.Count; i++)
+            {
+                if (i > 0)
+                {
+                    Adapters.Merge(model.Ledger); // a linear has room for one adapter
+                }
+
+                PeftAdapter.Attach(model, family, config.AdapterNameOrPath[i], trainable: false);
+            }
+
+            return new ChatSetup(model, data, options);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => Model.Dispose();
+
+    /// <summary>
+    /// The element type of the computation. <c>auto</c>: on a card bf16; on the CPU what the checkpoint is stored in, fp16 computed as fp32.
+    /// </summary>
+    private static DType Compute(TrainConfig config, Device device)
+    {
+        switch (config.InferDtype)
+        {
+            case InferDtype.Float32:
+                return DType.F32;
+            case InferDtype.Bfloat16:
+                return DType.BF16;
+            case InferDtype.Float16:
+                return DType.F16;
+        }
+
+        var root = ConfigReader.Open(Families.ConfigPath(config.ModelNameOrPath));
+        var stored = root.Text("torch_dtype", root.Text("dtype", root.Section("text_config")?.Text("dtype") ?? string.Empty));
+        return device.Type == DeviceType.Cuda || stored == "bfloat16" ? DType.BF16 : DType.F32;
+    }
+}

@@ -1,0 +1,125 @@
+using System.CommandLine;
+using System.Text;
+using Fovea.Generation;
+using Fovea.Training.Config;
+
+namespace Fovea.Cli.Verbs;
+
+/// <summary><c>fovea chat</c>: talks with a model about images, in the terminal or with one question from the command line.</summary>
+public static class ChatVerb
+{
+    private static readonly Argument<string[]> Config = new("CONFIG")
+    {
+        Description = "A YAML or JSON file as LLaMA-Factory's chat takes it, or that of a training run; then key=value for what should differ.",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    private static readonly Option<string?> Model = new("--model") { Description = "Model folder. Sampling settings then come from its generation_config.json." };
+    private static readonly Option<string[]> Adapter = new("--adapter") { Description = "Adapter folder (PEFT); names its base model, if --model does not. May be repeated." };
+    private static readonly Option<string?> Template = new("--template") { Description = "Chat template; the model family's own by default." };
+    private static readonly Option<InferDtype?> Dtype = new("--dtype") { Description = "Precision of the computation; auto follows the checkpoint." };
+    private static readonly Option<string?> Question = new("--prompt") { Description = "Answer this one question and end; only the answer goes to standard output." };
+    private static readonly Option<string[]> Image = new("--image")
+    {
+        Description = "Images for the (first) question, at the <image> places of its text or before it.",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    private static readonly Option<string?> System = new("--system") { Description = "System prompt." };
+    private static readonly Option<int?> MaxNewTokens = new("--max-new-tokens") { Description = "Longest answer in tokens." };
+    private static readonly Option<double?> Temperature = new("--temperature") { Description = "Sample at this temperature; 0 is greedy." };
+    private static readonly Option<double?> TopP = new("--top-p") { Description = "Sample from the most likely tokens up to this sum of probabilities." };
+    private static readonly Option<int?> TopK = new("--top-k") { Description = "Sample from this many most likely tokens; 0 is all." };
+    private static readonly Option<double?> Penalty = new("--repetition-penalty") { Description = "Above 1 makes repetitions less likely." };
+    private static readonly Option<ulong?> Seed = new("--seed") { Description = "Sample the same answers each time." };
+    private static readonly Option<bool> Greedy = new("--greedy") { Description = "Always the most likely token." };
+    private static readonly Option<bool> Cpu = new("--cpu") { Description = "Compute on the CPU even where a card is found." };
+
+    public static Command Create()
+    {
+        var verb = new Command("chat", """
+            Talks with a model about images and text. Reads questions from the terminal or from standard input, one a line.
+
+            Examples:
+              fovea chat examples/qwen2_5vl_lora_sft.yaml
+              fovea chat --adapter saves/my-run
+              fovea chat --model models/Qwen2.5-VL-7B-Instruct --prompt "What is this?" --image photo.jpg --greedy
+              echo "What does receipt.png say?" | fovea chat --model models/Qwen2.5-VL-3B-Instruct
+
+            In the terminal: /image PATH, /system TEXT, /clear, /help, /exit. An image path in a question shows that image.
+            """)
+        {
+            Config, Model, Adapter, Template, Dtype, Question, Image, System, MaxNewTokens, Temperature, TopP, TopK, Penalty, Seed, Greedy, Cpu,
+        };
+        verb.SetAction(Run);
+        return verb;
+    }
+
+    private static int Run(ParseResult parsed)
+    {
+        var words = parsed.GetValue(Config) ?? [];
+        var notes = Console.Error;
+        var config = ChatSetup.Complete(Read(parsed, words), notes);
+        foreach (var notice in config.Notices)
+        {
+            notes.WriteLine(notice);
+        }
+
+        using var setup = ChatSetup.Load(config, fromModel: words.Length == 0, notes);
+        var options = WithFlags(parsed, setup.Options);
+        options.Check();
+        using var session = new ChatSession(setup.Model, setup.Tokenizer, setup.Prompts) { System = parsed.GetValue(System) };
+        using var interrupts = new ChatInterrupts();
+        using var output = new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false));
+        var console = new ChatConsole(session, options, output, notes, interrupts);
+        foreach (var path in parsed.GetValue(Image) ?? [])
+        {
+            console.Attach(path);
+        }
+
+        if (parsed.GetValue(Question) is { } question)
+        {
+            console.Ask(question);
+            return 0;
+        }
+
+        var interactive = !Console.IsInputRedirected;
+        using var input = interactive ? Console.In : new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false));
+        return console.Run(input, interactive);
+    }
+
+    private static TrainConfig Read(ParseResult parsed, string[] words)
+    {
+        if (words.Length > 0 && words[0].Contains('=') && !File.Exists(words[0]))
+        {
+            throw new ConfigException($"{words[0]}: key=value replaces a key of a configuration file, and none is given; use options such as --temperature");
+        }
+
+        var config = words.Length == 0 ? new TrainConfig() : TrainConfig.Load(words[0], words[1..], ConfigUse.Any);
+        var adapters = parsed.GetValue(Adapter) ?? [];
+        return config with
+        {
+            ModelNameOrPath = parsed.GetValue(Model) ?? config.ModelNameOrPath,
+            AdapterNameOrPath = adapters.Length > 0 ? adapters : config.AdapterNameOrPath,
+            Template = parsed.GetValue(Template) ?? config.Template,
+            InferDtype = parsed.GetValue(Dtype) ?? config.InferDtype,
+            UseCpu = config.UseCpu || parsed.GetValue(Cpu),
+        };
+    }
+
+    private static GenerationOptions WithFlags(ParseResult parsed, GenerationOptions options)
+    {
+        var (temperature, topP, topK) = (parsed.GetValue(Temperature), parsed.GetValue(TopP), parsed.GetValue(TopK));
+        var greedy = parsed.GetValue(Greedy) || temperature == 0;
+        return options with
+        {
+            MaxNewTokens = parsed.GetValue(MaxNewTokens) ?? options.MaxNewTokens,
+            DoSample = !greedy && (options.DoSample || temperature is not null || topP is not null || topK is not null),
+            Temperature = temperature is null or 0 ? options.Temperature : temperature.Value,
+            TopP = topP ?? options.TopP,
+            TopK = topK ?? options.TopK,
+            RepetitionPenalty = parsed.GetValue(Penalty) ?? options.RepetitionPenalty,
+            Seed = parsed.GetValue(Seed) ?? options.Seed,
+        };
+    }
+}

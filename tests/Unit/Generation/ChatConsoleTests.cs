@@ -1,0 +1,78 @@
+using Fovea.Cli.Verbs;
+using Fovea.Generation;
+using Fovea.Training.Config;
+
+namespace Fovea.Tests.Unit.Generation;
+
+/// <summary>The chat verb on the tiny model: commands, images, errors, and where each thing is written.</summary>
+public sealed class ChatConsoleTests : NativeTest
+{
+    private static readonly string Folder = TestFiles.Golden("qwen2_5_vl_tiny/model");
+    private static readonly string Picture = TestFiles.Golden("qwen2_5_vl_tiny/data/images/001_0.png");
+    private readonly StringWriter output = new();
+    private readonly StringWriter notes = new();
+    private readonly ChatSetup setup;
+    private readonly ChatSession session;
+    private readonly ChatInterrupts interrupts = new();
+    private readonly ChatConsole console;
+
+    public ChatConsoleTests()
+    {
+        var config = ChatSetup.Complete(new TrainConfig { AdapterNameOrPath = [TestFiles.Golden("qwen2_5_vl_tiny/adapter_init")], ModelNameOrPath = Folder, UseCpu = true }, notes);
+        setup = ChatSetup.Load(config, fromModel: true, notes);
+        session = new ChatSession(setup.Model, setup.Tokenizer, setup.Prompts);
+        console = new ChatConsole(session, setup.Options with { MaxNewTokens = 5 }, output, notes, interrupts);
+    }
+
+    [Fact]
+    public void Commands_and_questions_are_answered_line_by_line()
+    {
+        var input = $"/system You see.\n\n/image {Picture}\nWhat is this?\nAnd {Picture}?\n/clear\nHello\n/exit\nnever read\n";
+        Assert.Equal(0, console.Run(new StringReader(input), interactive: false));
+        Assert.Equal("You see.", session.System);
+        Assert.Equal("Hello", Assert.Single(session.Turns).User);
+        var said = notes.ToString();
+        Assert.Equal(3, said.Split("tokens/s").Length - 1);
+        Assert.Contains("goes with the next question", said);
+        Assert.Contains("known", said);
+        Assert.Contains("a new conversation", said);
+        Assert.DoesNotContain("tokens/s", output.ToString());
+        Assert.DoesNotContain("> ", output.ToString());
+    }
+
+    [Fact]
+    public void A_failed_question_is_reported_and_the_next_one_answered()
+    {
+        var status = console.Run(new StringReader("/image absent.png\n/imagine\n<image>absent.png</image> what?\nHello\n"), interactive: false);
+        Assert.Equal(1, status);
+        Assert.Equal(3, notes.ToString().Split("error: ").Length - 1);
+        Assert.Single(session.Turns);
+    }
+
+    [Fact]
+    public void The_first_interrupt_ends_an_answer_and_the_second_the_program()
+    {
+        var token = interrupts.Begin();
+        Assert.True(interrupts.Press());
+        Assert.True(token.IsCancellationRequested);
+        Assert.False(interrupts.Press());
+        Assert.False(interrupts.Begin().IsCancellationRequested);
+        interrupts.End();
+    }
+
+    [Fact]
+    public void What_cannot_be_completed_is_refused_with_the_remedy()
+    {
+        Assert.Contains("--model", Assert.Throws<ConfigException>(() => ChatSetup.Complete(new TrainConfig(), notes)).Message);
+        Assert.Contains("adapter_config.json", Assert.Throws<ConfigException>(() => ChatSetup.Complete(new TrainConfig { AdapterNameOrPath = [Folder] }, notes)).Message);
+        var training = new TrainConfig { ModelNameOrPath = Folder, OutputDir = TestFiles.Golden("qwen2_5_vl_tiny/adapter_init") };
+        Assert.Equal([training.OutputDir], ChatSetup.Complete(training, notes).AdapterNameOrPath);
+    }
+
+    protected override void Cleanup()
+    {
+        interrupts.Dispose();
+        session.Dispose();
+        setup.Dispose();
+    }
+}

@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using Fovea.Tensors;
 
 namespace Fovea.Training.Engine;
 
@@ -16,6 +17,9 @@ public static class StepThread
             {
                 try
                 {
+                    // A new thread starts with OpenMP's own number of threads; asking makes libtorch apply its own before the first product,
+                    // else the first step of a resumed run could round differently.
+                    _ = Torch.Threads;
                     result = work();
                 }
                 catch (Exception e)

@@ -1,50 +1,45 @@
-using Fovea.Data.Datasets;
-using Fovea.Data.Packing;
-using Fovea.Data.Sampling;
 using Fovea.Runs.Files;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
 using Fovea.Training.Recipes;
 
 namespace Fovea.Tests.Parity.Qwen25Vl;
 
-/// <summary>LLaMA-Factory's own demo run (its trainer, its data, the real Qwen2.5 tokenizer) against ours, from the same adapter and with its settings.</summary>
+/// <summary>
+/// LLaMA-Factory's own demo run (its trainer, its YAML, its data, the real Qwen2.5 tokenizer) against ours, from the same adapter. The data tests compare
+/// ids, labels and order exactly; here the numbers of every step. The reference's losses scatter by 4e-3 / sqrt(trained tokens) a sample around ours,
+/// in fp32 and in bf16 alike, as a forward pass in bf16 does; hence the tolerance.
+/// </summary>
 public sealed class LlamaFactoryTests : NativeTest
 {
     private readonly string folder = Directory.CreateTempSubdirectory("fovea-lf").FullName;
 
     [Fact]
-    public void Micro_batch_losses_before_the_first_update_agree()
+    public void The_demo_run_logs_the_same_losses_norms_and_rates()
     {
-        var config = Config();
-        var golden = Golden.Json(TestFiles.Shared("golden/qwen2_5_vl_realtok/train.json")!).GetProperty("batches");
-        var setup = DataSetup.From(config);
-        using var data = DatasetLoader.Load(setup.Options);
-        using var model = ModelSetup.Load(config, null);
-        var order = new SampleOrder(DataSetup.Order(config, data.Train.Count, 0, 1));
-        using var pipeline = new DataPipeline(
-            data.Train, setup.NewEncoder(), setup.Images, order, new PlanOptions { MicroBatchTokens = 1 }, DataSetup.Pipeline(config, 0, 1));
-        Assert.True(pipeline.TryNext(out var step));
-        using (step)
-        {
-            var runner = new StepRunner(model.Model, visionLearns: false);
-            var worst = 0.0;
-            for (var i = 0; i < step.MicroBatches.Count; i++)
-            {
-                var loss = runner.Evaluate(step.MicroBatches[i]).TokenLosses.Average();
-                worst = Math.Max(worst, Math.Abs(golden[i].GetProperty("loss").GetDouble() - loss));
-                Console.WriteLine($"{i} {step.MicroBatches[i].Patches} {golden[i].GetProperty("loss").GetDouble()} {loss}");
-            }
+        var golden = TestFiles.Shared("golden/qwen2_5_vl_realtok") ?? TestFiles.SkipMissing("golden/qwen2_5_vl_realtok");
+        var expected = Golden.Json(Path.Combine(golden, "train.json")).GetProperty("log").EnumerateArray().Where(e => e.TryGetProperty("loss", out _)).ToList();
+        var config = Config(golden);
+        var outcome = SupervisedFineTune.Run(config, []);
+        Assert.False(outcome.Interrupted);
 
-            Assert.True(worst < 1e-4, $"worst {worst}");
+        var actual = TrainerState.Load(Path.Combine(config.OutputDir, TrainerState.FileName)).LogHistory.Where(e => e.ContainsKey("loss")).ToList();
+        Assert.Equal(22, expected.Count);
+        Assert.Equal(expected.Count, actual.Count);
+        for (var i = 0; i < actual.Count; i++)
+        {
+            double Theirs(string key) => expected[i].GetProperty(key).GetDouble();
+            double Ours(string key) => Convert.ToDouble(actual[i][key]);
+            Assert.Equal(Theirs("learning_rate"), Ours("learning_rate"), 1e-12);
+            Assert.Equal(Theirs("epoch"), Ours("epoch"), 1e-9);
+            Assert.Equal(Theirs("loss"), Ours("loss"), 1e-3);
+            Assert.Equal(1, Ours("grad_norm") / Theirs("grad_norm"), 0.02);
         }
     }
 
     protected override void Cleanup() => Directory.Delete(folder, recursive: true);
 
-    private TrainConfig Config()
+    private TrainConfig Config(string golden)
     {
-        var golden = TestFiles.Shared("golden/qwen2_5_vl_realtok") ?? TestFiles.SkipMissing("golden/qwen2_5_vl_realtok");
         var model = Directory.CreateDirectory(Path.Combine(folder, "model")).FullName;
         foreach (var file in Directory.GetFiles(Path.Combine(golden, "model")).Append(TestFiles.Shared("data/tokenizers/qwen2_5/tokenizer.json")!))
         {

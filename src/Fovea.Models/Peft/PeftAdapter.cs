@@ -27,12 +27,10 @@ public static class PeftAdapter
         var config = PeftConfig.Read(folder);
         using var checkpoint = Checkpoint.OpenAdapter(folder);
         var contents = AdapterContents.Read(model, family, config, checkpoint);
-        foreach (var parameter in contents.Whole)
+        if (trainable && contents.Whole.FirstOrDefault(parameter => !parameter.Trainable) is { } frozen)
         {
-            if (trainable && !parameter.Trainable)
-            {
-                throw new InvalidOperationException($"{parameter.Name} is one of modules_to_save: load it as learning to go on with this adapter");
-            }
+            throw new ConfigException($"{folder} holds {frozen.Name} trained in full (modules_to_save {string.Join(", ", config.ModulesToSave)}); "
+                + "to go on with it, name the same modules in additional_target");
         }
 
         var source = new CheckpointSource(checkpoint, name => AdapterContents.Canonical(family, name));

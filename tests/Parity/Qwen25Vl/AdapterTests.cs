@@ -149,6 +149,8 @@ public sealed class AdapterTests : NativeTest
         Assert.Contains(model.Ledger["model.norm.weight"], PeftAdapter.WholeWeights(model, config));
 
         using var frozen = Families.Load(Base, new ModelOptions());
+        var error = Assert.Throws<ConfigException>(() => PeftAdapter.Attach(frozen, Family, folder, trainable: true));
+        Assert.Contains("name the same modules in additional_target", error.Message, StringComparison.Ordinal);
         PeftAdapter.Attach(frozen, Family, folder, trainable: false);
         Assert.Equal(norm, frozen.Ledger["model.norm.weight"].Value.ToArray<float>());
         PeftAdapter.Save(frozen, config with { ModulesToSave = ["language_model.norm"] }, folder);

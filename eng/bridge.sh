@@ -121,6 +121,7 @@ link_bridge() {
   "${CXX_COMMAND[@]}" "${objects[@]}" -o "$1" "${LINK_FLAGS[@]}" || return
   [ -n "$TORCH_PREFIX" ] && return
   local missing
-  missing="$(ldd "$1" 2> /dev/null | awk '/not found/ { print $1 }' | sort -u | tr '\n' ' ')"
-  [ -z "$missing" ] || die "libtorch in $TORCH_ROOT is broken: it needs libraries that are not there: $missing" "Install them, or use fovea's own libtorch:  LIBTORCH=private ./fovea ..."
+  missing="$(ldd "$1" 2>&1 | sed -n 's/^.*: \(version .*not found\).*/\1/p; s/^[[:space:]]*\(.*\) => not found/\1 not found/p' | sort -u | head -n 5 | paste -sd ';')"
+  [ -z "$missing" ] || die "libtorch in $TORCH_ROOT cannot be loaded on this system:" "$missing" \
+    "Install what is missing, or use fovea's own libtorch:  LIBTORCH=private ./fovea ..."
 }

@@ -46,6 +46,7 @@ environment() {
   if [ -n "$TORCH_PREFIX" ] && ! [ -e /etc/ssl/certs/ca-certificates.crt ] && ! [ -e /etc/pki/tls/certs/ca-bundle.crt ]; then
     put_default SSL_CERT_FILE "$TORCH_PREFIX/etc/ssl/certs/ca-certificates.crt"
   fi
+  [ "$TORCH_ORIGIN" != system ] || system_blas
   # UCX (below libtorch's MPI) would take SIGSEGV and SIGFPE away from .NET.
   put UCX_HANDLE_ERRORS none
   # Large buffers stay in the heap instead of being mapped and faulted in again at each step. One arena, because
@@ -55,6 +56,21 @@ environment() {
   put_default DOTNET_CLI_TELEMETRY_OPTOUT 1
   put_default DOTNET_NOLOGO 1
   put DOTNET_SYSTEM_GLOBALIZATION_INVARIANT 1
+}
+
+# The system's libtorch takes the BLAS that Debian's alternatives name; only the OpenMP build of OpenBLAS serves well.
+system_blas() {
+  local folder="/usr/lib/$TRIPLET/openblas-openmp"
+  case "$(readlink -f "/usr/lib/$TRIPLET/libblas.so.3")" in
+    "$folder"/*) ;;
+    *)
+      if [ -e "$folder/libblas.so.3" ]; then
+        put LD_LIBRARY_PATH "$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+      else
+        say "the system's BLAS is not the OpenMP build of OpenBLAS, and training will be slow; ./fovea doctor says how to mend it"
+      fi
+      ;;
+  esac
 }
 
 put() { printf 'export %s=%q\n' "$1" "$2"; }

@@ -5,7 +5,7 @@ choose_compiler() {
   local libs driver include
   CXX_FLAGS=(-std=c++20 -O3 -fPIC -fvisibility=hidden -Wall -Wno-deprecated-declarations -I"$ROOT/native")
   LINK_FLAGS=(-shared -Wl,--no-as-needed -L"$TORCH_LIB" -ltorch -ltorch_cpu -lc10 -Wl,--as-needed)
-  for include in $TORCH_INCLUDES; do [ -n "$TORCH_PREFIX" ] || CXX_FLAGS+=(-isystem "$include"); done
+  for include in $TORCH_INCLUDES; do [ -n "$TORCH_PREFIX" ] || [ "$include" = /usr/include ] || CXX_FLAGS+=(-isystem "$include"); done
   if [ -n "$TORCH_PREFIX" ]; then
     libs="$TORCH_PREFIX/usr/lib/$TRIPLET"
     driver="$(ls "$TORCH_PREFIX/usr/bin/$TRIPLET"-g++-* 2> /dev/null | sort -V | tail -n 1)"

@@ -20,9 +20,9 @@ find_keyring() {
     "or bring your own libtorch:  pip install torch   (found when its python is on PATH), or LIBTORCH=/path/to/libtorch"
 }
 
-# Older systems do not know the keys of Debian 13. Debian 12 is signed with older keys as well and brings the newer ones.
+# Older systems do not know the keys that Debian 13 is signed with. Debian 11 is signed with keys they know, and brings the newer ones.
 renew_keyring() {
-  local SUITE=bookworm renewed="$CACHE/apt/keyring-renewed"
+  local SUITE=bullseye renewed="$CACHE/apt/keyring-renewed"
   say "the keys in $KEYRING are older than this release of Debian; taking newer ones from $SUITE, which the older ones vouch for"
   write_apt_config
   mkdir -p "$renewed.partial"

@@ -30,7 +30,7 @@ choose_compiler() {
 
 # CUDA builds of libtorch: their own headers are used where CUDA's are at hand, and .cu files where nvcc is.
 add_cuda() {
-  NVCC= CUDA_HEADERS=
+  NVCC='' CUDA_HEADERS=''
   [ -n "$TORCH_CUDA" ] || return 0
   local place
   NVCC="$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2> /dev/null || true)"

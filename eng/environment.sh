@@ -65,7 +65,8 @@ system_blas() {
     "$folder"/*) ;;
     *)
       if [ -e "$folder/libblas.so.3" ]; then
-        put LD_LIBRARY_PATH "$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+        # shellcheck disable=SC2016 # expanded at each start
+        printf 'export LD_LIBRARY_PATH="%s${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"\n' "$folder"
       else
         say "the system's BLAS is not the OpenMP build of OpenBLAS, and training will be slow; ./fovea doctor says how to mend it"
       fi
@@ -74,4 +75,5 @@ system_blas() {
 }
 
 put() { printf 'export %s=%q\n' "$1" "$2"; }
+# shellcheck disable=SC2016 # expanded at each start
 put_default() { printf 'export %s="${%s:-%s}"\n' "$1" "$1" "$2"; }

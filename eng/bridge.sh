@@ -5,7 +5,7 @@ choose_compiler() {
   local libs driver include
   CXX_FLAGS=(-std=c++20 -O3 -fPIC -fvisibility=hidden -Wall -Wno-deprecated-declarations -I"$ROOT/native")
   LINK_FLAGS=(-shared -Wl,--no-as-needed -L"$TORCH_LIB" -ltorch -ltorch_cpu -lc10 -Wl,--as-needed)
-  for include in $TORCH_INCLUDES; do [ -n "$TORCH_PREFIX" ] || CXX_FLAGS+=(-isystem "$include"); done
+  for include in $TORCH_INCLUDES; do [ -n "$TORCH_PREFIX" ] || [ "$include" = /usr/include ] || CXX_FLAGS+=(-isystem "$include"); done
   if [ -n "$TORCH_PREFIX" ]; then
     libs="$TORCH_PREFIX/usr/lib/$TRIPLET"
     driver="$(ls "$TORCH_PREFIX/usr/bin/$TRIPLET"-g++-* 2> /dev/null | sort -V | tail -n 1)"
@@ -30,7 +30,7 @@ choose_compiler() {
 
 # CUDA builds of libtorch: their own headers are used where CUDA's are at hand, and .cu files where nvcc is.
 add_cuda() {
-  NVCC= CUDA_HEADERS=
+  NVCC='' CUDA_HEADERS=''
   [ -n "$TORCH_CUDA" ] || return 0
   local place
   NVCC="$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2> /dev/null || true)"
@@ -121,6 +121,7 @@ link_bridge() {
   "${CXX_COMMAND[@]}" "${objects[@]}" -o "$1" "${LINK_FLAGS[@]}" || return
   [ -n "$TORCH_PREFIX" ] && return
   local missing
-  missing="$(ldd "$1" 2> /dev/null | awk '/not found/ { print $1 }' | sort -u | tr '\n' ' ')"
-  [ -z "$missing" ] || die "libtorch in $TORCH_ROOT is broken: it needs libraries that are not there: $missing" "Install them, or use fovea's own libtorch:  LIBTORCH=private ./fovea ..."
+  missing="$(ldd "$1" 2>&1 | sed -n 's/^.*: \(version .*not found\).*/\1/p; s/^[[:space:]]*\(.*\) => not found/\1 not found/p' | sort -u | head -n 5 | paste -sd ';')"
+  [ -z "$missing" ] || die "libtorch in $TORCH_ROOT cannot be loaded on this system:" "$missing" \
+    "Install what is missing, or use fovea's own libtorch:  LIBTORCH=private ./fovea ..."
 }

@@ -43,10 +43,10 @@ stage() {
   mkdir -p "$CACHE/log"
   log="$CACHE/log/$(printf '%s' "$title" | tr -cs 'A-Za-z0-9' '-').$$.log"
   set -m # a process group of its own, so that Ctrl-C here can end all of it
-  "$@" > "$log" 2>&1 8>&- < /dev/null &
+  "$@" > "$log" 2>&1 < /dev/null & # it holds the lock too: should this shell be killed, the next start waits for it
   pid=$!
   set +m
-  trap 'kill -TERM -- -'"$pid"' 2> /dev/null; printf "\n" >&2; say "interrupted; the next start goes on from here"; exit 130' INT TERM HUP
+  trap 'kill -TERM -- -'"$pid"' 2> /dev/null; printf "\n" >&2; say "interrupted; the next start goes on from here"; exit 130' INT TERM HUP PIPE
   [ -t 2 ] || say "$title ..."
   while kill -0 "$pid" 2> /dev/null; do
     if [ -t 2 ]; then
@@ -58,7 +58,7 @@ stage() {
     sleep 0.2
   done
   wait "$pid" || status=$?
-  trap - INT TERM HUP
+  trap - INT TERM HUP PIPE
   if [ $status -eq 0 ]; then
     [ -t 2 ] && printf '\r\033[K' >&2
     say "$title: done, $(${probe:-true}) $((SECONDS - started))s"

@@ -20,11 +20,12 @@ doctor_blas() {
   fi
   if [ "$TORCH_ORIGIN" != system ]; then found BLAS "the one that this build of libtorch carries"; return; fi
   file="$(readlink -f "/usr/lib/$TRIPLET/libblas.so.3" || true)"
+  [ ! -e "/usr/lib/$TRIPLET/openblas-openmp/libblas.so.3" ] || file="/usr/lib/$TRIPLET/openblas-openmp/libblas.so.3" # preferred by the launcher
   case "$file" in
     *openblas-openmp*) found OpenBLAS "OpenMP build, $file" ;;
     *openblas-pthread*)
       missing OpenBLAS "the pthread build is in use ($file); beside libtorch's OpenMP it is up to 40 times slower" \
-        "sudo apt-get install libopenblas0-openmp && sudo update-alternatives --set libblas.so.3-$TRIPLET /usr/lib/$TRIPLET/openblas-openmp/libblas.so.3, or LIBTORCH=private ./fovea ..."
+        "sudo apt-get install libopenblas0-openmp   (or LIBTORCH=private ./fovea ...)"
       ;;
     *) note BLAS "${file:-none found}: OpenBLAS would be faster (sudo apt-get install libopenblas0-openmp)" ;;
   esac

@@ -28,6 +28,7 @@ doctor() {
   LOOK_ONLY=1
   export_threads
   load_all
+  rm -f "$STATE/environment" # what doctor advises shall be seen: the next start looks everything up again
   printf 'System\n'
   doctor_system
   printf '.NET\n'

@@ -46,6 +46,7 @@ environment() {
   if [ -n "$TORCH_PREFIX" ] && ! [ -e /etc/ssl/certs/ca-certificates.crt ] && ! [ -e /etc/pki/tls/certs/ca-bundle.crt ]; then
     put_default SSL_CERT_FILE "$TORCH_PREFIX/etc/ssl/certs/ca-certificates.crt"
   fi
+  [ "$TORCH_ORIGIN" != system ] || system_blas
   # UCX (below libtorch's MPI) would take SIGSEGV and SIGFPE away from .NET.
   put UCX_HANDLE_ERRORS none
   # Large buffers stay in the heap instead of being mapped and faulted in again at each step. One arena, because
@@ -57,5 +58,22 @@ environment() {
   put DOTNET_SYSTEM_GLOBALIZATION_INVARIANT 1
 }
 
+# The system's libtorch takes the BLAS that Debian's alternatives name; only the OpenMP build of OpenBLAS serves well.
+system_blas() {
+  local folder="/usr/lib/$TRIPLET/openblas-openmp"
+  case "$(readlink -f "/usr/lib/$TRIPLET/libblas.so.3")" in
+    "$folder"/*) ;;
+    *)
+      if [ -e "$folder/libblas.so.3" ]; then
+        # shellcheck disable=SC2016 # expanded at each start
+        printf 'export LD_LIBRARY_PATH="%s${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"\n' "$folder"
+      else
+        say "the system's BLAS is not the OpenMP build of OpenBLAS, and training will be slow; ./fovea doctor says how to mend it"
+      fi
+      ;;
+  esac
+}
+
 put() { printf 'export %s=%q\n' "$1" "$2"; }
+# shellcheck disable=SC2016 # expanded at each start
 put_default() { printf 'export %s="${%s:-%s}"\n' "$1" "$1" "$2"; }

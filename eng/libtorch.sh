@@ -15,13 +15,14 @@ header_version() {
   done | head -n 1
 }
 
-# use_folder ORIGIN FOLDER: a libtorch as unzipped or as pip lays it (lib/, include/), or a folder of Debian packages.
+# use_folder ORIGIN FOLDER: a libtorch as unzipped or as pip lays it (lib/, include/), or a folder
+# of Debian packages ("" for the system itself).
 use_folder() {
   local include
-  TORCH_ORIGIN="$1" TORCH_ROOT="$2" TORCH_PREFIX='' TORCH_CUDA='' TORCH_ABI=1
+  TORCH_ORIGIN="$1" TORCH_ROOT="${2:-/usr}" TORCH_PREFIX='' TORCH_CUDA='' TORCH_ABI=1
   if [ -e "$2/usr/lib/$TRIPLET/libtorch_cpu.so" ]; then
     include="$2/usr/include" TORCH_LIB="$2/usr/lib/$TRIPLET"
-    [ -e "$TORCH_LIB/ld-linux-x86-64.so.2" ] && [ "$2" != / ] && TORCH_PREFIX="$2"
+    [ -e "$TORCH_LIB/ld-linux-x86-64.so.2" ] && [ -n "$2" ] && TORCH_PREFIX="$2"
   else
     include="$2/include" TORCH_LIB="$2/lib"
   fi
@@ -59,7 +60,7 @@ use_python() {
 
 use_system() {
   [ -e "/usr/lib/$TRIPLET/libtorch_cpu.so" ] || return 1
-  use_folder system / && return
+  use_folder system '' && return
   say "the system's libtorch $TORCH_PROBLEM; looking further"
   return 1
 }

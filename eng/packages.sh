@@ -7,21 +7,32 @@ CODEC_PACKAGES="libturbojpeg0 libpng16-16t64 libwebp7 libwebpdemux2 libgif7"
 
 # Sets KEYRING to Debian's archive keys, or refuses.
 find_keyring() {
-  local fetched="$CACHE/apt/keyring"
-  for KEYRING in /usr/share/keyrings/debian-archive-keyring.gpg /usr/share/keyrings/debian-archive-keyring.pgp \
-    "$fetched/usr/share/keyrings/debian-archive-keyring.gpg"; do
+  local fetched="$CACHE/apt/keyring" name=usr/share/keyrings/debian-archive-keyring
+  for KEYRING in "$CACHE/apt/keyring-renewed/$name.gpg" "/$name.gpg" "/$name.pgp" "$fetched/$name.gpg"; do
     [ -s "$KEYRING" ] && return
   done
   # Ubuntu and other relatives carry Debian's keys as a package of their own, which their own signature vouches for.
   mkdir -p "$fetched"
-  if (cd "$fetched" && apt-get -o APT::Sandbox::User=root download debian-archive-keyring && dpkg -x debian-archive-keyring_*.deb .) > /dev/null 2>&1; then
-    KEYRING="$fetched/usr/share/keyrings/debian-archive-keyring.gpg"
-    [ -s "$KEYRING" ] && return
-  fi
-  die "Debian's archive keys are not on this machine, so nothing from $MIRROR could be trusted." \
-    "Mend it with:  sudo apt-get install debian-archive-keyring" \
+  KEYRING="$fetched/$name.gpg"
+  (cd "$fetched" && apt-get -o APT::Sandbox::User=root download debian-archive-keyring && dpkg -x debian-archive-keyring_*.deb .) > /dev/null 2>&1
+  [ -s "$KEYRING" ] || die "Debian's archive keys are not on this machine, so nothing from $MIRROR could be trusted." \
+    "Mend it with:  sudo apt-get update && sudo apt-get install debian-archive-keyring" \
     "or bring your own libtorch:  pip install torch   (found when its python is on PATH), or LIBTORCH=/path/to/libtorch"
 }
+
+# Older systems do not know the keys that Debian 13 is signed with. Debian 11 is signed with keys they know, and brings the newer ones.
+renew_keyring() {
+  local SUITE=bullseye renewed="$CACHE/apt/keyring-renewed"
+  say "the keys in $KEYRING are older than this release of Debian; taking newer ones from $SUITE, which the older ones vouch for"
+  write_apt_config
+  mkdir -p "$renewed.partial"
+  (cd "$renewed.partial" && apt_private update -o APT::Update::Error-Mode=any && apt_private download debian-archive-keyring &&
+    dpkg -x debian-archive-keyring_*.deb .) > "$CACHE/apt/renewal.log" 2>&1 && mv "$renewed.partial" "$renewed"
+}
+
+read_lists() { stage "reading Debian $SUITE's package lists" "" apt_private update -o APT::Update::Error-Mode=any; }
+
+unknown_key() { grep -q -e NO_PUBKEY -e 'not signed' -e EXPKEYSIG "$STAGE_LOG"; }
 
 # apt with its own configuration, lists, status and archive folder under $CACHE/apt.
 apt_private() { APT_CONFIG="$CACHE/apt/$SUITE.conf" apt-get "$@"; }
@@ -75,8 +86,8 @@ lay_packages() {
   local target="$1" bytes
   shift
   write_apt_config
-  if ! stage "reading Debian $SUITE's package lists" "" apt_private update -o APT::Update::Error-Mode=any; then
-    if grep -q -e NO_PUBKEY -e 'not signed' -e EXPKEYSIG "$STAGE_LOG"; then
+  if ! read_lists && ! { unknown_key && renew_keyring && write_apt_config && read_lists; }; then
+    if unknown_key; then
       die "Debian's keys on this machine ($KEYRING) do not cover $SUITE." "Mend it with:  sudo apt-get install --only-upgrade debian-archive-keyring"
     fi
     die "Debian's package lists could not be fetched from $MIRROR." "Check the network (http_proxy is honoured), or name a mirror:  FOVEA_MIRROR=http://..."

@@ -33,6 +33,8 @@ setup() {
   read_stamp && return
   load_all
   mkdir -p "$STATE" 2> /dev/null || die "cannot write to $ROOT/artifacts" "The clone must be writable: what is built goes there."
+  [[ "$CACHE" != *[[:space:],:]* ]] || die "the cache folder's name holds a space, comma or colon, which compilers and loaders cannot take: $CACHE" \
+    "Set XDG_CACHE_HOME to a folder without."
   check_platform
   require_dotnet
   local new="$STATE/environment.new"

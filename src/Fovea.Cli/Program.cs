@@ -35,5 +35,6 @@ public static class Program
         Fovea.Cli.Verbs.TrainVerb.Create(),
         Fovea.Cli.Verbs.DataVerb.Create(),
         Fovea.Cli.Verbs.ChatVerb.Create(),
+        Fovea.Cli.Verbs.ExportVerb.Create(),
     ];
 }

@@ -73,12 +73,14 @@ internal sealed record AdapterContents(IReadOnlySet<string> Linears, IReadOnlyLi
             : throw new CheckpointException($"{checkpoint.Path} does not fit the model.\n  {string.Join("\n  ", problems)}");
     }
 
-    private static string? Half(string name) => name.EndsWith(A, StringComparison.Ordinal) || name.EndsWith(B, StringComparison.Ordinal) ? name[..^A.Length] : null;
+    private static string? Half(string name) =>
+        name.EndsWith(A, StringComparison.Ordinal) || name.EndsWith(B, StringComparison.Ordinal) ? name[..^A.Length] : null;
 
     /// <summary>The linears that the configuration means. An expression was made for the names of its time, so both spellings are tried.</summary>
     private static HashSet<string> Targeted(VisionLanguageModel model, PeftConfig config, HashSet<string> stored)
     {
-        HashSet<string> Where(Func<Linear, bool> matches) => model.Ledger.Linears.Where(matches).Select(linear => linear.Path).ToHashSet(StringComparer.Ordinal);
+        HashSet<string> Where(Func<Linear, bool> matches) =>
+            model.Ledger.Linears.Where(matches).Select(linear => linear.Path).ToHashSet(StringComparer.Ordinal);
 
         if (config.TargetPattern is { } pattern)
         {

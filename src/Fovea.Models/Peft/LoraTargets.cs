@@ -109,12 +109,13 @@ public sealed class LoraTargets
     private static ConfigException Nothing(string name, VisionLanguageModel model, Func<Linear, bool> frozen)
     {
         static string Names(IEnumerable<Linear> linears) =>
-            string.Join(", ", linears.Select(linear => linear.Path[(linear.Path.LastIndexOf('.') + 1)..]).Distinct().Order(StringComparer.Ordinal));
+            string.Join(", ", linears.Select(linear => linear.Path.Split('.')[^1]).Distinct().Order(StringComparer.Ordinal));
 
         var open = Names(model.Ledger.Linears.Where(linear => !frozen(linear)));
         var closed = Names(model.Ledger.Linears.Where(frozen));
+        const string keys = "freeze_vision_tower, freeze_multi_modal_projector, freeze_language_model";
         return new ConfigException($"lora_target: {name} matches no linear layer that may learn; "
             + (open.Length > 0 ? $"there are {open}" : "every part is frozen")
-            + (closed.Length > 0 ? $" (in frozen parts: {closed}; see freeze_vision_tower, freeze_multi_modal_projector, freeze_language_model)" : string.Empty));
+            + (closed.Length > 0 ? $" (in frozen parts: {closed}; see {keys})" : string.Empty));
     }
 }

@@ -17,7 +17,8 @@ internal static class ModelCard
 
             # LoRA adapter
 
-            Rank {config.Lora.Rank}, alpha {config.Lora.Alpha:0.####}, on {linears} linear layers ({parameters} parameters) of `{baseModel}`. Trained with Fovea.
+            Rank {config.Lora.Rank}, alpha {config.Lora.Alpha:0.####}, on {linears} linear layers ({parameters} parameters) of `{baseModel}`.
+            Trained with Fovea.
 
             Load it over the base model with PEFT, `PeftModel.from_pretrained(model, folder)`, chat with it in Fovea, `fovea chat`,
             or fold it into the base weights, `fovea export`.

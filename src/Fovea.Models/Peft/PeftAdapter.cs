@@ -13,10 +13,12 @@ public static class PeftAdapter
     public static bool IsAdapter(string folder) => File.Exists(Path.Combine(folder, PeftConfig.FileName));
 
     /// <summary>
-    /// Gives the model the adapter of a folder. Both generations of names are read, also with the adapter's own name (<c>.default.</c>) still in them.
+    /// Gives the model the adapter of a folder. Both generations of names are read, also with the adapter's own name (<c>.default.</c>) in them.
     /// Weights of modules_to_save replace those of the base; <see cref="WholeWeights"/> lists them.
     /// </summary>
-    /// <param name="trainable">Whether the adapter learns; its modules_to_save must then have been loaded as learning (<see cref="PeftConfig.SavesWhole"/>).</param>
+    /// <param name="trainable">
+    /// Whether the adapter learns; the model must then have been built with its modules_to_save learning (<see cref="PeftConfig.SavesWhole"/>).
+    /// </param>
     /// <param name="dropout">Drops the adapter's inputs while gradients are recorded; null for none.</param>
     /// <exception cref="CheckpointException">Something in the folder is missing, left over or of another shape; all of it at once.</exception>
     /// <exception cref="ConfigException">adapter_config.json is malformed or asks for what Fovea does not have.</exception>
@@ -25,12 +27,10 @@ public static class PeftAdapter
         var config = PeftConfig.Read(folder);
         using var checkpoint = Checkpoint.OpenAdapter(folder);
         var contents = AdapterContents.Read(model, family, config, checkpoint);
-        foreach (var parameter in contents.Whole)
+        if (trainable && contents.Whole.FirstOrDefault(parameter => !parameter.Trainable) is { } frozen)
         {
-            if (trainable && !parameter.Trainable)
-            {
-                throw new InvalidOperationException($"{parameter.Name} is one of modules_to_save: load it as learning to go on with this adapter");
-            }
+            throw new ConfigException($"{folder} holds {frozen.Name} trained in full (modules_to_save {string.Join(", ", config.ModulesToSave)}); "
+                + "to go on with it, name the same modules in additional_target");
         }
 
         var source = new CheckpointSource(checkpoint, name => AdapterContents.Canonical(family, name));
@@ -83,8 +83,8 @@ public static class PeftAdapter
             ? [written]
             : [Path.GetFullPath(written), Path.GetFullPath(Path.Combine(folder, written))];
         return candidates.FirstOrDefault(candidate => File.Exists(Families.ConfigPath(candidate)))
-            ?? throw new ConfigException($"{file}: base_model_name_or_path \"{written}\" is not a model folder here (looked at {string.Join(", ", candidates)}); "
-                + "if it is a name on the hub, download it and set model_name_or_path to the folder");
+            ?? throw new ConfigException($"{file}: base_model_name_or_path \"{written}\" is not a model folder here "
+                + $"(looked at {string.Join(", ", candidates)}); if it is a name on the hub, download it and set model_name_or_path to the folder");
     }
 
     private static void Load(VisionLanguageModel model, Parameter parameter, CheckpointSource source)

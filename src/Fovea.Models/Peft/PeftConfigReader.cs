@@ -3,7 +3,7 @@ using Fovea.Nn.Lora;
 
 namespace Fovea.Models.Peft;
 
-/// <summary>Reads an adapter_config.json. Keys that no release of PEFT gave a meaning here are passed over; features that Fovea lacks are refused by name.</summary>
+/// <summary>Reads an adapter_config.json. Features that Fovea lacks are refused by name, keys that it does not know are passed over.</summary>
 internal static class PeftConfigReader
 {
     // Each would change what the adapter computes, so it may be present only switched off.
@@ -105,7 +105,7 @@ internal static class PeftConfigReader
 
         if (Text(root, "init_lora_weights") is { } start && !PlainStarts.Contains(start))
         {
-            problems.Add($"{path}: init_lora_weights {start} changes the base weights, which is not supported; convert it to plain LoRA when saving it in PEFT");
+            problems.Add($"{path}: init_lora_weights {start} changes the base weights, which is not supported; convert it to plain LoRA in PEFT");
         }
 
         foreach (var (key, reason) in Refused)

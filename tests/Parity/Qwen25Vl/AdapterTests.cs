@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Fovea.Data.Images;
 using Fovea.Models;
@@ -10,7 +11,7 @@ using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests.Parity.Qwen25Vl;
 
-/// <summary>Adapters that PEFT wrote, on the tiny model: the logits after training equal the original's (tests/goldens/qwen2_5_vl_tiny/make/ref_train.py).</summary>
+/// <summary>Adapters that PEFT wrote (goldens/qwen2_5_vl_tiny/make/ref_train.py), on the tiny model: the logits after training are the original's.</summary>
 public sealed class AdapterTests : NativeTest
 {
     private static readonly string Base = TestFiles.Golden("qwen2_5_vl_tiny/model");
@@ -45,10 +46,11 @@ public sealed class AdapterTests : NativeTest
         var config = PeftAdapter.Attach(model, Family, Trained, trainable: true);
         Assert.Equal(56, model.Ledger.Trainable.Count());
         PeftAdapter.Save(model, config, folder);
-        Assert.Equal(File.ReadAllBytes(Path.Combine(Trained, "adapter_model.safetensors")), File.ReadAllBytes(Path.Combine(folder, "adapter_model.safetensors")));
+        const string weights = "adapter_model.safetensors";
+        Assert.Equal(File.ReadAllBytes(Path.Combine(Trained, weights)), File.ReadAllBytes(Path.Combine(folder, weights)));
         Assert.Equivalent(config, PeftConfig.Read(folder), strict: true);
         Assert.Contains("base_model: \"model\"", File.ReadAllText(Path.Combine(folder, "README.md")), StringComparison.Ordinal);
-        Assert.Equal(["README.md", "adapter_config.json", "adapter_model.safetensors"], Directory.GetFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["README.md", "adapter_config.json", weights], Directory.GetFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
     [Theory]
@@ -74,18 +76,51 @@ public sealed class AdapterTests : NativeTest
         AssertSameLogits();
     }
 
+    [Theory]
+    [InlineData("""["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]""", "24 tensors are missing: visual.blocks.0.mlp")]
+    [InlineData("\"all-linear\"", null)]
+    [InlineData("null", null)]
+    [InlineData("\"model[.]layers[.].*_proj\"", null)]
+    [InlineData("\"model[.]language_model[.]layers[.].*_proj\"", null)]
+    public void Target_modules_are_understood_in_all_their_forms(string targets, string? problem)
+    {
+        Rewrite(name => name);
+        CopyConfig(config => config["target_modules"] = JsonNode.Parse(targets));
+        if (problem is null)
+        {
+            AssertSameLogits();
+        }
+        else
+        {
+            Assert.Contains(problem, AttachFails(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Full_paths_in_either_spelling_name_the_linears()
+    {
+        Rewrite(name => name);
+        using var model = Families.Load(Base, new ModelOptions());
+        var targets = LoraTargets.Choose(model, Family, ["all"]);
+        CopyConfig(config => config["target_modules"] = new JsonArray([.. targets.ModuleNames.Select(name => (JsonNode)name)]));
+        AssertSameLogits();
+        CopyConfig(config => config["target_modules"] = new JsonArray([.. targets.Paths.Select(name => (JsonNode)name)]));
+        AssertSameLogits();
+    }
+
     [Fact]
     public void What_does_not_fit_is_reported_all_at_once()
     {
+        const string layers = "base_model.model.model.language_model.layers";
         Rewrite(name => name switch
         {
-            "base_model.model.model.language_model.layers.0.mlp.up_proj.lora_A.weight" => "base_model.model.model.language_model.layers.9.mlp.up_proj.lora_A.weight",
-            "base_model.model.model.language_model.layers.3.self_attn.q_proj.lora_A.weight" => null,
+            $"{layers}.0.mlp.up_proj.lora_A.weight" => $"{layers}.9.mlp.up_proj.lora_A.weight",
+            $"{layers}.3.self_attn.q_proj.lora_A.weight" => null,
             _ => name,
         });
         CopyConfig(config => config["target_modules"] = @".*layers.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|qkv)$");
         var error = AttachFails();
-        Assert.Contains("1 tensors are no part of this model: base_model.model.model.language_model.layers.9.mlp.up_proj.lora_A.weight", error, StringComparison.Ordinal);
+        Assert.Contains($"1 tensors are no part of this model: {layers}.9.mlp.up_proj.lora_A.weight", error, StringComparison.Ordinal);
         Assert.Contains("2 tensors are missing: ", error, StringComparison.Ordinal);
         Assert.Contains("model.layers.0.mlp.up_proj.lora_A.weight", error, StringComparison.Ordinal);
         Assert.Contains("4 tensors belong to linears that target_modules does not name", error, StringComparison.Ordinal);
@@ -104,8 +139,8 @@ public sealed class AdapterTests : NativeTest
     {
         var norm = new float[256];
         Array.Fill(norm, 2f);
-        Rewrite(name => name, [TensorSource.FromBytes(
-            "base_model.model.model.language_model.norm.weight", DType.F32, [256], System.Runtime.InteropServices.MemoryMarshal.AsBytes(norm.AsSpan()).ToArray())]);
+        var bytes = MemoryMarshal.AsBytes(norm.AsSpan()).ToArray();
+        Rewrite(name => name, [TensorSource.FromBytes("base_model.model.model.language_model.norm.weight", DType.F32, [256], bytes)]);
         CopyConfig(config => config["modules_to_save"] = new JsonArray("norm"));
         var config = PeftConfig.Read(folder);
         using var model = Families.Load(Base, new ModelOptions { Trainable = (_, name) => config.SavesWhole(name) && name == "model.norm.weight" });
@@ -114,6 +149,8 @@ public sealed class AdapterTests : NativeTest
         Assert.Contains(model.Ledger["model.norm.weight"], PeftAdapter.WholeWeights(model, config));
 
         using var frozen = Families.Load(Base, new ModelOptions());
+        var error = Assert.Throws<ConfigException>(() => PeftAdapter.Attach(frozen, Family, folder, trainable: true));
+        Assert.Contains("name the same modules in additional_target", error.Message, StringComparison.Ordinal);
         PeftAdapter.Attach(frozen, Family, folder, trainable: false);
         Assert.Equal(norm, frozen.Ledger["model.norm.weight"].Value.ToArray<float>());
         PeftAdapter.Save(frozen, config with { ModulesToSave = ["language_model.norm"] }, folder);

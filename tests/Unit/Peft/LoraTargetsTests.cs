@@ -77,7 +77,8 @@ public sealed class LoraTargetsTests : NativeTest
         Assert.Equal(2, error.Problems.Count);
         Assert.Contains("q_porj matches no linear layer", error.Problems[0], StringComparison.Ordinal);
         Assert.Contains("there are down_proj, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj", error.Problems[0], StringComparison.Ordinal);
-        Assert.Contains("in frozen parts: 0, 2, down_proj, gate_proj, proj, qkv, up_proj; see freeze_vision_tower", error.Problems[1], StringComparison.Ordinal);
+        const string frozen = "in frozen parts: 0, 2, down_proj, gate_proj, proj, qkv, up_proj; see freeze_vision_tower";
+        Assert.Contains(frozen, error.Problems[1], StringComparison.Ordinal);
     }
 
     [Theory]

@@ -82,8 +82,11 @@ public sealed class PeftConfigTests : IDisposable
     }
 
     [Fact]
-    public void A_folder_without_a_configuration_is_told_what_an_adapter_is() =>
-        Assert.Contains("an adapter is a folder with adapter_config.json", Assert.Throws<ConfigException>(() => PeftConfig.Read(folder)).Message, StringComparison.Ordinal);
+    public void A_folder_without_a_configuration_is_told_what_an_adapter_is()
+    {
+        var error = Assert.Throws<ConfigException>(() => PeftConfig.Read(folder));
+        Assert.Contains("an adapter is a folder with adapter_config.json", error.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Keys_of_releases_to_come_are_passed_over()

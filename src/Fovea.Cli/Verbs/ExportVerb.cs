@@ -1,0 +1,106 @@
+using System.CommandLine;
+using Fovea.Models.Peft;
+using Fovea.Models.Saving;
+using Fovea.Tensors;
+using Fovea.Training.Config;
+
+namespace Fovea.Cli.Verbs;
+
+/// <summary><c>fovea export CONFIG</c>: merges adapters into the base model and writes a model folder that every loader of Hugging Face models reads.</summary>
+public static class ExportVerb
+{
+    public static Command Create()
+    {
+        var config = new Argument<string?>("CONFIG") { Description = "A YAML or JSON file with LLaMA-Factory's export keys.", Arity = ArgumentArity.ZeroOrOne };
+        var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Keys that replace those of the file.", Arity = ArgumentArity.ZeroOrMore };
+        var model = new Option<string?>("--model") { Description = "Folder of the base model; left out, the one that the adapter names." };
+        var adapter = new Option<string[]>("--adapter") { Description = "Adapter folder; several are merged in order.", Arity = ArgumentArity.ZeroOrMore };
+        var output = new Option<string?>("--out") { Description = "Folder to write." };
+        var force = new Option<bool>("--force") { Description = "Write into a folder that holds other files; files of the same names are replaced." };
+        var verb = new Command("export", """
+            Merges adapters into their base model and writes it as sharded safetensors with its tokenizer and configuration.
+
+            Examples:
+              fovea export examples/merge_lora.yaml
+              fovea export --adapter saves/my_run --out models/my_model
+              fovea export --model models/Qwen2.5-VL-7B-Instruct --adapter saves/my_run --out models/my_model export_size=2
+            """)
+        {
+            config, overrides, model, adapter, output, force,
+        };
+        verb.SetAction(parsed =>
+        {
+            var console = parsed.InvocationConfiguration.Output;
+            var settings = Load(parsed.GetValue(config), parsed.GetValue(overrides) ?? []);
+            foreach (var notice in settings.Notices)
+            {
+                console.WriteLine($"note: {notice}");
+            }
+
+            Plan(settings, parsed.GetValue(model), parsed.GetValue(adapter) ?? [], parsed.GetValue(output), parsed.GetValue(force)).Run(console.WriteLine);
+            return 0;
+        });
+        return verb;
+    }
+
+    /// <summary>The export that file and options ask for together; options go first.</summary>
+    internal static ModelExport Plan(TrainConfig config, string? model, IReadOnlyList<string> adapters, string? output, bool force)
+    {
+        var folders = adapters.Count > 0 ? adapters : config.AdapterNameOrPath;
+        var problems = new List<string>();
+        var source = model ?? (config.ModelNameOrPath.Length > 0 ? config.ModelNameOrPath : null);
+        if (source is null && folders is [var first, ..])
+        {
+            if (PeftAdapter.IsAdapter(first))
+            {
+                source = PeftAdapter.ResolveBase(first);
+            }
+            else
+            {
+                problems.Add($"adapter_name_or_path: {first} is not an adapter folder (no {PeftConfig.FileName})");
+            }
+        }
+        else if (source is null)
+        {
+            problems.Add("model_name_or_path is missing: the folder of the base model (or --model)");
+        }
+
+        var target = output ?? config.ExportDir;
+        if (string.IsNullOrEmpty(target))
+        {
+            problems.Add("export_dir is missing: the folder for the merged model (or --out)");
+        }
+
+        if (problems.Count > 0)
+        {
+            throw new ConfigException(problems);
+        }
+
+        return new ModelExport
+        {
+            Model = source!,
+            Adapters = folders,
+            Target = target!,
+            MaxShardBytes = config.ExportSize * 1_000_000_000L,
+            DType = config.InferDtype switch
+            {
+                InferDtype.Float32 => DType.F32,
+                InferDtype.Bfloat16 => DType.BF16,
+                InferDtype.Float16 => DType.F16,
+                _ => null, // merging is no reason to lose digits: the base's own type
+            },
+            Force = force,
+        };
+    }
+
+    private static TrainConfig Load(string? path, IReadOnlyList<string> overrides)
+    {
+        // Without a file the first key=value stands in its place.
+        if (path is not null && path.Contains('=', StringComparison.Ordinal) && !File.Exists(path))
+        {
+            return TrainConfig.Parse("{}", "command line", [path, .. overrides], ConfigUse.Any);
+        }
+
+        return path is null ? TrainConfig.Parse("{}", "command line", overrides, ConfigUse.Any) : TrainConfig.Load(path, overrides, ConfigUse.Any);
+    }
+}

@@ -1,0 +1,104 @@
+using Fovea.Models.Peft;
+using Fovea.Nn.Lora;
+using Fovea.Tensors;
+using Fovea.Tensors.Safetensors;
+
+namespace Fovea.Models.Saving;
+
+/// <summary>Folds adapters into their base model and writes the result, on the CPU.</summary>
+public sealed record ModelExport
+{
+    /// <summary>Folder of the base model.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>Adapter folders, merged in this order; none writes the base alone.</summary>
+    public IReadOnlyList<string> Adapters { get; init; } = [];
+
+    public required string Target { get; init; }
+
+    /// <summary>Largest file in bytes.</summary>
+    public long MaxShardBytes { get; init; } = ShardedWriter.DefaultShardBytes;
+
+    /// <summary>Element type of the result; null keeps that of the base.</summary>
+    public DType? DType { get; init; }
+
+    /// <summary>Write into a folder that holds other files.</summary>
+    public bool Force { get; init; }
+
+    /// <param name="say">Receives one line a stage.</param>
+    /// <returns>The names of the files written.</returns>
+    /// <exception cref="ConfigException">A folder is not what it should be, or the target is refused; before anything is loaded.</exception>
+    /// <exception cref="CheckpointException">Weights do not fit, or the disk is full.</exception>
+    public IReadOnlyList<string> Run(Action<string> say)
+    {
+        Check();
+        var family = Families.Of(Model);
+        var stored = StoredType(Model);
+        say($"loading {Model} ({stored.SafetensorsName()})");
+        using var model = Families.Load(Model, new ModelOptions { Compute = stored, Master = Tensors.DType.F32 });
+        foreach (var adapter in Adapters)
+        {
+            var config = PeftAdapter.Attach(model, family, adapter, trainable: false);
+            var count = model.Ledger.Linears.Count(linear => linear.Lora is not null);
+            Nn.Lora.Adapters.Merge(model.Ledger);
+            say($"merged {adapter}: rank {config.Lora.Rank} on {count} linear layers");
+        }
+
+        var step = 0L;
+        var files = ModelWriter.Save(model, family, Model, Target, MaxShardBytes, DType == stored ? null : DType, Force, Adapters, (done, total) =>
+        {
+            if (done * 10 / total > step)
+            {
+                step = done * 10 / total;
+                say($"writing {Target}: {step * 10} % of {Size(total)}");
+            }
+        });
+        say($"wrote {files.Count} files to {Target}");
+        return files;
+    }
+
+    private static string Size(long bytes) => bytes >= 1_000_000_000 ? $"{bytes / 1e9:0.0} GB" : $"{bytes / 1e6:0.0} MB";
+
+    /// <summary>The element type of the base's weights; fp32, which holds the others, where there are several.</summary>
+    private static DType StoredType(string folder)
+    {
+        using var checkpoint = Checkpoint.Open(folder);
+        var types = checkpoint.Tensors.Values.Select(entry => entry.DType).Where(type => type.IsFloating()).Distinct().ToList();
+        return types switch
+        {
+            [var one] when one is Tensors.DType.F32 or Tensors.DType.BF16 or Tensors.DType.F16 => one,
+            _ when types.Any(type => type is Tensors.DType.F8E4M3 or Tensors.DType.F8E5M2) =>
+                throw new ConfigException($"{folder} is quantised (8-bit floats); merge into the 16-bit model that it was made from"),
+            _ => Tensors.DType.F32,
+        };
+    }
+
+    private void Check()
+    {
+        var problems = new List<string>();
+        if (!File.Exists(Families.ConfigPath(Model)))
+        {
+            problems.Add($"model_name_or_path: {Model} is not a model folder here (no config.json); download the model and give its folder");
+        }
+        else if (ConfigReader.Open(Families.ConfigPath(Model)).Has("quantization_config"))
+        {
+            problems.Add($"model_name_or_path: {Model} is quantised; merge into the 16-bit model that it was made from");
+        }
+
+        problems.AddRange(Adapters.Where(folder => !PeftAdapter.IsAdapter(folder))
+            .Select(folder => $"adapter_name_or_path: {folder} is not an adapter folder (no {PeftConfig.FileName})"));
+        try
+        {
+            ExportFolder.Check(Model, Target, Force);
+        }
+        catch (ConfigException e)
+        {
+            problems.AddRange(e.Problems);
+        }
+
+        if (problems.Count > 0)
+        {
+            throw new ConfigException(problems);
+        }
+    }
+}

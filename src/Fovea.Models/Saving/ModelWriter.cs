@@ -1,0 +1,164 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Fovea.Tensors;
+using Fovea.Tensors.Safetensors;
+
+namespace Fovea.Models.Saving;
+
+/// <summary>
+/// Writes a model as a Hugging Face folder: safetensors (sharded with an index where one file would be too large) in the order and under the names of
+/// the folder that it was loaded from, with that folder's configuration, tokenizer and processor files. Tensors are converted and written one at a time.
+/// </summary>
+public static class ModelWriter
+{
+    private static readonly string[] Companions =
+    [
+        "generation_config.json", "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json", "chat_template.json",
+        "chat_template.jinja", "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "merges.txt", "vocab.txt",
+        "special_tokens_map.json", "added_tokens.json",
+    ];
+
+    /// <summary>
+    /// Writes into a folder that appears whole or not at all. An earlier result of this call is replaced; any other folder that is not empty is refused.
+    /// </summary>
+    /// <param name="sourceFolder">The folder that the model was loaded from.</param>
+    /// <param name="maxShardBytes">Largest file in bytes.</param>
+    /// <param name="dtype">Element type of the result; null for each tensor's own in the source.</param>
+    /// <param name="force">Write into a folder that holds other files: those of the same names are replaced one by one, the others stay.</param>
+    /// <param name="adapters">Adapters that were merged; noted in the result.</param>
+    /// <param name="progress">Sees the bytes written so far and in all.</param>
+    /// <returns>The names of the files written.</returns>
+    /// <exception cref="ConfigException">The target is refused, with the reason.</exception>
+    /// <exception cref="CheckpointException">The source has no such weight or the disk is full.</exception>
+    public static IReadOnlyList<string> Save(
+        VisionLanguageModel model,
+        Family family,
+        string sourceFolder,
+        string targetFolder,
+        long maxShardBytes = ShardedWriter.DefaultShardBytes,
+        DType? dtype = null,
+        bool force = false,
+        IReadOnlyList<string>? adapters = null,
+        Action<long, long>? progress = null)
+    {
+        using var output = ExportFolder.Open(sourceFolder, targetFolder, force);
+        var files = WriteInto(model, family, sourceFolder, output.WorkingFolder, maxShardBytes, dtype, progress);
+        return output.Commit(files, sourceFolder, adapters ?? []);
+    }
+
+    /// <summary>The same into a folder as it is, for instance a training run's: each file appears whole or not at all, the configuration last.</summary>
+    public static IReadOnlyList<string> WriteInto(
+        VisionLanguageModel model,
+        Family family,
+        string sourceFolder,
+        string targetFolder,
+        long maxShardBytes = ShardedWriter.DefaultShardBytes,
+        DType? dtype = null,
+        Action<long, long>? progress = null)
+    {
+        using var source = Checkpoint.Open(sourceFolder);
+        var tensors = Tensors(model, family, source, dtype);
+        Directory.CreateDirectory(targetFolder);
+        var written = new List<string>();
+        written.AddRange(ShardedWriter.Write(targetFolder, Watched(tensors, progress), maxShardBytes).Select(path => Path.GetFileName(path)!));
+        foreach (var path in CompanionsOf(sourceFolder))
+        {
+            var name = Path.GetFileName(path);
+            AtomicFile.Write(Path.Combine(targetFolder, name), stream => stream.Write(File.ReadAllBytes(path)));
+            written.Add(name);
+        }
+
+        AtomicFile.Write(Families.ConfigPath(targetFolder), stream => stream.Write(Configuration(Families.ConfigPath(sourceFolder), dtype)));
+        written.Add("config.json");
+        return written;
+    }
+
+    /// <summary>The model's weights as the source file lists them. What it does not hold (a tied head that was saved all the same) is left out.</summary>
+    private static List<TensorSource> Tensors(VisionLanguageModel model, Family family, Checkpoint source, DType? dtype)
+    {
+        var tensors = new List<TensorSource>();
+        foreach (var (name, entry) in source.Tensors)
+        {
+            var canonical = family.Canonical(name);
+            if (model.Ledger.Contains(canonical))
+            {
+                tensors.Add(TensorBytes.Source(name, model.Ledger[canonical].Value, dtype ?? entry.DType));
+            }
+        }
+
+        return tensors.Count == model.Ledger.Parameters.Count
+            ? tensors
+            : throw new CheckpointException($"{source.Path} names {tensors.Count} of the model's {model.Ledger.Parameters.Count} weights; "
+                + "it is not the folder that the model was loaded from");
+    }
+
+    private static List<TensorSource> Watched(List<TensorSource> tensors, Action<long, long>? progress)
+    {
+        if (progress is null)
+        {
+            return tensors;
+        }
+
+        var (done, total) = (0L, tensors.Sum(tensor => tensor.Bytes));
+        return tensors.ConvertAll(tensor => tensor with
+        {
+            WriteTo = stream =>
+            {
+                tensor.WriteTo(stream);
+                done += tensor.Bytes;
+                progress(done, total);
+            },
+        });
+    }
+
+    // Models with code of their own need it beside the weights.
+    private static IEnumerable<string> CompanionsOf(string folder) => Companions.Select(name => Path.Combine(folder, name)).Where(File.Exists)
+        .Concat(Directory.EnumerateFiles(folder, "*.py").Order(StringComparer.Ordinal));
+
+    private static byte[] Configuration(string path, DType? dtype)
+    {
+        var bytes = File.ReadAllBytes(path);
+        if (dtype is null)
+        {
+            return bytes;
+        }
+
+        var name = dtype switch
+        {
+            DType.F32 => "float32",
+            DType.BF16 => "bfloat16",
+            DType.F16 => "float16",
+            _ => throw new ArgumentException($"no model is stored as {dtype}"),
+        };
+        var root = JsonNode.Parse(bytes)!.AsObject();
+        if (!Rename(root, name))
+        {
+            root["torch_dtype"] = name;
+        }
+
+        var options = new JsonSerializerOptions { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        return Encoding.UTF8.GetBytes(root.ToJsonString(options) + "\n");
+    }
+
+    /// <summary>Sets every element type that the configuration names, also inside its parts; whether there was one.</summary>
+    private static bool Rename(JsonObject node, string name)
+    {
+        var found = false;
+        foreach (var key in node.Select(pair => pair.Key).ToList())
+        {
+            if (key is "torch_dtype" or "dtype" && node[key] is JsonValue)
+            {
+                node[key] = name;
+                found = true;
+            }
+            else if (node[key] is JsonObject inner)
+            {
+                found |= Rename(inner, name);
+            }
+        }
+
+        return found;
+    }
+}

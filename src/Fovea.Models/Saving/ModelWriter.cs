@@ -63,16 +63,25 @@ public static class ModelWriter
         Directory.CreateDirectory(targetFolder);
         var written = new List<string>();
         written.AddRange(ShardedWriter.Write(targetFolder, Watched(tensors, progress), maxShardBytes).Select(path => Path.GetFileName(path)!));
+        written.AddRange(CopyCompanions(sourceFolder, targetFolder));
+        AtomicFile.Write(Families.ConfigPath(targetFolder), stream => stream.Write(Configuration(Families.ConfigPath(sourceFolder), dtype)));
+        written.Add("config.json");
+        return written;
+    }
+
+    /// <summary>Copies what belongs to a model besides weights and config.json (tokenizer, processor, chat template), each file whole or not at all.</summary>
+    /// <returns>The names of the files copied.</returns>
+    public static IReadOnlyList<string> CopyCompanions(string sourceFolder, string targetFolder)
+    {
+        var names = new List<string>();
         foreach (var path in CompanionsOf(sourceFolder))
         {
             var name = Path.GetFileName(path);
             AtomicFile.Write(Path.Combine(targetFolder, name), stream => stream.Write(File.ReadAllBytes(path)));
-            written.Add(name);
+            names.Add(name);
         }
 
-        AtomicFile.Write(Families.ConfigPath(targetFolder), stream => stream.Write(Configuration(Families.ConfigPath(sourceFolder), dtype)));
-        written.Add("config.json");
-        return written;
+        return names;
     }
 
     /// <summary>The model's weights as the source file lists them. What it does not hold (a tied head that was saved all the same) is left out.</summary>

@@ -12,6 +12,7 @@ public static class ModelSaver
         if (setup.Adapter is { } adapter)
         {
             PeftAdapter.Save(setup.Model, adapter, folder);
+            ModelWriter.CopyCompanions(baseFolder, folder);
         }
         else
         {

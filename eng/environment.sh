@@ -30,7 +30,7 @@ lay_codec_packages() {
   lay_packages "$1" $CODEC_PACKAGES
   # The C library comes from the system here: Debian's codecs run on glibc 2.34 and newer.
   (cd "$UNPACK/usr/lib/$TRIPLET" && find . -maxdepth 1 ! -name . ! -name 'libturbojpeg*' ! -name 'libjpeg*' ! -name 'libpng*' ! -name 'libwebp*' \
-    ! -name 'libsharpyuv*' ! -name 'libgif*' ! -name 'libz.so*' -exec rm -rf {} +)
+    ! -name 'libsharpyuv*' ! -name 'libgif*' -exec rm -rf {} +)
   mv "$UNPACK" "$1" || die "cannot write $1"
   rm -rf "$UNPACK.list" "$CACHE/apt/archives-$SUITE"
 }
@@ -42,6 +42,8 @@ environment() {
   put FOVEA_LIBTORCH_VERSION "$TORCH_VERSION"
   put FOVEA_LIBTORCH_ORIGIN "$TORCH_ORIGIN"
   put FOVEA_CODECS "$CODECS"
+  # Codecs of a folder of their own need each other, which the system's loader would not know.
+  case "$CODECS" in "$CACHE"/codecs-*) prepend_libraries "$CODECS" ;; esac
   [ -z "$BRIDGE" ] || put FOVEA_NATIVE "$BRIDGE"
   if [ -n "$TORCH_PREFIX" ] && ! [ -e /etc/ssl/certs/ca-certificates.crt ] && ! [ -e /etc/pki/tls/certs/ca-bundle.crt ]; then
     put_default SSL_CERT_FILE "$TORCH_PREFIX/etc/ssl/certs/ca-certificates.crt"
@@ -58,6 +60,9 @@ environment() {
   put DOTNET_SYSTEM_GLOBALIZATION_INVARIANT 1
 }
 
+# shellcheck disable=SC2016 # expanded at each start
+prepend_libraries() { printf 'export LD_LIBRARY_PATH="%s${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"\n' "$1"; }
+
 # The system's libtorch takes the BLAS that Debian's alternatives name; only the OpenMP build of OpenBLAS serves well.
 system_blas() {
   local folder="/usr/lib/$TRIPLET/openblas-openmp"
@@ -65,8 +70,7 @@ system_blas() {
     "$folder"/*) ;;
     *)
       if [ -e "$folder/libblas.so.3" ]; then
-        # shellcheck disable=SC2016 # expanded at each start
-        printf 'export LD_LIBRARY_PATH="%s${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"\n' "$folder"
+        prepend_libraries "$folder"
       else
         say "the system's BLAS is not the OpenMP build of OpenBLAS, and training will be slow; ./fovea doctor says how to mend it"
       fi

@@ -69,6 +69,21 @@ public sealed class ChatConsoleTests : NativeTest
         Assert.Equal([training.OutputDir], ChatSetup.Complete(training, notes).AdapterNameOrPath);
     }
 
+    [Fact]
+    public void Several_adapters_are_put_on_top_of_one_another()
+    {
+        var adapter = TestFiles.Golden("qwen2_5_vl_tiny/adapter_init");
+        using var twice = ChatSetup.Load(new TrainConfig { ModelNameOrPath = Folder, AdapterNameOrPath = [adapter, adapter], UseCpu = true }, fromModel: false, notes);
+        var weight = setup.Model.Ledger.Linears.First(linear => linear.Lora is not null).Weight;
+        using var scope = TensorScope.Open("test");
+        using var grad = Autograd.NoGrad();
+        var delta = twice.Model.Ledger[weight.Name].Value.Sub(weight.Value);
+        var expected = setup.Model.Ledger.Linears.First(linear => linear.Lora is not null).Lora!.Delta();
+        Parity.Golden.Near(weight.Name, expected.ToArray<float>(), delta.ToArray<float>(), 1e-6);
+        Assert.Equal(setup.Model.Ledger.AdapterParameters.Count(), twice.Model.Ledger.AdapterParameters.Count());
+        Assert.True(twice.Options.DoSample, "the configuration's settings count, as in LLaMA-Factory");
+    }
+
     protected override void Cleanup()
     {
         interrupts.Dispose();

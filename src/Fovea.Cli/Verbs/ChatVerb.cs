@@ -14,11 +14,23 @@ public static class ChatVerb
         Arity = ArgumentArity.ZeroOrMore,
     };
 
-    private static readonly Option<string?> Model = new("--model") { Description = "Model folder. Sampling settings then come from its generation_config.json." };
-    private static readonly Option<string[]> Adapter = new("--adapter") { Description = "Adapter folder (PEFT); names its base model, if --model does not. May be repeated." };
+    private static readonly Option<string?> Model = new("--model")
+    {
+        Description = "Model folder. Without CONFIG, sampling settings come from its generation_config.json.",
+    };
+
+    private static readonly Option<string[]> Adapter = new("--adapter")
+    {
+        Description = "Adapter folder (PEFT); names its base model, if --model does not. May be repeated.",
+    };
+
     private static readonly Option<string?> Template = new("--template") { Description = "Chat template; the model family's own by default." };
     private static readonly Option<InferDtype?> Dtype = new("--dtype") { Description = "Precision of the computation; auto follows the checkpoint." };
-    private static readonly Option<string?> Question = new("--prompt") { Description = "Answer this one question and end; only the answer goes to standard output." };
+    private static readonly Option<string?> Question = new("--prompt")
+    {
+        Description = "Answer this one question and end; only the answer goes to standard output.",
+    };
+
     private static readonly Option<string[]> Image = new("--image")
     {
         Description = "Images for the (first) question, at the <image> places of its text or before it.",

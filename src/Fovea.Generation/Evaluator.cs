@@ -7,7 +7,7 @@ namespace Fovea.Generation;
 /// <summary>Single questions to a model, for measuring what it has learnt.</summary>
 public static class Evaluator
 {
-    /// <summary>The model's greedy answer to one question. Ends at the template's stop words, at the tokenizer's end token, or after <paramref name="maxTokens"/>.</summary>
+    /// <summary>The model's greedy answer to one question; ends at a stop word of the template, the end token, or <paramref name="maxTokens"/>.</summary>
     /// <param name="prompt">The question; images without <c>&lt;image&gt;</c> in it come first.</param>
     /// <param name="images">Image files.</param>
     /// <param name="system">The system prompt; null is the template's.</param>

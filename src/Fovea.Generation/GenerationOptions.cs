@@ -73,7 +73,9 @@ public sealed record GenerationOptions
     {
         var problems = new List<string>();
         Require(MaxNewTokens > 0, $"max_new_tokens is {MaxNewTokens}, must be at least 1");
-        Require(!DoSample || (Temperature > 0 && double.IsFinite(Temperature)), $"temperature is {Temperature}, must be above 0 (for greedy answers use do_sample: false)");
+        Require(
+            !DoSample || (Temperature > 0 && double.IsFinite(Temperature)),
+            $"temperature is {Temperature}, must be above 0 (for greedy answers use do_sample: false)");
         Require(TopK >= 0, $"top_k is {TopK}, must be 0 (all) or more");
         Require(TopP is > 0 and <= 1, $"top_p is {TopP}, must be above 0 and at most 1");
         Require(RepetitionPenalty > 0 && double.IsFinite(RepetitionPenalty), $"repetition_penalty is {RepetitionPenalty}, must be above 0");

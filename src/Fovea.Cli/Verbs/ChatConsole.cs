@@ -100,8 +100,8 @@ internal sealed class ChatConsole(ChatSession session, GenerationOptions options
             StopReason.Cancelled => "; stopped",
             _ => string.Empty,
         };
-        return FormattableString.Invariant(
-            $"[{result.Ids.Count} tokens, {result.TokensPerSecond:f1} tokens/s; prompt of {result.PromptTokens} tokens{reused} in {result.PromptTime.TotalSeconds:f2} s{end}]");
+        var answer = FormattableString.Invariant($"{result.Ids.Count} tokens, {result.TokensPerSecond:f1} tokens/s");
+        return FormattableString.Invariant($"[{answer}; prompt of {result.PromptTokens} tokens{reused} in {result.PromptTime.TotalSeconds:f2} s{end}]");
     }
 
     private bool Handle(string line)

@@ -7,7 +7,7 @@ internal sealed partial record ChatInput(string Text, IReadOnlyList<string> Imag
 {
     private const string Placeholder = "<image>";
 
-    /// <param name="line">May hold <c>&lt;image&gt;path&lt;/image&gt;</c>, names of existing image files (quoted if they hold spaces), or bare placeholders.</param>
+    /// <param name="line">May hold <c>&lt;image&gt;path&lt;/image&gt;</c>, paths of image files (quoted if they hold spaces), or bare placeholders.</param>
     /// <param name="attached">Files given before: the last ones fill the placeholders, the others come first.</param>
     /// <exception cref="ConfigException">There are more placeholders than files for them.</exception>
     public static ChatInput Parse(string line, IReadOnlyList<string> attached)

@@ -50,7 +50,7 @@ internal sealed class ChatInterrupts : IDisposable
             pressed = true;
             if (answer is null)
             {
-                Console.Error.WriteLine("\n(Ctrl-C again or /exit leaves)");
+                Console.Error.Write("\n(Ctrl-C again or /exit leaves)\n> ");
             }
 
             answer?.Cancel();

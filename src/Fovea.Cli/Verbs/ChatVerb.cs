@@ -14,18 +14,30 @@ public static class ChatVerb
         Arity = ArgumentArity.ZeroOrMore,
     };
 
-    private static readonly Option<string?> Model = new("--model") { Description = "Model folder. Sampling settings then come from its generation_config.json." };
-    private static readonly Option<string[]> Adapter = new("--adapter") { Description = "Adapter folder (PEFT); names its base model, if --model does not. May be repeated." };
+    private static readonly Option<string?> Model = new("--model")
+    {
+        Description = "Model folder. Without CONFIG, sampling settings come from its generation_config.json.",
+    };
+
+    private static readonly Option<string[]> Adapter = new("--adapter")
+    {
+        Description = "Adapter folder (PEFT); names its base model, if --model does not. May be repeated.",
+    };
+
     private static readonly Option<string?> Template = new("--template") { Description = "Chat template; the model family's own by default." };
     private static readonly Option<InferDtype?> Dtype = new("--dtype") { Description = "Precision of the computation; auto follows the checkpoint." };
-    private static readonly Option<string?> Question = new("--prompt") { Description = "Answer this one question and end; only the answer goes to standard output." };
+    private static readonly Option<string?> Question = new("--prompt")
+    {
+        Description = "Answer this one question and end; only the answer goes to standard output.",
+    };
+
     private static readonly Option<string[]> Image = new("--image")
     {
         Description = "Images for the (first) question, at the <image> places of its text or before it.",
         AllowMultipleArgumentsPerToken = true,
     };
 
-    private static readonly Option<string?> System = new("--system") { Description = "System prompt." };
+    private static readonly Option<string?> SystemPrompt = new("--system") { Description = "System prompt." };
     private static readonly Option<int?> MaxNewTokens = new("--max-new-tokens") { Description = "Longest answer in tokens." };
     private static readonly Option<double?> Temperature = new("--temperature") { Description = "Sample at this temperature; 0 is greedy." };
     private static readonly Option<double?> TopP = new("--top-p") { Description = "Sample from the most likely tokens up to this sum of probabilities." };
@@ -49,7 +61,7 @@ public static class ChatVerb
             In the terminal: /image PATH, /system TEXT, /clear, /help, /exit. An image path in a question shows that image.
             """)
         {
-            Config, Model, Adapter, Template, Dtype, Question, Image, System, MaxNewTokens, Temperature, TopP, TopK, Penalty, Seed, Greedy, Cpu,
+            Config, Model, Adapter, Template, Dtype, Question, Image, SystemPrompt, MaxNewTokens, Temperature, TopP, TopK, Penalty, Seed, Greedy, Cpu,
         };
         verb.SetAction(Run);
         return verb;
@@ -68,7 +80,7 @@ public static class ChatVerb
         using var setup = ChatSetup.Load(config, fromModel: words.Length == 0, notes);
         var options = WithFlags(parsed, setup.Options);
         options.Check();
-        using var session = new ChatSession(setup.Model, setup.Tokenizer, setup.Prompts) { System = parsed.GetValue(System) };
+        using var session = new ChatSession(setup.Model, setup.Tokenizer, setup.Prompts) { System = parsed.GetValue(SystemPrompt) };
         using var interrupts = new ChatInterrupts();
         using var output = new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false));
         var console = new ChatConsole(session, options, output, notes, interrupts);

@@ -9,7 +9,9 @@ using Fovea.Nn;
 
 namespace Fovea.Tests.Parity.Qwen25Vl;
 
-/// <summary>Generation against the original code on the same random weights (tests/goldens/qwen2_5_vl_tiny/make/ref_forward.py), and against itself uncached.</summary>
+/// <summary>
+/// Generation against the original code on the same random weights (tests/goldens/qwen2_5_vl_tiny/make/ref_forward.py), and against itself uncached.
+/// </summary>
 public sealed class GenerationTests : NativeTest
 {
     private const int ImageToken = 1990;

@@ -1,5 +1,6 @@
 using Fovea.Cli.Verbs;
 using Fovea.Generation;
+using Fovea.Models.Peft;
 using Fovea.Training.Config;
 
 namespace Fovea.Tests.Unit.Generation;
@@ -8,6 +9,7 @@ namespace Fovea.Tests.Unit.Generation;
 public sealed class ChatConsoleTests : NativeTest
 {
     private static readonly string Folder = TestFiles.Golden("qwen2_5_vl_tiny/model");
+    private static readonly string Adapter = TestFiles.Golden("qwen2_5_vl_tiny/adapter_init");
     private static readonly string Picture = TestFiles.Golden("qwen2_5_vl_tiny/data/images/001_0.png");
     private readonly StringWriter output = new();
     private readonly StringWriter notes = new();
@@ -18,7 +20,7 @@ public sealed class ChatConsoleTests : NativeTest
 
     public ChatConsoleTests()
     {
-        var config = ChatSetup.Complete(new TrainConfig { AdapterNameOrPath = [TestFiles.Golden("qwen2_5_vl_tiny/adapter_init")], ModelNameOrPath = Folder, UseCpu = true }, notes);
+        var config = ChatSetup.Complete(new TrainConfig { AdapterNameOrPath = [Adapter], ModelNameOrPath = Folder, UseCpu = true }, notes);
         setup = ChatSetup.Load(config, fromModel: true, notes);
         session = new ChatSession(setup.Model, setup.Tokenizer, setup.Prompts);
         console = new ChatConsole(session, setup.Options with { MaxNewTokens = 5 }, output, notes, interrupts);
@@ -64,9 +66,31 @@ public sealed class ChatConsoleTests : NativeTest
     public void What_cannot_be_completed_is_refused_with_the_remedy()
     {
         Assert.Contains("--model", Assert.Throws<ConfigException>(() => ChatSetup.Complete(new TrainConfig(), notes)).Message);
-        Assert.Contains("adapter_config.json", Assert.Throws<ConfigException>(() => ChatSetup.Complete(new TrainConfig { AdapterNameOrPath = [Folder] }, notes)).Message);
-        var training = new TrainConfig { ModelNameOrPath = Folder, OutputDir = TestFiles.Golden("qwen2_5_vl_tiny/adapter_init") };
+        var noAdapter = new TrainConfig { AdapterNameOrPath = [Folder] };
+        Assert.Contains("adapter_config.json", Assert.Throws<ConfigException>(() => ChatSetup.Complete(noAdapter, notes)).Message);
+        var training = new TrainConfig { ModelNameOrPath = Folder, OutputDir = Adapter };
         Assert.Equal([training.OutputDir], ChatSetup.Complete(training, notes).AdapterNameOrPath);
+    }
+
+    [Fact]
+    public void Several_adapters_are_put_on_top_of_one_another()
+    {
+        // The golden adapter is a fresh one, without effect; this one has some.
+        var folder = Directory.CreateTempSubdirectory("fovea-").FullName;
+        var linear = setup.Model.Ledger.Linears.First(linear => linear.Lora is not null);
+        linear.Lora!.B.Value.Normal_(0, 1);
+        PeftAdapter.Save(setup.Model, PeftConfig.Read(Adapter), folder);
+        var config = new TrainConfig { ModelNameOrPath = Folder, AdapterNameOrPath = [folder, Adapter], UseCpu = true };
+        using var twice = ChatSetup.Load(config, fromModel: false, notes);
+        Directory.Delete(folder, recursive: true);
+        using var scope = TensorScope.Open("test");
+        using var grad = Autograd.NoGrad();
+        var delta = twice.Model.Ledger[linear.Weight.Name].Value.Sub(linear.Weight.Value);
+        var expected = linear.Lora.Delta();
+        Assert.True(expected.Abs().Max().Item() > 0.1);
+        Parity.Golden.Near(linear.Path, expected.ToArray<float>(), delta.ToArray<float>(), 1e-6);
+        Assert.Equal(setup.Model.Ledger.AdapterParameters.Count(), twice.Model.Ledger.AdapterParameters.Count());
+        Assert.True(twice.Options.DoSample, "the configuration's settings count, as in LLaMA-Factory");
     }
 
     protected override void Cleanup()

@@ -16,7 +16,8 @@ public sealed class GenerationOptionsTests : IDisposable
             {"do_sample": true, "temperature": 0.1, "top_k": 5, "top_p": 0.001, "repetition_penalty": 1.05, "max_new_tokens": 77, "eos_token_id": [3, 1978]}
             """);
         var options = GenerationOptions.Read(folder, tokenizer, ["<|im_end|>", "no such token"]);
-        Assert.Equal((true, 0.1, 5, 0.001, 1.05, 77), (options.DoSample, options.Temperature, options.TopK, options.TopP, options.RepetitionPenalty, options.MaxNewTokens));
+        Assert.Equal((true, 77, 1.05), (options.DoSample, options.MaxNewTokens, options.RepetitionPenalty));
+        Assert.Equal((0.1, 5, 0.001), (options.Temperature, options.TopK, options.TopP));
         Assert.Equal(new[] { 3, 1978, tokenizer.IdOf("<|im_end|>")!.Value }.Order(), options.StopIds);
     }
 

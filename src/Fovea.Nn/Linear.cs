@@ -34,7 +34,13 @@ public sealed class Linear
     /// <returns>[..., out]</returns>
     public Tensor Forward(Tensor x)
     {
-        var y = x.Linear(Weight.Use(), Bias?.Use());
-        return Lora is null ? y : Lora.AddTo(y, x);
+        if (Lora is null)
+        {
+            return x.Linear(Weight.Use(), Bias?.Use());
+        }
+
+        return Lora.DropsNow || Weight.Trainable
+            ? Lora.AddTo(x.Linear(Weight.Use(), Bias?.Use()), x)
+            : x.LoraLinear(Weight.Use(), Bias?.Use(), Lora.A.Use(), Lora.B.Use(), Lora.Scale);
     }
 }

@@ -3,8 +3,8 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>
-/// The loss at trained positions only, in chunks: logits [chunk, V] exist one chunk at a time, and with gradients on each chunk's backward runs
-/// at once, so that neither [L, V] logits nor their gradients are ever held.
+/// The loss at trained positions only, in chunks: logits [chunk, V] exist one chunk at a time, in one buffer, and their gradient replaces them at once,
+/// so that neither [L, V] logits nor their gradients are ever held.
 /// </summary>
 public static class LinearCrossEntropy
 {
@@ -18,31 +18,46 @@ public static class LinearCrossEntropy
     /// <returns>The weighted sum, the loss of each token, and the gradient of hidden_LE (null when grad is off or nothing upstream learns).</returns>
     public static (double Loss, float[] TokenLosses, Tensor? HiddenGradient) Run(Tensor hidden_LE, Parameter head, Tensor targets_L, Tensor weights_L)
     {
-        var backward = Autograd.IsRecording && (hidden_LE.RequiresGrad || head.Value.RequiresGrad);
+        var hiddenLearns = Autograd.IsRecording && hidden_LE.RequiresGrad;
+        var headLearns = Autograd.IsRecording && head.Value.RequiresGrad;
+        using var grad = Autograd.NoGrad();
         var rows = hidden_LE.Size(0);
-        var chunk = Math.Clamp(ChunkBytes / (head.Shape[0] * sizeof(float)), 16, 4096);
-        var detached = hidden_LE.Detach();
-        var gradient = backward && hidden_LE.RequiresGrad ? CreateOps.Empty(hidden_LE.Shape, hidden_LE.DType, hidden_LE.Device) : null;
-        var losses = new float[rows];
-        var total = 0.0;
-        for (var start = 0L; start < rows; start += chunk)
+        var weight = head.Use();
+        var chunk = Math.Min(rows, Math.Clamp(ChunkBytes / (head.Shape[0] * weight.DType.Size()), 16, 4096));
+        var buffer = CreateOps.Empty([chunk, head.Shape[0]], weight.DType, weight.Device);
+        var hidden = hidden_LE.Detach();
+        var gradient = hiddenLearns ? CreateOps.Empty(hidden.Shape, hidden.DType, hidden.Device) : null;
+        var headGradient = headLearns ? CreateOps.Zeros(head.Shape, head.Value.DType, weight.Device) : null;
+        var losses = new Tensor[(rows + chunk - 1) / chunk];
+        for (var i = 0; i < losses.Length; i++)
         {
             using var scope = TensorScope.Open("block");
-            var end = Math.Min(rows, start + chunk);
-            var part = detached.Slice(0, start, end).Detach();
-            part.RequiresGrad = gradient is not null;
-            var tokens = part.Linear(head.Use()).To(DType.F32).CrossEntropy(targets_L.Slice(0, start, end));
-            var sum = tokens.Mul(weights_L.Slice(0, start, end)).Sum();
-            if (backward)
-            {
-                Autograd.Backward(sum);
-                gradient?.Slice(0, start, end).Copy_(part.Grad()!);
-            }
-
-            total += sum.Item();
-            tokens.Detach().ToArray<float>().CopyTo(losses, start);
+            var (start, end) = (i * chunk, Math.Min(rows, (i + 1) * chunk));
+            var part = hidden.Slice(0, start, end);
+            var logits = buffer.Slice(0, 0, end - start).MatMulInto(part, weight.Transpose());
+            losses[i] = scope.Release(logits.CrossEntropyInPlace(targets_L.Slice(0, start, end), weights_L.Slice(0, start, end)));
+            gradient?.Slice(0, start, end).MatMulInto(logits, weight);
+            headGradient?.Add_(logits.Transpose().MatMul(part).To(headGradient.DType));
         }
 
-        return (total, losses, gradient);
+        if (headGradient is not null)
+        {
+            Accumulate(head.Value, headGradient);
+        }
+
+        var all = ShapeOps.Cat(losses);
+        return (all.Mul(weights_L).Sum().Item(), all.ToArray<float>(), gradient);
+    }
+
+    private static void Accumulate(Tensor leaf, Tensor gradient)
+    {
+        if (leaf.Grad() is { } earlier)
+        {
+            earlier.Add_(gradient);
+        }
+        else
+        {
+            leaf.SetGrad(gradient);
+        }
     }
 }

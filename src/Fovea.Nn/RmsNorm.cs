@@ -7,10 +7,5 @@ public sealed class RmsNorm(Weights w, long width, double epsilon)
 {
     public Parameter Weight { get; } = w.Take("weight", width);
 
-    public Tensor Forward(Tensor x)
-    {
-        var wide = x.To(DType.F32);
-        var scaled = wide.Mul(wide.Pow(2).Mean(-1, keepDim: true).Add(epsilon).Rsqrt());
-        return scaled.To(x.DType).Mul(Weight.Use());
-    }
+    public Tensor Forward(Tensor x) => x.RmsNorm(Weight.Use(), epsilon);
 }

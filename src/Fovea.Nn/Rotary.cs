@@ -3,7 +3,8 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>Rotary position embedding in its rotate-half form: x cos + rotate_half(x) sin (arXiv 2104.09864).</summary>
-/// <param name="Cos">[T, D] or [T, 1, D]: one row a token.</param>
+/// <param name="Cos">fp32 [T, D]: one row a token.</param>
+/// <param name="Sin">As <paramref name="Cos"/>.</param>
 public sealed record Rotary(Tensor Cos, Tensor Sin)
 {
     /// <summary>theta^(-2i/D) for i below D/2, in fp32 as the reference computes them.</summary>
@@ -18,12 +19,6 @@ public sealed record Rotary(Tensor Cos, Tensor Sin)
         return frequencies;
     }
 
-    /// <param name="x_THD">One vector a token and head.</param>
-    public Tensor Apply(Tensor x_THD)
-    {
-        var half = x_THD.Size(-1) / 2;
-        var halves = x_THD.Split([half, half], -1);
-        var rotated = ShapeOps.Cat([halves[1].Neg(), halves[0]], -1);
-        return x_THD.Mul(Cos).Add(rotated.Mul(Sin));
-    }
+    /// <param name="x_THD">One vector a token and head; computed in fp32 whatever its element type.</param>
+    public Tensor Apply(Tensor x_THD) => x_THD.Rotary(Cos, Sin);
 }

@@ -7,9 +7,9 @@ namespace Fovea.Models.Qwen25Vl;
 /// <summary>M-RoPE (arXiv 2409.12191): every token has a place in time, height and width, and each rotary frequency follows one of the three.</summary>
 public static class MultimodalRotary
 {
-    /// <summary>cos and sin [T, 1, D] in the element type of the computation.</summary>
+    /// <summary>cos and sin [T, D].</summary>
     /// <param name="positions">[3][T]</param>
-    public static Rotary For(int[][] positions, Qwen25VlConfig config, DType dtype, Device device)
+    public static Rotary For(int[][] positions, Qwen25VlConfig config, Device device)
     {
         var frequencies = Rotary.InverseFrequencies(config.HeadSize, config.RopeTheta);
         var axis = AxisOfFrequency(config.MropeSection);
@@ -24,8 +24,8 @@ public static class MultimodalRotary
             }
         }
 
-        var table = CreateOps.From(angles, tokens, 1, size).To(device);
-        return new Rotary(table.Cos().To(dtype), table.Sin().To(dtype));
+        var table = CreateOps.From(angles, tokens, size).To(device);
+        return new Rotary(table.Cos(), table.Sin());
     }
 
     /// <summary>Places of the tokens of one sample: text advances all three axes; an image keeps time still and spans rows and columns.</summary>

@@ -49,7 +49,7 @@ public sealed class Qwen25VlLanguage
             x_TE = x_TE.IndexCopy(0, slots_M!, images_ME.To(x_TE.DType));
         }
 
-        var rotary = MultimodalRotary.For(positions, config, x_TE.DType, x_TE.Device);
+        var rotary = MultimodalRotary.For(positions, config, x_TE.Device);
         watch?.Invoke("input", x_TE);
         for (var i = 0; i < blocks.Length; i++)
         {

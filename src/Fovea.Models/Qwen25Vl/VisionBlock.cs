@@ -17,10 +17,8 @@ internal sealed class VisionBlock(Weights w, Qwen25VlVisionConfig config)
         var size = config.HiddenSize / config.Heads;
         var qkv_P3HD = qkv.Forward(norm1.Forward(x_PV)).View(-1, 3, config.Heads, size);
         var v_PHD = qkv_P3HD.Select(1, 2);
-
-        // The angles are applied in fp32 whatever the tower computes in, as the reference does.
-        var q_PHD = rotary.Apply(qkv_P3HD.Select(1, 0).To(DType.F32)).To(x_PV.DType);
-        var k_PHD = rotary.Apply(qkv_P3HD.Select(1, 1).To(DType.F32)).To(x_PV.DType);
+        var q_PHD = rotary.Apply(qkv_P3HD.Select(1, 0));
+        var k_PHD = rotary.Apply(qkv_P3HD.Select(1, 1));
         x_PV = x_PV.Add(proj.Forward(Attention.Packed(q_PHD, k_PHD, v_PHD, segments, causal: false, Math.Pow(size, -0.5))));
         return x_PV.Add(mlp.Forward(norm2.Forward(x_PV)));
     }

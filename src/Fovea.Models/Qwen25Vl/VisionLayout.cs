@@ -62,7 +62,7 @@ internal sealed record VisionLayout(long[] WindowIndex, long[] RasterIndex, Segm
         return new VisionLayout(windowIndex, rasterIndex, new Segments(windows.ToArray()), new Segments(images.ToArray()), heights, widths);
     }
 
-    /// <summary>cos and sin of the 2-D rotary embedding, [P, 1, D] in fp32: a quarter of the pairs follows rows, a quarter columns, repeated.</summary>
+    /// <summary>cos and sin of the 2-D rotary embedding, [P, D] in fp32: a quarter of the pairs follows rows, a quarter columns, repeated.</summary>
     public Rotary Rotary(int headSize, Device device)
     {
         var frequencies = Nn.Rotary.InverseFrequencies(headSize / 2, 10000);
@@ -78,7 +78,7 @@ internal sealed record VisionLayout(long[] WindowIndex, long[] RasterIndex, Segm
             }
         }
 
-        var table = CreateOps.From(angles, Heights.Length, 1, headSize).To(device);
+        var table = CreateOps.From(angles, Heights.Length, headSize).To(device);
         return new Rotary(table.Cos(), table.Sin());
     }
 

@@ -23,6 +23,9 @@ public sealed class LoraAdapter
 
     public double Scale { get; }
 
+    /// <summary>Whether the adapter sees another input than the base weight now, because dropout is at work.</summary>
+    internal bool DropsNow => dropout is not null && Autograd.IsRecording;
+
     internal IEnumerable<Parameter> Parameters => [A, B];
 
     /// <summary>scale * B A: what merging adds to the weight [out, in], in fp32.</summary>
@@ -30,7 +33,7 @@ public sealed class LoraAdapter
 
     internal Tensor AddTo(Tensor y, Tensor x)
     {
-        var dropped = dropout is null || !Autograd.IsRecording ? x : dropout.Apply(x, module);
+        var dropped = DropsNow ? dropout!.Apply(x, module) : x;
         return y.Add(dropped.Linear(A.Use()).Linear(B.Use()).Mul(Scale));
     }
 }

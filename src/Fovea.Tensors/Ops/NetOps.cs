@@ -11,6 +11,11 @@ public static class NetOps
     private static readonly Operator AttentionOp = new("aten::scaled_dot_product_attention");
     private static readonly Operator CrossEntropyOp = new("aten::cross_entropy_loss");
     private static readonly Operator FusedAdamWOp = new("aten::_fused_adamw_");
+    private static readonly Operator RmsNormOp = new("fovea::rms_norm");
+    private static readonly Operator SiluMulOp = new("fovea::silu_mul");
+    private static readonly Operator RotaryOp = new("fovea::rotary");
+    private static readonly Operator LoraLinearOp = new("fovea::lora_linear");
+    private static readonly Operator CrossEntropyInPlaceOp = new("fovea::cross_entropy_in_place");
     private static readonly Operator MultinomialOp = new("aten::multinomial");
 
     public static Tensor Silu(this Tensor x) => SiluOp.Call(x);
@@ -33,6 +38,22 @@ public static class NetOps
 
     /// <summary>Per-row cross-entropy of logits [N, V] against 64-bit class ids [N], without reduction.</summary>
     public static Tensor CrossEntropy(this Tensor logits, Tensor targets) => CrossEntropyOp.Call(logits, targets, Arg.None, 0);
+
+    /// <summary>x / sqrt(mean(x^2) + epsilon) * weight over the last dimension, in one pass.</summary>
+    public static Tensor RmsNorm(this Tensor x, Tensor weight, double epsilon) => RmsNormOp.Call(x, weight, epsilon);
+
+    /// <summary>silu(gate) * up, in one pass.</summary>
+    public static Tensor SiluMul(Tensor gate, Tensor up) => SiluMulOp.Call(gate, up);
+
+    /// <summary>x cos + rotate_half(x) sin for x [T, H, D] and fp32 cos, sin [T, D], in one pass.</summary>
+    public static Tensor Rotary(this Tensor x, Tensor cos, Tensor sin) => RotaryOp.Call(x, cos, sin);
+
+    /// <summary>x W^T + b + scale (x A^T) B^T with frozen W and b; A and B in the element type of x.</summary>
+    public static Tensor LoraLinear(this Tensor x, Tensor weight, Tensor? bias, Tensor a, Tensor b, double scale) =>
+        LoraLinearOp.Call(x, weight, bias, a, b, scale);
+
+    /// <summary>Cross-entropy of each row of logits [N, V]; the logits become the gradient of the weighted sum of the losses.</summary>
+    public static Tensor CrossEntropyInPlace(this Tensor logits, Tensor targets, Tensor weights) => CrossEntropyInPlaceOp.Call(logits, targets, weights);
 
     /// <summary>Draws one index a row with the given probabilities, from the default generator.</summary>
     public static Tensor Multinomial(this Tensor probabilities) => MultinomialOp.Call(probabilities, 1, false);

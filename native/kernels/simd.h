@@ -1,0 +1,72 @@
+// What the CPU kernels share: element types, an exponential that compilers vectorise, and run-time choice of the instruction set.
+#pragma once
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <c10/util/BFloat16.h>
+
+#include <bit>
+#include <cstdint>
+
+// One copy of the function for each level; the best that the processor has is chosen when the library is loaded.
+#define FOVEA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define FOVEA_INLINE static inline __attribute__((always_inline))
+
+namespace fovea {
+
+using bf16 = uint16_t; // the bits of a c10::BFloat16
+
+FOVEA_INLINE float widen(float x) { return x; }
+FOVEA_INLINE float widen(bf16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x) << 16); }
+
+FOVEA_INLINE void narrow(float x, float* to) { *to = x; }
+FOVEA_INLINE void narrow(float x, bf16* to) {
+    const auto bits = std::bit_cast<uint32_t>(x);
+    const auto rounded = static_cast<bf16>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+    *to = x != x ? static_cast<bf16>(0x7fc0) : rounded;
+}
+
+// exp(x) to about 2 units in the last place: 2^n * p(r) with |r| <= ln(2)/2.
+FOVEA_INLINE float exp_fast(float x) {
+    x = x < -87.0f ? -87.0f : x;
+    x = x > 88.0f ? 88.0f : x;
+    const float shifted = x * 1.44269504f + 12582912.0f; // rounds to an integer in the low bits
+    const float n = shifted - 12582912.0f;
+    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    const auto scale = std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
+    return p * scale;
+}
+
+// The elements of a tensor of fp32 or bf16, the latter as bits.
+template <class T>
+const T* data_of(const at::Tensor& t) {
+    return static_cast<const T*>(t.const_data_ptr());
+}
+
+template <class T>
+T* mutable_data_of(const at::Tensor& t) {
+    return static_cast<T*>(t.mutable_data_ptr());
+}
+
+// Whether the fused CPU kernels take these tensors; otherwise the plain formula runs.
+inline bool fused_on_cpu(const at::Tensor& x) {
+    return x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+}
+
+// Calls body with a float or bf16 pointer type, as the tensor asks.
+template <class Body>
+void by_type(const at::Tensor& x, Body&& body) {
+    if (x.scalar_type() == at::kFloat) {
+        body(float{});
+    } else {
+        body(bf16{});
+    }
+}
+
+} // namespace fovea

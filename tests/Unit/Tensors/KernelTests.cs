@@ -1,0 +1,143 @@
+namespace Fovea.Tests.Unit.Tensors;
+
+/// <summary>Every fused kernel against the plain formula in separate operators, values and gradients, fp32 and bf16.</summary>
+public sealed class KernelTests : NativeTest
+{
+    [Theory]
+    [InlineData(DType.F32, 1e-6)]
+    [InlineData(DType.BF16, 1e-2)]
+    public void Rms_norm_equals_its_formula(DType dtype, double tolerance)
+    {
+        Compare(
+            dtype,
+            tolerance,
+            [[7, 3, 37], [37]],
+            x => x[0].RmsNorm(x[1], 1e-5),
+            x => x[0].Mul(x[0].Pow(2).Mean(-1, keepDim: true).Add(1e-5).Rsqrt()).Mul(x[1]));
+    }
+
+    [Theory]
+    [InlineData(DType.F32, 2e-6)]
+    [InlineData(DType.BF16, 1e-2)]
+    public void Silu_mul_equals_its_formula(DType dtype, double tolerance)
+    {
+        Compare(dtype, tolerance, [[5, 67], [5, 67]], x => NetOps.SiluMul(x[0], x[1]), x => x[0].Silu().Mul(x[1]));
+    }
+
+    [Theory]
+    [InlineData(DType.F32, 1e-6)]
+    [InlineData(DType.BF16, 1e-2)]
+    public void Rotary_equals_its_formula_also_on_a_slice(DType dtype, double tolerance)
+    {
+        using var scope = TensorScope.Open("test");
+        var cos = Random([9, 10], 3);
+        var sin = Random([9, 10], 4);
+        Compare(
+            dtype,
+            tolerance,
+            [[9, 3, 4, 10]],
+            x => x[0].Select(1, 1).Rotary(cos, sin),
+            x =>
+            {
+                var part = x[0].Select(1, 1);
+                var halves = part.Split([5, 5], -1);
+                return part.Mul(cos.Unsqueeze(1)).Add(ShapeOps.Cat([halves[1].Neg(), halves[0]], -1).Mul(sin.Unsqueeze(1)));
+            });
+    }
+
+    [Theory]
+    [InlineData(DType.F32, 1e-5)]
+    [InlineData(DType.BF16, 2e-2)]
+    public void Lora_linear_equals_its_formula(DType dtype, double tolerance)
+    {
+        using var scope = TensorScope.Open("test");
+        var weight = Random([11, 16], 5).Mul(0.3).To(dtype);
+        var bias = Random([11], 6).To(dtype);
+        Compare(
+            dtype,
+            tolerance,
+            [[6, 16], [4, 16], [11, 4]],
+            x => x[0].LoraLinear(weight, bias, x[1], x[2], 0.5),
+            x => x[0].Linear(weight.To(DType.F32), bias.To(DType.F32)).Add(x[0].Linear(x[1]).Linear(x[2]).Mul(0.5)));
+    }
+
+    [Fact]
+    public void Lora_linear_refuses_a_weight_that_learns()
+    {
+        using var scope = TensorScope.Open("test");
+        var weight = Random([4, 4], 1);
+        weight.RequiresGrad = true;
+        Assert.Throws<TorchException>(() => Random([2, 4], 2).LoraLinear(weight, null, Random([2, 4], 3), Random([4, 2], 4), 1));
+    }
+
+    [Theory]
+    [InlineData(DType.F32, 1e-6)]
+    [InlineData(DType.BF16, 1e-2)]
+    public void Cross_entropy_in_place_equals_autograd(DType dtype, double tolerance)
+    {
+        using var scope = TensorScope.Open("test");
+        var logits = Random([5, 301], 7).Mul(4).To(dtype);
+        var targets = CreateOps.From([0L, 300L, 17L, 5L, 5L]);
+        var weights = CreateOps.From([0.1f, 0.5f, 0f, 1f, 2f]);
+        var leaf = logits.To(DType.F32).Clone().Detach();
+        leaf.RequiresGrad = true;
+        var expected = leaf.CrossEntropy(targets);
+        Autograd.Backward(expected.Mul(weights).Sum());
+        var losses = logits.CrossEntropyInPlace(targets, weights);
+        Near(expected.Detach().ToArray<float>(), losses.ToArray<float>(), dtype == DType.F32 ? 1e-5 : 1e-5);
+        Near(leaf.Grad()!.ToArray<float>(), logits.To(DType.F32).ToArray<float>(), tolerance);
+    }
+
+    [Fact]
+    public void Cross_entropy_in_place_refuses_a_target_outside_the_vocabulary()
+    {
+        using var scope = TensorScope.Open("test");
+        var e = Assert.Throws<TorchException>(() => Random([1, 8], 1).CrossEntropyInPlace(CreateOps.From([8L]), CreateOps.From([1f])));
+        Assert.Contains("target 8", e.Message);
+    }
+
+    private static Tensor Random(long[] shape, ulong seed)
+    {
+        Torch.Seed(seed);
+        return CreateOps.Empty(shape).Normal_(0, 1);
+    }
+
+    private static void Compare(DType dtype, double tolerance, long[][] shapes, Func<Tensor[], Tensor> fused, Func<Tensor[], Tensor> formula)
+    {
+        using var scope = TensorScope.Open("test");
+        var values = shapes.Select((shape, i) => Random(shape, (ulong)i + 10).To(dtype)).ToArray();
+        var gradient = (Tensor?)null;
+        var (y, grads) = Run(fused, values, ref gradient);
+        var (z, plain) = Run(formula, [.. values.Select(v => v.To(DType.F32).Clone())], ref gradient);
+        Near(z, y, tolerance * Scale(z));
+        for (var i = 0; i < grads.Length; i++)
+        {
+            Near(plain[i], grads[i], tolerance * Scale(plain[i]));
+        }
+    }
+
+    private static (float[] Y, float[][] Gradients) Run(Func<Tensor[], Tensor> f, Tensor[] values, ref Tensor? gradient)
+    {
+        var leaves = values.Select(v => v.Detach().Clone()).ToArray();
+        foreach (var leaf in leaves)
+        {
+            leaf.RequiresGrad = true;
+        }
+
+        var y = f(leaves);
+        gradient ??= Random(y.Shape, 99);
+        Autograd.Backward(y, gradient.To(y.DType));
+        return (y.Detach().To(DType.F32).ToArray<float>(), [.. leaves.Select(l => l.Grad()!.To(DType.F32).ToArray<float>())]);
+    }
+
+    private static float Scale(float[] x) => Math.Max(1, x.Max(Math.Abs));
+
+    private static void Near(float[] expected, float[] actual, double tolerance)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        for (var i = 0; i < expected.Length; i++)
+        {
+            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance, $"element {i}: expected {expected[i]:R}, got {actual[i]:R}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ public sealed class NumpyRandom
     private const uint MultB = 0x58f38ded;
     private const uint MixLeft = 0xca01f9dd;
     private const uint MixRight = 0x4973f715;
-    private static readonly UInt128 s_multiplier = new(2549297995355413924, 4865540595714422341);
+    private static readonly UInt128 Multiplier = new(2549297995355413924, 4865540595714422341);
     private readonly UInt128 increment;
     private UInt128 state;
     private uint? spare;
@@ -116,7 +116,7 @@ public sealed class NumpyRandom
         return words;
     }
 
-    private void Step() => state = (state * s_multiplier) + increment;
+    private void Step() => state = (state * Multiplier) + increment;
 
     private uint NextUInt32()
     {

@@ -7,7 +7,7 @@ namespace Fovea.Tests.Unit.Data;
 
 public sealed class DataCheckTests : IDisposable
 {
-    private static readonly Tokenizer s_tokenizer = Tokenizer.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
+    private static readonly Tokenizer Tokenizer = Tokenizer.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
     private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
@@ -103,7 +103,7 @@ public sealed class DataCheckTests : IDisposable
         }
 
         var options = new DataOptions { Datasets = ["d.jsonl"], DatasetDir = folder.Root, CutoffLength = 60 };
-        return DataCheck.Run(options, s_tokenizer, new FakeImageStage(), decode);
+        return DataCheck.Run(options, Tokenizer, new FakeImageStage(), decode);
     }
 
     private static string Row(string question, string answer, string? image = null) =>

@@ -9,7 +9,7 @@ namespace Fovea.Tests.Unit.Data;
 
 public sealed class DataPipelineTests : IDisposable
 {
-    private static readonly Tokenizer s_tokenizer = Tokenizer.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
+    private static readonly Tokenizer Tokenizer = Tokenizer.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
     private readonly TempFolder folder = new();
     private readonly FakeImageStage images = new();
 
@@ -142,7 +142,7 @@ public sealed class DataPipelineTests : IDisposable
         var processor = Qwen2VlImageProcessor.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
         var stage = new Qwen2VlImageStage(processor);
         using var data = DatasetLoader.Load(options);
-        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, s_tokenizer, stage, options);
+        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, stage, options);
         var order = Order(64, shuffle: false);
         var plan = new PlanOptions { MicroBatchTokens = 1000 };
         using var pipeline = new DataPipeline(data.Train, encoder, stage, order, plan, new PipelineOptions { FirstStep = 4, EndStep = 5 });
@@ -193,7 +193,7 @@ public sealed class DataPipelineTests : IDisposable
 
     private DataPipeline Pipeline(LoadedData data, SampleOrder order, PipelineOptions options)
     {
-        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, s_tokenizer, images, new DataOptions { Datasets = [] });
+        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, images, new DataOptions { Datasets = [] });
         return new DataPipeline(data.Train, encoder, images, order, new PlanOptions { MicroBatchTokens = 64 }, options);
     }
 }

@@ -10,7 +10,7 @@ internal sealed class PiecePattern
     /// <summary>ByteLevel's own expression (GPT-2).</summary>
     internal static readonly PiecePattern Gpt2 = new(gpt2: true, int.MaxValue);
 
-    private static readonly Dictionary<string, PiecePattern> s_known = new()
+    private static readonly Dictionary<string, PiecePattern> Known = new()
     {
         [Cl100kHead + @"\p{N}" + Cl100kTail] = new(gpt2: false, 1),
         [Cl100kHead + @"\p{N}{1,3}" + Cl100kTail] = new(gpt2: false, 3),
@@ -23,7 +23,7 @@ internal sealed class PiecePattern
     private PiecePattern(bool gpt2, int maxDigits) => (this.gpt2, this.maxDigits) = (gpt2, maxDigits);
 
     /// <summary>The matcher of an expression, or null where it is none of the known ones.</summary>
-    internal static PiecePattern? Find(string expression) => s_known.GetValueOrDefault(expression);
+    internal static PiecePattern? Find(string expression) => Known.GetValueOrDefault(expression);
 
     /// <summary>Length in UTF-16 units (at least 1) of the match at the start of a text that is not empty. These expressions match everywhere.</summary>
     internal int MatchLength(ReadOnlySpan<char> text)

@@ -36,5 +36,6 @@ public static class Program
         Fovea.Cli.Verbs.DataVerb.Create(),
         Fovea.Cli.Verbs.ChatVerb.Create(),
         Fovea.Cli.Verbs.ExportVerb.Create(),
+        Fovea.Cli.Verbs.SelfCheckVerb.Create(),
     ];
 }

@@ -10,7 +10,7 @@ public static class Families
     /// <summary>One line a family.</summary>
     public static IReadOnlyList<Family> All { get; } =
     [
-        new(Qwen25VlConfig.ModelType, "qwen2_vl", Qwen25VlModel.Build, Qwen25VlModel.Canonical, Qwen25VlModel.PartOf),
+        new(Qwen25VlConfig.ModelType, Qwen25VlProcessor.Load, Qwen25VlModel.Build, Qwen25VlModel.Canonical, Qwen25VlModel.PartOf),
     ];
 
     /// <summary>The family of a Hugging Face model folder, by the model_type of its config.json.</summary>

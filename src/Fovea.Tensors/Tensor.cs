@@ -130,10 +130,9 @@ public sealed class Tensor : IDisposable
     public string Describe() =>
         handle == 0 ? "freed tensor" : $"{DType.SafetensorsName()} [{string.Join(", ", Shape)}] on {Device}{(Name is null ? "" : $" ({Name})")}";
 
-    internal unsafe NativeFacts Facts()
+    internal NativeFacts Facts()
     {
-        NativeFacts facts;
-        Bridge.Check(Bridge.Facts(Handle, &facts));
+        var facts = TensorMemory.FactsOf(Handle);
         GC.KeepAlive(this);
         return facts;
     }

@@ -9,7 +9,7 @@ namespace Fovea.Cli.Verbs;
 /// <summary><c>fovea tokenize MODEL_DIR [FILE]</c>: one JSON array of token ids a line, or with <c>--decode</c> the text of such lines.</summary>
 public static class TokenizeVerb
 {
-    private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     internal enum Format
     {
@@ -144,7 +144,7 @@ public static class TokenizeVerb
             }
 
             var text = tokenizer.Decode(ids, skipSpecialTokens);
-            output.Write(format == Format.Plain ? text : JsonSerializer.Serialize(new { text }, s_json));
+            output.Write(format == Format.Plain ? text : JsonSerializer.Serialize(new { text }, Json));
             output.Write('\n');
         }
     }

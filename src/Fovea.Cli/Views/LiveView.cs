@@ -12,18 +12,18 @@ internal sealed class LiveView(IAnsiConsole console) : IEventSink, IDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
-    private readonly RunProgress _progress = new();
-    private TaskCompletionSource? _end;
-    private Task? _region;
-    private LiveDisplayContext? _live;
-    private DateTimeOffset _drawn;
+    private readonly RunProgress progress = new();
+    private TaskCompletionSource? end;
+    private Task? region;
+    private LiveDisplayContext? live;
+    private DateTimeOffset drawn;
 
     // The last column stays free: some terminals wrap when it is written to.
     private int Width => Math.Max(1, console.Profile.Width - 1);
 
     public void Write(RunEvent e)
     {
-        _progress.Take(e);
+        progress.Take(e);
         switch (e)
         {
             case RunStarted start:
@@ -31,7 +31,7 @@ internal sealed class LiveView(IAnsiConsole console) : IEventSink, IDisposable
                 console.WriteLine();
                 Open();
                 break;
-            case StepDone when e.Time - _drawn < Pause && _progress.Step < _progress.TotalSteps:
+            case StepDone when e.Time - drawn < Pause && progress.Step < progress.TotalSteps:
                 return;
             case StepLogged log:
                 Print([$"{EventText.Numbers(log)} {log.Step}/{log.TotalSteps}"], new Style(Color.Grey));
@@ -43,7 +43,7 @@ internal sealed class LiveView(IAnsiConsole console) : IEventSink, IDisposable
                 Print([$"saved {saved.Path}"], new Style(Color.Green));
                 break;
             case SampleSkipped sample:
-                Print(EventText.Skipped(sample, _progress), new Style(Color.Yellow));
+                Print(EventText.Skipped(sample, progress), new Style(Color.Yellow));
                 break;
             case Notice notice:
                 Print([$"note: {notice.Text}"], new Style(Color.Grey));
@@ -60,7 +60,7 @@ internal sealed class LiveView(IAnsiConsole console) : IEventSink, IDisposable
                 return;
             case RunFinished run:
                 Dispose();
-                Summarise(EventText.Summary(run, _progress));
+                Summarise(EventText.Summary(run, progress));
                 return;
         }
 
@@ -70,37 +70,37 @@ internal sealed class LiveView(IAnsiConsole console) : IEventSink, IDisposable
     /// <summary>Closes the live region and shows the cursor again.</summary>
     public void Dispose()
     {
-        if (_end is not null)
+        if (this.end is not null)
         {
-            _end.TrySetResult();
-            _region!.GetAwaiter().GetResult();
-            (_end, _region, _live) = (null, null, null);
+            this.end.TrySetResult();
+            region!.GetAwaiter().GetResult();
+            (this.end, region, this.live) = (null, null, null);
         }
     }
 
     private void Open()
     {
         Dispose();
-        _end = new TaskCompletionSource();
-        var end = _end.Task;
-        _region = console.Live(Picture()).AutoClear(false).Overflow(VerticalOverflow.Crop).StartAsync(async live =>
+        this.end = new TaskCompletionSource();
+        var end = this.end.Task;
+        region = console.Live(Picture()).AutoClear(false).Overflow(VerticalOverflow.Crop).StartAsync(async live =>
         {
-            _live = live;
+            this.live = live;
             await end.ConfigureAwait(false);
         });
     }
 
     private void Draw(DateTimeOffset now)
     {
-        _drawn = now;
-        _live?.UpdateTarget(Picture());
+        drawn = now;
+        this.live?.UpdateTarget(Picture());
     }
 
     private Rows Picture()
     {
-        var (done, left, label) = ProgressText.Bar(_progress, Width);
+        var (done, left, label) = ProgressText.Bar(progress, Width);
         var bar = new Paragraph().Append(done, new Style(Color.DodgerBlue1)).Append(left, new Style(Color.Grey37)).Append(label, Style.Plain);
-        return new Rows(bar, new Text(ProgressText.Details(_progress, Width), new Style(Color.Grey)));
+        return new Rows(bar, new Text(ProgressText.Details(progress, Width), new Style(Color.Grey)));
     }
 
     private void Print(IEnumerable<string> lines, Style style)

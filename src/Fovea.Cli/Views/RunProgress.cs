@@ -5,9 +5,9 @@ namespace Fovea.Cli.Views;
 /// <summary>What a display knows of a run at any moment, gathered from its events.</summary>
 internal sealed class RunProgress
 {
-    private DateTimeOffset _started;
-    private DateTimeOffset _now;
-    private int _startStep;
+    private DateTimeOffset started;
+    private DateTimeOffset now;
+    private int startStep;
 
     public int Step { get; private set; }
 
@@ -23,18 +23,18 @@ internal sealed class RunProgress
 
     public int Skipped { get; private set; }
 
-    public TimeSpan Elapsed => _now - _started;
+    public TimeSpan Elapsed => now - started;
 
     /// <summary>Time left at the average pace so far; null before the first step.</summary>
-    public TimeSpan? Remaining => Step > _startStep ? Elapsed * ((double)(TotalSteps - Step) / (Step - _startStep)) : null;
+    public TimeSpan? Remaining => Step > startStep ? Elapsed * ((double)(TotalSteps - Step) / (Step - startStep)) : null;
 
     public void Take(RunEvent e)
     {
-        _now = e.Time;
+        now = e.Time;
         switch (e)
         {
             case RunStarted start:
-                (_started, _startStep, Step, TotalSteps) = (start.Time, start.StartStep, start.StartStep, start.TotalSteps);
+                (started, startStep, Step, TotalSteps) = (start.Time, start.StartStep, start.StartStep, start.TotalSteps);
                 break;
             case StepDone step:
                 (Step, TotalSteps, Loss) = (step.Step, step.TotalSteps, step.Loss);

@@ -5,18 +5,18 @@ namespace Fovea.Data.Datasets;
 /// </summary>
 public sealed class ConversationSet
 {
-    private readonly IReadOnlyList<RowSource> _sources;
-    private readonly int[] _source;
-    private readonly int[] _row;
+    private readonly IReadOnlyList<RowSource> sources;
+    private readonly int[] source;
+    private readonly int[] row;
 
     internal ConversationSet(IReadOnlyList<RowSource> sources, int[] source, int[] row)
     {
-        _sources = sources;
-        _source = source;
-        _row = row;
+        this.sources = sources;
+        this.source = source;
+        this.row = row;
     }
 
-    public int Count => _row.Length;
+    public int Count => row.Length;
 
     /// <summary>The conversation at <paramref name="index"/>. Throws <see cref="BadSampleException"/> where its files have changed since loading.</summary>
     public Conversation this[int index]
@@ -24,12 +24,12 @@ public sealed class ConversationSet
         get
         {
             var problems = new List<string>();
-            var source = _sources[_source[index]];
-            return source.Read(_row[index], problems)
-                ?? throw new BadSampleException(new BadSample(source.Spec.Name, _row[index] + 1, string.Join("; ", problems)));
+            var source = sources[this.source[index]];
+            return source.Read(row[index], problems)
+                ?? throw new BadSampleException(new BadSample(source.Spec.Name, row[index] + 1, string.Join("; ", problems)));
         }
     }
 
     /// <summary>The data set that <paramref name="index"/> belongs to, and its row counted from 1.</summary>
-    public (string Dataset, int Row) Origin(int index) => (_sources[_source[index]].Spec.Name, _row[index] + 1);
+    public (string Dataset, int Row) Origin(int index) => (sources[source[index]].Spec.Name, row[index] + 1);
 }

@@ -9,19 +9,19 @@ namespace Fovea.Data.Datasets;
 /// </summary>
 public sealed class JsonRowFile : IDisposable
 {
-    private readonly SafeFileHandle _handle;
-    private readonly List<long> _starts = [];
-    private readonly List<int> _lengths = [];
+    private readonly SafeFileHandle handle;
+    private readonly List<long> starts = [];
+    private readonly List<int> lengths = [];
 
     private JsonRowFile(string path, SafeFileHandle handle)
     {
         Path = path;
-        _handle = handle;
+        this.handle = handle;
     }
 
     public string Path { get; }
 
-    public int Count => _starts.Count;
+    public int Count => starts.Count;
 
     /// <summary>Finds the rows. A file that is missing, unreadable or not JSON is a <see cref="ConfigException"/> that names the place.</summary>
     public static JsonRowFile Open(string path)
@@ -58,11 +58,11 @@ public sealed class JsonRowFile : IDisposable
     /// <summary>One row, counted from 0. Throws <see cref="JsonException"/> where a line of JSON lines is malformed.</summary>
     public JsonDocument Read(int index)
     {
-        var bytes = new byte[_lengths[index]];
+        var bytes = new byte[lengths[index]];
         var filled = 0;
         while (filled < bytes.Length)
         {
-            var read = RandomAccess.Read(_handle, bytes.AsSpan(filled), _starts[index] + filled);
+            var read = RandomAccess.Read(this.handle, bytes.AsSpan(filled), starts[index] + filled);
             if (read == 0)
             {
                 throw new JsonException("the file has become shorter since it was opened");
@@ -74,7 +74,7 @@ public sealed class JsonRowFile : IDisposable
         return JsonDocument.Parse(bytes);
     }
 
-    public void Dispose() => _handle.Dispose();
+    public void Dispose() => this.handle.Dispose();
 
     private static string FirstSentence(string message)
     {
@@ -111,8 +111,8 @@ public sealed class JsonRowFile : IDisposable
 
     private void Add(long start, long end)
     {
-        _starts.Add(start);
-        _lengths.Add(checked((int)(end - start)));
+        starts.Add(start);
+        lengths.Add(checked((int)(end - start)));
     }
 
     private void IndexArray(FileStream stream, long offset)

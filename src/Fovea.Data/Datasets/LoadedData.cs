@@ -3,7 +3,7 @@ namespace Fovea.Data.Datasets;
 /// <summary>Everything a configuration's data keys name: what to train on, what to evaluate on (or null), and the rows left out.</summary>
 public sealed class LoadedData : IDisposable
 {
-    private readonly IReadOnlyList<RowSource> _sources;
+    private readonly IReadOnlyList<RowSource> sources;
 
     internal LoadedData(
         IReadOnlyList<RowSource> sources,
@@ -12,7 +12,7 @@ public sealed class LoadedData : IDisposable
         IReadOnlyList<DatasetSummary> summaries,
         IReadOnlyList<BadSample> rejected)
     {
-        _sources = sources;
+        this.sources = sources;
         Train = train;
         Eval = eval;
         Summaries = summaries;
@@ -30,7 +30,7 @@ public sealed class LoadedData : IDisposable
 
     public void Dispose()
     {
-        foreach (var source in _sources)
+        foreach (var source in sources)
         {
             source.Dispose();
         }

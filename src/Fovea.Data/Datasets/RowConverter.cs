@@ -6,8 +6,8 @@ namespace Fovea.Data.Datasets;
 /// <summary>Brings alpaca, sharegpt and openai rows into the common form and says everything that is wrong with a row.</summary>
 internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
 {
-    private readonly DatasetColumns _columns = spec.Columns;
-    private readonly DatasetTags _tags = spec.Tags;
+    private readonly DatasetColumns columns = spec.Columns;
+    private readonly DatasetTags tags = spec.Tags;
 
     /// <summary>The conversation of one row (counted from 1), or null and at least one more entry in <paramref name="problems"/>.</summary>
     internal Conversation? Convert(JsonElement row, int number, List<string> problems)
@@ -20,7 +20,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
         }
 
         var turns = new List<Turn>();
-        var system = Text(row, _columns.System, problems);
+        var system = Text(row, columns.System, problems);
         if (spec.Format == RowFormat.Alpaca)
         {
             ReadAlpaca(row, turns, problems);
@@ -30,9 +30,9 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
             ReadMessages(row, turns, ref system, problems);
         }
 
-        RefuseUnsupported(row, _columns.Tools, "tools", problems);
-        RefuseUnsupported(row, _columns.Videos, "videos", problems);
-        RefuseUnsupported(row, _columns.Audios, "audios", problems);
+        RefuseUnsupported(row, columns.Tools, "tools", problems);
+        RefuseUnsupported(row, columns.Videos, "videos", problems);
+        RefuseUnsupported(row, columns.Audios, "audios", problems);
         var images = Images(row, problems);
         if (problems.Count == before)
         {
@@ -55,7 +55,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
 
     private void ReadAlpaca(JsonElement row, List<Turn> turns, List<string> problems)
     {
-        if (_columns.History is { } history && row.TryGetProperty(history, out var pairs) && pairs.ValueKind != JsonValueKind.Null)
+        if (columns.History is { } history && row.TryGetProperty(history, out var pairs) && pairs.ValueKind != JsonValueKind.Null)
         {
             if (pairs.ValueKind != JsonValueKind.Array)
             {
@@ -76,14 +76,14 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
             }
         }
 
-        var prompt = Text(row, _columns.Prompt, problems) ?? string.Empty;
-        var query = Text(row, _columns.Query, problems) ?? string.Empty;
+        var prompt = Text(row, columns.Prompt, problems) ?? string.Empty;
+        var query = Text(row, columns.Query, problems) ?? string.Empty;
         var question = prompt.Length == 0 ? query : query.Length == 0 ? prompt : prompt + "\n" + query;
         var before = problems.Count;
-        var answer = Text(row, _columns.Response, problems);
+        var answer = Text(row, columns.Response, problems);
         if (answer is null && problems.Count == before)
         {
-            problems.Add($"has no answer: the field '{_columns.Response}' is missing or null");
+            problems.Add($"has no answer: the field '{columns.Response}' is missing or null");
         }
 
         Add(question, answer, turns);
@@ -99,9 +99,9 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
 
     private void ReadMessages(JsonElement row, List<Turn> turns, ref string? system, List<string> problems)
     {
-        if (!row.TryGetProperty(_columns.Messages!, out var messages) || messages.ValueKind != JsonValueKind.Array)
+        if (!row.TryGetProperty(columns.Messages!, out var messages) || messages.ValueKind != JsonValueKind.Array)
         {
-            problems.Add($"needs a list of messages in the field '{_columns.Messages}'");
+            problems.Add($"needs a list of messages in the field '{columns.Messages}'");
             return;
         }
 
@@ -118,8 +118,8 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
             }
 
             var before = problems.Count;
-            var role = Text(message, _tags.Role, problems);
-            var content = Text(message, _tags.Content, problems);
+            var role = Text(message, tags.Role, problems);
+            var content = Text(message, tags.Content, problems);
             if (problems.Count > before)
             {
                 problems[^1] = $"{what}: {problems[^1]}";
@@ -133,15 +133,15 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
 
             if (content is null)
             {
-                problems.Add($"{what} has no '{_tags.Content}'");
+                problems.Add($"{what} has no '{tags.Content}'");
                 return;
             }
 
-            if (position == 1 && role == _tags.System)
+            if (position == 1 && role == tags.System)
             {
                 system = content;
             }
-            else if (role == (question is null ? _tags.User : _tags.Assistant))
+            else if (role == (question is null ? tags.User : tags.Assistant))
             {
                 if (question is null)
                 {
@@ -155,7 +155,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
             }
             else
             {
-                var expected = question is null ? _tags.User : _tags.Assistant;
+                var expected = question is null ? tags.User : tags.Assistant;
                 problems.Add($"{what} is by '{role}' where '{expected}' must speak (questions and answers take turns)");
                 return;
             }
@@ -174,7 +174,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
     private bool CheckRole(JsonElement message, string? role, string what, List<string> problems)
     {
         var calls = message.TryGetProperty("tool_calls", out var tools) && tools.ValueKind == JsonValueKind.Array && tools.GetArrayLength() > 0;
-        if (calls || role == _tags.Function || role == _tags.Observation)
+        if (calls || role == tags.Function || role == tags.Observation)
         {
             problems.Add($"{what} is a tool call or its result, which are not supported");
             return false;
@@ -182,14 +182,14 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
 
         if (role is null)
         {
-            problems.Add($"{what} has no '{_tags.Role}'");
+            problems.Add($"{what} has no '{tags.Role}'");
             return false;
         }
 
-        if (role != _tags.User && role != _tags.Assistant && role != _tags.System)
+        if (role != tags.User && role != tags.Assistant && role != tags.System)
         {
             problems.Add(
-                $"{what} is by '{role}'; known roles are '{_tags.User}', '{_tags.Assistant}' and, first, '{_tags.System}' " +
+                $"{what} is by '{role}'; known roles are '{tags.User}', '{tags.Assistant}' and, first, '{tags.System}' " +
                 $"(set tags in {DatasetCatalog.InfoFile})");
             return false;
         }
@@ -199,7 +199,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
 
     private string[] Images(JsonElement row, List<string> problems)
     {
-        if (_columns.Images is not { } column || !row.TryGetProperty(column, out var value) || value.ValueKind == JsonValueKind.Null)
+        if (columns.Images is not { } column || !row.TryGetProperty(column, out var value) || value.ValueKind == JsonValueKind.Null)
         {
             return [];
         }
@@ -261,7 +261,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
 
         if (placeholders != images.Length)
         {
-            var remedy = _columns.Images is null ? " (the data set's columns name no images field)" : string.Empty;
+            var remedy = columns.Images is null ? " (the data set's columns name no images field)" : string.Empty;
             problems.Add($"the text holds {placeholders} {Conversation.ImagePlaceholder} but the row lists {images.Length} image(s){remedy}");
         }
     }

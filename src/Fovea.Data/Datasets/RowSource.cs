@@ -5,22 +5,22 @@ namespace Fovea.Data.Datasets;
 /// <summary>The rows of one data set, in the order of its files, at most <c>max_samples</c> of them.</summary>
 internal sealed class RowSource : IDisposable
 {
-    private readonly List<JsonRowFile> _files = [];
-    private readonly List<int> _ends = [];
-    private readonly RowConverter _converter;
+    private readonly List<JsonRowFile> files = [];
+    private readonly List<int> ends = [];
+    private readonly RowConverter converter;
 
     internal RowSource(DatasetSpec spec, string mediaDir, int? maxSamples)
     {
         Spec = spec;
-        _converter = new RowConverter(spec, mediaDir);
+        converter = new RowConverter(spec, mediaDir);
         var rows = 0;
         try
         {
             foreach (var path in spec.Files)
             {
-                _files.Add(JsonRowFile.Open(path));
-                rows += _files[^1].Count;
-                _ends.Add(rows);
+                files.Add(JsonRowFile.Open(path));
+                rows += files[^1].Count;
+                ends.Add(rows);
             }
         }
         catch
@@ -36,21 +36,21 @@ internal sealed class RowSource : IDisposable
 
     internal int Count { get; }
 
-    public void Dispose() => _files.ForEach(f => f.Dispose());
+    public void Dispose() => files.ForEach(f => f.Dispose());
 
     /// <summary>Row <paramref name="index"/> (from 0), or null and the reasons in <paramref name="problems"/>.</summary>
     internal Conversation? Read(int index, List<string> problems)
     {
         var file = 0;
-        while (index >= _ends[file])
+        while (index >= ends[file])
         {
             file++;
         }
 
         try
         {
-            using var document = _files[file].Read(index - (file == 0 ? 0 : _ends[file - 1]));
-            return _converter.Convert(document.RootElement, index + 1, problems);
+            using var document = files[file].Read(index - (file == 0 ? 0 : ends[file - 1]));
+            return converter.Convert(document.RootElement, index + 1, problems);
         }
         catch (JsonException e)
         {

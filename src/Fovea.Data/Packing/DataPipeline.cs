@@ -13,41 +13,41 @@ namespace Fovea.Data.Packing;
 /// </summary>
 public sealed class DataPipeline : IDisposable
 {
-    private readonly SampleLoader _loader;
-    private readonly SampleOrder _order;
-    private readonly PlanOptions _plan;
-    private readonly PipelineOptions _options;
-    private readonly int _patchLength;
-    private readonly CancellationTokenSource _cancel = new();
-    private readonly BlockingCollection<Work> _work = [];
-    private readonly BlockingCollection<StepBatch> _ready;
-    private readonly Thread[] _threads;
-    private ExceptionDispatchInfo? _failure;
+    private readonly SampleLoader loader;
+    private readonly SampleOrder order;
+    private readonly PlanOptions plan;
+    private readonly PipelineOptions options;
+    private readonly int patchLength;
+    private readonly CancellationTokenSource cancel = new();
+    private readonly BlockingCollection<Work> work = [];
+    private readonly BlockingCollection<StepBatch> ready;
+    private readonly Thread[] threads;
+    private ExceptionDispatchInfo? failure;
 
     /// <summary><paramref name="order"/> must not be used elsewhere while the pipeline lives.</summary>
     public DataPipeline(
         ConversationSet samples, SampleEncoder encoder, IImageStage? images, SampleOrder order, PlanOptions plan, PipelineOptions options)
     {
-        _loader = new SampleLoader(samples, encoder, images, options.OnBadSample);
-        _order = order;
-        _plan = plan;
-        _options = options;
-        _patchLength = images?.PatchLength ?? 0;
-        _ready = new BlockingCollection<StepBatch>(Math.Max(options.ReadySteps, 1));
-        _threads = new Thread[Math.Max(options.Workers, 1) + 1];
-        for (var i = 0; i < _threads.Length; i++)
+        loader = new SampleLoader(samples, encoder, images, options.OnBadSample);
+        this.order = order;
+        this.plan = plan;
+        this.options = options;
+        patchLength = images?.PatchLength ?? 0;
+        ready = new BlockingCollection<StepBatch>(Math.Max(options.ReadySteps, 1));
+        threads = new Thread[Math.Max(options.Workers, 1) + 1];
+        for (var i = 0; i < threads.Length; i++)
         {
-            _threads[i] = new Thread(i == 0 ? Coordinate : Serve) { IsBackground = true, Name = i == 0 ? "data" : $"data {i}" };
+            threads[i] = new Thread(i == 0 ? Coordinate : Serve) { IsBackground = true, Name = i == 0 ? "data" : $"data {i}" };
         }
 
-        foreach (var thread in _threads)
+        foreach (var thread in threads)
         {
             thread.Start();
         }
     }
 
     /// <summary>Finished steps that wait to be taken; 0 again and again means that the data cannot keep up.</summary>
-    public int Ready => _ready.Count;
+    public int Ready => ready.Count;
 
     /// <summary>
     /// The next step, waited for if need be; false after the last. The caller disposes it. Throws what went wrong in the background
@@ -55,43 +55,43 @@ public sealed class DataPipeline : IDisposable
     /// </summary>
     public bool TryNext([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out StepBatch? step, CancellationToken cancellation = default)
     {
-        if (_ready.TryTake(out step, Timeout.Infinite, cancellation))
+        if (ready.TryTake(out step, Timeout.Infinite, cancellation))
         {
             return true;
         }
 
-        _failure?.Throw();
+        failure?.Throw();
         return false;
     }
 
     /// <summary>Stops the threads, waits for them and frees what was prepared.</summary>
     public void Dispose()
     {
-        _cancel.Cancel();
-        foreach (var thread in _threads)
+        cancel.Cancel();
+        foreach (var thread in threads)
         {
             thread.Join();
         }
 
-        while (_ready.TryTake(out var step))
+        while (ready.TryTake(out var step))
         {
             step.Dispose();
         }
 
-        _ready.Dispose();
-        _work.Dispose();
-        _cancel.Dispose();
+        ready.Dispose();
+        this.work.Dispose();
+        cancel.Dispose();
     }
 
     private void Serve()
     {
         try
         {
-            foreach (var work in _work.GetConsumingEnumerable(_cancel.Token))
+            foreach (var work in this.work.GetConsumingEnumerable(cancel.Token))
             {
                 try
                 {
-                    work.Result.SetResult(_loader.Load(work.Index));
+                    work.Result.SetResult(loader.Load(work.Index));
                 }
                 catch (Exception e)
                 {
@@ -111,30 +111,30 @@ public sealed class DataPipeline : IDisposable
         {
             Run();
         }
-        catch (OperationCanceledException) when (_cancel.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
             // Disposed while preparing.
         }
         catch (Exception e)
         {
-            _failure = ExceptionDispatchInfo.Capture(e);
+            failure = ExceptionDispatchInfo.Capture(e);
         }
         finally
         {
-            _work.CompleteAdding();
-            _ready.CompleteAdding();
+            this.work.CompleteAdding();
+            ready.CompleteAdding();
         }
     }
 
     private void Run()
     {
-        var ahead = (_threads.Length - 1) * 4;
+        var ahead = (threads.Length - 1) * 4;
         var pending = new Queue<Work[][]>();
         var waiting = 0;
-        var next = _options.FirstStep;
-        for (var step = next; step < _options.EndStep; step++)
+        var next = options.FirstStep;
+        for (var step = next; step < options.EndStep; step++)
         {
-            while (next < _options.EndStep && (pending.Count == 0 || waiting < ahead))
+            while (next < options.EndStep && (pending.Count == 0 || waiting < ahead))
             {
                 var submitted = Submit(next++);
                 waiting += submitted.Sum(g => g.Length);
@@ -146,7 +146,7 @@ public sealed class DataPipeline : IDisposable
             var batch = Assemble(step, groups);
             try
             {
-                _ready.Add(batch, _cancel.Token);
+                ready.Add(batch, cancel.Token);
             }
             catch
             {
@@ -158,14 +158,14 @@ public sealed class DataPipeline : IDisposable
 
     private Work[][] Submit(int step)
     {
-        var batches = _order.BatchesOf(step);
+        var batches = order.BatchesOf(step);
         var groups = new Work[batches.Count][];
         for (var g = 0; g < groups.Length; g++)
         {
             groups[g] = Array.ConvertAll(batches[g], index => new Work(index, new TaskCompletionSource<LoadedSample>()));
             foreach (var work in groups[g])
             {
-                _work.Add(work, _cancel.Token);
+                this.work.Add(work, cancel.Token);
             }
         }
 
@@ -185,7 +185,7 @@ public sealed class DataPipeline : IDisposable
                 var task = work.Result.Task;
                 try
                 {
-                    task.Wait(_cancel.Token);
+                    task.Wait(cancel.Token);
                 }
                 catch (AggregateException)
                 {
@@ -205,14 +205,14 @@ public sealed class DataPipeline : IDisposable
             }
         }
 
-        var plan = StepPlanner.Plan(step, samples, _plan);
+        var plan = StepPlanner.Plan(step, samples, this.plan);
         foreach (var batch in plan.MicroBatches)
         {
-            var target = batch.AllocatePixels(batch.Grids.Sum(g => g.Patches), _patchLength);
+            var target = batch.AllocatePixels(batch.Grids.Sum(g => g.Patches), patchLength);
             for (var i = 0; i < batch.Grids.Length; i++)
             {
                 var image = pixels.Dequeue();
-                var values = batch.Grids[i].Patches * _patchLength;
+                var values = batch.Grids[i].Patches * patchLength;
                 image.AsSpan(0, values).CopyTo(target);
                 target = target[values..];
                 ArrayPool<float>.Shared.Return(image);

@@ -12,17 +12,17 @@ public sealed class NumpyRandom
     private const uint MultB = 0x58f38ded;
     private const uint MixLeft = 0xca01f9dd;
     private const uint MixRight = 0x4973f715;
-    private static readonly UInt128 s_multiplier = new(2549297995355413924, 4865540595714422341);
-    private readonly UInt128 _increment;
-    private UInt128 _state;
-    private uint? _spare;
+    private static readonly UInt128 Multiplier = new(2549297995355413924, 4865540595714422341);
+    private readonly UInt128 increment;
+    private UInt128 state;
+    private uint? spare;
 
     public NumpyRandom(ulong seed)
     {
         var words = Expand(seed);
-        _increment = (new UInt128(words[2], words[3]) << 1) | 1;
+        increment = (new UInt128(words[2], words[3]) << 1) | 1;
         Step();
-        _state += new UInt128(words[0], words[1]);
+        state += new UInt128(words[0], words[1]);
         Step();
     }
 
@@ -30,8 +30,8 @@ public sealed class NumpyRandom
     public ulong NextUInt64()
     {
         Step();
-        var high = (ulong)(_state >> 64);
-        return ulong.RotateRight(high ^ (ulong)_state, (int)(high >> 58));
+        var high = (ulong)(state >> 64);
+        return ulong.RotateRight(high ^ (ulong)state, (int)(high >> 58));
     }
 
     /// <summary>Uniform in [0, 1), 53 bits.</summary>
@@ -116,18 +116,18 @@ public sealed class NumpyRandom
         return words;
     }
 
-    private void Step() => _state = (_state * s_multiplier) + _increment;
+    private void Step() => state = (state * Multiplier) + increment;
 
     private uint NextUInt32()
     {
-        if (_spare is { } kept)
+        if (spare is { } kept)
         {
-            _spare = null;
+            spare = null;
             return kept;
         }
 
         var bits = NextUInt64();
-        _spare = (uint)(bits >> 32);
+        spare = (uint)(bits >> 32);
         return (uint)bits;
     }
 }

@@ -7,9 +7,9 @@ namespace Fovea.Data.Sampling;
 /// </summary>
 public sealed class SampleOrder
 {
-    private readonly OrderOptions _options;
-    private int _epoch = -1;
-    private int[] _order = [];
+    private readonly OrderOptions options;
+    private int epoch = -1;
+    private int[] order = [];
 
     public SampleOrder(OrderOptions options)
     {
@@ -18,7 +18,7 @@ public sealed class SampleOrder
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Accumulation, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(options.Rank);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(options.Rank, options.WorldSize);
-        _options = options;
+        this.options = options;
         var batches = Ceil(options.Samples, options.BatchSize);
         BatchesPerEpoch = Ceil(batches, options.WorldSize);
         StepsPerEpoch = options.Rounding == StepRounding.Ceil
@@ -40,11 +40,11 @@ public sealed class SampleOrder
     {
         if (Continuous)
         {
-            return (double)steps * _options.Accumulation / BatchesPerEpoch;
+            return (double)steps * options.Accumulation / BatchesPerEpoch;
         }
 
         var (epochs, rest) = Math.DivRem(steps, StepsPerEpoch);
-        return epochs + ((double)Math.Min(rest * _options.Accumulation, BatchesPerEpoch) / BatchesPerEpoch);
+        return epochs + ((double)Math.Min(rest * options.Accumulation, BatchesPerEpoch) / BatchesPerEpoch);
     }
 
     /// <summary>The batches of this rank in step <paramref name="step"/> (from 0): indices into the data set.</summary>
@@ -52,18 +52,18 @@ public sealed class SampleOrder
     {
         if (Continuous)
         {
-            var first = (long)step * _options.Accumulation;
-            return Batches(first, first + _options.Accumulation);
+            var first = (long)step * options.Accumulation;
+            return Batches(first, first + options.Accumulation);
         }
 
         var (epoch, within) = Math.DivRem(step, StepsPerEpoch);
         var start = (long)epoch * BatchesPerEpoch;
-        var from = within * _options.Accumulation;
-        return Batches(start + from, start + Math.Min(from + _options.Accumulation, BatchesPerEpoch));
+        var from = within * options.Accumulation;
+        return Batches(start + from, start + Math.Min(from + options.Accumulation, BatchesPerEpoch));
     }
 
     // With fewer batches than a step takes, older Transformers made one step of each epoch's batches.
-    private bool Continuous => _options.Rounding == StepRounding.Floor && BatchesPerEpoch >= _options.Accumulation;
+    private bool Continuous => options.Rounding == StepRounding.Floor && BatchesPerEpoch >= options.Accumulation;
 
     private static int Ceil(int a, int b) => (int)(((long)a + b - 1) / b);
 
@@ -82,38 +82,38 @@ public sealed class SampleOrder
 
     private void Enter(int epoch)
     {
-        if (epoch == _epoch)
+        if (epoch == this.epoch)
         {
             return;
         }
 
-        if (_options.Shuffle)
+        if (options.Shuffle)
         {
-            _order = new TorchRandom(_options.Seed + epoch).RandPerm(_options.Samples);
+            order = new TorchRandom(options.Seed + epoch).RandPerm(options.Samples);
         }
-        else if (_order.Length == 0)
+        else if (order.Length == 0)
         {
-            _order = [.. Enumerable.Range(0, _options.Samples)];
+            order = [.. Enumerable.Range(0, options.Samples)];
         }
 
-        _epoch = epoch;
+        this.epoch = epoch;
     }
 
     private int[] Batch(int batch)
     {
-        var size = _options.BatchSize;
-        var start = (((long)batch * _options.WorldSize) + _options.Rank) * size;
-        if (_options.WorldSize == 1 || !_options.EvenBatches)
+        var size = options.BatchSize;
+        var start = (((long)batch * options.WorldSize) + options.Rank) * size;
+        if (options.WorldSize == 1 || !options.EvenBatches)
         {
-            return start >= _order.Length ? [] : _order.AsSpan((int)start, (int)Math.Min(size, _order.Length - start)).ToArray();
+            return start >= order.Length ? [] : order.AsSpan((int)start, (int)Math.Min(size, order.Length - start)).ToArray();
         }
 
-        var head = Math.Min(_order.Length, (long)_options.WorldSize * size);
+        var head = Math.Min(order.Length, (long)options.WorldSize * size);
         var indices = new int[size];
         for (var i = 0; i < size; i++)
         {
             var at = start + i;
-            indices[i] = _order[at < _order.Length ? at : (at - _order.Length) % head];
+            indices[i] = order[at < order.Length ? at : (at - order.Length) % head];
         }
 
         return indices;

@@ -8,27 +8,27 @@ public sealed class TorchRandom
 {
     private const int Words = 624;
     private const int Middle = 397;
-    private readonly uint[] _state = new uint[Words];
-    private int _next = Words;
+    private readonly uint[] state = new uint[Words];
+    private int next = Words;
 
     public TorchRandom(long seed)
     {
-        _state[0] = (uint)seed;
+        state[0] = (uint)seed;
         for (var i = 1; i < Words; i++)
         {
-            _state[i] = (1812433253u * (_state[i - 1] ^ (_state[i - 1] >> 30))) + (uint)i;
+            state[i] = (1812433253u * (state[i - 1] ^ (state[i - 1] >> 30))) + (uint)i;
         }
     }
 
     /// <summary>32 random bits.</summary>
     public uint NextUInt32()
     {
-        if (_next == Words)
+        if (next == Words)
         {
             Refill();
         }
 
-        var y = _state[_next++];
+        var y = state[next++];
         y ^= y >> 11;
         y ^= (y << 7) & 0x9d2c5680;
         y ^= (y << 15) & 0xefc60000;
@@ -61,10 +61,10 @@ public sealed class TorchRandom
     {
         for (var i = 0; i < Words; i++)
         {
-            var y = (_state[i] & 0x80000000) | (_state[(i + 1) % Words] & 0x7fffffff);
-            _state[i] = _state[(i + Middle) % Words] ^ (y >> 1) ^ ((y & 1) == 0 ? 0 : 0x9908b0df);
+            var y = (state[i] & 0x80000000) | (state[(i + 1) % Words] & 0x7fffffff);
+            state[i] = state[(i + Middle) % Words] ^ (y >> 1) ^ ((y & 1) == 0 ? 0 : 0x9908b0df);
         }
 
-        _next = 0;
+        next = 0;
     }
 }

@@ -10,30 +10,30 @@ namespace Fovea.Data.Templates;
 /// </summary>
 public sealed class SampleEncoder
 {
-    private readonly ChatTemplate _template;
-    private readonly Tokenizer _tokenizer;
-    private readonly IImageStage? _images;
-    private readonly DataOptions _options;
-    private readonly int _imageId = -1;
-    private readonly string _imageText;
+    private readonly ChatTemplate template;
+    private readonly Tokenizer tokenizer;
+    private readonly IImageStage? images;
+    private readonly DataOptions options;
+    private readonly int imageId = -1;
+    private readonly string imageText;
 
     /// <summary>Without <paramref name="images"/>, samples with images are refused.</summary>
     public SampleEncoder(ChatTemplate template, Tokenizer tokenizer, IImageStage? images, DataOptions options)
     {
-        _template = template;
-        _tokenizer = tokenizer;
-        _images = images;
-        _options = options;
-        _imageText = template.ImageOpen + template.ImageToken + template.ImageClose;
+        this.template = template;
+        this.tokenizer = tokenizer;
+        this.images = images;
+        this.options = options;
+        imageText = template.ImageOpen + template.ImageToken + template.ImageClose;
         if (template.ImageToken is { } token)
         {
-            _imageId = tokenizer.IdOf(token)
+            imageId = tokenizer.IdOf(token)
                 ?? throw new ConfigException($"template: {template.Name} needs the token {token}, which the model's tokenizer does not have");
         }
     }
 
     /// <summary>Id of the token that stands for a piece of an image; -1 for templates of text only.</summary>
-    public int ImageTokenId => _imageId;
+    public int ImageTokenId => imageId;
 
     /// <summary>Encodes one conversation; what cannot be trained on (an unreadable image, too long) is a <see cref="BadSampleException"/>.</summary>
     public EncodedSample Encode(Conversation conversation)
@@ -53,7 +53,7 @@ public sealed class SampleEncoder
         foreach (var turn in history)
         {
             AppendSource(ids, ids.Count == 0, system, turn.User);
-            Append(ids, ChatTemplate.Fill(_template.Assistant, WithImages(turn.Assistant)));
+            Append(ids, ChatTemplate.Fill(template.Assistant, WithImages(turn.Assistant)));
         }
 
         AppendSource(ids, ids.Count == 0, system, question);
@@ -74,7 +74,7 @@ public sealed class SampleEncoder
         var image = 0;
         foreach (var id in ids)
         {
-            var times = id == _imageId ? tokensOfImages[image++] : 1;
+            var times = id == imageId ? tokensOfImages[image++] : 1;
             expanded.AsSpan(at, times).Fill(id);
             at += times;
         }
@@ -88,16 +88,16 @@ public sealed class SampleEncoder
     private ImageGrid[] Grids(Conversation conversation)
     {
         var grids = new ImageGrid[conversation.Images.Count];
-        if (grids.Length > 0 && (_images is null || _imageId < 0))
+        if (grids.Length > 0 && (this.images is null || imageId < 0))
         {
-            throw Bad(conversation, $"has images, which template {_template.Name} does not take");
+            throw Bad(conversation, $"has images, which template {template.Name} does not take");
         }
 
         for (var i = 0; i < grids.Length; i++)
         {
             try
             {
-                grids[i] = _images!.GridOf(conversation.Images[i]);
+                grids[i] = this.images!.GridOf(conversation.Images[i]);
             }
             catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
             {
@@ -109,23 +109,23 @@ public sealed class SampleEncoder
     }
 
     private string WithImages(string text) =>
-        _imageId < 0 ? text : text.Replace(Conversation.ImagePlaceholder, _imageText, StringComparison.Ordinal);
+        imageId < 0 ? text : text.Replace(Conversation.ImagePlaceholder, imageText, StringComparison.Ordinal);
 
-    private void Append(List<int> ids, string text) => _tokenizer.Encode(text, ids);
+    private void Append(List<int> ids, string text) => tokenizer.Encode(text, ids);
 
     private void AppendSource(List<int> ids, bool first, string? system, string user)
     {
         if (first)
         {
-            Append(ids, _template.Prefix);
-            var prompt = string.IsNullOrEmpty(system) ? _options.DefaultSystem ?? _template.DefaultSystem : system;
+            Append(ids, template.Prefix);
+            var prompt = string.IsNullOrEmpty(system) ? options.DefaultSystem ?? template.DefaultSystem : system;
             if (prompt.Length > 0)
             {
-                Append(ids, ChatTemplate.Fill(_template.System, prompt));
+                Append(ids, ChatTemplate.Fill(template.System, prompt));
             }
         }
 
-        Append(ids, ChatTemplate.Fill(_template.User, WithImages(user)));
+        Append(ids, ChatTemplate.Fill(template.User, WithImages(user)));
     }
 
     private List<EncodedTurn> EncodeTurns(Conversation conversation, ImageGrid[] grids)
@@ -138,7 +138,7 @@ public sealed class SampleEncoder
             AppendSource(ids, t == 0, conversation.System, conversation.Turns[t].User);
             var source = Expand(conversation, ids, grids, image);
             ids.Clear();
-            Append(ids, ChatTemplate.Fill(_template.Assistant, WithImages(conversation.Turns[t].Assistant)));
+            Append(ids, ChatTemplate.Fill(template.Assistant, WithImages(conversation.Turns[t].Assistant)));
             var target = Expand(conversation, ids, grids, image + source.Spans.Length);
             turns.Add(new EncodedTurn(source.Ids, target.Ids, image, source.Spans, target.Spans));
             image += source.Spans.Length + target.Spans.Length;
@@ -146,7 +146,7 @@ public sealed class SampleEncoder
 
         if (image != grids.Length)
         {
-            throw Bad(conversation, $"the text itself holds {_template.ImageToken}; only {Conversation.ImagePlaceholder} may stand for an image");
+            throw Bad(conversation, $"the text itself holds {template.ImageToken}; only {Conversation.ImagePlaceholder} may stand for an image");
         }
 
         return turns;
@@ -157,12 +157,12 @@ public sealed class SampleEncoder
         var count = 0;
         foreach (var id in ids)
         {
-            count += id == _imageId ? 1 : 0;
+            count += id == imageId ? 1 : 0;
         }
 
         if (firstImage + count > grids.Length)
         {
-            throw Bad(conversation, $"the text itself holds {_template.ImageToken}; only {Conversation.ImagePlaceholder} may stand for an image");
+            throw Bad(conversation, $"the text itself holds {template.ImageToken}; only {Conversation.ImagePlaceholder} may stand for an image");
         }
 
         if (count == 0)
@@ -173,7 +173,7 @@ public sealed class SampleEncoder
         var tokens = new int[count];
         for (var i = 0; i < count; i++)
         {
-            tokens[i] = _images!.TokensOf(grids[firstImage + i]);
+            tokens[i] = this.images!.TokensOf(grids[firstImage + i]);
         }
 
         var expanded = Expand(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(ids), tokens);
@@ -182,7 +182,7 @@ public sealed class SampleEncoder
         var image = 0;
         for (var i = 0; i < ids.Count; i++)
         {
-            if (ids[i] == _imageId)
+            if (ids[i] == imageId)
             {
                 spans[image] = (i + shift, tokens[image]);
                 shift += tokens[image++] - 1;
@@ -200,14 +200,14 @@ public sealed class SampleEncoder
         var cutsImage = false;
         for (var i = 0; i < turns.Count; i++)
         {
-            var turn = turns[_options.MaskHistory ? turns.Count - 1 - i : i];
-            if (total >= _options.CutoffLength)
+            var turn = turns[options.MaskHistory ? turns.Count - 1 - i : i];
+            if (total >= options.CutoffLength)
             {
                 truncated = true;
                 break;
             }
 
-            var (source, target) = EncodedTurn.Shorten(turn.Source.Length, turn.Target.Length, _options.CutoffLength - total);
+            var (source, target) = EncodedTurn.Shorten(turn.Source.Length, turn.Target.Length, options.CutoffLength - total);
             truncated |= source < turn.Source.Length || target < turn.Target.Length;
             if (turn.LosesImages(source, target))
             {
@@ -216,19 +216,19 @@ public sealed class SampleEncoder
             }
 
             total += source + target;
-            kept.Add((turn, source, target, !_options.MaskHistory || i == 0));
+            kept.Add((turn, source, target, !options.MaskHistory || i == 0));
         }
 
         if (kept.Count == 0)
         {
             var all = turns.Sum(t => t.Source.Length + t.Target.Length);
             var reason = cutsImage
-                ? $"too long: of {all} tokens cutoff_len {_options.CutoffLength} would cut an image; raise cutoff_len or lower image_max_pixels"
-                : $"too long: cutoff_len {_options.CutoffLength} leaves nothing of {all} tokens";
+                ? $"too long: of {all} tokens cutoff_len {options.CutoffLength} would cut an image; raise cutoff_len or lower image_max_pixels"
+                : $"too long: cutoff_len {options.CutoffLength} leaves nothing of {all} tokens";
             throw new BadSampleException(new BadSample(conversation.Dataset, conversation.Row, reason) { TooLong = true });
         }
 
-        if (_options.MaskHistory)
+        if (options.MaskHistory)
         {
             kept.Reverse();
         }
@@ -242,7 +242,7 @@ public sealed class SampleEncoder
         {
             turn.Source.AsSpan(0, source).CopyTo(ids.AsSpan(at));
             turn.Target.AsSpan(0, target).CopyTo(ids.AsSpan(at + source));
-            if (_options.TrainOnPrompt)
+            if (options.TrainOnPrompt)
             {
                 turn.Source.AsSpan(0, source).CopyTo(labels.AsSpan(at));
             }

@@ -4,60 +4,60 @@ namespace Fovea.Data.Tokenizers;
 /// Immutable once loaded; any number of threads may use one.</summary>
 public sealed class Tokenizer
 {
-    private readonly TokenizerFile _file;
-    private readonly TokenizerSettings _settings;
-    private readonly AddedTokenMatcher _rawTokens;
-    private readonly AddedTokenMatcher _normalizedTokens;
-    private readonly Dictionary<string, AddedToken> _added = new(StringComparer.Ordinal);
-    private readonly string?[] _tokens;
-    private readonly HashSet<int> _special = [];
+    private readonly TokenizerFile file;
+    private readonly TokenizerSettings settings;
+    private readonly AddedTokenMatcher rawTokens;
+    private readonly AddedTokenMatcher normalizedTokens;
+    private readonly Dictionary<string, AddedToken> added = new(StringComparer.Ordinal);
+    private readonly string?[] tokens;
+    private readonly HashSet<int> special = [];
 
     private Tokenizer(TokenizerFile file, TokenizerSettings settings)
     {
-        (_file, _settings) = (file, settings);
+        (this.file, this.settings) = (file, settings);
         foreach (var token in file.AddedTokens.Concat(settings.AddedTokens))
         {
             if (token.Content.Length > 0)
             {
                 // The vocabulary's id wins over the one written beside the added token, as in the reference.
-                _added.TryAdd(token.Content, file.Vocabulary.TryGetValue(token.Content, out var id) ? token with { Id = id } : token);
+                added.TryAdd(token.Content, file.Vocabulary.TryGetValue(token.Content, out var id) ? token with { Id = id } : token);
             }
         }
 
-        _tokens = new string?[1 + file.Vocabulary.Values.Concat(_added.Values.Select(t => t.Id)).DefaultIfEmpty(-1).Max()];
+        tokens = new string?[1 + file.Vocabulary.Values.Concat(added.Values.Select(t => t.Id)).DefaultIfEmpty(-1).Max()];
         foreach (var (token, id) in file.Vocabulary)
         {
-            _tokens[id] = token;
+            tokens[id] = token;
         }
 
-        foreach (var token in _added.Values)
+        foreach (var token in added.Values)
         {
-            _tokens[token.Id] = token.Content;
+            tokens[token.Id] = token.Content;
             if (token.Special)
             {
-                _special.Add(token.Id);
+                special.Add(token.Id);
             }
         }
 
-        _rawTokens = new AddedTokenMatcher(_added.Values.Where(t => !t.Normalized).Select(t => (t.Content, t)));
-        _normalizedTokens = new AddedTokenMatcher(_added.Values.Where(t => t.Normalized).Select(t => (Normalize(t.Content).ToString(), t)));
-        VocabularySize = file.Vocabulary.Count + _added.Keys.Count(t => !file.Vocabulary.ContainsKey(t));
+        rawTokens = new AddedTokenMatcher(added.Values.Where(t => !t.Normalized).Select(t => (t.Content, t)));
+        normalizedTokens = new AddedTokenMatcher(added.Values.Where(t => t.Normalized).Select(t => (Normalize(t.Content).ToString(), t)));
+        VocabularySize = file.Vocabulary.Count + added.Keys.Count(t => !file.Vocabulary.ContainsKey(t));
     }
 
     /// <summary>Number of tokens, base vocabulary and added ones. A model may have more rows.</summary>
     public int VocabularySize { get; }
 
     /// <summary>The tokens of <c>tokenizer_config.json</c>, null where it is absent or names none.</summary>
-    public string? EosToken => _settings.Eos;
+    public string? EosToken => settings.Eos;
 
     /// <inheritdoc cref="EosToken"/>
-    public string? PadToken => _settings.Pad;
+    public string? PadToken => settings.Pad;
 
     /// <inheritdoc cref="EosToken"/>
-    public string? BosToken => _settings.Bos;
+    public string? BosToken => settings.Bos;
 
     /// <summary>The Jinja chat template of <c>chat_template.jinja</c> or <c>tokenizer_config.json</c>, or null.</summary>
-    public string? ChatTemplate => _settings.ChatTemplate;
+    public string? ChatTemplate => settings.ChatTemplate;
 
     /// <param name="folderOrFile">A model folder with <c>tokenizer.json</c>, or that file.</param>
     /// <exception cref="ConfigException">The file is absent or malformed, or has components that are not supported: all of them are named.</exception>
@@ -80,13 +80,13 @@ public sealed class Tokenizer
         var ids = new List<int>((text.Length / 3) + 8);
         if (addSpecialTokens)
         {
-            ids.AddRange(_file.Template.Before);
+            ids.AddRange(file.Template.Before);
         }
 
         Encode(text, ids);
         if (addSpecialTokens)
         {
-            ids.AddRange(_file.Template.After);
+            ids.AddRange(file.Template.After);
         }
 
         return [.. ids];
@@ -100,7 +100,7 @@ public sealed class Tokenizer
         var from = 0;
         while (from < rest.Length)
         {
-            var token = _rawTokens.Find(rest, from, out var start, out var end);
+            var token = rawTokens.Find(rest, from, out var start, out var end);
             EncodeSegment(rest[from..start], from == 0, into);
             if (token is not null)
             {
@@ -118,33 +118,33 @@ public sealed class Tokenizer
         var tokens = new List<string>(ids.Length);
         foreach (var id in ids)
         {
-            if (TokenOf(id) is { } token && !(skipSpecialTokens && _special.Contains(id)))
+            if (TokenOf(id) is { } token && !(skipSpecialTokens && special.Contains(id)))
             {
                 tokens.Add(token);
             }
         }
 
-        if (_file.Decoder is null)
+        if (file.Decoder is null)
         {
             return string.Join(' ', tokens);
         }
 
-        _file.Decoder.Apply(tokens);
+        file.Decoder.Apply(tokens);
         return string.Concat(tokens);
     }
 
     /// <summary>The id of an added token or an entry of the vocabulary, as it is written there.</summary>
     public int? IdOf(string token) =>
-        _added.TryGetValue(token, out var added) ? added.Id : _file.Vocabulary.TryGetValue(token, out var id) ? id : null;
+        this.added.TryGetValue(token, out var added) ? added.Id : file.Vocabulary.TryGetValue(token, out var id) ? id : null;
 
     /// <summary>The token of an id as the vocabulary writes it, or null where there is none.</summary>
-    public string? TokenOf(int id) => (uint)id < (uint)_tokens.Length ? _tokens[id] : null;
+    public string? TokenOf(int id) => (uint)id < (uint)this.tokens.Length ? this.tokens[id] : null;
 
     /// <summary>Whether an id is an added token marked special.</summary>
-    public bool IsSpecial(int id) => _special.Contains(id);
+    public bool IsSpecial(int id) => special.Contains(id);
 
     /// <summary>A decoder for ids that arrive one by one.</summary>
-    public StreamingDecoder NewStreamingDecoder(bool skipSpecialTokens = true) => new(this, skipSpecialTokens, _file.Decoder is ByteLevelDecoder);
+    public StreamingDecoder NewStreamingDecoder(bool skipSpecialTokens = true) => new(this, skipSpecialTokens, file.Decoder is ByteLevelDecoder);
 
     private void EncodeSegment(ReadOnlySpan<char> segment, bool atStart, List<int> into)
     {
@@ -154,19 +154,19 @@ public sealed class Tokenizer
         }
 
         var text = Normalize(segment);
-        if (_normalizedTokens.IsEmpty)
+        if (normalizedTokens.IsEmpty)
         {
-            _file.Splitter.Run(text, atStart, into);
+            file.Splitter.Run(text, atStart, into);
             return;
         }
 
         var from = 0;
         while (from < text.Length)
         {
-            var token = _normalizedTokens.Find(text, from, out var start, out var end);
+            var token = normalizedTokens.Find(text, from, out var start, out var end);
             if (start > from)
             {
-                _file.Splitter.Run(text[from..start], atStart && from == 0, into);
+                file.Splitter.Run(text[from..start], atStart && from == 0, into);
             }
 
             if (token is not null)
@@ -178,5 +178,5 @@ public sealed class Tokenizer
         }
     }
 
-    private ReadOnlySpan<char> Normalize(ReadOnlySpan<char> text) => _file.Normalizer is null ? text : _file.Normalizer.Apply(text);
+    private ReadOnlySpan<char> Normalize(ReadOnlySpan<char> text) => file.Normalizer is null ? text : file.Normalizer.Apply(text);
 }

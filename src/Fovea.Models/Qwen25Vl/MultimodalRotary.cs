@@ -60,7 +60,8 @@ public static class MultimodalRotary
                     {
                         if (i >= ids.Length || ids[i] != config.ImageTokenId)
                         {
-                            throw new ConfigException($"image {image} of a sample needs {frames * rows * columns} image tokens and has fewer: was it truncated?");
+                            throw new ConfigException(
+                                $"image {image} of a sample needs {frames * rows * columns} image tokens and has fewer: was it truncated?");
                         }
 
                         into[0][offset + i] = next + t;

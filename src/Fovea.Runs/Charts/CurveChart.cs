@@ -17,17 +17,17 @@ public sealed class CurveChart
     private static readonly Rgb Grid = new(0xe6, 0xe9, 0xee);
     private static readonly Rgb Blue = new(0x1f, 0x77, 0xb4);
 
-    private readonly string _title;
-    private readonly string _label;
-    private readonly (double Step, double Value)[] _points;
+    private readonly string title;
+    private readonly string label;
+    private readonly (double Step, double Value)[] points;
 
     /// <param name="title">Stands above the chart.</param>
     /// <param name="label">Name of the number, at the vertical axis.</param>
     /// <param name="points">Steps with their values; values that are not finite are left out.</param>
     public CurveChart(string title, string label, IEnumerable<(double Step, double Value)> points)
     {
-        (_title, _label) = (title, label);
-        _points = [.. points.Where(point => double.IsFinite(point.Value))];
+        (this.title, this.label) = (title, label);
+        this.points = [.. points.Where(point => double.IsFinite(point.Value))];
     }
 
     public string ToSvg()
@@ -66,22 +66,22 @@ public sealed class CurveChart
     private void Draw(ICanvas canvas)
     {
         canvas.Fill(0, 0, Width, Height, White);
-        canvas.Text(Width / 2.0, 36, Fit(canvas, _title, 18, Width - 60), 18, Ink, TextAnchor.Middle, bold: true);
+        canvas.Text(Width / 2.0, 36, Fit(canvas, title, 18, Width - 60), 18, Ink, TextAnchor.Middle, bold: true);
         canvas.Text((Left + Right) / 2, Height - 20, "step", 15, Ink, TextAnchor.Middle);
-        canvas.Text(26, (Top + Bottom) / 2, _label, 15, Ink, TextAnchor.Middle, upward: true);
-        if (_points.Length == 0)
+        canvas.Text(26, (Top + Bottom) / 2, label, 15, Ink, TextAnchor.Middle, upward: true);
+        if (points.Length == 0)
         {
             canvas.Text((Left + Right) / 2, (Top + Bottom) / 2, "no values", 15, Faint, TextAnchor.Middle);
             return;
         }
 
-        var x = new Axis(_points.Min(p => p.Step), _points.Max(p => p.Step), Left, Right, margin: 0.02);
-        var y = new Axis(_points.Min(p => p.Value), _points.Max(p => p.Value), Bottom, Top, margin: 0.06);
+        var x = new Axis(points.Min(p => p.Step), points.Max(p => p.Step), Left, Right, margin: 0.02);
+        var y = new Axis(points.Min(p => p.Value), points.Max(p => p.Value), Bottom, Top, margin: 0.06);
         DrawAxes(canvas, x, y);
 
-        var smoothed = Smooth([.. _points.Select(p => p.Value)]);
-        Curve(canvas, [.. _points.Select(p => (x.Pixel(p.Step), y.Pixel(p.Value)))], 1.8, 0.4);
-        Curve(canvas, [.. _points.Select((p, i) => (x.Pixel(p.Step), y.Pixel(smoothed[i])))], 2.4, 1);
+        var smoothed = Smooth([.. points.Select(p => p.Value)]);
+        Curve(canvas, [.. points.Select(p => (x.Pixel(p.Step), y.Pixel(p.Value)))], 1.8, 0.4);
+        Curve(canvas, [.. points.Select((p, i) => (x.Pixel(p.Step), y.Pixel(smoothed[i])))], 2.4, 1);
         DrawLegend(canvas);
     }
 

@@ -12,13 +12,13 @@ namespace Fovea.Runs.Charts;
 /// <param name="history">Entries logged before a resumed run went on.</param>
 public sealed class LossCurveSink(string outputDir, IEnumerable<IReadOnlyDictionary<string, object?>>? history = null) : IEventSink
 {
-    private readonly List<IReadOnlyDictionary<string, object?>> _entries = [.. history ?? []];
+    private readonly List<IReadOnlyDictionary<string, object?>> entries = [.. history ?? []];
 
     public void Write(RunEvent e)
     {
         if (LogEntries.For(e) is { } entry)
         {
-            _entries.Add(entry);
+            entries.Add(entry);
         }
 
         if (e is RunFinished or RunInterrupted or Evaluated { Final: true })
@@ -30,7 +30,7 @@ public sealed class LossCurveSink(string outputDir, IEnumerable<IReadOnlyDiction
 
     private void Draw(string key)
     {
-        var points = _entries
+        var points = entries
             .Where(entry => entry.ContainsKey(key) && entry.ContainsKey("step"))
             .Select(entry => (Number(entry["step"]), Number(entry[key])))
             .ToList();

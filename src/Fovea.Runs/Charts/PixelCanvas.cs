@@ -6,13 +6,13 @@ namespace Fovea.Runs.Charts;
 /// </summary>
 public sealed class PixelCanvas : ICanvas
 {
-    private readonly float[] _coverage;
+    private readonly float[] coverage;
 
     public PixelCanvas(int width, int height, Rgb background)
     {
         (Width, Height) = (width, height);
         Pixels = new byte[width * height * 3];
-        _coverage = new float[width * height];
+        coverage = new float[width * height];
         for (var i = 0; i < Pixels.Length; i += 3)
         {
             (Pixels[i], Pixels[i + 1], Pixels[i + 2]) = (background.R, background.G, background.B);
@@ -67,10 +67,10 @@ public sealed class PixelCanvas : ICanvas
         {
             for (var at = (row * Width) + left; at <= (row * Width) + right; at++)
             {
-                if (_coverage[at] > 0)
+                if (coverage[at] > 0)
                 {
-                    Blend(at, colour, alpha * _coverage[at]);
-                    _coverage[at] = 0;
+                    Blend(at, colour, alpha * coverage[at]);
+                    coverage[at] = 0;
                 }
             }
         }
@@ -96,7 +96,7 @@ public sealed class PixelCanvas : ICanvas
                 // Lines thinner than a pixel get lighter instead of vanishing.
                 var coverage = (float)(Math.Clamp(radius + 0.5 - distance, 0, 1) * Math.Min(1, 2 * radius));
                 var at = (row * Width) + column;
-                _coverage[at] = Math.Max(_coverage[at], coverage);
+                this.coverage[at] = Math.Max(this.coverage[at], coverage);
             }
         }
 

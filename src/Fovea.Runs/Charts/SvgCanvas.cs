@@ -7,7 +7,7 @@ namespace Fovea.Runs.Charts;
 /// <summary>Draws a chart as SVG 1.1.</summary>
 public sealed class SvgCanvas(int width, int height) : ICanvas
 {
-    private readonly StringBuilder _body = new();
+    private readonly StringBuilder body = new();
 
     public void Fill(double x, double y, double width, double height, Rgb colour, double alpha = 1) =>
         Add($"<rect x=\"{N(x)}\" y=\"{N(y)}\" width=\"{N(width)}\" height=\"{N(height)}\" fill=\"{colour}\"{Opacity("fill-opacity", alpha)}/>");
@@ -31,11 +31,11 @@ public sealed class SvgCanvas(int width, int height) : ICanvas
 
     public override string ToString() =>
         $"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" "
-        + $"font-family=\"DejaVu Sans, Verdana, Helvetica, Arial, sans-serif\">\n{_body}</svg>\n";
+        + $"font-family=\"DejaVu Sans, Verdana, Helvetica, Arial, sans-serif\">\n{body}</svg>\n";
 
     private static string N(double value) => Math.Round(value, 2).ToString(CultureInfo.InvariantCulture);
 
     private static string Opacity(string name, double alpha) => alpha < 1 ? $" {name}=\"{N(alpha)}\"" : string.Empty;
 
-    private void Add(string element) => _body.Append(element).Append('\n');
+    private void Add(string element) => body.Append(element).Append('\n');
 }

@@ -6,22 +6,22 @@ namespace Fovea.Runs.Events;
 /// </summary>
 public sealed class EventHub : IEventSink, IDisposable
 {
-    private readonly Lock _gate = new();
-    private readonly List<IEventSink> _sinks;
+    private readonly Lock gate = new();
+    private readonly List<IEventSink> sinks;
 
-    public EventHub(params IEnumerable<IEventSink> sinks) => _sinks = [.. sinks];
+    public EventHub(params IEnumerable<IEventSink> sinks) => this.sinks = [.. sinks];
 
     public void Add(IEventSink sink)
     {
-        lock (_gate)
+        lock (gate)
         {
-            _sinks.Add(sink);
+            sinks.Add(sink);
         }
     }
 
     public void Write(RunEvent e)
     {
-        lock (_gate)
+        lock (gate)
         {
             Deliver(e);
         }
@@ -30,14 +30,14 @@ public sealed class EventHub : IEventSink, IDisposable
     /// <summary>Closes the sinks in the order in which they were added.</summary>
     public void Dispose()
     {
-        lock (_gate)
+        lock (gate)
         {
-            foreach (var sink in _sinks.OfType<IDisposable>())
+            foreach (var sink in sinks.OfType<IDisposable>())
             {
                 CloseQuietly(sink);
             }
 
-            _sinks.Clear();
+            sinks.Clear();
         }
     }
 
@@ -56,7 +56,7 @@ public sealed class EventHub : IEventSink, IDisposable
     private void Deliver(RunEvent e)
     {
         var reports = new List<Warning>();
-        foreach (var sink in _sinks.ToArray())
+        foreach (var sink in sinks.ToArray())
         {
             try
             {
@@ -64,7 +64,7 @@ public sealed class EventHub : IEventSink, IDisposable
             }
             catch (Exception error)
             {
-                _sinks.Remove(sink);
+                sinks.Remove(sink);
                 if (sink is IDisposable closable)
                 {
                     CloseQuietly(closable);

@@ -11,7 +11,7 @@ public sealed class RunningLogSink(string outputDir) : IEventSink, IDisposable
 {
     public const string FileName = "running_log.txt";
 
-    private StreamWriter? _file;
+    private StreamWriter? file;
 
     public void Write(RunEvent e)
     {
@@ -30,13 +30,13 @@ public sealed class RunningLogSink(string outputDir) : IEventSink, IDisposable
         if (level.Length > 0)
         {
             Directory.CreateDirectory(outputDir);
-            _file ??= new StreamWriter(new FileStream(Path.Combine(outputDir, FileName), FileMode.Append, FileAccess.Write, FileShare.ReadWrite))
+            file ??= new StreamWriter(new FileStream(Path.Combine(outputDir, FileName), FileMode.Append, FileAccess.Write, FileShare.ReadWrite))
             {
                 AutoFlush = true,
             };
-            _file.Write(string.Create(CultureInfo.InvariantCulture, $"[{level}|{e.Time.ToLocalTime():yyyy-MM-dd HH:mm:ss}] {text}\n"));
+            file.Write(string.Create(CultureInfo.InvariantCulture, $"[{level}|{e.Time.ToLocalTime():yyyy-MM-dd HH:mm:ss}] {text}\n"));
         }
     }
 
-    public void Dispose() => _file?.Dispose();
+    public void Dispose() => file?.Dispose();
 }

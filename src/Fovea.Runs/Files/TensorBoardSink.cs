@@ -11,7 +11,7 @@ namespace Fovea.Runs.Files;
 /// <param name="loggingDir">Folder of the event files; null is <c>output_dir/runs/DATE_HOST</c>.</param>
 public sealed class TensorBoardSink(string outputDir, string? loggingDir = null) : IEventSink, IDisposable
 {
-    private TensorBoardWriter? _writer;
+    private TensorBoardWriter? writer;
 
     public void Write(RunEvent e)
     {
@@ -20,7 +20,7 @@ public sealed class TensorBoardSink(string outputDir, string? loggingDir = null)
             return;
         }
 
-        _writer ??= new TensorBoardWriter(loggingDir ?? Path.Combine(outputDir, "runs", DefaultName(e.Time)), e.Time);
+        writer ??= new TensorBoardWriter(loggingDir ?? Path.Combine(outputDir, "runs", DefaultName(e.Time)), e.Time);
         var step = System.Convert.ToInt64(entry["step"], CultureInfo.InvariantCulture);
         entry.Remove("step");
         if (e is StepLogged { TokensPerSecond: { } rate })
@@ -28,10 +28,10 @@ public sealed class TensorBoardSink(string outputDir, string? loggingDir = null)
             entry["tokens_per_second"] = rate;
         }
 
-        _writer.Scalars(e.Time, step, entry.Select(pair => KeyValuePair.Create(TagOf(pair.Key), (double)pair.Value!)));
+        writer.Scalars(e.Time, step, entry.Select(pair => KeyValuePair.Create(TagOf(pair.Key), (double)pair.Value!)));
     }
 
-    public void Dispose() => _writer?.Dispose();
+    public void Dispose() => writer?.Dispose();
 
     private static string TagOf(string key) => key.StartsWith("eval_", StringComparison.Ordinal) ? $"eval/{key[5..]}" : $"train/{key}";
 

@@ -18,7 +18,7 @@ public sealed class TensorBoardWriter : IDisposable
     private const byte Tag = (1 << 3) | 2;
     private const byte SimpleValue = (2 << 3) | 5;
 
-    private readonly FileStream _file;
+    private readonly FileStream file;
 
     /// <summary>Starts <c>events.out.tfevents.TIME.HOST.PID.0</c> in <paramref name="folder"/>, which is made.</summary>
     public TensorBoardWriter(string folder, DateTimeOffset time)
@@ -26,7 +26,7 @@ public sealed class TensorBoardWriter : IDisposable
         Directory.CreateDirectory(folder);
         var name = $"events.out.tfevents.{time.ToUnixTimeSeconds()}.{Environment.MachineName}.{Environment.ProcessId}.0";
         FilePath = Path.Combine(folder, name);
-        _file = new FileStream(FilePath, FileMode.Create, FileAccess.Write, FileShare.Read);
+        file = new FileStream(FilePath, FileMode.Create, FileAccess.Write, FileShare.Read);
         var version = new MemoryStream();
         WriteTime(version, time);
         WriteText(version, FileVersion, "brain.Event:2");
@@ -58,7 +58,7 @@ public sealed class TensorBoardWriter : IDisposable
         WriteRecord(record.ToArray());
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose() => file.Dispose();
 
     /// <summary>CRC-32C rotated right by 15 and offset, as TFRecord stores it.</summary>
     internal static uint MaskedCrc(ReadOnlySpan<byte> data)
@@ -114,9 +114,9 @@ public sealed class TensorBoardWriter : IDisposable
         BinaryPrimitives.WriteUInt32LittleEndian(head[8..], MaskedCrc(head[..8]));
         Span<byte> tail = stackalloc byte[4];
         BinaryPrimitives.WriteUInt32LittleEndian(tail, MaskedCrc(payload));
-        _file.Write(head);
-        _file.Write(payload);
-        _file.Write(tail);
-        _file.Flush();
+        file.Write(head);
+        file.Write(payload);
+        file.Write(tail);
+        file.Flush();
     }
 }

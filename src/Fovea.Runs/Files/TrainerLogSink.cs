@@ -11,10 +11,10 @@ public sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
 {
     public const string FileName = "trainer_log.jsonl";
 
-    private readonly string _path = Path.Combine(outputDir, FileName);
-    private StreamWriter? _file;
-    private DateTimeOffset _started;
-    private int _startStep;
+    private readonly string path = Path.Combine(outputDir, FileName);
+    private StreamWriter? file;
+    private DateTimeOffset started;
+    private int startStep;
 
     public void Write(RunEvent e)
     {
@@ -37,7 +37,7 @@ public sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
         }
     }
 
-    public void Dispose() => _file?.Dispose();
+    public void Dispose() => file?.Dispose();
 
     /// <summary>Python's <c>str(timedelta)</c> of whole seconds: <c>0:01:05</c>, <c>1 day, 2:03:04</c>.</summary>
     internal static string Clock(double seconds)
@@ -81,18 +81,18 @@ public sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
 
     private void Open(RunStarted start)
     {
-        (_started, _startStep) = (start.Time, start.StartStep);
+        (started, startStep) = (start.Time, start.StartStep);
         Directory.CreateDirectory(outputDir);
-        var kept = start.StartStep > 0 && File.Exists(_path) ? File.ReadLines(_path).Where(line => IsUpTo(line, start.StartStep)).ToList() : [];
-        AtomicFile.WriteText(_path, string.Concat(kept.Select(line => line + "\n")));
-        _file = new StreamWriter(new FileStream(_path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true };
+        var kept = start.StartStep > 0 && File.Exists(path) ? File.ReadLines(path).Where(line => IsUpTo(line, start.StartStep)).ToList() : [];
+        AtomicFile.WriteText(path, string.Concat(kept.Select(line => line + "\n")));
+        file = new StreamWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true };
     }
 
     private Dictionary<string, object?> Line(
         RunEvent e, int step, int total, double epoch, double? loss = null, double? evalLoss = null, double? learningRate = null)
     {
-        var elapsed = (e.Time - _started).TotalSeconds;
-        var done = step - _startStep;
+        var elapsed = (e.Time - started).TotalSeconds;
+        var done = step - startStep;
         var line = new Dictionary<string, object?> { ["current_steps"] = step, ["total_steps"] = total };
         foreach (var (key, value) in new[] { ("loss", loss), ("eval_loss", evalLoss), ("lr", learningRate) })
         {
@@ -111,7 +111,7 @@ public sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
 
     private void Append(Dictionary<string, object?> line)
     {
-        _file ??= new StreamWriter(new FileStream(_path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true };
-        _file.Write(PythonJson.Line(line) + "\n");
+        file ??= new StreamWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true };
+        file.Write(PythonJson.Line(line) + "\n");
     }
 }

@@ -10,37 +10,37 @@ namespace Fovea.Runs.Files;
 /// <param name="initial">The settings of a new run, or the state that a resumed run goes on from.</param>
 public sealed class TrainerStateRecorder(string outputDir, TrainerState initial) : IEventSink
 {
-    private readonly List<IReadOnlyDictionary<string, object?>> _history = [.. initial.LogHistory];
-    private TrainerState _counters = initial;
+    private readonly List<IReadOnlyDictionary<string, object?>> history = [.. initial.LogHistory];
+    private TrainerState counters = initial;
 
     /// <summary>The state at this moment, with a copy of the history.</summary>
-    public TrainerState State => _counters with { LogHistory = [.. _history] };
+    public TrainerState State => counters with { LogHistory = [.. history] };
 
     public void Write(RunEvent e)
     {
-        _counters = e switch
+        counters = e switch
         {
-            RunStarted start => _counters with { MaxSteps = start.TotalSteps },
-            StepDone step => _counters with { GlobalStep = step.Step },
-            StepLogged log => _counters with
+            RunStarted start => counters with { MaxSteps = start.TotalSteps },
+            StepDone step => counters with { GlobalStep = step.Step },
+            StepLogged log => counters with
             {
                 GlobalStep = log.Step,
                 Epoch = log.Epoch,
-                NumInputTokensSeen = log.TotalTokens ?? _counters.NumInputTokensSeen,
+                NumInputTokensSeen = log.TotalTokens ?? counters.NumInputTokensSeen,
             },
-            RunFinished run => _counters with
+            RunFinished run => counters with
             {
                 GlobalStep = run.Step,
                 Epoch = run.Epoch,
                 TotalFlos = run.TotalFlos,
-                NumInputTokensSeen = Math.Max(run.TotalTokens, _counters.NumInputTokensSeen),
+                NumInputTokensSeen = Math.Max(run.TotalTokens, counters.NumInputTokensSeen),
             },
-            _ => _counters,
+            _ => counters,
         };
 
         if (LogEntries.For(e) is { } entry)
         {
-            _history.Add(entry);
+            history.Add(entry);
         }
 
         if (e is RunFinished or RunInterrupted or Evaluated { Final: true })

@@ -6,6 +6,14 @@ namespace Fovea.Tensors.Native;
 /// <summary>Tensor contents as managed memory, and managed or mapped memory as tensors.</summary>
 internal static unsafe class TensorMemory
 {
+    /// <summary>What libtorch says of a tensor; the caller keeps it alive.</summary>
+    internal static NativeFacts FactsOf(nint handle)
+    {
+        NativeFacts facts;
+        Bridge.Check(Bridge.Facts(handle, &facts));
+        return facts;
+    }
+
     internal static long SizeAt(NativeFacts facts, int dim) => facts.Sizes[dim];
 
     /// <summary>The elements of a contiguous CPU tensor, in place. Valid while the tensor is.</summary>

@@ -87,7 +87,8 @@ public sealed class CheckpointStore(string outputDir, int? limit)
         }
         catch (Exception e) when (e is IOException or JsonException)
         {
-            throw new ConfigException($"resume_from_checkpoint: {checkpoint} cannot be resumed ({e.Message}); it was saved with save_only_model or by another program");
+            throw new ConfigException(
+                $"resume_from_checkpoint: {checkpoint} cannot be resumed ({e.Message}); it was saved with save_only_model or by another program");
         }
     }
 

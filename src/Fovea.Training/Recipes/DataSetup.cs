@@ -15,7 +15,8 @@ public sealed record DataSetup(DataOptions Options, ChatTemplate Template, Token
     public static DataSetup From(TrainConfig config)
     {
         var folder = config.ModelNameOrPath;
-        var template = ChatTemplates.Get(config.Template ?? Families.Of(folder).Template);
+        var processor = Families.Of(folder).Process(folder, new PreResize(config.ImageMaxPixels, config.ImageMinPixels));
+        var template = config.Template is { } named ? ChatTemplates.Get(named) : processor.Template;
         var options = new DataOptions
         {
             Datasets = config.Dataset,
@@ -34,8 +35,7 @@ public sealed record DataSetup(DataOptions Options, ChatTemplate Template, Token
             OnBadSample = config.OnBadSample,
             Seed = config.Seed,
         };
-        var processor = Qwen2VlImageProcessor.Load(folder, new PreResize(options.ImageMaxPixels, options.ImageMinPixels));
-        return new DataSetup(options, template, Tokenizer.Load(folder), new Qwen2VlImageStage(processor));
+        return new DataSetup(options, template, processor.Tokenizer, processor.Images);
     }
 
     /// <summary>The order of the training samples on one rank.</summary>

@@ -76,7 +76,20 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
             Dropout = config.LoraDropout,
             RankStabilized = config.UseRslora,
         };
+        CheckAdditional(config, model);
         Adapters.Attach(model.Ledger, options, targets.Matches, dropout: dropout);
         return PeftConfig.For(config.ModelNameOrPath, options, targets, config.AdditionalTarget);
+    }
+
+    private static void CheckAdditional(TrainConfig config, VisionLanguageModel model)
+    {
+        var nowhere = config.AdditionalTarget
+            .Where(target => !model.Ledger.Trainable.Any(p => new PeftConfig { ModulesToSave = [target] }.SavesWhole(p.Name)))
+            .Select(target => $"additional_target: the model has no module whose name ends with '{target}' (for instance lm_head or embed_tokens)")
+            .ToList();
+        if (nowhere.Count > 0)
+        {
+            throw new ConfigException(nowhere);
+        }
     }
 }

@@ -153,7 +153,11 @@ public sealed class SupervisedFineTune
 
     private void Log(double loss, double norm, double rate)
     {
-        events.Write(new StepDone(progress.Step, progress.TotalSteps, loss) { MemoryBytes = ProcessMemory.Anonymous, TokensPerSecond = window.TokensPerSecond });
+        events.Write(new StepDone(progress.Step, progress.TotalSteps, loss)
+        {
+            MemoryBytes = ProcessMemory.Anonymous,
+            TokensPerSecond = window.TokensPerSecond,
+        });
         var interval = config.LoggingSteps.In(progress.TotalSteps);
         if (progress.Step % interval != 0 && !(config.LoggingFirstStep && progress.Step == 1))
         {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Fovea.Models;
+using Fovea.Models.Peft;
 using Fovea.Training.Config;
 
 namespace Fovea.Training.Recipes;
@@ -13,7 +14,7 @@ public static partial class TrainableRule
     {
         FinetuningType.Full => (part, _) => !Frozen(config, part),
         FinetuningType.Freeze => Freeze(config, layers),
-        _ => (_, name) => IsAdditional(config, name),
+        _ => Additional(config),
     };
 
     /// <summary>Whether gradients reach the vision tower or the projector.</summary>
@@ -59,8 +60,12 @@ public static partial class TrainableRule
         };
     }
 
-    private static bool IsAdditional(TrainConfig config, string name) =>
-        config.AdditionalTarget.Any(target => name.Split('.').SkipLast(1).Contains(target) || name.StartsWith($"{target}.", StringComparison.Ordinal));
+    /// <summary>With LoRA only the modules learn that are saved whole beside the adapter.</summary>
+    private static Func<ModelPart, string, bool> Additional(TrainConfig config)
+    {
+        var saved = new PeftConfig { ModulesToSave = config.AdditionalTarget };
+        return (_, name) => saved.SavesWhole(name);
+    }
 
     [GeneratedRegex(@"(?:^|\.)layers\.(\d+)\.(.*)$", RegexOptions.CultureInvariant)]
     private static partial Regex Layer();

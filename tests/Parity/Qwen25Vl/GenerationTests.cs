@@ -5,6 +5,7 @@ using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 using Fovea.Generation;
 using Fovea.Models;
+using Fovea.Models.Qwen25Vl;
 using Fovea.Nn;
 
 namespace Fovea.Tests.Parity.Qwen25Vl;
@@ -22,14 +23,13 @@ public sealed class GenerationTests : NativeTest
     private static readonly JsonElement[] Rows =
         [.. Golden.Json(TestFiles.Golden("qwen2_5_vl_tiny/data/tiny_shapes.json")).EnumerateArray()];
 
-    private readonly Tokenizer tokenizer = Tokenizer.Load(Folder);
-    private readonly Qwen2VlImageStage stage = new(Qwen2VlImageProcessor.Load(Folder));
+    private readonly ModelProcessor processor = Qwen25VlProcessor.Load(Folder);
     private readonly GenerationOptions greedy;
     private readonly VisionLanguageModel model;
 
     public GenerationTests()
     {
-        greedy = GenerationOptions.Read(Folder, tokenizer, ["<|im_end|>"]) with { MaxNewTokens = 24 };
+        greedy = GenerationOptions.Read(Folder, processor.Tokenizer, processor.Template.StopWords) with { MaxNewTokens = 24 };
         model = Families.Load(Folder, new ModelOptions());
     }
 
@@ -157,8 +157,8 @@ public sealed class GenerationTests : NativeTest
     public void A_conversation_of_two_turns_computes_only_what_is_new()
     {
         var row = Rows[2];
-        var prompts = new PromptBuilder(tokenizer, ChatTemplates.Qwen2Vl, stage);
-        using var session = new ChatSession(model, tokenizer, prompts);
+        var prompts = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
+        using var session = new ChatSession(model, processor.Tokenizer, prompts);
         var streamed = string.Empty;
         var image = Path.Combine(TestFiles.Golden("qwen2_5_vl_tiny/data"), row.GetProperty("images")[0].GetString()!);
         var first = session.Ask(row.GetProperty("messages")[0].GetProperty("content").GetString()!, [image], greedy, piece => streamed += piece);
@@ -167,7 +167,7 @@ public sealed class GenerationTests : NativeTest
         var expected = Ints(Sample(2), "greedy_24");
         Assert.Equal(expected, first.Generation.Ids);
         Assert.Equal(first.Text, streamed);
-        Assert.Equal(tokenizer.Decode(expected, skipSpecialTokens: true), first.Text);
+        Assert.Equal(processor.Tokenizer.Decode(expected, skipSpecialTokens: true), first.Text);
 
         var second = session.Ask("And its colour?", [], greedy with { MaxNewTokens = 4 });
         Assert.True(second.Generation.ReusedTokens >= first.Generation.PromptTokens, $"{second.Generation}");
@@ -185,8 +185,8 @@ public sealed class GenerationTests : NativeTest
     {
         var row = Rows[1];
         var image = Path.Combine(TestFiles.Golden("qwen2_5_vl_tiny/data"), row.GetProperty("images")[0].GetString()!);
-        var answer = Evaluator.Answer(model, tokenizer, ChatTemplates.Qwen2Vl, stage, "What do you see?", [image], 24);
-        Assert.Equal(tokenizer.Decode(Ints(Sample(1), "greedy_24"), skipSpecialTokens: true), answer);
+        var answer = Evaluator.Answer(model, processor.Tokenizer, processor.Template, processor.Images, "What do you see?", [image], 24);
+        Assert.Equal(processor.Tokenizer.Decode(Ints(Sample(1), "greedy_24"), skipSpecialTokens: true), answer);
     }
 
     protected override void Cleanup() => model.Dispose();
@@ -199,13 +199,13 @@ public sealed class GenerationTests : NativeTest
     {
         var ids = Ints(sample, "input_ids")[..sample.GetProperty("greedy_prompt_len").GetInt32()];
         var images = new List<PromptImage>();
-        var prompts = new PromptBuilder(tokenizer, ChatTemplates.Qwen2Vl, stage);
+        var prompts = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
         var at = 0;
         foreach (var path in Rows[sample.GetProperty("index").GetInt32()].GetProperty("images").EnumerateArray())
         {
             var image = prompts.ReadImage(Path.Combine(TestFiles.Golden("qwen2_5_vl_tiny/data"), path.GetString()!));
             at = Array.IndexOf(ids, ImageToken, at);
-            images.Add(new PromptImage(image, at, stage.TokensOf(image.Grid)));
+            images.Add(new PromptImage(image, at, processor.Images.TokensOf(image.Grid)));
             at += images[^1].Tokens;
         }
 

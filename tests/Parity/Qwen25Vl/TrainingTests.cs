@@ -63,7 +63,8 @@ public sealed class TrainingTests : NativeTest
 
             foreach (var parameter in optimizer!.Parameters)
             {
-                var name = $"grad_after_clip.step{step}.{parameter.Name.Replace("model.layers", "model.language_model.layers").Replace(".weight", ".default.weight")}";
+                var weight = parameter.Name.Replace("model.layers", "model.language_model.layers").Replace(".weight", ".default.weight");
+                var name = $"grad_after_clip.step{step}.{weight}";
                 using var scope = TensorScope.Open("test");
                 Golden.NearRelative(name, golden.Floats(name), parameter.Value.Grad()!.ToArray<float>(), 1e-4);
                 compared++;
@@ -112,7 +113,8 @@ public sealed class TrainingTests : NativeTest
             var labels = sample.GetProperty("labels").EnumerateArray().Select(v => v.GetInt32()).ToArray();
             var types = sample.GetProperty("mm_token_type_ids").EnumerateArray().Select(v => v.GetInt32()).ToArray();
             var files = texts[row].GetProperty("images").EnumerateArray().Select(v => TestFiles.Golden($"qwen2_5_vl_tiny/data/{v.GetString()}")).ToArray();
-            var grids = sample.GetProperty("image_grid_thw").EnumerateArray().Select(g => new ImageGrid(g[0].GetInt32(), g[1].GetInt32(), g[2].GetInt32())).ToArray();
+            var grids = sample.GetProperty("image_grid_thw").EnumerateArray()
+                .Select(g => new ImageGrid(g[0].GetInt32(), g[1].GetInt32(), g[2].GetInt32())).ToArray();
             var at = 0;
             var images = files.Select((file, i) =>
             {
@@ -131,13 +133,14 @@ public sealed class TrainingTests : NativeTest
         model = (Qwen25VlModel)Families.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"), new ModelOptions { Policy = new BlockPolicy(recompute) });
         AttachInitialAdapter();
         optimizer = new AdamW(model.Ledger.Trainable, 0.9, 0.999, 1e-8, 0);
-        var schedule = new Schedule(
-            TrainConfig.Parse($"learning_rate: {rate}\nlr_scheduler_type: cosine\nwarmup_ratio: 0.1\nmodel_name_or_path: x\ndataset: x\noutput_dir: x", "test"), Steps);
+        var yaml = $"learning_rate: {rate}\nlr_scheduler_type: cosine\nwarmup_ratio: 0.1\nmodel_name_or_path: x\ndataset: x\noutput_dir: x";
+        var schedule = new Schedule(TrainConfig.Parse(yaml, "test"), Steps);
         var runner = new StepRunner(model, visionLearns: false, cache: cache);
         var log = new List<(double, double, double)>();
         for (var step = 0; step < Steps; step++)
         {
-            using var batch = Plan(step, [.. Enumerable.Range(step * SamplesPerStep, SamplesPerStep).Select(i => i % samples.Length)], reduction, microBatchTokens);
+            var indices = Enumerable.Range(step * SamplesPerStep, SamplesPerStep).Select(i => i % samples.Length);
+            using var batch = Plan(step, [.. indices], reduction, microBatchTokens);
             var loss = batch.MicroBatches.Sum(micro => runner.Train(micro, step).Loss);
             var norm = optimizer.GradientNorm();
             if (norm > 1)

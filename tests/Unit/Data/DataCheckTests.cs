@@ -7,10 +7,10 @@ namespace Fovea.Tests.Unit.Data;
 
 public sealed class DataCheckTests : IDisposable
 {
-    private static readonly Tokenizer s_tokenizer = Tokenizer.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
-    private readonly TempFolder _folder = new();
+    private static readonly Tokenizer Tokenizer = Tokenizer.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void It_counts_what_training_would_see()
@@ -36,7 +36,7 @@ public sealed class DataCheckTests : IDisposable
         Assert.Contains("the answer is empty", rejected[0].Reason);
         Assert.Contains("too long", rejected[1].Reason);
         Assert.Contains("cannot be read", rejected[2].Reason);
-        _folder.Write("good.txt", "4 4 torn");
+        folder.Write("good.txt", "4 4 torn");
         Assert.Contains(Check(decode: true).Rejected, b => b.Row == 1 && b.Reason.Contains("ends too early", StringComparison.Ordinal));
     }
 
@@ -77,33 +77,33 @@ public sealed class DataCheckTests : IDisposable
     [InlineData("", "skip", 0)]
     public void The_verb_reads_a_run_s_configuration_and_fails_where_training_would(string answer, string policy, int exit)
     {
-        _folder.Write("rows.jsonl", Row("Q1", answer) + "\n" + Row("Q2", "A2"));
-        var config = _folder.Write("run.yaml", $"""
+        folder.Write("rows.jsonl", Row("Q1", answer) + "\n" + Row("Q2", "A2"));
+        var config = folder.Write("run.yaml", $"""
             model_name_or_path: {TestFiles.Golden("qwen2_5_vl_tiny/model")}
             dataset: rows.jsonl
-            dataset_dir: {_folder.Root}
-            output_dir: {_folder.Root}/out
+            dataset_dir: {folder.Root}
+            output_dir: {folder.Root}/out
             """);
         Assert.Equal(exit, DataVerb.Create().Parse(["check", config, $"on_bad_sample={policy}"]).Invoke());
     }
 
     private DataReport Check(bool decode = false)
     {
-        if (!File.Exists(Path.Combine(_folder.Root, "d.jsonl")))
+        if (!File.Exists(Path.Combine(folder.Root, "d.jsonl")))
         {
-            _folder.Write("good.txt", "4 4");
-            _folder.Write("huge.txt", "40 40");
-            _folder.Write("bad.txt", "bad");
+            folder.Write("good.txt", "4 4");
+            folder.Write("huge.txt", "40 40");
+            folder.Write("bad.txt", "bad");
             string[] rows =
             [
                 Row("<image>What?", "This.", "good.txt"), Row("Q", ""), Row("Q", new string('x', 900)), Row("<image>What?", "This.", "huge.txt"),
                 Row("<image>What?", "This.", "bad.txt"), Row("Short", "One"),
             ];
-            _folder.Write("d.jsonl", string.Join('\n', rows));
+            folder.Write("d.jsonl", string.Join('\n', rows));
         }
 
-        var options = new DataOptions { Datasets = ["d.jsonl"], DatasetDir = _folder.Root, CutoffLength = 60 };
-        return DataCheck.Run(options, s_tokenizer, new FakeImageStage(), decode);
+        var options = new DataOptions { Datasets = ["d.jsonl"], DatasetDir = folder.Root, CutoffLength = 60 };
+        return DataCheck.Run(options, Tokenizer, new FakeImageStage(), decode);
     }
 
     private static string Row(string question, string answer, string? image = null) =>

@@ -9,11 +9,11 @@ namespace Fovea.Tests.Unit.Data;
 
 public sealed class DataPipelineTests : IDisposable
 {
-    private static readonly Tokenizer s_tokenizer = Tokenizer.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
-    private readonly TempFolder _folder = new();
-    private readonly FakeImageStage _images = new();
+    private static readonly Tokenizer Tokenizer = Tokenizer.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
+    private readonly TempFolder folder = new();
+    private readonly FakeImageStage images = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Theory]
     [InlineData(1)]
@@ -101,7 +101,7 @@ public sealed class DataPipelineTests : IDisposable
     public void Resampling_gives_up_when_nothing_is_usable()
     {
         using var data = Load(2, torn: 0);
-        File.WriteAllText(Path.Combine(_folder.Root, "1.txt"), "2 4 torn");
+        File.WriteAllText(Path.Combine(folder.Root, "1.txt"), "2 4 torn");
         using var pipeline = Pipeline(data, Order(2), new PipelineOptions { EndStep = 1, OnBadSample = BadSamplePolicy.Resample });
         var error = Assert.Throws<ConfigException>(() => pipeline.TryNext(out _));
         Assert.Contains("2 samples in a row", error.Message);
@@ -119,7 +119,7 @@ public sealed class DataPipelineTests : IDisposable
 
         Assert.Equal(2, pipeline.Ready);
         Thread.Sleep(50);
-        Assert.InRange(_images.Loaded, 1, 20);
+        Assert.InRange(images.Loaded, 1, 20);
     }
 
     [Fact]
@@ -142,7 +142,7 @@ public sealed class DataPipelineTests : IDisposable
         var processor = Qwen2VlImageProcessor.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
         var stage = new Qwen2VlImageStage(processor);
         using var data = DatasetLoader.Load(options);
-        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, s_tokenizer, stage, options);
+        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, stage, options);
         var order = Order(64, shuffle: false);
         var plan = new PlanOptions { MicroBatchTokens = 1000 };
         using var pipeline = new DataPipeline(data.Train, encoder, stage, order, plan, new PipelineOptions { FirstStep = 4, EndStep = 5 });
@@ -182,18 +182,18 @@ public sealed class DataPipelineTests : IDisposable
         var lines = new List<string>();
         for (var i = 0; i < rows; i++)
         {
-            _folder.Write($"{i}.txt", i == torn ? "2 4 torn" : $"{2 + (2 * (i % 3))} 4");
+            folder.Write($"{i}.txt", i == torn ? "2 4 torn" : $"{2 + (2 * (i % 3))} 4");
             var image = i == torn || i % 4 != 0;
             lines.Add($"{{\"instruction\":\"{(image ? "<image>" : "")}Q{i}\",\"output\":\"A{i}\",\"images\":[{(image ? $"\"{i}.txt\"" : "")}]}}");
         }
 
-        _folder.Write("d.jsonl", string.Join('\n', lines));
-        return DatasetLoader.Load(new DataOptions { Datasets = ["d.jsonl"], DatasetDir = _folder.Root });
+        folder.Write("d.jsonl", string.Join('\n', lines));
+        return DatasetLoader.Load(new DataOptions { Datasets = ["d.jsonl"], DatasetDir = folder.Root });
     }
 
     private DataPipeline Pipeline(LoadedData data, SampleOrder order, PipelineOptions options)
     {
-        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, s_tokenizer, _images, new DataOptions { Datasets = [] });
-        return new DataPipeline(data.Train, encoder, _images, order, new PlanOptions { MicroBatchTokens = 64 }, options);
+        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, images, new DataOptions { Datasets = [] });
+        return new DataPipeline(data.Train, encoder, images, order, new PlanOptions { MicroBatchTokens = 64 }, options);
     }
 }

@@ -7,15 +7,15 @@ public sealed class DatasetLoaderTests : IDisposable
     private const string TwoTurns =
         """{"conversations":[{"from":"human","value":"Q1"},{"from":"gpt","value":"A1"},{"from":"human","value":"Q2"},{"from":"gpt","value":"A2"}]}""";
 
-    private readonly TempFolder _folder = new();
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void Alpaca_rows_bring_history_system_and_input()
     {
         Info("""{"a":{"file_name":"a.json","columns":{"prompt":"instruction","query":"input","response":"output","system":"sys","history":"before"}}}""");
-        _folder.Write("a.json", """
+        folder.Write("a.json", """
             [{"instruction":"Add","input":"1 2","output":"3","sys":"Be brief.","before":[["Hi","Hello"]]},
              {"instruction":"Go","input":"","output":"Gone"}]
             """);
@@ -31,7 +31,7 @@ public sealed class DatasetLoaderTests : IDisposable
     public void Columns_that_an_entry_does_not_name_are_not_read()
     {
         Info("""{"a":{"file_name":"a.json","columns":{"prompt":"instruction","response":"output"}}}""");
-        _folder.Write("a.json", """[{"instruction":"Q","input":"left out","output":"A","system":"left out"}]""");
+        folder.Write("a.json", """[{"instruction":"Q","input":"left out","output":"A","system":"left out"}]""");
         using var data = Load("a");
         Assert.Equal([new Turn("Q", "A")], data.Train[0].Turns);
         Assert.Null(data.Train[0].System);
@@ -41,8 +41,8 @@ public sealed class DatasetLoaderTests : IDisposable
     public void Sharegpt_and_openai_rows_are_read_with_their_tags_and_system()
     {
         Info("""{"s":{"file_name":"s.json","formatting":"sharegpt"},"o":{"file_name":"o.jsonl","formatting":"openai"}}""");
-        _folder.Write("s.json", "[" + TwoTurns + "]");
-        _folder.Write("o.jsonl", """{"messages":[{"role":"system","content":"S"},{"role":"user","content":"Q"},{"role":"assistant","content":"A"}]}""");
+        folder.Write("s.json", "[" + TwoTurns + "]");
+        folder.Write("o.jsonl", """{"messages":[{"role":"system","content":"S"},{"role":"user","content":"Q"},{"role":"assistant","content":"A"}]}""");
         using var data = Load("s", "o");
         Assert.Equal([new Turn("Q1", "A1"), new Turn("Q2", "A2")], data.Train[0].Turns);
         Assert.Equal("S", data.Train[1].System);
@@ -52,13 +52,13 @@ public sealed class DatasetLoaderTests : IDisposable
     [Fact]
     public void Files_given_by_path_are_recognised_by_their_fields()
     {
-        var shareGpt = _folder.Write("direct/s.json", "[" + TwoTurns + "]");
-        _folder.Write("i.png", "x");
-        _folder.Write("o.jsonl", """{"messages":[{"role":"user","content":"<image>Q"},{"role":"assistant","content":"A"}],"images":["i.png"]}""");
-        _folder.Write("a.json", """[{"instruction":"Q","output":"A"}]""");
+        var shareGpt = folder.Write("direct/s.json", "[" + TwoTurns + "]");
+        folder.Write("i.png", "x");
+        folder.Write("o.jsonl", """{"messages":[{"role":"user","content":"<image>Q"},{"role":"assistant","content":"A"}],"images":["i.png"]}""");
+        folder.Write("a.json", """[{"instruction":"Q","output":"A"}]""");
         using var data = Load(shareGpt, "o.jsonl", "a.json");
         Assert.Equal(2, data.Train[0].Turns.Count);
-        Assert.Equal([Path.Combine(_folder.Root, "i.png")], data.Train[1].Images);
+        Assert.Equal([Path.Combine(folder.Root, "i.png")], data.Train[1].Images);
         Assert.Equal([new Turn("Q", "A")], data.Train[2].Turns);
     }
 
@@ -66,9 +66,9 @@ public sealed class DatasetLoaderTests : IDisposable
     public void A_folder_is_read_file_after_file_and_max_samples_cuts_each_data_set()
     {
         Info("""{"f":{"file_name":"many"},"g":{"file_name":"g.json"}}""");
-        _folder.Write("many/2.jsonl", Alpaca(3));
-        _folder.Write("many/1.jsonl", Alpaca(0) + "\n" + Alpaca(1) + "\n" + Alpaca(2));
-        _folder.Write("g.json", "[" + Alpaca(10) + "," + Alpaca(11) + "]");
+        folder.Write("many/2.jsonl", Alpaca(3));
+        folder.Write("many/1.jsonl", Alpaca(0) + "\n" + Alpaca(1) + "\n" + Alpaca(2));
+        folder.Write("g.json", "[" + Alpaca(10) + "," + Alpaca(11) + "]");
         using var all = Load("f", "g");
         Assert.Equal(["A0", "A1", "A2", "A3", "A10", "A11"], Answers(all.Train));
         using var cut = DatasetLoader.Load(Options("f", "g") with { MaxSamples = 1 });
@@ -82,7 +82,7 @@ public sealed class DatasetLoaderTests : IDisposable
             {"bad":{"file_name":"bad.jsonl","formatting":"sharegpt","columns":{"messages":"messages","images":"images","tools":"tools","videos":"videos"},
             "tags":{"role_tag":"role","content_tag":"content","user_tag":"user","assistant_tag":"assistant"}}}
             """);
-        _folder.Write("there.png", "x");
+        folder.Write("there.png", "x");
         (string Row, string Reason)[] rows =
         [
             (Messages("user", "Q", "assistant", "A"), ""),
@@ -102,7 +102,7 @@ public sealed class DatasetLoaderTests : IDisposable
             (Messages("user", "Q \\ud800", "assistant", "A"), "half a surrogate pair"),
             (Messages("user", "<image>Q", "assistant", "A", ",\"images\":[7]"), "images[0] must be text, not a number"),
         ];
-        _folder.Write("bad.jsonl", string.Join('\n', rows.Select(r => r.Row)));
+        folder.Write("bad.jsonl", string.Join('\n', rows.Select(r => r.Row)));
         var error = Assert.Throws<ConfigException>(() => Load("bad"));
         for (var i = 1; i < rows.Length; i++)
         {
@@ -125,8 +125,8 @@ public sealed class DatasetLoaderTests : IDisposable
             {"hub":{"hf_hub_url":"x/y"},"script":{"script_url":"s.py"},"pairs":{"file_name":"p.json","ranking":true},
              "form":{"file_name":"p.json","formatting":"xml"},"gone":{"file_name":"gone.json"},"table":{"file_name":"t.csv"}}
             """);
-        _folder.Write("p.json", "[]");
-        _folder.Write("t.csv", "a,b");
+        folder.Write("p.json", "[]");
+        folder.Write("t.csv", "a,b");
         var error = Assert.Throws<ConfigException>(() => Load("hub", "script", "pairs", "form", "gone", "table", "nobody"));
         string[] expected =
         [
@@ -141,14 +141,14 @@ public sealed class DatasetLoaderTests : IDisposable
     public void A_missing_dataset_info_says_where_it_was_looked_for()
     {
         var error = Assert.Throws<ConfigException>(() => Load("x"));
-        Assert.Contains(Path.Combine(_folder.Root, "dataset_info.json"), error.Message);
+        Assert.Contains(Path.Combine(folder.Root, "dataset_info.json"), error.Message);
         Assert.Contains("dataset_dir", error.Message);
     }
 
     [Fact]
     public void Evaluation_rows_are_split_off_as_the_datasets_library_does()
     {
-        _folder.Write("a.jsonl", string.Join('\n', Enumerable.Range(0, 10).Select(Alpaca)));
+        folder.Write("a.jsonl", string.Join('\n', Enumerable.Range(0, 10).Select(Alpaca)));
         using var share = DatasetLoader.Load(Options("a.jsonl") with { ValSize = 0.25 });
         Assert.Equal(["A5", "A6", "A0"], Answers(share.Eval!));
         Assert.Equal(["A7", "A3", "A2", "A4", "A9", "A1", "A8"], Answers(share.Train));
@@ -167,9 +167,9 @@ public sealed class DatasetLoaderTests : IDisposable
 
     private static IEnumerable<string> Answers(ConversationSet set) => Enumerable.Range(0, set.Count).Select(i => set[i].Turns[^1].Assistant);
 
-    private void Info(string json) => _folder.Write("dataset_info.json", json);
+    private void Info(string json) => folder.Write("dataset_info.json", json);
 
-    private DataOptions Options(params string[] names) => new() { Datasets = names, DatasetDir = _folder.Root };
+    private DataOptions Options(params string[] names) => new() { Datasets = names, DatasetDir = folder.Root };
 
     private LoadedData Load(params string[] names) => DatasetLoader.Load(Options(names));
 }

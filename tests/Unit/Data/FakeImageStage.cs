@@ -6,11 +6,11 @@ namespace Fovea.Tests.Unit.Data;
 /// <summary>Images that are text files "H W", or "bad": patches of 3 values, all the image's number of patches. Counts what it decodes.</summary>
 internal sealed class FakeImageStage : IImageStage
 {
-    private int _loaded;
+    private int loaded;
 
     public int PatchLength => 3;
 
-    internal int Loaded => _loaded;
+    internal int Loaded => loaded;
 
     public ImageGrid GridOf(string path)
     {
@@ -22,7 +22,7 @@ internal sealed class FakeImageStage : IImageStage
 
     public void Load(string path, ImageGrid grid, Span<float> patches)
     {
-        Interlocked.Increment(ref _loaded);
+        Interlocked.Increment(ref loaded);
         if (File.ReadAllText(path).EndsWith("torn", StringComparison.Ordinal))
         {
             throw new ImageException(path, "ends too early");

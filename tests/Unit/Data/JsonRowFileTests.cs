@@ -6,9 +6,9 @@ namespace Fovea.Tests.Unit.Data;
 
 public sealed class JsonRowFileTests : IDisposable
 {
-    private readonly TempFolder _folder = new();
+    private readonly TempFolder folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     [Theory]
     [InlineData("[{\"a\": 1}, [2], 3, \"x\",\n null ,{\"b\":[{}]}]", new[] { "{\"a\": 1}", "[2]", "3", "\"x\"", "null", "{\"b\":[{}]}" })]
@@ -18,7 +18,7 @@ public sealed class JsonRowFileTests : IDisposable
     [InlineData("", new string[0])]
     public void Rows_of_arrays_and_of_lines_are_found(string text, string[] expected)
     {
-        using var file = JsonRowFile.Open(_folder.Write("rows.json", Encoding.UTF8.GetBytes(text)));
+        using var file = JsonRowFile.Open(folder.Write("rows.json", Encoding.UTF8.GetBytes(text)));
         Assert.Equal(expected, Enumerable.Range(0, file.Count).Select(i => Raw(file, i)));
     }
 
@@ -26,7 +26,7 @@ public sealed class JsonRowFileTests : IDisposable
     public void Rows_larger_than_any_buffer_are_found_and_read_in_any_order()
     {
         var rows = Enumerable.Range(0, 40).Select(i => $"{{\"i\":{i},\"text\":\"{new string((char)('a' + (i % 26)), i * 40_000)}\"}}").ToArray();
-        using var file = JsonRowFile.Open(_folder.Write("large.json", "[" + string.Join(",\n", rows) + "]"));
+        using var file = JsonRowFile.Open(folder.Write("large.json", "[" + string.Join(",\n", rows) + "]"));
         Assert.Equal(rows.Length, file.Count);
         for (var i = rows.Length - 1; i >= 0; i--)
         {
@@ -42,7 +42,7 @@ public sealed class JsonRowFileTests : IDisposable
     [InlineData("[1] 2", "line 1")]
     public void Malformed_arrays_are_refused_with_the_place(string text, string place)
     {
-        var path = _folder.Write("broken.json", text);
+        var path = folder.Write("broken.json", text);
         var error = Assert.Throws<ConfigException>(() => JsonRowFile.Open(path));
         Assert.Contains(path, error.Message);
         Assert.Contains(place, error.Message);
@@ -51,7 +51,7 @@ public sealed class JsonRowFileTests : IDisposable
     [Fact]
     public void A_malformed_line_spoils_only_itself()
     {
-        using var file = JsonRowFile.Open(_folder.Write("some.jsonl", "{\"a\":1}\n{\"a\":\n{\"a\":3}\n"));
+        using var file = JsonRowFile.Open(folder.Write("some.jsonl", "{\"a\":1}\n{\"a\":\n{\"a\":3}\n"));
         Assert.Equal("{\"a\":1}", Raw(file, 0));
         Assert.ThrowsAny<JsonException>(() => file.Read(1));
         Assert.Equal("{\"a\":3}", Raw(file, 2));
@@ -60,7 +60,7 @@ public sealed class JsonRowFileTests : IDisposable
     [Fact]
     public void A_missing_file_is_named()
     {
-        var error = Assert.Throws<ConfigException>(() => JsonRowFile.Open(Path.Combine(_folder.Root, "none.json")));
+        var error = Assert.Throws<ConfigException>(() => JsonRowFile.Open(Path.Combine(folder.Root, "none.json")));
         Assert.Contains("none.json", error.Message);
     }
 

@@ -7,8 +7,8 @@ namespace Fovea.Tests.Unit.Data;
 
 public sealed class SampleEncoderTests
 {
-    private static readonly Tokenizer s_tokenizer = Tokenizer.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
-    private static readonly IImageStage s_images = new Qwen2VlImageStage(Qwen2VlImageProcessor.Load(TestFiles.Golden("qwen2_5_vl_tiny/model")));
+    private static readonly Tokenizer Tokenizer = Tokenizer.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
+    private static readonly IImageStage Images = new Qwen2VlImageStage(Qwen2VlImageProcessor.Load(TestFiles.Golden("qwen2_5_vl_tiny/model")));
 
     [Fact]
     public void All_64_samples_equal_the_reference_in_ids_labels_and_grids()
@@ -16,7 +16,7 @@ public sealed class SampleEncoderTests
         var expected = GoldenSample.Read(TestFiles.Golden("qwen2_5_vl_tiny/samples_encoded.json"));
         var options = new DataOptions { Datasets = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data") };
         using var data = DatasetLoader.Load(options);
-        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, s_tokenizer, s_images, options);
+        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, Images, options);
         Assert.Equal(64, data.Train.Count);
         for (var i = 0; i < expected.Length; i++)
         {
@@ -48,7 +48,7 @@ public sealed class SampleEncoderTests
         Assert.Equal(
             "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\nQ one<|im_end|>\n<|im_start|>assistant\nA one<|im_end|>\n" +
             "<|im_start|>user\nQ two<|im_end|>\n<|im_start|>assistant\nA two<|im_end|>\n",
-            s_tokenizer.Decode(sample.Ids));
+            Tokenizer.Decode(sample.Ids));
     }
 
     [Fact]
@@ -71,11 +71,11 @@ public sealed class SampleEncoderTests
     public void The_system_prompt_is_the_row_s_then_the_configured_then_the_template_s()
     {
         string System(string? row, string? configured) =>
-            s_tokenizer.Decode(Encode(Text(("Q", "A")) with { System = row }, o => o with { DefaultSystem = configured }).Ids).Split('\n')[1];
+            Tokenizer.Decode(Encode(Text(("Q", "A")) with { System = row }, o => o with { DefaultSystem = configured }).Ids).Split('\n')[1];
         Assert.Equal("Row.<|im_end|>", System("Row.", "Config."));
         Assert.Equal("Config.<|im_end|>", System(null, "Config."));
         Assert.Equal("You are a helpful assistant.<|im_end|>", System("", null));
-        Assert.StartsWith("<|im_start|>user", s_tokenizer.Decode(Encode(Text(("Q", "A")), o => o with { DefaultSystem = "" }).Ids));
+        Assert.StartsWith("<|im_start|>user", Tokenizer.Decode(Encode(Text(("Q", "A")), o => o with { DefaultSystem = "" }).Ids));
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public sealed class SampleEncoderTests
         Assert.Equal(first.Labels, cut.Labels);
         var room = whole.Ids.Length - first.Ids.Length + 9;
         var latest = Encode(Text(("Q one", "A one"), ("Q two", "A two")), o => o with { CutoffLength = room, MaskHistory = true });
-        Assert.EndsWith("Q two<|im_end|>\n<|im_start|>assistant\nA two<|im_end|>\n", s_tokenizer.Decode(latest.Ids));
+        Assert.EndsWith("Q two<|im_end|>\n<|im_start|>assistant\nA two<|im_end|>\n", Tokenizer.Decode(latest.Ids));
         Assert.Equal(room, latest.Ids.Length);
     }
 
@@ -136,12 +136,12 @@ public sealed class SampleEncoderTests
     [Fact]
     public void A_prompt_for_generation_ends_where_the_answer_begins()
     {
-        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, s_tokenizer, s_images, new DataOptions { Datasets = [] });
+        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, Images, new DataOptions { Datasets = [] });
         var ids = encoder.EncodePrompt(null, [new Turn("<image>Q", "A")], "And?");
         Assert.Equal(
             "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>Q<|im_end|>\n" +
             "<|im_start|>assistant\nA<|im_end|>\n<|im_start|>user\nAnd?<|im_end|>\n<|im_start|>assistant\n",
-            s_tokenizer.Decode(ids));
+            Tokenizer.Decode(ids));
         Assert.Equal(ids.Length + 3, encoder.Expand(ids, [4]).Length);
     }
 
@@ -151,8 +151,8 @@ public sealed class SampleEncoderTests
     private static EncodedSample Encode(Conversation conversation, Func<DataOptions, DataOptions>? change = null)
     {
         var options = new DataOptions { Datasets = [] };
-        return new SampleEncoder(ChatTemplates.Qwen2Vl, s_tokenizer, s_images, change?.Invoke(options) ?? options).Encode(conversation);
+        return new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, Images, change?.Invoke(options) ?? options).Encode(conversation);
     }
 
-    private static string Trained(EncodedSample sample) => s_tokenizer.Decode(sample.Labels.Where(l => l != EncodedSample.Ignored).ToArray());
+    private static string Trained(EncodedSample sample) => Tokenizer.Decode(sample.Labels.Where(l => l != EncodedSample.Ignored).ToArray());
 }

@@ -4,7 +4,7 @@ namespace Fovea.Tests.Unit.Tokenizers;
 
 public sealed class AddedTokenTests
 {
-    private static readonly string[] s_vocabulary = ["a", "b", " ", "x", "<"];
+    private static readonly string[] Vocabulary = ["a", "b", " ", "x", "<"];
 
     [Fact]
     public void The_longest_token_at_the_leftmost_place_wins()
@@ -76,7 +76,7 @@ public sealed class AddedTokenTests
     [Fact]
     public void The_settings_beside_the_file_name_the_tokens_and_add_missing_ones()
     {
-        var tokenizer = TinyTokenizer.Load(s_vocabulary, settings: """
+        var tokenizer = TinyTokenizer.Load(Vocabulary, settings: """
             {"eos_token": {"content": "<e>"}, "pad_token": "<p>", "bos_token": null,
              "chat_template": [{"name": "tools", "template": "no"}, {"name": "default", "template": "yes"}],
              "added_tokens_decoder": {"7": {"content": "<e>", "special": true}}}
@@ -87,5 +87,5 @@ public sealed class AddedTokenTests
     }
 
     private static Tokenizer Load(string added, string more = "") =>
-        TinyTokenizer.Load(s_vocabulary, parts: $$"""{"added_tokens": [{{added}}]{{more}}}""");
+        TinyTokenizer.Load(Vocabulary, parts: $$"""{"added_tokens": [{{added}}]{{more}}}""");
 }

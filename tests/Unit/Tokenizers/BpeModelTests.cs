@@ -4,19 +4,19 @@ namespace Fovea.Tests.Unit.Tokenizers;
 
 public sealed class BpeModelTests
 {
-    private static readonly string[] s_abc = ["a", "b", "c", "ab", "bc", "abc"];
+    private static readonly string[] Abc = ["a", "b", "c", "ab", "bc", "abc"];
 
     [Theory]
     [InlineData("""["a b", "ab c"]""")]
     [InlineData("""[["a", "b"], ["ab", "c"]]""")]
     public void Merges_are_read_as_strings_and_as_pairs(string merges) =>
-        Assert.Equal([5, 3, 0, 5, 2], TinyTokenizer.Load(s_abc, merges).Encode("abcabaabcc"));
+        Assert.Equal([5, 3, 0, 5, 2], TinyTokenizer.Load(Abc, merges).Encode("abcabaabcc"));
 
     [Fact]
     public void The_lowest_rank_merges_first_and_then_the_leftmost()
     {
-        Assert.Equal([0, 4], TinyTokenizer.Load(s_abc, """["b c", "a b"]""").Encode("abc"));
-        Assert.Equal([3, 2], TinyTokenizer.Load(s_abc, """["a b", "b c"]""").Encode("abc"));
+        Assert.Equal([0, 4], TinyTokenizer.Load(Abc, """["b c", "a b"]""").Encode("abc"));
+        Assert.Equal([3, 2], TinyTokenizer.Load(Abc, """["a b", "b c"]""").Encode("abc"));
         Assert.Equal([2, 2, 0], TinyTokenizer.Load(["a", "b", "aa"], """["a a"]""").Encode("aaaaa"));
     }
 
@@ -27,13 +27,13 @@ public sealed class BpeModelTests
     [Fact]
     public void A_whole_piece_in_the_vocabulary_needs_no_merges_where_they_are_ignored()
     {
-        Assert.Equal([5], TinyTokenizer.Load(s_abc, modelOptions: """{"ignore_merges": true}""").Encode("abc"));
-        Assert.Equal([0, 1, 2], TinyTokenizer.Load(s_abc).Encode("abc"));
+        Assert.Equal([5], TinyTokenizer.Load(Abc, modelOptions: """{"ignore_merges": true}""").Encode("abc"));
+        Assert.Equal([0, 1, 2], TinyTokenizer.Load(Abc).Encode("abc"));
     }
 
     [Fact]
     public void Unknown_characters_are_dropped_without_an_unknown_token()
-        => Assert.Equal([0, 1], TinyTokenizer.Load(s_abc).Encode("aé😀b"));
+        => Assert.Equal([0, 1], TinyTokenizer.Load(Abc).Encode("aé😀b"));
 
     [Fact]
     public void Unknown_characters_give_the_unknown_token_each_or_fused()

@@ -5,7 +5,7 @@ namespace Fovea.Tests.Unit.Tokenizers;
 
 public sealed class TokenizeVerbTests
 {
-    private static readonly Tokenizer s_tokenizer = Tokenizer.Load(TestFiles.Golden("tokenizer/minimind"));
+    private static readonly Tokenizer Tokenizer = Tokenizer.Load(TestFiles.Golden("tokenizer/minimind"));
 
     [Fact]
     public void Plain_and_json_lines_give_the_same_ids_and_come_back()
@@ -39,14 +39,14 @@ public sealed class TokenizeVerbTests
     private static string Encode(string input, TokenizeVerb.Format format = TokenizeVerb.Format.Auto)
     {
         using var output = new StringWriter();
-        TokenizeVerb.Encode(s_tokenizer, new StringReader(input), output, "rows", addSpecialTokens: false, format);
+        TokenizeVerb.Encode(Tokenizer, new StringReader(input), output, "rows", addSpecialTokens: false, format);
         return output.ToString();
     }
 
     private static string Decode(string input, TokenizeVerb.Format format = TokenizeVerb.Format.Auto)
     {
         using var output = new StringWriter();
-        TokenizeVerb.Decode(s_tokenizer, new StringReader(input), output, "rows", skipSpecialTokens: false, format);
+        TokenizeVerb.Decode(Tokenizer, new StringReader(input), output, "rows", skipSpecialTokens: false, format);
         return output.ToString();
     }
 }

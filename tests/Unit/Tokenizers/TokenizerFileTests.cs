@@ -4,7 +4,7 @@ namespace Fovea.Tests.Unit.Tokenizers;
 
 public sealed class TokenizerFileTests
 {
-    private static readonly string[] s_vocabulary = ["a", "b", "ab"];
+    private static readonly string[] Vocabulary = ["a", "b", "ab"];
 
     [Theory]
     [InlineData("""{"normalizer": {"type": "NFKC"}}""", "normalizer: type \"NFKC\" is not supported")]
@@ -19,7 +19,7 @@ public sealed class TokenizerFileTests
     [InlineData("""{"added_tokens": [{"content": "x"}]}""", "an object with \"id\" and \"content\" is expected")]
     public void An_unsupported_component_is_named_with_its_place(string parts, string expected)
     {
-        var problem = Assert.Single(TinyTokenizer.ProblemsOf(TinyTokenizer.Json(s_vocabulary, parts: parts)));
+        var problem = Assert.Single(TinyTokenizer.ProblemsOf(TinyTokenizer.Json(Vocabulary, parts: parts)));
         Assert.Contains(expected, problem, StringComparison.Ordinal);
     }
 
@@ -33,7 +33,7 @@ public sealed class TokenizerFileTests
     [InlineData("""[["a", "b", "c"]]""", "{}", "model.merges[0]: \"a b\" or [\"a\", \"b\"] is expected")]
     [InlineData("""[["a", 7]]""", "{}", "model.merges[0]: \"a b\" or [\"a\", \"b\"] is expected")]
     public void A_damaged_model_is_refused_with_the_reason(string merges, string options, string expected) =>
-        Assert.Contains(TinyTokenizer.ProblemsOf(TinyTokenizer.Json(s_vocabulary, merges, options)), p => p.Contains(expected, StringComparison.Ordinal));
+        Assert.Contains(TinyTokenizer.ProblemsOf(TinyTokenizer.Json(Vocabulary, merges, options)), p => p.Contains(expected, StringComparison.Ordinal));
 
     [Theory]
     [InlineData("", "not a valid tokenizer.json")]
@@ -51,7 +51,7 @@ public sealed class TokenizerFileTests
     [Fact]
     public void All_problems_are_told_at_once()
     {
-        var problems = TinyTokenizer.ProblemsOf(TinyTokenizer.Json(s_vocabulary, parts: """{"normalizer": {"type": "X"}, "decoder": {"type": "Y"}}"""));
+        var problems = TinyTokenizer.ProblemsOf(TinyTokenizer.Json(Vocabulary, parts: """{"normalizer": {"type": "X"}, "decoder": {"type": "Y"}}"""));
         Assert.Equal(2, problems.Count);
     }
 

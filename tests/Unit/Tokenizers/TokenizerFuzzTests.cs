@@ -5,7 +5,7 @@ namespace Fovea.Tests.Unit.Tokenizers;
 
 public sealed class TokenizerFuzzTests
 {
-    private static readonly Tokenizer s_tokenizer = Tokenizer.Load(TestFiles.Golden("tokenizer/minimind"));
+    private static readonly Tokenizer Tokenizer = Tokenizer.Load(TestFiles.Golden("tokenizer/minimind"));
 
     [Fact]
     public void Any_text_comes_back_from_its_ids_with_lone_surrogates_replaced()
@@ -15,9 +15,9 @@ public sealed class TokenizerFuzzTests
         {
             var text = RandomText(random, 40);
             var seen = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
-            var ids = s_tokenizer.Encode(text);
-            Assert.Equal(seen, s_tokenizer.Decode(ids));
-            Assert.Equal(ids, s_tokenizer.Encode(seen));
+            var ids = Tokenizer.Encode(text);
+            Assert.Equal(seen, Tokenizer.Decode(ids));
+            Assert.Equal(ids, Tokenizer.Encode(seen));
         }
     }
 
@@ -27,9 +27,9 @@ public sealed class TokenizerFuzzTests
         var random = new Random(12);
         for (var round = 0; round < 2000; round++)
         {
-            var ids = Enumerable.Range(0, random.Next(1, 30)).Select(_ => random.Next(s_tokenizer.VocabularySize + 5)).ToArray();
-            var decoder = s_tokenizer.NewStreamingDecoder(skipSpecialTokens: true);
-            Assert.Equal(s_tokenizer.Decode(ids, skipSpecialTokens: true), string.Concat(ids.Select(decoder.Push)) + decoder.Flush());
+            var ids = Enumerable.Range(0, random.Next(1, 30)).Select(_ => random.Next(Tokenizer.VocabularySize + 5)).ToArray();
+            var decoder = Tokenizer.NewStreamingDecoder(skipSpecialTokens: true);
+            Assert.Equal(Tokenizer.Decode(ids, skipSpecialTokens: true), string.Concat(ids.Select(decoder.Push)) + decoder.Flush());
         }
     }
 
@@ -40,8 +40,8 @@ public sealed class TokenizerFuzzTests
         for (var round = 0; round < 1000; round++)
         {
             var text = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(RandomText(random, 20))).Replace('\uFFFD', 'x');
-            var decoder = s_tokenizer.NewStreamingDecoder();
-            var pieces = s_tokenizer.Encode(text).Select(decoder.Push).ToList();
+            var decoder = Tokenizer.NewStreamingDecoder();
+            var pieces = Tokenizer.Encode(text).Select(decoder.Push).ToList();
             Assert.DoesNotContain(pieces, p => p.Contains('\uFFFD') || p.Length > 0 && char.IsHighSurrogate(p[^1]));
             Assert.Equal(text, string.Concat(pieces));
             Assert.Empty(decoder.Flush());
@@ -56,7 +56,7 @@ public sealed class TokenizerFuzzTests
         var fresh = Tokenizer.Load(TestFiles.Golden("tokenizer/minimind"));
         var together = new int[texts.Length][];
         Parallel.For(0, texts.Length, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i => together[i] = fresh.Encode(texts[i]));
-        Assert.Equal(texts.Select(t => s_tokenizer.Encode(t)), together);
+        Assert.Equal(texts.Select(t => Tokenizer.Encode(t)), together);
     }
 
     private static string RandomText(Random random, int longest)

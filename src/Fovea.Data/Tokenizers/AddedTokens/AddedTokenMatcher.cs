@@ -5,9 +5,9 @@ namespace Fovea.Data.Tokenizers;
 /// <summary>Finds added tokens in a text: at the leftmost place where any matches, the longest.</summary>
 internal sealed class AddedTokenMatcher
 {
-    private readonly Dictionary<(int Node, char Unit), int> _edges = [];
-    private readonly List<AddedToken?> _ends = [null];
-    private readonly SearchValues<char> _firstUnits;
+    private readonly Dictionary<(int Node, char Unit), int> edges = [];
+    private readonly List<AddedToken?> ends = [null];
+    private readonly SearchValues<char> firstUnits;
 
     internal AddedTokenMatcher(IEnumerable<(string Text, AddedToken Token)> tokens)
     {
@@ -23,20 +23,20 @@ internal sealed class AddedTokenMatcher
             var node = 0;
             foreach (var unit in text)
             {
-                if (!_edges.TryGetValue((node, unit), out var child))
+                if (!edges.TryGetValue((node, unit), out var child))
                 {
-                    child = _ends.Count;
-                    _ends.Add(null);
-                    _edges.Add((node, unit), child);
+                    child = ends.Count;
+                    ends.Add(null);
+                    edges.Add((node, unit), child);
                 }
 
                 node = child;
             }
 
-            _ends[node] ??= token;
+            ends[node] ??= token;
         }
 
-        _firstUnits = SearchValues.Create([.. firsts]);
+        firstUnits = SearchValues.Create([.. firsts]);
         IsEmpty = firsts.Count == 0;
     }
 
@@ -49,7 +49,7 @@ internal sealed class AddedTokenMatcher
         var search = from;
         while (search < text.Length)
         {
-            var skip = text[search..].IndexOfAny(_firstUnits);
+            var skip = text[search..].IndexOfAny(firstUnits);
             if (skip < 0)
             {
                 break;
@@ -90,9 +90,9 @@ internal sealed class AddedTokenMatcher
         AddedToken? found = null;
         end = start;
         var node = 0;
-        for (var i = start; i < text.Length && _edges.TryGetValue((node, text[i]), out node); i++)
+        for (var i = start; i < text.Length && edges.TryGetValue((node, text[i]), out node); i++)
         {
-            if (_ends[node] is { } token)
+            if (ends[node] is { } token)
             {
                 (found, end) = (token, i + 1);
             }

@@ -11,27 +11,27 @@ internal sealed class BpeModel : PreTokenizer
     private const int CachedPieces = 1 << 16;
     private const int StackSymbols = 256;
 
-    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _vocabulary;
-    private readonly MergeTable _merges;
-    private readonly BpeSettings _settings;
-    private readonly int[] _byteIds = new int[256];
-    private readonly int[] _fallbackIds = new int[256];
-    private readonly int _longestToken;
-    private readonly ConcurrentDictionary<string, int[]> _cache = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, int[]>.AlternateLookup<ReadOnlySpan<char>> _cached;
-    private int _cacheCount;
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> vocabulary;
+    private readonly MergeTable merges;
+    private readonly BpeSettings settings;
+    private readonly int[] byteIds = new int[256];
+    private readonly int[] fallbackIds = new int[256];
+    private readonly int longestToken;
+    private readonly ConcurrentDictionary<string, int[]> cache = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, int[]>.AlternateLookup<ReadOnlySpan<char>> cached;
+    private int cacheCount;
 
     internal BpeModel(Dictionary<string, int> vocabulary, MergeTable merges, BpeSettings settings)
     {
-        _vocabulary = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
-        _merges = merges;
-        _settings = settings;
-        _cached = _cache.GetAlternateLookup<ReadOnlySpan<char>>();
-        _longestToken = vocabulary.Keys.Select(k => k.Length).DefaultIfEmpty(0).Max();
+        this.vocabulary = vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
+        this.merges = merges;
+        this.settings = settings;
+        cached = cache.GetAlternateLookup<ReadOnlySpan<char>>();
+        longestToken = vocabulary.Keys.Select(k => k.Length).DefaultIfEmpty(0).Max();
         for (var b = 0; b < 256; b++)
         {
-            _byteIds[b] = vocabulary.GetValueOrDefault(ByteAlphabet.CharOf((byte)b).ToString(), -1);
-            _fallbackIds[b] = vocabulary.GetValueOrDefault($"<0x{b:X2}>", -1);
+            byteIds[b] = vocabulary.GetValueOrDefault(ByteAlphabet.CharOf((byte)b).ToString(), -1);
+            fallbackIds[b] = vocabulary.GetValueOrDefault($"<0x{b:X2}>", -1);
         }
     }
 
@@ -43,21 +43,21 @@ internal sealed class BpeModel : PreTokenizer
         }
 
         var cacheable = piece.Length <= CachedLength;
-        if (cacheable && _cached.TryGetValue(piece, out var known))
+        if (cacheable && cached.TryGetValue(piece, out var known))
         {
             into.AddRange(known.AsSpan());
             return;
         }
 
         // One UTF-16 unit is at most 3 UTF-8 bytes; a byte-level stand-in itself may fall back to 2 bytes.
-        var most = piece.Length * (_settings.ByteLevel && _settings.ByteFallback ? 6 : 3);
+        var most = piece.Length * (settings.ByteLevel && settings.ByteFallback ? 6 : 3);
         var rented = most > StackSymbols ? ArrayPool<int>.Shared.Rent(most) : null;
         Span<int> ids = rented is null ? stackalloc int[StackSymbols] : rented;
         var count = Encode(piece, ids);
         into.AddRange((ReadOnlySpan<int>)ids[..count]);
-        if (cacheable && _cacheCount < CachedPieces && _cache.TryAdd(piece.ToString(), ids[..count].ToArray()))
+        if (cacheable && cacheCount < CachedPieces && cache.TryAdd(piece.ToString(), ids[..count].ToArray()))
         {
-            Interlocked.Increment(ref _cacheCount);
+            Interlocked.Increment(ref cacheCount);
         }
 
         if (rented is not null)
@@ -68,20 +68,20 @@ internal sealed class BpeModel : PreTokenizer
 
     private int Encode(ReadOnlySpan<char> piece, Span<int> ids)
     {
-        if (_settings.IgnoreMerges && WholePiece(piece) is int whole)
+        if (settings.IgnoreMerges && WholePiece(piece) is int whole)
         {
             ids[0] = whole;
             return 1;
         }
 
         var symbols = new SymbolWriter(this, ids);
-        if (_settings.ByteLevel)
+        if (settings.ByteLevel)
         {
             var buffer = ArrayPool<byte>.Shared.Rent(piece.Length * 3);
             var length = Encoding.UTF8.GetBytes(piece, buffer);
             foreach (var value in buffer.AsSpan(0, length))
             {
-                symbols.Add(_byteIds[value], [ByteAlphabet.CharOf(value)]);
+                symbols.Add(byteIds[value], [ByteAlphabet.CharOf(value)]);
             }
 
             ArrayPool<byte>.Shared.Return(buffer);
@@ -91,28 +91,28 @@ internal sealed class BpeModel : PreTokenizer
             while (!piece.IsEmpty)
             {
                 var width = char.IsHighSurrogate(piece[0]) && piece.Length > 1 ? 2 : 1;
-                symbols.Add(_vocabulary.TryGetValue(piece[..width], out var id) ? id : -1, piece[..width]);
+                symbols.Add(vocabulary.TryGetValue(piece[..width], out var id) ? id : -1, piece[..width]);
                 piece = piece[width..];
             }
         }
 
-        return BpeMerger.Merge(ids[..symbols.Finish()], _merges);
+        return BpeMerger.Merge(ids[..symbols.Finish()], merges);
     }
 
     private int? WholePiece(ReadOnlySpan<char> piece)
     {
-        if (piece.Length > _longestToken)
+        if (piece.Length > longestToken)
         {
             return null;
         }
 
-        if (!_settings.ByteLevel)
+        if (!settings.ByteLevel)
         {
-            return _vocabulary.TryGetValue(piece, out var id) ? id : null;
+            return vocabulary.TryGetValue(piece, out var id) ? id : null;
         }
 
         var bytes = Encoding.UTF8.GetBytes(piece.ToString());
-        return _vocabulary.TryGetValue(string.Create(bytes.Length, bytes, (text, b) =>
+        return vocabulary.TryGetValue(string.Create(bytes.Length, bytes, (text, b) =>
         {
             for (var i = 0; i < b.Length; i++)
             {
@@ -124,41 +124,41 @@ internal sealed class BpeModel : PreTokenizer
     /// <summary>Collects the first symbols of a piece, with what stands in for characters outside the vocabulary.</summary>
     private ref struct SymbolWriter(BpeModel model, Span<int> ids)
     {
-        private readonly Span<int> _ids = ids;
-        private int _count;
-        private bool _unknownPending;
+        private readonly Span<int> ids = ids;
+        private int count;
+        private bool unknownPending;
 
         internal void Add(int id, scoped ReadOnlySpan<char> symbol)
         {
             if (id >= 0)
             {
                 FlushUnknown();
-                _ids[_count++] = id;
+                ids[count++] = id;
             }
-            else if (!(model._settings.ByteFallback && AddBytes(symbol)) && model._settings.UnknownId is not null)
+            else if (!(model.settings.ByteFallback && AddBytes(symbol)) && model.settings.UnknownId is not null)
             {
-                if (_unknownPending && !model._settings.FuseUnknown)
+                if (unknownPending && !model.settings.FuseUnknown)
                 {
                     FlushUnknown();
                 }
 
                 // As in the reference, a pending unknown waits for the next known symbol, past fallback bytes.
-                _unknownPending = true;
+                unknownPending = true;
             }
         }
 
         internal int Finish()
         {
             FlushUnknown();
-            return _count;
+            return count;
         }
 
         private void FlushUnknown()
         {
-            if (_unknownPending)
+            if (unknownPending)
             {
-                _ids[_count++] = model._settings.UnknownId!.Value;
-                _unknownPending = false;
+                ids[count++] = model.settings.UnknownId!.Value;
+                unknownPending = false;
             }
         }
 
@@ -168,7 +168,7 @@ internal sealed class BpeModel : PreTokenizer
             bytes = bytes[..Encoding.UTF8.GetBytes(symbol, bytes)];
             foreach (var value in bytes)
             {
-                if (model._fallbackIds[value] < 0)
+                if (model.fallbackIds[value] < 0)
                 {
                     return false;
                 }
@@ -176,7 +176,7 @@ internal sealed class BpeModel : PreTokenizer
 
             foreach (var value in bytes)
             {
-                _ids[_count++] = model._fallbackIds[value];
+                ids[count++] = model.fallbackIds[value];
             }
 
             return true;

@@ -7,32 +7,32 @@ internal sealed class MergeTable
 {
     private const ulong Free = ulong.MaxValue;
 
-    private ulong[] _keys;
-    private (int Rank, int Id)[] _values;
-    private int _shift;
-    private int _count;
+    private ulong[] keys;
+    private (int Rank, int Id)[] values;
+    private int shift;
+    private int count;
 
-    internal MergeTable(int capacity) => (_keys, _values, _shift) = Empty(Math.Max(16, capacity * 2));
+    internal MergeTable(int capacity) => (keys, values, shift) = Empty(Math.Max(16, capacity * 2));
 
     /// <summary>A pair that is already there gets the newer rank, as in the reference.</summary>
     internal void Set(int left, int right, int rank, int id)
     {
-        if (_count * 2 >= _keys.Length)
+        if (count * 2 >= keys.Length)
         {
             Grow();
         }
 
         var slot = Slot(Key(left, right));
-        _count += _keys[slot] == Free ? 1 : 0;
-        _keys[slot] = Key(left, right);
-        _values[slot] = (rank, id);
+        count += keys[slot] == Free ? 1 : 0;
+        keys[slot] = Key(left, right);
+        values[slot] = (rank, id);
     }
 
     /// <summary>Rank (lower merges first) and resulting id, or rank <see cref="int.MaxValue"/> where the pair does not merge.</summary>
     internal (int Rank, int Id) Find(int left, int right)
     {
         var slot = Slot(Key(left, right));
-        return _keys[slot] == Free ? (int.MaxValue, -1) : _values[slot];
+        return keys[slot] == Free ? (int.MaxValue, -1) : values[slot];
     }
 
     private static (ulong[] Keys, (int Rank, int Id)[] Values, int Shift) Empty(int atLeast)
@@ -47,24 +47,24 @@ internal sealed class MergeTable
 
     private void Grow()
     {
-        var (keys, values) = (_keys, _values);
-        (_keys, _values, _shift) = Empty(keys.Length * 2);
+        var (keys, values) = (this.keys, this.values);
+        (this.keys, this.values, shift) = Empty(keys.Length * 2);
         for (var i = 0; i < keys.Length; i++)
         {
             if (keys[i] != Free)
             {
                 var slot = Slot(keys[i]);
-                (_keys[slot], _values[slot]) = (keys[i], values[i]);
+                (this.keys[slot], this.values[slot]) = (keys[i], values[i]);
             }
         }
     }
 
     private int Slot(ulong key)
     {
-        var slot = (int)((key * 0x9E3779B97F4A7C15) >> _shift);
-        while (_keys[slot] != key && _keys[slot] != Free)
+        var slot = (int)((key * 0x9E3779B97F4A7C15) >> shift);
+        while (keys[slot] != key && keys[slot] != Free)
         {
-            slot = (slot + 1) & (_keys.Length - 1);
+            slot = (slot + 1) & (keys.Length - 1);
         }
 
         return slot;

@@ -52,7 +52,7 @@ internal sealed class ReplaceDecoder(string pattern, string content) : TokenDeco
 /// <summary>Runs of <c>&lt;0xXX&gt;</c> tokens become the text they encode, or one U+FFFD a byte when they are no valid UTF-8.</summary>
 internal sealed class ByteFallbackDecoder : TokenDecoder
 {
-    private static readonly UTF8Encoding s_strict = new(false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
     internal override void Apply(List<string> tokens)
     {
@@ -90,7 +90,7 @@ internal sealed class ByteFallbackDecoder : TokenDecoder
 
         try
         {
-            result.Add(s_strict.GetString(run.ToArray()));
+            result.Add(Strict.GetString(run.ToArray()));
         }
         catch (DecoderFallbackException)
         {

@@ -8,10 +8,10 @@ internal sealed class TokenizerFile
     /// <summary>Far above any published vocabulary; larger ids are taken for damage.</summary>
     internal const int LargestId = 1 << 24;
 
-    private readonly List<string> _problems = [];
-    private readonly Dictionary<string, JsonElement> _parts = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, JsonElement> _model = new(StringComparer.Ordinal);
-    private MergeTable? _merges;
+    private readonly List<string> problems = [];
+    private readonly Dictionary<string, JsonElement> parts = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, JsonElement> model = new(StringComparer.Ordinal);
+    private MergeTable? merges;
 
     private TokenizerFile(string path)
     {
@@ -30,9 +30,9 @@ internal sealed class TokenizerFile
             throw new ConfigException($"{path}: cannot be read: {e.Message}");
         }
 
-        if (_problems.Count > 0)
+        if (problems.Count > 0)
         {
-            throw new ConfigException([.. _problems.Select(p => $"{path}: {p}")]);
+            throw new ConfigException([.. problems.Select(p => $"{path}: {p}")]);
         }
     }
 
@@ -69,7 +69,7 @@ internal sealed class TokenizerFile
             }
             else
             {
-                _parts[name] = JsonElement.ParseValue(ref reader);
+                parts[name] = JsonElement.ParseValue(ref reader);
             }
         }
     }
@@ -84,7 +84,7 @@ internal sealed class TokenizerFile
             reader.Read();
             if (name == "vocab" && reader.TokenType == JsonTokenType.StartObject)
             {
-                Vocabulary = VocabularyReader.Vocabulary(ref reader, _problems);
+                Vocabulary = VocabularyReader.Vocabulary(ref reader, problems);
             }
             else if (name == "merges" && reader.TokenType == JsonTokenType.StartArray)
             {
@@ -95,26 +95,26 @@ internal sealed class TokenizerFile
             }
             else
             {
-                _model[name] = JsonElement.ParseValue(ref reader);
+                model[name] = JsonElement.ParseValue(ref reader);
             }
         }
 
         if (hasMerges)
         {
-            _merges = VocabularyReader.Merges(ref merges, Vocabulary, _problems);
+            this.merges = VocabularyReader.Merges(ref merges, Vocabulary, problems);
         }
     }
 
     private void Build()
     {
-        var options = new Component(JsonSerializer.SerializeToElement(_model), "model", _problems);
+        var options = new Component(JsonSerializer.SerializeToElement(model), "model", problems);
         if (options.Type is not ("BPE" or ""))
         {
             options.Unsupported("BPE");
         }
-        else if (Vocabulary.Count == 0 || _merges is null)
+        else if (Vocabulary.Count == 0 || this.merges is null)
         {
-            _problems.Add("model: vocab and merges are missing or empty");
+            problems.Add("model: vocab and merges are missing or empty");
         }
 
         foreach (var key in new[] { "continuing_subword_prefix", "end_of_word_suffix" })
@@ -143,7 +143,7 @@ internal sealed class TokenizerFile
             options.Flag("byte_fallback"),
             Unknown(options),
             options.Flag("fuse_unk"));
-        Splitter = PreTokenizerReader.Chain(steps, new BpeModel(Vocabulary, _merges ?? new MergeTable(0), settings));
+        Splitter = PreTokenizerReader.Chain(steps, new BpeModel(Vocabulary, this.merges ?? new MergeTable(0), settings));
     }
 
     private int? Unknown(Component options)
@@ -164,7 +164,7 @@ internal sealed class TokenizerFile
 
     private void ReadAddedTokens()
     {
-        if (!_parts.TryGetValue("added_tokens", out var tokens) || tokens.ValueKind != JsonValueKind.Array)
+        if (!parts.TryGetValue("added_tokens", out var tokens) || tokens.ValueKind != JsonValueKind.Array)
         {
             return;
         }
@@ -177,10 +177,10 @@ internal sealed class TokenizerFile
             }
             else
             {
-                _problems.Add($"added_tokens: {item.GetRawText()} is no token: an object with \"id\" and \"content\" is expected");
+                problems.Add($"added_tokens: {item.GetRawText()} is no token: an object with \"id\" and \"content\" is expected");
             }
         }
     }
 
-    private Component Part(string name) => new(_parts.GetValueOrDefault(name), name, _problems);
+    private Component Part(string name) => new(parts.GetValueOrDefault(name), name, problems);
 }

@@ -10,20 +10,20 @@ internal sealed class PiecePattern
     /// <summary>ByteLevel's own expression (GPT-2).</summary>
     internal static readonly PiecePattern Gpt2 = new(gpt2: true, int.MaxValue);
 
-    private static readonly Dictionary<string, PiecePattern> s_known = new()
+    private static readonly Dictionary<string, PiecePattern> Known = new()
     {
         [Cl100kHead + @"\p{N}" + Cl100kTail] = new(gpt2: false, 1),
         [Cl100kHead + @"\p{N}{1,3}" + Cl100kTail] = new(gpt2: false, 3),
         [@"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"] = Gpt2,
     };
 
-    private readonly bool _gpt2;
-    private readonly int _maxDigits;
+    private readonly bool gpt2;
+    private readonly int maxDigits;
 
-    private PiecePattern(bool gpt2, int maxDigits) => (_gpt2, _maxDigits) = (gpt2, maxDigits);
+    private PiecePattern(bool gpt2, int maxDigits) => (this.gpt2, this.maxDigits) = (gpt2, maxDigits);
 
     /// <summary>The matcher of an expression, or null where it is none of the known ones.</summary>
-    internal static PiecePattern? Find(string expression) => s_known.GetValueOrDefault(expression);
+    internal static PiecePattern? Find(string expression) => Known.GetValueOrDefault(expression);
 
     /// <summary>Length in UTF-16 units (at least 1) of the match at the start of a text that is not empty. These expressions match everywhere.</summary>
     internal int MatchLength(ReadOnlySpan<char> text)
@@ -34,7 +34,7 @@ internal sealed class PiecePattern
             return contraction;
         }
 
-        return _gpt2 ? MatchGpt2(text) : MatchCl100k(text);
+        return gpt2 ? MatchGpt2(text) : MatchCl100k(text);
     }
 
     private static int MatchGpt2(ReadOnlySpan<char> text)
@@ -63,7 +63,7 @@ internal sealed class PiecePattern
         if (kind == CodePoints.Number)
         {
             var end = width;
-            for (var digits = 1; digits < _maxDigits && end < text.Length && Kind(CodePoints.ClassAt(text, end, out width)) == kind; digits++)
+            for (var digits = 1; digits < maxDigits && end < text.Length && Kind(CodePoints.ClassAt(text, end, out width)) == kind; digits++)
             {
                 end += width;
             }
@@ -141,5 +141,5 @@ internal sealed class PiecePattern
         return (first, second) is ('r', 'e') or ('v', 'e') or ('l', 'l') ? 3 : 0;
     }
 
-    private char Fold(char c) => _gpt2 ? c : c == '\u017F' ? 's' : char.IsAsciiLetterUpper(c) ? (char)(c | 0x20) : c;
+    private char Fold(char c) => gpt2 ? c : c == '\u017F' ? 's' : char.IsAsciiLetterUpper(c) ? (char)(c | 0x20) : c;
 }

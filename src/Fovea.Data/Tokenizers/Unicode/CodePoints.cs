@@ -11,7 +11,7 @@ internal static class CodePoints
     internal const byte Space = 4;
     internal const byte Word = 8;
 
-    private static readonly byte[] s_basicPlane = BuildBasicPlane();
+    private static readonly byte[] BasicPlane = BuildBasicPlane();
 
     /// <summary>The code point at <paramref name="index"/> and its class bits; <paramref name="width"/> is 1 or 2 UTF-16 units.</summary>
     internal static byte ClassAt(ReadOnlySpan<char> text, int index, out int width)
@@ -24,7 +24,7 @@ internal static class CodePoints
             return Classify(char.ConvertToUtf32(first, text[index + 1]));
         }
 
-        return s_basicPlane[first];
+        return BasicPlane[first];
     }
 
     /// <summary>The class bits of the code point that ends just before <paramref name="end"/> (> 0).</summary>
@@ -35,7 +35,7 @@ internal static class CodePoints
     }
 
     /// <summary>White space is wholly inside the basic plane, so one UTF-16 unit tells.</summary>
-    internal static bool IsSpace(char unit) => (s_basicPlane[unit] & Space) != 0;
+    internal static bool IsSpace(char unit) => (BasicPlane[unit] & Space) != 0;
 
     /// <summary>Every lone surrogate becomes U+FFFD: the reference sees text as UTF-8, which has none.</summary>
     internal static string ReplaceLoneSurrogates(string text)

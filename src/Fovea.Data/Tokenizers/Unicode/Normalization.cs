@@ -9,12 +9,12 @@ internal static class Normalization
     private const int HangulS = 0xAC00, HangulL = 0x1100, HangulV = 0x1161, HangulT = 0x11A7;
     private const int CountL = 19, CountV = 21, CountT = 28;
 
-    private static readonly Dictionary<int, int[]> s_decompositions = [];
-    private static readonly Dictionary<long, int> s_compositions = [];
-    private static readonly Dictionary<int, byte> s_classes = [];
+    private static readonly Dictionary<int, int[]> Decompositions = [];
+    private static readonly Dictionary<long, int> Compositions = [];
+    private static readonly Dictionary<int, byte> Classes = [];
 
     /// <summary>UTF-16 units of code points that may change under NFC, alone or with what stands before them.</summary>
-    private static readonly bool[] s_unsafeForC = new bool[0x10000];
+    private static readonly bool[] UnsafeForC = new bool[0x10000];
 
     static Normalization()
     {
@@ -23,10 +23,10 @@ internal static class Normalization
             var mark = entry.AsSpan().IndexOfAny('=', '>');
             var code = int.Parse(entry.AsSpan(0, mark), NumberStyles.HexNumber);
             var parts = Array.ConvertAll(entry[(mark + 1)..].Split('+'), p => int.Parse(p, NumberStyles.HexNumber));
-            s_decompositions[code] = parts;
+            Decompositions[code] = parts;
             if (entry[mark] == '=')
             {
-                s_compositions[Pair(parts[0], parts[1])] = code;
+                Compositions[Pair(parts[0], parts[1])] = code;
                 MarkUnsafe(parts[1]);
             }
             else
@@ -43,7 +43,7 @@ internal static class Normalization
             var last = int.Parse(range[^1], NumberStyles.HexNumber);
             for (var code = first; code <= last; code++)
             {
-                s_classes[code] = byte.Parse(entry.AsSpan(colon + 1));
+                Classes[code] = byte.Parse(entry.AsSpan(colon + 1));
                 MarkUnsafe(code);
             }
         }
@@ -71,7 +71,7 @@ internal static class Normalization
 
         foreach (var unit in text[first..])
         {
-            if (s_unsafeForC[unit])
+            if (UnsafeForC[unit])
             {
                 return false;
             }
@@ -108,7 +108,7 @@ internal static class Normalization
                 into.Add(HangulT + (index % CountT));
             }
         }
-        else if (s_decompositions.TryGetValue(code, out var parts))
+        else if (Decompositions.TryGetValue(code, out var parts))
         {
             foreach (var part in parts)
             {
@@ -191,7 +191,7 @@ internal static class Normalization
             return first + second - HangulT;
         }
 
-        return s_compositions.TryGetValue(Pair(first, second), out var composed) ? composed : null;
+        return Compositions.TryGetValue(Pair(first, second), out var composed) ? composed : null;
     }
 
     private static string ToText(List<int> codes, int count)
@@ -206,13 +206,13 @@ internal static class Normalization
         return text.ToString();
     }
 
-    private static byte ClassOf(int code) => code >= 0x300 && s_classes.TryGetValue(code, out var value) ? value : (byte)0;
+    private static byte ClassOf(int code) => code >= 0x300 && Classes.TryGetValue(code, out var value) ? value : (byte)0;
 
     private static long Pair(int first, int second) => ((long)first << 32) | (uint)second;
 
     private static void MarkUnsafe(int code)
     {
         // A supplementary character is known by its high surrogate: a few too many take the slow path, none escapes it.
-        s_unsafeForC[code < 0x10000 ? code : 0xD800 + ((code - 0x10000) >> 10)] = true;
+        UnsafeForC[code < 0x10000 ? code : 0xD800 + ((code - 0x10000) >> 10)] = true;
     }
 }

@@ -1,0 +1,7 @@
+using Fovea.Data.Templates;
+using Fovea.Data.Tokenizers;
+
+namespace Fovea.Models;
+
+/// <summary>What stands between people's text and images and a model: its tokenizer, its own chat template and its way from image files to patches.</summary>
+public record ModelProcessor(Tokenizer Tokenizer, ChatTemplate Template, IImageStage Images);

@@ -1,0 +1,143 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace Fovea.Tests;
+
+/// <summary>The command line program as a process of its own, on the host that runs the tests.</summary>
+internal sealed class FoveaProcess : IDisposable
+{
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(3);
+    private readonly Process process;
+    private readonly StringBuilder output = new();
+    private readonly StringBuilder errors = new();
+
+    private FoveaProcess(ProcessStartInfo start)
+    {
+        process = new Process { StartInfo = start };
+        process.OutputDataReceived += (_, line) => Take(output, line.Data);
+        process.ErrorDataReceived += (_, line) => Take(errors, line.Data);
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+    }
+
+    public int Id => process.Id;
+
+    public bool HasExited => process.HasExited;
+
+    /// <summary>All of standard output so far.</summary>
+    public string Output => Text(output);
+
+    /// <summary>All of standard error so far.</summary>
+    public string Errors => Text(errors);
+
+    /// <param name="forget">Variables of the environment that the program must not see.</param>
+    public static FoveaProcess Start(IReadOnlyList<string> arguments, params ReadOnlySpan<string> forget)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath!)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            WorkingDirectory = TestFiles.Root,
+        };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "fovea.dll"));
+        foreach (var argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        start.Environment["OMP_NUM_THREADS"] = "1";
+        foreach (var name in forget)
+        {
+            start.Environment.Remove(name);
+        }
+
+        var process = new FoveaProcess(start);
+        process.process.StandardInput.Close();
+        return process;
+    }
+
+    /// <summary>Runs to the end; returns the exit code.</summary>
+    public static (int Code, string Output, string Errors) Run(params string[] arguments)
+    {
+        using var process = Start(arguments);
+        return (process.Wait(), process.Output, process.Errors);
+    }
+
+    /// <summary>Waits for the end; a program that takes too long is killed and fails the test.</summary>
+    public int Wait()
+    {
+        if (!process.WaitForExit(Longest))
+        {
+            process.Kill(entireProcessTree: true);
+            Assert.Fail($"fovea did not end: {Output}\n{Errors}");
+        }
+
+        process.WaitForExit();
+        return process.ExitCode;
+    }
+
+    /// <summary>Waits until something has happened, or the program has ended; says which.</summary>
+    public bool WaitUntil(Func<bool> happened)
+    {
+        for (var watch = Stopwatch.StartNew(); watch.Elapsed < Longest; Thread.Sleep(2))
+        {
+            if (happened())
+            {
+                return true;
+            }
+
+            if (process.HasExited)
+            {
+                return false;
+            }
+        }
+
+        throw new TimeoutException($"fovea: {Output}\n{Errors}");
+    }
+
+    /// <summary>SIGKILL: no handler runs.</summary>
+    public void Kill()
+    {
+        process.Kill();
+        process.WaitForExit();
+    }
+
+    /// <summary>Sends a signal by its name, for instance <c>TERM</c>.</summary>
+    public void Signal(string name)
+    {
+        using var kill = Process.Start("/bin/sh", ["-c", $"kill -{name} {process.Id}"]);
+        kill.WaitForExit();
+        Assert.Equal(0, kill.ExitCode);
+    }
+
+    public void Dispose()
+    {
+        if (!process.HasExited)
+        {
+            Kill();
+        }
+
+        process.Dispose();
+    }
+
+    private static void Take(StringBuilder text, string? line)
+    {
+        if (line is not null)
+        {
+            lock (text)
+            {
+                text.AppendLine(line);
+            }
+        }
+    }
+
+    private static string Text(StringBuilder text)
+    {
+        lock (text)
+        {
+            return text.ToString();
+        }
+    }
+}

@@ -1,0 +1,87 @@
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+
+namespace Fovea.Tests.House;
+
+/// <summary>Which project may see which, and what stays in which folder.</summary>
+public sealed partial class RoomTests
+{
+    // Tensors and Runs rest on the base class library alone. With transitive references off, what a project compiles against is exactly this.
+    private static readonly Dictionary<string, string[]> Sees = new()
+    {
+        ["Fovea.Tensors"] = [],
+        ["Fovea.Runs"] = [],
+        ["Fovea.Nn"] = ["Fovea.Tensors"],
+        ["Fovea.Data"] = ["Fovea.Tensors"],
+        ["Fovea.Models"] = ["Fovea.Data", "Fovea.Nn", "Fovea.Tensors"],
+        ["Fovea.Distributed"] = ["Fovea.Nn", "Fovea.Tensors"],
+        ["Fovea.Generation"] = ["Fovea.Data", "Fovea.Models", "Fovea.Nn", "Fovea.Tensors"],
+        ["Fovea.Training"] =
+            ["Fovea.Data", "Fovea.Distributed", "Fovea.Generation", "Fovea.Models", "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors"],
+        ["Fovea.Cli"] = ["Fovea.Data", "Fovea.Generation", "Fovea.Models", "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors", "Fovea.Training"],
+    };
+
+    private static readonly Dictionary<string, string[]> Packages = new()
+    {
+        ["Fovea.Training"] = ["YamlDotNet"],
+        ["Fovea.Cli"] = ["Spectre.Console", "System.CommandLine"],
+    };
+
+    public static TheoryData<string> Projects => [.. Sees.Keys];
+
+    [Fact]
+    public void Every_project_is_in_the_graph() => Assert.Equal(
+        Sees.Keys.Order(StringComparer.Ordinal),
+        Directory.EnumerateFiles(Path.Combine(TestFiles.Root, "src"), "*.csproj", SearchOption.AllDirectories)
+            .Select(file => Path.GetFileNameWithoutExtension(file)).Order(StringComparer.Ordinal));
+
+    [Theory]
+    [MemberData(nameof(Projects))]
+    public void A_project_sees_exactly_what_the_graph_allows(string project)
+    {
+        var xml = XDocument.Load(Path.Combine(TestFiles.Root, "src", project, $"{project}.csproj"));
+        string[] Names(string element) => [.. xml.Descendants(element).Select(e => (string)e.Attribute("Include")!).Order(StringComparer.Ordinal)];
+        Assert.Equal(Sees[project], Names("ProjectReference").Select(path => Path.GetFileNameWithoutExtension(path)));
+        Assert.Equal(Packages.GetValueOrDefault(project, []), Names("PackageReference"));
+    }
+
+    [Fact]
+    public void Transitive_references_are_off_everywhere()
+    {
+        var props = XDocument.Load(Path.Combine(TestFiles.Root, "Directory.Build.props"));
+        Assert.Equal("true", props.Descendants("DisableTransitiveProjectReferences").Single().Value);
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(TestFiles.Root, "src"), "*.csproj", SearchOption.AllDirectories))
+        {
+            Assert.DoesNotContain("DisableTransitiveProjectReferences", File.ReadAllText(file));
+        }
+    }
+
+    [Fact]
+    public void Unsafe_code_and_imports_live_in_folders_named_Native() => Assert.Empty(SourceTree.Find(
+        SourceTree.CSharp("src").Where(file => !file.Key.Split('/').Contains("Native")), Unsafe()));
+
+    [Fact]
+    public void Models_free_nothing_themselves()
+    {
+        Assert.Empty(SourceTree.Find(SourceTree.CSharp("src/Fovea.Models"), Collect()));
+        // What owns a whole model closes it; the code of a family only computes.
+        var families = SourceTree.CSharp("src/Fovea.Models").Where(file => FamilyTests.Families.Contains(file.Key.Split('/')[2]));
+        Assert.Empty(SourceTree.Find(families, Dispose()));
+        Assert.Empty(SourceTree.Find(SourceTree.CSharp("src/Fovea.Nn").Where(file => !file.Key.EndsWith("Ledger.cs", StringComparison.Ordinal)), Collect()));
+    }
+
+    [Fact]
+    public void Nothing_is_left_for_later() => Assert.Empty(SourceTree.Find(SourceTree.CSharp("src"), Later()));
+
+    [GeneratedRegex(@"\bunsafe\s|\[(?:LibraryImport|DllImport)\b|\bstackalloc\s+\w+\s*\*", RegexOptions.CultureInvariant)]
+    private static partial Regex Unsafe();
+
+    [GeneratedRegex(@"\bGC\.Collect\b", RegexOptions.CultureInvariant)]
+    private static partial Regex Collect();
+
+    [GeneratedRegex(@"\.Dispose\(\)", RegexOptions.CultureInvariant)]
+    private static partial Regex Dispose();
+
+    [GeneratedRegex(@"NotImplementedException|\b(?:TODO|FIXME|HACK)\b", RegexOptions.CultureInvariant)]
+    private static partial Regex Later();
+}

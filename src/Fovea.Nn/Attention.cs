@@ -17,6 +17,11 @@ public static class Attention
     {
         var heads = q_THD.Size(1);
         var size = q_THD.Size(2);
+        if (q_THD.Device.Type == DeviceType.Cpu && Autograd.IsRecording && (q_THD.RequiresGrad || k_TGD.RequiresGrad || v_TGD.RequiresGrad))
+        {
+            return NetOps.PackedAttention(q_THD, k_TGD, v_TGD, segments.Boundaries, causal, scale).View(-1, heads * size);
+        }
+
         var parts = new Tensor[segments.Runs.Count];
         for (var i = 0; i < parts.Length; i++)
         {
@@ -24,7 +29,8 @@ public static class Attention
             var q_NHLD = Batched(q_THD, start, length, count);
             var k_NHLD = Repeated(Batched(k_TGD, start, length, count), heads);
             var v_NHLD = Repeated(Batched(v_TGD, start, length, count), heads);
-            parts[i] = Dot(q_NHLD, k_NHLD, v_NHLD, causal, scale).Transpose(1, 2).Reshape((long)length * count, heads * size);
+            parts[i] = NetOps.ScaledDotProductAttention(q_NHLD, k_NHLD, v_NHLD, causal, scale)
+                .Transpose(1, 2).Reshape((long)length * count, heads * size);
         }
 
         return parts.Length == 1 ? parts[0] : ShapeOps.Cat(parts);
@@ -40,14 +46,5 @@ public static class Attention
         return groups == heads
             ? x_NGLD
             : x_NGLD.Unsqueeze(2).Expand(x_NGLD.Size(0), groups, heads / groups, length, size).Reshape(x_NGLD.Size(0), heads, length, size);
-    }
-
-    private static Tensor Dot(Tensor q, Tensor k, Tensor v, bool causal, double scale)
-    {
-        // On CPUs libtorch's bf16 backward of this operator is several times slower than casting to fp32 and back.
-        var cast = q.DType == DType.BF16 && q.Device.Type == DeviceType.Cpu && (q.RequiresGrad || k.RequiresGrad || v.RequiresGrad);
-        return cast
-            ? NetOps.ScaledDotProductAttention(q.To(DType.F32), k.To(DType.F32), v.To(DType.F32), causal, scale).To(DType.BF16)
-            : NetOps.ScaledDotProductAttention(q, k, v, causal, scale);
     }
 }

@@ -28,7 +28,15 @@ public sealed class Segments
         }
 
         Tokens = boundaries[^1];
+        Boundaries = new long[boundaries.Length];
+        for (var i = 0; i < boundaries.Length; i++)
+        {
+            Boundaries[i] = boundaries[i];
+        }
     }
+
+    /// <summary>Cumulated lengths, from 0 to the number of tokens. Do not write into it.</summary>
+    public long[] Boundaries { get; }
 
     public int Tokens { get; }
 

@@ -9,6 +9,7 @@ public static class NetOps
     private static readonly Operator EmbeddingOp = new("aten::embedding");
     private static readonly Operator LayerNormOp = new("aten::layer_norm");
     private static readonly Operator AttentionOp = new("aten::scaled_dot_product_attention");
+    private static readonly Operator PackedAttentionOp = new("fovea::attention");
     private static readonly Operator CrossEntropyOp = new("aten::cross_entropy_loss");
     private static readonly Operator FusedAdamWOp = new("aten::_fused_adamw_");
     private static readonly Operator RmsNormOp = new("fovea::rms_norm");
@@ -35,6 +36,10 @@ public static class NetOps
     public static Tensor ScaledDotProductAttention(
         Tensor q, Tensor k, Tensor v, bool causal, double scale, bool grouped = false, Tensor? mask = null) =>
         AttentionOp.Call(q, k, v, mask, 0.0, causal, scale, grouped);
+
+    /// <summary>Attention inside each segment of packed tokens, on the CPU: q [T, H, D], k and v [T, G, D], boundaries from 0 to T.</summary>
+    public static Tensor PackedAttention(Tensor q, Tensor k, Tensor v, long[] boundaries, bool causal, double scale) =>
+        PackedAttentionOp.Call(q, k, v, boundaries, causal, scale);
 
     /// <summary>Per-row cross-entropy of logits [N, V] against 64-bit class ids [N], without reduction.</summary>
     public static Tensor CrossEntropy(this Tensor logits, Tensor targets) => CrossEntropyOp.Call(logits, targets, Arg.None, 0);

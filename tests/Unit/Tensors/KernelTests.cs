@@ -96,6 +96,41 @@ public sealed class KernelTests : NativeTest
         Assert.Contains("target 8", e.Message);
     }
 
+    [Theory]
+    [InlineData(DType.F32, true, 1e-5)]
+    [InlineData(DType.F32, false, 1e-5)]
+    [InlineData(DType.BF16, true, 3e-2)]
+    public void Packed_attention_equals_masked_softmax_attention(DType dtype, bool causal, double tolerance)
+    {
+        using var scope = TensorScope.Open("test");
+        // Two segments of one length (one batched product), one that is longer than a block of queries, an empty one, a single token.
+        long[] boundaries = [0, 9, 18, 18, 160, 161];
+        var allowed = new bool[161 * 161];
+        for (var s = 1; s < boundaries.Length; s++)
+        {
+            for (var row = boundaries[s - 1]; row < boundaries[s]; row++)
+            {
+                for (var column = boundaries[s - 1]; column < boundaries[s]; column++)
+                {
+                    allowed[(row * 161) + column] = !causal || column <= row;
+                }
+            }
+        }
+
+        var hidden = CreateOps.From(Array.ConvertAll(allowed, a => !a), 161, 161);
+        Compare(
+            dtype,
+            tolerance,
+            [[161, 6, 8], [161, 2, 8], [161, 2, 8]],
+            x => NetOps.PackedAttention(x[0], x[1], x[2], boundaries, causal, 0.3),
+            x =>
+            {
+                Tensor Heads(Tensor t) => t.Transpose(0, 1).Unsqueeze(1).Expand(t.Size(1), 6 / t.Size(1), 161, 8).Reshape(6, 161, 8);
+                var scores = Heads(x[0]).MatMul(Heads(x[1]).Transpose()).Mul(0.3).MaskedFill(hidden, double.NegativeInfinity);
+                return scores.Softmax(-1).MatMul(Heads(x[2])).Transpose(0, 1);
+            });
+    }
+
     private static Tensor Random(long[] shape, ulong seed)
     {
         Torch.Seed(seed);

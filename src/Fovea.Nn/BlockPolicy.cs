@@ -10,8 +10,21 @@ public sealed class BlockPolicy(bool recompute)
     /// <summary>Keeps activations; for inference, tests and short runs.</summary>
     public static BlockPolicy Keep { get; } = new(false);
 
-    public Tensor Run(Func<Tensor, Tensor> block, Tensor x)
+    /// <param name="name">For traces: part and number of the block.</param>
+    /// <param name="block">Run once, or again in the backward pass.</param>
+    /// <param name="x">Its input.</param>
+    public Tensor Run(string name, Func<Tensor, Tensor> block, Tensor x)
     {
+        if (Profile.IsOn)
+        {
+            var inner = block;
+            block = input =>
+            {
+                using var span = Profile.Open(name);
+                return inner(input);
+            };
+        }
+
         if (recompute && Autograd.IsRecording)
         {
             return Autograd.Checkpoint(block, x);

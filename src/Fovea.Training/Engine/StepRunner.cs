@@ -31,6 +31,7 @@ public sealed class StepRunner(VisionLanguageModel model, bool visionLearns, Dro
         var (loss, tokenLosses, gradient) = Loss(hidden_LE, batch);
         if (gradient is not null)
         {
+            using var span = Profile.Open("backward");
             Autograd.Backward(hidden_LE, gradient);
         }
 
@@ -70,6 +71,7 @@ public sealed class StepRunner(VisionLanguageModel model, bool visionLearns, Dro
     /// <summary>Final hidden states at the positions that predict a trained token [L, E].</summary>
     private Tensor TrainedHidden(PackedBatch batch)
     {
+        using var span = Profile.Open("forward");
         var input = model.Prepare(batch);
         var features = Features(batch, input);
         return model.Hidden(input, features).IndexSelect(0, CreateOps.From(batch.LossIndex).To(model.Device));
@@ -86,7 +88,10 @@ public sealed class StepRunner(VisionLanguageModel model, bool visionLearns, Dro
         return cache is null ? model.VisionFeatures(input) : cache.Features(model, batch, input);
     }
 
-    private (double Loss, float[] TokenLosses, Tensor? Gradient) Loss(Tensor hidden_LE, PackedBatch batch) =>
-        LinearCrossEntropy.Run(
+    private (double Loss, float[] TokenLosses, Tensor? Gradient) Loss(Tensor hidden_LE, PackedBatch batch)
+    {
+        using var span = Profile.Open("head and loss");
+        return LinearCrossEntropy.Run(
             hidden_LE, model.Head, CreateOps.From(batch.Targets).To(model.Device), CreateOps.From(batch.LossWeight).To(model.Device));
+    }
 }

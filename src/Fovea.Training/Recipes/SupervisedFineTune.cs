@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
+using Fovea.Nn;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
 using Fovea.Training.Config;
@@ -83,6 +84,11 @@ public sealed class SupervisedFineTune
         using var cache = model.VisionLearns || config.CacheVisionFeatures == Toggle.Off ? null : new VisionFeatureCache(MemoryBudget(config) / 4);
         var run = new SupervisedFineTune(config, events, checkpoints, setup, data, model, optimizer, cache, resumeFrom, stop);
         run.Announce(resumeFrom);
+        if (config.Profile)
+        {
+            Profile.Start();
+        }
+
         try
         {
             var watch = Stopwatch.StartNew();
@@ -94,6 +100,10 @@ public sealed class SupervisedFineTune
             events.Write(new RunFailed(run.progress.Step, e.Message));
             throw;
         }
+        finally
+        {
+            Profile.Stop(Path.Combine(config.OutputDir, "trace.json"));
+        }
     }
 
     private void Train()
@@ -101,7 +111,7 @@ public sealed class SupervisedFineTune
         using var pipeline = new DataPipeline(
             data.Train, setup.NewEncoder(), setup.Images, new SampleOrder(DataSetup.Order(config, data.Train.Count, rank: 0, worldSize: 1)),
             DataSetup.Plan(config, microBatchTokens, worldSize: 1), DataSetup.Pipeline(config, progress.Step, progress.TotalSteps));
-        while (!stop.IsCancellationRequested && pipeline.TryNext(out var batch))
+        while (!stop.IsCancellationRequested && Next(pipeline) is { } batch)
         {
             using (batch)
             {
@@ -121,8 +131,15 @@ public sealed class SupervisedFineTune
         }
     }
 
+    private static StepBatch? Next(DataPipeline pipeline)
+    {
+        using var span = Profile.Open("wait for data");
+        return pipeline.TryNext(out var batch) ? batch : null;
+    }
+
     private void TrainStep(StepBatch batch)
     {
+        using var span = Profile.Open("step");
         var loss = 0.0;
         foreach (var micro in batch.MicroBatches)
         {
@@ -144,7 +161,11 @@ public sealed class SupervisedFineTune
         }
 
         var rate = schedule.Rate(batch.Step);
-        optimizer.Step(rate);
+        using (Profile.Open("optimizer"))
+        {
+            optimizer.Step(rate);
+        }
+
         progress = progress with { Step = batch.Step + 1, Tokens = progress.Tokens + batch.Tokens, LossSum = progress.LossSum + loss };
         samplesTrained += batch.Samples;
         window.Add(loss, batch.Tokens);

@@ -83,6 +83,20 @@ public sealed class RecipeTests : NativeTest
     }
 
     [Fact]
+    public void A_profile_names_blocks_steps_and_waiting()
+    {
+        Run("profile", "profile=true", "max_steps=2");
+        var trace = Fovea.Tests.Parity.Golden.Json(Path.Combine(Out("profile"), "trace.json")).GetProperty("traceEvents").EnumerateArray()
+            .Select(e => e.GetProperty("name").GetString()).ToList();
+        Assert.Equal(2, trace.Count(name => name == "step"));
+        Assert.Contains("wait for data", trace);
+        Assert.Contains("vision block 3", trace);
+
+        // Recomputed in the backward pass: twice a step.
+        Assert.Equal(4, trace.Count(name => name == "language block 0"));
+    }
+
+    [Fact]
     public void A_gradient_that_is_not_finite_stops_the_run_before_weights_change()
     {
         var e = Assert.Throws<TrainingException>(() => Run("nan", "learning_rate=1e30", "warmup_ratio=0", "lr_scheduler_type=constant"));

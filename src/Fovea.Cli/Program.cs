@@ -37,5 +37,6 @@ public static class Program
         Fovea.Cli.Verbs.ChatVerb.Create(),
         Fovea.Cli.Verbs.ExportVerb.Create(),
         Fovea.Cli.Verbs.SelfCheckVerb.Create(),
+        Fovea.Cli.Verbs.BenchVerb.Create(),
     ];
 }

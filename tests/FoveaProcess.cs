@@ -7,6 +7,7 @@ namespace Fovea.Tests;
 internal sealed class FoveaProcess : IDisposable
 {
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(3);
+    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "fovea.dll");
     private readonly Process process;
     private readonly StringBuilder output = new();
     private readonly StringBuilder errors = new();
@@ -19,6 +20,7 @@ internal sealed class FoveaProcess : IDisposable
         process.Start();
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
+        process.StandardInput.Close();
     }
 
     public int Id => process.Id;
@@ -34,28 +36,23 @@ internal sealed class FoveaProcess : IDisposable
     /// <param name="forget">Variables of the environment that the program must not see.</param>
     public static FoveaProcess Start(IReadOnlyList<string> arguments, params ReadOnlySpan<string> forget)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!)
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            RedirectStandardInput = true,
-            WorkingDirectory = TestFiles.Root,
-        };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "fovea.dll"));
-        foreach (var argument in arguments)
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        start.Environment["OMP_NUM_THREADS"] = "1";
+        var start = Prepare(Environment.ProcessPath!, [Program, .. arguments]);
         foreach (var name in forget)
         {
             start.Environment.Remove(name);
         }
 
-        var process = new FoveaProcess(start);
-        process.process.StandardInput.Close();
-        return process;
+        return new FoveaProcess(start);
+    }
+
+    /// <summary>Runs to the end where no file may grow past a size, as on a full disk.</summary>
+    public static (int Code, string Output, string Errors) RunLimited(int kilobytes, params string[] arguments)
+    {
+        var start = Prepare("/bin/bash", ["-c", $"trap '' XFSZ; ulimit -f {kilobytes}; exec \"$@\"", "bash", Environment.ProcessPath!, Program, .. arguments]);
+        // The runtime itself keeps compiled code in a large shared file otherwise.
+        start.Environment["DOTNET_EnableWriteXorExecute"] = "0";
+        using var process = new FoveaProcess(start);
+        return (process.Wait(), process.Output, process.Errors);
     }
 
     /// <summary>Runs to the end; returns the exit code.</summary>
@@ -120,6 +117,19 @@ internal sealed class FoveaProcess : IDisposable
         }
 
         process.Dispose();
+    }
+
+    private static ProcessStartInfo Prepare(string file, IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(file, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            WorkingDirectory = TestFiles.Root,
+        };
+        start.Environment["OMP_NUM_THREADS"] = "1";
+        return start;
     }
 
     private static void Take(StringBuilder text, string? line)

@@ -22,9 +22,14 @@ public static class Program
             Console.Error.WriteLine(string.Join('\n', e.Problems.Select(p => $"error: {p}")));
             return 2;
         }
-        catch (FoveaException e)
+        catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
         {
             Console.Error.WriteLine($"error: {e.Message}");
+            return 1;
+        }
+        catch (Exception e) when (Environment.GetEnvironmentVariable("FOVEA_TRACE") is not "1")
+        {
+            Console.Error.WriteLine($"error: {e.GetType().Name}: {e.Message}\nThis is a fault in Fovea; with FOVEA_TRACE=1 it shows where.");
             return 1;
         }
     }
@@ -37,5 +42,6 @@ public static class Program
         Fovea.Cli.Verbs.ChatVerb.Create(),
         Fovea.Cli.Verbs.ExportVerb.Create(),
         Fovea.Cli.Verbs.SelfCheckVerb.Create(),
+        Fovea.Cli.Verbs.BenchVerb.Create(),
     ];
 }

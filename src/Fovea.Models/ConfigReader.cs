@@ -29,9 +29,11 @@ public sealed class ConfigReader
         {
             throw new ConfigException($"{path}: not JSON: {e.Message}");
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigException($"{path}: {e.Message}; model_name_or_path must be a Hugging Face model folder");
+            var folder = Path.GetDirectoryName(path);
+            var reason = !Directory.Exists(folder) ? $"there is no folder {folder}" : !File.Exists(path) ? $"{path} is missing" : $"{path}: {e.Message}";
+            throw new ConfigException($"{reason}; model_name_or_path must be a Hugging Face model folder");
         }
     }
 

@@ -105,7 +105,7 @@ public sealed class AtomicFile : IDisposable
         {
             stream?.Dispose();
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or ArgumentOutOfRangeException)
         {
         }
 
@@ -121,6 +121,11 @@ public sealed class AtomicFile : IDisposable
         try
         {
             return work();
+        }
+        catch (ArgumentOutOfRangeException e) when (e.ParamName == "value")
+        {
+            // What .NET makes of EFBIG.
+            throw FileProblem.In(path, "cannot be written: File too large for the file system or the process's limit (ulimit -f)", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {

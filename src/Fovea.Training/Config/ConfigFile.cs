@@ -34,6 +34,11 @@ internal static class ConfigFile
         {
             throw new ConfigException($"{name} line {e.Start.Line}, column {e.Start.Column}: not valid YAML: {e.Message}");
         }
+        catch (InvalidOperationException)
+        {
+            // The parser loses its way in some unclosed brackets.
+            throw new ConfigException($"{name}: not valid YAML: check that every bracket, brace and quote is closed");
+        }
 
         if (stream.Documents.Count == 0 || stream.Documents[0].RootNode is YamlScalarNode { Value: null or "" })
         {
@@ -59,7 +64,7 @@ internal static class ConfigFile
                 stream.Load(new StringReader(text));
                 return Convert(stream.Documents[0].RootNode);
             }
-            catch (YamlException)
+            catch (Exception e) when (e is YamlException or InvalidOperationException or ArgumentException)
             {
                 return new ConfigNode.Scalar(text);
             }

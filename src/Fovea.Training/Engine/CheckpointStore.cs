@@ -57,7 +57,18 @@ public sealed class CheckpointStore(string outputDir, int? limit)
     /// <summary>Deletes every checkpoint of an earlier run, complete or not.</summary>
     public void Clear()
     {
-        foreach (var folder in Directory.GetDirectories(outputDir, $"{Prefix}*").Concat(Directory.GetDirectories(outputDir, $".{Prefix}*.partial")))
+        foreach (var folder in Directory.GetDirectories(outputDir, $"{Prefix}*"))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        ClearPartial();
+    }
+
+    /// <summary>Deletes what a run left that was ended while it wrote a checkpoint.</summary>
+    public void ClearPartial()
+    {
+        foreach (var folder in Directory.GetDirectories(outputDir, $".{Prefix}*.partial"))
         {
             Directory.Delete(folder, recursive: true);
         }
@@ -85,10 +96,14 @@ public sealed class CheckpointStore(string outputDir, int? limit)
         {
             return JsonSerializer.Deserialize<RunProgress>(File.ReadAllText(path), Json) ?? throw new JsonException("empty");
         }
-        catch (Exception e) when (e is IOException or JsonException)
+        catch (FileNotFoundException)
         {
             throw new ConfigException(
-                $"resume_from_checkpoint: {checkpoint} cannot be resumed ({e.Message}); it was saved with save_only_model or by another program");
+                $"resume_from_checkpoint: {checkpoint} cannot be resumed: it has no {ProgressFile}; it was saved with save_only_model or by another program");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        {
+            throw new ConfigException($"resume_from_checkpoint: {path} is damaged: {e.Message}");
         }
     }
 

@@ -9,6 +9,30 @@ public static class OutputFolder
     /// <returns>The checkpoint to resume from, or null for a new run.</returns>
     public static string? Prepare(TrainConfig config, CheckpointStore store)
     {
+        var checkpoint = Choose(config, store);
+        try
+        {
+            Directory.CreateDirectory(config.OutputDir);
+            var probe = Path.Combine(config.OutputDir, $".writable.{Environment.ProcessId}");
+            File.WriteAllText(probe, string.Empty);
+            File.Delete(probe);
+            store.ClearPartial();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"output_dir: {config.OutputDir} cannot be written: {e.Message}");
+        }
+
+        return checkpoint;
+    }
+
+    private static string? Choose(TrainConfig config, CheckpointStore store)
+    {
+        if (File.Exists(config.OutputDir))
+        {
+            throw new ConfigException($"output_dir: {config.OutputDir} is a file; it must be a folder");
+        }
+
         if (config.ResumeFromCheckpoint is { } wanted && !string.Equals(wanted, "false", StringComparison.OrdinalIgnoreCase))
         {
             var newest = string.Equals(wanted, "true", StringComparison.OrdinalIgnoreCase);
@@ -37,7 +61,6 @@ public static class OutputFolder
             store.Clear();
         }
 
-        Directory.CreateDirectory(config.OutputDir);
         return null;
     }
 }

@@ -1,0 +1,33 @@
+using System.Reflection;
+
+namespace Fovea.Cli.Bench;
+
+/// <summary>What a measurement was taken on.</summary>
+public static class Machine
+{
+    /// <summary>The commit that this program was built from, when it was built in a checkout.</summary>
+    public static string Commit =>
+        typeof(Machine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+') is [_, var commit] ? commit : "unknown";
+
+    /// <summary>Processor and what it multiplies matrices with, in one line.</summary>
+    public static string Describe()
+    {
+        var (name, flags) = ("unknown processor", Array.Empty<string>());
+        foreach (var line in File.ReadLines("/proc/cpuinfo"))
+        {
+            var value = line[(line.IndexOf(':') + 1)..].Trim();
+            if (line.StartsWith("model name", StringComparison.Ordinal))
+            {
+                name = value;
+            }
+            else if (line.StartsWith("flags", StringComparison.Ordinal))
+            {
+                flags = value.Split(' ');
+                break;
+            }
+        }
+
+        var units = new[] { "avx2", "avx512f", "avx512_bf16", "amx_bf16" }.Where(flags.Contains);
+        return $"{name}, {Environment.ProcessorCount} CPUs, {string.Join(' ', units)}";
+    }
+}

@@ -1,0 +1,72 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+
+namespace Fovea.Cli.Bench;
+
+/// <summary>A Python process of <c>bench/peer</c> that loads its job once and then does one round for each line it is sent.</summary>
+public sealed class PeerProcess : IDisposable
+{
+    private readonly Process process;
+
+    /// <param name="script">File in <c>bench/peer</c>.</param>
+    /// <exception cref="ConfigException">This is no checkout with a bench folder, or the Python side did not start.</exception>
+    public PeerProcess(string script, params IReadOnlyList<string> arguments)
+    {
+        var folder = Folder();
+        var start = new ProcessStartInfo(Path.Combine(folder, "python"), [Path.Combine(folder, script), .. arguments])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        };
+        process = Process.Start(start) ?? throw new ConfigException($"{start.FileName} did not start");
+    }
+
+    /// <summary>The next JSON line it writes.</summary>
+    public JsonObject Read()
+    {
+        while (process.StandardOutput.ReadLine() is { } line)
+        {
+            if (line.StartsWith('{'))
+            {
+                return JsonNode.Parse(line)!.AsObject();
+            }
+        }
+
+        process.WaitForExit();
+        throw new ConfigException($"the peer ended with exit code {process.ExitCode}; its messages are above. bench/README.md says what it needs");
+    }
+
+    /// <summary>Sends one line and reads the answer.</summary>
+    public JsonObject Ask(string line)
+    {
+        process.StandardInput.WriteLine(line);
+        process.StandardInput.Flush();
+        return Read();
+    }
+
+    public void Dispose()
+    {
+        process.StandardInput.Close();
+        if (!process.WaitForExit(10_000))
+        {
+            process.Kill(entireProcessTree: true);
+            process.WaitForExit();
+        }
+
+        process.Dispose();
+    }
+
+    private static string Folder()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            var peer = Path.Combine(folder.FullName, "bench", "peer");
+            if (File.Exists(Path.Combine(peer, "python")))
+            {
+                return peer;
+            }
+        }
+
+        throw new ConfigException("--peer needs the folder bench/peer of a checkout, and there is none above the program");
+    }
+}

@@ -1,0 +1,91 @@
+using Fovea.Runs.Events;
+using Fovea.Training.Config;
+using Fovea.Training.Recipes;
+
+namespace Fovea.Tests.Unit.Robustness;
+
+/// <summary>Images that cannot be used, under each policy.</summary>
+public sealed class BadImageTests : NativeTest
+{
+    private readonly TinyRun run = new();
+
+    public static TheoryData<string> Unusable { get; } =
+    [
+        "corrupt.jpg", "corrupt.png", "truncated.jpg", "truncated.png", "truncated.webp",
+        "truncated.gif", "empty.jpg", "zero.png", "huge.png", "text.jpg", "gone.jpg",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Unusable))]
+    public void An_unusable_image_stops_the_run_and_is_named_with_data_set_row_and_reason(string file)
+    {
+        var path = Broken(file);
+        var (code, errors) = FailureTests.Invoke(run.Train("out", With(path, 2)));
+        Assert.True(code is 1 or 2, $"{code}"); // what headers show is found before the run begins
+        var error = errors[0];
+        Assert.Contains("'rows', row 3:", error);
+        Assert.Contains(path, error);
+        Assert.DoesNotContain(errors, line => line.StartsWith("   at ", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("skip", "left out")]
+    [InlineData("resample", "replaced")]
+    public void Under_skip_and_resample_each_is_counted_and_named_in_the_log(string policy, string action)
+    {
+        string[] overrides = [.. WithAll(), $"on_bad_sample={policy}", "max_steps=8", "disable_shuffling=true"];
+        var view = new Counter();
+        SupervisedFineTune.Run(TrainConfig.Load(run.Config, [$"output_dir={run.Out()}", .. overrides]), [view]);
+        var log = run.Log("out");
+        foreach (var file in Unusable)
+        {
+            // What is not even there is found before the run begins, and never drawn.
+            var done = file.Data == "gone.jpg" ? "left out" : action;
+            Assert.Contains(view.Skipped, s => s.Action == done && s.Reason.Contains(Broken(file.Data), StringComparison.Ordinal));
+            Assert.Contains(log.Split('\n'), line => line.Contains($"{done}: rows row ") && line.Contains(Broken(file.Data)));
+        }
+
+        Assert.Equal(8, run.Losses("out").Length);
+        Assert.All(run.Losses("out"), loss => Assert.True(double.IsFinite(loss)));
+    }
+
+    [Theory]
+    [InlineData("broken/grey16.png")]
+    [InlineData("broken/rgba16.png")]
+    [InlineData("decode/cmyk.jpg")]
+    [InlineData("decode/rgb16.png")]
+    public void Images_of_16_bits_and_in_CMYK_are_usable_or_named(string file)
+    {
+        var path = TestFiles.Golden($"images/{file}");
+        var (code, errors) = FailureTests.Invoke(run.Train("out", [.. With(path, 2), "max_steps=2"]));
+        Assert.True(code == 0 || errors.Any(e => e.Contains(path, StringComparison.Ordinal)), string.Join('\n', errors));
+    }
+
+    protected override void Cleanup() => run.Dispose();
+
+    private static string Broken(string file) => Path.Combine(TestFiles.Root, "tests", "goldens", "images", "broken", file);
+
+    private string[] With(string image, int row) => run.Rows(4, rows => rows[row]!["images"]![0] = image);
+
+    private string[] WithAll() => run.Rows(16, rows =>
+    {
+        var pictured = rows.Where(row => row!["images"]!.AsArray().Count > 0).Skip(1).ToList();
+        for (var i = 0; i < Unusable.Count; i++)
+        {
+            pictured[i]!["images"]![0] = Broken(Unusable.ElementAt(i).Data);
+        }
+    });
+
+    private sealed class Counter : IEventSink
+    {
+        public List<SampleSkipped> Skipped { get; } = [];
+
+        public void Write(RunEvent e)
+        {
+            if (e is SampleSkipped skipped)
+            {
+                Skipped.Add(skipped);
+            }
+        }
+    }
+}

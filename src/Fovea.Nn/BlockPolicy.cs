@@ -7,10 +7,21 @@ namespace Fovea.Nn;
 /// </summary>
 public sealed class BlockPolicy(bool recompute)
 {
+    private IReadOnlySet<string> kept = new HashSet<string>();
+
+    /// <summary>Whether blocks are recomputed at all.</summary>
+    public bool Recomputes => recompute;
+
     /// <summary>Keeps activations; for inference, tests and short runs.</summary>
     public static BlockPolicy Keep { get; } = new(false);
 
-    /// <param name="name">For traces: part and number of the block.</param>
+    /// <summary>Excepts these blocks from recomputation: there is memory for what they keep.</summary>
+    public void KeepActivationsOf(IReadOnlySet<string> blocks) => kept = blocks;
+
+    /// <summary>The name of a block of the language model.</summary>
+    public static string LanguageBlock(int index) => $"language block {index}";
+
+    /// <param name="name">Part and number of the block.</param>
     /// <param name="block">Run once, or again in the backward pass.</param>
     /// <param name="x">Its input.</param>
     public Tensor Run(string name, Func<Tensor, Tensor> block, Tensor x)
@@ -25,7 +36,7 @@ public sealed class BlockPolicy(bool recompute)
             };
         }
 
-        if (recompute && Autograd.IsRecording)
+        if (recompute && !kept.Contains(name) && Autograd.IsRecording)
         {
             return Autograd.Checkpoint(block, x);
         }

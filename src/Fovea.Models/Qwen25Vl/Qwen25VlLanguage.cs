@@ -54,7 +54,7 @@ public sealed class Qwen25VlLanguage
         for (var i = 0; i < blocks.Length; i++)
         {
             var block = blocks[i];
-            x_TE = policy.Run($"language block {i}", x => block.Forward(x, rotary, attention), x_TE);
+            x_TE = policy.Run(BlockPolicy.LanguageBlock(i), x => block.Forward(x, rotary, attention), x_TE);
             watch?.Invoke($"block{i}", x_TE);
         }
 

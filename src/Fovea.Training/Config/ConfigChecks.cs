@@ -20,7 +20,7 @@ internal static class ConfigChecks
             problems.Add($"report_to: {target} is refused: it needs its own client; use tensorboard, which writes the same numbers, or none");
         }
 
-        if (config is { Recompute: Toggle.On, DisableGradientCheckpointing: true })
+        if (config is { Recompute: RecomputeMode.Always, DisableGradientCheckpointing: true })
         {
             problems.Add("recompute: true contradicts disable_gradient_checkpointing: true; keep one of them");
         }

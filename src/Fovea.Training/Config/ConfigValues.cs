@@ -30,6 +30,7 @@ internal static class ConfigValues
             _ when type == typeof(StepInterval) => Steps(text),
             _ when type == typeof(MemorySize) => MemorySize.Parse(text) ?? throw new FormatException($"it must be a size such as 20GiB or 512MiB{OrAuto(key)}"),
             _ when type == typeof(Toggle) => Switch(text),
+            _ when type == typeof(RecomputeMode) && Flag(text) is { } on => on ? RecomputeMode.Always : RecomputeMode.Never,
             _ => Choice(text, type),
         };
     }

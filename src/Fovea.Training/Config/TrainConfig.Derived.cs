@@ -8,13 +8,11 @@ public sealed partial record TrainConfig
     /// <summary>The adapter's alpha: as written, else twice the rank.</summary>
     public double EffectiveLoraAlpha => LoraAlpha ?? 2 * LoraRank;
 
-    /// <summary>Whether blocks are computed again in the backward pass.</summary>
-    public bool UsesRecompute => Recompute switch
-    {
-        Toggle.On => true,
-        Toggle.Off => false,
-        _ => !DisableGradientCheckpointing,
-    };
+    /// <summary>The mode after <see cref="DisableGradientCheckpointing"/> has had its say.</summary>
+    public RecomputeMode EffectiveRecompute => Recompute == RecomputeMode.Auto && DisableGradientCheckpointing ? RecomputeMode.Never : Recompute;
+
+    /// <summary>Whether blocks may be computed again in the backward pass.</summary>
+    public bool UsesRecompute => EffectiveRecompute != RecomputeMode.Never;
 
     public bool UseTensorBoard => ReportTo.Any(target => target is "tensorboard" or "all");
 

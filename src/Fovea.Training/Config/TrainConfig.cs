@@ -279,8 +279,8 @@ public sealed partial record TrainConfig
     /// <summary>Keep the features of a frozen vision tower across epochs.</summary>
     public Toggle CacheVisionFeatures { get; init; } = Toggle.Auto;
 
-    /// <summary>Compute blocks again in the backward pass; <c>auto</c> follows <see cref="DisableGradientCheckpointing"/>.</summary>
-    public Toggle Recompute { get; init; } = Toggle.Auto;
+    /// <summary>Which blocks are computed again in the backward pass; <see cref="DisableGradientCheckpointing"/> turns <c>auto</c> into <c>never</c>.</summary>
+    public RecomputeMode Recompute { get; init; } = RecomputeMode.Auto;
 
     /// <summary>Memory that the run may use; null (<c>auto</c>) is what the machine has free.</summary>
     [Auto]

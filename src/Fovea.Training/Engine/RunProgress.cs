@@ -16,6 +16,9 @@ public sealed record RunProgress
 
     public required long Seed { get; init; }
 
+    /// <summary>Most tokens of a micro-batch: another packing rounds differently, so a resumed run keeps it.</summary>
+    public int MicroBatchTokens { get; init; }
+
     /// <summary>Tokens through the model so far.</summary>
     public long Tokens { get; init; }
 

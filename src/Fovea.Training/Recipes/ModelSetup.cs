@@ -10,7 +10,8 @@ namespace Fovea.Training.Recipes;
 /// <summary>The model that a configuration asks for: base weights, adapters attached, frozen parts frozen.</summary>
 /// <param name="Adapter">What the saved adapter's config says; null when the whole model is trained.</param>
 /// <param name="Dropout">The stream behind lora_dropout; null without it.</param>
-public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftConfig? Adapter, DropoutStream? Dropout) : IDisposable
+/// <param name="Policy">Decides which blocks are recomputed.</param>
+public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftConfig? Adapter, DropoutStream? Dropout, BlockPolicy Policy) : IDisposable
 {
     /// <summary>Elements that learn.</summary>
     public long TrainableParameters => Model.Ledger.Trainable.Sum(p => p.Count);
@@ -27,19 +28,20 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         var lora = config.FinetuningType == FinetuningType.Lora;
         var folder = resumeFrom is not null && !lora ? resumeFrom : config.ModelNameOrPath;
         var family = Families.Of(folder);
+        var policy = new BlockPolicy(config.UsesRecompute);
         var model = Families.Load(folder, new ModelOptions
         {
             Compute = config.Bf16 || config.PureBf16 ? DType.BF16 : DType.F32,
             Master = config.PureBf16 ? DType.BF16 : DType.F32,
             Device = ChooseDevice(config),
             Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),
-            Policy = new BlockPolicy(config.UsesRecompute),
+            Policy = policy,
         });
         try
         {
             var dropout = lora && config.LoraDropout > 0 ? new DropoutStream(config.LoraDropout, (ulong)config.Seed) : null;
             var adapter = lora ? AttachAdapter(config, model, family, resumeFrom, dropout) : null;
-            return new ModelSetup(model, family, adapter, dropout);
+            return new ModelSetup(model, family, adapter, dropout, policy);
         }
         catch
         {

@@ -27,7 +27,7 @@ public sealed class SupervisedFineTune
     private readonly Schedule schedule;
     private readonly SampleOrder order;
     private readonly StepRunner runner;
-    private readonly int microBatchTokens;
+    private MemoryPlan memory;
     private readonly LossWindow window = new();
     private readonly TrainerStateRecorder recorder;
     private RunProgress progress;
@@ -50,7 +50,8 @@ public sealed class SupervisedFineTune
         var totalSteps = order.TotalSteps(config.NumTrainEpochs, config.MaxSteps);
         schedule = new Schedule(config, totalSteps);
         runner = new StepRunner(model.Model, model.VisionLearns, model.Dropout, cache);
-        microBatchTokens = MicroBatchSize.Choose(model.Model, model.Family, config.UsesRecompute, MemoryBudget(config) / 2);
+        memory = MemoryPlan.For(model.Model, model.Family, config, MemoryBudget(config) / 2);
+        model.Policy.KeepActivationsOf(memory.KeptBlocks);
         progress = new RunProgress
         {
             Step = 0,
@@ -58,6 +59,7 @@ public sealed class SupervisedFineTune
             Samples = data.Train.Count,
             SamplesPerStep = config.PerDeviceTrainBatchSize * config.GradientAccumulationSteps,
             Seed = config.EffectiveDataSeed,
+            MicroBatchTokens = memory.MicroBatchTokens,
         };
         var state = resumeFrom is null ? NewState() : Resume(resumeFrom);
         recorder = RunFolder.Attach(events, config.OutputDir, state, config.PlotLoss, config.UseTensorBoard, config.LoggingDir);
@@ -110,7 +112,7 @@ public sealed class SupervisedFineTune
     {
         using var pipeline = new DataPipeline(
             data.Train, setup.NewEncoder(), setup.Images, new SampleOrder(DataSetup.Order(config, data.Train.Count, rank: 0, worldSize: 1)),
-            DataSetup.Plan(config, microBatchTokens, worldSize: 1), DataSetup.Pipeline(config, progress.Step, progress.TotalSteps));
+            DataSetup.Plan(config, memory.MicroBatchTokens, worldSize: 1), DataSetup.Pipeline(config, progress.Step, progress.TotalSteps));
         while (!stop.IsCancellationRequested && Next(pipeline) is { } batch)
         {
             using (batch)
@@ -204,7 +206,7 @@ public sealed class SupervisedFineTune
         var batches = new SampleOrder(new OrderOptions { Samples = samples.Count, Shuffle = false, BatchSize = config.PerDeviceEvalBatchSize });
         using var pipeline = new DataPipeline(
             samples, setup.NewEncoder(), setup.Images, batches,
-            DataSetup.Plan(config, microBatchTokens, worldSize: 1) with { Reduction = LossReduction.Mean },
+            DataSetup.Plan(config, memory.MicroBatchTokens, worldSize: 1) with { Reduction = LossReduction.Mean },
             DataSetup.Pipeline(config, 0, batches.StepsPerEpoch));
         events.Write(Evaluation.Run(runner, pipeline, progress.Step, progress.TotalSteps, order.EpochAfter(progress.Step), final));
     }
@@ -268,7 +270,8 @@ public sealed class SupervisedFineTune
             throw new ConfigException(problems);
         }
 
-        progress = saved with { TotalSteps = progress.TotalSteps };
+        memory = memory with { MicroBatchTokens = config.MicroBatchTokens ?? Math.Max(1, saved.MicroBatchTokens) };
+        progress = saved with { TotalSteps = progress.TotalSteps, MicroBatchTokens = memory.MicroBatchTokens };
         return TrainerState.Load(Path.Combine(checkpoint, TrainerState.FileName)) with { MaxSteps = progress.TotalSteps };
 
         void Same(string what, long then, long now)
@@ -311,6 +314,13 @@ public sealed class SupervisedFineTune
         foreach (var notice in config.Notices)
         {
             events.Write(new Notice(notice));
+        }
+
+        if (model.Policy.Recomputes)
+        {
+            events.Write(new Notice(
+                $"activations of {memory.KeptBlocks.Count} of {model.Model.Layers} blocks are kept, the others computed again: "
+                + $"at most {memory.MicroBatchTokens} tokens a micro-batch, {memory.BytesPerTokenAndBlock:N0} bytes a token and block"));
         }
 
         if (resumeFrom is not null)

@@ -38,7 +38,7 @@ public sealed class RecipeTests : NativeTest
     {
         var plain = Run("plain", "micro_batch_tokens=1", "disable_gradient_checkpointing=true", "cache_vision_features=false");
         Near(plain, Run("packed", "micro_batch_tokens=4096", "disable_gradient_checkpointing=true", "cache_vision_features=false"), 1e-5);
-        Near(plain, Run("recomputed", "micro_batch_tokens=1", "cache_vision_features=false"), 0);
+        Near(plain, Run("recomputed", "micro_batch_tokens=1", "recompute=always", "cache_vision_features=false"), 0);
         Near(plain, Run("cached", "micro_batch_tokens=1", "disable_gradient_checkpointing=true", "cache_vision_features=true"), 1e-5);
     }
 
@@ -85,7 +85,7 @@ public sealed class RecipeTests : NativeTest
     [Fact]
     public void A_profile_names_blocks_steps_and_waiting()
     {
-        Run("profile", "profile=true", "max_steps=2");
+        Run("profile", "profile=true", "max_steps=2", "recompute=always");
         var trace = Fovea.Tests.Parity.Golden.Json(Path.Combine(Out("profile"), "trace.json")).GetProperty("traceEvents").EnumerateArray()
             .Select(e => e.GetProperty("name").GetString()).ToList();
         Assert.Equal(2, trace.Count(name => name == "step"));

@@ -62,8 +62,12 @@ FOVEA_INLINE void row_gradient(T* scores, T* dp, int64_t visible, int64_t width,
     }
 }
 
-FOVEA_CLONES void row_gradient_of(float* s, float* d, int64_t v, int64_t w, float scale, float lse, float delta) { row_gradient(s, d, v, w, scale, lse, delta); }
-FOVEA_CLONES void row_gradient_of(bf16* s, bf16* d, int64_t v, int64_t w, float scale, float lse, float delta) { row_gradient(s, d, v, w, scale, lse, delta); }
+FOVEA_CLONES void row_gradient_of(float* s, float* d, int64_t v, int64_t w, float scale, float lse, float delta) {
+    row_gradient(s, d, v, w, scale, lse, delta);
+}
+FOVEA_CLONES void row_gradient_of(bf16* s, bf16* d, int64_t v, int64_t w, float scale, float lse, float delta) {
+    row_gradient(s, d, v, w, scale, lse, delta);
+}
 
 // scores and dp [B, R * rows, width]; lse and delta [B, R, L]; the rows are queries first .. first + rows - 1.
 void gradient_block(

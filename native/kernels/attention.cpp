@@ -1,6 +1,7 @@
-// fovea::attention: block-diagonal attention over packed tokens on the CPU. The forward pass is libtorch's flash kernel; the backward pass is written as
-// batched products over blocks of queries from the forward's log-sum-exp (arXiv 2205.14135), with query heads that share a key head folded into rows and
-// everything between the products in one pass. libtorch's own bf16 backward is an order of magnitude slower.
+// fovea::attention: block-diagonal attention over packed tokens on the CPU, as batched products over blocks of queries with everything between the products
+// in one pass; the backward pass starts from the forward's log-sum-exp (arXiv 2205.14135). Query heads that share a key head are folded into rows.
+// libtorch's own CPU kernel was measured 20 to 50 times slower on a machine without AMX, and its bf16 backward is slow everywhere.
+#include "products.h"
 #include "simd.h"
 
 #include <ATen/ATen.h>
@@ -8,6 +9,8 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <vector>
 
 namespace fovea {
@@ -42,10 +45,32 @@ at::Tensor batched(const at::Tensor& x, const Run& run) {
     return x.slice(0, run.start, run.start + run.length * run.count).unflatten(0, {run.count, run.length}).transpose(1, 2);
 }
 
-at::Tensor repeated(const at::Tensor& x, int64_t heads) {
-    const auto groups = x.size(1);
-    return groups == heads ? x : x.unsqueeze(2).expand({x.size(0), groups, heads / groups, x.size(2), x.size(3)}).flatten(1, 2);
+// Softmax of scale * scores in place, 0 from `visible` on; returns the log-sum-exp.
+template <class T>
+FOVEA_INLINE float row_softmax(T* scores, int64_t visible, int64_t width, float scale) {
+    float top = -std::numeric_limits<float>::infinity();
+#pragma omp simd reduction(max : top)
+    for (int64_t i = 0; i < visible; i++) {
+        top = widen(scores[i]) > top ? widen(scores[i]) : top;
+    }
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < visible; i++) {
+        sum += exp_fast((widen(scores[i]) - top) * scale);
+    }
+    const float factor = 1.0f / sum;
+#pragma omp simd
+    for (int64_t i = 0; i < visible; i++) {
+        narrow(exp_fast((widen(scores[i]) - top) * scale) * factor, &scores[i]);
+    }
+    for (int64_t i = visible; i < width; i++) {
+        scores[i] = T{};
+    }
+    return top * scale + std::log(sum);
 }
+
+FOVEA_CLONES float row_softmax_of(float* s, int64_t visible, int64_t width, float scale) { return row_softmax(s, visible, width, scale); }
+FOVEA_CLONES float row_softmax_of(bf16* s, int64_t visible, int64_t width, float scale) { return row_softmax(s, visible, width, scale); }
 
 // One row of scores and of dP, in place: p = exp(score * scale - lse), ds = p * (dp - delta) * scale; both 0 from `visible` on.
 template <class T>
@@ -69,7 +94,23 @@ FOVEA_CLONES void row_gradient_of(bf16* s, bf16* d, int64_t v, int64_t w, float 
     row_gradient(s, d, v, w, scale, lse, delta);
 }
 
-// scores and dp [B, R * rows, width]; lse and delta [B, R, L]; the rows are queries first .. first + rows - 1.
+// scores [B, R * rows, width] become probabilities; lse [B, R, L] is filled in; the rows are queries first .. first + rows - 1.
+void softmax_block(const at::Tensor& scores, const at::Tensor& lse, int64_t first, int64_t rows, bool causal, double scale) {
+    const auto width = scores.size(2), length = lse.size(2);
+    by_type(scores, [&](auto zero) {
+        auto* ps = mutable_data_of<decltype(zero)>(scores);
+        auto* pl = mutable_data_of<float>(lse);
+        at::parallel_for(0, scores.size(0) * scores.size(1), 16, [&](int64_t begin, int64_t end) {
+            for (auto row = begin; row < end; row++) {
+                const auto query = first + row % rows;
+                const auto visible = causal ? std::min(width, query + 1) : width;
+                pl[(row / rows) * length + query] = row_softmax_of(ps + row * width, visible, width, static_cast<float>(scale));
+            }
+        });
+    });
+}
+
+// The same rows in the backward pass: scores become probabilities, dp becomes the gradient of the scores.
 void gradient_block(
     const at::Tensor& scores, const at::Tensor& dp, const at::Tensor& lse, const at::Tensor& delta, int64_t first, int64_t rows, bool causal, double scale) {
     const auto width = scores.size(2), length = lse.size(2);
@@ -88,6 +129,56 @@ void gradient_block(
     });
 }
 
+// a b^T for each of a batch [B, M, K] x [B, N, K]; a batch of one goes to the fastest two-dimensional product.
+at::Tensor times_transposed_batch(const at::Tensor& a, const at::Tensor& b) {
+    return a.size(0) == 1 ? times_transposed(a.select(0, 0), b.select(0, 0)).unsqueeze(0) : a.bmm(b.transpose(1, 2));
+}
+
+// How many of a batch are worked on together. The batched product of fp32 falls back to one product after another on a slower library.
+int64_t together(const at::Tensor& x, int64_t batch) {
+    return x.scalar_type() == at::kFloat ? 1 : batch;
+}
+
+// A block of queries of some of the batch. B = N * G counts segments and key heads together.
+struct Block {
+    int64_t from, count;         // of the batch
+    int64_t first, rows, width;  // queries, and the keys that they may see
+    int64_t groups;
+
+    // [N, G, R, L, D] as [count, R * rows, D].
+    at::Tensor of_queries(const at::Tensor& x) const {
+        return part(x).reshape({count, x.size(2) * rows, x.size(4)});
+    }
+
+    at::Tensor of_keys(const at::Tensor& x) const { return x.slice(0, from, from + count).slice(1, 0, width); }
+
+    at::Tensor of_batch(const at::Tensor& x) const { return x.slice(0, from, from + count); }
+
+    // Puts [count, R * rows, D] back where of_queries took it from.
+    void write(const at::Tensor& x, const at::Tensor& value) const {
+        auto target = part(x);
+        target.copy_(value.view(target.sizes()));
+    }
+
+private:
+    at::Tensor part(const at::Tensor& x) const {
+        const auto queries = x.slice(3, first, first + rows);
+        // Either the whole batch, or one of it.
+        return count == 1 ? queries.select(0, from / groups).select(0, from % groups).unsqueeze(0) : queries;
+    }
+};
+
+template <class Body>
+void for_each_block(const Run& run, bool causal, int64_t step, int64_t batch, Body&& body) {
+    const auto groups = batch / run.count;
+    for (int64_t from = 0; from < batch; from += step) {
+        for (int64_t first = 0; first < run.length; first += query_block) {
+            const auto last = std::min(run.length, first + query_block);
+            body(Block{from, step, first, last - first, causal ? last : run.length, groups});
+        }
+    }
+}
+
 struct PackedAttention : torch::autograd::Function<PackedAttention> {
     static at::Tensor forward(
         torch::autograd::AutogradContext* context, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, at::IntArrayRef boundaries, bool causal,
@@ -95,10 +186,7 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
         auto out = at::empty({q.size(0), q.size(1), q.size(2)}, q.options());
         std::vector<at::Tensor> saved{q, k, v, out};
         for (const auto& run : runs_of(boundaries)) {
-            auto [part, lse] = at::_scaled_dot_product_flash_attention_for_cpu(
-                batched(q, run), repeated(batched(k, run), q.size(1)), repeated(batched(v, run), q.size(1)), 0.0, causal, {}, scale);
-            batched(out, run).copy_(part);
-            saved.push_back(lse);
+            saved.push_back(run_forward(run, q, k, v, causal, scale, out));
         }
         context->save_for_backward(saved);
         context->saved_data["boundaries"] = boundaries.vec();
@@ -122,31 +210,40 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
         return {dq, dk, dv, at::Tensor(), at::Tensor(), at::Tensor()};
     }
 
+    // Returns the log-sum-exp [B, R, L] with B = N * G.
+    static at::Tensor run_forward(
+        const Run& run, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal, double scale, const at::Tensor& out) {
+        const auto groups = k.size(1), size = q.size(2), ratio = q.size(1) / groups, batch = run.count * groups;
+        const auto q_run = batched(q, run).unflatten(1, {groups, ratio}), out_run = batched(out, run).unflatten(1, {groups, ratio}); // [N, G, R, L, D]
+        const auto k_run = batched(k, run).reshape({batch, run.length, size}), v_run = batched(v, run).reshape({batch, run.length, size});
+        auto lse = at::empty({batch, ratio, run.length}, q.options().dtype(at::kFloat));
+        for_each_block(run, causal, together(q, batch), batch, [&](const Block& at) {
+            const auto queries = at.of_queries(q_run);
+            auto scores = times_transposed_batch(queries, at.of_keys(k_run));
+            softmax_block(scores, at.of_batch(lse), at.first, at.rows, causal, scale);
+            at.write(out_run, times_transposed_batch(scores, at.of_keys(v_run).transpose(1, 2)));
+        });
+        return lse;
+    }
+
     static void run_backward(
-        const Run& run, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& out, const at::Tensor& lse_of_run,
+        const Run& run, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& out, const at::Tensor& lse,
         const at::Tensor& dout, bool causal, double scale, const at::Tensor& dq, const at::Tensor& dk, const at::Tensor& dv) {
         const auto heads = q.size(1), groups = k.size(1), size = q.size(2), ratio = heads / groups, batch = run.count * groups;
-        // libtorch gives [N, H, L] or, in some releases, [N, L, H].
-        const auto lse = (lse_of_run.size(1) == heads && lse_of_run.size(2) == run.length ? lse_of_run : lse_of_run.transpose(1, 2))
-                             .contiguous().view({batch, ratio, run.length});
-        const auto fold = [&](const at::Tensor& x) { return batched(x, run).unflatten(1, {groups, ratio}).flatten(0, 1); }; // [B, R, L, D]
-        const auto q_run = fold(q), dout_run = fold(dout);
-        const auto dq_run = batched(dq, run).unflatten(1, {groups, ratio}); // [N, G, R, L, D]: a view, because it is written
-        const auto delta = (dout_run.to(at::kFloat) * fold(out).to(at::kFloat)).sum(-1).contiguous(); // [B, R, L]
+        const auto folded = [&](const at::Tensor& x) { return batched(x, run).unflatten(1, {groups, ratio}); }; // [N, G, R, L, D], a view
+        const auto q_run = folded(q), dout_run = folded(dout), dq_run = folded(dq);
+        const auto delta = (dout_run.to(at::kFloat) * folded(out).to(at::kFloat)).sum(-1).reshape({batch, ratio, run.length});
         const auto k_run = batched(k, run).reshape({batch, run.length, size}), v_run = batched(v, run).reshape({batch, run.length, size});
         auto dk_run = at::zeros({batch, run.length, size}, q.options().dtype(at::kFloat)), dv_run = at::zeros_like(dk_run);
-        for (int64_t first = 0; first < run.length; first += query_block) {
-            const auto last = std::min(run.length, first + query_block), rows = last - first, width = causal ? last : run.length;
-            const auto queries = q_run.slice(2, first, last).reshape({batch, ratio * rows, size});
-            const auto douts = dout_run.slice(2, first, last).reshape({batch, ratio * rows, size});
-            const auto keys = k_run.slice(1, 0, width), values = v_run.slice(1, 0, width);
-            auto scores = queries.bmm(keys.transpose(1, 2));
-            auto dp = douts.bmm(values.transpose(1, 2));
-            gradient_block(scores, dp, lse, delta, first, rows, causal, scale);
-            dv_run.slice(1, 0, width).add_(scores.transpose(1, 2).bmm(douts));
-            dk_run.slice(1, 0, width).add_(dp.transpose(1, 2).bmm(queries));
-            dq_run.slice(3, first, last).copy_(dp.bmm(keys).view({run.count, groups, ratio, rows, size}));
-        }
+        for_each_block(run, causal, together(q, batch), batch, [&](const Block& at) {
+            const auto queries = at.of_queries(q_run), douts = at.of_queries(dout_run), keys = at.of_keys(k_run);
+            auto scores = times_transposed_batch(queries, keys);
+            auto dp = times_transposed_batch(douts, at.of_keys(v_run));
+            gradient_block(scores, dp, at.of_batch(lse), at.of_batch(delta), at.first, at.rows, causal, scale);
+            at.of_keys(dv_run).transpose(1, 2).add_(times_transposed_batch(douts.transpose(1, 2), scores.transpose(1, 2)));
+            at.of_keys(dk_run).transpose(1, 2).add_(times_transposed_batch(queries.transpose(1, 2), dp.transpose(1, 2)));
+            at.write(dq_run, times_transposed_batch(dp, keys.transpose(1, 2)));
+        });
         batched(dk, run).copy_(dk_run.view({run.count, groups, run.length, size}));
         batched(dv, run).copy_(dv_run.view({run.count, groups, run.length, size}));
     }

@@ -1,6 +1,6 @@
 // fovea::lora_linear: x W^T + b + scale * (x A^T) B^T with a frozen W. The low-rank part is added inside the product, without a second [T, out] tensor,
 // and no gradient of W is ever formed.
-#include "simd.h"
+#include "products.h"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -14,8 +14,8 @@ struct LoraLinear : torch::autograd::Function<LoraLinear> {
     static at::Tensor forward(
         torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
         const at::Tensor& a, const at::Tensor& b, double scale) {
-        auto y = at::linear(x, weight, bias);
-        const auto low = x.mm(a.t());
+        auto y = times_transposed(x, weight, bias);
+        const auto low = times_transposed(x, a);
         y.addmm_(low, b.t(), 1, scale);
         context->save_for_backward({x, weight, a, b, low});
         context->saved_data["scale"] = scale;
@@ -31,7 +31,7 @@ struct LoraLinear : torch::autograd::Function<LoraLinear> {
         const auto dlow = dy.mm(b).mul_(scale);
         at::Tensor dx, da, db;
         if (context->needs_input_grad(0)) {
-            dx = dy.mm(weight);
+            dx = times_transposed(dy, weight.t());
             dx.addmm_(dlow, a);
         }
         const auto first_adapter = static_cast<size_t>(context->saved_data["first_adapter"].toInt());

@@ -17,7 +17,7 @@ public static class Attention
     {
         var heads = q_THD.Size(1);
         var size = q_THD.Size(2);
-        if (q_THD.Device.Type == DeviceType.Cpu && Autograd.IsRecording && (q_THD.RequiresGrad || k_TGD.RequiresGrad || v_TGD.RequiresGrad))
+        if (q_THD.Device.Type == DeviceType.Cpu)
         {
             return NetOps.PackedAttention(q_THD, k_TGD, v_TGD, segments.Boundaries, causal, scale).View(-1, heads * size);
         }

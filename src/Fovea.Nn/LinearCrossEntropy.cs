@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>
-/// The loss at trained positions only, in chunks: logits [chunk, V] exist one chunk at a time, in one buffer, and their gradient replaces them at once,
+/// The loss at trained positions only, in chunks: logits [chunk, V] exist one chunk at a time, and their gradient replaces them at once,
 /// so that neither [L, V] logits nor their gradients are ever held.
 /// </summary>
 public static class LinearCrossEntropy
@@ -24,7 +24,6 @@ public static class LinearCrossEntropy
         var rows = hidden_LE.Size(0);
         var weight = head.Use();
         var chunk = Math.Min(rows, Math.Clamp(ChunkBytes / (head.Shape[0] * weight.DType.Size()), 16, 4096));
-        var buffer = CreateOps.Empty([chunk, head.Shape[0]], weight.DType, weight.Device);
         var hidden = hidden_LE.Detach();
         var gradient = hiddenLearns ? CreateOps.Empty(hidden.Shape, hidden.DType, hidden.Device) : null;
         var headGradient = headLearns ? CreateOps.Zeros(head.Shape, head.Value.DType, weight.Device) : null;
@@ -34,10 +33,10 @@ public static class LinearCrossEntropy
             using var scope = TensorScope.Open("block");
             var (start, end) = (i * chunk, Math.Min(rows, (i + 1) * chunk));
             var part = hidden.Slice(0, start, end);
-            var logits = buffer.Slice(0, 0, end - start).MatMulInto(part, weight.Transpose());
+            var logits = part.Linear(weight);
             losses[i] = scope.Release(logits.CrossEntropyInPlace(targets_L.Slice(0, start, end), weights_L.Slice(0, start, end)));
-            gradient?.Slice(0, start, end).MatMulInto(logits, weight);
-            headGradient?.Add_(logits.Transpose().MatMul(part).To(headGradient.DType));
+            gradient?.Slice(0, start, end).Copy_(logits.Linear(weight.Transpose()));
+            headGradient?.Add_(logits.Transpose().Linear(part.Transpose()).To(headGradient.DType));
         }
 
         if (headGradient is not null)

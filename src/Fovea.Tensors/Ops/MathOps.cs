@@ -33,8 +33,7 @@ public static class MathOps
     private static readonly Operator CumSumOp = new("aten::cumsum");
     private static readonly Operator NormOp = new("aten::linalg_vector_norm");
     private static readonly Operator MatMulOp = new("aten::matmul");
-    private static readonly Operator MmOutOp = new("aten::mm", "out");
-    private static readonly Operator LinearOp = new("aten::linear");
+    private static readonly Operator LinearOp = new("fovea::linear");
     private static readonly Operator AddMmOp = new("aten::addmm_");
     private static readonly Operator ForEachNormOp = new("aten::_foreach_norm", "Scalar");
     private static readonly Operator ForEachMulOp = new("aten::_foreach_mul_", "Scalar");
@@ -125,13 +124,6 @@ public static class MathOps
     public static void MulAll_(Tensor[] xs, double factor) => ForEachMulOp.Run(xs, factor);
 
     public static Tensor MatMul(this Tensor x, Tensor y) => MatMulOp.Call(x, y);
-
-    /// <summary>Writes the product of two matrices into an existing one.</summary>
-    public static Tensor MatMulInto(this Tensor result, Tensor a, Tensor b)
-    {
-        MmOutOp.Run(a, b, result);
-        return result;
-    }
 
     /// <summary>x W^T + b, with W [out, in].</summary>
     public static Tensor Linear(this Tensor x, Tensor weight, Tensor? bias = null) => LinearOp.Call(x, weight, bias);

@@ -1,0 +1,76 @@
+// fovea::linear: x W^T + b with its gradients, on the fastest product at hand (products.h).
+#include "products.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+namespace fovea {
+
+namespace {
+
+const c10::OperatorHandle* onednn_linear() {
+    static const auto found = at::hasMKLDNN() ? c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""}) : std::nullopt;
+    return found.has_value() ? &*found : nullptr;
+}
+
+bool on_onednn(const at::Tensor& x) {
+    return x.is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0 && onednn_linear() != nullptr;
+}
+
+struct Linear : torch::autograd::Function<Linear> {
+    static at::Tensor forward(
+        torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
+        context->save_for_backward({x, weight});
+        context->saved_data["bias"] = bias.has_value();
+        return times_transposed(x, weight, bias);
+    }
+
+    static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+        const auto saved = context->get_saved_variables();
+        const auto &x = saved[0], &weight = saved[1];
+        const auto& dy = gradients[0];
+        at::Tensor dx, dw, db;
+        if (context->needs_input_grad(0)) {
+            dx = times_transposed(dy, weight.t());
+        }
+        if (context->needs_input_grad(1)) {
+            dw = times_transposed(dy.t(), x.t());
+        }
+        if (context->saved_data["bias"].toBool() && context->needs_input_grad(2)) {
+            db = dy.sum(0);
+        }
+        return {dx, dw, db};
+    }
+};
+
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
+    if (!on_onednn(x)) {
+        return at::linear(x, weight, bias);
+    }
+    TORCH_CHECK(weight.dim() == 2 && weight.size(1) == x.size(-1), "linear: weight ", weight.sizes(), " does not fit x ", x.sizes());
+    if (x.dim() == 2) {
+        return Linear::apply(x, weight, bias);
+    }
+    auto sizes = x.sizes().vec();
+    sizes.back() = weight.size(0);
+    return Linear::apply(x.reshape({-1, x.size(-1)}), weight, bias).view(sizes);
+}
+
+} // namespace
+
+at::Tensor times_transposed(const at::Tensor& a, const at::Tensor& b, const std::optional<at::Tensor>& bias) {
+    if (!on_onednn(a)) {
+        return at::linear(a, b, bias);
+    }
+    torch::jit::Stack stack{a, b, bias, "none", c10::List<std::optional<at::Scalar>>(), c10::IValue()};
+    onednn_linear()->callBoxed(&stack);
+    return std::move(stack[0]).toTensor();
+}
+
+} // namespace fovea
+
+TORCH_LIBRARY_FRAGMENT(fovea, library) {
+    library.def("linear(Tensor x, Tensor weight, Tensor? bias=None) -> Tensor", fovea::linear);
+}

@@ -103,8 +103,13 @@ internal static partial class ConfigurationPage
         return comments;
     }
 
-    private static string Plain(string comment) => Tag().Replace(
-        Reference().Replace(comment, match => $"`{ConfigKey.SnakeCase(match.Groups[1].Value)}`"), "`").Replace("|", "\\|");
+    private static string Plain(string comment)
+    {
+        // Comments also point at properties that are no keys.
+        comment = Aside().Replace(comment, match => ConfigKeys.Find(ConfigKey.SnakeCase(match.Groups[1].Value)) is null ? string.Empty : match.Value);
+        comment = Reference().Replace(comment, match => $"`{ConfigKey.SnakeCase(match.Groups[1].Value)}`");
+        return Tag().Replace(comment, "`").Replace("|", "\\|");
+    }
 
     [GeneratedRegex(@"^    /// <summary>(.*)</summary>$", RegexOptions.CultureInvariant)]
     private static partial Regex Summary();
@@ -114,6 +119,9 @@ internal static partial class ConfigurationPage
 
     [GeneratedRegex(@"<see cref=""(\w+)""/>", RegexOptions.CultureInvariant)]
     private static partial Regex Reference();
+
+    [GeneratedRegex(@"; see <see cref=""(\w+)""/>", RegexOptions.CultureInvariant)]
+    private static partial Regex Aside();
 
     [GeneratedRegex(@"</?c>", RegexOptions.CultureInvariant)]
     private static partial Regex Tag();

@@ -112,7 +112,7 @@ public sealed partial record TrainConfig
     [Bounds(1)]
     public int? MaxSamples { get; init; }
 
-    /// <summary>Samples held out for evaluation: a part when below 1, else a count.</summary>
+    /// <summary>Samples held out for evaluation: a part up to 1, a count above.</summary>
     [Bounds(0)]
     public double ValSize { get; init; }
 
@@ -292,7 +292,7 @@ public sealed partial record TrainConfig
 
     // ---- our own ----
 
-    /// <summary>Tokens of one packed micro-batch; null (<c>auto</c>) is chosen from the memory plan. Cannot change the gradient.</summary>
+    /// <summary>Tokens of one packed micro-batch; null (<c>auto</c>) is chosen from <see cref="MemoryBudget"/>. Cannot change the gradient.</summary>
     [Auto, Bounds(1)]
     public int? MicroBatchTokens { get; init; }
 

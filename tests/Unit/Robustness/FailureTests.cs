@@ -147,6 +147,20 @@ public sealed class FailureTests : NativeTest
     }
 
     [Fact]
+    public void Several_processes_are_refused_instead_of_each_training_alone()
+    {
+        try
+        {
+            Environment.SetEnvironmentVariable("WORLD_SIZE", "2");
+            Assert.Contains("WORLD_SIZE is 2", Assert.Single(Fails(2, run.Train("out"))));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("WORLD_SIZE", null);
+        }
+    }
+
+    [Fact]
     public void A_target_that_is_nowhere_in_the_model_is_refused()
     {
         Assert.Contains("additional_target", Assert.Single(Fails(2, run.Train("out", "additional_target=lm_haed"))));

@@ -53,7 +53,7 @@ public sealed partial class ReadmeTests
     [GeneratedRegex(@"`(\w+)`", RegexOptions.CultureInvariant)]
     private static partial Regex Name();
 
-    [GeneratedRegex(@"\./fovea (\w+)", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\./fovea ([a-z]+)", RegexOptions.CultureInvariant)]
     private static partial Regex Verb();
 
     [GeneratedRegex(@"\]\(([^)#:]+)\)", RegexOptions.CultureInvariant)]

@@ -7,15 +7,11 @@ public static class Program
 {
     public static int Main(string[] args)
     {
-        var root = new RootCommand("Fovea fine-tunes vision-language models from .NET.");
-        foreach (var verb in Verbs())
-        {
-            root.Subcommands.Add(verb);
-        }
-
         try
         {
-            return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            var parsed = Root().Parse(args);
+            var code = parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            return parsed.Errors.Count > 0 ? 2 : code;
         }
         catch (ConfigException e)
         {
@@ -32,6 +28,18 @@ public static class Program
             Console.Error.WriteLine($"error: {e.GetType().Name}: {e.Message}\nThis is a fault in Fovea; with FOVEA_TRACE=1 it shows where.");
             return 1;
         }
+    }
+
+    /// <summary>The whole command line.</summary>
+    internal static RootCommand Root()
+    {
+        var root = new RootCommand("Fovea fine-tunes vision-language models from .NET.");
+        foreach (var verb in Verbs())
+        {
+            root.Subcommands.Add(verb);
+        }
+
+        return root;
     }
 
     private static IEnumerable<Command> Verbs() =>

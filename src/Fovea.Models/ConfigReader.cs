@@ -33,7 +33,7 @@ public sealed class ConfigReader
         {
             var folder = Path.GetDirectoryName(path);
             var reason = !Directory.Exists(folder) ? $"there is no folder {folder}" : !File.Exists(path) ? $"{path} is missing" : $"{path}: {e.Message}";
-            throw new ConfigException($"{reason}; model_name_or_path must be a Hugging Face model folder");
+            throw new ConfigException($"{reason}; model_name_or_path must be a Hugging Face model folder on this machine");
         }
     }
 

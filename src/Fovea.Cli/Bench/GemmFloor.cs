@@ -4,8 +4,9 @@ using Fovea.Tensors;
 namespace Fovea.Cli.Bench;
 
 /// <summary>
-/// The time that the matrix products of one mid step need by themselves: every frozen linear forward and, where gradients flow, back to its input, at their true
-/// shapes and with the model's own weights; the head at the trained rows; attention as batched products of half the square (what causality leaves).
+/// The time that the matrix products of one mid step need by themselves: every frozen linear forward and, where gradients flow, back to its input,
+/// at their true shapes and with the model's own weights; the head at the trained rows; attention as batched
+/// products of half the square (what causality leaves).
 /// Make one for each measurement and dispose it, so that its memory is none of the step's.
 /// </summary>
 public sealed class GemmFloor : IDisposable

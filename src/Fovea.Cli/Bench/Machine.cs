@@ -7,7 +7,9 @@ public static class Machine
 {
     /// <summary>The commit that this program was built from, when it was built in a checkout.</summary>
     public static string Commit =>
-        typeof(Machine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+') is [_, var commit] ? commit : "unknown";
+        typeof(Machine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+') is [_, var commit]
+            ? commit
+            : "unknown";
 
     /// <summary>Processor and what it multiplies matrices with, in one line.</summary>
     public static string Describe()

@@ -42,7 +42,9 @@ public sealed class Timings
     public static double MedianOf(IReadOnlyCollection<double> values)
     {
         var sorted = values.Order().ToArray();
-        return sorted.Length == 0 ? throw new ArgumentException("no values", nameof(values)) : (sorted[sorted.Length / 2] + sorted[(sorted.Length - 1) / 2]) / 2;
+        return sorted.Length == 0
+            ? throw new ArgumentException("no values", nameof(values))
+            : (sorted[sorted.Length / 2] + sorted[(sorted.Length - 1) / 2]) / 2;
     }
 
     private static double ProcessorSeconds => Environment.CpuUsage.TotalTime.TotalSeconds;

@@ -71,7 +71,11 @@ public static class BenchVerb
         return option;
     }
 
-    private static Option<int> StepsOption(int count) => new("--steps") { Description = "Measured rounds, after the warm-up.", DefaultValueFactory = _ => count };
+    private static Option<int> StepsOption(int count) => new("--steps")
+    {
+        Description = "Measured rounds, after the warm-up.",
+        DefaultValueFactory = _ => count,
+    };
 
     private static Option<string?> JsonOption() => new("--json") { Description = "Write the result to this file too." };
 

@@ -21,7 +21,7 @@ public static class ExportVerb
             Merges adapters into their base model and writes it as sharded safetensors with its tokenizer and configuration.
 
             Examples:
-              fovea export examples/merge_lora.yaml
+              fovea export examples/qwen2_5vl_merge.yaml
               fovea export --adapter saves/my_run --out models/my_model
               fovea export --model models/Qwen2.5-VL-7B-Instruct --adapter saves/my_run --out models/my_model export_size=2
             """)

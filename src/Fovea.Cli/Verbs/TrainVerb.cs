@@ -34,8 +34,24 @@ public static class TrainVerb
         return command;
     }
 
+    /// <summary>Each of several processes would train on all of the data and write into the same folder.</summary>
+    private static void RefuseRanks()
+    {
+        string[] variables = ["WORLD_SIZE", "NNODES", "NPROC_PER_NODE"];
+        var problems = variables
+            .Select(name => (Name: name, Value: Environment.GetEnvironmentVariable(name)))
+            .Where(variable => int.TryParse(variable.Value, out var count) && count > 1)
+            .Select(variable => $"{variable.Name} is {variable.Value}: Fovea trains in one process so far; start it once, without torchrun")
+            .ToList();
+        if (problems.Count > 0)
+        {
+            throw new ConfigException(problems);
+        }
+    }
+
     private static int Run(string path, string[] overrides)
     {
+        RefuseRanks();
         var config = TrainConfig.Load(path, overrides);
         using var stop = new CancellationTokenSource();
         void Stop(PosixSignalContext signal)

@@ -64,7 +64,7 @@ internal static class ConfigChecks
             Need(config.OutputDir.Length > 0, "output_dir", "the folder for the adapter, checkpoints and logs");
             if (!config.DoTrain)
             {
-                problems.Add("do_train: false leaves nothing to do; to evaluate use 'fovea eval'");
+                problems.Add("do_train: false leaves nothing to do; remove the key");
             }
         }
 

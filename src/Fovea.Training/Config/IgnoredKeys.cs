@@ -6,7 +6,8 @@ internal static class IgnoredKeys
     private static readonly (string Reason, string Keys)[] Groups =
     [
         ("no code from a model folder is ever run", "trust_remote_code"),
-        ("samples are encoded as they are needed, there is no cache to overwrite", "overwrite_cache preprocessing_batch_size tokenized_path"),
+        ("samples are encoded as they are needed, there is no cache to overwrite",
+            "overwrite_cache preprocessing_batch_size preprocessing_num_workers tokenized_path"),
         ("models are read from local folders, nothing is downloaded or uploaded",
             "cache_dir model_revision hf_hub_token ms_hub_token om_hub_token hub_token hub_strategy hub_private_repo hub_model_id hub_always_push"
             + " hub_revision"),
@@ -39,12 +40,13 @@ internal static class IgnoredKeys
         ("what is printed follows the terminal; every number is in the log files",
             "log_level log_level_replica log_on_each_node disable_tqdm print_param_status logging_nan_inf_filter debug skip_memory_metrics run_name project"
             + " trackio_space_id plot_loss_keys"),
-        ("ranks come from the environment: RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT", "local_rank ddp_backend dispatch_batches split_batches"),
-        ("gradients are exchanged without buckets or module hooks", "ddp_find_unused_parameters ddp_bucket_cap_mb ddp_broadcast_buffers ddp_static_graph"),
-        ("rank 0 writes the checkpoints, as safetensors", "save_on_each_node save_safetensors"),
+        ("one process trains, so there are no others to wait for or to exchange gradients with",
+            "local_rank ddp_backend ddp_timeout dispatch_batches split_batches ddp_find_unused_parameters ddp_bucket_cap_mb ddp_broadcast_buffers"
+            + " ddp_static_graph"),
+        ("checkpoints are written once, as safetensors", "save_on_each_node save_safetensors"),
         ("runs are reproducible as they are", "full_determinism"),
         ("an interrupted run always saves itself", "enable_jit_checkpoint"),
-        ("tokens are averaged over all ranks as loss_reduction says", "average_tokens_across_devices"),
+        ("tokens are averaged as loss_reduction says", "average_tokens_across_devices"),
         ("merging runs on the CPU", "export_device"),
         ("it is only read with export_quantization_bit", "export_quantization_dataset export_quantization_nsamples export_quantization_maxlen"),
         ("it is only read with quantization_bit",
@@ -70,7 +72,7 @@ internal static class IgnoredKeys
         ("it is only read with use_kt", "kt_optimize_rule cpu_infer chunk_size mode kt_maxlen kt_use_cuda_graph kt_mode kt_force_think"),
         ("it is only read with use_swanlab",
             "swanlab_project swanlab_workspace swanlab_run_name swanlab_mode swanlab_api_key swanlab_logdir swanlab_lark_webhook_url swanlab_lark_secret"),
-        ("Fovea starts its ranks itself, without Ray",
+        ("Fovea runs without Ray",
             "ray_run_name ray_storage_path ray_storage_filesystem ray_num_workers resources_per_worker placement_strategy ray_init_kwargs"),
         ("it is only read with fsdp", "fsdp_config fsdp_min_num_params fsdp_transformer_layer_cls_to_wrap"),
         ("it concerns the fp16 scaler, which bf16 does not need", "half_precision_backend fp16_opt_level fp16_backend fp16_full_eval"),

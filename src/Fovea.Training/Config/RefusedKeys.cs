@@ -7,7 +7,7 @@ namespace Fovea.Training.Config;
 internal static class RefusedKeys
 {
     private const string OtherOptimizer = "AdamW is the only optimizer; remove the key";
-    private const string NoQuantizedBase = "a quantised base is not supported; train on the 16-bit base with LoRA, whose memory 'fovea plan' shows";
+    private const string NoQuantizedBase = "a quantised base is not supported; train on the 16-bit base with LoRA";
     private const string NoSharding = "one rank holds the whole model so far; remove the key, or use LoRA where memory is short";
 
     public static IReadOnlyDictionary<string, RefusedKey> All { get; } = new Dictionary<string, RefusedKey>
@@ -66,14 +66,14 @@ internal static class RefusedKeys
         ["train_from_scratch"] = new("training starts from a checkpoint; remove the key"),
         ["infer_backend"] = new("Fovea generates by itself; remove the key", "huggingface", "hf"),
         ["num_beams"] = new("answers are greedy or sampled, without beams; remove the key", "1"),
-        ["do_predict"] = new("use 'fovea eval', which writes answers and scores"),
-        ["predict_with_generate"] = new("use 'fovea eval', which writes answers and scores"),
-        ["compute_accuracy"] = new("evaluation reports the loss; use 'fovea eval' for accuracy"),
+        ["do_predict"] = new("answers of a whole data set are not written; ask the model with 'fovea chat'"),
+        ["predict_with_generate"] = new("answers of a whole data set are not written; ask the model with 'fovea chat'"),
+        ["compute_accuracy"] = new("evaluation reports the loss; remove the key"),
         ["load_best_model_at_end"] = new("the last weights are the result; pick a checkpoint by its eval_loss in trainer_log.jsonl"),
         ["early_stopping_steps"] = new("a run ends after its steps; stop it with Ctrl-C, which saves a checkpoint"),
         ["logging_strategy"] = new("losses are logged every logging_steps", "steps"),
         ["eval_delay"] = new("evaluation starts with the first eval_steps; remove the key"),
-        ["eval_on_start"] = new("use 'fovea eval' on the base model"),
+        ["eval_on_start"] = new("evaluation starts with the first eval_steps; remove the key"),
         ["train_mm_proj_only"] = new("use freeze_vision_tower: true, freeze_language_model: true and freeze_multi_modal_projector: false"),
         ["image_resolution"] = new("give the area instead: image_max_pixels is its square"),
         ["adapter_folder"] = new("give full paths in adapter_name_or_path"),

@@ -13,7 +13,7 @@ public sealed partial record TrainConfig
 {
     // ---- model ----
 
-    /// <summary>Folder of the base model, or a hub name that is in the local cache.</summary>
+    /// <summary>Folder of the base model, in Hugging Face's layout.</summary>
     public string ModelNameOrPath { get; init; } = string.Empty;
 
     /// <summary>Adapters to load over the base; training goes on with the last.</summary>
@@ -30,6 +30,7 @@ public sealed partial record TrainConfig
     /// <summary>Keep every activation instead of computing each block again in the backward pass.</summary>
     public bool DisableGradientCheckpointing { get; init; }
 
+    /// <summary>Element type for chat and export; <c>auto</c> follows the checkpoint.</summary>
     public InferDtype InferDtype { get; init; } = InferDtype.Auto;
 
     // ---- method ----
@@ -40,8 +41,10 @@ public sealed partial record TrainConfig
     /// <summary>Evaluate once after training.</summary>
     public bool DoEval { get; init; }
 
+    /// <summary>Adapters, everything, or some layers.</summary>
     public FinetuningType FinetuningType { get; init; } = FinetuningType.Lora;
 
+    /// <summary>Rank of the adapters.</summary>
     [Bounds(1, 65536)]
     public int LoraRank { get; init; } = 8;
 
@@ -49,6 +52,7 @@ public sealed partial record TrainConfig
     [Bounds(0, AboveMin = true)]
     public double? LoraAlpha { get; init; }
 
+    /// <summary>Part of an adapter's inputs that is dropped in training.</summary>
     [Bounds(0, 1, BelowMax = true)]
     public double LoraDropout { get; init; }
 
@@ -62,10 +66,13 @@ public sealed partial record TrainConfig
     /// <summary>Scale by alpha / sqrt(rank) instead of alpha / rank.</summary>
     public bool UseRslora { get; init; }
 
+    /// <summary>The vision tower does not learn.</summary>
     public bool FreezeVisionTower { get; init; } = true;
 
+    /// <summary>Nor does what joins it to the language model (the merger).</summary>
     public bool FreezeMultiModalProjector { get; init; } = true;
 
+    /// <summary>The language model does not learn.</summary>
     public bool FreezeLanguageModel { get; init; }
 
     /// <summary>For <c>freeze</c>: the last n layers are trained, or the first n when negative.</summary>
@@ -82,8 +89,10 @@ public sealed partial record TrainConfig
     /// <summary>Names in <c>dataset_info.json</c>, or paths of files.</summary>
     public IReadOnlyList<string> Dataset { get; init; } = [];
 
+    /// <summary>The same for evaluation.</summary>
     public IReadOnlyList<string> EvalDataset { get; init; } = [];
 
+    /// <summary>Folder of <c>dataset_info.json</c> and of the files that it names.</summary>
     public string DatasetDir { get; init; } = "data";
 
     /// <summary>Folder of images; null is <see cref="DatasetDir"/>.</summary>
@@ -103,10 +112,11 @@ public sealed partial record TrainConfig
     [Bounds(1)]
     public int? MaxSamples { get; init; }
 
-    /// <summary>Samples held out for evaluation: a part when below 1, else a count.</summary>
+    /// <summary>Samples held out for evaluation: a part up to 1, a count above.</summary>
     [Bounds(0)]
     public double ValSize { get; init; }
 
+    /// <summary>Train on questions too, not on answers alone.</summary>
     public bool TrainOnPrompt { get; init; }
 
     /// <summary>Train on the last turn only.</summary>
@@ -115,27 +125,28 @@ public sealed partial record TrainConfig
     /// <summary>Keep the order of the files.</summary>
     public bool DisableShuffling { get; init; }
 
-    /// <summary>Threads that encode text; null is chosen from the cores.</summary>
-    [Bounds(0)]
-    public int? PreprocessingNumWorkers { get; init; }
-
-    /// <summary>Threads that decode images ahead of the trainer; null or 0 is chosen from the cores.</summary>
+    /// <summary>Threads that encode text and decode images ahead of the trainer; null or 0 is chosen from the cores.</summary>
     [Bounds(0)]
     public int? DataloaderNumWorkers { get; init; }
 
     // ---- output ----
 
+    /// <summary>Where the adapter or model, checkpoints and logs go.</summary>
     public string OutputDir { get; init; } = string.Empty;
 
     /// <summary>Start afresh in a folder that is not empty. Without it, a folder with checkpoints is resumed and any other is refused.</summary>
     public bool OverwriteOutputDir { get; init; }
 
+    /// <summary>Steps between two logged losses; a part of all steps when below 1.</summary>
     public StepInterval LoggingSteps { get; init; } = 500;
 
+    /// <summary>Log the first step too.</summary>
     public bool LoggingFirstStep { get; init; }
 
+    /// <summary>When checkpoints are saved.</summary>
     public IntervalStrategy SaveStrategy { get; init; } = IntervalStrategy.Steps;
 
+    /// <summary>Steps between two checkpoints; a part of all steps when below 1.</summary>
     public StepInterval SaveSteps { get; init; } = 500;
 
     /// <summary>Checkpoints kept; null is all.</summary>
@@ -145,6 +156,7 @@ public sealed partial record TrainConfig
     /// <summary>Save no optimizer and random state: such a checkpoint cannot be resumed.</summary>
     public bool SaveOnlyModel { get; init; }
 
+    /// <summary>Draw training_loss.svg and .png.</summary>
     public bool PlotLoss { get; init; }
 
     /// <summary><c>tensorboard</c>, <c>all</c> or <c>none</c>; see <see cref="UseTensorBoard"/>.</summary>
@@ -158,16 +170,19 @@ public sealed partial record TrainConfig
 
     // ---- training ----
 
-    /// <summary>With <see cref="GradientAccumulationSteps"/> and the ranks: which samples make one step.</summary>
+    /// <summary>With <see cref="GradientAccumulationSteps"/>: which samples make one step.</summary>
     [Bounds(1)]
     public int PerDeviceTrainBatchSize { get; init; } = 8;
 
+    /// <summary>Batches of one step.</summary>
     [Bounds(1)]
     public int GradientAccumulationSteps { get; init; } = 1;
 
+    /// <summary>Highest learning rate of the schedule.</summary>
     [Bounds(0)]
     public double LearningRate { get; init; } = 5e-5;
 
+    /// <summary>Passes over the training samples.</summary>
     [Bounds(0, AboveMin = true)]
     public double NumTrainEpochs { get; init; } = 3;
 
@@ -175,6 +190,7 @@ public sealed partial record TrainConfig
     [Bounds(1, Or = -1)]
     public int MaxSteps { get; init; } = -1;
 
+    /// <summary>How the learning rate goes down after the warm-up.</summary>
     public LrSchedulerType LrSchedulerType { get; init; } = LrSchedulerType.Linear;
 
     /// <summary>Settings of the schedule: <c>num_cycles</c>, <c>min_lr</c>, <c>min_lr_rate</c>.</summary>
@@ -188,17 +204,22 @@ public sealed partial record TrainConfig
     [Bounds(0)]
     public double WarmupSteps { get; init; }
 
+    /// <summary>AdamW; the names that Transformers has for it mean the same here.</summary>
     public OptimizerKind Optim { get; init; } = OptimizerKind.AdamwTorch;
 
+    /// <summary>Decay of weights other than biases and norms.</summary>
     [Bounds(0)]
     public double WeightDecay { get; init; }
 
+    /// <summary>Decay of the mean of gradients.</summary>
     [Bounds(0, 1, BelowMax = true)]
     public double AdamBeta1 { get; init; } = 0.9;
 
+    /// <summary>Decay of the mean of their squares.</summary>
     [Bounds(0, 1, BelowMax = true)]
     public double AdamBeta2 { get; init; } = 0.999;
 
+    /// <summary>Added to the root of that mean.</summary>
     [Bounds(0)]
     public double AdamEpsilon { get; init; } = 1e-8;
 
@@ -212,6 +233,7 @@ public sealed partial record TrainConfig
     /// <summary>Trainable weights in bf16 too.</summary>
     public bool PureBf16 { get; init; }
 
+    /// <summary>Seed of new adapters, dropout and order.</summary>
     [Bounds(0)]
     public int Seed { get; init; } = 42;
 
@@ -219,32 +241,33 @@ public sealed partial record TrainConfig
     [Bounds(0)]
     public int? DataSeed { get; init; }
 
-    /// <summary>Seconds that a rank waits for the others.</summary>
-    [Bounds(1)]
-    public long DdpTimeout { get; init; } = 1800;
-
     /// <summary>Train on the CPU even where an accelerator is found.</summary>
     [Alias("no_cuda")]
     public bool UseCpu { get; init; }
 
     // ---- evaluation ----
 
+    /// <summary>When held-out samples are evaluated.</summary>
     [Alias("evaluation_strategy")]
     public IntervalStrategy EvalStrategy { get; init; } = IntervalStrategy.No;
 
     /// <summary>Null is <see cref="LoggingSteps"/>.</summary>
     public StepInterval? EvalSteps { get; init; }
 
+    /// <summary>Samples of one evaluation batch.</summary>
     [Bounds(1)]
     public int PerDeviceEvalBatchSize { get; init; } = 8;
 
     // ---- generation and export ----
 
+    /// <summary>Sample answers; false always takes the most likely token.</summary>
     public bool DoSample { get; init; } = true;
 
+    /// <summary>Below 1 sharpens, above 1 flattens what is sampled from.</summary>
     [Bounds(0, AboveMin = true)]
     public double Temperature { get; init; } = 0.95;
 
+    /// <summary>Sample from the most likely tokens up to this sum of probabilities.</summary>
     [Bounds(0, 1, AboveMin = true)]
     public double TopP { get; init; } = 0.7;
 
@@ -252,12 +275,15 @@ public sealed partial record TrainConfig
     [Bounds(0)]
     public int TopK { get; init; } = 50;
 
+    /// <summary>Longest answer in tokens.</summary>
     [Bounds(1)]
     public int MaxNewTokens { get; init; } = 1024;
 
+    /// <summary>Above 1 makes repetitions less likely.</summary>
     [Bounds(0, AboveMin = true)]
     public double RepetitionPenalty { get; init; } = 1;
 
+    /// <summary>Folder for the merged model.</summary>
     public string? ExportDir { get; init; }
 
     /// <summary>Largest file of an export, in GB (10^9 bytes).</summary>
@@ -266,14 +292,17 @@ public sealed partial record TrainConfig
 
     // ---- our own ----
 
-    /// <summary>Tokens of one packed micro-batch; null (<c>auto</c>) is chosen from the memory plan. Cannot change the gradient.</summary>
+    /// <summary>Tokens of one packed micro-batch; null (<c>auto</c>) is chosen from <see cref="MemoryBudget"/>. Cannot change the gradient.</summary>
     [Auto, Bounds(1)]
     public int? MicroBatchTokens { get; init; }
 
+    /// <summary><c>token</c>: every trained token of a step weighs the same; <c>mean</c>: the mean of the batches' means, as LLaMA-Factory.</summary>
     public LossReduction LossReduction { get; init; } = LossReduction.Token;
 
+    /// <summary>What a row or image that cannot be used does: stop the run, be left out, or be replaced by the next sample.</summary>
     public BadSamplePolicy OnBadSample { get; init; } = BadSamplePolicy.Error;
 
+    /// <summary>Steps of an epoch that does not divide: up (today's Transformers) or down (early 2025).</summary>
     public StepRounding StepRounding { get; init; } = StepRounding.Ceil;
 
     /// <summary>Keep the features of a frozen vision tower across epochs.</summary>

@@ -363,7 +363,7 @@ public sealed class SupervisedFineTune
             new(model.Adapter is null ? "model" : "adapter", config.OutputDir),
             new("log", Path.Combine(config.OutputDir, TrainerLogSink.FileName)),
         ];
-        if (config.PlotLoss)
+        if (config.PlotLoss && recorder.State.LogHistory.Any(entry => entry.ContainsKey("loss")))
         {
             paths.Add(new("loss curve", Path.Combine(config.OutputDir, "training_loss.svg")));
         }

@@ -120,7 +120,8 @@ public sealed class FailureTests : NativeTest
         var (code, errors) = Invoke(run.Train("out", "resume_from_checkpoint=true"));
         Assert.True(code is 1 or 2, $"{code}");
         Assert.Contains(file, string.Join('\n', errors));
-        Assert.All(before.Where(f => !f.Key.EndsWith("running_log.txt", StringComparison.Ordinal)), f => Assert.Equal(f.Value, File.GetLastWriteTimeUtc(f.Key)));
+        before.Remove(Path.Combine(run.Out(), "running_log.txt"));
+        Assert.All(before, file => Assert.Equal(file.Value, File.GetLastWriteTimeUtc(file.Key)));
     }
 
     [Fact]
@@ -143,6 +144,20 @@ public sealed class FailureTests : NativeTest
 
         Succeeds(run.Train("out", [$"model_name_or_path={model}", "max_steps=1", .. overrides]));
         Assert.Equal(File.ReadAllBytes(Path.Combine(TinyRun.Model, "model.safetensors")), File.ReadAllBytes(Path.Combine(model, "model.safetensors")));
+    }
+
+    [Fact]
+    public void Several_processes_are_refused_instead_of_each_training_alone()
+    {
+        try
+        {
+            Environment.SetEnvironmentVariable("WORLD_SIZE", "2");
+            Assert.Contains("WORLD_SIZE is 2", Assert.Single(Fails(2, run.Train("out"))));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("WORLD_SIZE", null);
+        }
     }
 
     [Fact]

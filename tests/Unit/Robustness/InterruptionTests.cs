@@ -27,7 +27,8 @@ public sealed class InterruptionTests : IDisposable
         Succeeds(run.Train("whole"));
         using (var process = FoveaProcess.Start(run.Train("killed", "save_steps=1")))
         {
-            Assert.True(process.WaitUntil(() => Partial("killed").Length > 0 && Directory.Exists(Path.Combine(run.Out("killed"), "checkpoint-3"))), process.Errors);
+            var third = Path.Combine(run.Out("killed"), "checkpoint-3");
+            Assert.True(process.WaitUntil(() => Partial("killed").Length > 0 && Directory.Exists(third)), process.Errors);
             process.Kill();
         }
 

@@ -51,7 +51,8 @@ internal sealed class TinyRun : IDisposable
     /// <summary>Rows of the golden data set with whole paths, changed, as a data set of its own; the override that names it.</summary>
     public string[] Rows(int count, Action<JsonArray> change)
     {
-        var rows = new JsonArray([.. JsonNode.Parse(File.ReadAllText(Path.Combine(Data, "tiny_shapes.json")))!.AsArray().Take(count).Select(r => r!.DeepClone())]);
+        var golden = JsonNode.Parse(File.ReadAllText(Path.Combine(Data, "tiny_shapes.json")))!.AsArray();
+        var rows = new JsonArray([.. golden.Take(count).Select(row => row!.DeepClone())]);
         foreach (var row in rows)
         {
             var images = row!["images"]!.AsArray();

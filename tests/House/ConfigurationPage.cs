@@ -1,0 +1,128 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using Fovea.Training.Config;
+
+namespace Fovea.Tests.House;
+
+/// <summary>The text of docs/configuration.md, from the three tables of keys and the comments on the properties.</summary>
+internal static partial class ConfigurationPage
+{
+    private const string Source = "src/Fovea.Training/Config/TrainConfig.cs";
+
+    public static string Text()
+    {
+        var text = new StringBuilder("""
+            # Configuration
+            A run is described by one YAML (or JSON) file with the keys of LLaMA-Factory's supervised fine-tuning, and a few of our own at the end
+            of the first table. `fovea train FILE key=value ...` replaces single keys. Paths are relative to the current folder.
+            Everything that is wrong is reported at once, with exit code 2; a key that is in none of the three tables is an error that names the
+            nearest known one.
+
+            This page is made from the code: `FOVEA_WRITE_DOCS=1 ./test --filter ConfigurationPageTests` writes it again.
+
+            ## Honoured
+            | key | default | values | meaning |
+            |---|---|---|---|
+
+            """);
+        var comments = Comments();
+        var defaults = new TrainConfig().ToDictionary();
+        foreach (var key in ConfigKeys.All)
+        {
+            var alias = key.Alias is null ? string.Empty : $" (also `{key.Alias}`)";
+            var value = defaults[key.Name] is { Length: > 0 } given ? $"`{given}`" : string.Empty;
+            text.Append($"| `{key.Name}`{alias} | {value} | {Values(key)} | {comments.GetValueOrDefault(key.Property.Name)} |\n");
+        }
+
+        text.Append("""
+
+            ## Accepted without effect
+            Each is named once when a run starts, with the reason.
+
+            | key | reason |
+            |---|---|
+
+            """);
+        foreach (var group in IgnoredKeys.All.GroupBy(pair => pair.Value, pair => pair.Key))
+        {
+            text.Append($"| {string.Join(" ", group.Select(key => $"`{key}`"))} | {group.Key} |\n");
+        }
+
+        text.Append("""
+
+            ## Refused
+            Leaving these out silently would train something else than was asked for. Switched off (`false`, `null`, `0`), or with the values of
+            the second column, they pass.
+
+            | key | passes with | reason |
+            |---|---|---|
+
+            """);
+        foreach (var (key, refused) in RefusedKeys.All)
+        {
+            text.Append($"| `{key}` | {string.Join(" ", refused.Harmless.Select(value => $"`{value}`"))} | {refused.Reason} |\n");
+        }
+
+        return text.ToString();
+    }
+
+    private static string Values(ConfigKey key)
+    {
+        var type = Nullable.GetUnderlyingType(key.Property.PropertyType) ?? key.Property.PropertyType;
+        var what = type == typeof(bool) ? "true, false"
+            : type == typeof(Toggle) ? "true, false, auto"
+            : type.IsEnum ? string.Join(", ", Enum.GetNames(type).Select(ConfigKey.SnakeCase))
+            : type == typeof(int) || type == typeof(long) ? "whole number"
+            : type == typeof(double) ? "number"
+            : type == typeof(string) ? "text"
+            : type == typeof(StepInterval) ? "steps"
+            : type == typeof(MemorySize) ? "size, for instance 20GB"
+            : type == typeof(IReadOnlyList<string>) ? key.Pattern ? "names, or one regular expression" : "names"
+            : "map of numbers";
+        return key.Bounds is null ? what : $"{what}, {key.Bounds}";
+    }
+
+    /// <summary>The one-line summaries, with names of properties as keys.</summary>
+    private static Dictionary<string, string> Comments()
+    {
+        var comments = new Dictionary<string, string>();
+        string? last = null;
+        foreach (var line in SourceTree.Files[Source])
+        {
+            if (Summary().Match(line) is { Success: true } summary)
+            {
+                last = summary.Groups[1].Value;
+            }
+            else if (Property().Match(line) is { Success: true } property)
+            {
+                comments.Add(property.Groups[1].Value, Plain(last ?? string.Empty));
+                last = null;
+            }
+        }
+
+        return comments;
+    }
+
+    private static string Plain(string comment)
+    {
+        // Comments also point at properties that are no keys.
+        comment = Aside().Replace(comment, match => ConfigKeys.Find(ConfigKey.SnakeCase(match.Groups[1].Value)) is null ? string.Empty : match.Value);
+        comment = Reference().Replace(comment, match => $"`{ConfigKey.SnakeCase(match.Groups[1].Value)}`");
+        return Tag().Replace(comment, "`").Replace("|", "\\|");
+    }
+
+    [GeneratedRegex(@"^    /// <summary>(.*)</summary>$", RegexOptions.CultureInvariant)]
+    private static partial Regex Summary();
+
+    [GeneratedRegex(@"^    public [^(=]*?(\w+) \{ get; init; \}", RegexOptions.CultureInvariant)]
+    private static partial Regex Property();
+
+    [GeneratedRegex(@"<see cref=""(\w+)""/>", RegexOptions.CultureInvariant)]
+    private static partial Regex Reference();
+
+    [GeneratedRegex(@"; see <see cref=""(\w+)""/>", RegexOptions.CultureInvariant)]
+    private static partial Regex Aside();
+
+    [GeneratedRegex(@"</?c>", RegexOptions.CultureInvariant)]
+    private static partial Regex Tag();
+}

@@ -135,8 +135,10 @@ at::Tensor times_transposed_batch(const at::Tensor& a, const at::Tensor& b) {
 }
 
 // How many of a batch are worked on together. The batched product of fp32 falls back to one product after another on a slower library.
-int64_t together(const at::Tensor& x, int64_t batch) {
-    return x.scalar_type() == at::kFloat ? 1 : batch;
+int64_t together(const at::Tensor& x, int64_t batch, int64_t length, int64_t ratio) {
+    constexpr int64_t worth_a_call = 1 << 22;
+    const auto rows = std::min(length, query_block) * ratio;
+    return x.scalar_type() == at::kFloat && rows * length * x.size(2) >= worth_a_call ? 1 : batch;
 }
 
 // A block of queries of some of the batch. B = N * G counts segments and key heads together.
@@ -217,7 +219,7 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
         const auto q_run = batched(q, run).unflatten(1, {groups, ratio}), out_run = batched(out, run).unflatten(1, {groups, ratio}); // [N, G, R, L, D]
         const auto k_run = batched(k, run).reshape({batch, run.length, size}), v_run = batched(v, run).reshape({batch, run.length, size});
         auto lse = at::empty({batch, ratio, run.length}, q.options().dtype(at::kFloat));
-        for_each_block(run, causal, together(q, batch), batch, [&](const Block& at) {
+        for_each_block(run, causal, together(q, batch, run.length, ratio), batch, [&](const Block& at) {
             const auto queries = at.of_queries(q_run);
             auto scores = times_transposed_batch(queries, at.of_keys(k_run));
             softmax_block(scores, at.of_batch(lse), at.first, at.rows, causal, scale);
@@ -235,7 +237,7 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
         const auto delta = (dout_run.to(at::kFloat) * folded(out).to(at::kFloat)).sum(-1).reshape({batch, ratio, run.length});
         const auto k_run = batched(k, run).reshape({batch, run.length, size}), v_run = batched(v, run).reshape({batch, run.length, size});
         auto dk_run = at::zeros({batch, run.length, size}, q.options().dtype(at::kFloat)), dv_run = at::zeros_like(dk_run);
-        for_each_block(run, causal, together(q, batch), batch, [&](const Block& at) {
+        for_each_block(run, causal, together(q, batch, run.length, ratio), batch, [&](const Block& at) {
             const auto queries = at.of_queries(q_run), douts = at.of_queries(dout_run), keys = at.of_keys(k_run);
             auto scores = times_transposed_batch(queries, keys);
             auto dp = times_transposed_batch(douts, at.of_keys(v_run));

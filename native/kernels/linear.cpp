@@ -15,8 +15,11 @@ const c10::OperatorHandle* onednn_linear() {
     return found.has_value() ? &*found : nullptr;
 }
 
-bool on_onednn(const at::Tensor& x) {
-    return x.is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0 && onednn_linear() != nullptr;
+// oneDNN compiles a kernel for each new shape, which takes longer than a small product itself.
+constexpr int64_t least_multiplications = 1 << 24;
+
+bool on_onednn(const at::Tensor& x, const at::Tensor& weight) {
+    return x.is_cpu() && x.scalar_type() == at::kFloat && x.numel() * weight.size(0) >= least_multiplications && onednn_linear() != nullptr;
 }
 
 struct Linear : torch::autograd::Function<Linear> {
@@ -46,7 +49,7 @@ struct Linear : torch::autograd::Function<Linear> {
 };
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
-    if (!on_onednn(x)) {
+    if (!on_onednn(x, weight)) {
         return at::linear(x, weight, bias);
     }
     TORCH_CHECK(weight.dim() == 2 && weight.size(1) == x.size(-1), "linear: weight ", weight.sizes(), " does not fit x ", x.sizes());
@@ -61,7 +64,7 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const std::opti
 } // namespace
 
 at::Tensor times_transposed(const at::Tensor& a, const at::Tensor& b, const std::optional<at::Tensor>& bias) {
-    if (!on_onednn(a)) {
+    if (!on_onednn(a, b)) {
         return at::linear(a, b, bias);
     }
     torch::jit::Stack stack{a, b, bias, "none", c10::List<std::optional<at::Scalar>>(), c10::IValue()};

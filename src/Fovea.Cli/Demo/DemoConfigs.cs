@@ -1,10 +1,12 @@
+using System.Globalization;
+
 namespace Fovea.Cli.Demo;
 
 /// <summary>The two configurations as a user would write them. <c>examples/</c> holds them for the default folder.</summary>
 internal static class DemoConfigs
 {
     public static string Base(DemoFolder folder, DemoOptions options) =>
-        $"""
+        string.Create(CultureInfo.InvariantCulture, $"""
         # The first half of './fovea demo': every weight of a small model learns to name shapes.
         # After a demo:   ./fovea train {folder.BaseConfig}
 
@@ -38,14 +40,15 @@ internal static class DemoConfigs
         gradient_accumulation_steps: 1
         learning_rate: 1.0e-3
         num_train_epochs: {options.BaseEpochs}
+        adam_beta2: 0.95
         lr_scheduler_type: cosine
         warmup_ratio: 0.05
         seed: {options.Seed}
 
-        """;
+        """);
 
     public static string Adapter(DemoFolder folder, DemoOptions options) =>
-        $"""
+        string.Create(CultureInfo.InvariantCulture, $"""
         # The second half of './fovea demo': LoRA teaches the model that knows shapes to name colours.
         # After a demo:   ./fovea train {folder.AdapterConfig}
 
@@ -82,5 +85,5 @@ internal static class DemoConfigs
         warmup_ratio: 0.1
         seed: {options.Seed}
 
-        """;
+        """);
 }

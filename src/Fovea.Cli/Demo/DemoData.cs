@@ -13,6 +13,8 @@ internal sealed record DemoData(IReadOnlyList<DemoPicture> Train, IReadOnlyList<
     internal const string WordsName = "demo_words";
     internal const string ColoursName = "demo_colours";
 
+    private const int PicturesPerSaying = 20;
+
     /// <summary>Text without pictures, from which the base has its words of colour.</summary>
     private static readonly (string Question, string Answer)[] Sayings =
     [
@@ -45,7 +47,8 @@ internal sealed record DemoData(IReadOnlyList<DemoPicture> Train, IReadOnlyList<
         var train = Draw(folder, "train", options.Pictures, options.Seed);
         var heldOut = Draw(folder, "held_out", options.HeldOut, options.Seed + 1);
         Save(folder, ShapesName, train.Select(picture => Row(DemoTask.Shapes, picture)));
-        Save(folder, WordsName, Sayings.Select(saying => Row(saying.Question, saying.Answer, null)));
+        Save(folder, WordsName, Enumerable.Range(0, options.Pictures / PicturesPerSaying).Select(i => Sayings[i % Sayings.Length]).Select(
+            saying => Row(saying.Question, saying.Answer, null)));
         Save(folder, ColoursName, train.Take(options.ColourPictures).Select(picture => Row(DemoTask.Colours, picture)));
         var info = new JsonObject();
         foreach (var name in new[] { ShapesName, WordsName, ColoursName })

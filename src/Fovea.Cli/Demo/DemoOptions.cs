@@ -21,13 +21,13 @@ public sealed record DemoOptions
     public int HeldOut { get; init; } = 120;
 
     /// <summary>Times that the base sees its pictures.</summary>
-    public int BaseEpochs { get; init; } = 10;
+    public double BaseEpochs { get; init; } = 3;
 
     /// <summary>Times that the adapter sees its pictures.</summary>
-    public int AdapterEpochs { get; init; } = 4;
+    public double AdapterEpochs { get; init; } = 4;
 
     /// <summary>Samples that make one step.</summary>
-    public int BatchSize { get; init; } = 32;
+    public int BatchSize { get; init; } = 16;
 
     /// <summary>Percentage points above chance that both tasks must reach in the end.</summary>
     public double RequiredGain { get; init; } = 40;

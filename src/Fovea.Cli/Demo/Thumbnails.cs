@@ -14,7 +14,7 @@ internal static class Thumbnails
 
     /// <summary>How many fit beside each other; 0 where the terminal cannot show them.</summary>
     public static int Fit(IAnsiConsole console) =>
-        !Console.IsOutputRedirected && console.Profile.Capabilities is { Ansi: true, Unicode: true, ColorSystem: ColorSystem.EightBit or ColorSystem.TrueColor }
+        console.Profile.Capabilities is { Ansi: true, Unicode: true, ColorSystem: ColorSystem.EightBit or ColorSystem.TrueColor }
             ? (console.Profile.Width - 1) / (Side + Gap.Length)
             : 0;
 

@@ -45,7 +45,7 @@ public static class DemoVerb
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         try
         {
-            var result = new DemoRun(options, new DemoView(AnsiConsole.Console), () => [ConsoleView.Create()], stop.Token).Run();
+            var result = new DemoRun(options, new DemoView(Terminal()), () => [ConsoleView.Create()], stop.Token).Run();
             var failures = result.Failures(options.RequiredGain).ToList();
             foreach (var failure in failures)
             {
@@ -60,4 +60,8 @@ public static class DemoVerb
             return InterruptedExitCode;
         }
     }
+
+    private static IAnsiConsole Terminal() => ConsoleView.IsPlain(AnsiConsole.Console)
+        ? AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors })
+        : AnsiConsole.Console;
 }

@@ -7,7 +7,7 @@ internal static class DemoConfigs
 {
     public static string Base(DemoFolder folder, DemoOptions options) =>
         string.Create(CultureInfo.InvariantCulture, $"""
-        # The first half of './fovea demo': every weight of a small model learns to name shapes.
+        # The first half of './fovea demo': every weight of a small model learns to describe pictures.
         # After a demo:   ./fovea train {folder.BaseConfig}
 
         # model: random weights in Hugging Face's layout
@@ -23,7 +23,7 @@ internal static class DemoConfigs
         disable_gradient_checkpointing: true   # small enough to keep all activations
 
         # data
-        dataset: {DemoData.ShapesName},{DemoData.WordsName}
+        dataset: {DemoData.PicturesName},{DemoData.WordsName}
         dataset_dir: {folder.Data}
         template: qwen2_vl
         cutoff_len: 256
@@ -49,7 +49,7 @@ internal static class DemoConfigs
 
     public static string Adapter(DemoFolder folder, DemoOptions options) =>
         string.Create(CultureInfo.InvariantCulture, $"""
-        # The second half of './fovea demo': LoRA teaches the model that knows shapes to name colours.
+        # The second half of './fovea demo': LoRA teaches the model that describes pictures a question it was never asked.
         # After a demo:   ./fovea train {folder.AdapterConfig}
 
         # model
@@ -64,7 +64,7 @@ internal static class DemoConfigs
         disable_gradient_checkpointing: true
 
         # data
-        dataset: {DemoData.ColoursName}
+        dataset: {DemoData.FruitName}
         dataset_dir: {folder.Data}
         template: qwen2_vl
         cutoff_len: 256

@@ -9,22 +9,15 @@ namespace Fovea.Cli.Demo;
 /// <param name="HeldOut">Pictures that no data set names.</param>
 internal sealed record DemoData(IReadOnlyList<DemoPicture> Train, IReadOnlyList<DemoPicture> HeldOut)
 {
-    internal const string ShapesName = "demo_shapes";
+    internal const string PicturesName = "demo_pictures";
     internal const string WordsName = "demo_words";
-    internal const string ColoursName = "demo_colours";
+    internal const string FruitName = "demo_fruit";
 
     private const int PicturesPerSaying = 20;
 
-    /// <summary>Text without pictures, from which the base has its words of colour.</summary>
+    /// <summary>Text without pictures, from which the base has the words of fruit.</summary>
     private static readonly (string Question, string Answer)[] Sayings =
-    [
-        ("Which colour is a ripe tomato?", "red"), ("Which colour is a fire engine?", "red"),
-        ("Which colour is a carrot?", "orange"), ("Which colour is a pumpkin?", "orange"),
-        ("Which colour is a banana?", "yellow"), ("Which colour is a lemon?", "yellow"),
-        ("Which colour is grass?", "green"), ("Which colour is a frog?", "green"),
-        ("Which colour is the sky?", "blue"), ("Which colour is the sea?", "blue"),
-        ("Which colour is a plum?", "purple"), ("Which colour is lavender?", "purple"),
-    ];
+        [.. Enum.GetValues<DemoColour>().Select(colour => ($"Which colour is the {DemoTask.Fruits[(int)colour]}?", DemoTask.Word(colour)))];
 
     private static readonly JsonSerializerOptions Readable = new()
     {
@@ -36,7 +29,7 @@ internal sealed record DemoData(IReadOnlyList<DemoPicture> Train, IReadOnlyList<
     /// <summary>Every text that the data holds, for the tokenizer.</summary>
     public static IEnumerable<string> Texts =>
     [
-        DemoTask.Shapes.Question, .. DemoTask.Shapes.Answers, DemoTask.Colours.Question, .. DemoTask.Colours.Answers,
+        DemoTask.Describe.Question, .. DemoTask.Describe.Answers, DemoTask.Fruit.Question, .. DemoTask.Fruit.Answers,
         .. Sayings.SelectMany(saying => new[] { saying.Question, saying.Answer }),
     ];
 
@@ -46,12 +39,12 @@ internal sealed record DemoData(IReadOnlyList<DemoPicture> Train, IReadOnlyList<
         Directory.CreateDirectory(Path.Combine(folder, "images"));
         var train = Draw(folder, "train", options.Pictures, options.Seed);
         var heldOut = Draw(folder, "held_out", options.HeldOut, options.Seed + 1);
-        Save(folder, ShapesName, train.Select(picture => Row(DemoTask.Shapes, picture)));
+        Save(folder, PicturesName, train.Select(picture => Row(DemoTask.Describe, picture)));
         Save(folder, WordsName, Enumerable.Range(0, options.Pictures / PicturesPerSaying).Select(i => Sayings[i % Sayings.Length]).Select(
             saying => Row(saying.Question, saying.Answer, null)));
-        Save(folder, ColoursName, train.Take(options.ColourPictures).Select(picture => Row(DemoTask.Colours, picture)));
+        Save(folder, FruitName, train.Take(options.FruitPictures).Select(picture => Row(DemoTask.Fruit, picture)));
         var info = new JsonObject();
-        foreach (var name in new[] { ShapesName, WordsName, ColoursName })
+        foreach (var name in new[] { PicturesName, WordsName, FruitName })
         {
             info[name] = new JsonObject
             {

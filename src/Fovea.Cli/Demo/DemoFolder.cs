@@ -15,7 +15,7 @@ internal sealed class DemoFolder
     /// <summary>The model with random weights.</summary>
     public string Blank => Path.Combine(Root, "blank");
 
-    /// <summary>The model that knows shapes.</summary>
+    /// <summary>The model that describes pictures.</summary>
     public string Base => Path.Combine(Root, "base");
 
     public string Adapter => Path.Combine(Root, "adapter");

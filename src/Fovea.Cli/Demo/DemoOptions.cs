@@ -11,11 +11,11 @@ public sealed record DemoOptions
     /// <summary>Decides pictures, first weights and order. The same seed on the same machine gives the same result.</summary>
     public int Seed { get; init; } = 7;
 
-    /// <summary>Pictures that the base learns shapes from.</summary>
+    /// <summary>Pictures that the base learns from.</summary>
     public int Pictures { get; init; } = 6000;
 
-    /// <summary>How many of them show the adapter colours.</summary>
-    public int ColourPictures { get; init; } = 480;
+    /// <summary>How many of them the adapter learns from.</summary>
+    public int FruitPictures { get; init; } = 480;
 
     /// <summary>Pictures that no training sees.</summary>
     public int HeldOut { get; init; } = 120;
@@ -27,7 +27,7 @@ public sealed record DemoOptions
     public double AdapterEpochs { get; init; } = 4;
 
     /// <summary>Samples that make one step.</summary>
-    public int BatchSize { get; init; } = 16;
+    public int BatchSize { get; init; } = 32;
 
     /// <summary>Percentage points above chance that both tasks must reach in the end.</summary>
     public double RequiredGain { get; init; } = 40;

@@ -1,22 +1,22 @@
 namespace Fovea.Cli.Demo;
 
 /// <summary>What the demonstration came to; accuracies in percent on held-out pictures.</summary>
-/// <param name="ShapesBefore">Of the model with random weights.</param>
-/// <param name="ShapesAfter">Of the trained base.</param>
-/// <param name="ColoursBefore">Of the trained base, which never saw the question with a picture.</param>
-/// <param name="Answers">Answers of base and adapter about colours.</param>
-internal sealed record DemoResult(double ShapesBefore, double ShapesAfter, double ColoursBefore, IReadOnlyList<DemoAnswer> Answers)
+/// <param name="DescribedBefore">Of the model with random weights.</param>
+/// <param name="DescribedAfter">Of the trained base.</param>
+/// <param name="FruitBefore">Of the trained base, which never saw the question.</param>
+/// <param name="Answers">Answers of base and adapter about fruit.</param>
+internal sealed record DemoResult(double DescribedBefore, double DescribedAfter, double FruitBefore, IReadOnlyList<DemoAnswer> Answers)
 {
-    /// <summary>Of base and adapter.</summary>
-    public double ColoursAfter { get; } = DemoExam.Accuracy(Answers);
+    /// <summary>Of base and adapter about fruit.</summary>
+    public double FruitAfter { get; } = DemoExam.Accuracy(Answers);
 
     /// <summary>What is not as it should be; empty when all is well.</summary>
     public IEnumerable<string> Failures(double requiredGain)
     {
         foreach (var (task, what, before, after) in new[]
         {
-            (DemoTask.Shapes, "shapes", ShapesBefore, ShapesAfter),
-            (DemoTask.Colours, "colours", ColoursBefore, ColoursAfter),
+            (DemoTask.Describe, "descriptions", DescribedBefore, DescribedAfter),
+            (DemoTask.Fruit, "fruit", FruitBefore, FruitAfter),
         })
         {
             if (after < task.Chance + requiredGain || after < before + requiredGain)

@@ -26,20 +26,20 @@ internal sealed class DemoRun(DemoOptions options, DemoView view, Func<IEnumerab
         view.Stage(2, "making a small Qwen2.5-VL with random weights");
         var tokenizer = new DemoTokenizer(DemoData.Texts);
         view.Made(folder.Blank, StepThread.Run(() => DemoModel.Write(folder.Blank, tokenizer, options.Seed)), tokenizer.VocabularySize);
-        var blank = Accuracy(folder.Blank, DemoTask.Shapes, data);
+        var blank = Accuracy(folder.Blank, DemoTask.Describe, data);
 
-        view.Stage(3, "training the base: it learns to name shapes");
+        view.Stage(3, "training the base: it learns to describe a picture");
         Train(folder.BaseConfig, DemoConfigs.Base(folder, options));
-        var shapes = Accuracy(folder.Base, DemoTask.Shapes, data);
-        var before = Accuracy(folder.Base, DemoTask.Colours, data);
-        view.Asked(DemoTask.Shapes, shapes);
-        view.Asked(DemoTask.Colours, before);
+        var described = Accuracy(folder.Base, DemoTask.Describe, data);
+        var before = Accuracy(folder.Base, DemoTask.Fruit, data);
+        view.Asked(DemoTask.Describe, described);
+        view.Asked(DemoTask.Fruit, before);
 
-        view.Stage(4, "training an adapter with LoRA: it learns to name colours");
+        view.Stage(4, "training an adapter with LoRA: it learns a new question");
         Train(folder.AdapterConfig, DemoConfigs.Adapter(folder, options));
 
         view.Stage(5, $"asking about {data.HeldOut.Count} pictures that no training saw");
-        var result = new DemoResult(blank, shapes, before, Ask(folder.Base, folder.Adapter, DemoTask.Colours, data));
+        var result = new DemoResult(blank, described, before, Ask(folder.Base, folder.Adapter, DemoTask.Fruit, data));
         view.Result(folder, result, watch.Elapsed);
         return result;
     }

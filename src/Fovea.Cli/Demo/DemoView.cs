@@ -35,15 +35,15 @@ internal sealed class DemoView(IAnsiConsole console)
     {
         console.WriteLine();
         Row("", "chance", "before", "after");
-        Row(DemoTask.Shapes.Question, Percent(DemoTask.Shapes.Chance), Percent(result.ShapesBefore), Percent(result.ShapesAfter));
-        Row(DemoTask.Colours.Question, Percent(DemoTask.Colours.Chance), Percent(result.ColoursBefore), Percent(result.ColoursAfter));
+        Row(DemoTask.Describe.Question, Percent(DemoTask.Describe.Chance), Percent(result.DescribedBefore), Percent(result.DescribedAfter));
+        Row(DemoTask.Fruit.Question, Percent(DemoTask.Fruit.Chance), Percent(result.FruitBefore), Percent(result.FruitAfter));
         console.WriteLine();
         var shown = Different(result.Answers);
         Pictures(folder.Data, [.. shown.Select(answer => answer.Picture)]);
         foreach (var answer in shown)
         {
             Line($"{Path.Combine(folder.Data, answer.Picture.File)}");
-            Line($"  {DemoTask.Colours.Question}  answer: {answer.Answer}  expected: {answer.Expected}");
+            Line($"  {DemoTask.Fruit.Question}  answer: {answer.Answer}  expected: {answer.Expected}");
         }
 
         console.WriteLine();
@@ -57,7 +57,7 @@ internal sealed class DemoView(IAnsiConsole console)
         console.WriteLine();
         Line("Ask it yourself, for instance about the first picture:");
         var picture = Path.Combine(folder.Data, shown[0].Picture.File);
-        Line($"  ./fovea chat --model {folder.Base} --adapter {folder.Adapter} --image {picture} --prompt \"{DemoTask.Colours.Question}\"");
+        Line($"  ./fovea chat --model {folder.Base} --adapter {folder.Adapter} --image {picture} --prompt \"{DemoTask.Fruit.Question}\"");
     }
 
     /// <summary>Up to three answers about pictures that look different, right or wrong as they come.</summary>
@@ -76,7 +76,7 @@ internal sealed class DemoView(IAnsiConsole console)
 
     private static string Percent(double value) => FormattableString.Invariant($"{value:0.0} %");
 
-    private void Row(string question, string chance, string before, string after) => Line($"{question,-22}{chance,10}{before,10}{after,10}");
+    private void Row(string question, string chance, string before, string after) => Line($"{question,-30}{chance,10}{before,10}{after,10}");
 
     private void Pictures(string folder, IReadOnlyList<DemoPicture> pictures)
     {

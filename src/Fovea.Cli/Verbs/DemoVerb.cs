@@ -19,8 +19,8 @@ public static class DemoVerb
         var command = new Command(
             "demo",
             """
-            Show everything at once: draw pictures of coloured shapes, train a small Qwen2.5-VL from random weights to name the shapes, teach it colours
-            with LoRA, and ask it about pictures that it never saw. Takes a few minutes on two cores and needs no network.
+            Show everything at once: draw pictures of coloured shapes, train a small Qwen2.5-VL from random weights to describe them, teach it a new
+            question with LoRA, and ask it about pictures that it never saw. Takes a few minutes on two cores and needs no network.
 
             Ends with exit code 1 if the accuracies have not risen far above chance.
             """)

@@ -37,8 +37,9 @@ public sealed class DemoPartsTests
             var made = new DemoTokenizer(DemoData.Texts);
             made.Write(folder);
             var tokenizer = Tokenizer.Load(folder);
-            Assert.All(DemoTask.Colours.Answers.Concat(DemoTask.Shapes.Answers), answer => Assert.Single(tokenizer.Encode(answer)));
-            Assert.Equal(5, tokenizer.Encode(DemoTask.Colours.Question).Length);
+            Assert.All(DemoTask.Fruit.Answers, answer => Assert.Single(tokenizer.Encode(answer)));
+            Assert.All(DemoTask.Describe.Answers, answer => Assert.Equal(2, tokenizer.Encode(answer).Length));
+            Assert.Equal(6, tokenizer.Encode(DemoTask.Fruit.Question).Length);
             Assert.Equal(made.IdOf("<|image_pad|>"), tokenizer.IdOf("<|image_pad|>"));
             const string text = "Grün, 日本 & 42\n\tdone";
             Assert.Equal(text, tokenizer.Decode(tokenizer.Encode(text)));
@@ -63,15 +64,15 @@ public sealed class DemoPartsTests
     [InlineData(60, 95, 1)]
     public void Only_a_rise_far_above_chance_and_the_model_before_is_a_success(double before, double shapes, int failures)
     {
-        var answers = new[] { new DemoAnswer(new DemoPicture("a.png", DemoShape.Star, DemoColour.Red), "red", "red") };
+        var answers = new[] { new DemoAnswer(new DemoPicture("a.png", DemoShape.Star, DemoColour.Red), "cherry", "cherry") };
         Assert.Equal(failures, new DemoResult(before, shapes, 0, answers).Failures(40).Count());
     }
 
     [Fact]
-    public void Colours_that_were_not_learnt_are_a_failure_too()
+    public void A_question_that_was_not_learnt_is_a_failure_too()
     {
-        var answers = new[] { new DemoAnswer(new DemoPicture("a.png", DemoShape.Star, DemoColour.Red), "blue", "red") };
-        Assert.Contains("colours: 0.0 %", Assert.Single(new DemoResult(0, 95, 0, answers).Failures(40)));
+        var answers = new[] { new DemoAnswer(new DemoPicture("a.png", DemoShape.Star, DemoColour.Red), "plum", "cherry") };
+        Assert.Contains("fruit: 0.0 %", Assert.Single(new DemoResult(0, 95, 0, answers).Failures(40)));
     }
 
     [Fact]

@@ -15,7 +15,7 @@ public sealed class DemoRunTests : NativeTest
         var (result, text) = Run();
         foreach (var file in new[]
         {
-            "data/dataset_info.json", "data/demo_shapes.json", "data/demo_colours.json", "data/images/train_0000.png", "data/images/held_out_0003.png",
+            "data/dataset_info.json", "data/demo_pictures.json", "data/demo_fruit.json", "data/images/train_0000.png", "data/images/held_out_0003.png",
             "blank/config.json", "blank/model.safetensors", "blank/tokenizer.json", "demo_base.yaml", "demo_lora.yaml",
             "base/config.json", "base/model.safetensors", "base/tokenizer.json", "base/training_loss.svg", "base/training_loss.png",
             "adapter/adapter_config.json", "adapter/adapter_model.safetensors", "adapter/trainer_log.jsonl", "adapter/training_loss.svg",
@@ -25,7 +25,7 @@ public sealed class DemoRunTests : NativeTest
         }
 
         Assert.Equal(4, result.Answers.Count);
-        Assert.InRange(result.ColoursAfter, 0, 100);
+        Assert.InRange(result.FruitAfter, 0, 100);
         Assert.Contains($"./fovea chat --model {Path.Combine(Out, "base")} --adapter {Path.Combine(Out, "adapter")}", text);
         Assert.Contains($"answer: {result.Answers[0].Answer}", text);
         for (var stage = 1; stage <= 5; stage++)
@@ -74,7 +74,7 @@ public sealed class DemoRunTests : NativeTest
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Out = new AnsiConsoleOutput(text) });
         var options = new DemoOptions
         {
-            Output = Out, Pictures = 20, ColourPictures = 8, HeldOut = 4, BaseEpochs = 1, AdapterEpochs = 1, BatchSize = 8,
+            Output = Out, Pictures = 20, FruitPictures = 8, HeldOut = 4, BaseEpochs = 1, AdapterEpochs = 1, BatchSize = 8,
         };
         var result = new DemoRun(options, new DemoView(console), () => sinks ?? [], stop).Run();
         return (result, text.ToString());

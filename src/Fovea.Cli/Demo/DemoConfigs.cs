@@ -38,7 +38,7 @@ internal static class DemoConfigs
         # training
         per_device_train_batch_size: {options.BatchSize}
         gradient_accumulation_steps: 1
-        learning_rate: 1.0e-3
+        learning_rate: 7.0e-4
         num_train_epochs: {options.BaseEpochs}
         adam_beta2: 0.95
         lr_scheduler_type: cosine

@@ -8,7 +8,7 @@ internal sealed record DemoTask(string Question, IReadOnlyList<string> Answers, 
     /// <summary>A fruit for each colour.</summary>
     internal static readonly string[] Fruits = ["cherry", "apricot", "lemon", "lime", "blueberry", "plum"];
 
-    /// <summary>What the base learns: colour and shape, for instance "red star".</summary>
+    /// <summary>What the base learns: shape and colour, for instance "star in red".</summary>
     public static DemoTask Describe { get; } = new("What is it?", [.. Descriptions()], picture => Describing(picture.Shape, picture.Colour));
 
     /// <summary>What the adapter learns: a question that the base was never asked, with answers that it never gave about a picture.</summary>
@@ -21,7 +21,7 @@ internal sealed record DemoTask(string Question, IReadOnlyList<string> Answers, 
     internal static string Word<T>(T value)
         where T : struct, Enum => value.ToString().ToLowerInvariant();
 
-    private static string Describing(DemoShape shape, DemoColour colour) => $"{Word(colour)} {Word(shape)}";
+    private static string Describing(DemoShape shape, DemoColour colour) => $"{Word(shape)} in {Word(colour)}";
 
     private static IEnumerable<string> Descriptions() =>
         Enum.GetValues<DemoColour>().SelectMany(colour => Enum.GetValues<DemoShape>().Select(shape => Describing(shape, colour)));

@@ -61,8 +61,20 @@ internal sealed class DemoView(IAnsiConsole console)
     }
 
     /// <summary>Up to three answers about pictures that look different, right or wrong as they come.</summary>
-    private static List<DemoAnswer> Different(IReadOnlyList<DemoAnswer> answers) =>
-        [.. answers.DistinctBy(answer => answer.Expected).DistinctBy(answer => answer.Picture.Shape).Take(ShownAnswers)];
+    private static List<DemoAnswer> Different(IReadOnlyList<DemoAnswer> answers)
+    {
+        var shown = new List<DemoAnswer>();
+        foreach (var answer in answers)
+        {
+            var alike = shown.Any(other => other.Picture.Shape == answer.Picture.Shape || other.Picture.Colour == answer.Picture.Colour);
+            if (!alike && shown.Count < ShownAnswers)
+            {
+                shown.Add(answer);
+            }
+        }
+
+        return shown;
+    }
 
     private static string Times(TimeSpan elapsed)
     {

@@ -16,12 +16,12 @@ internal sealed class PictureArtist(int seed)
     /// <returns>RGB, row-major.</returns>
     public byte[] Draw(DemoShape shape, DemoColour colour)
     {
-        var radius = Between(18, 36);
+        var radius = Between(22, 38);
         var (x, y) = (Between(radius, Side - radius), Between(radius, Side - radius));
-        var turn = Between(-0.45, 0.45);
+        var turn = Between(-0.25, 0.25);
         var (sin, cos) = (Math.Sin(turn) / radius, Math.Cos(turn) / radius);
         var paint = Paint(Hues[(int)colour] + Between(-6, 6), Between(0.8, 1), Between(0.8, 1));
-        var (light, slopeX, slopeY, grain) = (Between(35, 85), Between(-0.5, 0.5), Between(-0.5, 0.5), Between(4, 24));
+        var (light, slopeX, slopeY, grain) = (Between(35, 85), Between(-0.5, 0.5), Between(-0.5, 0.5), Between(4, 16));
         var pixels = new byte[Side * Side * 3];
         for (var row = 0; row < Side; row++)
         {

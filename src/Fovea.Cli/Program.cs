@@ -51,5 +51,6 @@ public static class Program
         Fovea.Cli.Verbs.ExportVerb.Create(),
         Fovea.Cli.Verbs.SelfCheckVerb.Create(),
         Fovea.Cli.Verbs.BenchVerb.Create(),
+        Fovea.Cli.Verbs.DemoVerb.Create(),
     ];
 }

@@ -12,7 +12,8 @@ public static class ConsoleView
         return IsPlain(console) ? new PlainView(Console.Out) : new LiveView(console);
     }
 
-    private static bool IsPlain(IAnsiConsole console) =>
+    /// <summary>Whether colours and moving displays are out of place.</summary>
+    internal static bool IsPlain(IAnsiConsole console) =>
         Console.IsOutputRedirected
         || !console.Profile.Capabilities.Ansi
         || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI"))

@@ -1,0 +1,104 @@
+using System.Globalization;
+using Fovea.Data.Images;
+using Spectre.Console;
+
+namespace Fovea.Cli.Demo;
+
+/// <summary>The demonstration's own lines between those of its two trainings.</summary>
+internal sealed class DemoView(IAnsiConsole console)
+{
+    private const int Stages = 5;
+    private const int ShownAnswers = 3;
+    private const string SetupSeconds = "FOVEA_SETUP_SECONDS";
+
+    public void Stage(int number, string what)
+    {
+        console.WriteLine();
+        console.Write(new Text($"{number}/{Stages} {what}\n", new Style(Color.DodgerBlue1, decoration: Decoration.Bold)));
+    }
+
+    public void Drawn(string folder, DemoData data)
+    {
+        Line($"{data.Train.Count} to learn from, {data.HeldOut.Count} held out, in {folder}");
+        Pictures(folder, [.. data.Train.DistinctBy(picture => picture.Shape)]);
+    }
+
+    public void Made(string folder, long weights, int vocabulary) =>
+        Line(FormattableString.Invariant($"{weights / 1e6:0.00} million weights, {vocabulary} tokens, in {folder}"));
+
+    public void Configuration(string path) => Line($"as {path} says (the same as: ./fovea train {path})");
+
+    public void Asked(DemoTask task, double accuracy) => Line($"\"{task.Question}\" {Percent(accuracy)} right (chance {Percent(task.Chance)})");
+
+    /// <summary>Accuracies, three answers, and where everything is.</summary>
+    public void Result(DemoFolder folder, DemoResult result, TimeSpan elapsed)
+    {
+        console.WriteLine();
+        Row("", "chance", "before", "after");
+        Row(DemoTask.Describe.Question, Percent(DemoTask.Describe.Chance), Percent(result.DescribedBefore), Percent(result.DescribedAfter));
+        Row(DemoTask.Fruit.Question, Percent(DemoTask.Fruit.Chance), Percent(result.FruitBefore), Percent(result.FruitAfter));
+        console.WriteLine();
+        var shown = Different(result.Answers);
+        Pictures(folder.Data, [.. shown.Select(answer => answer.Picture)]);
+        foreach (var answer in shown)
+        {
+            Line($"{Path.Combine(folder.Data, answer.Picture.File)}");
+            Line($"  {DemoTask.Fruit.Question}  answer: {answer.Answer}  expected: {answer.Expected}");
+        }
+
+        console.WriteLine();
+        Line($"adapter      {folder.Adapter}");
+        Line($"base model   {folder.Base}");
+        Line($"logs         {Path.Combine(folder.Base, "trainer_log.jsonl")}");
+        Line($"             {Path.Combine(folder.Adapter, "trainer_log.jsonl")}");
+        Line($"loss curves  {Path.Combine(folder.Base, "training_loss.svg")} (and .png)");
+        Line($"             {Path.Combine(folder.Adapter, "training_loss.svg")} (and .png)");
+        Line($"time         {Times(elapsed)}");
+        console.WriteLine();
+        Line("Ask it yourself, for instance about the first picture:");
+        var picture = Path.Combine(folder.Data, shown[0].Picture.File);
+        Line($"  ./fovea chat --model {folder.Base} --adapter {folder.Adapter} --image {picture} --prompt \"{DemoTask.Fruit.Question}\"");
+    }
+
+    /// <summary>Up to three answers about pictures that look different, right or wrong as they come.</summary>
+    private static List<DemoAnswer> Different(IReadOnlyList<DemoAnswer> answers)
+    {
+        var shown = new List<DemoAnswer>();
+        foreach (var answer in answers)
+        {
+            var alike = shown.Any(other => other.Picture.Shape == answer.Picture.Shape || other.Picture.Colour == answer.Picture.Colour);
+            if (!alike && shown.Count < ShownAnswers)
+            {
+                shown.Add(answer);
+            }
+        }
+
+        return shown;
+    }
+
+    private static string Times(TimeSpan elapsed)
+    {
+        var setup = double.TryParse(Environment.GetEnvironmentVariable(SetupSeconds), CultureInfo.InvariantCulture, out var seconds) && seconds > 0
+            ? $"set-up {Clock(TimeSpan.FromSeconds(seconds))}, then "
+            : string.Empty;
+        return $"{setup}{Clock(elapsed)} for everything above";
+    }
+
+    private static string Clock(TimeSpan time) => FormattableString.Invariant($"{(int)time.TotalMinutes} min {time.Seconds} s");
+
+    private static string Percent(double value) => FormattableString.Invariant($"{value:0.0} %");
+
+    private void Row(string question, string chance, string before, string after) => Line($"{question,-30}{chance,10}{before,10}{after,10}");
+
+    private void Pictures(string folder, IReadOnlyList<DemoPicture> pictures)
+    {
+        var fit = Math.Min(Thumbnails.Fit(console), pictures.Count);
+        if (fit > 0)
+        {
+            Thumbnails.Write(console, [.. pictures.Take(fit).Select(picture => ImageReader.Read(Path.Combine(folder, picture.File)))]);
+        }
+    }
+
+    // Text of its own, so that nothing in it is read as markup and no path is broken across lines.
+    private void Line(string text) => console.Profile.Out.Writer.WriteLine($"  {text}");
+}

@@ -31,7 +31,7 @@ internal static class DemoConfigs
         # output
         output_dir: {folder.Base}
         overwrite_output_dir: true
-        logging_steps: 50
+        logging_steps: {options.BaseLoggingSteps}
         save_strategy: "no"                    # no checkpoints on the way, only the result
         plot_loss: true
 
@@ -72,7 +72,7 @@ internal static class DemoConfigs
         # output
         output_dir: {folder.Adapter}
         overwrite_output_dir: true
-        logging_steps: 10
+        logging_steps: {options.AdapterLoggingSteps}
         save_steps: 500
         plot_loss: true
 

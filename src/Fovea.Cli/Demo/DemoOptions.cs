@@ -21,10 +21,15 @@ public sealed record DemoOptions
     public int HeldOut { get; init; } = 120;
 
     /// <summary>Times that the base sees its pictures.</summary>
-    public double BaseEpochs { get; init; } = 3;
+    public double BaseEpochs { get; init; } = 4;
 
     /// <summary>Times that the adapter sees its pictures.</summary>
-    public double AdapterEpochs { get; init; } = 4;
+    public double AdapterEpochs { get; init; } = 8;
+
+    /// <summary>Steps from one line of the base's log to the next.</summary>
+    public int BaseLoggingSteps { get; init; } = 50;
+
+    public int AdapterLoggingSteps { get; init; } = 10;
 
     /// <summary>Samples that make one step.</summary>
     public int BatchSize { get; init; } = 32;

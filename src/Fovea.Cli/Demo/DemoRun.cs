@@ -7,7 +7,7 @@ using Fovea.Training.Recipes;
 
 namespace Fovea.Cli.Demo;
 
-/// <summary>The demonstration from nothing to an adapter: pictures, a blank model, a base trained on them, an adapter trained over it, an exam.</summary>
+/// <summary>The demonstration from nothing to an adapter: pictures, a blank model, a base trained on them, an adapter over it, an examination.</summary>
 internal sealed class DemoRun(DemoOptions options, DemoView view, Func<IEnumerable<IEventSink>> sinks, CancellationToken stop)
 {
     private readonly DemoFolder folder = DemoFolder.Create(options.Output);

@@ -5,8 +5,8 @@ namespace Fovea.Cli.Demo;
 /// <summary>Draws one coloured shape of any size, place and turn on a grey, noisy, unevenly lit ground.</summary>
 internal sealed class PictureArtist(int seed)
 {
-    /// <summary>Width and height in pixels: three image tokens of 28 pixels a side.</summary>
-    internal const int Side = 84;
+    /// <summary>Width and height in pixels: two image tokens of 28 pixels a side.</summary>
+    internal const int Side = 56;
 
     private const int Samples = 3;
     private static readonly double[] Hues = [0, 30, 56, 125, 222, 287];
@@ -16,12 +16,12 @@ internal sealed class PictureArtist(int seed)
     /// <returns>RGB, row-major.</returns>
     public byte[] Draw(DemoShape shape, DemoColour colour)
     {
-        var radius = Between(22, 38);
+        var radius = Between(15, 26);
         var (x, y) = (Between(radius, Side - radius), Between(radius, Side - radius));
         var turn = Between(-0.25, 0.25);
         var (sin, cos) = (Math.Sin(turn) / radius, Math.Cos(turn) / radius);
         var paint = Paint(Hues[(int)colour] + Between(-6, 6), Between(0.8, 1), Between(0.8, 1));
-        var (light, slopeX, slopeY, grain) = (Between(35, 85), Between(-0.5, 0.5), Between(-0.5, 0.5), Between(4, 16));
+        var (light, slopeX, slopeY, grain) = (Between(35, 85), Between(-0.7, 0.7), Between(-0.7, 0.7), Between(4, 16));
         var pixels = new byte[Side * Side * 3];
         for (var row = 0; row < Side; row++)
         {

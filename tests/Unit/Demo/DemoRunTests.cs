@@ -75,6 +75,7 @@ public sealed class DemoRunTests : NativeTest
         var options = new DemoOptions
         {
             Output = Out, Pictures = 20, FruitPictures = 8, HeldOut = 4, BaseEpochs = 1, AdapterEpochs = 1, BatchSize = 8,
+            BaseLoggingSteps = 1, AdapterLoggingSteps = 1,
         };
         var result = new DemoRun(options, new DemoView(console), () => sinks ?? [], stop).Run();
         return (result, text.ToString());

@@ -70,5 +70,28 @@ public static class BenchOutput
         }
     }
 
+    public static void Print(SmallResult r)
+    {
+        var table = new Table().Border(TableBorder.Rounded).AddColumn(r.Job).AddColumn(new TableColumn("fovea").RightAligned());
+        if (r.Peer is not null)
+        {
+            table.AddColumn(new TableColumn("peer").RightAligned()).AddColumn(new TableColumn("ratio").RightAligned());
+        }
+
+        foreach (var (name, value) in r.Figures)
+        {
+            List<string> cells = [name.Replace('_', ' '), Number(value, "#,0.###")];
+            if (r.Peer is not null)
+            {
+                cells.AddRange([Number(r.Peer[name], "#,0.###"), Number(r.Ratios![name], "0.00")]);
+            }
+
+            table.AddRow([.. cells]);
+        }
+
+        AnsiConsole.Write(table);
+        AnsiConsole.WriteLine($"{r.Hardware}; commit {r.Commit}");
+    }
+
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

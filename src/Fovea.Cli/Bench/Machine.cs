@@ -30,6 +30,8 @@ public static class Machine
         }
 
         var units = new[] { "avx2", "avx512f", "avx512_bf16", "amx_bf16" }.Where(flags.Contains);
-        return $"{name}, {Environment.ProcessorCount} CPUs, {string.Join(' ', units)}";
+        var forced = Environment.GetEnvironmentVariable("OPENBLAS_CORETYPE");
+        return $"{name}, {Environment.ProcessorCount} CPUs, {string.Join(' ', units)}"
+            + (string.IsNullOrEmpty(forced) ? string.Empty : $", OPENBLAS_CORETYPE={forced} (slower than the processor allows, perhaps)");
     }
 }

@@ -1,0 +1,15 @@
+namespace Fovea.Cli.Bench;
+
+/// <summary>Figures of one of the smaller benchmarks; each name ends in its unit.</summary>
+public sealed record SmallResult(string Job, IReadOnlyDictionary<string, double> Figures)
+{
+    public string Commit { get; } = Machine.Commit;
+
+    public string Hardware { get; } = Machine.Describe();
+
+    /// <summary>The same in PyTorch and Transformers, in turns; null when it was not asked for.</summary>
+    public IReadOnlyDictionary<string, double>? Peer { get; init; }
+
+    /// <summary>How much faster we are: above 1 is in our favour.</summary>
+    public IReadOnlyDictionary<string, double>? Ratios { get; init; }
+}

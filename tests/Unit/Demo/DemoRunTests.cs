@@ -13,17 +13,12 @@ public sealed class DemoRunTests : NativeTest
     public void Everything_is_made_and_the_output_says_where()
     {
         var (result, text) = Run();
-        foreach (var file in new[]
-        {
-            "data/dataset_info.json", "data/demo_pictures.json", "data/demo_fruit.json", "data/images/train_0000.png", "data/images/held_out_0003.png",
-            "blank/config.json", "blank/model.safetensors", "blank/tokenizer.json", "demo_base.yaml", "demo_lora.yaml",
-            "base/config.json", "base/model.safetensors", "base/tokenizer.json", "base/training_loss.svg", "base/training_loss.png",
-            "adapter/adapter_config.json", "adapter/adapter_model.safetensors", "adapter/trainer_log.jsonl", "adapter/training_loss.svg",
-        })
-        {
-            Assert.True(File.Exists(Path.Combine(Out, file)), file);
-        }
-
+        Holds(".", "demo_base.yaml", "demo_lora.yaml");
+        Holds("data", "dataset_info.json", "demo_pictures.json", "demo_fruit.json");
+        Holds(Path.Combine("data", "images"), "train_0000.png", "held_out_0003.png");
+        Holds("blank", "config.json", "model.safetensors", "tokenizer.json");
+        Holds("base", "config.json", "model.safetensors", "tokenizer.json", "training_loss.svg", "training_loss.png");
+        Holds("adapter", "adapter_config.json", "adapter_model.safetensors", "trainer_log.jsonl", "training_loss.svg");
         Assert.Equal(4, result.Answers.Count);
         Assert.InRange(result.FruitAfter, 0, 100);
         Assert.Contains($"./fovea chat --model {Path.Combine(Out, "base")} --adapter {Path.Combine(Out, "adapter")}", text);
@@ -67,6 +62,9 @@ public sealed class DemoRunTests : NativeTest
     protected override void Cleanup() => Directory.Delete(folder, recursive: true);
 
     private string Out => Path.Combine(folder, "out");
+
+    private void Holds(string part, params string[] files) =>
+        Assert.All(files, file => Assert.True(File.Exists(Path.Combine(Out, part, file)), file));
 
     private (DemoResult Result, string Text) Run(IEventSink[]? sinks = null, CancellationToken stop = default)
     {

@@ -163,12 +163,13 @@ def say(values):
 
 memory = Memory()
 model = build()
+parameters = sum(p.numel() for p in model.parameters())
 work = (trainer if options.job == "train" else decoder)(model)
 for _ in range(2 if options.job == "train" else 1):
     work()
 facts = dict(
     torch=torch.__version__, transformers=transformers.__version__, dtype=options.dtype, attention=options.attention, recompute=options.recompute,
-    threads=torch.get_num_threads(), parameters=sum(p.numel() for p in model.parameters()))
+    threads=torch.get_num_threads(), parameters=parameters)
 if options.serve:
     say(facts)
     for line in sys.stdin:

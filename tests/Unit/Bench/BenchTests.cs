@@ -26,7 +26,7 @@ public sealed class BenchTests : NativeTest
     }
 
     [Fact]
-    public void The_mid_model_has_230_million_parameters()
+    public void The_mid_model_has_as_many_parameters_as_the_same_configuration_in_Transformers()
     {
         using var model = MidModel.Build(new ModelOptions { Compute = DType.BF16, Device = Device.Meta });
         Assert.Equal(229_942_272, model.Ledger.Count);

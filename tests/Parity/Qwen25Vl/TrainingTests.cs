@@ -82,6 +82,41 @@ public sealed class TrainingTests : NativeTest
     }
 
     [Fact]
+    public void Mean_with_two_samples_a_batch_is_the_mean_of_the_batches_means_by_the_formula()
+    {
+        model = (Qwen25VlModel)Families.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"), new ModelOptions());
+        var runner = new StepRunner(model, visionLearns: false);
+
+        // Samples of unequal lengths in batches of two, the last one short.
+        int[][] batches = [[0, 5], [9, 2], [1]];
+        var batchMeans = new List<double>();
+        foreach (var batch in batches)
+        {
+            var (sum, tokens) = (0.0, 0);
+            foreach (var sample in batch)
+            {
+                using var alone = Plan(0, [sample], LossReduction.Token, 4096);
+                var losses = runner.Evaluate(alone.MicroBatches[0]).TokenLosses;
+                Assert.Equal(samples[sample].TrainedTokens, losses.Length);
+                sum += losses.Sum(l => (double)l);
+                tokens += losses.Length;
+            }
+
+            batchMeans.Add(sum / tokens);
+        }
+
+        var expected = batchMeans.Average();
+        var groups = batches.Select(batch => (IReadOnlyList<StepSample>)[.. batch.Select(i => new StepSample(i, samples[i]))]).ToArray();
+        using var step = WithPixels(StepPlanner.Plan(0, groups, new PlanOptions { MicroBatchTokens = 200, Reduction = LossReduction.Mean }));
+        Assert.True(step.MicroBatches.Count > 1);
+        Assert.Equal(expected, step.MicroBatches.Sum(micro => runner.Evaluate(micro).Loss), 1e-5);
+
+        // Not the mean over all tokens, nor over samples: the batches differ in length.
+        using var byToken = WithPixels(StepPlanner.Plan(0, groups, new PlanOptions { MicroBatchTokens = 4096, Reduction = LossReduction.Token }));
+        Assert.NotEqual(expected, byToken.MicroBatches.Sum(micro => runner.Evaluate(micro).Loss), 1e-4);
+    }
+
+    [Fact]
     public void Cached_vision_features_change_no_loss()
     {
         var plain = Train(5e-3, LossReduction.Token, 600, recompute: false);
@@ -171,7 +206,11 @@ public sealed class TrainingTests : NativeTest
     {
         // One sample a group: the reference's "mean" is the mean of per-sample means.
         var groups = indices.Select(i => (IReadOnlyList<StepSample>)[new StepSample(i, samples[i])]).ToArray();
-        var plan = StepPlanner.Plan(step, groups, new PlanOptions { MicroBatchTokens = microBatchTokens, Reduction = reduction });
+        return WithPixels(StepPlanner.Plan(step, groups, new PlanOptions { MicroBatchTokens = microBatchTokens, Reduction = reduction }));
+    }
+
+    private StepBatch WithPixels(StepBatch plan)
+    {
         foreach (var batch in plan.MicroBatches)
         {
             var target = batch.AllocatePixels(batch.Grids.Sum(g => g.Patches), 1176);

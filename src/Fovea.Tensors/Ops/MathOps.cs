@@ -17,24 +17,17 @@ public static class MathOps
     private static readonly Operator ExpOp = new("aten::exp");
     private static readonly Operator CosOp = new("aten::cos");
     private static readonly Operator SinOp = new("aten::sin");
-    private static readonly Operator ZeroOp = new("aten::zero_");
     private static readonly Operator MaskedFillOp = new("aten::masked_fill", "Scalar");
     private static readonly Operator SumOp = new("aten::sum");
     private static readonly Operator SumDimOp = new("aten::sum", "dim_IntList");
     private static readonly Operator MeanDimOp = new("aten::mean", "dim");
     private static readonly Operator MaxOp = new("aten::max");
     private static readonly Operator AbsOp = new("aten::abs");
-    private static readonly Operator AnyNotFiniteOp = new("aten::isfinite");
-    private static readonly Operator AllOp = new("aten::all");
-    private static readonly Operator ArgMaxOp = new("aten::argmax");
     private static readonly Operator SoftmaxOp = new("aten::softmax", "int");
-    private static readonly Operator LogSumExpOp = new("aten::logsumexp");
     private static readonly Operator SortOp = new("aten::sort", "stable");
-    private static readonly Operator CumSumOp = new("aten::cumsum");
     private static readonly Operator NormOp = new("aten::linalg_vector_norm");
     private static readonly Operator MatMulOp = new("aten::matmul");
     private static readonly Operator LinearOp = new("fovea::linear");
-    private static readonly Operator AddMmOp = new("aten::addmm_");
     private static readonly Operator ForEachNormOp = new("aten::_foreach_norm", "Scalar");
     private static readonly Operator ForEachMulOp = new("aten::_foreach_mul_", "Scalar");
 
@@ -77,12 +70,6 @@ public static class MathOps
 
     public static Tensor Abs(this Tensor x) => AbsOp.Call(x);
 
-    public static Tensor Zero_(this Tensor x)
-    {
-        ZeroOp.Run(x);
-        return x;
-    }
-
     /// <summary>A copy with <paramref name="value"/> where the mask is true.</summary>
     public static Tensor MaskedFill(this Tensor x, Tensor mask, double value) => MaskedFillOp.Call(x, mask, value);
 
@@ -95,24 +82,10 @@ public static class MathOps
 
     public static Tensor Max(this Tensor x) => MaxOp.Call(x);
 
-    /// <summary>Whether no element is infinite or NaN.</summary>
-    public static bool AllFinite(this Tensor x)
-    {
-        using var scope = TensorScope.Open("check");
-        return AllOp.Call(AnyNotFiniteOp.Call(x)).Item() != 0;
-    }
-
-    /// <summary>Index of the largest element along one dimension.</summary>
-    public static Tensor ArgMax(this Tensor x, int dim) => ArgMaxOp.Call(x, dim, false);
-
     public static Tensor Softmax(this Tensor x, int dim, DType? dtype = null) => SoftmaxOp.Call(x, dim, dtype is { } d ? d : Arg.None);
-
-    public static Tensor LogSumExp(this Tensor x, int dim) => LogSumExpOp.Call(x, (long[])[dim], false);
 
     /// <summary>Stable sort along one dimension: values and the indices they had.</summary>
     public static (Tensor Values, Tensor Indices) Sort(this Tensor x, int dim, bool descending) => SortOp.CallTwo(x, true, dim, descending);
-
-    public static Tensor CumSum(this Tensor x, int dim) => CumSumOp.Call(x, dim);
 
     /// <summary>Euclidean length over all elements.</summary>
     public static Tensor Norm(this Tensor x) => NormOp.Call(x, 2);
@@ -127,11 +100,4 @@ public static class MathOps
 
     /// <summary>x W^T + b, with W [out, in].</summary>
     public static Tensor Linear(this Tensor x, Tensor weight, Tensor? bias = null) => LinearOp.Call(x, weight, bias);
-
-    /// <summary>x = beta x + alpha a b, in place.</summary>
-    public static Tensor AddMm_(this Tensor x, Tensor a, Tensor b, double beta = 1, double alpha = 1)
-    {
-        AddMmOp.Run(x, a, b, beta, alpha);
-        return x;
-    }
 }

@@ -5,9 +5,7 @@ public static class NetOps
 {
     private static readonly Operator SiluOp = new("aten::silu");
     private static readonly Operator GeluOp = new("aten::gelu");
-    private static readonly Operator SigmoidOp = new("aten::sigmoid");
     private static readonly Operator EmbeddingOp = new("aten::embedding");
-    private static readonly Operator LayerNormOp = new("aten::layer_norm");
     private static readonly Operator AttentionOp = new("aten::scaled_dot_product_attention");
     private static readonly Operator PackedAttentionOp = new("fovea::attention");
     private static readonly Operator CrossEntropyOp = new("aten::cross_entropy_loss");
@@ -17,20 +15,14 @@ public static class NetOps
     private static readonly Operator RotaryOp = new("fovea::rotary");
     private static readonly Operator LoraLinearOp = new("fovea::lora_linear");
     private static readonly Operator CrossEntropyInPlaceOp = new("fovea::cross_entropy_in_place");
-    private static readonly Operator MultinomialOp = new("aten::multinomial");
 
     public static Tensor Silu(this Tensor x) => SiluOp.Call(x);
-
-    public static Tensor Sigmoid(this Tensor x) => SigmoidOp.Call(x);
 
     /// <param name="tanh">The tanh approximation instead of the exact form.</param>
     public static Tensor Gelu(this Tensor x, bool tanh = false) => GeluOp.Call(x, tanh ? "tanh" : "none");
 
     /// <summary>Rows of a table by 64-bit ids.</summary>
     public static Tensor Embedding(this Tensor table, Tensor ids) => EmbeddingOp.Call(table, ids);
-
-    public static Tensor LayerNorm(this Tensor x, Tensor weight, Tensor bias, double epsilon) =>
-        LayerNormOp.Call(x, (long[])[x.Size(-1)], weight, bias, epsilon);
 
     /// <summary>softmax(q k^T * scale) v over [batch, heads, length, head size]; grouped queries repeat keys and values by themselves.</summary>
     public static Tensor ScaledDotProductAttention(
@@ -59,9 +51,6 @@ public static class NetOps
 
     /// <summary>Cross-entropy of each row of logits [N, V]; the logits become the gradient of the weighted sum of the losses.</summary>
     public static Tensor CrossEntropyInPlace(this Tensor logits, Tensor targets, Tensor weights) => CrossEntropyInPlaceOp.Call(logits, targets, weights);
-
-    /// <summary>Draws one index a row with the given probabilities, from the default generator.</summary>
-    public static Tensor Multinomial(this Tensor probabilities) => MultinomialOp.Call(probabilities, 1, false);
 
     /// <summary>One AdamW update of every parameter, in place (decoupled weight decay; arXiv 1711.05101).</summary>
     /// <param name="steps">One-element fp32 tensors holding the number of this update, counted from 1.</param>

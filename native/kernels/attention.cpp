@@ -45,32 +45,56 @@ at::Tensor batched(const at::Tensor& x, const Run& run) {
     return x.slice(0, run.start, run.start + run.length * run.count).unflatten(0, {run.count, run.length}).transpose(1, 2);
 }
 
-// Softmax of scale * scores in place, 0 from `visible` on; returns the log-sum-exp.
+// exp(scale * (score - top)) in place, 0 from `visible` on: a softmax that is still to be divided by its sum. Returns the log-sum-exp and the sum.
 template <class T>
-FOVEA_INLINE float row_softmax(T* scores, int64_t visible, int64_t width, float scale) {
+FOVEA_INLINE float row_exponents(T* scores, int64_t visible, int64_t width, float scale, float* total) {
     float top = -std::numeric_limits<float>::infinity();
 #pragma omp simd reduction(max : top)
     for (int64_t i = 0; i < visible; i++) {
         top = widen(scores[i]) > top ? widen(scores[i]) : top;
     }
+    const float shift = top * scale;
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int64_t i = 0; i < visible; i++) {
-        sum += exp_fast((widen(scores[i]) - top) * scale);
-    }
-    const float factor = 1.0f / sum;
-#pragma omp simd
-    for (int64_t i = 0; i < visible; i++) {
-        narrow(exp_fast((widen(scores[i]) - top) * scale) * factor, &scores[i]);
+        const float e = exp_fast(widen(scores[i]) * scale - shift);
+        sum += e;
+        narrow(e, &scores[i]);
     }
     for (int64_t i = visible; i < width; i++) {
         scores[i] = T{};
     }
-    return top * scale + std::log(sum);
+    *total = sum;
+    return shift + std::log(sum);
 }
 
-FOVEA_CLONES float row_softmax_of(float* s, int64_t visible, int64_t width, float scale) { return row_softmax(s, visible, width, scale); }
-FOVEA_CLONES float row_softmax_of(bf16* s, int64_t visible, int64_t width, float scale) { return row_softmax(s, visible, width, scale); }
+FOVEA_CLONES float row_exponents_of(float* s, int64_t visible, int64_t width, float scale, float* sum) { return row_exponents(s, visible, width, scale, sum); }
+FOVEA_CLONES float row_exponents_of(bf16* s, int64_t visible, int64_t width, float scale, float* sum) { return row_exponents(s, visible, width, scale, sum); }
+
+// to = factor * from
+template <class T>
+FOVEA_INLINE void row_scaled(const T* from, float factor, T* to, int64_t count) {
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++) {
+        narrow(widen(from[i]) * factor, &to[i]);
+    }
+}
+
+FOVEA_CLONES void row_scaled_of(const float* from, float factor, float* to, int64_t count) { row_scaled(from, factor, to, count); }
+FOVEA_CLONES void row_scaled_of(const bf16* from, float factor, bf16* to, int64_t count) { row_scaled(from, factor, to, count); }
+
+template <class T>
+FOVEA_INLINE float row_dot(const T* a, const T* b, int64_t count) {
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; i++) {
+        sum += widen(a[i]) * widen(b[i]);
+    }
+    return sum;
+}
+
+FOVEA_CLONES float row_dot_of(const float* a, const float* b, int64_t count) { return row_dot(a, b, count); }
+FOVEA_CLONES float row_dot_of(const bf16* a, const bf16* b, int64_t count) { return row_dot(a, b, count); }
 
 // One row of scores and of dP, in place: p = exp(score * scale - lse), ds = p * (dp - delta) * scale; both 0 from `visible` on.
 template <class T>
@@ -94,17 +118,18 @@ FOVEA_CLONES void row_gradient_of(bf16* s, bf16* d, int64_t v, int64_t w, float 
     row_gradient(s, d, v, w, scale, lse, delta);
 }
 
-// scores [B, R * rows, width] become probabilities; lse [B, R, L] is filled in; the rows are queries first .. first + rows - 1.
-void softmax_block(const at::Tensor& scores, const at::Tensor& lse, int64_t first, int64_t rows, bool causal, double scale) {
+// scores [B, R * rows, width] become exponents, sums [B, R * rows] their sums; lse [B, R, L] is filled in; the rows are queries first .. first + rows - 1.
+void exponents_block(
+    const at::Tensor& scores, const at::Tensor& sums, const at::Tensor& lse, int64_t first, int64_t rows, bool causal, double scale) {
     const auto width = scores.size(2), length = lse.size(2);
     by_type(scores, [&](auto zero) {
         auto* ps = mutable_data_of<decltype(zero)>(scores);
-        auto* pl = mutable_data_of<float>(lse);
+        auto *pl = mutable_data_of<float>(lse), *psum = mutable_data_of<float>(sums);
         at::parallel_for(0, scores.size(0) * scores.size(1), 16, [&](int64_t begin, int64_t end) {
             for (auto row = begin; row < end; row++) {
                 const auto query = first + row % rows;
                 const auto visible = causal ? std::min(width, query + 1) : width;
-                pl[(row / rows) * length + query] = row_softmax_of(ps + row * width, visible, width, static_cast<float>(scale));
+                pl[(row / rows) * length + query] = row_exponents_of(ps + row * width, visible, width, static_cast<float>(scale), psum + row);
             }
         });
     });
@@ -154,15 +179,33 @@ struct Block {
 
     at::Tensor of_keys(const at::Tensor& x) const { return x.slice(0, from, from + count).slice(1, 0, width); }
 
+    at::Tensor of_columns(const at::Tensor& x) const { return x.slice(0, from, from + count).slice(2, 0, width); } // [B, D, L]
+
     at::Tensor of_batch(const at::Tensor& x) const { return x.slice(0, from, from + count); }
 
-    // Puts [count, R * rows, D] back where of_queries took it from.
-    void write(const at::Tensor& x, const at::Tensor& value) const {
-        auto target = part(x);
-        target.copy_(value.view(target.sizes()));
+    // Puts [count, R * rows, D] back where of_queries took it from, in a dense [T, H, D]; each row divided by its number of `sums`, when there are any.
+    void write(const Run& run, const at::Tensor& x, const at::Tensor& value, const at::Tensor* sums = nullptr) const {
+        const auto heads = x.size(1), size = x.size(2), ratio = heads / groups;
+        by_type(value, [&](auto zero) {
+            using T = decltype(zero);
+            const auto* from = data_of<T>(value);
+            const auto* divisors = sums == nullptr ? nullptr : data_of<float>(*sums);
+            auto* to = mutable_data_of<T>(x);
+            at::parallel_for(0, count * ratio * rows, 64, [&](int64_t begin, int64_t end) {
+                for (auto row = begin; row < end; row++) {
+                    const auto of_batch = from_batch(row / (ratio * rows));
+                    const auto head = of_batch.second * ratio + row / rows % ratio;
+                    const auto token = run.start + of_batch.first * run.length + first + row % rows;
+                    row_scaled_of(from + row * size, divisors == nullptr ? 1.0f : 1.0f / divisors[row], to + (token * heads + head) * size, size);
+                }
+            });
+        });
     }
 
 private:
+    // Segment and key head.
+    std::pair<int64_t, int64_t> from_batch(int64_t index) const { return {(from + index) / groups, (from + index) % groups}; }
+
     at::Tensor part(const at::Tensor& x) const {
         const auto queries = x.slice(3, first, first + rows);
         // Either the whole batch, or one of it.
@@ -179,6 +222,27 @@ void for_each_block(const Run& run, bool causal, int64_t step, int64_t batch, Bo
             body(Block{from, step, first, last - first, causal ? last : run.length, groups});
         }
     }
+}
+
+// The products of the rows of two dense [T, H, D], as [B, R, L] of the run: sum(dout * out), which is also sum(p * dp) of each query.
+at::Tensor dots(const Run& run, const at::Tensor& a, const at::Tensor& b, int64_t groups) {
+    const auto heads = a.size(1), size = a.size(2), ratio = heads / groups;
+    auto found = at::empty({run.count * groups, ratio, run.length}, a.options().dtype(at::kFloat));
+    by_type(a, [&](auto zero) {
+        using T = decltype(zero);
+        const auto *pa = data_of<T>(a), *pb = data_of<T>(b);
+        auto* to = mutable_data_of<float>(found);
+        at::parallel_for(0, run.count * heads, 1, [&](int64_t begin, int64_t end) {
+            for (auto row = begin; row < end; row++) {
+                const auto token = run.start + row / heads * run.length, head = row % heads;
+                for (int64_t i = 0; i < run.length; i++) {
+                    const auto at = ((token + i) * heads + head) * size;
+                    to[row * run.length + i] = row_dot_of(pa + at, pb + at, size);
+                }
+            }
+        });
+    });
+    return found;
 }
 
 struct PackedAttention : torch::autograd::Function<PackedAttention> {
@@ -203,7 +267,7 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
         const auto causal = context->saved_data["causal"].toBool();
         const auto scale = context->saved_data["scale"].toDouble();
         const auto boundaries = context->saved_data["boundaries"].toIntVector();
-        const auto dout = gradients[0].view(out.sizes());
+        const auto dout = gradients[0].contiguous();
         auto dq = at::empty(q.sizes(), q.options()), dk = at::empty(k.sizes(), k.options()), dv = at::empty(v.sizes(), v.options());
         size_t next = 4;
         for (const auto& run : runs_of(boundaries)) {
@@ -216,14 +280,15 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
     static at::Tensor run_forward(
         const Run& run, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal, double scale, const at::Tensor& out) {
         const auto groups = k.size(1), size = q.size(2), ratio = q.size(1) / groups, batch = run.count * groups;
-        const auto q_run = batched(q, run).unflatten(1, {groups, ratio}), out_run = batched(out, run).unflatten(1, {groups, ratio}); // [N, G, R, L, D]
+        const auto q_run = batched(q, run).unflatten(1, {groups, ratio}); // [N, G, R, L, D]
         const auto k_run = batched(k, run).reshape({batch, run.length, size}), v_run = batched(v, run).reshape({batch, run.length, size});
         auto lse = at::empty({batch, ratio, run.length}, q.options().dtype(at::kFloat));
         for_each_block(run, causal, together(q, batch, run.length, ratio), batch, [&](const Block& at) {
             const auto queries = at.of_queries(q_run);
             auto scores = times_transposed_batch(queries, at.of_keys(k_run));
-            softmax_block(scores, at.of_batch(lse), at.first, at.rows, causal, scale);
-            at.write(out_run, times_transposed_batch(scores, at.of_keys(v_run).transpose(1, 2)));
+            const auto sums = at::empty({scores.size(0), scores.size(1)}, lse.options());
+            exponents_block(scores, sums, at.of_batch(lse), at.first, at.rows, causal, scale);
+            at.write(run, out, times_transposed_batch(scores, at.of_keys(v_run).transpose(1, 2)), &sums);
         });
         return lse;
     }
@@ -233,21 +298,21 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
         const at::Tensor& dout, bool causal, double scale, const at::Tensor& dq, const at::Tensor& dk, const at::Tensor& dv) {
         const auto heads = q.size(1), groups = k.size(1), size = q.size(2), ratio = heads / groups, batch = run.count * groups;
         const auto folded = [&](const at::Tensor& x) { return batched(x, run).unflatten(1, {groups, ratio}); }; // [N, G, R, L, D], a view
-        const auto q_run = folded(q), dout_run = folded(dout), dq_run = folded(dq);
-        const auto delta = (dout_run.to(at::kFloat) * folded(out).to(at::kFloat)).sum(-1).reshape({batch, ratio, run.length});
+        const auto q_run = folded(q), dout_run = folded(dout);
+        const auto delta = dots(run, dout, out, groups);
         const auto k_run = batched(k, run).reshape({batch, run.length, size}), v_run = batched(v, run).reshape({batch, run.length, size});
-        auto dk_run = at::zeros({batch, run.length, size}, q.options().dtype(at::kFloat)), dv_run = at::zeros_like(dk_run);
+        auto dk_run = at::zeros({batch, size, run.length}, q.options().dtype(at::kFloat)), dv_run = at::zeros_like(dk_run);
         for_each_block(run, causal, together(q, batch, run.length, ratio), batch, [&](const Block& at) {
             const auto queries = at.of_queries(q_run), douts = at.of_queries(dout_run), keys = at.of_keys(k_run);
             auto scores = times_transposed_batch(queries, keys);
             auto dp = times_transposed_batch(douts, at.of_keys(v_run));
             gradient_block(scores, dp, at.of_batch(lse), at.of_batch(delta), at.first, at.rows, causal, scale);
-            at.of_keys(dv_run).transpose(1, 2).add_(times_transposed_batch(douts.transpose(1, 2), scores.transpose(1, 2)));
-            at.of_keys(dk_run).transpose(1, 2).add_(times_transposed_batch(queries.transpose(1, 2), dp.transpose(1, 2)));
-            at.write(dq_run, times_transposed_batch(dp, keys.transpose(1, 2)));
+            at.of_columns(dv_run).add_(times_transposed_batch(douts.transpose(1, 2), scores.transpose(1, 2)));
+            at.of_columns(dk_run).add_(times_transposed_batch(queries.transpose(1, 2), dp.transpose(1, 2)));
+            at.write(run, dq, times_transposed_batch(dp, keys.transpose(1, 2)));
         });
-        batched(dk, run).copy_(dk_run.view({run.count, groups, run.length, size}));
-        batched(dv, run).copy_(dv_run.view({run.count, groups, run.length, size}));
+        batched(dk, run).copy_(dk_run.view({run.count, groups, size, run.length}).transpose(2, 3));
+        batched(dv, run).copy_(dv_run.view({run.count, groups, size, run.length}).transpose(2, 3));
     }
 };
 

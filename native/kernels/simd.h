@@ -43,6 +43,22 @@ FOVEA_INLINE float exp_fast(float x) {
     return p * scale;
 }
 
+// 1 / x to about 1 unit in the last place, for 2^-100 < x < 2^120: a first guess from the bits, then Newton's steps. Dividing took half of the time of a
+// gate on a processor whose divider takes one vector at a time.
+FOVEA_INLINE float reciprocal_fast(float x) {
+    float r = std::bit_cast<float>(0x7ef311c7 - std::bit_cast<int32_t>(x));
+    r = r * (2.0f - x * r);
+    r = r * (2.0f - x * r);
+    r = r * (2.0f - x * r);
+    return r + r * (1.0f - x * r);
+}
+
+// 1 / (1 + exp(-x)); below -80 the result stays at exp(-80), which no sum notices.
+FOVEA_INLINE float sigmoid_fast(float x) {
+    x = x < -80.0f ? -80.0f : x;
+    return reciprocal_fast(1.0f + exp_fast(-x));
+}
+
 // The elements of a tensor of fp32 or bf16, the latter as bits.
 template <class T>
 const T* data_of(const at::Tensor& t) {

@@ -140,6 +140,9 @@ public sealed class Generator(VisionLanguageModel model) : IDisposable
     }
 
     /// <summary>Logits of the last token only: those of the others would be a large product for nothing.</summary>
-    private float[] Logits(ModelInput input, int tokens) =>
-        model.Hidden(input, model.VisionFeatures(input)).Slice(0, tokens - 1, tokens).Linear(model.Head.Use()).To(DType.F32).ToArray<float>();
+    private float[] Logits(ModelInput input, int tokens)
+    {
+        var last = tokens == 1 ? null : CreateOps.From(new[] { tokens - 1L }).To(model.Device);
+        return model.Hidden(input with { Wanted = last }, model.VisionFeatures(input)).Linear(model.Head.Use()).To(DType.F32).ToArray<float>();
+    }
 }

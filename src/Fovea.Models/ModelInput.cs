@@ -23,4 +23,7 @@ public sealed record ModelInput
 
     /// <summary>64-bit positions of the image tokens, ascending [M]; null without images.</summary>
     public Tensor? ImageSlots { get; init; }
+
+    /// <summary>64-bit rows whose final hidden states are asked for [L]; null for all. What only the others need is left out.</summary>
+    public Tensor? Wanted { get; init; }
 }

@@ -41,7 +41,7 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <summary>Image features [M, E] in the order of the image slots; null without images.</summary>
     public abstract Tensor? VisionFeatures(ModelInput input);
 
-    /// <summary>Final hidden states [T, E].</summary>
+    /// <summary>Final hidden states [T, E], or [L, E] where the input names the wanted rows.</summary>
     public abstract Tensor Hidden(ModelInput input, Tensor? features);
 
     public void Dispose()

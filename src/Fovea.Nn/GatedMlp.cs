@@ -9,5 +9,9 @@ public sealed class GatedMlp(Weights w, long width, long inner, bool bias)
     private readonly Linear up = new(w / "up_proj", width, inner, bias);
     private readonly Linear down = new(w / "down_proj", inner, width, bias);
 
-    public Tensor Forward(Tensor x) => down.Forward(NetOps.SiluMul(gate.Forward(x), up.Forward(x)));
+    public Tensor Forward(Tensor x)
+    {
+        var both = Linear.Together(x, gate, up);
+        return down.Forward(NetOps.SiluMul(both[0], both[1]));
+    }
 }

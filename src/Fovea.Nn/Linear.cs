@@ -39,8 +39,33 @@ public sealed class Linear
             return x.Linear(Weight.Use(), Bias?.Use());
         }
 
-        return Lora.DropsNow || Weight.Trainable
-            ? Lora.AddTo(x.Linear(Weight.Use(), Bias?.Use()), x)
-            : x.LoraLinear(Weight.Use(), Bias?.Use(), Lora.A.Use(), Lora.B.Use(), Lora.Scale);
+        return AdaptsInside ? Adapted(x, [this])[0] : Lora.AddTo(x.Linear(Weight.Use(), Bias?.Use()), x);
     }
+
+    /// <summary>Several linears of one input, at once where they can be: the products of their adapters are shared.</summary>
+    /// <param name="x">[..., in]</param>
+    /// <returns>[..., out] of each</returns>
+    public static Tensor[] Together(Tensor x, params Linear[] linears)
+    {
+        var shared = linears[0];
+        foreach (var linear in linears)
+        {
+            if (!linear.AdaptsInside || linear.Lora!.Scale != shared.Lora?.Scale || (linear.Bias is null) != (shared.Bias is null))
+            {
+                return Array.ConvertAll(linears, l => l.Forward(x));
+            }
+        }
+
+        return Adapted(x, linears);
+    }
+
+    /// <summary>Whether the adapter may be computed inside the product: it sees the same input, and the base weight needs no gradient.</summary>
+    private bool AdaptsInside => Lora is { DropsNow: false } && !Weight.Trainable && Bias is not { Trainable: true };
+
+    private static Tensor[] Adapted(Tensor x, Linear[] linears) => x.LoraLinears(
+        Array.ConvertAll(linears, l => l.Weight.Use()),
+        linears[0].Bias is null ? [] : Array.ConvertAll(linears, l => l.Bias!.Use()),
+        Array.ConvertAll(linears, l => l.Lora!.A.Value),
+        Array.ConvertAll(linears, l => l.Lora!.B.Value),
+        linears[0].Lora!.Scale);
 }

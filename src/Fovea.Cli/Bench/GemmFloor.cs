@@ -30,9 +30,12 @@ public sealed class GemmFloor : IDisposable
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("floor");
         var batch = job.Batch;
+        var last = $"model.layers.{job.Model.Layers - 1}.";
         foreach (var linear in job.Model.Ledger.Linears)
         {
-            AddLinear(linear, batch.Tokens, batch.Patches);
+            // The last block works on the trained rows alone, but for its queries, keys and values.
+            var rows = linear.Path.StartsWith(last, StringComparison.Ordinal) && linear.Bias is null ? batch.LossIndex.Length : batch.Tokens;
+            AddLinear(linear, rows, batch.Patches);
         }
 
         if (vision)

@@ -14,13 +14,21 @@ internal sealed class LanguageBlock(Weights w, Qwen25VlConfig config, int layer)
     private readonly RmsNorm attentionNorm = new(w / "post_attention_layernorm", config.HiddenSize, config.NormEpsilon);
     private readonly GatedMlp mlp = new(w / "mlp", config.HiddenSize, config.IntermediateSize, bias: false);
 
-    public Tensor Forward(Tensor x_TE, Rotary rotary, IAttentionPlan attention)
+    /// <param name="wanted">Rows that the result is made of; null for all. The others still serve as keys and values.</param>
+    public Tensor Forward(Tensor x_TE, Rotary rotary, IAttentionPlan attention, Tensor? wanted = null)
     {
         var h_TE = inputNorm.Forward(x_TE);
-        var q_THD = rotary.Apply(q.Forward(h_TE).View(-1, config.Heads, config.HeadSize));
-        var k_TGD = rotary.Apply(k.Forward(h_TE).View(-1, config.KeyValueHeads, config.HeadSize));
-        var v_TGD = v.Forward(h_TE).View(-1, config.KeyValueHeads, config.HeadSize);
-        x_TE = x_TE.Add(o.Forward(attention.Attend(layer, q_THD, k_TGD, v_TGD, Math.Pow(config.HeadSize, -0.5))));
+        var qkv = Linear.Together(h_TE, q, k, v);
+        var q_THD = rotary.Apply(qkv[0].View(-1, config.Heads, config.HeadSize));
+        var k_TGD = rotary.Apply(qkv[1].View(-1, config.KeyValueHeads, config.HeadSize));
+        var v_TGD = qkv[2].View(-1, config.KeyValueHeads, config.HeadSize);
+        var heads_TE = attention.Attend(layer, q_THD, k_TGD, v_TGD, Math.Pow(config.HeadSize, -0.5));
+        if (wanted is not null)
+        {
+            (x_TE, heads_TE) = (x_TE.IndexSelect(0, wanted), heads_TE.IndexSelect(0, wanted));
+        }
+
+        x_TE = x_TE.Add(o.Forward(heads_TE));
         return x_TE.Add(mlp.Forward(attentionNorm.Forward(x_TE)));
     }
 }

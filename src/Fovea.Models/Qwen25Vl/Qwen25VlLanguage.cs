@@ -38,10 +38,17 @@ public sealed class Qwen25VlLanguage
     /// <param name="attention">Who sees whom.</param>
     /// <param name="images_ME">Features that replace the embeddings at <paramref name="slots_M"/>; null without images.</param>
     /// <param name="slots_M">64-bit positions of the image tokens, ascending.</param>
+    /// <param name="wanted_L">64-bit rows to return; null for all. The last block does the rest of its work for these alone.</param>
     /// <param name="watch">Sees the input and the output of every block; for tests.</param>
-    /// <returns>[T, E] after the final norm.</returns>
+    /// <returns>[T, E] or [L, E] after the final norm.</returns>
     public Tensor Forward(
-        Tensor ids_T, int[][] positions, IAttentionPlan attention, Tensor? images_ME = null, Tensor? slots_M = null, Action<string, Tensor>? watch = null)
+        Tensor ids_T,
+        int[][] positions,
+        IAttentionPlan attention,
+        Tensor? images_ME = null,
+        Tensor? slots_M = null,
+        Tensor? wanted_L = null,
+        Action<string, Tensor>? watch = null)
     {
         var x_TE = Embeddings.Use().Embedding(ids_T);
         if (images_ME is not null)
@@ -54,7 +61,8 @@ public sealed class Qwen25VlLanguage
         for (var i = 0; i < blocks.Length; i++)
         {
             var block = blocks[i];
-            x_TE = policy.Run(BlockPolicy.LanguageBlock(i), x => block.Forward(x, rotary, attention), x_TE);
+            var rows = i == blocks.Length - 1 ? wanted_L : null;
+            x_TE = policy.Run(BlockPolicy.LanguageBlock(i), x => block.Forward(x, rotary, attention, rows), x_TE);
             watch?.Invoke($"block{i}", x_TE);
         }
 

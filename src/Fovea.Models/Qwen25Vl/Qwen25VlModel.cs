@@ -115,7 +115,7 @@ public sealed class Qwen25VlModel : VisionLanguageModel
         input.Pixels is null ? null : Vision.Forward(input.Pixels, input.Grids);
 
     public override Tensor Hidden(ModelInput input, Tensor? features) =>
-        Language.Forward(input.Ids, input.Positions, input.Attention, features, input.ImageSlots);
+        Language.Forward(input.Ids, input.Positions, input.Attention, features, input.ImageSlots, input.Wanted);
 
     private static float[] Pixels(List<PromptImage> images)
     {

@@ -13,7 +13,7 @@ public static class NetOps
     private static readonly Operator RmsNormOp = new("fovea::rms_norm");
     private static readonly Operator SiluMulOp = new("fovea::silu_mul");
     private static readonly Operator RotaryOp = new("fovea::rotary");
-    private static readonly Operator LoraLinearOp = new("fovea::lora_linear");
+    private static readonly Operator LoraLinearsOp = new("fovea::lora_linears");
     private static readonly Operator CrossEntropyInPlaceOp = new("fovea::cross_entropy_in_place");
 
     public static Tensor Silu(this Tensor x) => SiluOp.Call(x);
@@ -45,9 +45,10 @@ public static class NetOps
     /// <summary>x cos + rotate_half(x) sin for x [T, H, D] and fp32 cos, sin [T, D], in one pass.</summary>
     public static Tensor Rotary(this Tensor x, Tensor cos, Tensor sin) => RotaryOp.Call(x, cos, sin);
 
-    /// <summary>x W^T + b + scale (x A^T) B^T with frozen W and b; A and B in the element type of x.</summary>
-    public static Tensor LoraLinear(this Tensor x, Tensor weight, Tensor? bias, Tensor a, Tensor b, double scale) =>
-        LoraLinearOp.Call(x, weight, bias, a, b, scale);
+    /// <summary>x W^T + b + scale (x A^T) B^T of each W of one x; W and b frozen, A and B in the element type of x or fp32 masters.</summary>
+    /// <param name="biases">One for each weight, or none at all.</param>
+    public static Tensor[] LoraLinears(this Tensor x, Tensor[] weights, Tensor[] biases, Tensor[] a, Tensor[] b, double scale) =>
+        LoraLinearsOp.CallList(x, weights, biases, a, b, scale);
 
     /// <summary>Cross-entropy of each row of logits [N, V]; the logits become the gradient of the weighted sum of the losses.</summary>
     public static Tensor CrossEntropyInPlace(this Tensor logits, Tensor targets, Tensor weights) => CrossEntropyInPlaceOp.Call(logits, targets, weights);

@@ -74,7 +74,12 @@ public sealed class StepRunner(VisionLanguageModel model, bool visionLearns, Dro
         using var span = Profile.Open("forward");
         var input = model.Prepare(batch);
         var features = Features(batch, input);
-        return model.Hidden(input, features).IndexSelect(0, CreateOps.From(batch.LossIndex).To(model.Device));
+        var trained = CreateOps.From(batch.LossIndex).To(model.Device);
+
+        // Dropout masks every row that it was told of.
+        return dropout is null || !Autograd.IsRecording
+            ? model.Hidden(input with { Wanted = trained }, features)
+            : model.Hidden(input, features).IndexSelect(0, trained);
     }
 
     private Tensor? Features(PackedBatch batch, ModelInput input)

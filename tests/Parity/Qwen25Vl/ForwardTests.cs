@@ -42,7 +42,7 @@ public sealed class ForwardTests : NativeTest
         var input = Input(0, golden.Floats("s0.pixel_values"), Grids("s0"));
         var seen = 0;
         var hidden = model.Language.Forward(
-            input.Ids, input.Positions, input.Attention, model.VisionFeatures(input), input.ImageSlots, (what, x) =>
+            input.Ids, input.Positions, input.Attention, model.VisionFeatures(input), input.ImageSlots, watch: (what, x) =>
             {
                 var index = what == "input" ? 0 : int.Parse(what["block".Length..]) + 1;
                 if (index < 4)
@@ -66,6 +66,19 @@ public sealed class ForwardTests : NativeTest
         Assert.Equal(images, grids.Count);
         var input = Input(sample, images == 0 ? [] : golden.Floats($"s{sample}.pixel_values"), grids);
         golden.Near($"s{sample}.logits", model.Hidden(input, model.VisionFeatures(input)).Linear(model.Head.Use()), 1e-4);
+    }
+
+    [Fact]
+    public void Wanted_rows_equal_those_of_the_whole()
+    {
+        using var scope = TensorScope.Open("test");
+        var input = Input(9, golden.Floats("s9.pixel_values"), Grids("s9"));
+        var features = model.VisionFeatures(input);
+        var wanted = CreateOps.From([1L, 7L, 8L, input.Ids.Size(0) - 1]);
+        var part = model.Hidden(input with { Wanted = wanted }, features);
+        var whole = model.Hidden(input, features).IndexSelect(0, wanted);
+        Assert.Equal(whole.Shape, part.Shape);
+        Assert.True(part.Sub(whole).Abs().Max().Item() < 1e-5 * whole.Abs().Max().Item());
     }
 
     [Fact]

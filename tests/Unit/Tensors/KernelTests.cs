@@ -46,28 +46,54 @@ public sealed class KernelTests : NativeTest
     }
 
     [Theory]
-    [InlineData(DType.F32, 1e-5)]
-    [InlineData(DType.BF16, 2e-2)]
-    public void Lora_linear_equals_its_formula(DType dtype, double tolerance)
+    [InlineData(DType.F32, 1e-5, 4, 16, 11)]
+    [InlineData(DType.BF16, 2e-2, 4, 16, 11)]
+    [InlineData(DType.F32, 1e-5, 8, 100, 96)]
+    [InlineData(DType.BF16, 2e-2, 8, 100, 96)]
+    [InlineData(DType.F32, 1e-5, 12, 97, 150)]
+    [InlineData(DType.F32, 1e-5, 40, 64, 48)]
+    public void Linears_with_adapters_of_one_input_equal_their_formula(DType dtype, double tolerance, int rank, int inputs, int outputs)
     {
         using var scope = TensorScope.Open("test");
-        var weight = Random([11, 16], 5).Mul(0.3).To(dtype);
-        var bias = Random([11], 6).To(dtype);
+        Tensor[] weights = [Random([outputs, inputs], 5).Mul(0.3).To(dtype), Random([7, inputs], 6).Mul(0.3).To(dtype)];
+        Tensor[] biases = [Random([outputs], 7).To(dtype), Random([7], 8).To(dtype)];
         Compare(
             dtype,
             tolerance,
-            [[6, 16], [4, 16], [11, 4]],
-            x => x[0].LoraLinear(weight, bias, x[1], x[2], 0.5),
-            x => x[0].Linear(weight.To(DType.F32), bias.To(DType.F32)).Add(x[0].Linear(x[1]).Linear(x[2]).Mul(0.5)));
+            [[70, inputs], [rank, inputs], [rank, inputs], [outputs, rank], [7, rank]],
+            x => ShapeOps.Cat(x[0].LoraLinears(weights, biases, [x[1], x[2]], [x[3], x[4]], 0.5), -1),
+            x => ShapeOps.Cat(
+                [.. Enumerable.Range(0, 2).Select(i => x[0].Linear(weights[i].To(DType.F32), biases[i].To(DType.F32))
+                    .Add(x[0].Linear(x[1 + i]).Linear(x[3 + i]).Mul(0.5)))],
+                -1));
     }
 
     [Fact]
-    public void Lora_linear_refuses_a_weight_that_learns()
+    public void Gradients_of_fp32_adapters_of_a_bf16_product_stay_fp32()
+    {
+        using var scope = TensorScope.Open("test");
+        var (a, b) = (Random([4, 64], 3), Random([48, 4], 4));
+        a.RequiresGrad = b.RequiresGrad = true;
+        var x = Random([30, 64], 2).To(DType.BF16);
+        var y = x.LoraLinears([Random([48, 64], 1).To(DType.BF16)], [], [a], [b], 1)[0];
+        var gradient = Random([30, 48], 5).To(DType.BF16);
+        Autograd.Backward(y, gradient);
+
+        // B's gradient is dy^T (x A^T), with the low product in bf16 and the sum in fp32.
+        var low = x.Linear(a.Detach().To(DType.BF16)).To(DType.F32);
+        var expected = gradient.To(DType.F32).Transpose().MatMul(low);
+        Assert.Equal(DType.F32, b.Grad()!.DType);
+        Assert.True(b.Grad()!.Sub(expected).Abs().Max().Item() < 1e-4 * expected.Abs().Max().Item());
+    }
+
+    [Fact]
+    public void Linears_with_adapters_refuse_a_weight_that_learns_or_does_not_fit()
     {
         using var scope = TensorScope.Open("test");
         var weight = Random([4, 4], 1);
         weight.RequiresGrad = true;
-        Assert.Throws<TorchException>(() => Random([2, 4], 2).LoraLinear(weight, null, Random([2, 4], 3), Random([4, 2], 4), 1));
+        Assert.Throws<TorchException>(() => Random([2, 4], 2).LoraLinears([weight], [], [Random([4, 4], 3)], [Random([4, 4], 4)], 1));
+        Assert.Throws<TorchException>(() => Random([2, 4], 2).LoraLinears([Random([4, 5], 1)], [], [Random([4, 4], 3)], [Random([4, 4], 4)], 1));
     }
 
     [Theory]

@@ -1,0 +1,103 @@
+#include "skinny.h"
+#include "simd.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace fovea {
+namespace {
+
+typedef float lanes __attribute__((vector_size(64)));
+typedef uint16_t half_lanes __attribute__((vector_size(32)));
+typedef uint32_t word_lanes __attribute__((vector_size(64)));
+
+constexpr int64_t width = 16, columns = 3 * width; // of one block: 24 sums of 16 lanes fit the registers of AVX-512
+constexpr int64_t ranks = 8;
+constexpr int64_t rows = 64; // of x that stay in the second-level cache while the columns are walked
+
+FOVEA_INLINE lanes load(const float* from) {
+    lanes to;
+    std::memcpy(&to, from, sizeof to);
+    return to;
+}
+
+FOVEA_INLINE lanes load(const bf16* from) {
+    half_lanes bits;
+    std::memcpy(&bits, from, sizeof bits);
+    const word_lanes wide = __builtin_convertvector(bits, word_lanes) << 16;
+    lanes to;
+    std::memcpy(&to, &wide, sizeof to);
+    return to;
+}
+
+// sums [8, N] += l [count, 8]^T x [count, N] for one block of columns.
+template <class T>
+FOVEA_INLINE void block(const float* l, const T* x, int64_t stride, int64_t count, float* sums, int64_t sums_stride) {
+    lanes s[ranks][3];
+    for (int r = 0; r < ranks; r++) {
+        for (int j = 0; j < 3; j++) {
+            s[r][j] = load(sums + r * sums_stride + j * width);
+        }
+    }
+    for (int64_t t = 0; t < count; t++) {
+        const lanes x0 = load(x + t * stride), x1 = load(x + t * stride + width), x2 = load(x + t * stride + 2 * width);
+        for (int r = 0; r < ranks; r++) {
+            const float factor = l[t * ranks + r];
+            s[r][0] += x0 * factor;
+            s[r][1] += x1 * factor;
+            s[r][2] += x2 * factor;
+        }
+    }
+    for (int r = 0; r < ranks; r++) {
+        for (int j = 0; j < 3; j++) {
+            std::memcpy(sums + r * sums_stride + j * width, &s[r][j], sizeof(lanes));
+        }
+    }
+}
+
+FOVEA_CLONES void block_of(const float* l, const float* x, int64_t stride, int64_t count, float* sums, int64_t to) { block(l, x, stride, count, sums, to); }
+FOVEA_CLONES void block_of(const float* l, const bf16* x, int64_t stride, int64_t count, float* sums, int64_t to) { block(l, x, stride, count, sums, to); }
+
+template <class T>
+void products(const float* l, const T* x, int64_t stride, int64_t tokens, int64_t rank_blocks, int64_t whole, float* sums, int64_t sums_stride) {
+    // Threads share columns, not rows: no sum depends on their number.
+    at::parallel_for(0, whole / columns, 4, [&](int64_t begin, int64_t end) {
+        for (int64_t t = 0; t < tokens; t += rows) {
+            const auto count = std::min(rows, tokens - t);
+            for (auto c = begin; c < end; c++) {
+                for (int64_t b = 0; b < rank_blocks; b++) {
+                    block_of(l + (b * tokens + t) * ranks, x + t * stride + c * columns, stride, count, sums + b * ranks * sums_stride + c * columns,
+                        sums_stride);
+                }
+            }
+        }
+    });
+}
+
+} // namespace
+
+at::Tensor skinny_product(const at::Tensor& l, const at::Tensor& x) {
+    const auto tokens = x.size(0), wide = x.size(1), rank = l.size(1);
+    const auto whole = wide / columns * columns;
+    constexpr int64_t most_ranks = 32; // beyond this, a library's product of matrices is faster
+    if (!fused_on_cpu(x) || x.stride(1) != 1 || rank > most_ranks || whole == 0) {
+        return l.to(x.scalar_type()).t().mm(x).to(at::kFloat);
+    }
+    const auto rank_blocks = (rank + ranks - 1) / ranks;
+    auto sums = at::zeros({rank_blocks * ranks, wide}, x.options().dtype(at::kFloat));
+    // [blocks, T, 8], the last block filled up with zeros.
+    auto padded = at::zeros({rank_blocks * ranks, tokens}, sums.options());
+    padded.slice(0, 0, rank).copy_(l.t());
+    padded = padded.view({rank_blocks, ranks, tokens}).transpose(1, 2).contiguous();
+    by_type(x, [&](auto zero) {
+        products(data_of<float>(padded), data_of<decltype(zero)>(x), x.stride(0), tokens, rank_blocks, whole, mutable_data_of<float>(sums), wide);
+    });
+    if (whole < wide) {
+        sums.slice(0, 0, rank).slice(1, whole).copy_(l.to(x.scalar_type()).t().mm(x.slice(1, whole)));
+    }
+    return sums.slice(0, 0, rank);
+}
+
+} // namespace fovea

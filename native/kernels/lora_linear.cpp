@@ -1,5 +1,6 @@
 // fovea::lora_linear: x W^T + b + scale * (x A^T) B^T with a frozen W. The low-rank part is added inside the product, without a second [T, out] tensor,
 // and no gradient of W is ever formed.
+#include "few_rows.h"
 #include "products.h"
 
 #include <ATen/ATen.h>
@@ -48,6 +49,9 @@ struct LoraLinear : torch::autograd::Function<LoraLinear> {
 at::Tensor lora_linear(
     const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias, const at::Tensor& a, const at::Tensor& b, double scale) {
     TORCH_CHECK(!weight.requires_grad() && !(bias && bias->requires_grad()), "lora_linear: the base weight must be frozen");
+    if (const LowRank adapter{a, b, scale}; few_rows_fit(x, weight, bias, adapter)) {
+        return few_rows(x, weight, bias, adapter);
+    }
     const auto flat = x.dim() == 2 ? x : x.reshape({-1, x.size(-1)});
     const auto y = LoraLinear::apply(flat, weight, bias, a, b, scale);
     return x.dim() == 2 ? y : y.view([&] {

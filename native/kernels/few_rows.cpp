@@ -25,6 +25,13 @@ FOVEA_INLINE void load(const bf16* from, Lanes& to) {
     to = reinterpret_cast<Lanes>(__builtin_convertvector(*reinterpret_cast<const LooseHalves*>(from), Words) << 16);
 }
 
+template <class E>
+FOVEA_INLINE void load_some(const E* from, int64_t count, Lanes& to) {
+    E padded[8] = {};
+    std::copy_n(from, count, padded);
+    load(padded, to);
+}
+
 // out[r * T + t] = w_r . x_t for R rows of the weight and T of x.
 template <int R, int T, class E>
 FOVEA_INLINE void tile(const E* w, int64_t by_w, const E* x, int64_t by_x, int64_t width, float* out) {
@@ -52,14 +59,24 @@ FOVEA_INLINE void tile(const E* w, int64_t by_w, const E* x, int64_t by_x, int64
             }
         }
     }
+    // What is left, filled up with zeros: the same operations in the same order, so that the tile's shape cannot change a bit.
+    for (; k < width; k += lanes) {
+        const auto count = std::min(lanes, width - k);
+        Lanes xs[T], ws;
+        for (int t = 0; t < T; t++) {
+            load_some(x + t * by_x + k, count, xs[t]);
+        }
+        for (int r = 0; r < R; r++) {
+            load_some(w + r * by_w + k, count, ws);
+            for (int t = 0; t < T; t++) {
+                sums[r][t] += ws * xs[t];
+            }
+        }
+    }
     for (int r = 0; r < R; r++) {
         for (int t = 0; t < T; t++) {
             const Lanes& s = sums[r][t];
-            float sum = ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]));
-            for (int64_t j = k; j < width; j++) {
-                sum += widen(w[r * by_w + j]) * widen(x[t * by_x + j]);
-            }
-            out[r * T + t] = sum;
+            out[r * T + t] = ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]));
         }
     }
 }

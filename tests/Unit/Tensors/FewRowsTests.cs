@@ -3,8 +3,8 @@ namespace Fovea.Tests.Unit.Tensors;
 /// <summary>The linear layer of a few rows, as generation needs it, against the same sum in double precision.</summary>
 public sealed class FewRowsTests : NativeTest
 {
-    // One rounding to bf16 is 2^-9 of the value; sums of many terms in fp32 stay within 1e-5 of the largest result.
-    private const double Bf16 = 1.0 / 512;
+    // One rounding to bf16 is at most 2^-8 of the value; sums of many terms in fp32 stay within 1e-5 of the largest result.
+    private const double Bf16 = 1.0 / 256;
     private const double Fp32 = 1e-5;
 
     private static readonly (int In, int Out)[] Sizes = [(1, 1), (7, 3), (32, 4), (33, 5), (96, 64), (1023, 130), (2816, 70)];

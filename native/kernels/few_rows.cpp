@@ -9,6 +9,9 @@
 #include <algorithm>
 #include <vector>
 
+// Whether the compiler joins a product and a sum differs from tile to tile, and with it the last bit; here memory is the limit, so it never does.
+#pragma GCC optimize("fp-contract=off")
+
 namespace fovea {
 namespace {
 

@@ -1,4 +1,5 @@
 // fovea::linear: x W^T + b with its gradients, on the fastest product at hand (products.h).
+#include "few_rows.h"
 #include "products.h"
 
 #include <ATen/ATen.h>
@@ -49,6 +50,9 @@ struct Linear : torch::autograd::Function<Linear> {
 };
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
+    if (few_rows_fit(x, weight, bias)) {
+        return few_rows(x, weight, bias);
+    }
     if (!on_onednn(x, weight)) {
         return at::linear(x, weight, bias);
     }
@@ -64,6 +68,9 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const std::opti
 } // namespace
 
 at::Tensor times_transposed(const at::Tensor& a, const at::Tensor& b, const std::optional<at::Tensor>& bias) {
+    if (few_rows_fit(a, b, bias)) {
+        return few_rows(a, b, bias);
+    }
     if (!on_onednn(a, b)) {
         return at::linear(a, b, bias);
     }

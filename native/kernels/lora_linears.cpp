@@ -1,6 +1,7 @@
 // fovea::lora_linears: y_i = x W_i^T + b_i + scale * (x A_i^T) B_i^T for all linears of one input, the W_i and b_i frozen. The low-rank parts are added
 // inside the products, no gradient of a W is ever formed, the small products of all adapters run as one where they share an input, and the
 // gradients with respect to x are summed inside the products too.
+#include "few_rows.h"
 #include "products.h"
 #include "skinny.h"
 
@@ -96,6 +97,23 @@ private:
     }
 };
 
+// Empty where the kernel for few rows does not take them.
+Tensors of_few_rows(const at::Tensor& x, const Tensors& weights, const Tensors& biases, const Tensors& a, const Tensors& b, double scale) {
+    if (!few_rows_fit(x, weights[0], std::nullopt)) {
+        return {}; // before anything is converted
+    }
+    Tensors results;
+    for (size_t i = 0; i < weights.size(); i++) {
+        const auto bias = biases.empty() ? std::nullopt : std::optional(biases[i]);
+        const LowRank adapter{a[i].to(x.scalar_type()), b[i].to(x.scalar_type()), scale};
+        if (!few_rows_fit(x, weights[i], bias, adapter)) {
+            return {};
+        }
+        results.push_back(few_rows(x, weights[i], bias, adapter));
+    }
+    return results;
+}
+
 Tensors lora_linears(
     const at::Tensor& x, const Tensors& weights, const Tensors& biases, const Tensors& a, const Tensors& b, double scale) {
     const auto count = weights.size();
@@ -108,6 +126,9 @@ Tensors lora_linears(
             weights[i].dim() == 2 && a[i].dim() == 2 && b[i].dim() == 2 && weights[i].size(1) == x.size(-1) && a[i].size(1) == x.size(-1)
                 && b[i].size(0) == weights[i].size(0) && b[i].size(1) == a[i].size(0),
             "lora_linears: x ", x.sizes(), ", weight ", weights[i].sizes(), ", A ", a[i].sizes(), ", B ", b[i].sizes());
+    }
+    if (auto few = of_few_rows(x, weights, biases, a, b, scale); !few.empty()) {
+        return few;
     }
     auto results = LoraLinears::apply(x.reshape({-1, x.size(-1)}), weights, biases, at::TensorList(a), at::TensorList(b), scale);
     if (x.dim() != 2) {

@@ -43,6 +43,12 @@ public sealed class CachedAttention : IAttentionPlan
             throw new ArgumentException($"the pass was announced with {tokens} tokens, not {q_THD.Size(0)}");
         }
 
+        if (tokens == 1 && q_THD.Device.Type == DeviceType.Cpu && q_THD.DType is (DType.F32 or DType.BF16))
+        {
+            var (keys_CGD, values_CGD) = cache.RoomForNext(layer, k_TGD, v_TGD);
+            return NetOps.AttendNext(q_THD, k_TGD, v_TGD, keys_CGD, values_CGD, past, scale);
+        }
+
         var (keys_LGD, values_LGD) = cache.Store(layer, k_TGD, v_TGD);
         if (tokens == 1)
         {

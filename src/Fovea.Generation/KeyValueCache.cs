@@ -44,19 +44,25 @@ public sealed class KeyValueCache(int layers) : IDisposable
     internal (Tensor Keys_LGD, Tensor Values_LGD) Store(int layer, Tensor k_TGD, Tensor v_TGD) =>
         (Append(ref keys_CGD[layer], k_TGD), Append(ref values_CGD[layer], v_TGD));
 
+    /// <summary>One layer's buffers [C, G, D], with room for one more token like these behind the tokens so far.</summary>
+    internal (Tensor Keys_CGD, Tensor Values_CGD) RoomForNext(int layer, Tensor k_1GD, Tensor v_1GD) =>
+        (Room(ref keys_CGD[layer], k_1GD), Room(ref values_CGD[layer], v_1GD));
+
     /// <summary>The last pass went through all layers.</summary>
     internal void Advance(int tokens) => Length += tokens;
 
     private Tensor Append(ref Tensor? buffer_CGD, Tensor x_TGD)
     {
         var end = Length + x_TGD.Size(0);
-        if (buffer_CGD is null || buffer_CGD.Size(0) < end)
-        {
-            buffer_CGD = Grown(buffer_CGD, end, x_TGD);
-        }
+        var room_CGD = Room(ref buffer_CGD, x_TGD);
+        room_CGD.Slice(0, Length, end).Copy_(x_TGD);
+        return room_CGD.Slice(0, 0, end);
+    }
 
-        buffer_CGD.Slice(0, Length, end).Copy_(x_TGD);
-        return buffer_CGD.Slice(0, 0, end);
+    private Tensor Room(ref Tensor? buffer_CGD, Tensor x_TGD)
+    {
+        var end = Length + x_TGD.Size(0);
+        return buffer_CGD is { } held && held.Size(0) >= end ? held : buffer_CGD = Grown(buffer_CGD, end, x_TGD);
     }
 
     private Tensor Grown(Tensor? old_CGD, long needed, Tensor like_TGD)

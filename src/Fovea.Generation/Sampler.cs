@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Fovea.Generation;
 
 /// <summary>
@@ -37,19 +39,53 @@ public sealed class Sampler(GenerationOptions options)
         }
     }
 
+    /// <summary>The first of the largest; a NaN wins, so that it is noticed.</summary>
     private static int Largest(ReadOnlySpan<float> logits)
     {
-        var best = 0;
-        for (var i = 1; i < logits.Length; i++)
+        const int block = 1024;
+        var (best, top) = (0, logits[0]);
+        for (var start = 0; start < logits.Length && !float.IsNaN(top); start += block)
         {
-            // A NaN must win, so that it is noticed.
-            if (logits[i] > logits[best] || float.IsNaN(logits[i]))
+            var part = logits[start..Math.Min(start + block, logits.Length)];
+            if (AllAtMost(part, top))
             {
-                best = i;
+                continue;
+            }
+
+            for (var i = 0; i < part.Length && !float.IsNaN(top); i++)
+            {
+                if (!(part[i] <= top))
+                {
+                    (best, top) = (start + i, part[i]);
+                }
             }
         }
 
         return best;
+    }
+
+    /// <summary>Whether nothing is above the limit or NaN.</summary>
+    private static bool AllAtMost(ReadOnlySpan<float> values, float limit)
+    {
+        var limits = new Vector<float>(limit);
+        var i = 0;
+        for (; i + Vector<float>.Count <= values.Length; i += Vector<float>.Count)
+        {
+            if (!Vector.LessThanOrEqualAll(new Vector<float>(values[i..]), limits))
+            {
+                return false;
+            }
+        }
+
+        for (; i < values.Length; i++)
+        {
+            if (!(values[i] <= limit))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private int Draw(ReadOnlySpan<float> logits)

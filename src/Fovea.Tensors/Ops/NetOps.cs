@@ -8,6 +8,7 @@ public static class NetOps
     private static readonly Operator EmbeddingOp = new("aten::embedding");
     private static readonly Operator AttentionOp = new("aten::scaled_dot_product_attention");
     private static readonly Operator PackedAttentionOp = new("fovea::attention");
+    private static readonly Operator AttendNextOp = new("fovea::attend_next");
     private static readonly Operator CrossEntropyOp = new("aten::cross_entropy_loss");
     private static readonly Operator FusedAdamWOp = new("aten::_fused_adamw_");
     private static readonly Operator RmsNormOp = new("fovea::rms_norm");
@@ -32,6 +33,14 @@ public static class NetOps
     /// <summary>Attention inside each segment of packed tokens, on the CPU: q [T, H, D], k and v [T, G, D], boundaries from 0 to T.</summary>
     public static Tensor PackedAttention(Tensor q, Tensor k, Tensor v, long[] boundaries, bool causal, double scale) =>
         PackedAttentionOp.Call(q, k, v, boundaries, causal, scale);
+
+    /// <summary>
+    /// Attention of one new token over a cache, fp32 or bf16 on the CPU: k and v [1, G, D] become row <paramref name="past"/> of keys and values [C, G, D],
+    /// then q [1, H, D] attends to rows 0 .. past.
+    /// </summary>
+    /// <returns>[1, H * D]</returns>
+    public static Tensor AttendNext(Tensor q, Tensor k, Tensor v, Tensor keys, Tensor values, long past, double scale) =>
+        AttendNextOp.Call(q, k, v, keys, values, past, scale);
 
     /// <summary>Per-row cross-entropy of logits [N, V] against 64-bit class ids [N], without reduction.</summary>
     public static Tensor CrossEntropy(this Tensor logits, Tensor targets) => CrossEntropyOp.Call(logits, targets, Arg.None, 0);

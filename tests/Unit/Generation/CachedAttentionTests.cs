@@ -55,5 +55,39 @@ public sealed class CachedAttentionTests : NativeTest
         Assert.Throws<OperationCanceledException>(() => cancelled.Attend(0, q, k, k, 1));
     }
 
+    [Theory]
+    [InlineData(DType.F32, 1e-5)]
+    [InlineData(DType.BF16, 2e-2)]
+    public void The_next_token_over_a_long_cache_equals_plain_attention(DType dtype, double tolerance)
+    {
+        Torch.Seed(2);
+        using var scope = TensorScope.Open("test");
+        const int length = 700;
+        var q = CreateOps.Empty([1, 6, 24]).Normal_(0, 1).To(dtype);
+        var keys = CreateOps.Empty([length + 9, 2, 24]).Normal_(0, 1).To(dtype);
+        var values = CreateOps.Empty([length + 9, 2, 24]).Normal_(0, 1).To(dtype);
+        // Keys and values of the new token are slices of a fused projection; scores far apart and large need the maximum taken out.
+        var k = CreateOps.Empty([1, 2, 48]).Normal_(0, 30).To(dtype).Slice(2, 24, 48);
+        var v = CreateOps.Empty([1, 4, 24]).Normal_(0, 1).To(dtype).Slice(1, 2, 4);
+        foreach (var past in new[] { 0, 1, 255, 256, length - 1 })
+        {
+            var given = NetOps.AttendNext(q, k, v, keys, values, past, 0.7).To(DType.F32).ToArray<float>();
+            Tensor Heads(Tensor x) => x.To(DType.F32).Slice(0, 0, past + 1).Unsqueeze(2).Expand(past + 1, 2, 3, 24).Reshape(past + 1, 6, 24).Transpose(0, 1);
+            var scores = q.To(DType.F32).Transpose(0, 1).MatMul(Heads(keys).Transpose()).Mul(0.7);
+            Parity.Golden.Near($"{past}", scores.Softmax(-1).MatMul(Heads(values)).ToArray<float>(), given, tolerance);
+            Assert.Equal(k.To(DType.F32).ToArray<float>(), keys.Slice(0, past, past + 1).To(DType.F32).ToArray<float>());
+            Assert.Equal(v.To(DType.F32).ToArray<float>(), values.Slice(0, past, past + 1).To(DType.F32).ToArray<float>());
+        }
+    }
+
+    [Fact]
+    public void The_next_token_must_fit_into_the_cache()
+    {
+        using var scope = TensorScope.Open("test");
+        var (q, k, keys) = (CreateOps.Zeros([1, 4, 8]), CreateOps.Zeros([1, 2, 8]), CreateOps.Zeros([16, 2, 8]));
+        Assert.Contains("token 16", Assert.Throws<TorchException>(() => NetOps.AttendNext(q, k, k, keys, keys, 16, 1)).Message);
+        Assert.Throws<TorchException>(() => NetOps.AttendNext(q, k.To(DType.BF16), k, keys, keys, 0, 1));
+    }
+
     private static Tensor Numbers(int heads) => CreateOps.Empty([Tokens, heads, Size]).Normal_(0, 1);
 }

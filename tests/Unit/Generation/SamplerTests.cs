@@ -14,6 +14,26 @@ public sealed class SamplerTests
         Assert.Equal(1, sampler.Next([0f, 3f, 3f, -1f], []));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1023)]
+    [InlineData(1024)]
+    [InlineData(3001)]
+    public void Greedy_finds_the_largest_of_a_large_vocabulary_and_every_NaN(int place)
+    {
+        var logits = new float[3002];
+        Array.Fill(logits, -2f);
+        logits[3001] = -1.5f;
+        logits[place] = -1f;
+        var sampler = new Sampler(new GenerationOptions());
+        Assert.Equal(place, sampler.Next(logits, []));
+        logits[1500] = 7f;
+        logits[1501] = 7f;
+        Assert.Equal(1500, sampler.Next(logits, []));
+        logits[place] = float.NaN;
+        Assert.Throws<TorchException>(() => sampler.Next(logits, []));
+    }
+
     [Fact]
     public void Draws_follow_the_softmax_of_the_logits_over_the_temperature()
     {

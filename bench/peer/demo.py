@@ -32,6 +32,7 @@ from common import Adapted, Memory, say
 memory = Memory()
 torch.set_num_threads(options.threads)
 transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
 with open(options.plan) as file:
     plan = json.load(file)
 

@@ -1,7 +1,8 @@
 """The mid job in PyTorch and Transformers, LoRA written out as PEFT computes it, so that nothing beyond Debian's packages is needed.
 
   mid.py train [--dtype bf16] [--attention eager] [--recompute] [--steps 5]     one JSON line
-  mid.py train --serve          a JSON line when ready, then one step for each line "step", and a summary for "end"
+  mid.py train --serve          a JSON line when ready, then one step for each line "step", and a summary for "end";
+                                "cached" is a step that takes the image features of an earlier one
   mid.py decode                 greedy decode of 64 tokens after a 512-token prompt with an image; --serve likewise, one round a line
 
 bf16 means bf16 weights, fp32 adapters and torch.autocast(bf16): what Trainer's `bf16: true` does with a model loaded in bf16.
@@ -84,8 +85,15 @@ def trainer(model):
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     model.train()
     optimizer = torch.optim.AdamW(trained, lr=1e-4)
+    features, kept = model.model.get_image_features, {}
 
-    def step():
+    def remembered(*args, **kwargs):
+        if "features" not in kept:
+            kept["features"] = features(*args, **kwargs)
+        return kept["features"]
+
+    def step(cached=False):
+        model.model.get_image_features = remembered if cached else features
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=DTYPE == torch.bfloat16):
             loss = model(**inputs, use_cache=False).loss
         loss.backward()
@@ -114,9 +122,9 @@ def decoder(model):
     return round_trip
 
 
-def measured(work):
+def measured(work, **arguments):
     cpu, started = time.process_time(), time.perf_counter()
-    result = work()
+    result = work(**arguments)
     return dict(seconds=time.perf_counter() - started, cpu_seconds=time.process_time() - cpu, **result)
 
 
@@ -134,7 +142,7 @@ if options.serve:
     for line in sys.stdin:
         if line.strip() == "end":
             break
-        say(measured(work))
+        say(measured(work, **(dict(cached=True) if line.strip() == "cached" else {})))
     say(memory.peaks())
 else:
     rounds = [measured(work) for _ in range(options.steps)]

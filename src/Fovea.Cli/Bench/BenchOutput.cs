@@ -48,6 +48,12 @@ public static class BenchOutput
 
         Row("seconds a step, median", r.StepSecondsMedian, p => p.StepSecondsMedian, p => p.SpeedRatioMedian, "0.000");
         Row("seconds a step, best", r.StepSecondsBest, p => p.StepSecondsBest, p => p.SpeedRatioBest, "0.000");
+        if (r.Peer?.CachedStepSecondsMedian is not null)
+        {
+            Row("  image features cached on both sides, median", r.StepSecondsMedian, p => p.CachedStepSecondsMedian!.Value,
+                p => p.SpeedRatioMedianBothCached!.Value, "0.000");
+        }
+
         Row("processor seconds a step", r.StepCpuSecondsMedian, p => p.StepCpuSecondsMedian, p => p.SpeedRatioCpu, "0.000");
         Row("tokens/s, best", r.TokensPerSecond, p => p.TokensPerSecond, p => p.SpeedRatioBest, "0");
         Row("floor: matrix products alone, s", r.FloorSeconds, null, null, "0.000");
@@ -131,7 +137,7 @@ public static class BenchOutput
         }
 
         AnsiConsole.Write(table);
-        AnsiConsole.WriteLine($"{r.Hardware}; commit {r.Commit}");
+        AnsiConsole.WriteLine($"{r.Hardware}; {(r.Libtorch is null ? string.Empty : $"libtorch {r.Libtorch}; ")}commit {r.Commit}");
     }
 
     private static string Cell(double? value, string format) => value is { } number ? Number(number, format) : string.Empty;

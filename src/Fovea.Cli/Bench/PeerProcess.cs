@@ -18,7 +18,8 @@ public sealed class PeerProcess : IDisposable
     {
     }
 
-    private PeerProcess(ProcessStartInfo start)
+    /// <summary>Any program that answers so.</summary>
+    public PeerProcess(ProcessStartInfo start)
     {
         start.RedirectStandardInput = true;
         start.RedirectStandardOutput = true;

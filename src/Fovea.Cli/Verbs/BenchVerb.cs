@@ -17,7 +17,9 @@ public static class BenchVerb
         verb.Subcommands.Add(Decode());
         verb.Subcommands.Add(Images());
         verb.Subcommands.Add(Tokens());
-        verb.Subcommands.Add(Door());
+        verb.Subcommands.Add(Plain("door", "What one call into native code costs, in microseconds."));
+        verb.Subcommands.Add(Plain("packing", "Samples into packed micro-batches: tokens a second."));
+        verb.Subcommands.Add(Plain("safetensors", "Opening a file of weights: its header is read, the weights are mapped."));
         return verb;
     }
 
@@ -118,8 +120,8 @@ public static class BenchVerb
         {
             dtype, rounds, json, threads, peer, attention,
         };
-        return Small(verb, rounds, json, threads, (parsed, count) => DecodeBench.Run(
-            TypeOf(parsed.GetValue(dtype)), count, parsed.GetValue(peer), parsed.GetValue(attention)));
+        return Small(verb, json, parsed => Measure(parsed.GetValue(threads), () => DecodeBench.Run(
+            TypeOf(parsed.GetValue(dtype)), Rounds(parsed, rounds), parsed.GetValue(peer), parsed.GetValue(attention))));
     }
 
     private static Command Images()
@@ -127,7 +129,8 @@ public static class BenchVerb
         var (rounds, json, threads) = (StepsOption(5), JsonOption(), ThreadsOption());
         var files = new Argument<string[]>("FILES") { Arity = ArgumentArity.ZeroOrMore, Description = "Pictures; left out, a made-up one without decoding." };
         var verb = new Command("images", "From a picture's bytes to patches, on one thread: images a second.") { files, rounds, json, threads };
-        return Small(verb, rounds, json, threads, (parsed, count) => SmallBenches.Images(parsed.GetValue(files) ?? [], count));
+        return Small(
+            verb, json, parsed => SmallBenches.Images(parsed.GetValue(files) ?? [], Rounds(parsed, rounds), parsed.GetValue(threads)));
     }
 
     private static Command Tokens()
@@ -136,28 +139,30 @@ public static class BenchVerb
         var folder = new Argument<string>("FOLDER") { Description = "A model folder, or a tokenizer.json." };
         var text = new Option<string?>("--text") { Description = "A UTF-8 file; left out, a made-up mixture of languages and code." };
         var verb = new Command("tokenizer", "Text to ids and back, on one thread: megabytes a second.") { folder, text, rounds, json, threads };
-        return Small(verb, rounds, json, threads, (parsed, count) => SmallBenches.Tokens(parsed.GetValue(folder)!, parsed.GetValue(text), count));
+        return Small(verb, json, parsed => SmallBenches.Tokens(
+            parsed.GetValue(folder)!, parsed.GetValue(text), Rounds(parsed, rounds), parsed.GetValue(threads)));
     }
 
-    private static Command Door()
+    private static Command Plain(string job, string description)
     {
         var (rounds, json, threads) = (StepsOption(5), JsonOption(), ThreadsOption());
-        var verb = new Command("door", "What one call into native code costs, in microseconds.") { rounds, json, threads };
-        return Small(verb, rounds, json, threads, (_, count) => SmallBenches.Door(count));
+        var verb = new Command(job, description) { rounds, json, threads };
+        return Small(verb, json, parsed => SmallBenches.Plain(job, Rounds(parsed, rounds), parsed.GetValue(threads)));
     }
 
-    private static Command Small(
-        Command verb, Option<int> rounds, Option<string?> json, Option<int?> threads, Func<ParseResult, int, SmallResult> work)
+    private static Command Small(Command verb, Option<string?> json, Func<ParseResult, SmallResult> work)
     {
         verb.SetAction(parsed =>
         {
-            var result = Measure(parsed.GetValue(threads), () => work(parsed, Math.Max(1, parsed.GetValue(rounds))));
+            var result = work(parsed);
             BenchOutput.Print(result);
             BenchOutput.Save(result, parsed.GetValue(json));
             return 0;
         });
         return verb;
     }
+
+    private static int Rounds(ParseResult parsed, Option<int> rounds) => Math.Max(1, parsed.GetValue(rounds));
 
     private static T Measure<T>(int? threads, Func<T> work) => StepThread.Run(() =>
     {

@@ -27,6 +27,7 @@ public class PackingBenchmarks
         Array.Fill(ids, index);
         Array.Fill(labels, EncodedSample.Ignored);
         labels.AsSpan(Length / 2).Fill(index);
-        return new StepSample(index, new EncodedSample(ids, labels, [new ImageRef("image.png", new ImageGrid(1, 24, 24), 8, ImageTokens)], "made up", index + 1));
+        var image = new ImageRef("image.png", new ImageGrid(1, 24, 24), 8, ImageTokens);
+        return new StepSample(index, new EncodedSample(ids, labels, [image], "made up", index + 1));
     }
 }

@@ -144,7 +144,7 @@ def train(model, trained):
         trained, lr=0.0, betas=(plan["adam_beta1"], plan["adam_beta2"]), eps=plan["adam_epsilon"], weight_decay=plan["weight_decay"], fused=True)
     loader = iter(torch.utils.data.DataLoader(Batches(), batch_size=None, num_workers=plan["workers"]))
     losses = []
-    startup, started = since_start(), time.perf_counter()
+    startup, cpu, started = since_start(), time.process_time(), time.perf_counter()
     for step, rate in zip(plan["steps"], plan["rates"]):
         batches = [next(loader) for _ in step]
         total = sum(trained_tokens(batch["labels"]) for batch in batches)
@@ -165,7 +165,8 @@ def train(model, trained):
         optimizer.step()
         optimizer.zero_grad()
         losses.append(summed)
-    return dict(startup_seconds=startup, train_seconds=time.perf_counter() - started, losses=losses)
+    return dict(
+        startup_seconds=startup, train_seconds=time.perf_counter() - started, train_cpu_seconds=time.process_time() - cpu, losses=losses)
 
 
 figures = train(*build())

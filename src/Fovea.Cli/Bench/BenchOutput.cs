@@ -92,6 +92,7 @@ public static class BenchOutput
 
         var first = r.Fovea.Rounds[0];
         Row("training without start-up, s", s => s.TrainSeconds, r.SamplesPerSecondRatio, "0.0");
+        Row("  processor seconds", s => s.TrainCpuSeconds, r.SpeedRatioCpu, "0.0");
         Row("samples/s", s => s.SamplesPerSecond, r.SamplesPerSecondRatio, "0.00");
         Row("samples/s, best", s => s.SamplesPerSecondBest, r.SamplesPerSecondRatioBest, "0.00");
         Row("tokens/s", s => s.TokensPerSecond, r.SamplesPerSecondRatio, "0");
@@ -103,7 +104,8 @@ public static class BenchOutput
         Row("last loss", s => s.Rounds[0].Losses[^1], null, "0.0000");
         AnsiConsole.Write(table);
         AnsiConsole.WriteLine($"{first.Samples} samples, {first.Tokens} tokens, {first.Steps} steps: {r.Config}");
-        AnsiConsole.WriteLine($"{r.Hardware}; {r.Threads} threads; {r.Fovea.Software}; commit {r.Commit}" + (r.Peer is { } p ? $"; {p.Software}" : string.Empty));
+        AnsiConsole.WriteLine(
+            $"{r.Hardware}; {r.Threads} threads; {r.Fovea.Software}; commit {r.Commit}" + (r.Peer is { } p ? $"; {p.Software}" : string.Empty));
 
         void Row(string what, Func<DemoSide, double?> figure, double? ratio, string format)
         {

@@ -26,6 +26,9 @@ public sealed record DemoBenchResult
     /// <summary>By the best run of each side.</summary>
     public double? SamplesPerSecondRatioBest => Fovea.SamplesPerSecondBest / Peer?.SamplesPerSecondBest;
 
+    /// <summary>By processor seconds, medians.</summary>
+    public double? SpeedRatioCpu => Peer?.TrainCpuSeconds / Fovea.TrainCpuSeconds;
+
     public double? PeakRssRatio => Fovea.PeakRssMib / Peer?.PeakRssMib;
 
     public double? PeakAnonRatio => Fovea.PeakAnonMib / Peer?.PeakAnonMib;

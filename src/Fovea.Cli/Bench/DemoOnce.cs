@@ -37,6 +37,7 @@ public static class DemoOnce
             Steps = finished.Step,
             StartupSeconds = (started.Time.UtcDateTime - process.StartTime.ToUniversalTime()).TotalSeconds,
             TrainSeconds = finished.RuntimeSeconds,
+            TrainCpuSeconds = facts.CpuAtEnd - facts.CpuAtStart,
             DataWaitSeconds = waits.Sum(span => span.Seconds),
             FirstDataWaitSeconds = waits[0].Seconds,
             PeakRssMib = PeakMemory.ResidentMebibytes,
@@ -51,7 +52,13 @@ public static class DemoOnce
 
         internal RunFinished? Finished { get; private set; }
 
+        internal double CpuAtStart { get; private set; }
+
+        internal double CpuAtEnd { get; private set; }
+
         internal List<double> Losses { get; } = [];
+
+        private static double CpuSeconds => Environment.CpuUsage.TotalTime.TotalSeconds;
 
         public void Write(RunEvent e)
         {
@@ -59,9 +66,11 @@ public static class DemoOnce
             {
                 case RunStarted started:
                     Started = started;
+                    CpuAtStart = CpuSeconds;
                     break;
                 case StepDone step:
                     Losses.Add(step.Loss);
+                    CpuAtEnd = CpuSeconds;
                     break;
                 case RunFinished finished:
                     Finished = finished;

@@ -20,6 +20,9 @@ public sealed record DemoRound
     /// <summary>From the first step to the last, saving on the way included, start-up and the final result not.</summary>
     public required double TrainSeconds { get; init; }
 
+    /// <summary>Processor seconds of all threads in that time: less disturbed by other programs.</summary>
+    public required double TrainCpuSeconds { get; init; }
+
     /// <summary>How long the training thread waited for data; null where that is not known.</summary>
     public double? DataWaitSeconds { get; init; }
 

@@ -9,6 +9,7 @@ public sealed record DemoSide
         Rounds = rounds;
         Software = rounds[0].Software;
         TrainSeconds = Median(r => r.TrainSeconds);
+        TrainCpuSeconds = Median(r => r.TrainCpuSeconds);
         StartupSeconds = Median(r => r.StartupSeconds);
         SamplesPerSecond = rounds[0].Samples / TrainSeconds;
         TokensPerSecond = rounds[0].Tokens / TrainSeconds;
@@ -21,6 +22,8 @@ public sealed record DemoSide
     public string Software { get; }
 
     public double TrainSeconds { get; }
+
+    public double TrainCpuSeconds { get; }
 
     public double StartupSeconds { get; }
 

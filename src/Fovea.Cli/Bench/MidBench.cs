@@ -82,7 +82,10 @@ public static class MidBench
             PeakAnonMib = memory.AnonymousMebibytes,
             Losses = losses,
         };
-        return peer is null ? result : result with { Peer = Compare(result, theirs, theirLosses, ready!, peer.Ask("end"), tokens).With(theirsCached, result) };
+        return peer is null ? result : result with
+        {
+            Peer = Compare(result, theirs, theirLosses, ready!, peer.Ask("end"), tokens).With(theirsCached, steps.Median, steps.Best),
+        };
     }
 
     private static PeerProcess StartPeer(MidOptions options, Action<string> progress)

@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace Fovea.Cli.Bench;
 
-/// <summary>Benchmarks that need no model, measured by the BenchmarkDotNet program in <c>bench/Fovea.Benchmarks</c>, which <c>./fovea bench</c> builds.</summary>
+/// <summary>
+/// Benchmarks that need no model, measured by the BenchmarkDotNet program in <c>bench/Fovea.Benchmarks</c>, which <c>./fovea bench</c> builds.
+/// </summary>
 public static class SmallBenches
 {
     private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "..", "..", "Fovea.Benchmarks", "release", "Fovea.Benchmarks.dll");

@@ -62,9 +62,14 @@ public static class BenchVerb
 
     private static Command Demo()
     {
-        var config = new Argument<string?>("CONFIG") { Arity = ArgumentArity.ZeroOrOne, Description = "YAML or JSON file with LLaMA-Factory's keys; left out, own data." };
+        var config = new Argument<string?>("CONFIG")
+        {
+            Arity = ArgumentArity.ZeroOrOne,
+            Description = "YAML or JSON file with LLaMA-Factory's keys; left out, pictures and a small model that are made up.",
+        };
         var overrides = new Argument<string[]>("KEYS") { Arity = ArgumentArity.ZeroOrMore, Description = "key=value pairs that replace the file's." };
-        var (rounds, json, threads) = (new Option<int>("--rounds") { Description = "Whole runs.", DefaultValueFactory = _ => 1 }, JsonOption(), ThreadsOption());
+        var rounds = new Option<int>("--rounds") { Description = "Whole runs; with --peer pairs of runs, and one more of ours.", DefaultValueFactory = _ => 1 };
+        var (json, threads) = (JsonOption(), ThreadsOption());
         var (peer, attention) = PeerOptions();
         var recompute = new Option<bool>("--peer-recompute") { Description = "Gradient checkpointing in the peer, LLaMA-Factory's default; slower." };
         var once = new Option<string?>("--once") { Description = "One run in this process, into this folder; prints its figures as JSON.", Hidden = true };

@@ -50,7 +50,7 @@ public static class BenchOutput
         Row("seconds a step, best", r.StepSecondsBest, p => p.StepSecondsBest, p => p.SpeedRatioBest, "0.000");
         if (r.Peer?.CachedStepSecondsMedian is not null)
         {
-            Row("  image features cached on both sides, median", r.StepSecondsMedian, p => p.CachedStepSecondsMedian!.Value,
+            Row("  both with cached features", r.StepSecondsMedian, p => p.CachedStepSecondsMedian!.Value,
                 p => p.SpeedRatioMedianBothCached!.Value, "0.000");
         }
 

@@ -1,16 +1,15 @@
 """The mid job in PyTorch and Transformers, LoRA written out as PEFT computes it, so that nothing beyond Debian's packages is needed.
 
   mid.py train [--dtype bf16] [--attention eager] [--recompute] [--steps 5]     one JSON line
-  mid.py train --serve          a JSON line when ready, then one step for each line "step", and a summary for "end"
+  mid.py train --serve          a JSON line when ready, then one step for each line "step", and a summary for "end";
+                                "cached" is a step that takes the image features of an earlier one
   mid.py decode                 greedy decode of 64 tokens after a 512-token prompt with an image; --serve likewise, one round a line
 
 bf16 means bf16 weights, fp32 adapters and torch.autocast(bf16): what Trainer's `bf16: true` does with a model loaded in bf16.
 """
 import argparse
-import json
 import os
 import sys
-import threading
 import time
 import warnings
 
@@ -30,31 +29,12 @@ import torch
 import transformers
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
+from common import Adapted, Memory, say
+
 torch.set_num_threads(options.threads)
 DTYPE = torch.bfloat16 if options.dtype == "bf16" else torch.float32
 SAMPLES, TOKENS, TRAINED, PREFIX, IMAGE_TOKENS = 4, 512, 256, 24, 144
 PAD, END, VISION_START, VISION_END, IMAGE, VIDEO = 31900, 31902, 31909, 31910, 31912, 31913
-
-
-class Memory:
-    """Peaks of this process: resident as the kernel keeps it, anonymous by looking every 20 ms."""
-
-    def __init__(self):
-        self.anonymous = 0
-        threading.Thread(target=self.watch, daemon=True).start()
-
-    def watch(self):
-        while True:
-            self.anonymous = max(self.anonymous, self.read("RssAnon:"))
-            time.sleep(0.02)
-
-    @staticmethod
-    def read(key):
-        with open("/proc/self/status") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith(key)) / 1024
-
-    def peaks(self):
-        return dict(peak_rss_mib=round(self.read("VmHWM:"), 1), peak_anon_mib=round(self.anonymous, 1))
 
 
 def build():
@@ -88,22 +68,6 @@ def batch(samples):
         pixel_values=torch.randn(samples * 576, 1176, generator=generator).to(DTYPE), image_grid_thw=torch.tensor([[1, 24, 24]] * samples))
 
 
-class Adapted(torch.nn.Module):
-    """A frozen linear and its low-rank update with fp32 weights."""
-
-    def __init__(self, base, rank=8, alpha=16):
-        super().__init__()
-        self.base, self.scale = base, alpha / rank
-        self.lora_A = torch.nn.Linear(base.in_features, rank, bias=False, dtype=torch.float32)
-        self.lora_B = torch.nn.Linear(rank, base.out_features, bias=False, dtype=torch.float32)
-        torch.nn.init.kaiming_uniform_(self.lora_A.weight, a=5 ** 0.5)
-        torch.nn.init.zeros_(self.lora_B.weight)
-
-    def forward(self, x):
-        y = self.base(x)
-        return (y + self.lora_B(self.lora_A(x.to(self.lora_A.weight.dtype))) * self.scale).to(y.dtype)
-
-
 def adapt(model):
     model.requires_grad_(False)
     for layer in model.model.language_model.layers:
@@ -121,8 +85,15 @@ def trainer(model):
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     model.train()
     optimizer = torch.optim.AdamW(trained, lr=1e-4)
+    features, kept = model.model.get_image_features, {}
 
-    def step():
+    def remembered(*args, **kwargs):
+        if "features" not in kept:
+            kept["features"] = features(*args, **kwargs)
+        return kept["features"]
+
+    def step(cached=False):
+        model.model.get_image_features = remembered if cached else features
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=DTYPE == torch.bfloat16):
             loss = model(**inputs, use_cache=False).loss
         loss.backward()
@@ -151,14 +122,10 @@ def decoder(model):
     return round_trip
 
 
-def measured(work):
+def measured(work, **arguments):
     cpu, started = time.process_time(), time.perf_counter()
-    result = work()
+    result = work(**arguments)
     return dict(seconds=time.perf_counter() - started, cpu_seconds=time.process_time() - cpu, **result)
-
-
-def say(values):
-    print(json.dumps(values), flush=True)
 
 
 memory = Memory()
@@ -175,7 +142,7 @@ if options.serve:
     for line in sys.stdin:
         if line.strip() == "end":
             break
-        say(measured(work))
+        say(measured(work, **(dict(cached=True) if line.strip() == "cached" else {})))
     say(memory.peaks())
 else:
     rounds = [measured(work) for _ in range(options.steps)]

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Spectre.Console;
 
 namespace Fovea.Cli.Bench;
@@ -17,6 +18,11 @@ public static class BenchOutput
     };
 
     public static string ToJson<T>(T result) => JsonSerializer.Serialize(result, Json);
+
+    public static T FromJson<T>(JsonNode json) => json.Deserialize<T>(Json) ?? throw new JsonException("nothing there");
+
+    /// <summary>One line, for another process.</summary>
+    public static string ToLine<T>(T result) => JsonSerializer.Serialize(result, new JsonSerializerOptions(Json) { WriteIndented = false });
 
     /// <summary>Writes the JSON file when one was asked for.</summary>
     public static void Save<T>(T result, string? path)
@@ -42,6 +48,12 @@ public static class BenchOutput
 
         Row("seconds a step, median", r.StepSecondsMedian, p => p.StepSecondsMedian, p => p.SpeedRatioMedian, "0.000");
         Row("seconds a step, best", r.StepSecondsBest, p => p.StepSecondsBest, p => p.SpeedRatioBest, "0.000");
+        if (r.Peer?.CachedStepSecondsMedian is not null)
+        {
+            Row("  both with cached features", r.StepSecondsMedian, p => p.CachedStepSecondsMedian!.Value,
+                p => p.SpeedRatioMedianBothCached!.Value, "0.000");
+        }
+
         Row("processor seconds a step", r.StepCpuSecondsMedian, p => p.StepCpuSecondsMedian, p => p.SpeedRatioCpu, "0.000");
         Row("tokens/s, best", r.TokensPerSecond, p => p.TokensPerSecond, p => p.SpeedRatioBest, "0");
         Row("floor: matrix products alone, s", r.FloorSeconds, null, null, "0.000");
@@ -70,6 +82,43 @@ public static class BenchOutput
         }
     }
 
+    public static void Print(DemoBenchResult r)
+    {
+        var table = new Table().Border(TableBorder.Rounded).AddColumn($"demo, {r.Dtype}").AddColumn(new TableColumn("fovea").RightAligned());
+        if (r.Peer is not null)
+        {
+            table.AddColumn(new TableColumn("PyTorch").RightAligned()).AddColumn(new TableColumn("ratio").RightAligned());
+        }
+
+        var first = r.Fovea.Rounds[0];
+        Row("training without start-up, s", s => s.TrainSeconds, r.SamplesPerSecondRatio, "0.0");
+        Row("  processor seconds", s => s.TrainCpuSeconds, r.SpeedRatioCpu, "0.0");
+        Row("samples/s", s => s.SamplesPerSecond, r.SamplesPerSecondRatio, "0.00");
+        Row("samples/s, best", s => s.SamplesPerSecondBest, r.SamplesPerSecondRatioBest, "0.00");
+        Row("tokens/s", s => s.TokensPerSecond, r.SamplesPerSecondRatio, "0");
+        Row("start-up, s", s => s.StartupSeconds, r.Peer?.StartupSeconds / r.Fovea.StartupSeconds, "0.0");
+        Row("peak resident memory, MiB", s => s.PeakRssMib, r.PeakRssRatio, "0");
+        Row("peak anonymous memory, MiB", s => s.PeakAnonMib, r.PeakAnonRatio, "0");
+        Row("waiting for data, %", s => s.DataWaitShare * 100, null, "0.0");
+        Row("first loss", s => s.Rounds[0].Losses[0], null, "0.0000");
+        Row("last loss", s => s.Rounds[0].Losses[^1], null, "0.0000");
+        AnsiConsole.Write(table);
+        AnsiConsole.WriteLine($"{first.Samples} samples, {first.Tokens} tokens, {first.Steps} steps: {r.Config}");
+        AnsiConsole.WriteLine(
+            $"{r.Hardware}; {r.Threads} threads; {r.Fovea.Software}; commit {r.Commit}" + (r.Peer is { } p ? $"; {p.Software}" : string.Empty));
+
+        void Row(string what, Func<DemoSide, double?> figure, double? ratio, string format)
+        {
+            List<string> cells = [what, Cell(figure(r.Fovea), format)];
+            if (r.Peer is not null)
+            {
+                cells.AddRange([Cell(figure(r.Peer), format), Cell(ratio, "0.00")]);
+            }
+
+            table.AddRow([.. cells]);
+        }
+    }
+
     public static void Print(SmallResult r)
     {
         var table = new Table().Border(TableBorder.Rounded).AddColumn(r.Job).AddColumn(new TableColumn("fovea").RightAligned());
@@ -90,8 +139,10 @@ public static class BenchOutput
         }
 
         AnsiConsole.Write(table);
-        AnsiConsole.WriteLine($"{r.Hardware}; commit {r.Commit}");
+        AnsiConsole.WriteLine($"{r.Hardware}; {(r.Libtorch is null ? string.Empty : $"libtorch {r.Libtorch}; ")}commit {r.Commit}");
     }
+
+    private static string Cell(double? value, string format) => value is { } number ? Number(number, format) : string.Empty;
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

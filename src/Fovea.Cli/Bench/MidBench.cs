@@ -21,7 +21,13 @@ public static class MidBench
         }
 
         var ready = peer?.Read();
-        var (steps, floor, theirs) = (new Timings(), new Timings(), new Timings());
+        if (options.CachedVision)
+        {
+            // Fills the peer's own cache.
+            peer?.Ask("cached");
+        }
+
+        var (steps, floor, theirs, theirsCached) = (new Timings(), new Timings(), new Timings(), new Timings());
         var theirLosses = new List<double>();
         var operations = 0.0;
         for (var i = 0; i < options.Steps; i++)
@@ -37,6 +43,11 @@ public static class MidBench
             {
                 theirs.Add((double)answer["seconds"]!, (double)answer["cpu_seconds"]!);
                 theirLosses.Add((double)answer["loss"]!);
+                if (options.CachedVision)
+                {
+                    var cached = peer.Ask("cached");
+                    theirsCached.Add((double)cached["seconds"]!, (double)cached["cpu_seconds"]!);
+                }
             }
 
             progress($"step {i + 1} of {options.Steps}: {steps.Wall[i]:0.000} s, floor {floor.Wall[i]:0.000} s"
@@ -71,7 +82,10 @@ public static class MidBench
             PeakAnonMib = memory.AnonymousMebibytes,
             Losses = losses,
         };
-        return peer is null ? result : result with { Peer = Compare(result, theirs, theirLosses, ready!, peer.Ask("end"), tokens) };
+        return peer is null ? result : result with
+        {
+            Peer = Compare(result, theirs, theirLosses, ready!, peer.Ask("end"), tokens).With(theirsCached, steps.Median, steps.Best),
+        };
     }
 
     private static PeerProcess StartPeer(MidOptions options, Action<string> progress)

@@ -3,7 +3,10 @@ using System.Text.Json.Nodes;
 
 namespace Fovea.Cli.Bench;
 
-/// <summary>A Python process of <c>bench/peer</c> that loads its job once and then does one round for each line it is sent.</summary>
+/// <summary>
+/// A process that answers in lines of JSON: a Python one of <c>bench/peer</c>, which loads its job once and then does one round for each line it is sent,
+/// or this program once more.
+/// </summary>
 public sealed class PeerProcess : IDisposable
 {
     private readonly Process process;
@@ -11,15 +14,21 @@ public sealed class PeerProcess : IDisposable
     /// <param name="script">File in <c>bench/peer</c>.</param>
     /// <exception cref="ConfigException">This is no checkout with a bench folder, or the Python side did not start.</exception>
     public PeerProcess(string script, params IReadOnlyList<string> arguments)
+        : this(new ProcessStartInfo(Path.Combine(Folder(), "python"), [Path.Combine(Folder(), script), .. arguments]))
     {
-        var folder = Folder();
-        var start = new ProcessStartInfo(Path.Combine(folder, "python"), [Path.Combine(folder, script), .. arguments])
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-        };
+    }
+
+    /// <summary>Any program that answers so.</summary>
+    public PeerProcess(ProcessStartInfo start)
+    {
+        start.RedirectStandardInput = true;
+        start.RedirectStandardOutput = true;
         process = Process.Start(start) ?? throw new ConfigException($"{start.FileName} did not start");
     }
+
+    /// <summary>This program with other arguments, under the same host.</summary>
+    public static PeerProcess Own(params IReadOnlyList<string> arguments) =>
+        new(new ProcessStartInfo(Environment.ProcessPath!, [Path.Combine(AppContext.BaseDirectory, "fovea.dll"), .. arguments]));
 
     /// <summary>The next JSON line it writes.</summary>
     public JsonObject Read()
@@ -33,7 +42,8 @@ public sealed class PeerProcess : IDisposable
         }
 
         process.WaitForExit();
-        throw new ConfigException($"the peer ended with exit code {process.ExitCode}; its messages are above. bench/README.md says what it needs");
+        throw new ConfigException(
+            $"{process.StartInfo.ArgumentList[0]} ended with exit code {process.ExitCode}; its messages are above. bench/README.md says what it needs");
     }
 
     /// <summary>Sends one line and reads the answer.</summary>

@@ -38,4 +38,25 @@ public sealed record PeerResult
 
     /// <summary>Our peak resident memory over theirs: below 1 is in our favour.</summary>
     public required double MemoryRatio { get; init; }
+
+    /// <summary>
+    /// Their step with image features from memory, as ours under <c>--cached-vision</c>; null without that. The other figures are of their whole step.
+    /// </summary>
+    public double? CachedStepSecondsMedian { get; init; }
+
+    public double? CachedStepSecondsBest { get; init; }
+
+    /// <summary>Our cached step against their cached step, by medians.</summary>
+    public double? SpeedRatioMedianBothCached { get; init; }
+
+    public double? SpeedRatioBestBothCached { get; init; }
+
+    /// <summary>Adds the peer's cached steps, when there are any.</summary>
+    internal PeerResult With(Timings cached, double oursMedian, double oursBest) => cached.Wall.Count == 0 ? this : this with
+    {
+        CachedStepSecondsMedian = cached.Median,
+        CachedStepSecondsBest = cached.Best,
+        SpeedRatioMedianBothCached = cached.Median / oursMedian,
+        SpeedRatioBestBothCached = cached.Best / oursBest,
+    };
 }

@@ -7,6 +7,9 @@ public sealed record SmallResult(string Job, IReadOnlyDictionary<string, double>
 
     public string Hardware { get; } = Machine.Describe();
 
+    /// <summary>Version of libtorch, where the job uses it.</summary>
+    public string? Libtorch { get; init; }
+
     /// <summary>The same in PyTorch and Transformers, in turns; null when it was not asked for.</summary>
     public IReadOnlyDictionary<string, double>? Peer { get; init; }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Fovea.Cli.Bench;
 using Fovea.Tensors;
+using Fovea.Training.Config;
 using Fovea.Training.Engine;
 
 namespace Fovea.Cli.Verbs;
@@ -12,10 +13,13 @@ public static class BenchVerb
     {
         var verb = new Command("bench", "Measures speed and memory: how fast this machine and this build are, beside PyTorch and Transformers when asked.");
         verb.Subcommands.Add(Mid());
+        verb.Subcommands.Add(Demo());
         verb.Subcommands.Add(Decode());
         verb.Subcommands.Add(Images());
         verb.Subcommands.Add(Tokens());
-        verb.Subcommands.Add(Door());
+        verb.Subcommands.Add(Plain("door", "What one call into native code costs, in microseconds."));
+        verb.Subcommands.Add(Plain("packing", "Samples into packed micro-batches: tokens a second."));
+        verb.Subcommands.Add(Plain("safetensors", "Opening a file of weights: its header is read, the weights are mapped."));
         return verb;
     }
 
@@ -56,6 +60,63 @@ public static class BenchVerb
         return verb;
     }
 
+    private static Command Demo()
+    {
+        var config = new Argument<string?>("CONFIG")
+        {
+            Arity = ArgumentArity.ZeroOrOne,
+            Description = "YAML or JSON file with LLaMA-Factory's keys; left out, pictures and a small model that are made up.",
+        };
+        var overrides = new Argument<string[]>("KEYS") { Arity = ArgumentArity.ZeroOrMore, Description = "key=value pairs that replace the file's." };
+        var rounds = new Option<int>("--rounds") { Description = "Whole runs; with --peer pairs of runs, and one more of ours.", DefaultValueFactory = _ => 1 };
+        var (json, threads) = (JsonOption(), ThreadsOption());
+        var (peer, attention) = PeerOptions();
+        var recompute = new Option<bool>("--peer-recompute") { Description = "Gradient checkpointing in the peer, LLaMA-Factory's default; slower." };
+        var once = new Option<string?>("--once") { Description = "One run in this process, into this folder; prints its figures as JSON.", Hidden = true };
+        var verb = new Command("demo", """
+            A whole LoRA fine-tune as a configuration says: samples a second without start-up, memory, and how long training waits for data.
+
+              fovea bench demo
+              fovea bench demo config.yaml loss_reduction=mean --peer --json demo.json
+            """)
+        {
+            config, overrides, rounds, json, threads, peer, attention, recompute, once,
+        };
+        verb.SetAction(parsed =>
+        {
+            // Without a file, the first pair stands where the file's name would.
+            var path = parsed.GetValue(config);
+            string[] keys = parsed.GetValue(overrides) ?? [];
+            if (path?.Contains('=') == true && !File.Exists(path))
+            {
+                keys = [path, .. keys];
+                path = null;
+            }
+
+            SetThreads(parsed.GetValue(threads));
+            if (parsed.GetValue(once) is { } folder)
+            {
+                Console.WriteLine(BenchOutput.ToLine(DemoOnce.Run(DemoOnce.Prepare(TrainConfig.Load(path!, keys), folder))));
+                return 0;
+            }
+
+            var options = new DemoBenchOptions
+            {
+                Config = path,
+                Overrides = keys,
+                Rounds = Math.Max(1, parsed.GetValue(rounds)),
+                Peer = parsed.GetValue(peer),
+                PeerAttention = parsed.GetValue(attention),
+                PeerRecompute = parsed.GetValue(recompute),
+            };
+            var result = DemoBench.Run(options, Console.Error.WriteLine);
+            BenchOutput.Print(result);
+            BenchOutput.Save(result, parsed.GetValue(json));
+            return 0;
+        });
+        return verb;
+    }
+
     private static Command Decode()
     {
         var (dtype, rounds, json, threads) = (DTypeOption(), StepsOption(4), JsonOption(), ThreadsOption());
@@ -64,8 +125,8 @@ public static class BenchVerb
         {
             dtype, rounds, json, threads, peer, attention,
         };
-        return Small(verb, rounds, json, threads, (parsed, count) => DecodeBench.Run(
-            TypeOf(parsed.GetValue(dtype)), count, parsed.GetValue(peer), parsed.GetValue(attention)));
+        return Small(verb, json, parsed => Measure(parsed.GetValue(threads), () => DecodeBench.Run(
+            TypeOf(parsed.GetValue(dtype)), Rounds(parsed, rounds), parsed.GetValue(peer), parsed.GetValue(attention))));
     }
 
     private static Command Images()
@@ -73,7 +134,8 @@ public static class BenchVerb
         var (rounds, json, threads) = (StepsOption(5), JsonOption(), ThreadsOption());
         var files = new Argument<string[]>("FILES") { Arity = ArgumentArity.ZeroOrMore, Description = "Pictures; left out, a made-up one without decoding." };
         var verb = new Command("images", "From a picture's bytes to patches, on one thread: images a second.") { files, rounds, json, threads };
-        return Small(verb, rounds, json, threads, (parsed, count) => SmallBenches.Images(parsed.GetValue(files) ?? [], count));
+        return Small(
+            verb, json, parsed => SmallBenches.Images(parsed.GetValue(files) ?? [], Rounds(parsed, rounds), parsed.GetValue(threads)));
     }
 
     private static Command Tokens()
@@ -82,22 +144,22 @@ public static class BenchVerb
         var folder = new Argument<string>("FOLDER") { Description = "A model folder, or a tokenizer.json." };
         var text = new Option<string?>("--text") { Description = "A UTF-8 file; left out, a made-up mixture of languages and code." };
         var verb = new Command("tokenizer", "Text to ids and back, on one thread: megabytes a second.") { folder, text, rounds, json, threads };
-        return Small(verb, rounds, json, threads, (parsed, count) => SmallBenches.Tokens(parsed.GetValue(folder)!, parsed.GetValue(text), count));
+        return Small(verb, json, parsed => SmallBenches.Tokens(
+            parsed.GetValue(folder)!, parsed.GetValue(text), Rounds(parsed, rounds), parsed.GetValue(threads)));
     }
 
-    private static Command Door()
+    private static Command Plain(string job, string description)
     {
         var (rounds, json, threads) = (StepsOption(5), JsonOption(), ThreadsOption());
-        var verb = new Command("door", "What one call into native code costs, in microseconds.") { rounds, json, threads };
-        return Small(verb, rounds, json, threads, (_, count) => SmallBenches.Door(count));
+        var verb = new Command(job, description) { rounds, json, threads };
+        return Small(verb, json, parsed => SmallBenches.Plain(job, Rounds(parsed, rounds), parsed.GetValue(threads)));
     }
 
-    private static Command Small(
-        Command verb, Option<int> rounds, Option<string?> json, Option<int?> threads, Func<ParseResult, int, SmallResult> work)
+    private static Command Small(Command verb, Option<string?> json, Func<ParseResult, SmallResult> work)
     {
         verb.SetAction(parsed =>
         {
-            var result = Measure(parsed.GetValue(threads), () => work(parsed, Math.Max(1, parsed.GetValue(rounds))));
+            var result = work(parsed);
             BenchOutput.Print(result);
             BenchOutput.Save(result, parsed.GetValue(json));
             return 0;
@@ -105,15 +167,21 @@ public static class BenchVerb
         return verb;
     }
 
+    private static int Rounds(ParseResult parsed, Option<int> rounds) => Math.Max(1, parsed.GetValue(rounds));
+
     private static T Measure<T>(int? threads, Func<T> work) => StepThread.Run(() =>
+    {
+        SetThreads(threads);
+        return work();
+    });
+
+    private static void SetThreads(int? threads)
     {
         if (threads is { } count)
         {
             Torch.Threads = count;
         }
-
-        return work();
-    });
+    }
 
     private static Option<string> DTypeOption()
     {

@@ -48,4 +48,55 @@ public sealed class BenchTests : NativeTest
         Assert.Equal(1.5, json.RootElement.GetProperty("figures").GetProperty("detach_microseconds").GetDouble());
         Assert.False(json.RootElement.TryGetProperty("peer", out _));
     }
+
+    [Fact]
+    public void The_mid_result_has_the_keys_that_programs_read()
+    {
+        var result = new MidResult
+        {
+            Commit = "c", Hardware = "h", Libtorch = "2.14.1", Threads = 2, Dtype = "bf16", Recompute = false, CachedVision = true,
+            Parameters = 3, TrainableParameters = 2, StepSecondsMedian = 1.5, StepSecondsBest = 1.25, StepCpuSecondsMedian = 2, StepSeconds = [1.25, 1.75],
+            TokensPerSecond = 2048 / 1.25, TokensPerSecondMedian = 2048 / 1.5, FloorSeconds = 0.5, FloorSecondsBest = 0.5, FloorCpuSecondsMedian = 1,
+            FloorGflop = 1400, GemmGflopPerSecond = 2800, StepOverFloor = 3, PeakRssMib = 1700, PeakAnonMib = 1600, Losses = [10.4],
+            Peer = Peer().With(Of(4.5, 5.5), oursMedian: 1.5, oursBest: 1.25),
+        };
+        var json = JsonDocument.Parse(BenchOutput.ToJson(result)).RootElement;
+        double Value(JsonElement of, string key) => of.GetProperty(key).GetDouble();
+        Assert.Equal("mid", json.GetProperty("job").GetString());
+        Assert.Equal("2.14.1", json.GetProperty("libtorch").GetString());
+        Assert.Equal(1.5, Value(json, "step_seconds_median"));
+        Assert.Equal(1.25, Value(json, "step_seconds_best"));
+        Assert.Equal(1638.4, Value(json, "tokens_per_second"));
+        Assert.Equal(0.5, Value(json, "floor_seconds"));
+        Assert.Equal(1700, Value(json, "peak_rss_mib"));
+        Assert.Equal(1600, Value(json, "peak_anon_mib"));
+        var peer = json.GetProperty("peer");
+        Assert.Equal(4, Value(peer, "speed_ratio_median"));
+        Assert.Equal(5 / 1.5, Value(peer, "speed_ratio_median_both_cached"));
+        Assert.Equal(4.5 / 1.25, Value(peer, "speed_ratio_best_both_cached"));
+    }
+
+    [Fact]
+    public void Without_cached_steps_of_the_peer_there_is_no_ratio_of_them()
+    {
+        Assert.Null(Peer().With(new Timings(), 1, 1).SpeedRatioMedianBothCached);
+    }
+
+    private static Timings Of(params double[] seconds)
+    {
+        var timings = new Timings();
+        foreach (var value in seconds)
+        {
+            timings.Add(value, value);
+        }
+
+        return timings;
+    }
+
+    private static PeerResult Peer() => new()
+    {
+        Torch = "2.14.1", Transformers = "5.12.1", Attention = "eager", Recompute = false, StepSecondsMedian = 6, StepSecondsBest = 6, StepCpuSecondsMedian = 6,
+        StepSeconds = [6], TokensPerSecond = 340, PeakRssMib = 4300, PeakAnonMib = 4100, Losses = [10.4], SpeedRatioMedian = 4, SpeedRatioBest = 4.8,
+        SpeedRatioCpu = 4, MemoryRatio = 0.4,
+    };
 }

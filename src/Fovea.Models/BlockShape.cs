@@ -25,10 +25,11 @@ public sealed record BlockShape(string Name, string Path, ModelPart Part)
     /// <summary>Bytes a row.</summary>
     /// <param name="size">Bytes of an element.</param>
     /// <param name="adapters">Elements a row that adapters keep besides.</param>
-    public long BytesOf(BlockMode mode, int size, long adapters)
+    /// <param name="ownInputs">Whether the adapters keep inputs of their own (dropout) instead of the outputs of norms and gate.</param>
+    public long BytesOf(BlockMode mode, int size, long adapters, bool ownInputs)
     {
         // The input, both norms' outputs, the middle of the residual stream; gate, up and their product; one fp32 scale a norm, one log-sum-exp a head.
-        var cheap = (2 * Width) + Inner;
+        var cheap = ownInputs ? 0 : (2 * Width) + Inner;
         var all = (2 * Width) + AttentionInputs + AttentionOutput + (2 * Inner) + adapters + cheap;
         var scales = 4 * (Heads + 2);
         return mode switch

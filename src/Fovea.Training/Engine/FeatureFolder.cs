@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Fovea.Data.Packing;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Training.Engine;
 
@@ -12,18 +11,19 @@ namespace Fovea.Training.Engine;
 public sealed class FeatureFolder : IDisposable
 {
     private const string Extension = ".features";
+    private const string Partial = ".partial";
     private const int Waiting = 64;
-    private const int WouldBlock = 11; // EAGAIN: another process writes the same file
 
     private readonly string folder;
     private readonly long budget;
     private readonly Action<string> warn;
     private readonly BlockingCollection<(string Key, ImageFeatures Features)> queue = new(Waiting);
+    private readonly ConcurrentDictionary<string, bool> damaged = new();
     private readonly Thread writer;
     private readonly DateTime began = DateTime.UtcNow;
     private long bytes = -1;
-    private bool broken;
-    private bool full;
+    private volatile bool broken;
+    private volatile bool full;
 
     /// <param name="folder">Made when the first file is written.</param>
     /// <param name="budgetBytes">Most bytes of all files.</param>
@@ -52,7 +52,10 @@ public sealed class FeatureFolder : IDisposable
         }
         catch (InvalidDataException e)
         {
-            warn($"{path} in the cache of vision features is damaged ({e.Message}): the image is computed again and the file replaced");
+            if (damaged.TryAdd(key, true))
+            {
+                warn($"{path} in the cache of vision features is damaged ({e.Message}): the image is computed again and the file replaced");
+            }
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -109,13 +112,9 @@ public sealed class FeatureFolder : IDisposable
                     WriteOne(key, features);
                 }
             }
-            catch (Exception e) when (e is CheckpointException { InnerException: IOException { HResult: WouldBlock } })
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // Another process is just writing the same image.
-            }
-            catch (Exception e) when (e is CheckpointException or IOException or UnauthorizedAccessException)
-            {
-                Break(e.Message);
+                Break($"cannot be written: {e.Message}");
             }
             finally
             {
@@ -135,8 +134,25 @@ public sealed class FeatureFolder : IDisposable
             return;
         }
 
-        AtomicFile.Write(PathOf(key), stream => FeatureFile.Write(stream, key, features), size);
-        bytes += size;
+        // Nothing is synced to disk: what a crash of the machine leaves unfinished does not match its checksum.
+        var path = PathOf(key);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var partial = Path.Combine(Path.GetDirectoryName(path)!, $".{Guid.NewGuid():N}{Partial}");
+        try
+        {
+            using (var stream = new FileStream(partial, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1))
+            {
+                FeatureFile.Write(stream, key, features);
+            }
+
+            File.Move(partial, path, overwrite: true);
+            bytes += size;
+        }
+        catch
+        {
+            File.Delete(partial);
+            throw;
+        }
     }
 
     /// <summary>Counts the files, and deletes the oldest that this run has not used; other processes may delete the same.</summary>
@@ -149,7 +165,7 @@ public sealed class FeatureFolder : IDisposable
         foreach (var file in files)
         {
             // Half-written files are of processes that were killed, once they are old.
-            var abandoned = file.Extension != Extension && file.LastWriteTimeUtc < began.AddHours(-1);
+            var abandoned = file.Extension == Partial && file.LastWriteTimeUtc < began.AddHours(-1);
             if (abandoned || (file.Extension == Extension && file.LastWriteTimeUtc < began && bytes + size > budget))
             {
                 bytes -= file.Length;

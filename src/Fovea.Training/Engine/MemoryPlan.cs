@@ -22,12 +22,11 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
     // A chunk of logits, its gradient, and what libraries allocate for themselves.
     private const long Reserve = 256L << 20;
 
-    // Angles, cosines and sines of the rotary embedding in fp32, for heads of 128.
-    private const long RotaryBytes = 3 * 4 * 128;
-
     private const long PatchBytes = 4 * 1176;
     private IReadOnlyList<Cost> costs = [];
     private long streamBytes;
+    private long rotaryBytes;
+    private long onceBytes;
 
     public static MemoryPlan For(VisionLanguageModel model, TrainConfig config, long budgetBytes)
     {
@@ -37,9 +36,18 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
 
         // Short micro-batches that keep much are faster than long ones that compute again.
         var kind = mode switch { RecomputeMode.Always => BlockMode.Recompute, RecomputeMode.Never => BlockMode.Keep, _ => BlockMode.Selective };
-        var token = Math.Max(1, costs.Where(c => !c.Vision).Sum(c => c.Of(kind)) + (4 * stream));
+        var token = Math.Max(1, costs.Where(c => !c.Vision).Sum(c => c.Of(kind)) + (3 * stream));
         var tokens = config.MicroBatchTokens ?? (int)Math.Clamp((budgetBytes - Reserve) / token, LeastTokens, MostTokens);
-        return new MemoryPlan(tokens, mode, budgetBytes) { costs = costs, streamBytes = stream };
+        
+        // Angles, cosines and sines in fp32.
+        var head = model.Blocks[^1].AttentionOutput / model.Blocks[^1].Heads;
+        return new MemoryPlan(tokens, mode, budgetBytes)
+        {
+            costs = costs,
+            streamBytes = stream,
+            rotaryBytes = 3 * 4 * head,
+            onceBytes = CastBytes(model, p => !model.Blocks.Any(b => p.Name.StartsWith(b.Path + ".", StringComparison.Ordinal))),
+        };
     }
 
     /// <summary>What each block does with a micro-batch of this size.</summary>
@@ -86,7 +94,7 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
     public long Predict(IReadOnlyDictionary<string, BlockMode> modes, int tokens, int patches)
     {
         // Embeddings without and with images, the last block's output and the final norm's; pixels and features.
-        var bytes = (tokens * ((4 * streamBytes) + RotaryBytes)) + (patches * (PatchBytes + (streamBytes / 2)));
+        var bytes = onceBytes + (tokens * ((3 * streamBytes) + rotaryBytes)) + (patches * (PatchBytes + (streamBytes / 2)));
         foreach (var cost in costs)
         {
             bytes += cost.Of(modes[cost.Name]) * (cost.Vision ? patches : tokens);
@@ -119,14 +127,20 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
                 .Where(l => l.Lora is not null && l.Path.StartsWith(prefix, StringComparison.Ordinal))
                 .Sum(l => l.Lora!.A.Shape[0] + (dropout ? 2 * l.Inputs : 0));
 
-            // Weights that learn in fp32 are used in the element type of the computation.
-            var once = options.Master == options.Compute ? 0 : own.Sum(p => p.Count) * size;
+            var once = CastBytes(model, own.Contains);
             costs.Add(new Cost(
-                block.Name, block.Part == ModelPart.Vision, block.BytesOf(BlockMode.Keep, size, adapters),
-                block.BytesOf(BlockMode.Selective, size, adapters), block.BytesOf(BlockMode.Recompute, size, adapters), once));
+                block.Name, block.Part == ModelPart.Vision, block.BytesOf(BlockMode.Keep, size, adapters, dropout),
+                block.BytesOf(BlockMode.Selective, size, adapters, dropout), block.BytesOf(BlockMode.Recompute, size, adapters, dropout), once));
         }
 
         return costs;
+    }
+
+    /// <summary>Weights that learn in fp32 are used in the element type of the computation: those copies.</summary>
+    private static long CastBytes(VisionLanguageModel model, Func<Parameter, bool> which)
+    {
+        var options = model.Ledger.Options;
+        return options.Master == options.Compute ? 0 : model.Ledger.Trainable.Where(which).Sum(p => p.Count) * options.Compute.Size();
     }
 
     /// <summary>Bytes a row in each mode, and once for the block.</summary>

@@ -2,7 +2,9 @@ using Fovea.Nn;
 
 namespace Fovea.Models;
 
-/// <summary>What one transformer block (norm, attention, norm, gated MLP) holds for its backward pass, in elements a row: a token, or a patch of an image.</summary>
+/// <summary>
+/// What one transformer block (norm, attention, norm, gated MLP) holds for its backward pass, in elements a row: a token, or a patch of an image.
+/// </summary>
 /// <param name="Name">Its name for <see cref="BlockPolicy"/>.</param>
 /// <param name="Path">The path of its weights.</param>
 /// <param name="Part">Vision or language.</param>

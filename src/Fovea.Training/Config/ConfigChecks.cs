@@ -22,7 +22,8 @@ internal static class ConfigChecks
 
         if (config is { Recompute: RecomputeMode.Always or RecomputeMode.Selective, DisableGradientCheckpointing: true })
         {
-            problems.Add($"recompute: {(config.Recompute == RecomputeMode.Always ? "true" : "selective")} contradicts disable_gradient_checkpointing: true; keep one of them");
+            var written = config.Recompute == RecomputeMode.Always ? "true" : "selective";
+            problems.Add($"recompute: {written} contradicts disable_gradient_checkpointing: true; keep one of them");
         }
     }
 

@@ -308,9 +308,7 @@ public sealed partial record TrainConfig
     /// <summary>Keep the features of a frozen vision tower, in memory and on disk: from the second epoch or run on, images are not decoded again.</summary>
     public Toggle CacheVisionFeatures { get; init; } = Toggle.Auto;
 
-    /// <summary>
-    /// Folder of those on disk, which runs may share; null is <c>fovea/vision</c> in the user's cache folder, <c>none</c> keeps them in memory only.
-    /// </summary>
+    /// <summary>Folder of those on disk, which runs may share; null is <c>~/.cache/fovea/vision</c>, <c>none</c> keeps them in memory only.</summary>
     public string? VisionCacheDir { get; init; }
 
     /// <summary>Most that is kept in memory; null (<c>auto</c>) is a quarter of what weights and optimizer leave of <see cref="MemoryBudget"/>.</summary>
@@ -321,15 +319,10 @@ public sealed partial record TrainConfig
     [Auto]
     public MemorySize? VisionCacheDisk { get; init; }
 
-    /// <summary>
-    /// What is computed again in the backward pass: blocks, or only what is cheap in them; <c>auto</c> decides for each batch by <see cref="MemoryBudget"/>.
-    /// <see cref="DisableGradientCheckpointing"/> turns <c>auto</c> into <c>never</c>.
-    /// </summary>
+    /// <summary>What backward computes again: blocks, or what is cheap. <see cref="DisableGradientCheckpointing"/> makes it <c>never</c>.</summary>
     public RecomputeMode Recompute { get; init; } = RecomputeMode.Auto;
 
-    /// <summary>
-    /// Memory that the run may use, weights and optimizer included; null (<c>auto</c>) is nine tenths of what the machine and its control group have free.
-    /// </summary>
+    /// <summary>Memory for the run, weights included; null (<c>auto</c>) is nine tenths of what machine and control group have free.</summary>
     [Auto]
     public MemorySize? MemoryBudget { get; init; }
 

@@ -4,7 +4,9 @@ using Fovea.Training.Config;
 
 namespace Fovea.Training.Engine;
 
-/// <summary>How the memory of a run is shared out, in bytes: after weights and optimizer, a part for cached vision features, the rest for activations.</summary>
+/// <summary>
+/// How the memory of a run is shared out, in bytes: after weights and optimizer, a part for cached vision features, the rest for activations.
+/// </summary>
 public sealed record MemoryBudget(long Total, long Resident, long VisionCache, long Activations)
 {
     // The runtime, libtorch, and a step's data.

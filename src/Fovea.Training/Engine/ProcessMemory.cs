@@ -34,7 +34,8 @@ public static class ProcessMemory
     }
 
     /// <summary>
-    /// What control groups leave free, in bytes, or null without a limit. Pages of files that the group holds are given back when memory is short, so they count as free.
+    /// What control groups leave free, in bytes, or null without a limit. Pages of files that the group holds are given back when memory is short:
+    /// they count as free.
     /// </summary>
     /// <param name="root">Where the control groups are mounted.</param>
     /// <param name="membership">Lines of <c>/proc/self/cgroup</c>: <c>0::/path</c> for version 2, <c>4:memory:/path</c> for version 1.</param>

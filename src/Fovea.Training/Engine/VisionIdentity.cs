@@ -7,7 +7,9 @@ using Fovea.Tensors;
 
 namespace Fovea.Training.Engine;
 
-/// <summary>What decides the features of an image besides the image: every weight of the vision side, the image processor, element type, device, libtorch.</summary>
+/// <summary>
+/// What decides the features of an image besides the image: every weight of the vision side, the image processor, element type, device, libtorch.
+/// </summary>
 public static class VisionIdentity
 {
     /// <summary>A hash over all of it. Reads every vision weight once.</summary>

@@ -1,5 +1,6 @@
 // Autograd: gradients, grad mode, and activation checkpointing on saved-tensor hooks.
 #include "bridge.h"
+#include "recompute.h"
 
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/engine.h>
@@ -8,6 +9,7 @@
 #include <torch/csrc/autograd/saved_variable_hooks.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <vector>
@@ -32,9 +34,55 @@ struct Frame {
     ~Frame() { free(context); }
 };
 
+// How to compute one dropped result again. It is held from the first saved tensor that needs it to the last.
+struct Recipe {
+    std::function<at::Tensor()> again;
+    at::Tensor known;
+    int waiting = 0;
+
+    at::Tensor take() {
+        if (!known.defined()) {
+            at::AutoGradMode grad(false);
+            known = again();
+        }
+        return known;
+    }
+
+    void done() {
+        if (--waiting <= 0) {
+            known.reset();
+        }
+    }
+};
+
+// The cheap results of one selective block while it runs, known by their storage. The weak reference keeps the address from being given to another.
+struct Recipes {
+    struct Entry {
+        c10::weak_intrusive_ptr<c10::StorageImpl> storage;
+        at::ScalarType type;
+        int64_t count;
+        std::shared_ptr<Recipe> recipe;
+    };
+    std::vector<Entry> entries;
+
+    std::shared_ptr<Recipe> find(const at::Tensor& tensor) const {
+        if (!tensor.has_storage() || !tensor.is_contiguous() || tensor.storage_offset() != 0) {
+            return nullptr;
+        }
+        const auto* storage = tensor.storage().unsafeGetStorageImpl();
+        for (const auto& entry : entries) {
+            if (entry.storage._unsafe_get_target() == storage && entry.type == tensor.scalar_type() && entry.count == tensor.numel()) {
+                return entry.recipe;
+            }
+        }
+        return nullptr;
+    }
+};
+
 struct Mode {
     std::shared_ptr<Frame> frame; // null: nothing is checkpointed here, even inside a checkpointed block
     bool recomputing;
+    std::shared_ptr<Recipes> recipes; // of a selective block
 };
 
 thread_local std::vector<Mode> modes;
@@ -70,7 +118,7 @@ struct DiscardHook final : SavedVariableHooks {
         if (!frame->ready) {
             frame->slots.clear();
             {
-                ModeScope scope({frame, true});
+                ModeScope scope({frame, true, nullptr});
                 at::AutoGradMode grad(true);
                 if (frame->recompute(frame->context) != 0) {
                     throw std::runtime_error("the recomputation of a block failed");
@@ -89,14 +137,56 @@ struct DiscardHook final : SavedVariableHooks {
     }
 };
 
+// In a selective block: what is cheap is dropped and computed again from its recipe, everything else is kept.
+struct RecipeHook final : SavedVariableHooks {
+    at::Tensor kept;
+    std::shared_ptr<Recipe> recipe;
+    std::vector<int64_t> sizes;
+    bool taken = false;
+
+    ~RecipeHook() override {
+        if (recipe != nullptr && !taken) {
+            recipe->done();
+        }
+    }
+
+    void call_pack_hook(const at::Tensor& tensor) override {
+        recipe = modes.back().recipes->find(tensor);
+        if (recipe == nullptr) {
+            kept = tensor.detach();
+            return;
+        }
+        recipe->waiting++;
+        sizes = tensor.sizes().vec();
+    }
+
+    at::Tensor call_unpack_hook() override {
+        if (recipe == nullptr) {
+            return kept;
+        }
+        auto tensor = recipe->take().view(sizes);
+        if (!taken) {
+            taken = true;
+            recipe->done();
+        }
+        return tensor;
+    }
+};
+
 struct BlockEngine final : torch::autograd::Engine {
     ~BlockEngine() override { stop(); }
 
     std::unique_ptr<SavedVariableHooks> get_default_saved_variable_hooks() override {
-        if (modes.empty() || modes.back().frame == nullptr) {
+        if (modes.empty()) {
             return nullptr;
         }
         const auto& mode = modes.back();
+        if (mode.recipes != nullptr) {
+            return std::make_unique<RecipeHook>();
+        }
+        if (mode.frame == nullptr) {
+            return nullptr;
+        }
         if (mode.recomputing) {
             return std::make_unique<KeepHook>(mode.frame);
         }
@@ -135,6 +225,19 @@ std::vector<at::Tensor> borrow_all(const Handle* handles, int count) {
 }
 
 } // namespace
+
+bool fovea::wants_cheap_results() {
+    return !modes.empty() && modes.back().recipes != nullptr;
+}
+
+void fovea::computed_cheaply(const at::Tensor& result, std::function<at::Tensor()> again) {
+    if (wants_cheap_results()) {
+        auto recipe = std::make_shared<Recipe>();
+        recipe->again = std::move(again);
+        modes.back().recipes->entries.push_back(
+            {result.storage().getWeakStorageImpl(), result.scalar_type(), result.numel(), std::move(recipe)});
+    }
+}
 
 FOVEA_EXPORT int fovea_autograd_start() {
     return guarded([] { torch::autograd::set_default_engine_stub(block_engine); });
@@ -192,8 +295,13 @@ FOVEA_EXPORT int fovea_checkpoint_begin(Recompute recompute, Free free, void* co
         frame->recompute = recompute;
         frame->free = free;
         frame->context = context;
-        modes.push_back({std::move(frame), false});
+        modes.push_back({std::move(frame), false, nullptr});
     });
+}
+
+// Until fovea_checkpoint_end on this thread, of what autograd saves the cheap results are dropped and computed again from what is kept.
+FOVEA_EXPORT int fovea_selective_begin() {
+    return guarded([] { modes.push_back({nullptr, false, std::make_shared<Recipes>()}); });
 }
 
 FOVEA_EXPORT int fovea_checkpoint_end() {

@@ -1,4 +1,5 @@
 // fovea::silu_mul: silu(gate) * up, the gate of a SwiGLU layer (arXiv 2002.05202), forward and backward in one pass each.
+#include "recompute.h"
 #include "simd.h"
 
 #include <ATen/ATen.h>
@@ -66,7 +67,11 @@ std::tuple<at::Tensor, at::Tensor> gated_backward(const at::Tensor& dy, const at
 struct SiluMul : torch::autograd::Function<SiluMul> {
     static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& gate, const at::Tensor& up) {
         context->save_for_backward({gate, up});
-        return gated(gate, up);
+        auto y = gated(gate, up);
+        if (wants_cheap_results()) {
+            computed_cheaply(y, [gate = gate.detach(), up = up.detach()] { return gated(gate, up); });
+        }
+        return y;
     }
 
     static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {

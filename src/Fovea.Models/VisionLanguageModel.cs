@@ -19,6 +19,9 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <summary>Most tokens of one sequence (<c>max_position_embeddings</c>).</summary>
     public abstract int MaxTokens { get; }
 
+    /// <summary>Every block that runs under the block policy, in the order of the forward pass.</summary>
+    public abstract IReadOnlyList<BlockShape> Blocks { get; }
+
     public Device Device => Ledger.Options.Device;
 
     /// <summary>What today's Transformers calls a weight or layer of the ledger; PEFT adapters are saved under these names.</summary>

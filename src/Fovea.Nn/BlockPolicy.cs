@@ -3,23 +3,29 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>
-/// What happens around one block of a model: its tensor scope, and whether its activations are kept or recomputed in backward. Models only hand blocks over.
+/// What happens around one block of a model: its tensor scope, and how much of its activations is kept for backward. Models only hand blocks over.
 /// </summary>
-public sealed class BlockPolicy(bool recompute)
+/// <param name="usual">What happens to blocks of which nothing else was decided.</param>
+public sealed class BlockPolicy(BlockMode usual)
 {
-    private IReadOnlySet<string> kept = new HashSet<string>();
+    private IReadOnlyDictionary<string, BlockMode> decided = new Dictionary<string, BlockMode>();
 
-    /// <summary>Whether blocks are recomputed at all.</summary>
-    public bool Recomputes => recompute;
+    public BlockPolicy(bool recompute)
+        : this(recompute ? BlockMode.Recompute : BlockMode.Keep)
+    {
+    }
 
     /// <summary>Keeps activations; for inference, tests and short runs.</summary>
-    public static BlockPolicy Keep { get; } = new(false);
+    public static BlockPolicy Keep { get; } = new(BlockMode.Keep);
 
-    /// <summary>Excepts these blocks from recomputation: there is memory for what they keep.</summary>
-    public void KeepActivationsOf(IReadOnlySet<string> blocks) => kept = blocks;
+    /// <summary>Says by name what happens to blocks from now on; blocks that are running or have run are not touched.</summary>
+    public void Decide(IReadOnlyDictionary<string, BlockMode> modes) => decided = modes;
 
     /// <summary>The name of a block of the language model.</summary>
     public static string LanguageBlock(int index) => $"language block {index}";
+
+    /// <summary>The name of a block of the vision tower.</summary>
+    public static string VisionBlock(int index) => $"vision block {index}";
 
     /// <param name="name">Part and number of the block.</param>
     /// <param name="block">Run once, or again in the backward pass.</param>
@@ -36,12 +42,17 @@ public sealed class BlockPolicy(bool recompute)
             };
         }
 
-        if (recompute && !kept.Contains(name) && Autograd.IsRecording)
+        switch (Autograd.IsRecording ? decided.GetValueOrDefault(name, usual) : BlockMode.Keep)
         {
-            return Autograd.Checkpoint(block, x);
+            case BlockMode.Recompute:
+                return Autograd.Checkpoint(block, x);
+            case BlockMode.Selective:
+                return Autograd.Selective(block, x);
+            default:
+                using (var scope = TensorScope.Open("block"))
+                {
+                    return scope.Release(block(x));
+                }
         }
-
-        using var scope = TensorScope.Open("block");
-        return scope.Release(block(x));
     }
 }

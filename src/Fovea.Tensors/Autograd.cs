@@ -51,6 +51,25 @@ public static class Autograd
     /// </summary>
     public static Tensor Checkpoint(Func<Tensor, Tensor> block, Tensor input) => CheckpointFrame.Run(block, input);
 
+    /// <summary>
+    /// Runs <paramref name="block"/> on <paramref name="input"/> and keeps what its backward needs, except results of kernels that are cheap to compute
+    /// again from what is kept (norms, the gate of an MLP): those are recomputed when backward arrives, bit for bit.
+    /// </summary>
+    public static Tensor Selective(Func<Tensor, Tensor> block, Tensor input)
+    {
+        Bridge.EnsureLoaded();
+        using var scope = TensorScope.Open("block");
+        Bridge.Check(Bridge.SelectiveBegin());
+        try
+        {
+            return scope.Release(block(input));
+        }
+        finally
+        {
+            Bridge.Check(Bridge.CheckpointEnd());
+        }
+    }
+
     /// <summary>Calls back after the gradient of a leaf has been accumulated in a backward pass; replaces an earlier callback.</summary>
     public static void OnAccumulated(Tensor leaf, Action call) => AccumulatedCallback.Attach(leaf, call);
 

@@ -93,6 +93,7 @@ public static class MidModel
             LossIndex = [.. trained],
             Targets = [.. trained.Select(i => ids[i + 1])],
             LossWeight = weights,
+            Tickets = [.. Enumerable.Range(0, samples).Select(i => new ImageTicket($"mid-{i}.png", $"mid-{i}", null, default))],
         };
         FillNormal(batch.AllocatePixels(samples * Grid.Patches, PatchLength), random);
         return batch;

@@ -13,6 +13,9 @@ public sealed record MidOptions
     /// <summary>Compute each block again in the backward pass instead of keeping its activations.</summary>
     public bool Recompute { get; init; }
 
+    /// <summary>Compute again only what is cheap: norms and the gate of the MLP.</summary>
+    public bool Selective { get; init; }
+
     /// <summary>Take the image features of the first step in all later ones, as from the second epoch on.</summary>
     public bool CachedVision { get; init; }
 

@@ -30,6 +30,7 @@ public static class BenchVerb
         var json = JsonOption();
         var threads = ThreadsOption();
         var recompute = new Option<bool>("--recompute") { Description = "Compute blocks again in the backward pass instead of keeping activations." };
+        var selective = new Option<bool>("--selective") { Description = "Compute only norms and the gate of the MLP again." };
         var cached = new Option<bool>("--cached-vision") { Description = "Image features from the first step on, as from the second epoch." };
         var (peer, attention) = PeerOptions();
         var verb = new Command("mid", """
@@ -39,7 +40,7 @@ public static class BenchVerb
               fovea bench mid --dtype fp32 --steps 3 --peer --json mid.json
             """)
         {
-            dtype, steps, json, threads, recompute, cached, peer, attention,
+            dtype, steps, json, threads, recompute, selective, cached, peer, attention,
         };
         verb.SetAction(parsed =>
         {
@@ -48,6 +49,7 @@ public static class BenchVerb
                 DType = TypeOf(parsed.GetValue(dtype)),
                 Steps = Math.Max(1, parsed.GetValue(steps)),
                 Recompute = parsed.GetValue(recompute),
+                Selective = parsed.GetValue(selective),
                 CachedVision = parsed.GetValue(cached),
                 Peer = parsed.GetValue(peer),
                 PeerAttention = parsed.GetValue(attention),

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace Fovea.Data.Images;
@@ -25,6 +26,11 @@ public sealed record Qwen2VlImageSettings
 
     public IReadOnlyList<double> Deviation { get; init; } = [0.26862954, 0.26130258, 0.27577711];
 
+    /// <summary>All settings as text.</summary>
+    internal string Identity => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{MinPixels} {MaxPixels} {PatchSize} {TemporalPatchSize} {MergeSize} {Numbers(Mean)} {Numbers(Deviation)}");
+
     /// <exception cref="ConfigException">The file is missing, malformed, or asks for what cannot be done; lists every problem.</exception>
     public static Qwen2VlImageSettings Load(string modelFolder)
     {
@@ -47,6 +53,8 @@ public sealed record Qwen2VlImageSettings
             throw new ConfigException($"{path} is not valid JSON: {error.Message}");
         }
     }
+
+    private static string Numbers(IReadOnlyList<double> values) => string.Join(',', values.Select(v => v.ToString("R", CultureInfo.InvariantCulture)));
 
     private static Qwen2VlImageSettings Parse(JsonElement root, string path)
     {

@@ -22,13 +22,14 @@ public sealed class DataPipeline : IDisposable
     private readonly BlockingCollection<Work> work = [];
     private readonly BlockingCollection<StepBatch> ready;
     private readonly Thread[] threads;
+    private readonly Queue<Work[][]> pending = new();
     private ExceptionDispatchInfo? failure;
 
     /// <summary><paramref name="order"/> must not be used elsewhere while the pipeline lives.</summary>
     public DataPipeline(
         ConversationSet samples, SampleEncoder encoder, IImageStage? images, SampleOrder order, PlanOptions plan, PipelineOptions options)
     {
-        loader = new SampleLoader(samples, encoder, images, options.OnBadSample);
+        loader = new SampleLoader(samples, encoder, images, options.OnBadSample, options.Features);
         this.order = order;
         this.plan = plan;
         this.options = options;
@@ -76,6 +77,11 @@ public sealed class DataPipeline : IDisposable
         while (ready.TryTake(out var step))
         {
             step.Dispose();
+        }
+
+        foreach (var work in pending.SelectMany(groups => groups).SelectMany(group => group))
+        {
+            work.Drop();
         }
 
         ready.Dispose();
@@ -129,7 +135,6 @@ public sealed class DataPipeline : IDisposable
     private void Run()
     {
         var ahead = (threads.Length - 1) * 4;
-        var pending = new Queue<Work[][]>();
         var waiting = 0;
         var next = options.FirstStep;
         for (var step = next; step < options.EndStep; step++)
@@ -141,9 +146,11 @@ public sealed class DataPipeline : IDisposable
                 pending.Enqueue(submitted);
             }
 
-            var groups = pending.Dequeue();
-            waiting -= groups.Sum(g => g.Length);
+            // Taken off when the batch owns what was loaded: what is left here at the end is dropped.
+            var groups = pending.Peek();
             var batch = Assemble(step, groups);
+            waiting -= groups.Sum(g => g.Length);
+            pending.Dequeue();
             try
             {
                 ready.Add(batch, cancel.Token);
@@ -175,7 +182,7 @@ public sealed class DataPipeline : IDisposable
     private StepBatch Assemble(int step, Work[][] groups)
     {
         var samples = new List<StepSample>[groups.Length];
-        var pixels = new Queue<float[]>();
+        var images = new Queue<LoadedImage>();
         var bad = new List<BadSample>();
         for (var g = 0; g < groups.Length; g++)
         {
@@ -197,9 +204,9 @@ public sealed class DataPipeline : IDisposable
                 if (loaded.Sample is not null)
                 {
                     samples[g].Add(loaded.Sample);
-                    foreach (var image in loaded.Pixels)
+                    foreach (var image in loaded.Images)
                     {
-                        pixels.Enqueue(image);
+                        images.Enqueue(image);
                     }
                 }
             }
@@ -208,14 +215,18 @@ public sealed class DataPipeline : IDisposable
         var plan = StepPlanner.Plan(step, samples, this.plan);
         foreach (var batch in plan.MicroBatches)
         {
-            var target = batch.AllocatePixels(batch.Grids.Sum(g => g.Patches), patchLength);
-            for (var i = 0; i < batch.Grids.Length; i++)
+            var loaded = Array.ConvertAll(batch.Grids, _ => images.Dequeue());
+            batch.Tickets = Array.ConvertAll(loaded, image => image.Ticket);
+            var target = batch.AllocatePixels(batch.Grids.Where((_, i) => batch.NeedsPixels(i)).Sum(g => g.Patches), patchLength);
+            for (var i = 0; i < loaded.Length; i++)
             {
-                var image = pixels.Dequeue();
-                var values = batch.Grids[i].Patches * patchLength;
-                image.AsSpan(0, values).CopyTo(target);
-                target = target[values..];
-                ArrayPool<float>.Shared.Return(image);
+                if (loaded[i].Pixels is { } pixels)
+                {
+                    var values = batch.Grids[i].Patches * patchLength;
+                    pixels.AsSpan(0, values).CopyTo(target);
+                    target = target[values..];
+                    ArrayPool<float>.Shared.Return(pixels);
+                }
             }
         }
 
@@ -223,5 +234,18 @@ public sealed class DataPipeline : IDisposable
         return plan;
     }
 
-    private sealed record Work(int Index, TaskCompletionSource<LoadedSample> Result);
+    private sealed record Work(int Index, TaskCompletionSource<LoadedSample> Result)
+    {
+        /// <summary>Gives back what no batch will take. All threads have ended.</summary>
+        internal void Drop()
+        {
+            if (Result.Task.IsCompletedSuccessfully)
+            {
+                foreach (var image in Result.Task.Result.Images)
+                {
+                    image.Ticket?.Dispose();
+                }
+            }
+        }
+    }
 }

@@ -5,7 +5,7 @@ namespace Fovea.Data.Packing;
 
 /// <summary>
 /// One micro-batch: S samples end to end as a stream of T tokens, without padding, with I images of P patches and L trained tokens. Everything is managed
-/// memory. Disposing it returns the pixel buffer for reuse.
+/// memory. Disposing it returns the pixel buffer for reuse and gives up its tickets.
 /// </summary>
 public sealed class PackedBatch : IDisposable
 {
@@ -36,7 +36,12 @@ public sealed class PackedBatch : IDisposable
     /// <summary>What each trained token weighs in the step's loss [L]: loss = sum of weight x cross entropy.</summary>
     public required float[] LossWeight { get; init; }
 
-    /// <summary>Patches [P, <see cref="PatchLength"/>] row after row; the array may be longer than that. Empty without images.</summary>
+    /// <summary>What a feature store says of each image [I], or empty without one. They belong to the batch.</summary>
+    public IReadOnlyList<ImageTicket?> Tickets { get; set; } = [];
+
+    /// <summary>
+    /// Patches [P, <see cref="PatchLength"/>] of the images that need them, row after row; the array may be longer than that. Empty without such images.
+    /// </summary>
     public float[] Pixels { get; private set; } = [];
 
     /// <summary>P.</summary>
@@ -51,8 +56,17 @@ public sealed class PackedBatch : IDisposable
     /// <summary>S.</summary>
     public int Samples => CuSeqlens.Length - 1;
 
+    /// <summary>Whether an image's patches are among the pixels: its features were not at hand.</summary>
+    public bool NeedsPixels(int image) => Tickets.Count == 0 || Tickets[image]?.Features is null;
+
     public void Dispose()
     {
+        foreach (var ticket in Tickets)
+        {
+            ticket?.Dispose();
+        }
+
+        Tickets = [];
         if (Pixels.Length > 0)
         {
             ArrayPool<float>.Shared.Return(Pixels);

@@ -17,5 +17,8 @@ public sealed record PipelineOptions
     /// <summary>Finished steps kept ready.</summary>
     public int ReadySteps { get; init; } = 2;
 
+    /// <summary>Knows images whose features are at hand, which are not decoded; null to decode all.</summary>
+    public IFeatureStore? Features { get; init; }
+
     public BadSamplePolicy OnBadSample { get; init; } = BadSamplePolicy.Error;
 }

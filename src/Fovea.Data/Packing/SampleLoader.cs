@@ -6,7 +6,7 @@ using Fovea.Data.Templates;
 namespace Fovea.Data.Packing;
 
 /// <summary>Reads, encodes and decodes one sample, and applies the policy where that fails. Usable from several threads at once.</summary>
-internal sealed class SampleLoader(ConversationSet samples, SampleEncoder encoder, IImageStage? images, BadSamplePolicy policy)
+internal sealed class SampleLoader(ConversationSet samples, SampleEncoder encoder, IImageStage? images, BadSamplePolicy policy, IFeatureStore? features)
 {
     // So many samples in a row that cannot be used mean that something else is wrong, for instance a folder that is gone.
     private const int MostReplacements = 100;
@@ -19,7 +19,7 @@ internal sealed class SampleLoader(ConversationSet samples, SampleEncoder encode
             try
             {
                 var sample = encoder.Encode(samples[index]);
-                return new LoadedSample(new StepSample(index, sample), Pixels(sample), bad);
+                return new LoadedSample(new StepSample(index, sample), Images(sample), bad);
             }
             catch (BadSampleException e) when (policy != BadSamplePolicy.Error)
             {
@@ -40,23 +40,22 @@ internal sealed class SampleLoader(ConversationSet samples, SampleEncoder encode
         }
     }
 
-    private float[][] Pixels(EncodedSample sample)
+    private LoadedImage[] Images(EncodedSample sample)
     {
-        var pixels = new float[sample.Images.Count][];
-        for (var i = 0; i < pixels.Length; i++)
+        var loaded = new LoadedImage[sample.Images.Count];
+        for (var i = 0; i < loaded.Length; i++)
         {
             var image = sample.Images[i];
-            var values = image.Grid.Patches * images!.PatchLength;
-            pixels[i] = ArrayPool<float>.Shared.Rent(values);
             try
             {
-                images.Load(image.Path, image.Grid, pixels[i].AsSpan(0, values));
+                loaded[i] = Load(image);
             }
             catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
             {
-                for (var r = 0; r <= i; r++)
+                for (var r = 0; r < i; r++)
                 {
-                    ArrayPool<float>.Shared.Return(pixels[r]);
+                    loaded[r].Ticket?.Dispose();
+                    Return(loaded[r].Pixels);
                 }
 
                 var reason = e is ImageException ? e.Message : $"image {image.Path}: {e.Message}";
@@ -64,6 +63,38 @@ internal sealed class SampleLoader(ConversationSet samples, SampleEncoder encode
             }
         }
 
-        return pixels;
+        return loaded;
+    }
+
+    private LoadedImage Load(ImageRef image)
+    {
+        var ticket = features?.Ask(image.Path, image.Grid);
+        if (ticket?.Features is not null)
+        {
+            return new LoadedImage(null, ticket);
+        }
+
+        var values = image.Grid.Patches * images!.PatchLength;
+        var pixels = ArrayPool<float>.Shared.Rent(values);
+        try
+        {
+            images.Load(image.Path, image.Grid, pixels.AsSpan(0, values));
+        }
+        catch
+        {
+            Return(pixels);
+            throw;
+        }
+
+        // A file that was rewritten meanwhile may have been decoded in its new form.
+        return new LoadedImage(pixels, ticket is not null && features!.IsCurrent(ticket) ? ticket : null);
+    }
+
+    private static void Return(float[]? pixels)
+    {
+        if (pixels is not null)
+        {
+            ArrayPool<float>.Shared.Return(pixels);
+        }
     }
 }

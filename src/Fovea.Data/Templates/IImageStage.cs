@@ -8,6 +8,9 @@ public interface IImageStage
     /// <summary>Values of one patch.</summary>
     int PatchLength { get; }
 
+    /// <summary>Everything but the file that decides the values of the patches: settings of every resize and of the normalisation, as text.</summary>
+    string Identity { get; }
+
     /// <summary>
     /// Patches of the image after every resize, from the file's header alone. Throws a <see cref="FoveaException"/> that says what is wrong with the file.
     /// </summary>

@@ -7,6 +7,8 @@ public sealed class Qwen2VlImageStage(Qwen2VlImageProcessor processor) : IImageS
 {
     public int PatchLength => processor.PatchValues;
 
+    public string Identity => $"qwen2vl/1 {processor.Settings.Identity} {processor.PreResize} {processor.Filter}";
+
     public ImageGrid GridOf(string path)
     {
         var (width, height) = ImageReader.ReadSize(path);

@@ -54,7 +54,7 @@ public sealed class Qwen25VlVision
         {
             var block = blocks[i];
             var segments = Array.IndexOf(config.FullAttentionBlocks, i) >= 0 ? layout.Images : layout.Windows;
-            x_PV = policy.Run($"vision block {i}", x => block.Forward(x, rotary, segments), x_PV);
+            x_PV = policy.Run(BlockPolicy.VisionBlock(i), x => block.Forward(x, rotary, segments), x_PV);
             watch?.Invoke($"block{i}", x_PV);
         }
 

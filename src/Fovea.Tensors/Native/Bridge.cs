@@ -116,6 +116,18 @@ internal static unsafe partial class Bridge
     [LibraryImport(Lib, EntryPoint = "fovea_checkpoint_end")]
     internal static partial int CheckpointEnd();
 
+    [LibraryImport(Lib, EntryPoint = "fovea_selective_begin")]
+    internal static partial int SelectiveBegin();
+
+    [LibraryImport(Lib, EntryPoint = "fovea_count_start")]
+    internal static partial int CountStart();
+
+    [LibraryImport(Lib, EntryPoint = "fovea_count_read")]
+    internal static partial int CountRead(out long live, out long peak, int restart);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_count_stop")]
+    internal static partial int CountStop();
+
     [LibraryImport(Lib, EntryPoint = "fovea_torch_version")]
     internal static partial byte* TorchVersion();
 

@@ -17,6 +17,10 @@ public sealed unsafe class HeapMemory : RawMemory
         return new HeapMemory((byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(length, 1), 64), length);
     }
 
+    /// <summary>All bytes, for writing, while a reference is held.</summary>
+    /// <exception cref="OverflowException">They are more than a span can be.</exception>
+    public Span<byte> Bytes => new(Pointer, checked((int)Length));
+
     /// <summary>A row-major copy of a strided array. Strides count elements; the caller has checked that every index lies in the source.</summary>
     internal static HeapMemory Gather(RawMemory source, long offset, int elementBytes, ReadOnlySpan<long> shape, ReadOnlySpan<long> strides)
     {

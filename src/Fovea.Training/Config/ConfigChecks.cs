@@ -20,9 +20,10 @@ internal static class ConfigChecks
             problems.Add($"report_to: {target} is refused: it needs its own client; use tensorboard, which writes the same numbers, or none");
         }
 
-        if (config is { Recompute: RecomputeMode.Always, DisableGradientCheckpointing: true })
+        if (config is { Recompute: RecomputeMode.Always or RecomputeMode.Selective, DisableGradientCheckpointing: true })
         {
-            problems.Add("recompute: true contradicts disable_gradient_checkpointing: true; keep one of them");
+            var written = config.Recompute == RecomputeMode.Always ? "true" : "selective";
+            problems.Add($"recompute: {written} contradicts disable_gradient_checkpointing: true; keep one of them");
         }
     }
 

@@ -1,3 +1,5 @@
+using Fovea.Nn;
+
 namespace Fovea.Training.Config;
 
 public sealed partial record TrainConfig
@@ -11,8 +13,28 @@ public sealed partial record TrainConfig
     /// <summary>The mode after <see cref="DisableGradientCheckpointing"/> has had its say.</summary>
     public RecomputeMode EffectiveRecompute => Recompute == RecomputeMode.Auto && DisableGradientCheckpointing ? RecomputeMode.Never : Recompute;
 
-    /// <summary>Whether blocks may be computed again in the backward pass.</summary>
+    /// <summary>Whether anything may be computed again in the backward pass.</summary>
     public bool UsesRecompute => EffectiveRecompute != RecomputeMode.Never;
+
+    /// <summary>What happens to every block where the mode says so; <c>auto</c> decides for each batch.</summary>
+    public BlockMode UsualBlockMode => EffectiveRecompute switch
+    {
+        RecomputeMode.Always => BlockMode.Recompute,
+        RecomputeMode.Selective => BlockMode.Selective,
+        _ => BlockMode.Keep,
+    };
+
+    /// <summary>Where vision features are kept on disk; null for memory only.</summary>
+    public string? EffectiveVisionCacheDir => VisionCacheDir switch
+    {
+        "none" => null,
+        null => Path.Combine(
+            Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache
+                ? cache
+                : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
+            "fovea", "vision"),
+        var folder => folder,
+    };
 
     public bool UseTensorBoard => ReportTo.Any(target => target is "tensorboard" or "all");
 

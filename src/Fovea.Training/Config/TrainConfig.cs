@@ -305,13 +305,24 @@ public sealed partial record TrainConfig
     /// <summary>Steps of an epoch that does not divide: up (today's Transformers) or down (early 2025).</summary>
     public StepRounding StepRounding { get; init; } = StepRounding.Ceil;
 
-    /// <summary>Keep the features of a frozen vision tower across epochs.</summary>
+    /// <summary>Keep the features of a frozen vision tower, in memory and on disk: from the second epoch or run on, images are not decoded again.</summary>
     public Toggle CacheVisionFeatures { get; init; } = Toggle.Auto;
 
-    /// <summary>Which blocks are computed again in the backward pass; <see cref="DisableGradientCheckpointing"/> turns <c>auto</c> into <c>never</c>.</summary>
+    /// <summary>Folder of those on disk, which runs may share; null is <c>~/.cache/fovea/vision</c>, <c>none</c> keeps them in memory only.</summary>
+    public string? VisionCacheDir { get; init; }
+
+    /// <summary>Most that is kept in memory; null (<c>auto</c>) is a quarter of what weights and optimizer leave of <see cref="MemoryBudget"/>.</summary>
+    [Auto]
+    public MemorySize? VisionCacheMemory { get; init; }
+
+    /// <summary>Most that is kept on disk, the least recently used going first; null (<c>auto</c>) is a tenth of the free space, at most 20 GiB.</summary>
+    [Auto]
+    public MemorySize? VisionCacheDisk { get; init; }
+
+    /// <summary>What backward computes again: blocks, or what is cheap. <see cref="DisableGradientCheckpointing"/> makes it <c>never</c>.</summary>
     public RecomputeMode Recompute { get; init; } = RecomputeMode.Auto;
 
-    /// <summary>Memory that the run may use; null (<c>auto</c>) is what the machine has free.</summary>
+    /// <summary>Memory for the run, weights included; null (<c>auto</c>) is nine tenths of what machine and control group have free.</summary>
     [Auto]
     public MemorySize? MemoryBudget { get; init; }
 

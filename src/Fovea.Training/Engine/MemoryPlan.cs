@@ -5,40 +5,152 @@ using Fovea.Training.Config;
 
 namespace Fovea.Training.Engine;
 
-/// <summary>What a step may hold in memory: tokens of a micro-batch, and the blocks whose activations are kept for the backward pass.</summary>
+/// <summary>
+/// What a micro-batch holds in memory until its backward pass, and so how much each block keeps: all, all but what is cheap, or its input alone.
+/// Nothing is computed again that fits the budget.
+/// </summary>
 /// <param name="MicroBatchTokens">Most tokens of a packed micro-batch.</param>
-/// <param name="KeptBlocks">Names of the blocks that are not recomputed; empty where recomputation is off or always on.</param>
-/// <param name="BytesPerTokenAndBlock">Activations that one block keeps for each token.</param>
-public sealed record MemoryPlan(int MicroBatchTokens, IReadOnlySet<string> KeptBlocks, long BytesPerTokenAndBlock)
+/// <param name="Mode">What the configuration says.</param>
+/// <param name="Budget">Bytes for activations.</param>
+public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long Budget)
 {
     private const int LeastTokens = 1024;
 
     // Beyond this, larger products are no faster.
     private const int MostTokens = 4096;
 
-    /// <param name="budgetBytes">Memory for activations.</param>
-    public static MemoryPlan For(VisionLanguageModel model, Family family, TrainConfig config, long budgetBytes)
+    // A chunk of logits, its gradient, and what libraries allocate for themselves.
+    private const long Reserve = 256L << 20;
+
+    private const long PatchBytes = 4 * 1176;
+    private IReadOnlyList<Cost> costs = [];
+    private long streamBytes;
+    private long rotaryBytes;
+    private long onceBytes;
+
+    public static MemoryPlan For(VisionLanguageModel model, TrainConfig config, long budgetBytes)
     {
-        var size = model.Ledger.Options.Compute.Size();
+        var costs = Costs(model, config.LoraDropout > 0);
+        var stream = model.Head.Shape[1] * model.Ledger.Options.Compute.Size();
+        var mode = config.EffectiveRecompute;
 
-        // Every linear keeps its input and makes an output that something keeps: a bound from above, since inputs are shared.
-        var elements = model.Ledger.Linears.Where(l => family.PartOf(l.Path) == ModelPart.Language).Sum(l => l.Inputs + l.Outputs);
-        var block = elements * size / model.Layers;
-        var input = model.Head.Shape[1] * size;
-        var least = config.UsesRecompute ? block + (input * model.Layers) : block * model.Layers;
-        var tokens = config.MicroBatchTokens ?? (int)Math.Clamp(budgetBytes / Math.Max(1, least), LeastTokens, MostTokens);
-        var kept = new HashSet<string>();
-        if (config.EffectiveRecompute == RecomputeMode.Auto)
+        // Short micro-batches that keep much are faster than long ones that compute again.
+        var kind = mode switch { RecomputeMode.Always => BlockMode.Recompute, RecomputeMode.Never => BlockMode.Keep, _ => BlockMode.Selective };
+        var token = Math.Max(1, costs.Where(c => !c.Vision).Sum(c => c.Of(kind)) + (3 * stream));
+        var tokens = config.MicroBatchTokens ?? (int)Math.Clamp((budgetBytes - Reserve) / token, LeastTokens, MostTokens);
+        
+        // Angles, cosines and sines in fp32.
+        var head = model.Blocks[^1].AttentionOutput / model.Blocks[^1].Heads;
+        return new MemoryPlan(tokens, mode, budgetBytes)
         {
-            var room = (budgetBytes - (least * tokens)) / Math.Max(1, block * tokens);
+            costs = costs,
+            streamBytes = stream,
+            rotaryBytes = 3 * 4 * head,
+            onceBytes = CastBytes(model, p => !model.Blocks.Any(b => p.Name.StartsWith(b.Path + ".", StringComparison.Ordinal))),
+        };
+    }
 
-            // The last blocks: backward frees them first.
-            for (var layer = model.Layers - 1; layer >= 0 && kept.Count < room; layer--)
+    /// <summary>What each block does with a micro-batch of this size.</summary>
+    /// <param name="patches">Patches of images that a learning vision tower sees.</param>
+    public IReadOnlyDictionary<string, BlockMode> Modes(int tokens, int patches)
+    {
+        var usual = Mode switch
+        {
+            RecomputeMode.Never => BlockMode.Keep,
+            RecomputeMode.Selective => BlockMode.Selective,
+            _ => BlockMode.Recompute,
+        };
+        var modes = costs.ToDictionary(c => c.Name, _ => usual);
+        if (Mode != RecomputeMode.Auto)
+        {
+            return modes;
+        }
+
+        // Backward works in one block at a time: what it computed again there, and gradients of as much.
+        var largest = costs.Count == 0 ? 0 : costs.Max(c => c.Keep * Rows(c));
+        var room = Budget - Reserve - (2 * largest) - Predict(modes, tokens, patches);
+
+        // Dropping what is cheap frees much for little time, so it is undone last. The last blocks go first: backward frees them first.
+        foreach (var better in (ReadOnlySpan<BlockMode>)[BlockMode.Selective, BlockMode.Keep])
+        {
+            for (var i = costs.Count - 1; i >= 0; i--)
             {
-                kept.Add(BlockPolicy.LanguageBlock(layer));
+                var more = (costs[i].Of(better) - costs[i].Of(modes[costs[i].Name])) * Rows(costs[i]);
+                if (more <= room)
+                {
+                    modes[costs[i].Name] = better;
+                    room -= more;
+                }
             }
         }
 
-        return new MemoryPlan(tokens, kept, block);
+        return modes;
+
+        long Rows(Cost cost) => cost.Vision ? patches : tokens;
+    }
+
+    /// <summary>Bytes of tensors that a forward pass leaves for the backward pass.</summary>
+    /// <param name="modes">As <see cref="Modes"/> gives them.</param>
+    public long Predict(IReadOnlyDictionary<string, BlockMode> modes, int tokens, int patches)
+    {
+        // Embeddings without and with images, the last block's output and the final norm's; pixels and features.
+        var bytes = onceBytes + (tokens * ((3 * streamBytes) + rotaryBytes)) + (patches * (PatchBytes + (streamBytes / 2)));
+        foreach (var cost in costs)
+        {
+            bytes += cost.Of(modes[cost.Name]) * (cost.Vision ? patches : tokens);
+            bytes += modes[cost.Name] == BlockMode.Recompute ? 0 : cost.Once;
+        }
+
+        return bytes;
+    }
+
+    private static List<Cost> Costs(VisionLanguageModel model, bool dropout)
+    {
+        var options = model.Ledger.Options;
+        var size = options.Compute.Size();
+        var learning = model.Ledger.Trainable.ToList();
+        var costs = new List<Cost>();
+
+        // Before the first weight that learns nothing is recorded, and nothing kept.
+        var recorded = learning.Any(p => p.Name.Contains("embed", StringComparison.Ordinal));
+        foreach (var block in model.Blocks)
+        {
+            var prefix = block.Path + ".";
+            var own = learning.Where(p => p.Name.StartsWith(prefix, StringComparison.Ordinal)).ToList();
+            recorded |= own.Count > 0;
+            if (!recorded)
+            {
+                continue;
+            }
+
+            var adapters = model.Ledger.Linears
+                .Where(l => l.Lora is not null && l.Path.StartsWith(prefix, StringComparison.Ordinal))
+                .Sum(l => l.Lora!.A.Shape[0] + (dropout ? 2 * l.Inputs : 0));
+
+            var once = CastBytes(model, own.Contains);
+            costs.Add(new Cost(
+                block.Name, block.Part == ModelPart.Vision, block.BytesOf(BlockMode.Keep, size, adapters, dropout),
+                block.BytesOf(BlockMode.Selective, size, adapters, dropout), block.BytesOf(BlockMode.Recompute, size, adapters, dropout), once));
+        }
+
+        return costs;
+    }
+
+    /// <summary>Weights that learn in fp32 are used in the element type of the computation: those copies.</summary>
+    private static long CastBytes(VisionLanguageModel model, Func<Parameter, bool> which)
+    {
+        var options = model.Ledger.Options;
+        return options.Master == options.Compute ? 0 : model.Ledger.Trainable.Where(which).Sum(p => p.Count) * options.Compute.Size();
+    }
+
+    /// <summary>Bytes a row in each mode, and once for the block.</summary>
+    private sealed record Cost(string Name, bool Vision, long Keep, long Selective, long Recompute, long Once)
+    {
+        public long Of(BlockMode mode) => mode switch
+        {
+            BlockMode.Keep => Keep,
+            BlockMode.Selective => Selective,
+            _ => Recompute,
+        };
     }
 }

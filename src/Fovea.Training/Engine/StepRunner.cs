@@ -10,7 +10,9 @@ namespace Fovea.Training.Engine;
 /// <param name="visionLearns">Whether gradients reach the vision side; otherwise it runs without a graph.</param>
 /// <param name="dropout">Told which tokens come; null without dropout.</param>
 /// <param name="cache">Keeps features of a frozen vision side; null to compute them each time.</param>
-public sealed class StepRunner(VisionLanguageModel model, bool visionLearns, DropoutStream? dropout = null, VisionFeatureCache? cache = null)
+/// <param name="plan">Decides what blocks keep, before each micro-batch that trains; null to leave that as it is.</param>
+public sealed class StepRunner(
+    VisionLanguageModel model, bool visionLearns, DropoutStream? dropout = null, VisionFeatureCache? cache = null, Action<PackedBatch>? plan = null)
 {
     /// <summary>Forward and backward; gradients are accumulated in the weights.</summary>
     public MicroBatchResult Train(PackedBatch batch, int step)
@@ -27,6 +29,7 @@ public sealed class StepRunner(VisionLanguageModel model, bool visionLearns, Dro
             return new MicroBatchResult(0, []);
         }
 
+        plan?.Invoke(batch);
         var hidden_LE = TrainedHidden(batch);
         var (loss, tokenLosses, gradient) = Loss(hidden_LE, batch);
         if (gradient is not null)
@@ -90,7 +93,7 @@ public sealed class StepRunner(VisionLanguageModel model, bool visionLearns, Dro
         }
 
         using var grad = Autograd.NoGrad();
-        return cache is null ? model.VisionFeatures(input) : cache.Features(model, batch, input);
+        return VisionFeatureCache.Features(model, batch, input, cache);
     }
 
     private (double Loss, float[] TokenLosses, Tensor? Gradient) Loss(Tensor hidden_LE, PackedBatch batch)

@@ -60,13 +60,14 @@ public sealed record DataSetup(DataOptions Options, ChatTemplate Template, Token
     };
 
     /// <summary>Background work for the steps from <paramref name="firstStep"/> up to, not including, <paramref name="endStep"/>.</summary>
-    public static PipelineOptions Pipeline(TrainConfig config, int firstStep, int endStep)
+    public static PipelineOptions Pipeline(TrainConfig config, int firstStep, int endStep, IFeatureStore? features = null)
     {
         var options = new PipelineOptions
         {
             FirstStep = firstStep,
             EndStep = endStep,
             OnBadSample = config.OnBadSample,
+            Features = features,
         };
         return config.DataloaderNumWorkers > 0 ? options with { Workers = config.DataloaderNumWorkers.Value } : options;
     }

@@ -10,7 +10,7 @@ namespace Fovea.Training.Recipes;
 /// <summary>The model that a configuration asks for: base weights, adapters attached, frozen parts frozen.</summary>
 /// <param name="Adapter">What the saved adapter's config says; null when the whole model is trained.</param>
 /// <param name="Dropout">The stream behind lora_dropout; null without it.</param>
-/// <param name="Policy">Decides which blocks are recomputed.</param>
+/// <param name="Policy">Decides what blocks keep for backward.</param>
 public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftConfig? Adapter, DropoutStream? Dropout, BlockPolicy Policy) : IDisposable
 {
     /// <summary>Elements that learn.</summary>
@@ -28,7 +28,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         var lora = config.FinetuningType == FinetuningType.Lora;
         var folder = resumeFrom is not null && !lora ? resumeFrom : config.ModelNameOrPath;
         var family = Families.Of(folder);
-        var policy = new BlockPolicy(config.UsesRecompute);
+        var policy = new BlockPolicy(config.UsualBlockMode);
         var model = Families.Load(folder, new ModelOptions
         {
             Compute = config.Bf16 || config.PureBf16 ? DType.BF16 : DType.F32,

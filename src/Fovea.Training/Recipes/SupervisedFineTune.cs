@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
+using Fovea.Data.Templates;
 using Fovea.Nn;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
@@ -27,6 +28,7 @@ public sealed class SupervisedFineTune
     private readonly Schedule schedule;
     private readonly SampleOrder order;
     private readonly StepRunner runner;
+    private readonly VisionFeatureCache? cache;
     private MemoryPlan memory;
     private readonly LossWindow window = new();
     private readonly TrainerStateRecorder recorder;
@@ -36,7 +38,7 @@ public sealed class SupervisedFineTune
 
     private SupervisedFineTune(
         TrainConfig config, EventHub events, CheckpointStore checkpoints, DataSetup setup, LoadedData data, ModelSetup model,
-        AdamW optimizer, VisionFeatureCache? cache, string? resumeFrom, CancellationToken stop)
+        AdamW optimizer, MemoryBudget budget, VisionFeatureCache? cache, string? resumeFrom, CancellationToken stop)
     {
         this.config = config;
         this.events = events;
@@ -46,12 +48,12 @@ public sealed class SupervisedFineTune
         this.data = data;
         this.model = model;
         this.optimizer = optimizer;
+        this.cache = cache;
         order = new SampleOrder(DataSetup.Order(config, data.Train.Count, rank: 0, worldSize: 1));
         var totalSteps = order.TotalSteps(config.NumTrainEpochs, config.MaxSteps);
         schedule = new Schedule(config, totalSteps);
-        runner = new StepRunner(model.Model, model.VisionLearns, model.Dropout, cache);
-        memory = MemoryPlan.For(model.Model, model.Family, config, MemoryBudget(config) / 2);
-        model.Policy.KeepActivationsOf(memory.KeptBlocks);
+        runner = new StepRunner(model.Model, model.VisionLearns, model.Dropout, cache, Decide);
+        memory = MemoryPlan.For(model.Model, config, budget.Activations);
         progress = new RunProgress
         {
             Step = 0,
@@ -83,8 +85,10 @@ public sealed class SupervisedFineTune
         using var model = ModelSetup.Load(config, resumeFrom);
         using var optimizer = new AdamW(
             model.Model.Ledger.Trainable, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay);
-        using var cache = model.VisionLearns || config.CacheVisionFeatures == Toggle.Off ? null : new VisionFeatureCache(MemoryBudget(config) / 4);
-        var run = new SupervisedFineTune(config, events, checkpoints, setup, data, model, optimizer, cache, resumeFrom, stop);
+        var caches = !model.VisionLearns && config.CacheVisionFeatures != Toggle.Off;
+        var budget = MemoryBudget.For(config, model.Model, caches);
+        using var cache = caches ? OpenCache(config, model, setup.Images, budget, events) : null;
+        var run = new SupervisedFineTune(config, events, checkpoints, setup, data, model, optimizer, budget, cache, resumeFrom, stop);
         run.Announce(resumeFrom);
         if (config.Profile)
         {
@@ -112,7 +116,7 @@ public sealed class SupervisedFineTune
     {
         using var pipeline = new DataPipeline(
             data.Train, setup.NewEncoder(), setup.Images, new SampleOrder(DataSetup.Order(config, data.Train.Count, rank: 0, worldSize: 1)),
-            DataSetup.Plan(config, memory.MicroBatchTokens, worldSize: 1), DataSetup.Pipeline(config, progress.Step, progress.TotalSteps));
+            DataSetup.Plan(config, memory.MicroBatchTokens, worldSize: 1), DataSetup.Pipeline(config, progress.Step, progress.TotalSteps, cache));
         while (!stop.IsCancellationRequested && Next(pipeline) is { } batch)
         {
             using (batch)
@@ -207,7 +211,7 @@ public sealed class SupervisedFineTune
         using var pipeline = new DataPipeline(
             samples, setup.NewEncoder(), setup.Images, batches,
             DataSetup.Plan(config, memory.MicroBatchTokens, worldSize: 1) with { Reduction = LossReduction.Mean },
-            DataSetup.Pipeline(config, 0, batches.StepsPerEpoch));
+            DataSetup.Pipeline(config, 0, batches.StepsPerEpoch, cache));
         events.Write(Evaluation.Run(runner, pipeline, progress.Step, progress.TotalSteps, order.EpochAfter(progress.Step), final));
     }
 
@@ -316,12 +320,7 @@ public sealed class SupervisedFineTune
             events.Write(new Notice(notice));
         }
 
-        if (model.Policy.Recomputes)
-        {
-            events.Write(new Notice(
-                $"activations of {memory.KeptBlocks.Count} of {model.Model.Layers} blocks are kept, the others computed again: "
-                + $"at most {memory.MicroBatchTokens} tokens a micro-batch, {memory.BytesPerTokenAndBlock:N0} bytes a token and block"));
-        }
+        AnnounceMemory();
 
         if (resumeFrom is not null)
         {
@@ -333,6 +332,23 @@ public sealed class SupervisedFineTune
             events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.Reason, "left out"));
         }
     }
+
+    private void AnnounceMemory()
+    {
+        var modes = memory.Modes(memory.MicroBatchTokens, model.VisionLearns ? memory.MicroBatchTokens : 0).Values.CountBy(mode => mode)
+            .ToDictionary();
+        if (modes.Keys.Any(mode => mode != BlockMode.Keep))
+        {
+            events.Write(new Notice(
+                $"activations for micro-batches of {memory.MicroBatchTokens} tokens: {modes.GetValueOrDefault(BlockMode.Keep)} blocks keep all, "
+                + $"{modes.GetValueOrDefault(BlockMode.Selective)} all but what is cheap to compute again, "
+                + $"{modes.GetValueOrDefault(BlockMode.Recompute)} are computed again"));
+        }
+    }
+
+    /// <summary>Shorter micro-batches keep more of their activations.</summary>
+    private void Decide(PackedBatch batch) =>
+        model.Policy.Decide(memory.Modes(batch.Tokens, model.VisionLearns ? batch.Patches : 0));
 
     private void Report(StepBatch batch)
     {
@@ -371,5 +387,15 @@ public sealed class SupervisedFineTune
         return paths;
     }
 
-    private static long MemoryBudget(TrainConfig config) => config.MemoryBudget?.Bytes ?? ProcessMemory.Available;
+    private static VisionFeatureCache OpenCache(TrainConfig config, ModelSetup model, IImageStage images, MemoryBudget budget, EventHub events)
+    {
+        if (config.EffectiveVisionCacheDir is not { } folder)
+        {
+            return new VisionFeatureCache(budget.VisionCache);
+        }
+
+        var bytes = config.VisionCacheDisk?.Bytes ?? Math.Min(20L << 30, ProcessMemory.FreeDisk(folder) / 10);
+        var disk = new FeatureFolder(folder, bytes, text => events.Write(new Warning(text)));
+        return new VisionFeatureCache(budget.VisionCache, () => VisionIdentity.Of(model.Model, model.Family, images), disk);
+    }
 }

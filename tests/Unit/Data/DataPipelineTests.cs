@@ -4,6 +4,7 @@ using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
+using Fovea.Tensors.Native;
 
 namespace Fovea.Tests.Unit.Data;
 
@@ -158,6 +159,38 @@ public sealed class DataPipelineTests : IDisposable
         }
     }
 
+    [Fact]
+    public void Images_whose_features_are_at_hand_are_not_decoded_and_bring_no_pixels()
+    {
+        var live = RawMemory.Live;
+        var store = new FakeStore { Known = path => path.EndsWith("1.txt", StringComparison.Ordinal) };
+        using var data = Load(8);
+        using (var pipeline = Pipeline(data, Order(8, shuffle: false), new PipelineOptions { EndStep = 100, Features = store }))
+        {
+            for (var s = 0; s < 4; s++)
+            {
+                Assert.True(pipeline.TryNext(out var step));
+                using (step)
+                {
+                    foreach (var batch in step.MicroBatches)
+                    {
+                        Assert.Equal(batch.Grids.Length, batch.Tickets.Count);
+                        Assert.Equal(batch.Grids.Where((_, i) => batch.NeedsPixels(i)).Sum(g => g.Patches), batch.Patches);
+                        Assert.All(batch.Tickets, (t, i) => Assert.Equal(store.Known(batch.ImagePaths[i]), !batch.NeedsPixels(i)));
+                    }
+                }
+            }
+        }
+
+        // What was prepared and not taken has been given back too.
+        Assert.Equal(live, RawMemory.Live);
+        var decoded = images.Loaded;
+        store.Known = _ => true;
+        Drain(Pipeline(data, Order(8), new PipelineOptions { EndStep = 4, Features = store }));
+        Assert.Equal(decoded, images.Loaded);
+        Assert.Equal(live, RawMemory.Live);
+    }
+
     private static SampleOrder Order(int samples, bool shuffle = true) =>
         new(new OrderOptions { Samples = samples, Shuffle = shuffle, BatchSize = 1, Accumulation = 2 });
 
@@ -189,6 +222,16 @@ public sealed class DataPipelineTests : IDisposable
 
         folder.Write("d.jsonl", string.Join('\n', lines));
         return DatasetLoader.Load(new DataOptions { Datasets = ["d.jsonl"], DatasetDir = folder.Root });
+    }
+
+    private sealed class FakeStore : IFeatureStore
+    {
+        public required Func<string, bool> Known { get; set; }
+
+        public ImageTicket Ask(string path, ImageGrid grid) =>
+            new(path, path, Known(path) ? new ImageFeatures(HeapMemory.Allocate(4), 1, 1, DType.F32) : null, default);
+
+        public bool IsCurrent(ImageTicket ticket) => true;
     }
 
     private DataPipeline Pipeline(LoadedData data, SampleOrder order, PipelineOptions options)

@@ -10,6 +10,8 @@ internal sealed class FakeImageStage : IImageStage
 
     public int PatchLength => 3;
 
+    public string Identity => "fake";
+
     internal int Loaded => loaded;
 
     public ImageGrid GridOf(string path)

@@ -30,6 +30,7 @@ internal sealed class TinyRun : IDisposable
             logging_steps: 1
             save_steps: 2
             use_cpu: true
+            vision_cache_dir: none
             """);
     }
 

@@ -165,6 +165,7 @@ public sealed class RecipeTests : NativeTest
             lr_scheduler_type: cosine
             warmup_ratio: 0.1
             logging_steps: 1
+            vision_cache_dir: none
             """,
             "test",
             overrides);

@@ -1,0 +1,13 @@
+using Fovea.Data.Images;
+
+namespace Fovea.Data.Packing;
+
+/// <summary>Knows which images need not be decoded because their features are at hand. Asked by the threads that prepare batches.</summary>
+public interface IFeatureStore
+{
+    /// <summary>What is known of an image; null when the file cannot be read, which decoding it will report.</summary>
+    ImageTicket? Ask(string path, ImageGrid grid);
+
+    /// <summary>Whether the file is still the one that was asked for; otherwise what was decoded must not be kept under the ticket's key.</summary>
+    bool IsCurrent(ImageTicket ticket);
+}

@@ -1,0 +1,14 @@
+namespace Fovea.Nn;
+
+/// <summary>What a block holds for its backward pass, from most to least. Cannot change a result.</summary>
+public enum BlockMode
+{
+    /// <summary>Everything.</summary>
+    Keep,
+
+    /// <summary>Everything but what is cheap to compute again: outputs of norms and of the gate of the MLP.</summary>
+    Selective,
+
+    /// <summary>Its input; the block is computed again.</summary>
+    Recompute,
+}

@@ -1,0 +1,180 @@
+using Fovea.Cli.Bench;
+using Fovea.Models;
+using Fovea.Nn;
+using Fovea.Training.Config;
+using Fovea.Training.Engine;
+
+namespace Fovea.Tests.Unit.Training;
+
+/// <summary>What blocks keep changes memory and time, never a number; and the plan foretells the memory.</summary>
+public sealed class BlockModeTests : NativeTest
+{
+    public static TheoryData<DType, bool> Kinds => new() { { DType.F32, false }, { DType.BF16, false }, { DType.F32, true }, { DType.BF16, true } };
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Gradients_are_bitwise_the_same_whatever_blocks_keep(DType dtype, bool everything)
+    {
+        var kept = Gradients(dtype, BlockMode.Keep, everything);
+        Assert.Contains(kept, g => g.Value.Any(v => v != 0));
+        foreach (var mode in new[] { BlockMode.Selective, BlockMode.Recompute })
+        {
+            foreach (var (name, gradient) in Gradients(dtype, mode, everything))
+            {
+                Assert.True(kept[name].AsSpan().SequenceEqual(gradient), $"{name} with {mode}");
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(DType.F32, false, 0)]
+    [InlineData(DType.BF16, false, 0)]
+    [InlineData(DType.BF16, false, 0.1)]
+    [InlineData(DType.BF16, true, 0)]
+    public void The_plan_foretells_what_a_forward_pass_holds(DType dtype, bool everything, double dropout)
+    {
+        var config = Config($"lora_dropout: {dropout}");
+        var held = new Dictionary<BlockMode, long>();
+        foreach (var mode in Enum.GetValues<BlockMode>())
+        {
+            var policy = new BlockPolicy(mode);
+            using var model = Build(dtype, policy, everything);
+            var stream = dropout > 0 ? new Nn.Lora.DropoutStream(dropout, 1) : null;
+            using var batch = MidModel.Batch(2);
+            if (stream is not null)
+            {
+                Readapt(model, stream);
+                stream.Begin(0, new long[batch.Tokens], new int[batch.Tokens]);
+            }
+
+            var plan = MemoryPlan.For(model, config, 1L << 40);
+            var modes = model.Blocks.ToDictionary(b => b.Name, _ => mode);
+            var foretold = plan.Predict(modes, batch.Tokens, everything ? batch.Patches : 0);
+            using var scope = TensorScope.Open("micro-batch");
+            using var count = MemoryCount.Start();
+            var input = model.Prepare(batch);
+            Tensor? features;
+            using (everything ? Autograd.WithGrad() : Autograd.NoGrad())
+            {
+                features = everything ? model.VisionFeatures(input) : VisionFeatureCache.Features(model, batch, input, null);
+            }
+
+            model.Hidden(input, features);
+            held[mode] = count.Live - (everything ? 0 : 4L * 1176 * batch.Patches);
+        }
+
+        // With dropout the adapters keep inputs of their own, and nothing that is cheap.
+        Assert.True(held[BlockMode.Selective] < held[BlockMode.Keep] || dropout > 0);
+        Assert.True(held[BlockMode.Recompute] < held[BlockMode.Selective]);
+    }
+
+    [Fact]
+    public void The_more_memory_the_less_is_computed_again_and_the_plan_stays_within_it()
+    {
+        using var model = Build(DType.BF16, BlockPolicy.Keep, everything: false);
+        var config = Config("recompute: auto");
+        var seen = new HashSet<string>();
+        var before = -1;
+        for (var budget = 64L << 20; budget < 1L << 30; budget += 4 << 20)
+        {
+            var plan = MemoryPlan.For(model, config, budget);
+            var modes = plan.Modes(4096, 0);
+            var language = modes.Where(m => m.Key.StartsWith("language", StringComparison.Ordinal)).Select(m => m.Value).ToList();
+            var kept = language.Sum(m => 2 - (int)m);
+            Assert.True(kept >= before);
+            Assert.True(kept == 0 || plan.Predict(modes, 4096, 0) < budget);
+            before = kept;
+            seen.Add(string.Join(' ', language));
+        }
+
+        Assert.Contains("Recompute Recompute Recompute", seen);
+        Assert.Contains("Recompute Recompute Selective", seen);
+        Assert.Contains("Selective Selective Selective", seen);
+        Assert.Contains("Selective Selective Keep", seen);
+        Assert.Contains("Keep Keep Keep", seen);
+    }
+
+    [Fact]
+    public void A_short_batch_keeps_what_a_long_one_computes_again()
+    {
+        using var model = Build(DType.BF16, BlockPolicy.Keep, everything: false);
+        var plan = MemoryPlan.For(model, Config("recompute: auto"), 300L << 20);
+        Assert.All(plan.Modes(256, 0).Values, mode => Assert.Equal(BlockMode.Keep, mode));
+        Assert.All(plan.Modes(65536, 0).Values, mode => Assert.Equal(BlockMode.Recompute, mode));
+    }
+
+    [Fact]
+    public void Blocks_before_the_first_that_learns_cost_nothing()
+    {
+        var options = new ModelOptions { Trainable = (_, name) => name.StartsWith("model.layers.2.", StringComparison.Ordinal) };
+        using var model = SmallModel.Build(options);
+        Assert.Equal(["language block 2"], MemoryPlan.For(model, Config("recompute: always"), 1 << 30).Modes(1024, 0).Keys);
+    }
+
+    [Fact]
+    public void The_limit_of_any_control_group_around_the_process_counts_and_its_file_pages_do_not()
+    {
+        var root = Directory.CreateTempSubdirectory("fovea-cgroup").FullName;
+        try
+        {
+            Group("", "max", "0", "");
+            Group("outer", "8000", "5000", "anon 100\ninactive_file 1000\nactive_file 500\n");
+            Group("outer/inner", "max", "4000", "");
+            Assert.Equal(8000 - 3500, ProcessMemory.AllowedBy(root, ["0::/outer/inner"]));
+            Assert.Equal(8000 - 3500, ProcessMemory.AllowedBy(root, ["0::/outer/inner/gone"]));
+            Group("", "3000", "1000", "");
+            Assert.Equal(2000, ProcessMemory.AllowedBy(root, ["0::/outer/inner"]));
+            Assert.Null(ProcessMemory.AllowedBy(Path.Combine(root, "none"), ["0::/"]));
+            Assert.True(ProcessMemory.Available > 0);
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
+        }
+
+        void Group(string path, string max, string current, string stat)
+        {
+            var folder = Directory.CreateDirectory(Path.Combine(root, path)).FullName;
+            File.WriteAllText(Path.Combine(folder, "memory.max"), max + "\n");
+            File.WriteAllText(Path.Combine(folder, "memory.current"), current + "\n");
+            File.WriteAllText(Path.Combine(folder, "memory.stat"), stat);
+        }
+    }
+
+    private static TrainConfig Config(string text) =>
+        TrainConfig.Parse($"model_name_or_path: x\ndataset: x\noutput_dir: x\n{text}", "test");
+
+    private static VisionLanguageModel Build(DType dtype, BlockPolicy policy, bool everything)
+    {
+        var model = SmallModel.Build(new ModelOptions { Compute = dtype, Policy = policy, Trainable = (_, _) => everything });
+        if (!everything)
+        {
+            SmallModel.Adapt(model);
+        }
+
+        return model;
+    }
+
+    private static void Readapt(VisionLanguageModel model, Nn.Lora.DropoutStream stream)
+    {
+        Nn.Lora.Adapters.Merge(model.Ledger);
+        Nn.Lora.Adapters.Attach(
+            model.Ledger, new Nn.Lora.LoraOptions(), path => path.StartsWith("model.layers.", StringComparison.Ordinal), dropout: stream);
+    }
+
+    private static Dictionary<string, float[]> Gradients(DType dtype, BlockMode mode, bool everything)
+    {
+        using var model = Build(dtype, new BlockPolicy(mode), everything);
+        using var batch = MidModel.Batch(1);
+        new StepRunner(model, visionLearns: everything).Train(batch, 0);
+        var gradients = new Dictionary<string, float[]>();
+        foreach (var parameter in model.Ledger.Trainable)
+        {
+            using var scope = TensorScope.Open("test");
+            gradients[parameter.Name] = parameter.Value.Grad()!.ToArray<float>();
+            parameter.Value.SetGrad(null);
+        }
+
+        return gradients;
+    }
+}

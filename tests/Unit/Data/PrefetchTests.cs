@@ -58,6 +58,8 @@ public sealed class PrefetchTests : NativeTest
 
         public int PatchLength => images.PatchLength;
 
+        public string Identity => images.Identity;
+
         internal TimeSpan Decoding => TimeSpan.FromTicks(Interlocked.Read(ref ticks));
 
         public ImageGrid GridOf(string path) => images.GridOf(path);

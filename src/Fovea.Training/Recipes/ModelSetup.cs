@@ -50,7 +50,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         }
     }
 
-    public static Device ChooseDevice(TrainConfig config) => config.UseCpu || Torch.CudaDevices == 0 ? Device.Cpu : Device.Cuda();
+    public static Device ChooseDevice(TrainConfig config) => config.UseCpu ? Device.Cpu : Devices.Choose(config.Device);
 
     public void Dispose() => Model.Dispose();
 

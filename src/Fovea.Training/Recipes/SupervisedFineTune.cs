@@ -6,6 +6,7 @@ using Fovea.Data.Templates;
 using Fovea.Nn;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
+using Fovea.Tensors;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
 
@@ -117,12 +118,13 @@ public sealed class SupervisedFineTune
         using var pipeline = new DataPipeline(
             data.Train, setup.NewEncoder(), setup.Images, new SampleOrder(DataSetup.Order(config, data.Train.Count, rank: 0, worldSize: 1)),
             DataSetup.Plan(config, memory.MicroBatchTokens, worldSize: 1), DataSetup.Pipeline(config, progress.Step, progress.TotalSteps, cache));
-        while (!stop.IsCancellationRequested && Next(pipeline) is { } batch)
+        using var feed = new StepFeed(pipeline, runner, lookAhead: runner.Device.Type == DeviceType.Cuda);
+        while (!stop.IsCancellationRequested && feed.Next() is { } batch)
         {
             using (batch)
             {
                 Report(batch);
-                TrainStep(batch);
+                TrainStep(batch, feed);
             }
 
             if (config.EvalStrategy != IntervalStrategy.No && IsDue(config.EvalStrategy, config.EvalSteps ?? config.LoggingSteps))
@@ -137,39 +139,32 @@ public sealed class SupervisedFineTune
         }
     }
 
-    private static StepBatch? Next(DataPipeline pipeline)
-    {
-        using var span = Profile.Open("wait for data");
-        return pipeline.TryNext(out var batch) ? batch : null;
-    }
-
-    private void TrainStep(StepBatch batch)
+    private void TrainStep(StepBatch batch, StepFeed feed)
     {
         using var span = Profile.Open("step");
-        var loss = 0.0;
-        foreach (var micro in batch.MicroBatches)
+        using var scope = TensorScope.Open("step");
+        var rate = schedule.Rate(batch.Step);
+        var sum = feed.Train(batch);
+        Tensor result;
+        using (Profile.Open("optimizer"))
         {
-            loss += runner.Train(micro, batch.Step).Loss;
+            result = optimizer.Update(rate, config.MaxGradNorm, sum);
         }
 
-        var norm = optimizer.GradientNorm();
+        // All of the step is queued; reading its two numbers is the one time that the host waits for the device.
+        feed.LookAhead();
+        double loss, norm;
+        using (Profile.Open("wait for device"))
+        {
+            (loss, norm) = result.ToArray<double>() is [var first, var second] ? (first, second) : default;
+        }
+
         if (!double.IsFinite(norm) || !double.IsFinite(loss))
         {
             throw new TrainingException(
                 $"step {batch.Step + 1}: the loss is {loss} and the norm of the gradients {norm}. The weights were not changed. "
                 + $"Lower learning_rate, or look at these samples: {string.Join(", ", SamplesOf(batch))}."
                 + (checkpoints.Newest is { } newest ? $" The last checkpoint is {newest}." : string.Empty));
-        }
-
-        if (config.MaxGradNorm > 0 && norm > config.MaxGradNorm)
-        {
-            optimizer.ScaleGradients(config.MaxGradNorm / (norm + 1e-6));
-        }
-
-        var rate = schedule.Rate(batch.Step);
-        using (Profile.Open("optimizer"))
-        {
-            optimizer.Step(rate);
         }
 
         progress = progress with { Step = batch.Step + 1, Tokens = progress.Tokens + batch.Tokens, LossSum = progress.LossSum + loss };

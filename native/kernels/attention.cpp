@@ -47,18 +47,30 @@ at::Tensor batched(const at::Tensor& x, const Run& run) {
     return x.slice(0, run.start, run.start + run.length * run.count).unflatten(0, {run.count, run.length}).transpose(1, 2);
 }
 
+// Causal rows end anywhere: they are worked on to the end of a vector, and what is too much is written over afterwards.
+constexpr int64_t vector = 32;
+
+FOVEA_INLINE int64_t to_vector(int64_t visible, int64_t width) {
+    const auto padded = (visible + vector - 1) / vector * vector;
+    return padded < width ? padded : width;
+}
+
 // exp(scale * (score - top)) in place, 0 from `visible` on: a softmax that is still to be divided by its sum. Returns the log-sum-exp and the sum.
 template <class T>
 FOVEA_INLINE float row_exponents(T* scores, int64_t visible, int64_t width, float scale, float* total) {
+    const auto padded = to_vector(visible, width);
+    for (int64_t i = visible; i < padded; i++) {
+        narrow(-std::numeric_limits<float>::infinity(), &scores[i]);
+    }
     float top = -std::numeric_limits<float>::infinity();
 #pragma omp simd reduction(max : top)
-    for (int64_t i = 0; i < visible; i++) {
+    for (int64_t i = 0; i < padded; i++) {
         top = widen(scores[i]) > top ? widen(scores[i]) : top;
     }
     const float shift = top * scale;
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < visible; i++) {
+    for (int64_t i = 0; i < padded; i++) {
         const float e = exp_fast(widen(scores[i]) * scale - shift);
         sum += e;
         narrow(e, &scores[i]);
@@ -101,8 +113,9 @@ FOVEA_CLONES float row_dot_of(const bf16* a, const bf16* b, int64_t count) { ret
 // One row of scores and of dP, in place: p = exp(score * scale - lse), ds = p * (dp - delta) * scale; both 0 from `visible` on.
 template <class T>
 FOVEA_INLINE void row_gradient(T* scores, T* dp, int64_t visible, int64_t width, float scale, float lse, float delta) {
+    const auto padded = to_vector(visible, width);
 #pragma omp simd
-    for (int64_t i = 0; i < visible; i++) {
+    for (int64_t i = 0; i < padded; i++) {
         const float p = exp_fast(widen(scores[i]) * scale - lse);
         narrow(p, &scores[i]);
         narrow(p * (widen(dp[i]) - delta) * scale, &dp[i]);

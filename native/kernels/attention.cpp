@@ -47,37 +47,48 @@ at::Tensor batched(const at::Tensor& x, const Run& run) {
     return x.slice(0, run.start, run.start + run.length * run.count).unflatten(0, {run.count, run.length}).transpose(1, 2);
 }
 
-// Causal rows end anywhere: they are worked on to the end of a vector, and what is too much is written over afterwards.
-constexpr int64_t vector = 32;
+// Causal rows end anywhere: they are worked on to the end of a vector where the row has room, and what is too much is written over afterwards.
+FOVEA_INLINE int64_t whole_vectors(int64_t visible, int64_t columns) {
+    const auto padded = (visible + width - 1) / width * width;
+    return padded <= columns ? padded : visible / width * width;
+}
 
-FOVEA_INLINE int64_t to_vector(int64_t visible, int64_t width) {
-    const auto padded = (visible + vector - 1) / vector * vector;
-    return padded < width ? padded : width;
+template <class T>
+FOVEA_INLINE void blank(T* row, int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; i++) {
+        row[i] = T{};
+    }
 }
 
 // exp(scale * (score - top)) in place, 0 from `visible` on: a softmax that is still to be divided by its sum. Returns the log-sum-exp and the sum.
 template <class T>
-FOVEA_INLINE float row_exponents(T* scores, int64_t visible, int64_t width, float scale, float* total) {
-    const auto padded = to_vector(visible, width);
+FOVEA_INLINE float row_exponents(T* scores, int64_t visible, int64_t columns, float scale, float* total) {
+    const auto padded = whole_vectors(visible, columns);
     for (int64_t i = visible; i < padded; i++) {
         narrow(-std::numeric_limits<float>::infinity(), &scores[i]);
     }
-    float top = -std::numeric_limits<float>::infinity();
-#pragma omp simd reduction(max : top)
-    for (int64_t i = 0; i < padded; i++) {
+    lanes tops = filled(-std::numeric_limits<float>::infinity());
+    for (int64_t i = 0; i < padded; i += width) {
+        tops = larger(load(scores + i), tops);
+    }
+    float top = largest_of(tops);
+    for (int64_t i = padded; i < visible; i++) {
         top = widen(scores[i]) > top ? widen(scores[i]) : top;
     }
     const float shift = top * scale;
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < padded; i++) {
+    lanes sums{};
+    for (int64_t i = 0; i < padded; i += width) {
+        const lanes e = exp_fast(load(scores + i) * scale - shift);
+        sums += e;
+        store(e, scores + i);
+    }
+    float sum = sum_of(sums);
+    for (int64_t i = padded; i < visible; i++) {
         const float e = exp_fast(widen(scores[i]) * scale - shift);
         sum += e;
         narrow(e, &scores[i]);
     }
-    for (int64_t i = visible; i < width; i++) {
-        scores[i] = T{};
-    }
+    blank(scores, visible, columns);
     *total = sum;
     return shift + std::log(sum);
 }
@@ -112,18 +123,20 @@ FOVEA_CLONES float row_dot_of(const bf16* a, const bf16* b, int64_t count) { ret
 
 // One row of scores and of dP, in place: p = exp(score * scale - lse), ds = p * (dp - delta) * scale; both 0 from `visible` on.
 template <class T>
-FOVEA_INLINE void row_gradient(T* scores, T* dp, int64_t visible, int64_t width, float scale, float lse, float delta) {
-    const auto padded = to_vector(visible, width);
-#pragma omp simd
-    for (int64_t i = 0; i < padded; i++) {
+FOVEA_INLINE void row_gradient(T* scores, T* dp, int64_t visible, int64_t columns, float scale, float lse, float delta) {
+    const auto padded = whole_vectors(visible, columns);
+    for (int64_t i = 0; i < padded; i += width) {
+        const lanes p = exp_fast(load(scores + i) * scale - lse);
+        store(p, scores + i);
+        store(p * (load(dp + i) - delta) * scale, dp + i);
+    }
+    for (int64_t i = padded; i < visible; i++) {
         const float p = exp_fast(widen(scores[i]) * scale - lse);
         narrow(p, &scores[i]);
         narrow(p * (widen(dp[i]) - delta) * scale, &dp[i]);
     }
-    for (int64_t i = visible; i < width; i++) {
-        scores[i] = T{};
-        dp[i] = T{};
-    }
+    blank(scores, visible, columns);
+    blank(dp, visible, columns);
 }
 
 FOVEA_CLONES void row_gradient_of(float* s, float* d, int64_t v, int64_t w, float scale, float lse, float delta) {
@@ -174,11 +187,10 @@ at::Tensor times_transposed_batch(const at::Tensor& a, const at::Tensor& b) {
     return a.size(0) == 1 ? times_transposed(a.select(0, 0), b.select(0, 0)).unsqueeze(0) : a.bmm(b.transpose(1, 2));
 }
 
-// How many of a batch are worked on together. The batched product of fp32 falls back to one product after another on a slower library.
-int64_t together(const at::Tensor& x, int64_t batch, int64_t length, int64_t ratio) {
-    constexpr int64_t worth_a_call = 1 << 22;
-    const auto rows = std::min(length, query_block) * ratio;
-    return x.scalar_type() == at::kFloat && rows * length * x.size(2) >= worth_a_call ? 1 : batch;
+// Whether products of this size are worth a call each; then a block stays in the cache of the one processor that works on it.
+bool one_by_one(const at::Tensor& x, int64_t length, int64_t ratio) {
+    constexpr int64_t worth_a_call = 1 << 21;
+    return std::min(length, query_block) * ratio * length * x.size(2) >= worth_a_call;
 }
 
 // A block of queries of some of the batch. B = N * G counts segments and key heads together.
@@ -228,14 +240,23 @@ private:
     }
 };
 
+// Calls body for every block: one of the batch at a time, side by side where there are enough for all threads, or the whole batch at once.
 template <class Body>
-void for_each_block(const Run& run, bool causal, int64_t step, int64_t batch, Body&& body) {
-    const auto groups = batch / run.count;
-    for (int64_t from = 0; from < batch; from += step) {
-        for (int64_t first = 0; first < run.length; first += query_block) {
-            const auto last = std::min(run.length, first + query_block);
-            body(Block{from, step, first, last - first, causal ? last : run.length, groups});
+void for_each_block(const Run& run, bool causal, bool one, int64_t batch, const Body& body) {
+    const auto groups = batch / run.count, step = one ? 1 : batch;
+    const auto work = [&](int64_t begin, int64_t end) {
+        const at::NoGradGuard no_grad; // threads other than the caller's know of no mode
+        for (auto from = begin; from < end; from += step) {
+            for (int64_t first = 0; first < run.length; first += query_block) {
+                const auto last = std::min(run.length, first + query_block);
+                body(Block{from, step, first, last - first, causal ? last : run.length, groups});
+            }
         }
+    };
+    if (one && batch >= at::get_num_threads()) {
+        at::parallel_for(0, batch, 1, work);
+    } else {
+        work(0, batch);
     }
 }
 
@@ -298,7 +319,7 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
         const auto q_run = batched(q, run).unflatten(1, {groups, ratio}); // [N, G, R, L, D]
         const auto k_run = batched(k, run).reshape({batch, run.length, size}), v_run = batched(v, run).reshape({batch, run.length, size});
         auto lse = at::empty({batch, ratio, run.length}, q.options().dtype(at::kFloat));
-        for_each_block(run, causal, together(q, batch, run.length, ratio), batch, [&](const Block& at) {
+        for_each_block(run, causal, one_by_one(q, run.length, ratio), batch, [&](const Block& at) {
             const auto queries = at.of_queries(q_run);
             auto scores = times_transposed_batch(queries, at.of_keys(k_run));
             const auto sums = at::empty({scores.size(0), scores.size(1)}, lse.options());
@@ -317,7 +338,7 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
         const auto delta = dots(run, dout, out, groups);
         const auto k_run = batched(k, run).reshape({batch, run.length, size}), v_run = batched(v, run).reshape({batch, run.length, size});
         auto dk_run = at::zeros({batch, size, run.length}, q.options().dtype(at::kFloat)), dv_run = at::zeros_like(dk_run);
-        for_each_block(run, causal, together(q, batch, run.length, ratio), batch, [&](const Block& at) {
+        for_each_block(run, causal, one_by_one(q, run.length, ratio), batch, [&](const Block& at) {
             const auto queries = at.of_queries(q_run), douts = at.of_queries(dout_run), keys = at.of_keys(k_run);
             auto scores = times_transposed_batch(queries, keys);
             auto dp = times_transposed_batch(douts, at.of_keys(v_run));

@@ -13,21 +13,30 @@ namespace {
 // Returns the loss of the row; the row becomes weight * (softmax - onehot). bf16 rows are read three times, so that nothing is rounded twice.
 template <class T>
 FOVEA_INLINE float row_loss(T* z, int64_t classes, int64_t target, float weight) {
-    float top = -std::numeric_limits<float>::infinity();
-#pragma omp simd reduction(max : top)
-    for (int64_t i = 0; i < classes; i++) {
+    const auto whole = classes / width * width;
+    lanes tops = filled(-std::numeric_limits<float>::infinity());
+    for (int64_t i = 0; i < whole; i += width) {
+        tops = larger(load(z + i), tops);
+    }
+    float top = largest_of(tops);
+    for (int64_t i = whole; i < classes; i++) {
         top = widen(z[i]) > top ? widen(z[i]) : top;
     }
     const float picked = widen(z[target]) - top;
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < classes; i++) {
+    lanes sums{};
+    for (int64_t i = 0; i < whole; i += width) {
+        sums += exp_fast(load(z + i) - top);
+    }
+    float sum = sum_of(sums);
+    for (int64_t i = whole; i < classes; i++) {
         sum += exp_fast(widen(z[i]) - top);
     }
     const float factor = weight / sum;
     const float at_target = exp_fast(picked) * factor - weight;
-#pragma omp simd
-    for (int64_t i = 0; i < classes; i++) {
+    for (int64_t i = 0; i < whole; i += width) {
+        store(exp_fast(load(z + i) - top) * factor, z + i);
+    }
+    for (int64_t i = whole; i < classes; i++) {
         narrow(exp_fast(widen(z[i]) - top) * factor, &z[i]);
     }
     narrow(at_target, &z[target]);

@@ -4,33 +4,13 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace fovea {
 namespace {
 
-typedef float lanes __attribute__((vector_size(64)));
-typedef uint16_t half_lanes __attribute__((vector_size(32)));
-typedef uint32_t word_lanes __attribute__((vector_size(64)));
-
-constexpr int64_t width = 16, columns = 3 * width; // of one block: 24 sums of 16 lanes fit the registers of AVX-512
+constexpr int64_t columns = 3 * width; // of one block: 24 sums of 16 lanes fit the registers of AVX-512
 constexpr int64_t ranks = 8;
 constexpr int64_t rows = 64; // of x that stay in the second-level cache while the columns are walked
-
-FOVEA_INLINE lanes load(const float* from) {
-    lanes to;
-    std::memcpy(&to, from, sizeof to);
-    return to;
-}
-
-FOVEA_INLINE lanes load(const bf16* from) {
-    half_lanes bits;
-    std::memcpy(&bits, from, sizeof bits);
-    const word_lanes wide = __builtin_convertvector(bits, word_lanes) << 16;
-    lanes to;
-    std::memcpy(&to, &wide, sizeof to);
-    return to;
-}
 
 // sums [8, N] += l [count, 8]^T x [count, N] for one block of columns.
 template <class T>
@@ -52,7 +32,7 @@ FOVEA_INLINE void block(const float* l, const T* x, int64_t stride, int64_t coun
     }
     for (int r = 0; r < ranks; r++) {
         for (int j = 0; j < 3; j++) {
-            std::memcpy(sums + r * sums_stride + j * width, &s[r][j], sizeof(lanes));
+            store(s[r][j], sums + r * sums_stride + j * width);
         }
     }
 }

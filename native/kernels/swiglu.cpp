@@ -11,8 +11,12 @@ namespace {
 
 template <class T>
 FOVEA_INLINE void forward_span(const T* gate, const T* up, T* y, int64_t count) {
-#pragma omp simd
-    for (int64_t i = 0; i < count; i++) {
+    const auto whole = count / width * width;
+    for (int64_t i = 0; i < whole; i += width) {
+        const lanes g = load(gate + i);
+        store(g * sigmoid_fast(g) * load(up + i), y + i);
+    }
+    for (int64_t i = whole; i < count; i++) {
         const float g = widen(gate[i]);
         narrow(g * sigmoid_fast(g) * widen(up[i]), &y[i]);
     }
@@ -20,8 +24,13 @@ FOVEA_INLINE void forward_span(const T* gate, const T* up, T* y, int64_t count) 
 
 template <class T>
 FOVEA_INLINE void backward_span(const T* dy, const T* gate, const T* up, T* dgate, T* dup, int64_t count) {
-#pragma omp simd
-    for (int64_t i = 0; i < count; i++) {
+    const auto whole = count / width * width;
+    for (int64_t i = 0; i < whole; i += width) {
+        const lanes g = load(gate + i), d = load(dy + i), s = sigmoid_fast(g);
+        store(d * load(up + i) * s * (1.0f + g * (1.0f - s)), dgate + i);
+        store(d * g * s, dup + i);
+    }
+    for (int64_t i = whole; i < count; i++) {
         const float g = widen(gate[i]), d = widen(dy[i]);
         const float s = sigmoid_fast(g);
         narrow(d * widen(up[i]) * s * (1.0f + g * (1.0f - s)), &dgate[i]);

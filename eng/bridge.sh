@@ -24,6 +24,7 @@ choose_compiler() {
     [ -e "$folder/gloo/algorithm.h" ] && [ -e "$folder/torch/csrc/distributed/c10d/ProcessGroupGloo.hpp" ] && CXX_FLAGS+=(-DUSE_C10D_GLOO) && TORCH_GLOO=headers
   done
   add_cuda
+  add_nccl
   COMPILER="$("${CXX_COMMAND[@]}" --version 2> /dev/null | head -n 1)"
   [ -n "$COMPILER" ] || die "the compiler ${CXX_COMMAND[*]} does not start."
 }
@@ -40,6 +41,19 @@ add_cuda() {
   [ -n "$CUDA_HEADERS" ] || { say "CUDA's headers were not found: the bridge is built without CUDA extras (pip install nvidia-cuda-runtime, or the CUDA toolkit)"; return 0; }
   CXX_FLAGS+=(-DFOVEA_CUDA -isystem "$CUDA_HEADERS")
   LINK_FLAGS+=(-Wl,--no-as-needed -ltorch_cuda -lc10_cuda -Wl,--as-needed)
+}
+
+# NCCL is part of CUDA builds of libtorch; its header comes with pip's nvidia-nccl or with the system.
+add_nccl() {
+  [ -n "$CUDA_HEADERS" ] || return 0
+  local place folder
+  for place in "$CUDA_HEADERS" /usr/include "$TORCH_ROOT"/../nvidia/nccl/include; do
+    [ -e "$place/nccl.h" ] || continue
+    for folder in $TORCH_INCLUDES; do
+      [ -e "$folder/torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp" ] && CXX_FLAGS+=(-DUSE_C10D_NCCL) && { [ "$place" = /usr/include ] || CXX_FLAGS+=(-isystem "$place"); return 0; }
+    done
+  done
+  return 0
 }
 
 native_sources() {

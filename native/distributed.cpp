@@ -244,7 +244,8 @@ FOVEA_EXPORT int fovea_work_wait(void* pending, int64_t slice_ms) {
             p.work->wait(Milliseconds(slice_ms));
         } catch (...) {
             if (p.work->isCompleted()) {
-                throw;
+                p.work->wait(); // it may have ended just after the slice
+                return;
             }
             waiting = Waiting;
         }

@@ -245,6 +245,10 @@ public sealed partial record TrainConfig
     [Alias("no_cuda")]
     public bool UseCpu { get; init; }
 
+    /// <summary>With several processes: seconds to wait for one that does not come along before the run is given up.</summary>
+    [Bounds(1)]
+    public int DdpTimeout { get; init; } = 600;
+
     // ---- evaluation ----
 
     /// <summary>When held-out samples are evaluated.</summary>

@@ -22,7 +22,8 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
     public bool VisionLearns => TrainableRule.ReachesVision(Model.Ledger.Trainable.Select(p => p.Name), Family.PartOf);
 
     /// <param name="resumeFrom">A checkpoint whose adapter or weights replace the configuration's; null for a new run.</param>
-    public static ModelSetup Load(TrainConfig config, string? resumeFrom)
+    /// <param name="localRank">Number among the processes of this host, which says whose card is whose.</param>
+    public static ModelSetup Load(TrainConfig config, string? resumeFrom, int localRank = 0)
     {
         Torch.Seed((ulong)config.Seed);
         var lora = config.FinetuningType == FinetuningType.Lora;
@@ -33,7 +34,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         {
             Compute = config.Bf16 || config.PureBf16 ? DType.BF16 : DType.F32,
             Master = config.PureBf16 ? DType.BF16 : DType.F32,
-            Device = ChooseDevice(config),
+            Device = ChooseDevice(config, localRank),
             Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),
             Policy = policy,
         });
@@ -50,7 +51,8 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         }
     }
 
-    public static Device ChooseDevice(TrainConfig config) => config.UseCpu || Torch.CudaDevices == 0 ? Device.Cpu : Device.Cuda();
+    public static Device ChooseDevice(TrainConfig config, int localRank = 0) =>
+        config.UseCpu || Torch.CudaDevices == 0 ? Device.Cpu : Device.Cuda(localRank % Torch.CudaDevices);
 
     public void Dispose() => Model.Dispose();
 

@@ -2,6 +2,7 @@
 #include "bridge.h"
 
 #include <ATen/Functions.h>
+#include <c10/util/Logging.h>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -103,6 +104,7 @@ std::vector<uint8_t> bytes_of(const void* data, int64_t length) {
 
 FOVEA_EXPORT int fovea_store_open(const char* host, int port, int server, int world, int64_t timeout_ms, const char* prefix, void** store) {
     return guarded([&] {
+        c10::initLogging(); // reads TORCH_CPP_LOG_LEVEL, which nothing else does outside Python
         c10d::TCPStoreOptions options;
         options.port = static_cast<uint16_t>(port);
         options.isServer = server != 0;

@@ -61,14 +61,7 @@ public sealed partial class Mesh
         var failure = e is MeshException known
             ? new MeshFailure(known.Rank, known.Host, known.Cause)
             : new MeshFailure(Rank, hosts[Rank], $"stopped: {e.Message}");
-        try
-        {
-            store.SetOnce("failure", failure.Text);
-        }
-        catch (TorchException)
-        {
-            // The store went with rank 0: the others see that themselves.
-        }
+        StoreAnswers(() => store.SetOnce("failure", failure.Text));
     }
 
     /// <summary>Leaves; rank 0 stays until the others have left, because it serves the store.</summary>
@@ -80,23 +73,29 @@ public sealed partial class Mesh
         }
 
         closed = true;
-        try
+        var limit = failed ? Linger : timeout;
+        var answers = StoreAnswers(() => store.Add("left", 1));
+        for (var start = Stopwatch.StartNew(); IsMain && answers && start.Elapsed < limit && store.Add("left", 0) < WorldSize; Thread.Sleep(20))
         {
-            store.Add("left", 1);
-            var limit = failed ? Linger : timeout;
-            for (var start = Stopwatch.StartNew(); IsMain && start.Elapsed < limit && store.Add("left", 0) < WorldSize; Thread.Sleep(20))
-            {
-                limit = watch!.Failure is null ? limit : Linger;
-            }
+            limit = watch!.Failure is null ? limit : Linger;
         }
-        catch (TorchException)
+
+        if (failed || !answers)
         {
-            // Nobody is left to part from.
+            // Closing would wait for collectives that will never end. The process ends soon, and all of this with it.
+            return;
         }
 
         watch!.Dispose();
         group!.Dispose();
         store.Dispose();
+    }
+
+    /// <summary>Whether it could be done: the store may be gone with rank 0, or not answer because rank 0 was stopped.</summary>
+    private static bool StoreAnswers(Action ask)
+    {
+        var asked = Task.Run(ask);
+        return Quietly(asked, Linger) && asked.IsCompletedSuccessfully;
     }
 
     private static TcpStore Connect(RankVariables variables, TimeSpan patience, bool serves)

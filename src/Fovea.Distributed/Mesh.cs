@@ -173,7 +173,14 @@ public sealed partial class Mesh : IDisposable
             return answer;
         }
 
-        var text = store.Get(key, timeout, ThrowKnown) ?? throw Explain(what, "no answer", timeout, null);
+        // On another thread: a store whose process was stopped does not answer, nor does it fail.
+        var asked = Task.Run(() => store.Get(key, timeout, ThrowKnown));
+        while (!Quietly(asked, Slice))
+        {
+            ThrowKnown();
+        }
+
+        var text = asked.GetAwaiter().GetResult() ?? throw Explain(what, "no answer", timeout, null);
         return text[0] == '-' ? null : text[1..];
     }
 
@@ -203,6 +210,18 @@ public sealed partial class Mesh : IDisposable
         catch (TorchException e)
         {
             throw Explain(what, e.Message.Split('\n')[0], null, e);
+        }
+    }
+
+    private static bool Quietly(Task task, TimeSpan limit)
+    {
+        try
+        {
+            return task.Wait(limit);
+        }
+        catch (AggregateException)
+        {
+            return true;
         }
     }
 

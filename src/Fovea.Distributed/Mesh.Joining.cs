@@ -57,11 +57,10 @@ public sealed partial class Mesh
             return;
         }
 
-        failed = true;
-        var failure = e is MeshException known
+        blamed = e is MeshException known
             ? new MeshFailure(known.Rank, known.Host, known.Cause)
             : new MeshFailure(Rank, hosts[Rank], $"stopped: {e.Message}");
-        StoreAnswers(() => store.SetOnce("failure", failure.Text));
+        Ask(() => store.SetOnce("failure", blamed.Text));
     }
 
     /// <summary>Leaves; rank 0 stays until the others have left, because it serves the store.</summary>
@@ -73,14 +72,13 @@ public sealed partial class Mesh
         }
 
         closed = true;
-        var limit = failed ? Linger : timeout;
-        var answers = StoreAnswers(() => store.Add("left", 1));
-        for (var start = Stopwatch.StartNew(); IsMain && answers && start.Elapsed < limit && store.Add("left", 0) < WorldSize; Thread.Sleep(20))
+        Ask(() => store.Add("left", 1));
+        if (IsMain && !unreachable)
         {
-            limit = watch!.Failure is null ? limit : Linger;
+            Outlast(store);
         }
 
-        if (failed || !answers)
+        if (blamed is not null || unreachable)
         {
             // Closing would wait for collectives that will never end. The process ends soon, and all of this with it.
             return;
@@ -91,11 +89,29 @@ public sealed partial class Mesh
         store.Dispose();
     }
 
-    /// <summary>Whether it could be done: the store may be gone with rank 0, or not answer because rank 0 was stopped.</summary>
-    private static bool StoreAnswers(Action ask)
+    /// <summary>Waits until the others have read what they need; not long once something went wrong.</summary>
+    private void Outlast(TcpStore store)
     {
-        var asked = Task.Run(ask);
-        return Quietly(asked, Linger) && asked.IsCompletedSuccessfully;
+        // Whoever is to blame may be unable to leave.
+        var leaving = blamed is null || blamed.Rank < 0 || blamed.Rank == Rank ? WorldSize : WorldSize - 1;
+        for (var start = Stopwatch.StartNew(); store.Add("left", 0) < leaving; Thread.Sleep(20))
+        {
+            blamed ??= watch!.Failure;
+            if (start.Elapsed > (blamed is null ? timeout : Linger))
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Asks the store if it still answers: it may be gone with rank 0, or be silent because rank 0 was stopped.</summary>
+    private void Ask(Action ask)
+    {
+        if (!unreachable)
+        {
+            var asked = Task.Run(ask);
+            unreachable = !Quietly(asked, Linger) || !asked.IsCompletedSuccessfully;
+        }
     }
 
     private static TcpStore Connect(RankVariables variables, TimeSpan patience, bool serves)

@@ -19,7 +19,8 @@ public sealed partial class Mesh : IDisposable
     private readonly TimeSpan timeout;
     private readonly Device device;
     private int told;
-    private bool failed;
+    private MeshFailure? blamed;
+    private bool unreachable;
     private bool closed;
 
     private Mesh(RankVariables variables, string[] hosts, TimeSpan timeout, Device device, TcpStore? store, MeshWatch? watch, ProcessGroup? group)
@@ -267,14 +268,14 @@ public sealed partial class Mesh : IDisposable
     {
         if (watch!.Failure is { } known)
         {
-            failed = true;
+            blamed = known;
             throw known.ToException();
         }
     }
 
     private MeshException Explain(string what, string words, TimeSpan? late, Exception? inner)
     {
-        failed = true;
-        return watch!.Explain(what, words, late).ToException(inner);
+        blamed = watch!.Explain(what, words, late);
+        return blamed.ToException(inner);
     }
 }

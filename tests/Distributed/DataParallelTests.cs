@@ -59,7 +59,7 @@ public sealed class DataParallelTests : NativeTest
         {
             foreach (var i in new[] { 1, 3 })
             {
-                rows[i]!["images"] = new JsonArray("missing.png");
+                rows[i]!["images"] = new JsonArray(RankGroup.BrokenImage);
             }
         });
         string[] uneven =

@@ -7,6 +7,9 @@ namespace Fovea.Tests.Distributed;
 /// <summary>Several processes of the command line program that train together on this machine, one thread each.</summary>
 internal sealed class RankGroup : IDisposable
 {
+    /// <summary>An image whose header is whole and whose pixels are not.</summary>
+    public static readonly string BrokenImage = TestFiles.Golden("images/broken/truncated.jpg");
+
     private readonly FoveaProcess[] ranks;
 
     private RankGroup(FoveaProcess[] ranks) => this.ranks = ranks;

@@ -53,6 +53,14 @@ public sealed partial class Mesh : IDisposable
     /// <summary>What this rank had to send, by theory; <see cref="ProcessGroup.WireBytes"/> says what went out.</summary>
     public Traffic Traffic { get; } = new();
 
+    /// <summary>What a run over several ranks should say at its end: nothing with one.</summary>
+    /// <param name="steps">Steps that this process did.</param>
+    public IEnumerable<string> Notices(int steps) => WorldSize == 1 || steps == 0
+        ? []
+        : [string.Create(
+            CultureInfo.InvariantCulture,
+            $"rank {Rank} sent {Traffic.Total / 1e6 / steps:0.###} MB a step by theory, {ProcessGroup.WireBytes / 1e6 / steps:0.###} MB over TCP")];
+
     /// <summary>One rank.</summary>
     public static Mesh Alone() =>
         new(new RankVariables(0, 1, 0, string.Empty, 0), [Environment.MachineName], Timeout.InfiniteTimeSpan, Device.Cpu, null, null, null);
@@ -252,7 +260,8 @@ public sealed partial class Mesh : IDisposable
         watch!.Reached(what);
         ThrowKnown();
         var whole = kind == CollectiveKind.AllGather ? output : input;
-        Traffic.Count(kind == CollectiveKind.AllToAll && scratch is not null ? CollectiveKind.ReduceScatter : kind, whole.Count * whole.DType.Size(), WorldSize);
+        var counted = kind == CollectiveKind.AllToAll ? CollectiveKind.ReduceScatter : kind;
+        Traffic.Count(counted, whole.Count * whole.DType.Size(), WorldSize);
         try
         {
             return new Pending(this, group!.Start(kind, output, input, root), what, scratch, finish);

@@ -41,11 +41,22 @@ public sealed partial class MeshTests
     }
 
     [Fact]
+    public void A_rank_that_lives_but_does_not_come_along_is_named_after_the_timeout()
+    {
+        using var group = RankGroup.Start(3, "mesh", "--mib", "0.1", "--seconds", "30", "--timeout", "2", "--late", "1");
+        foreach (var rank in new[] { 0, 2 })
+        {
+            Assert.Equal(1, group[rank].Wait());
+            Assert.Matches("^error: rank 1 on .* lives but has not come to the end of the trial within 2 s", group[rank].Errors);
+        }
+    }
+
+    [Fact]
     public void A_rank_that_fails_alone_takes_the_others_along_with_its_words()
     {
         using var run = new TinyRun();
         // Found only when it is decoded, which rank 1 alone does.
-        var data = run.Rows(8, rows => rows[5]!["images"] = new JsonArray(RankGroup.BrokenImage));
+        var data = run.Rows(8, rows => rows[3]!["images"] = new JsonArray(RankGroup.BrokenImage));
         using var group = RankGroup.Start(2, run.Train("out", ["disable_shuffling=true", "dataloader_num_workers=1", .. data]));
         Assert.True(group[1].Wait() == 1, group[1].Errors);
         Assert.Equal(1, group[0].Wait());

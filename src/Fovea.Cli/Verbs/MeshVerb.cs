@@ -15,9 +15,10 @@ public static class MeshVerb
         var megabytes = new Option<double>("--mib") { Description = "size of the whole tensor", DefaultValueFactory = _ => 4 };
         var seconds = new Option<int>("--seconds") { Description = "go on with small sums for so long" };
         var patience = new Option<int>("--timeout") { Description = "seconds to wait for a rank", DefaultValueFactory = _ => 60 };
+        var late = new Option<int>("--late") { Description = "a rank that sleeps instead of taking part in them", DefaultValueFactory = _ => -1 };
         var verb = new Command("mesh", "Tries every collective between the ranks that were started together: result, bytes by theory and on the wire, time.")
         {
-            megabytes, seconds, patience,
+            megabytes, seconds, patience, late,
         };
         verb.Hidden = true;
         verb.SetAction(result =>
@@ -26,7 +27,9 @@ public static class MeshVerb
             using var mesh = Mesh.Join(ranks, TimeSpan.FromSeconds(result.GetValue(patience)));
             try
             {
-                return Run(mesh, result.GetValue(megabytes), result.GetValue(seconds), result.InvocationConfiguration.Output);
+                Try(mesh, result.GetValue(megabytes), result.InvocationConfiguration.Output);
+                GoOn(mesh, result.GetValue(seconds), result.GetValue(late));
+                return 0;
             }
             catch (Exception e)
             {
@@ -37,7 +40,7 @@ public static class MeshVerb
         return verb;
     }
 
-    private static int Run(Mesh mesh, double megabytes, int seconds, TextWriter output)
+    private static void Try(Mesh mesh, double megabytes, TextWriter output)
     {
         var n = Math.Max(1, (long)(megabytes * (1 << 20) / sizeof(float) / mesh.WorldSize));
         var whole = n * mesh.WorldSize;
@@ -58,13 +61,6 @@ public static class MeshVerb
             mesh.ReduceScatter(part, x).Wait();
             Check("a sum of halves", part.Item() == 256 + mesh.WorldSize - 1);
         }
-
-        for (var watch = Stopwatch.StartNew(); !mesh.Any("the end of the trial", watch.Elapsed.TotalSeconds >= seconds);)
-        {
-            Thread.Sleep(10);
-        }
-
-        return 0;
 
         Tensor Mine(long count, DType type) => CreateOps.Full([count], mesh.Rank + 1, type);
 
@@ -90,6 +86,14 @@ public static class MeshVerb
             check(x);
             mesh.OnMain(() => output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture, $"{what,-20} theory {sent[0],12:0} bytes, wire {sent[1],12:0} bytes, {time.TotalMilliseconds,8:0.0} ms")));
+        }
+    }
+
+    private static void GoOn(Mesh mesh, int seconds, int late)
+    {
+        for (var watch = Stopwatch.StartNew(); !mesh.Any("the end of the trial", watch.Elapsed.TotalSeconds >= seconds);)
+        {
+            Thread.Sleep(mesh.Rank == late ? TimeSpan.FromSeconds(seconds) : TimeSpan.FromMilliseconds(10));
         }
     }
 

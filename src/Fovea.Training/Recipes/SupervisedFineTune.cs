@@ -36,6 +36,7 @@ public sealed class SupervisedFineTune
     private readonly LossWindow window = new();
     private readonly TrainerStateRecorder recorder;
     private RunProgress progress;
+    private readonly int firstStep;
     private int lastSaved = -1;
     private long samplesTrained;
 
@@ -70,6 +71,7 @@ public sealed class SupervisedFineTune
             MicroBatchTokens = memory.MicroBatchTokens,
         };
         var state = resumeFrom is null ? NewState() : Resume(resumeFrom);
+        firstStep = progress.Step;
         recorder = mesh.IsMain
             ? RunFolder.Attach(events, config.OutputDir, state, config.PlotLoss, config.UseTensorBoard, config.LoggingDir)
             : new TrainerStateRecorder(config.OutputDir, state);
@@ -261,6 +263,11 @@ public sealed class SupervisedFineTune
         if (config.Evaluates)
         {
             Evaluate(final: true);
+        }
+
+        foreach (var notice in mesh.Notices(progress.Step - firstStep))
+        {
+            events.Write(new Notice(notice));
         }
 
         var loss = progress.LossSum / Math.Max(1, progress.Step);

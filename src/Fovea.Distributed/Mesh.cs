@@ -53,13 +53,21 @@ public sealed partial class Mesh : IDisposable
     /// <summary>What this rank had to send, by theory; <see cref="ProcessGroup.WireBytes"/> says what went out.</summary>
     public Traffic Traffic { get; } = new();
 
-    /// <summary>What a run over several ranks should say at its end: nothing with one.</summary>
+    /// <summary>What a run over several ranks should say at its end: nothing with one. Every rank asks.</summary>
     /// <param name="steps">Steps that this process did.</param>
-    public IEnumerable<string> Notices(int steps) => WorldSize == 1 || steps == 0
-        ? []
-        : [string.Create(
+    public IReadOnlyList<string> Notices(int steps)
+    {
+        if (WorldSize == 1 || steps == 0)
+        {
+            return [];
+        }
+
+        // Summed while all connections are open; whoever leaves closes its own.
+        var sent = Sum("the count of bytes", Traffic.Total, ProcessGroup.WireBytes);
+        return [string.Create(
             CultureInfo.InvariantCulture,
-            $"rank {Rank} sent {Traffic.Total / 1e6 / steps:0.###} MB a step by theory, {ProcessGroup.WireBytes / 1e6 / steps:0.###} MB over TCP")];
+            $"{WorldSize} ranks sent {sent[0] / 1e6 / steps:0.###} MB a step to one another by theory, {sent[1] / 1e6 / steps:0.###} MB over TCP")];
+    }
 
     /// <summary>One rank.</summary>
     public static Mesh Alone() =>

@@ -10,7 +10,6 @@ namespace Fovea.Distributed;
 /// </summary>
 public sealed class Replicated : IDisposable
 {
-    private const long UsualBytes = 25L << 20;
     private readonly Mesh mesh;
     private readonly Bucket[] buckets;
     private readonly Lock gate = new();
@@ -21,7 +20,7 @@ public sealed class Replicated : IDisposable
     /// <param name="parameters">What learns, in the order of the forward pass.</param>
     /// <param name="late">A weight whose gradient does not come from backward (the head's); it travels last.</param>
     /// <param name="bucketBytes">A part is sent as soon as it has so many bytes.</param>
-    public Replicated(Mesh mesh, IEnumerable<Parameter> parameters, Parameter? late = null, long bucketBytes = UsualBytes)
+    public Replicated(Mesh mesh, IEnumerable<Parameter> parameters, Parameter? late, long bucketBytes)
     {
         this.mesh = mesh;
         buckets = mesh.WorldSize == 1 ? [] : Divide(parameters, late, bucketBytes);

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Fovea.Tensors.Safetensors;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training.Config;
@@ -8,7 +10,7 @@ using Fovea.Training.Recipes;
 namespace Fovea.Tests.Distributed;
 
 /// <summary>One, two and four ranks are the same run: losses and weights agree for the same samples a step, whatever each rank's share of them is.</summary>
-public sealed class DataParallelTests : NativeTest
+public sealed partial class DataParallelTests : NativeTest
 {
     // AdamW's first steps are the sign of a gradient times the rate, so an element whose gradient is all rounding moves by a part of the rate.
     private const string Rate = "learning_rate=1e-4";
@@ -44,7 +46,7 @@ public sealed class DataParallelTests : NativeTest
         string[] full =
         [
             "finetuning_type=full", "freeze_vision_tower=false", "freeze_multi_modal_projector=false", "learning_rate=1e-5", "disable_shuffling=true",
-            "max_steps=3", .. data,
+            "max_steps=3", "ddp_bucket_cap_mb=0.5", .. data,
         ];
         var one = Train("one", 1, 4, full);
         Near(one, Train("two", 2, 4, full), 1e-5);
@@ -114,11 +116,18 @@ public sealed class DataParallelTests : NativeTest
         }
         else
         {
-            RankGroup.Run(ranks, ["train", run.Config, .. all]);
+            var sent = Sent().Match(RankGroup.Run(ranks, ["train", run.Config, .. all])[0].Output);
+            var (theory, wire) = (Number(sent.Groups["theory"]), Number(sent.Groups["wire"]));
+            Assert.InRange(wire / theory, 1, 1.1);
         }
 
         return run.Losses(name);
     }
+
+    private static double Number(Group group) => double.Parse(group.Value, CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"sent (?<theory>[\d.]+) MB a step to one another by theory, (?<wire>[\d.]+) MB over TCP", RegexOptions.CultureInvariant)]
+    private static partial Regex Sent();
 
     private double Number(string name, string key) =>
         (double)JsonNode.Parse(File.ReadAllText(Path.Combine(run.Out(name), "trainer_state.json")))!["log_history"]!.AsArray()

@@ -249,6 +249,10 @@ public sealed partial record TrainConfig
     [Bounds(1)]
     public int DdpTimeout { get; init; } = 600;
 
+    /// <summary>With several processes: MiB of gradients that travel together, while backward goes on.</summary>
+    [Bounds(0, AboveMin = true)]
+    public double DdpBucketCapMb { get; init; } = 25;
+
     // ---- evaluation ----
 
     /// <summary>When held-out samples are evaluated.</summary>

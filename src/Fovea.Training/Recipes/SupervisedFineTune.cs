@@ -106,7 +106,7 @@ public sealed class SupervisedFineTune
         using var model = ModelSetup.Load(config, resumeFrom, mesh.LocalRank);
         using var optimizer = new AdamW(
             model.Model.Ledger.Trainable, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay);
-        using var gradients = new Replicated(mesh, model.Model.Ledger.Trainable, model.Model.Head);
+        using var gradients = new Replicated(mesh, model.Model.Ledger.Trainable, model.Model.Head, (long)(config.DdpBucketCapMb * (1 << 20)));
         var caches = !model.VisionLearns && config.CacheVisionFeatures != Toggle.Off;
         var budget = MemoryBudget.For(config, model.Model, caches, mesh.RanksHere);
         using var cache = caches ? OpenCache(config, model, setup.Images, budget, events) : null;

@@ -34,13 +34,40 @@ add_cuda() {
   NVCC='' CUDA_HEADERS=''
   [ -n "$TORCH_CUDA" ] || return 0
   local place
-  NVCC="$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2> /dev/null || true)"
-  for place in "${NVCC:+$(dirname "$(dirname "$NVCC")")/include}" /usr/local/cuda/include "$TORCH_ROOT"/../nvidia/cu*/include "$TORCH_ROOT"/../nvidia/cuda_runtime/include; do
+  NVCC="${CUDA_HOME:+$CUDA_HOME/bin/nvcc}"
+  [ -x "$NVCC" ] || NVCC="$(command -v nvcc || ls /usr/local/cuda/bin/nvcc "$TORCH_ROOT"/../nvidia/cu*/bin/nvcc 2> /dev/null | head -n 1 || true)"
+  for place in "${NVCC:+$(dirname "$(dirname "$(readlink -f "$NVCC")")")/include}" /usr/local/cuda/include "$TORCH_ROOT"/../nvidia/cu*/include "$TORCH_ROOT"/../nvidia/cuda_runtime/include ${TORCH_INCLUDES%% *}; do
     if [ -e "$place/cuda_runtime_api.h" ]; then CUDA_HEADERS="$place"; break; fi
   done
   [ -n "$CUDA_HEADERS" ] || { say "CUDA's headers were not found: the bridge is built without CUDA extras (pip install nvidia-cuda-runtime, or the CUDA toolkit)"; return 0; }
   CXX_FLAGS+=(-DFOVEA_CUDA -isystem "$CUDA_HEADERS")
+  [ -z "$NVCC" ] || CXX_FLAGS+=(-DFOVEA_NVCC)
   LINK_FLAGS+=(-Wl,--no-as-needed -ltorch_cuda -lc10_cuda -Wl,--as-needed)
+  add_cudart
+}
+
+# libtorch's own CUDA runtime, so that there is one in the process: beside it in wheels, in the toolkit or the prefix otherwise.
+add_cudart() {
+  local library
+  for library in "$TORCH_LIB"/libcudart*.so.* "$TORCH_ROOT"/../nvidia/cu*/lib/libcudart.so.* "$TORCH_ROOT"/../nvidia/cuda_runtime/lib/libcudart.so.* \
+    "${CUDA_HEADERS%/include}"/lib64/libcudart.so.* "${CUDA_HEADERS%/include}"/lib/libcudart.so.*; do
+    [ -e "$library" ] || continue
+    LINK_FLAGS+=("$library")
+    [ -n "$TORCH_PREFIX" ] || LINK_FLAGS+=("-Wl,-rpath,$(dirname "$(readlink -f "$library")")")
+    return
+  done
+  say "libcudart was not found beside libtorch; its symbols are looked for when the bridge is loaded"
+}
+
+# Machine code for the cards at hand, or, without one, for Ampere and Hopper with an intermediate form for what comes later.
+cuda_architectures() {
+  local found
+  found="${FOVEA_CUDA_ARCH:-$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2> /dev/null | tr -d '. ' | sort -u | tr '\n' ' ')}"
+  if [ -z "${found// /}" ]; then
+    printf '%s\n' -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=sm_90 -gencode arch=compute_90,code=compute_90
+    return
+  fi
+  for found in $found; do printf '%s\n' -gencode "arch=compute_$found,code=sm_$found"; done
 }
 
 # NCCL is part of CUDA builds of libtorch; its header comes with pip's nvidia-nccl or with the system.
@@ -58,8 +85,8 @@ add_nccl() {
 
 native_sources() {
   local file
-  for file in "$ROOT"/native/*.cpp "$ROOT"/native/kernels/*.cpp; do [ -e "$file" ] && printf '%s\n' "$file"; done
-  [ -z "$NVCC" ] || [ -z "$CUDA_HEADERS" ] || for file in "$ROOT"/native/*.cu "$ROOT"/native/kernels/*.cu; do [ -e "$file" ] && printf '%s\n' "$file"; done
+  for file in "$ROOT"/native/*.cpp "$ROOT"/native/kernels/*.cpp "$ROOT"/native/kernels/cuda/*.cpp; do [ -e "$file" ] && printf '%s\n' "$file"; done
+  [ -z "$NVCC" ] || [ -z "$CUDA_HEADERS" ] || for file in "$ROOT"/native/kernels/cuda/*.cu; do [ -e "$file" ] && printf '%s\n' "$file"; done
   return 0
 }
 
@@ -73,7 +100,7 @@ prepare_bridge() {
   sources="$(native_sources)"
   [ -n "$sources" ] || return 0
   headers="$(native_headers)"
-  identity="$COMPILER|$TORCH_VERSION|$TORCH_LIB|$(stat -L -c '%s %Y' "$TORCH_LIB/libtorch_cpu.so")|$(printf '%s ' "${CXX_FLAGS[@]}" "${LINK_FLAGS[@]}" | sed "s|$ROOT/||g")"
+  identity="$COMPILER|${NVCC:+$("$NVCC" --version 2> /dev/null | tail -n 2 | tr '\n' ' ')${FOVEA_CUDA_ARCH:-}}|$TORCH_VERSION|$TORCH_LIB|$(stat -L -c '%s %Y' "$TORCH_LIB/libtorch_cpu.so")|$(printf '%s ' "${CXX_FLAGS[@]}" "${LINK_FLAGS[@]}" | sed "s|$ROOT/||g")"
   # shellcheck disable=SC2086 # a list of files without spaces in their own names
   common="$({ printf '%s\n' "$identity"; [ -z "$headers" ] || (cd "$ROOT" && printf '%s\n' "$headers" | sed "s|^$ROOT/||" | xargs -d '\n' sha256sum); } | short_hash)"
   BRIDGE_HASH="$({ printf '%s\n' "$common"; (cd "$ROOT" && printf '%s\n' "$sources" | sed "s|^$ROOT/||" | xargs -d '\n' sha256sum); } | short_hash)"
@@ -84,7 +111,11 @@ prepare_bridge() {
 compile_one() {
   local source="$1" object="$2"
   case "$source" in
-    *.cu) "$NVCC" -std=c++20 -O3 -arch="${FOVEA_CUDA_ARCH:-native}" -Xcompiler -fPIC,-fvisibility=hidden -DFOVEA_CUDA -I"$ROOT/native" ${TORCH_INCLUDES:+$(printf -- '-isystem %s ' $TORCH_INCLUDES)} -c "$source" -o "$object.tmp$$" ;;
+    *.cu)
+      local architectures
+      mapfile -t architectures < <(cuda_architectures)
+      "$NVCC" -std=c++17 -O3 "${architectures[@]}" -Xcompiler -fPIC,-fvisibility=hidden -c "$source" -o "$object.tmp$$"
+      ;;
     *) "${CXX_COMMAND[@]}" "${CXX_FLAGS[@]}" -c "$source" -o "$object.tmp$$" ;;
   esac && mv "$object.tmp$$" "$object"
 }

@@ -2,6 +2,7 @@
 #include "bridge.h"
 #include "recompute.h"
 
+#include <c10/core/AutogradState.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/function_hook.h>
@@ -215,6 +216,15 @@ struct AccumulatedHook final : torch::autograd::PostAccumulateGradHook {
     }
 };
 
+// Backward runs on the calling thread, on every device: libtorch would give each card a thread, but recomputation calls back into managed code whose
+// scopes belong to the thread of the step.
+struct OneThread {
+    const bool before = c10::AutogradState::get_tls_state().get_multithreading_enabled();
+
+    OneThread() { c10::AutogradState::get_tls_state().set_multithreading_enabled(false); }
+    ~OneThread() { c10::AutogradState::get_tls_state().set_multithreading_enabled(before); }
+};
+
 std::vector<at::Tensor> borrow_all(const Handle* handles, int count) {
     std::vector<at::Tensor> tensors;
     tensors.reserve(static_cast<size_t>(count));
@@ -256,6 +266,7 @@ FOVEA_EXPORT int fovea_requires_grad(Handle handle, int value) {
 // `gradients` may be null (scalar roots) or hold one handle a root.
 FOVEA_EXPORT int fovea_backward(const Handle* roots, const Handle* gradients, int count, int retain_graph) {
     return guarded([&] {
+        const OneThread thread;
         auto grads = gradients == nullptr ? std::vector<at::Tensor>() : borrow_all(gradients, count);
         torch::autograd::backward(borrow_all(roots, count), grads, retain_graph != 0);
     });
@@ -265,6 +276,7 @@ FOVEA_EXPORT int fovea_backward(const Handle* roots, const Handle* gradients, in
 FOVEA_EXPORT int fovea_gradients(
     const Handle* roots, const Handle* gradients, int count, const Handle* inputs, int input_count, Handle* results) {
     return guarded([&] {
+        const OneThread thread;
         auto grads = gradients == nullptr ? std::vector<at::Tensor>() : borrow_all(gradients, count);
         auto found = torch::autograd::grad(
             borrow_all(roots, count), borrow_all(inputs, input_count), grads, std::nullopt, false, true);

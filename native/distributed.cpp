@@ -15,7 +15,7 @@
 #include <memory>
 #include <vector>
 
-#if __has_include(<torch/csrc/distributed/c10d/TCPStore.hpp>)
+#if !defined(FOVEA_NO_C10D) && __has_include(<torch/csrc/distributed/c10d/TCPStore.hpp>)
 #define FOVEA_C10D
 #include <torch/csrc/distributed/c10d/GroupRegistry.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>

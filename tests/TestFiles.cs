@@ -5,8 +5,9 @@ namespace Fovea.Tests;
 /// <summary>Where test data lies: goldens committed beside the tests, and reference data that some machines have beside the checkout.</summary>
 public static class TestFiles
 {
-    /// <summary>The root of the checkout, found from this source file's own path.</summary>
-    public static string Root { get; } = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, ".."));
+    /// <summary>The root of the checkout: where this source file lies, or what FOVEA_ROOT says when tests run elsewhere than they were built.</summary>
+    public static string Root { get; } =
+        Environment.GetEnvironmentVariable("FOVEA_ROOT") ?? Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, ".."));
 
     /// <summary>A committed golden; it must exist.</summary>
     public static string Golden(string relative)

@@ -1,6 +1,8 @@
 // fovea::attention: block-diagonal attention over packed tokens on the CPU, as batched products over blocks of queries with everything between the products
 // in one pass; the backward pass starts from the forward's log-sum-exp (arXiv 2205.14135). Query heads that share a key head are folded into rows.
 // libtorch's own CPU kernel was measured 20 to 50 times slower on a machine without AMX, and its bf16 backward is slow everywhere.
+#include "attention_varlen.h"
+#include "dispatch.h"
 #include "products.h"
 #include "simd.h"
 
@@ -45,18 +47,30 @@ at::Tensor batched(const at::Tensor& x, const Run& run) {
     return x.slice(0, run.start, run.start + run.length * run.count).unflatten(0, {run.count, run.length}).transpose(1, 2);
 }
 
+// Causal rows end anywhere: they are worked on to the end of a vector, and what is too much is written over afterwards.
+constexpr int64_t vector = 32;
+
+FOVEA_INLINE int64_t to_vector(int64_t visible, int64_t width) {
+    const auto padded = (visible + vector - 1) / vector * vector;
+    return padded < width ? padded : width;
+}
+
 // exp(scale * (score - top)) in place, 0 from `visible` on: a softmax that is still to be divided by its sum. Returns the log-sum-exp and the sum.
 template <class T>
 FOVEA_INLINE float row_exponents(T* scores, int64_t visible, int64_t width, float scale, float* total) {
+    const auto padded = to_vector(visible, width);
+    for (int64_t i = visible; i < padded; i++) {
+        narrow(-std::numeric_limits<float>::infinity(), &scores[i]);
+    }
     float top = -std::numeric_limits<float>::infinity();
 #pragma omp simd reduction(max : top)
-    for (int64_t i = 0; i < visible; i++) {
+    for (int64_t i = 0; i < padded; i++) {
         top = widen(scores[i]) > top ? widen(scores[i]) : top;
     }
     const float shift = top * scale;
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < visible; i++) {
+    for (int64_t i = 0; i < padded; i++) {
         const float e = exp_fast(widen(scores[i]) * scale - shift);
         sum += e;
         narrow(e, &scores[i]);
@@ -99,8 +113,9 @@ FOVEA_CLONES float row_dot_of(const bf16* a, const bf16* b, int64_t count) { ret
 // One row of scores and of dP, in place: p = exp(score * scale - lse), ds = p * (dp - delta) * scale; both 0 from `visible` on.
 template <class T>
 FOVEA_INLINE void row_gradient(T* scores, T* dp, int64_t visible, int64_t width, float scale, float lse, float delta) {
+    const auto padded = to_vector(visible, width);
 #pragma omp simd
-    for (int64_t i = 0; i < visible; i++) {
+    for (int64_t i = 0; i < padded; i++) {
         const float p = exp_fast(widen(scores[i]) * scale - lse);
         narrow(p, &scores[i]);
         narrow(p * (widen(dp[i]) - delta) * scale, &dp[i]);
@@ -316,13 +331,24 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
     }
 };
 
-// q [T, H, D], k and v [T, G, D] with H a multiple of G; boundaries are cumulated lengths from 0 to T. Returns [T, H, D].
-at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, at::IntArrayRef boundaries, bool causal, double scale) {
+// q [T, H, D], k and v [T, G, D] with H a multiple of G; boundaries are cumulated lengths from 0 to T, offsets the same as int32 on the device of q, which
+// only the CPU can do without. Returns [T, H, D].
+at::Tensor attention(
+    const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, at::IntArrayRef boundaries, bool causal, double scale,
+    const std::optional<at::Tensor>& offsets) {
     TORCH_CHECK(
         q.dim() == 3 && k.dim() == 3 && v.sizes() == k.sizes() && q.size(1) % k.size(1) == 0 && q.size(2) == k.size(2) && q.size(0) == k.size(0),
         "attention: q ", q.sizes(), ", k ", k.sizes(), ", v ", v.sizes());
     TORCH_CHECK(
         boundaries.size() > 1 && boundaries.front() == 0 && boundaries.back() == q.size(0), "attention: boundaries must run from 0 to ", q.size(0));
+    check_one_device("attention", {&q, &k, &v});
+    if (!q.is_cpu()) {
+        TORCH_CHECK(
+            offsets && offsets->device() == q.device() && offsets->scalar_type() == at::kInt
+                && offsets->numel() == static_cast<int64_t>(boundaries.size()),
+            "attention: on ", q.device(), " the boundaries are needed there too, as 32-bit integers");
+        return attention_varlen(q, k, v, *offsets, boundaries, causal, scale);
+    }
     TORCH_CHECK(fused_on_cpu(q), "attention: fp32 or bf16 on the CPU");
     return PackedAttention::apply(q, k, v, boundaries, causal, scale);
 }
@@ -331,5 +357,6 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
 } // namespace fovea
 
 TORCH_LIBRARY_FRAGMENT(fovea, library) {
-    library.def("attention(Tensor q, Tensor k, Tensor v, int[] boundaries, bool causal, float scale) -> Tensor", fovea::attention);
+    library.def(
+        "attention(Tensor q, Tensor k, Tensor v, int[] boundaries, bool causal, float scale, Tensor? offsets=None) -> Tensor", fovea::attention);
 }

@@ -1,8 +1,8 @@
 // fovea::cross_entropy_in_place: weighted cross-entropy of a chunk of logits whose gradient replaces the logits, in one pass over memory.
+#include "dispatch.h"
 #include "simd.h"
 
 #include <ATen/ATen.h>
-#include <torch/library.h>
 
 #include <cmath>
 #include <limits>
@@ -38,11 +38,12 @@ FOVEA_CLONES float row_loss_of(float* z, int64_t classes, int64_t target, float 
 FOVEA_CLONES float row_loss_of(bf16* z, int64_t classes, int64_t target, float weight) { return row_loss(z, classes, target, weight); }
 
 // logits [N, V], overwritten with the gradient of sum(weights * losses); targets [N] of 64-bit ids; weights fp32 [N]. Returns the losses [N].
-at::Tensor cross_entropy_in_place(at::Tensor logits, const at::Tensor& targets, const at::Tensor& weights) {
+at::Tensor cross_entropy_in_place(at::Tensor& logits, const at::Tensor& targets, const at::Tensor& weights) {
     TORCH_CHECK(
         logits.dim() == 2 && logits.is_contiguous() && targets.sizes() == weights.sizes()
             && targets.numel() == logits.size(0),
         "cross_entropy_in_place: logits ", logits.sizes(), ", targets ", targets.sizes(), ", weights ", weights.sizes());
+    check_one_device("cross_entropy_in_place", {&logits, &targets, &weights});
     if (!fused_on_cpu(logits)) {
         const auto log_probabilities = at::log_softmax(logits, 1, at::kFloat);
         const auto index = targets.unsqueeze(1);
@@ -75,5 +76,6 @@ at::Tensor cross_entropy_in_place(at::Tensor logits, const at::Tensor& targets, 
 } // namespace fovea
 
 TORCH_LIBRARY_FRAGMENT(fovea, library) {
-    library.def("cross_entropy_in_place(Tensor(a!) logits, Tensor targets, Tensor weights) -> Tensor", fovea::cross_entropy_in_place);
+    fovea::define_kernel(
+        library, "cross_entropy_in_place(Tensor(a!) logits, Tensor targets, Tensor weights) -> Tensor", fovea::cross_entropy_in_place);
 }

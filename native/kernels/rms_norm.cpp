@@ -1,10 +1,10 @@
 // fovea::rms_norm: x / sqrt(mean(x^2) + epsilon) * weight over the last dimension (arXiv 1910.07467), forward and backward in one pass each.
+#include "dispatch.h"
 #include "recompute.h"
 #include "simd.h"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
 
 #include <cmath>
 
@@ -100,10 +100,11 @@ at::Tensor input_gradient(const at::Tensor& dy, const at::Tensor& x, const at::T
 
 struct RmsNorm : torch::autograd::Function<RmsNorm> {
     static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, double epsilon) {
-        auto [y, scale] = fovea::norm_forward(x, weight, epsilon);
+        static const auto kernel = by_device("fovea::rms_norm_forward", norm_forward);
+        auto [y, scale] = kernel.call(x, weight, epsilon);
         context->save_for_backward({x, weight, scale});
         if (wants_cheap_results()) {
-            computed_cheaply(y, [x = x.detach(), weight = weight.detach(), epsilon] { return std::get<0>(fovea::norm_forward(x, weight, epsilon)); });
+            computed_cheaply(y, [x = x.detach(), weight = weight.detach(), epsilon] { return std::get<0>(kernel.call(x, weight, epsilon)); });
         }
         return y;
     }
@@ -114,7 +115,8 @@ struct RmsNorm : torch::autograd::Function<RmsNorm> {
         const auto dy = gradients[0].contiguous();
         at::Tensor dx, dw;
         if (context->needs_input_grad(0)) {
-            dx = input_gradient(dy, x, weight, scale);
+            static const auto kernel = by_device("fovea::rms_norm_backward", input_gradient);
+            dx = kernel.call(dy, x, weight, scale);
         }
         if (context->needs_input_grad(1)) {
             const auto flat = x.reshape({-1, x.size(-1)}).to(at::kFloat) * scale.view({-1, 1});
@@ -126,6 +128,7 @@ struct RmsNorm : torch::autograd::Function<RmsNorm> {
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
     TORCH_CHECK(weight.dim() == 1 && weight.size(0) == x.size(-1), "rms_norm: weight ", weight.sizes(), " does not fit x ", x.sizes());
+    check_one_device("rms_norm", {&x, &weight});
     return RmsNorm::apply(x.contiguous(), weight.contiguous(), epsilon);
 }
 
@@ -134,4 +137,6 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilo
 
 TORCH_LIBRARY_FRAGMENT(fovea, library) {
     library.def("rms_norm(Tensor x, Tensor weight, float epsilon) -> Tensor", fovea::rms_norm);
+    fovea::define_kernel(library, "rms_norm_forward(Tensor x, Tensor weight, float epsilon) -> (Tensor, Tensor)", fovea::norm_forward);
+    fovea::define_kernel(library, "rms_norm_backward(Tensor dy, Tensor x, Tensor weight, Tensor scale) -> Tensor", fovea::input_gradient);
 }

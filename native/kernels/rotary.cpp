@@ -1,9 +1,9 @@
 // fovea::rotary: rotary position embedding in its rotate-half form (arXiv 2104.09864), computed in fp32, forward and backward in one pass each.
+#include "dispatch.h"
 #include "simd.h"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
 
 namespace fovea {
 namespace {
@@ -60,15 +60,20 @@ at::Tensor dense_rows(const at::Tensor& x) {
     return x.stride(2) == 1 ? x : x.contiguous();
 }
 
+at::Tensor turn_on_device(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, bool inverse) {
+    static const auto kernel = by_device("fovea::rotate", turn);
+    return kernel.call(dense_rows(x), cos, sin, inverse);
+}
+
 struct Rotary : torch::autograd::Function<Rotary> {
     static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
         context->save_for_backward({cos, sin});
-        return turn(dense_rows(x), cos, sin, false);
+        return turn_on_device(x, cos, sin, false);
     }
 
     static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
         const auto saved = context->get_saved_variables();
-        return {turn(dense_rows(gradients[0]), saved[0], saved[1], true), at::Tensor(), at::Tensor()};
+        return {turn_on_device(gradients[0], saved[0], saved[1], true), at::Tensor(), at::Tensor()};
     }
 };
 
@@ -78,6 +83,7 @@ at::Tensor rotary(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& 
         x.dim() == 3 && cos.dim() == 2 && cos.size(0) == x.size(0) && cos.size(1) == x.size(2) && sin.sizes() == cos.sizes(),
         "rotary: x ", x.sizes(), ", cos ", cos.sizes(), ", sin ", sin.sizes());
     TORCH_CHECK(cos.scalar_type() == at::kFloat && sin.scalar_type() == at::kFloat, "rotary: cos and sin must be fp32");
+    check_one_device("rotary", {&x, &cos, &sin});
     return Rotary::apply(x, cos.contiguous(), sin.contiguous());
 }
 
@@ -86,4 +92,5 @@ at::Tensor rotary(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& 
 
 TORCH_LIBRARY_FRAGMENT(fovea, library) {
     library.def("rotary(Tensor x, Tensor cos, Tensor sin) -> Tensor", fovea::rotary);
+    fovea::define_kernel(library, "rotate(Tensor x, Tensor cos, Tensor sin, bool inverse) -> Tensor", fovea::turn);
 }

@@ -19,10 +19,10 @@ FOVEA_INLINE float widen(float x) { return x; }
 FOVEA_INLINE float widen(bf16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x) << 16); }
 
 FOVEA_INLINE void narrow(float x, float* to) { *to = x; }
+// Rounds to the nearest, ties to even. A NaN stays one: those of a calculation, or widened from bf16, have room below to be rounded in.
 FOVEA_INLINE void narrow(float x, bf16* to) {
     const auto bits = std::bit_cast<uint32_t>(x);
-    const auto rounded = static_cast<bf16>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-    *to = x != x ? static_cast<bf16>(0x7fc0) : rounded;
+    *to = static_cast<bf16>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
 // exp(x) to about 2 units in the last place: 2^n * p(r) with |r| <= ln(2)/2.

@@ -1,10 +1,10 @@
 // fovea::silu_mul: silu(gate) * up, the gate of a SwiGLU layer (arXiv 2002.05202), forward and backward in one pass each.
+#include "dispatch.h"
 #include "recompute.h"
 #include "simd.h"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
 
 namespace fovea {
 namespace {
@@ -67,22 +67,25 @@ std::tuple<at::Tensor, at::Tensor> gated_backward(const at::Tensor& dy, const at
 struct SiluMul : torch::autograd::Function<SiluMul> {
     static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& gate, const at::Tensor& up) {
         context->save_for_backward({gate, up});
-        auto y = gated(gate, up);
+        static const auto kernel = by_device("fovea::silu_mul_forward", gated);
+        auto y = kernel.call(gate, up);
         if (wants_cheap_results()) {
-            computed_cheaply(y, [gate = gate.detach(), up = up.detach()] { return gated(gate, up); });
+            computed_cheaply(y, [gate = gate.detach(), up = up.detach()] { return kernel.call(gate, up); });
         }
         return y;
     }
 
     static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
         const auto saved = context->get_saved_variables();
-        auto [dgate, dup] = gated_backward(gradients[0].contiguous(), saved[0], saved[1]);
+        static const auto kernel = by_device("fovea::silu_mul_backward", gated_backward);
+        auto [dgate, dup] = kernel.call(gradients[0].contiguous(), saved[0], saved[1]);
         return {dgate, dup};
     }
 };
 
 at::Tensor silu_mul(const at::Tensor& gate, const at::Tensor& up) {
     TORCH_CHECK(gate.sizes() == up.sizes() && gate.scalar_type() == up.scalar_type(), "silu_mul: gate ", gate.sizes(), " and up ", up.sizes(), " differ");
+    check_one_device("silu_mul", {&gate, &up});
     return SiluMul::apply(gate.contiguous(), up.contiguous());
 }
 
@@ -91,4 +94,6 @@ at::Tensor silu_mul(const at::Tensor& gate, const at::Tensor& up) {
 
 TORCH_LIBRARY_FRAGMENT(fovea, library) {
     library.def("silu_mul(Tensor gate, Tensor up) -> Tensor", fovea::silu_mul);
+    fovea::define_kernel(library, "silu_mul_forward(Tensor gate, Tensor up) -> Tensor", fovea::gated);
+    fovea::define_kernel(library, "silu_mul_backward(Tensor dy, Tensor gate, Tensor up) -> (Tensor, Tensor)", fovea::gated_backward);
 }

@@ -18,6 +18,14 @@ public static class LinearCrossEntropy
     /// <returns>The weighted sum, the loss of each token, and the gradient of hidden_LE (null when grad is off or nothing upstream learns).</returns>
     public static (double Loss, float[] TokenLosses, Tensor? HiddenGradient) Run(Tensor hidden_LE, Parameter head, Tensor targets_L, Tensor weights_L)
     {
+        var (loss, tokenLosses, gradient) = Queue(hidden_LE, head, targets_L, weights_L);
+        return (loss.Item(), tokenLosses.ToArray<float>(), gradient);
+    }
+
+    /// <summary>As <see cref="Run"/>, with the results left on the device: nothing waits for it.</summary>
+    /// <returns>The weighted sum (no dimensions) and the loss of each token [L], both fp32.</returns>
+    public static (Tensor Loss, Tensor TokenLosses, Tensor? HiddenGradient) Queue(Tensor hidden_LE, Parameter head, Tensor targets_L, Tensor weights_L)
+    {
         var hiddenLearns = Autograd.IsRecording && hidden_LE.RequiresGrad;
         var headLearns = Autograd.IsRecording && head.Value.RequiresGrad;
         using var grad = Autograd.NoGrad();
@@ -45,7 +53,7 @@ public static class LinearCrossEntropy
         }
 
         var all = ShapeOps.Cat(losses);
-        return (all.Mul(weights_L).Sum().Item(), all.ToArray<float>(), gradient);
+        return (all.Mul(weights_L).Sum(), all, gradient);
     }
 
     private static void Accumulate(Tensor leaf, Tensor gradient)

@@ -1,9 +1,12 @@
+using Fovea.Tensors;
+
 namespace Fovea.Nn;
 
 /// <summary>Which consecutive tokens attend to one another: samples of a packed batch, images or windows of a vision tower.</summary>
 public sealed class Segments
 {
     private readonly List<(int Start, int Length, int Count)> runs = [];
+    private Tensor? offsets;
 
     /// <param name="boundaries">Cumulated lengths, from 0 to the number of tokens; empty segments are dropped.</param>
     public Segments(ReadOnlySpan<int> boundaries)
@@ -42,6 +45,24 @@ public sealed class Segments
 
     /// <summary>Neighbours of equal length together, so that they are one batched product.</summary>
     public IReadOnlyList<(int Start, int Length, int Count)> Runs => runs;
+
+    /// <summary>Puts the boundaries on the device too, once for all layers; the tensor belongs to the open scope.</summary>
+    public Segments On(Device device)
+    {
+        offsets = device.Type == DeviceType.Cpu ? null : CreateOps.On(device, Array.ConvertAll(Boundaries, b => (int)b));
+        return this;
+    }
+
+    /// <summary>The boundaries as 32-bit integers on a device; null for the CPU, which reads <see cref="Boundaries"/>.</summary>
+    public Tensor? OffsetsOn(Device device)
+    {
+        if (device.Type == DeviceType.Cpu)
+        {
+            return null;
+        }
+
+        return offsets is { } placed && placed.Device == device ? placed : CreateOps.On(device, Array.ConvertAll(Boundaries, b => (int)b));
+    }
 
     private void Append(int start, int length)
     {

@@ -58,6 +58,14 @@ public readonly struct Arg
     /// <summary>A list in which single entries may be absent, for instance the indices of <c>aten::index</c>.</summary>
     public static Arg Optional(Tensor?[] tensors) => new(ArgTag.OptionalTensorList, 0, tensors);
 
+    /// <summary>The tensors in it, absent ones left out.</summary>
+    public IEnumerable<Tensor> Tensors => Ref switch
+    {
+        Tensor one => [one],
+        Tensor?[] many => many.OfType<Tensor>(),
+        _ => [],
+    };
+
     internal string Describe() => Tag switch
     {
         ArgTag.None => "none",

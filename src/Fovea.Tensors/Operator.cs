@@ -19,6 +19,9 @@ public sealed class Operator
         Known.Add(this);
     }
 
+    /// <summary>Sees every call before it is made, on whatever thread; for tests that look for tensors on different devices.</summary>
+    public static CallWatcher? Watcher { get; set; }
+
     /// <summary>With its namespace, for instance <c>aten::mm</c>.</summary>
     public string Name { get; }
 

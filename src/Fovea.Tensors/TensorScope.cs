@@ -40,6 +40,15 @@ public sealed class TensorScope : IDisposable
         return tensor;
     }
 
+    /// <summary>Hands everything that it still owns to the caller, who disposes it: for what was made ahead of its use.</summary>
+    public IReadOnlyList<Tensor> KeepAll()
+    {
+        var kept = owned.Where(tensor => tensor.Owner == this).ToList();
+        kept.ForEach(Disown);
+        owned.Clear();
+        return kept;
+    }
+
     public void Dispose()
     {
         if (closed)

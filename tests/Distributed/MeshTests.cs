@@ -37,7 +37,7 @@ public sealed partial class MeshTests
         group[victim].Signal(signal);
         var other = group[1 - victim];
         Assert.Equal(1, other.Wait());
-        Assert.Matches($"^error: {words}", other.Errors);
+        Assert.Matches($"(?m)^error: {words}", other.Errors);
     }
 
     [Fact]
@@ -47,7 +47,7 @@ public sealed partial class MeshTests
         foreach (var rank in new[] { 0, 2 })
         {
             Assert.Equal(1, group[rank].Wait());
-            Assert.Matches("^error: rank 1 on .* lives but has not come to the end of the trial within 2 s", group[rank].Errors);
+            Assert.Matches("(?m)^error: rank 1 on .* lives but has not come to the end of the trial within 2 s", group[rank].Errors);
         }
     }
 
@@ -61,7 +61,7 @@ public sealed partial class MeshTests
         Assert.True(group[1].Wait() == 1, group[1].Errors);
         Assert.Equal(1, group[0].Wait());
         Assert.Contains(Path.GetFileName(RankGroup.BrokenImage), group[1].Errors);
-        Assert.Matches($"^error: rank 1 on .* stopped: .*{Path.GetFileName(RankGroup.BrokenImage)}", group[0].Errors);
+        Assert.Matches($"(?m)^error: rank 1 on .* stopped: .*{Path.GetFileName(RankGroup.BrokenImage)}", group[0].Errors);
     }
 
     [Fact]

@@ -41,6 +41,7 @@ public sealed class Golden : IDisposable
             Assert.False(float.IsNaN(actual[i]), $"{what}: element {i} is NaN");
         }
 
+        tolerance = TestDevice.Tolerance(tolerance);
         Assert.True(worst <= tolerance, $"{what}: the largest difference is {worst:g3}, allowed {tolerance:g3}");
     }
 
@@ -56,6 +57,7 @@ public sealed class Golden : IDisposable
         }
 
         var relative = Math.Sqrt(difference) / Math.Max(Math.Sqrt(length), 1e-12);
+        tolerance = TestDevice.Tolerance(tolerance);
         Assert.True(relative <= tolerance, $"{what}: relative difference {relative:g3}, allowed {tolerance:g3}");
     }
 

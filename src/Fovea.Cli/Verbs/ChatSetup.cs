@@ -71,7 +71,7 @@ internal sealed class ChatSetup : IDisposable
             TopP = config.TopP,
             RepetitionPenalty = config.RepetitionPenalty,
         };
-        var device = !config.UseCpu && Torch.CudaDevices > 0 ? Device.Cuda() : Device.Cpu;
+        var device = ModelSetup.ChooseDevice(config);
         var compute = Compute(config, device);
         notes.WriteLine($"loading {config.ModelNameOrPath} ({family.ModelType}, {compute.SafetensorsName().ToLowerInvariant()}, {device})"
             + string.Concat(config.AdapterNameOrPath.Select(adapter => $" with adapter {adapter}")));

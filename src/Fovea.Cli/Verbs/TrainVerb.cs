@@ -39,7 +39,7 @@ public static class TrainVerb
     {
         var config = TrainConfig.Load(path, overrides);
         var ranks = RankVariables.Read();
-        using var mesh = Mesh.Join(ranks, TimeSpan.FromSeconds(config.DdpTimeout), () => ModelSetup.ChooseDevice(config, ranks.LocalRank));
+        using var mesh = Mesh.Join(ranks, TimeSpan.FromSeconds(config.DdpTimeout), () => ModelSetup.ChooseDevice(config));
         using var stop = new CancellationTokenSource();
         void Stop(PosixSignalContext signal)
         {

@@ -24,9 +24,6 @@ public sealed class StepBatch : IDisposable
     /// <summary>Samples whose end was cut off.</summary>
     public int TruncatedSamples { get; init; }
 
-    /// <summary>The last micro-batch that has a backward pass, or null when nothing is trained.</summary>
-    public PackedBatch? LastTrained => MicroBatches.LastOrDefault(b => b.LossIndex.Length > 0);
-
     public int Samples => MicroBatches.Sum(b => b.Samples);
 
     public long Tokens => MicroBatches.Sum(b => (long)b.Tokens);

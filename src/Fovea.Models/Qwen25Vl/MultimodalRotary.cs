@@ -24,7 +24,7 @@ public static class MultimodalRotary
             }
         }
 
-        var table = CreateOps.From(angles, tokens, size).To(device);
+        var table = CreateOps.On(device, angles, tokens, size);
         return new Rotary(table.Cos(), table.Sin());
     }
 

@@ -93,14 +93,14 @@ public sealed class Qwen25VlModel : VisionLanguageModel
         var slots = Array.ConvertAll(batch.ImageSlots, slot => (long)slot);
         return new ModelInput
         {
-            Ids = CreateOps.From(batch.Ids).To(Device),
+            Ids = CreateOps.On(Device, batch.Ids),
             Positions = positions,
-            Attention = new PackedAttention(new Segments(batch.CuSeqlens)),
+            Attention = new PackedAttention(new Segments(batch.CuSeqlens).On(Device)),
             Pixels = batch.Patches == 0
                 ? null
-                : CreateOps.From<float>(batch.Pixels.AsSpan(0, batch.Patches * batch.PatchLength), batch.Patches, batch.PatchLength).To(Device),
+                : CreateOps.On<float>(Device, batch.Pixels.AsSpan(0, batch.Patches * batch.PatchLength), batch.Patches, batch.PatchLength),
             Grids = batch.Grids,
-            ImageSlots = slots.Length == 0 ? null : CreateOps.From(slots).To(Device),
+            ImageSlots = slots.Length == 0 ? null : CreateOps.On(Device, slots),
         };
     }
 
@@ -115,18 +115,18 @@ public sealed class Qwen25VlModel : VisionLanguageModel
         var slots = later.SelectMany(i => Enumerable.Range(i.Offset - from, i.Tokens)).Select(slot => (long)slot).ToArray();
         return new ModelInput
         {
-            Ids = CreateOps.From(ids[from..]).To(Device),
+            Ids = CreateOps.On(Device, ids[from..]),
             Positions = Array.ConvertAll(positions, axis => axis[from..]),
             Attention = attention,
-            Pixels = later.Count == 0 ? null : CreateOps.From(pixels, patches, pixels.Length / patches).To(Device),
+            Pixels = later.Count == 0 ? null : CreateOps.On(Device, pixels, patches, pixels.Length / patches),
             Grids = [.. later.Select(i => i.Image.Grid)],
-            ImageSlots = later.Count == 0 ? null : CreateOps.From(slots).To(Device),
+            ImageSlots = later.Count == 0 ? null : CreateOps.On(Device, slots),
         };
     }
 
     public override ModelInput PrepareNext(long id, int place, IAttentionPlan attention) => new()
     {
-        Ids = CreateOps.From(new[] { id }).To(Device),
+        Ids = CreateOps.On(Device, [id]),
         Positions = [[place], [place], [place]],
         Attention = attention,
     };

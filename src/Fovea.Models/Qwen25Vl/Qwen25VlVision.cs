@@ -43,11 +43,13 @@ public sealed class Qwen25VlVision
         var layout = VisionLayout.For(grids, config);
         var device = patchEmbed.Value.Device;
         var unit = config.MergeSize * config.MergeSize;
+        layout.Windows.On(device);
+        layout.Images.On(device);
         var embed = patchEmbed.Use();
         var x_PV = pixels_PC.To(device).To(embed.DType).Linear(embed.View(config.HiddenSize, config.PatchLength));
         watch?.Invoke("patch_embed", x_PV);
 
-        var windowOrder = CreateOps.From(layout.WindowIndex).To(device);
+        var windowOrder = CreateOps.On(device, layout.WindowIndex);
         x_PV = x_PV.View(-1, unit, config.HiddenSize).IndexSelect(0, windowOrder).View(-1, config.HiddenSize);
         var rotary = layout.Rotary(config.HiddenSize / config.Heads, device);
         for (var i = 0; i < blocks.Length; i++)
@@ -59,6 +61,6 @@ public sealed class Qwen25VlVision
         }
 
         var merged_ME = mergerOut.Forward(mergerIn.Forward(mergerNorm.Forward(x_PV).View(-1, unit * config.HiddenSize)).Gelu());
-        return merged_ME.IndexSelect(0, CreateOps.From(layout.RasterIndex).To(device));
+        return merged_ME.IndexSelect(0, CreateOps.On(device, layout.RasterIndex));
     }
 }

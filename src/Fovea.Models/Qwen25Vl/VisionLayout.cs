@@ -78,7 +78,7 @@ internal sealed record VisionLayout(long[] WindowIndex, long[] RasterIndex, Segm
             }
         }
 
-        var table = CreateOps.From(angles, Heights.Length, headSize).To(device);
+        var table = CreateOps.On(device, angles, Heights.Length, headSize);
         return new Rotary(table.Cos(), table.Sin());
     }
 

@@ -31,7 +31,7 @@ public sealed class DropoutStream(double probability, ulong seed)
         }
 
         // A multiplication keeps 1 / (1 - p) of what stays, as in the reference.
-        var mask = CreateOps.Empty([rows.Length, width]);
+        var mask = CreateOps.Staging([rows.Length, width], DType.F32, x.Device);
         var keep = (float)(1 / (1 - probability));
         var threshold = (uint)(probability * (1UL << 32));
         var elements = mask.Elements<float>();
@@ -50,7 +50,7 @@ public sealed class DropoutStream(double probability, ulong seed)
             }
         }
 
-        return x.Mul(mask.To(x.DType).To(x.Device));
+        return x.Mul(mask.Send(x.Device).To(x.DType));
     }
 
     // The finalizer of SplitMix64 over a Weyl sequence: passes BigCrush as a counter-based generator.

@@ -10,6 +10,7 @@ internal static unsafe class Door
 
     internal static int Call(Operator op, ReadOnlySpan<Arg> args, Span<NativeValue> results)
     {
+        Operator.Watcher?.Invoke(op, args);
         var handle = op.Handle;
         var words = 0;
         foreach (ref readonly var arg in args)

@@ -43,6 +43,36 @@ public static class CreateOps
     public static Tensor From<T>(T[] values, params ReadOnlySpan<long> shape)
         where T : unmanaged => From((ReadOnlySpan<T>)values, shape);
 
+    /// <summary>
+    /// Copies managed numbers to a device. To a card they go through pinned memory on the current stream, and nobody waits: the pinned memory stays
+    /// untouched until the copy is done.
+    /// </summary>
+    public static Tensor On<T>(Device device, ReadOnlySpan<T> values, params ReadOnlySpan<long> shape)
+        where T : unmanaged
+    {
+        if (device.Type != DeviceType.Cuda)
+        {
+            return From(values, shape).To(device);
+        }
+
+        var host = Staging(shape.Length == 0 ? [values.Length] : shape.ToArray(), DTypeOf<T>(), device);
+        if (host.Count != values.Length)
+        {
+            throw new ArgumentException($"{values.Length} values do not fill {host.Describe()}");
+        }
+
+        values.CopyTo(TensorMemory.Span<T>(host));
+        return host.Send(device);
+    }
+
+    /// <inheritdoc cref="On{T}(Device, ReadOnlySpan{T}, ReadOnlySpan{long})"/>
+    public static Tensor On<T>(Device device, T[] values, params ReadOnlySpan<long> shape)
+        where T : unmanaged => On(device, (ReadOnlySpan<T>)values, shape);
+
+    /// <summary>CPU memory to be filled and sent to the device: pinned when that is a card.</summary>
+    public static Tensor Staging(long[] shape, DType dtype, Device device) =>
+        EmptyOp.Call(shape, dtype, Arg.None, Device.Cpu, device.Type == DeviceType.Cuda);
+
     /// <summary>Fills with normal random numbers of the default generator.</summary>
     public static Tensor Normal_(this Tensor x, double mean, double deviation)
     {

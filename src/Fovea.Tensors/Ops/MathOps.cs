@@ -30,6 +30,9 @@ public static class MathOps
     private static readonly Operator LinearOp = new("fovea::linear");
     private static readonly Operator ForEachNormOp = new("aten::_foreach_norm", "Scalar");
     private static readonly Operator ForEachMulOp = new("aten::_foreach_mul_", "Scalar");
+    private static readonly Operator ForEachAddOp = new("aten::_foreach_add_", "Tensor");
+    private static readonly Operator ClampMinOp = new("aten::clamp_min");
+    private static readonly Operator EqualScalarOp = new("aten::eq", "Scalar");
 
     public static Tensor Add(this Tensor x, Tensor y) => AddOp.Call(x, y);
 
@@ -95,6 +98,15 @@ public static class MathOps
 
     /// <summary>Multiplies each tensor in place.</summary>
     public static void MulAll_(Tensor[] xs, double factor) => ForEachMulOp.Run(xs, factor);
+
+    /// <summary>Adds one number, a tensor without dimensions on their device, to each tensor in place.</summary>
+    public static void AddAll_(Tensor[] xs, Tensor number) => ForEachAddOp.Run(xs, number);
+
+    /// <summary>What is smaller becomes <paramref name="least"/>; what is no number stays so.</summary>
+    public static Tensor ClampMin(this Tensor x, double least) => ClampMinOp.Call(x, least);
+
+    /// <summary>True where x is a number and not infinite.</summary>
+    public static Tensor IsFinite(this Tensor x) => EqualScalarOp.Call(x.Sub(x), 0);
 
     public static Tensor MatMul(this Tensor x, Tensor y) => MatMulOp.Call(x, y);
 

@@ -30,9 +30,10 @@ public static class NetOps
         Tensor q, Tensor k, Tensor v, bool causal, double scale, bool grouped = false, Tensor? mask = null) =>
         AttentionOp.Call(q, k, v, mask, 0.0, causal, scale, grouped);
 
-    /// <summary>Attention inside each segment of packed tokens, on the CPU: q [T, H, D], k and v [T, G, D], boundaries from 0 to T.</summary>
-    public static Tensor PackedAttention(Tensor q, Tensor k, Tensor v, long[] boundaries, bool causal, double scale) =>
-        PackedAttentionOp.Call(q, k, v, boundaries, causal, scale);
+    /// <summary>Attention inside each segment of packed tokens: q [T, H, D], k and v [T, G, D], boundaries from 0 to T.</summary>
+    /// <param name="offsets">The boundaries as 32-bit integers on the device of q; only the CPU does without.</param>
+    public static Tensor PackedAttention(Tensor q, Tensor k, Tensor v, long[] boundaries, bool causal, double scale, Tensor? offsets = null) =>
+        PackedAttentionOp.Call(q, k, v, boundaries, causal, scale, offsets);
 
     /// <summary>
     /// Attention of one new token over a cache, fp32 or bf16 on the CPU: k and v [1, G, D] become row <paramref name="past"/> of keys and values [C, G, D],
@@ -64,9 +65,13 @@ public static class NetOps
 
     /// <summary>One AdamW update of every parameter, in place (decoupled weight decay; arXiv 1711.05101).</summary>
     /// <param name="steps">One-element fp32 tensors holding the number of this update, counted from 1.</param>
+    /// <param name="divisor">One fp32 number that gradients are divided by first, which changes them; null is 1.</param>
+    /// <param name="skip">One fp32 number: 1 leaves everything as it is; null is 0.</param>
     public static void FusedAdamW_(
         Tensor[] parameters, Tensor[] gradients, Tensor[] means, Tensor[] variances, Tensor[] steps,
-        double rate, double beta1, double beta2, double decay, double epsilon) =>
+        double rate, double beta1, double beta2, double decay, double epsilon,
+        Tensor? divisor = null, Tensor? skip = null) =>
         FusedAdamWOp.Run(
-            parameters, gradients, means, variances, Array.Empty<Tensor>(), steps, rate, beta1, beta2, decay, epsilon, false, false);
+            parameters, gradients, means, variances, Array.Empty<Tensor>(), steps, rate, beta1, beta2, decay, epsilon, false, false,
+            divisor, skip);
 }

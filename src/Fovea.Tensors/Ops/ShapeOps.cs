@@ -74,6 +74,9 @@ public static class ShapeOps
     /// <summary>On another device; the same tensor when it is already there.</summary>
     public static Tensor To(this Tensor x, Device device) => x.Device == device ? x : ToOp.Call(x, Arg.None, Arg.None, device);
 
+    /// <summary>As <see cref="To(Tensor, Device)"/>, without waiting where x is pinned (<see cref="CreateOps.Staging"/>).</summary>
+    public static Tensor Send(this Tensor x, Device device) => x.Device == device ? x : ToOp.Call(x, Arg.None, Arg.None, device, Arg.None, true);
+
     /// <summary>Overwrites x with the values of <paramref name="source"/>, converting type and device.</summary>
     public static Tensor Copy_(this Tensor x, Tensor source)
     {

@@ -1,3 +1,5 @@
+using Fovea.Tensors;
+
 namespace Fovea.Training.Config;
 
 /// <summary>Rules between keys, most of them LLaMA-Factory's own.</summary>
@@ -18,6 +20,11 @@ internal static class ConfigChecks
         foreach (var target in config.ReportTo.Where(target => target is not ("none" or "tensorboard" or "all")))
         {
             problems.Add($"report_to: {target} is refused: it needs its own client; use tensorboard, which writes the same numbers, or none");
+        }
+
+        if (!Devices.IsName(config.Device))
+        {
+            problems.Add($"device: '{config.Device}' is not known; give {Devices.Names}");
         }
 
         if (config is { Recompute: RecomputeMode.Always or RecomputeMode.Selective, DisableGradientCheckpointing: true })

@@ -241,6 +241,9 @@ public sealed partial record TrainConfig
     [Bounds(0)]
     public int? DataSeed { get; init; }
 
+    /// <summary>Where to compute: auto (the card of LOCAL_RANK where there is one), cpu, cuda or cuda:N.</summary>
+    public string Device { get; init; } = "auto";
+
     /// <summary>Train on the CPU even where an accelerator is found.</summary>
     [Alias("no_cuda")]
     public bool UseCpu { get; init; }

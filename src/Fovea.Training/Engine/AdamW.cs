@@ -54,14 +54,25 @@ public sealed class AdamW : IDisposable
     public double GradientNorm()
     {
         using var scope = TensorScope.Open("step");
-        var gradients = Gradients();
-        if (gradients.Length == 0)
-        {
-            return 0;
-        }
+        return QueueNorm(Gradients()).Item();
+    }
 
-        var norms = MathOps.Norms(gradients);
-        return ShapeOps.Cat(Array.ConvertAll(norms, norm => norm.To(DType.F32).View(1))).Norm().Item();
+    /// <summary>
+    /// Clips the gradients together, makes one update and clears them, all queued on the device without waiting for it. When loss or norm is no finite
+    /// number, weights and moments stay as they are. The results belong to the open scope.
+    /// </summary>
+    /// <param name="maxNorm">L2 norm to which the gradients are clipped; 0 is never.</param>
+    /// <param name="loss">The loss of the step, one number on the device.</param>
+    /// <returns>Loss and norm before clipping, fp64 [2] on the device.</returns>
+    public Tensor Update(double rate, double maxNorm, Tensor loss)
+    {
+        using var grad = Autograd.NoGrad();
+        using var scope = TensorScope.Open("step");
+        var norm = QueueNorm(Gradients());
+        var finite = norm.Add(loss.To(DType.F32)).IsFinite().To(DType.F32);
+        var divisor = maxNorm > 0 ? norm.Add(1e-6).Mul(1 / maxNorm).ClampMin(1) : null;
+        Apply(rate, finite, divisor);
+        return scope.Release(ShapeOps.Cat([loss.To(DType.F64).View(1), norm.To(DType.F64).View(1)]));
     }
 
     /// <summary>Multiplies every gradient.</summary>
@@ -75,6 +86,13 @@ public sealed class AdamW : IDisposable
     public void Step(double rate)
     {
         using var grad = Autograd.NoGrad();
+        using var scope = TensorScope.Open("step");
+        Apply(rate, null, null);
+    }
+
+    private void Apply(double rate, Tensor? finite, Tensor? divisor)
+    {
+        var skip = finite?.Neg().Add(1);
         using (TensorScope.Open("step"))
         {
             foreach (var group in states.GroupBy(s => s.Decay))
@@ -85,18 +103,15 @@ public sealed class AdamW : IDisposable
                     continue;
                 }
 
-                foreach (var (state, _) in with)
-                {
-                    state.Step.Elements<float>()[0]++;
-                }
-
+                var steps = Array.ConvertAll(with, s => s.State.Step);
+                MathOps.AddAll_(steps, finite ?? CreateOps.Ones([], DType.F32, steps[0].Device));
                 NetOps.FusedAdamW_(
                     Array.ConvertAll(with, s => s.State.Parameter.Value),
                     Array.ConvertAll(with, s => s.Gradient!),
                     Array.ConvertAll(with, s => s.State.Mean),
                     Array.ConvertAll(with, s => s.State.Variance),
-                    Array.ConvertAll(with, s => s.State.Step),
-                    rate, beta1, beta2, group.Key, epsilon);
+                    steps,
+                    rate, beta1, beta2, group.Key, epsilon, divisor, skip);
             }
         }
 
@@ -139,6 +154,16 @@ public sealed class AdamW : IDisposable
         }
     }
 
+    private Tensor QueueNorm(Tensor[] gradients)
+    {
+        if (gradients.Length == 0)
+        {
+            return CreateOps.Zeros([], DType.F32, states.Count == 0 ? Device.Cpu : states[0].Parameter.Value.Device);
+        }
+
+        return ShapeOps.Cat(Array.ConvertAll(MathOps.Norms(gradients), norm => norm.To(DType.F32).View(1))).Norm();
+    }
+
     private Tensor[] Gradients() => [.. states.Select(s => s.Parameter.Value.Grad()).OfType<Tensor>()];
 
     private sealed class State(Parameter parameter, double decay)
@@ -151,6 +176,6 @@ public sealed class AdamW : IDisposable
 
         public Tensor Variance { get; } = CreateOps.Zeros(parameter.Shape, parameter.Value.DType, parameter.Value.Device).Keep();
 
-        public Tensor Step { get; } = CreateOps.Zeros([1]).Keep();
+        public Tensor Step { get; } = CreateOps.Zeros([1], DType.F32, parameter.Value.Device).Keep();
     }
 }

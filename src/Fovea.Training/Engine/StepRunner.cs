@@ -14,31 +14,50 @@ namespace Fovea.Training.Engine;
 public sealed class StepRunner(
     VisionLanguageModel model, bool visionLearns, DropoutStream? dropout = null, VisionFeatureCache? cache = null, Action<PackedBatch>? plan = null)
 {
-    /// <summary>Forward and backward; gradients are accumulated in the weights.</summary>
+    private readonly DeviceStream copies = DeviceStream.New(model.Device);
+
+    /// <summary>The device of the model.</summary>
+    public Device Device => model.Device;
+
+    /// <summary>Forward and backward; gradients are accumulated in the weights. Waits for the result.</summary>
     public MicroBatchResult Train(PackedBatch batch, int step)
     {
-        if (dropout is not null)
-        {
-            var (samples, tokens) = RowKeys(batch);
-            dropout.Begin(step, samples, tokens);
-        }
-
         using var scope = TensorScope.Open("micro-batch");
         if (batch.LossIndex.Length == 0)
         {
             return new MicroBatchResult(0, []);
         }
 
-        plan?.Invoke(batch);
-        var hidden_LE = TrainedHidden(batch);
-        var (loss, tokenLosses, gradient) = Loss(hidden_LE, batch);
-        if (gradient is not null)
-        {
-            using var span = Profile.Open("backward");
-            Autograd.Backward(hidden_LE, gradient);
-        }
+        using var prepared = Prepare(batch);
+        var (loss, tokenLosses) = QueueBoth(prepared, step);
+        return new MicroBatchResult(loss.Item(), tokenLosses.ToArray<float>());
+    }
 
-        return new MicroBatchResult(loss, tokenLosses);
+    /// <summary>Puts a micro-batch on its way to the device, beside what is being computed. Whoever trains on it disposes it.</summary>
+    public PreparedBatch Prepare(PackedBatch batch)
+    {
+        using var span = Profile.Open("to device");
+        var compute = DeviceStream.Current(model.Device);
+        copies.Use();
+        using var scope = TensorScope.Open("micro-batch");
+        try
+        {
+            var input = model.Prepare(batch);
+            var (index, targets) = (CreateOps.On(model.Device, batch.LossIndex), CreateOps.On(model.Device, batch.Targets));
+            return new PreparedBatch(batch, input, index, targets, scope.KeepAll());
+        }
+        finally
+        {
+            compute.Use();
+        }
+    }
+
+    /// <summary>Forward and backward are queued on the device; nothing waits for them. The batch may be disposed at once.</summary>
+    /// <returns>Its part of the step's loss, fp32 without dimensions, in the open scope.</returns>
+    public Tensor Queue(PreparedBatch prepared, int step)
+    {
+        using var scope = TensorScope.Open("micro-batch");
+        return scope.Release(QueueBoth(prepared, step).Loss);
     }
 
     /// <summary>Forward only.</summary>
@@ -51,8 +70,46 @@ public sealed class StepRunner(
             return new MicroBatchResult(0, []);
         }
 
-        var (loss, tokenLosses, _) = Loss(TrainedHidden(batch), batch);
-        return new MicroBatchResult(loss, tokenLosses);
+        using var prepared = Prepare(batch);
+        Receive(prepared);
+        var (loss, tokenLosses, _) = Loss(TrainedHidden(prepared), prepared);
+        return new MicroBatchResult(loss.Item(), tokenLosses.ToArray<float>());
+    }
+
+    private (Tensor Loss, Tensor TokenLosses) QueueBoth(PreparedBatch prepared, int step)
+    {
+        var batch = prepared.Batch;
+        if (dropout is not null)
+        {
+            var (samples, tokens) = RowKeys(batch);
+            dropout.Begin(step, samples, tokens);
+        }
+
+        plan?.Invoke(batch);
+        Receive(prepared);
+        var hidden_LE = TrainedHidden(prepared);
+        var (loss, tokenLosses, gradient) = Loss(hidden_LE, prepared);
+        if (gradient is not null)
+        {
+            using var span = Profile.Open("backward");
+            Autograd.Backward(hidden_LE, gradient);
+        }
+
+        return (loss, tokenLosses);
+    }
+
+    /// <summary>What is computed from now on waits, on the device, for the copies.</summary>
+    private void Receive(PreparedBatch prepared)
+    {
+        var compute = DeviceStream.Current(model.Device);
+        compute.After(copies);
+        foreach (var tensor in prepared.Tensors)
+        {
+            if (tensor.Device == model.Device)
+            {
+                compute.Keeps(tensor);
+            }
+        }
     }
 
     private static (long[] Samples, int[] Tokens) RowKeys(PackedBatch batch)
@@ -72,17 +129,15 @@ public sealed class StepRunner(
     }
 
     /// <summary>Final hidden states at the positions that predict a trained token [L, E].</summary>
-    private Tensor TrainedHidden(PackedBatch batch)
+    private Tensor TrainedHidden(PreparedBatch prepared)
     {
         using var span = Profile.Open("forward");
-        var input = model.Prepare(batch);
-        var features = Features(batch, input);
-        var trained = CreateOps.From(batch.LossIndex).To(model.Device);
+        var features = Features(prepared.Batch, prepared.Input);
 
         // Dropout masks every row that it was told of.
         return dropout is null || !Autograd.IsRecording
-            ? model.Hidden(input with { Wanted = trained }, features)
-            : model.Hidden(input, features).IndexSelect(0, trained);
+            ? model.Hidden(prepared.Input with { Wanted = prepared.LossIndex }, features)
+            : model.Hidden(prepared.Input, features).IndexSelect(0, prepared.LossIndex);
     }
 
     private Tensor? Features(PackedBatch batch, ModelInput input)
@@ -96,10 +151,10 @@ public sealed class StepRunner(
         return VisionFeatureCache.Features(model, batch, input, cache);
     }
 
-    private (double Loss, float[] TokenLosses, Tensor? Gradient) Loss(Tensor hidden_LE, PackedBatch batch)
+    /// <summary>The weights go along now, not earlier: other ranks have a say in them.</summary>
+    private (Tensor Loss, Tensor TokenLosses, Tensor? Gradient) Loss(Tensor hidden_LE, PreparedBatch prepared)
     {
         using var span = Profile.Open("head and loss");
-        return LinearCrossEntropy.Run(
-            hidden_LE, model.Head, CreateOps.From(batch.Targets).To(model.Device), CreateOps.From(batch.LossWeight).To(model.Device));
+        return LinearCrossEntropy.Queue(hidden_LE, model.Head, prepared.Targets, CreateOps.On(model.Device, prepared.Batch.LossWeight));
     }
 }

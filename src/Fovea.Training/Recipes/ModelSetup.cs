@@ -22,8 +22,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
     public bool VisionLearns => TrainableRule.ReachesVision(Model.Ledger.Trainable.Select(p => p.Name), Family.PartOf);
 
     /// <param name="resumeFrom">A checkpoint whose adapter or weights replace the configuration's; null for a new run.</param>
-    /// <param name="localRank">Number among the processes of this host, which says whose card is whose.</param>
-    public static ModelSetup Load(TrainConfig config, string? resumeFrom, int localRank = 0)
+    public static ModelSetup Load(TrainConfig config, string? resumeFrom)
     {
         Torch.Seed((ulong)config.Seed);
         var lora = config.FinetuningType == FinetuningType.Lora;
@@ -34,7 +33,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         {
             Compute = config.Bf16 || config.PureBf16 ? DType.BF16 : DType.F32,
             Master = config.PureBf16 ? DType.BF16 : DType.F32,
-            Device = ChooseDevice(config, localRank),
+            Device = ChooseDevice(config),
             Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),
             Policy = policy,
         });
@@ -51,8 +50,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         }
     }
 
-    public static Device ChooseDevice(TrainConfig config, int localRank = 0) =>
-        config.UseCpu || Torch.CudaDevices == 0 ? Device.Cpu : Device.Cuda(localRank % Torch.CudaDevices);
+    public static Device ChooseDevice(TrainConfig config) => config.UseCpu ? Device.Cpu : Devices.Choose(config.Device);
 
     public void Dispose() => Model.Dispose();
 

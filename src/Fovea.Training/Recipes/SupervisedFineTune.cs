@@ -7,6 +7,7 @@ using Fovea.Distributed;
 using Fovea.Nn;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
+using Fovea.Tensors;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
 
@@ -103,7 +104,7 @@ public sealed class SupervisedFineTune
         var setup = DataSetup.From(config);
         using var data = DatasetLoader.Load(setup.Options);
         var resumeFrom = mesh.FromMain("the choice of a checkpoint", () => OutputFolder.Prepare(config, checkpoints));
-        using var model = ModelSetup.Load(config, resumeFrom, mesh.LocalRank);
+        using var model = ModelSetup.Load(config, resumeFrom);
         using var optimizer = new AdamW(
             model.Model.Ledger.Trainable, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay);
         using var gradients = new Replicated(mesh, model.Model.Ledger.Trainable, model.Model.Head, (long)(config.DdpBucketCapMb * (1 << 20)));
@@ -140,13 +141,14 @@ public sealed class SupervisedFineTune
         using var pipeline = new DataPipeline(
             data.Train, setup.NewEncoder(), setup.Images, new SampleOrder(DataSetup.Order(config, data.Train.Count, mesh.Rank, mesh.WorldSize)),
             DataSetup.Plan(config, memory.MicroBatchTokens, mesh.WorldSize), DataSetup.Pipeline(config, progress.Step, progress.TotalSteps, cache));
-        while (!mesh.Any("the start of a step", stop.IsCancellationRequested) && Next(pipeline) is { } batch)
+        using var feed = new StepFeed(pipeline, runner, lookAhead: runner.Device.Type == DeviceType.Cuda);
+        while (!mesh.Any("the start of a step", stop.IsCancellationRequested) && feed.Next() is { } batch)
         {
             using (batch)
             {
                 var totals = StepTotals.Of(batch, mesh);
                 Report(batch, totals);
-                TrainStep(batch, totals);
+                TrainStep(batch, totals, feed);
             }
 
             if (config.EvalStrategy != IntervalStrategy.No && IsDue(config.EvalStrategy, config.EvalSteps ?? config.LoggingSteps))
@@ -161,43 +163,35 @@ public sealed class SupervisedFineTune
         }
     }
 
-    private static StepBatch? Next(DataPipeline pipeline)
-    {
-        using var span = Profile.Open("wait for data");
-        return pipeline.TryNext(out var batch) ? batch : null;
-    }
-
-    private void TrainStep(StepBatch batch, StepTotals totals)
+    private void TrainStep(StepBatch batch, StepTotals totals, StepFeed feed)
     {
         using var span = Profile.Open("step");
+        using var scope = TensorScope.Open("step");
+        var rate = schedule.Rate(batch.Step);
         batch.WeighBy(totals.TrainedTokens);
-        var loss = 0.0;
-        foreach (var micro in batch.MicroBatches)
+        var sum = feed.Train(batch, gradients);
+        gradients.Finish();
+        mesh.AllReduce(sum.View(1), "the sum of losses").Wait();
+        Tensor result;
+        using (Profile.Open("optimizer"))
         {
-            gradients.Begin(last: ReferenceEquals(micro, batch.LastTrained));
-            loss += runner.Train(micro, batch.Step).Loss;
+            result = optimizer.Update(rate, config.MaxGradNorm, sum);
         }
 
-        gradients.Finish();
-        loss = mesh.Sum("the sum of losses", loss)[0];
-        var norm = optimizer.GradientNorm();
+        // All of the step is queued; reading its two numbers is the one time that the host waits for the device.
+        feed.LookAhead();
+        double loss, norm;
+        using (Profile.Open("wait for device"))
+        {
+            (loss, norm) = result.ToArray<double>() is [var first, var second] ? (first, second) : default;
+        }
+
         if (!double.IsFinite(norm) || !double.IsFinite(loss))
         {
             throw new TrainingException(
                 $"step {batch.Step + 1}: the loss is {loss} and the norm of the gradients {norm}. The weights were not changed. "
                 + $"Lower learning_rate, or look at these samples: {string.Join(", ", SamplesOf(batch))}."
                 + (checkpoints.Newest is { } newest ? $" The last checkpoint is {newest}." : string.Empty));
-        }
-
-        if (config.MaxGradNorm > 0 && norm > config.MaxGradNorm)
-        {
-            optimizer.ScaleGradients(config.MaxGradNorm / (norm + 1e-6));
-        }
-
-        var rate = schedule.Rate(batch.Step);
-        using (Profile.Open("optimizer"))
-        {
-            optimizer.Step(rate);
         }
 
         progress = progress with { Step = batch.Step + 1, Tokens = progress.Tokens + totals.Tokens, LossSum = progress.LossSum + loss };

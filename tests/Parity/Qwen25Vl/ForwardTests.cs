@@ -16,7 +16,7 @@ public sealed class ForwardTests : NativeTest
     // Not field initialisers: those run before the base class has counted what was open.
     public ForwardTests()
     {
-        model = (Qwen25VlModel)Families.Load(Folder, new ModelOptions());
+        model = (Qwen25VlModel)Families.Load(Folder, new ModelOptions { Device = TestDevice.Device });
         noGrad = Autograd.NoGrad();
     }
 
@@ -24,7 +24,7 @@ public sealed class ForwardTests : NativeTest
     public void Every_block_of_the_vision_tower_agrees()
     {
         using var scope = TensorScope.Open("test");
-        var pixels = CreateOps.From(golden.Floats("s0.pixel_values"), golden.Shape("s0.pixel_values"));
+        var pixels = CreateOps.On(TestDevice.Device, golden.Floats("s0.pixel_values"), golden.Shape("s0.pixel_values"));
         var seen = 0;
         var merged = model.Vision.Forward(pixels, Grids("s0"), (what, x) =>
         {
@@ -127,12 +127,12 @@ public sealed class ForwardTests : NativeTest
         var slots = Enumerable.Range(0, ids.Length).Where(i => ids[i] == model.Config.ImageTokenId).Select(i => (long)i).ToArray();
         return new ModelInput
         {
-            Ids = CreateOps.From(ids),
+            Ids = CreateOps.On(TestDevice.Device, ids),
             Positions = positions,
             Attention = new PackedAttention(new Segments([0, ids.Length])),
-            Pixels = pixels.Length == 0 ? null : CreateOps.From(pixels, pixels.Length / 1176, 1176),
+            Pixels = pixels.Length == 0 ? null : CreateOps.On(TestDevice.Device, pixels, pixels.Length / 1176, 1176),
             Grids = grids,
-            ImageSlots = slots.Length == 0 ? null : CreateOps.From(slots),
+            ImageSlots = slots.Length == 0 ? null : CreateOps.On(TestDevice.Device, slots),
         };
     }
 }

@@ -1,0 +1,22 @@
+using Fovea.Data.Packing;
+using Fovea.Models;
+using Fovea.Tensors;
+
+namespace Fovea.Training.Engine;
+
+/// <summary>A micro-batch on the device, or on its way there. It owns its tensors.</summary>
+/// <param name="Batch">What it was made from; must outlive it.</param>
+/// <param name="Input">What the model takes.</param>
+/// <param name="LossIndex">64-bit positions that predict a trained token [L].</param>
+/// <param name="Targets">64-bit ids to predict [L].</param>
+/// <param name="Tensors">Everything that was made for it.</param>
+public sealed record PreparedBatch(PackedBatch Batch, ModelInput Input, Tensor LossIndex, Tensor Targets, IReadOnlyList<Tensor> Tensors) : IDisposable
+{
+    public void Dispose()
+    {
+        foreach (var tensor in Tensors)
+        {
+            tensor.Dispose();
+        }
+    }
+}

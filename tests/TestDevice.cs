@@ -1,0 +1,12 @@
+namespace Fovea.Tests;
+
+/// <summary>Where parity tests compute: the CPU, or what FOVEA_TEST_DEVICE names (cuda, cuda:N).</summary>
+public static class TestDevice
+{
+    public static Device Device { get; } = Devices.Choose(Environment.GetEnvironmentVariable("FOVEA_TEST_DEVICE") is { Length: > 0 } name ? name : "cpu");
+
+    public static bool IsCpu => Device.Type == DeviceType.Cpu;
+
+    /// <summary>Cards sum in another order and with other roundings than the reference's CPU: ten times the tolerance.</summary>
+    public static double Tolerance(double onCpu) => IsCpu ? onCpu : 10 * onCpu;
+}

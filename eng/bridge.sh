@@ -24,6 +24,7 @@ choose_compiler() {
     [ -e "$folder/gloo/algorithm.h" ] && [ -e "$folder/torch/csrc/distributed/c10d/ProcessGroupGloo.hpp" ] && CXX_FLAGS+=(-DUSE_C10D_GLOO) && TORCH_GLOO=headers
   done
   add_cuda
+  add_nccl
   COMPILER="$("${CXX_COMMAND[@]}" --version 2> /dev/null | head -n 1)"
   [ -n "$COMPILER" ] || die "the compiler ${CXX_COMMAND[*]} does not start."
 }
@@ -67,6 +68,19 @@ cuda_architectures() {
     return
   fi
   for found in $found; do printf '%s\n' -gencode "arch=compute_$found,code=sm_$found"; done
+}
+
+# NCCL is part of CUDA builds of libtorch; its header comes with pip's nvidia-nccl or with the system.
+add_nccl() {
+  [ -n "$CUDA_HEADERS" ] || return 0
+  local place folder
+  for place in "$CUDA_HEADERS" /usr/include "$TORCH_ROOT"/../nvidia/nccl/include; do
+    [ -e "$place/nccl.h" ] || continue
+    for folder in $TORCH_INCLUDES; do
+      [ -e "$folder/torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp" ] && CXX_FLAGS+=(-DUSE_C10D_NCCL) && { [ "$place" = /usr/include ] || CXX_FLAGS+=(-isystem "$place"); return 0; }
+    done
+  done
+  return 0
 }
 
 native_sources() {

@@ -45,6 +45,18 @@ internal sealed class FoveaProcess : IDisposable
         return new FoveaProcess(start);
     }
 
+    /// <summary>Starts with more variables in its environment.</summary>
+    public static FoveaProcess Start(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> variables)
+    {
+        var start = Prepare(Environment.ProcessPath!, [Program, .. arguments]);
+        foreach (var (name, value) in variables)
+        {
+            start.Environment[name] = value;
+        }
+
+        return new FoveaProcess(start);
+    }
+
     /// <summary>Runs to the end where no file may grow past a size, as on a full disk.</summary>
     public static (int Code, string Output, string Errors) RunLimited(int kilobytes, params string[] arguments)
     {

@@ -50,6 +50,7 @@ public static class Program
         Fovea.Cli.Verbs.ChatVerb.Create(),
         Fovea.Cli.Verbs.ExportVerb.Create(),
         Fovea.Cli.Verbs.SelfCheckVerb.Create(),
+        Fovea.Cli.Verbs.MeshVerb.Create(),
         Fovea.Cli.Verbs.BenchVerb.Create(),
         Fovea.Cli.Verbs.DemoVerb.Create(),
     ];

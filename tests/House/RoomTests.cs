@@ -18,7 +18,8 @@ public sealed partial class RoomTests
         ["Fovea.Generation"] = ["Fovea.Data", "Fovea.Models", "Fovea.Nn", "Fovea.Tensors"],
         ["Fovea.Training"] =
             ["Fovea.Data", "Fovea.Distributed", "Fovea.Generation", "Fovea.Models", "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors"],
-        ["Fovea.Cli"] = ["Fovea.Data", "Fovea.Generation", "Fovea.Models", "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors", "Fovea.Training"],
+        ["Fovea.Cli"] =
+            ["Fovea.Data", "Fovea.Distributed", "Fovea.Generation", "Fovea.Models", "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors", "Fovea.Training"],
     };
 
     private static readonly Dictionary<string, string[]> Packages = new()

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Fovea.Cli.Views;
+using Fovea.Distributed;
 using Fovea.Training.Config;
 using Fovea.Training.Recipes;
 
@@ -34,25 +35,11 @@ public static class TrainVerb
         return command;
     }
 
-    /// <summary>Each of several processes would train on all of the data and write into the same folder.</summary>
-    private static void RefuseRanks()
-    {
-        string[] variables = ["WORLD_SIZE", "NNODES", "NPROC_PER_NODE"];
-        var problems = variables
-            .Select(name => (Name: name, Value: Environment.GetEnvironmentVariable(name)))
-            .Where(variable => int.TryParse(variable.Value, out var count) && count > 1)
-            .Select(variable => $"{variable.Name} is {variable.Value}: Fovea trains in one process so far; start it once, without torchrun")
-            .ToList();
-        if (problems.Count > 0)
-        {
-            throw new ConfigException(problems);
-        }
-    }
-
     private static int Run(string path, string[] overrides)
     {
-        RefuseRanks();
         var config = TrainConfig.Load(path, overrides);
+        var ranks = RankVariables.Read();
+        using var mesh = Mesh.Join(ranks, TimeSpan.FromSeconds(config.DdpTimeout), () => ModelSetup.ChooseDevice(config));
         using var stop = new CancellationTokenSource();
         void Stop(PosixSignalContext signal)
         {
@@ -60,13 +47,18 @@ public static class TrainVerb
             signal.Cancel = !stop.IsCancellationRequested;
             if (signal.Cancel)
             {
-                Console.Error.WriteLine("\nstopping: the step is finished and saved first; once more stops at once");
                 stop.Cancel();
+            }
+
+            if (signal.Cancel && mesh.IsMain)
+            {
+                Console.Error.WriteLine("\nstopping: the step is finished and saved first; once more stops at once");
             }
         }
 
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        return SupervisedFineTune.Run(config, [ConsoleView.Create()], stop.Token).Interrupted ? InterruptedExitCode : 0;
+        var view = mesh.IsMain ? ConsoleView.Create() : new RankView(mesh.Rank, Console.Out);
+        return SupervisedFineTune.Run(config, [view], stop.Token, mesh).Interrupted ? InterruptedExitCode : 0;
     }
 }

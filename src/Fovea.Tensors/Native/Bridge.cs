@@ -20,6 +20,9 @@ internal static unsafe partial class Bridge
         // libtorch pulls in MPI and UCX, which would take over SIGSEGV and turn every null reference into an abort.
         // The environment block of the C library is not the one that Environment.SetEnvironmentVariable writes.
         _ = SetEnv("UCX_HANDLE_ERRORS", "none", 1);
+
+        // c10d writes a stack trace for every connection that breaks; what matters of it comes back as an exception.
+        _ = SetEnv("TORCH_CPP_LOG_LEVEL", "ERROR", 0);
         var path = Environment.GetEnvironmentVariable("FOVEA_NATIVE");
         if (string.IsNullOrEmpty(path))
         {

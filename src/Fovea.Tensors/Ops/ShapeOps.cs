@@ -4,6 +4,7 @@ namespace Fovea.Tensors;
 public static class ShapeOps
 {
     private static readonly Operator ViewOp = new("aten::view");
+    private static readonly Operator ViewTypeOp = new("aten::view", "dtype");
     private static readonly Operator ReshapeOp = new("aten::reshape");
     private static readonly Operator TransposeOp = new("aten::transpose", "int");
     private static readonly Operator PermuteOp = new("aten::permute");
@@ -24,6 +25,9 @@ public static class ShapeOps
     private static readonly Operator CopyOp = new("aten::copy_");
 
     public static Tensor View(this Tensor x, params long[] shape) => ViewOp.Call(x, shape);
+
+    /// <summary>The same memory read as another element type; the last dimension grows or shrinks with the size of an element.</summary>
+    public static Tensor Bits(this Tensor x, DType dtype) => ViewTypeOp.Call(x, dtype);
 
     /// <summary>As <see cref="View"/>, copying when the strides forbid a view.</summary>
     public static Tensor Reshape(this Tensor x, params long[] shape) => ReshapeOp.Call(x, shape);

@@ -40,8 +40,8 @@ internal static class IgnoredKeys
         ("what is printed follows the terminal; every number is in the log files",
             "log_level log_level_replica log_on_each_node disable_tqdm print_param_status logging_nan_inf_filter debug skip_memory_metrics run_name project"
             + " trackio_space_id plot_loss_keys"),
-        ("one process trains, so there are no others to wait for or to exchange gradients with",
-            "local_rank ddp_backend ddp_timeout dispatch_batches split_batches ddp_find_unused_parameters ddp_bucket_cap_mb ddp_broadcast_buffers"
+        ("processes find one another through RANK, WORLD_SIZE and MASTER_ADDR, and exchange gradients as the device demands",
+            "local_rank ddp_backend dispatch_batches split_batches ddp_find_unused_parameters ddp_broadcast_buffers"
             + " ddp_static_graph"),
         ("checkpoints are written once, as safetensors", "save_on_each_node save_safetensors"),
         ("runs are reproducible as they are", "full_determinism"),

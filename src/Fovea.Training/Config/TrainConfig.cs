@@ -248,6 +248,14 @@ public sealed partial record TrainConfig
     [Alias("no_cuda")]
     public bool UseCpu { get; init; }
 
+    /// <summary>With several processes: seconds to wait for one that does not come along before the run is given up.</summary>
+    [Bounds(1)]
+    public int DdpTimeout { get; init; } = 600;
+
+    /// <summary>With several processes: MiB of gradients that travel together, while backward goes on.</summary>
+    [Bounds(0, AboveMin = true)]
+    public double DdpBucketCapMb { get; init; } = 25;
+
     // ---- evaluation ----
 
     /// <summary>When held-out samples are evaluated.</summary>

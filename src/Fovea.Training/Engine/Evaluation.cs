@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Fovea.Data.Packing;
+using Fovea.Distributed;
 using Fovea.Runs.Events;
 
 namespace Fovea.Training.Engine;
@@ -7,11 +8,11 @@ namespace Fovea.Training.Engine;
 /// <summary>The loss on held-out samples: the mean of the batches' means, weighed by samples, as Transformers computes it.</summary>
 public static class Evaluation
 {
-    /// <param name="pipeline">Delivers one evaluation batch a step, planned with <see cref="LossReduction.Mean"/>.</param>
-    public static Evaluated Run(StepRunner runner, DataPipeline pipeline, int step, int totalSteps, double epoch, bool final)
+    /// <param name="pipeline">Delivers one evaluation batch of this rank a step, planned with <see cref="LossReduction.Mean"/>.</param>
+    public static Evaluated Run(StepRunner runner, DataPipeline pipeline, Mesh mesh, int step, int totalSteps, double epoch, bool final)
     {
         var watch = Stopwatch.StartNew();
-        var (sum, samples, batches) = (0.0, 0, 0);
+        var (sum, samples, batches) = (0.0, 0L, 0L);
         var (tokenLosses, tokens) = (0.0, 0L);
         while (pipeline.TryNext(out var batch))
         {
@@ -28,14 +29,15 @@ public static class Evaluation
 
                 sum += loss * batch.Samples;
                 samples += batch.Samples;
-                batches++;
+                batches += batch.Samples > 0 ? 1 : 0;
             }
         }
 
-        return new Evaluated(step, totalSteps, epoch, sum / Math.Max(1, samples), watch.Elapsed.TotalSeconds, samples, batches)
+        var all = mesh.Sum("the sum of evaluation losses", sum, samples, batches, tokenLosses, tokens);
+        return new Evaluated(step, totalSteps, epoch, all[0] / Math.Max(1, all[1]), watch.Elapsed.TotalSeconds, (int)all[1], (int)all[2])
         {
             Final = final,
-            Metrics = new Dictionary<string, double> { ["token_loss"] = tokens == 0 ? 0 : tokenLosses / tokens },
+            Metrics = new Dictionary<string, double> { ["token_loss"] = all[4] == 0 ? 0 : all[3] / all[4] },
         };
     }
 }

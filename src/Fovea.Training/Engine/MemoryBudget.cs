@@ -16,10 +16,11 @@ public sealed record MemoryBudget(long Total, long Resident, long VisionCache, l
     private const long BytesPerLearningElement = 12;
 
     /// <param name="cachesVision">Whether vision features are kept at all.</param>
-    public static MemoryBudget For(TrainConfig config, VisionLanguageModel model, bool cachesVision)
+    /// <param name="ranksHere">Processes that share this host's memory.</param>
+    public static MemoryBudget For(TrainConfig config, VisionLanguageModel model, bool cachesVision, int ranksHere = 1)
     {
         // What this process holds already is part of what it may hold.
-        var total = config.MemoryBudget?.Bytes ?? (ProcessMemory.Available + ProcessMemory.Anonymous) / 10 * 9;
+        var total = config.MemoryBudget?.Bytes ?? ((ProcessMemory.Available / ranksHere) + ProcessMemory.Anonymous) / 10 * 9;
         var weights = model.Ledger.Parameters.Concat(model.Ledger.AdapterParameters).Sum(p => p.Count * p.Value.DType.Size());
         var resident = weights + (BytesPerLearningElement * model.Ledger.Trainable.Sum(p => p.Count)) + Process;
         var rest = Math.Max(0, total - resident);

@@ -1,4 +1,5 @@
 using Fovea.Data.Packing;
+using Fovea.Distributed;
 using Fovea.Nn;
 using Fovea.Tensors;
 
@@ -26,7 +27,8 @@ public sealed class StepFeed(DataPipeline pipeline, StepRunner runner, bool look
 
     /// <summary>Queues forward and backward of all micro-batches of a step.</summary>
     /// <returns>The loss of the step, fp64 without dimensions, on the device and in the open scope.</returns>
-    public Tensor Train(StepBatch step)
+    /// <param name="gradients">Told when the step's last backward comes; null where nobody listens.</param>
+    public Tensor Train(StepBatch step, Replicated? gradients = null)
     {
         var loss = CreateOps.Zeros([], DType.F64, runner.Device);
         var batches = step.MicroBatches.Where(b => b.LossIndex.Length > 0).ToList();
@@ -40,6 +42,7 @@ public sealed class StepFeed(DataPipeline pipeline, StepRunner runner, bool look
             }
 
             nextBatch = null;
+            gradients?.Begin(last: i == batches.Count - 1);
             loss.Add_(runner.Queue(batch, step.Step).To(DType.F64));
             if (lookAhead && i + 1 < batches.Count)
             {

@@ -51,6 +51,17 @@ public sealed record DataSetup(DataOptions Options, ChatTemplate Template, Token
         Rounding = config.StepRounding,
     };
 
+    /// <summary>The order of held-out samples on one rank; every sample comes once.</summary>
+    public static OrderOptions EvalOrder(TrainConfig config, int samples, int rank, int worldSize) => new()
+    {
+        Samples = samples,
+        Shuffle = false,
+        BatchSize = config.PerDeviceEvalBatchSize,
+        Rank = rank,
+        WorldSize = worldSize,
+        EvenBatches = false,
+    };
+
     /// <summary>Packing and weights; <paramref name="microBatchTokens"/> is the memory plan's where the configuration leaves it open.</summary>
     public static PlanOptions Plan(TrainConfig config, int microBatchTokens, int worldSize) => new()
     {

@@ -3,6 +3,7 @@ using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
+using Fovea.Distributed;
 using Fovea.Nn;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
@@ -14,18 +15,20 @@ namespace Fovea.Training.Recipes;
 
 /// <summary>
 /// Supervised fine-tuning, top to bottom: configuration, data, model, adapters, optimizer, steps, checkpoints, result. One thread does all of it;
-/// data is prepared by others.
+/// data is prepared by others. Each rank of a mesh runs it whole on its part of every step; one rank is a mesh of its own.
 /// </summary>
 public sealed class SupervisedFineTune
 {
     private readonly TrainConfig config;
     private readonly EventHub events;
+    private readonly Mesh mesh;
     private readonly CancellationToken stop;
     private readonly CheckpointStore checkpoints;
     private readonly DataSetup setup;
     private readonly LoadedData data;
     private readonly ModelSetup model;
     private readonly AdamW optimizer;
+    private readonly Replicated gradients;
     private readonly Schedule schedule;
     private readonly SampleOrder order;
     private readonly StepRunner runner;
@@ -34,62 +37,82 @@ public sealed class SupervisedFineTune
     private readonly LossWindow window = new();
     private readonly TrainerStateRecorder recorder;
     private RunProgress progress;
+    private readonly int firstStep;
     private int lastSaved = -1;
     private long samplesTrained;
 
     private SupervisedFineTune(
-        TrainConfig config, EventHub events, CheckpointStore checkpoints, DataSetup setup, LoadedData data, ModelSetup model,
-        AdamW optimizer, MemoryBudget budget, VisionFeatureCache? cache, string? resumeFrom, CancellationToken stop)
+        TrainConfig config, EventHub events, Mesh mesh, CheckpointStore checkpoints, DataSetup setup, LoadedData data, ModelSetup model,
+        AdamW optimizer, Replicated gradients, MemoryBudget budget, VisionFeatureCache? cache, string? resumeFrom, CancellationToken stop)
     {
         this.config = config;
         this.events = events;
+        this.mesh = mesh;
         this.stop = stop;
         this.checkpoints = checkpoints;
         this.setup = setup;
         this.data = data;
         this.model = model;
         this.optimizer = optimizer;
+        this.gradients = gradients;
         this.cache = cache;
-        order = new SampleOrder(DataSetup.Order(config, data.Train.Count, rank: 0, worldSize: 1));
+        order = new SampleOrder(DataSetup.Order(config, data.Train.Count, mesh.Rank, mesh.WorldSize));
         var totalSteps = order.TotalSteps(config.NumTrainEpochs, config.MaxSteps);
         schedule = new Schedule(config, totalSteps);
         runner = new StepRunner(model.Model, model.VisionLearns, model.Dropout, cache, Decide);
         memory = MemoryPlan.For(model.Model, config, budget.Activations);
+        memory = memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", memory.MicroBatchTokens) };
         progress = new RunProgress
         {
             Step = 0,
             TotalSteps = totalSteps,
             Samples = data.Train.Count,
-            SamplesPerStep = config.PerDeviceTrainBatchSize * config.GradientAccumulationSteps,
+            SamplesPerStep = config.PerDeviceTrainBatchSize * config.GradientAccumulationSteps * mesh.WorldSize,
             Seed = config.EffectiveDataSeed,
             MicroBatchTokens = memory.MicroBatchTokens,
         };
         var state = resumeFrom is null ? NewState() : Resume(resumeFrom);
-        recorder = RunFolder.Attach(events, config.OutputDir, state, config.PlotLoss, config.UseTensorBoard, config.LoggingDir);
+        firstStep = progress.Step;
+        recorder = mesh.IsMain
+            ? RunFolder.Attach(events, config.OutputDir, state, config.PlotLoss, config.UseTensorBoard, config.LoggingDir)
+            : new TrainerStateRecorder(config.OutputDir, state);
     }
 
     /// <summary>Runs to the end, or until <paramref name="stop"/>: then the step is finished, everything saved, and the outcome says so.</summary>
     /// <param name="views">See the run's events, besides the files that the run writes itself.</param>
+    /// <param name="mesh">The ranks that train together, of which this process is one; null is this process alone.</param>
     /// <exception cref="ConfigException">The configuration, the data or the checkpoint cannot be used; nothing was trained.</exception>
-    public static RunOutcome Run(TrainConfig config, IEnumerable<IEventSink> views, CancellationToken stop = default)
+    /// <exception cref="MeshException">Another rank failed; every rank names the same one.</exception>
+    public static RunOutcome Run(TrainConfig config, IEnumerable<IEventSink> views, CancellationToken stop = default, Mesh? mesh = null)
     {
         using var events = new EventHub(views);
-        return StepThread.Run(() => Run(config, events, stop));
+        mesh ??= Mesh.Alone();
+        try
+        {
+            return StepThread.Run(() => Run(config, events, mesh, stop));
+        }
+        catch (Exception e)
+        {
+            mesh.Fail(e);
+            throw;
+        }
     }
 
-    private static RunOutcome Run(TrainConfig config, EventHub events, CancellationToken stop)
+    private static RunOutcome Run(TrainConfig config, EventHub events, Mesh mesh, CancellationToken stop)
     {
         var checkpoints = new CheckpointStore(config.OutputDir, config.SaveTotalLimit);
         var setup = DataSetup.From(config);
         using var data = DatasetLoader.Load(setup.Options);
-        var resumeFrom = OutputFolder.Prepare(config, checkpoints);
+        var resumeFrom = mesh.FromMain("the choice of a checkpoint", () => OutputFolder.Prepare(config, checkpoints));
         using var model = ModelSetup.Load(config, resumeFrom);
         using var optimizer = new AdamW(
             model.Model.Ledger.Trainable, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay);
+        using var gradients = new Replicated(mesh, model.Model.Ledger.Trainable, model.Model.Head, (long)(config.DdpBucketCapMb * (1 << 20)));
         var caches = !model.VisionLearns && config.CacheVisionFeatures != Toggle.Off;
-        var budget = MemoryBudget.For(config, model.Model, caches);
+        var budget = MemoryBudget.For(config, model.Model, caches, mesh.RanksHere);
         using var cache = caches ? OpenCache(config, model, setup.Images, budget, events) : null;
-        var run = new SupervisedFineTune(config, events, checkpoints, setup, data, model, optimizer, budget, cache, resumeFrom, stop);
+        var run = new SupervisedFineTune(
+            config, events, mesh, checkpoints, setup, data, model, optimizer, gradients, budget, cache, resumeFrom, stop);
         run.Announce(resumeFrom);
         if (config.Profile)
         {
@@ -109,22 +132,23 @@ public sealed class SupervisedFineTune
         }
         finally
         {
-            Profile.Stop(Path.Combine(config.OutputDir, "trace.json"));
+            Profile.Stop(Path.Combine(config.OutputDir, mesh.IsMain ? "trace.json" : $"trace.rank{mesh.Rank}.json"));
         }
     }
 
     private void Train()
     {
         using var pipeline = new DataPipeline(
-            data.Train, setup.NewEncoder(), setup.Images, new SampleOrder(DataSetup.Order(config, data.Train.Count, rank: 0, worldSize: 1)),
-            DataSetup.Plan(config, memory.MicroBatchTokens, worldSize: 1), DataSetup.Pipeline(config, progress.Step, progress.TotalSteps, cache));
+            data.Train, setup.NewEncoder(), setup.Images, new SampleOrder(DataSetup.Order(config, data.Train.Count, mesh.Rank, mesh.WorldSize)),
+            DataSetup.Plan(config, memory.MicroBatchTokens, mesh.WorldSize), DataSetup.Pipeline(config, progress.Step, progress.TotalSteps, cache));
         using var feed = new StepFeed(pipeline, runner, lookAhead: runner.Device.Type == DeviceType.Cuda);
-        while (!stop.IsCancellationRequested && feed.Next() is { } batch)
+        while (!mesh.Any("the start of a step", stop.IsCancellationRequested) && feed.Next() is { } batch)
         {
             using (batch)
             {
-                Report(batch);
-                TrainStep(batch, feed);
+                var totals = StepTotals.Of(batch, mesh);
+                Report(batch, totals);
+                TrainStep(batch, totals, feed);
             }
 
             if (config.EvalStrategy != IntervalStrategy.No && IsDue(config.EvalStrategy, config.EvalSteps ?? config.LoggingSteps))
@@ -139,12 +163,15 @@ public sealed class SupervisedFineTune
         }
     }
 
-    private void TrainStep(StepBatch batch, StepFeed feed)
+    private void TrainStep(StepBatch batch, StepTotals totals, StepFeed feed)
     {
         using var span = Profile.Open("step");
         using var scope = TensorScope.Open("step");
         var rate = schedule.Rate(batch.Step);
-        var sum = feed.Train(batch);
+        batch.WeighBy(totals.TrainedTokens);
+        var sum = feed.Train(batch, gradients);
+        gradients.Finish();
+        mesh.AllReduce(sum.View(1), "the sum of losses").Wait();
         Tensor result;
         using (Profile.Open("optimizer"))
         {
@@ -167,9 +194,9 @@ public sealed class SupervisedFineTune
                 + (checkpoints.Newest is { } newest ? $" The last checkpoint is {newest}." : string.Empty));
         }
 
-        progress = progress with { Step = batch.Step + 1, Tokens = progress.Tokens + batch.Tokens, LossSum = progress.LossSum + loss };
-        samplesTrained += batch.Samples;
-        window.Add(loss, batch.Tokens);
+        progress = progress with { Step = batch.Step + 1, Tokens = progress.Tokens + totals.Tokens, LossSum = progress.LossSum + loss };
+        samplesTrained += totals.Samples;
+        window.Add(loss, totals.Tokens);
         Log(loss, norm, rate);
     }
 
@@ -202,32 +229,39 @@ public sealed class SupervisedFineTune
             return;
         }
 
-        var batches = new SampleOrder(new OrderOptions { Samples = samples.Count, Shuffle = false, BatchSize = config.PerDeviceEvalBatchSize });
+        var batches = new SampleOrder(DataSetup.EvalOrder(config, samples.Count, mesh.Rank, mesh.WorldSize));
         using var pipeline = new DataPipeline(
             samples, setup.NewEncoder(), setup.Images, batches,
             DataSetup.Plan(config, memory.MicroBatchTokens, worldSize: 1) with { Reduction = LossReduction.Mean },
             DataSetup.Pipeline(config, 0, batches.StepsPerEpoch, cache));
-        events.Write(Evaluation.Run(runner, pipeline, progress.Step, progress.TotalSteps, order.EpochAfter(progress.Step), final));
+        events.Write(Evaluation.Run(runner, pipeline, mesh, progress.Step, progress.TotalSteps, order.EpochAfter(progress.Step), final));
     }
 
-    private string SaveCheckpoint()
+    private void SaveCheckpoint()
     {
-        var folder = checkpoints.Save(
-            progress,
-            recorder.State with { GlobalStep = progress.Step, Epoch = order.EpochAfter(progress.Step) },
-            SaveResult,
-            config.SaveOnlyModel ? null : optimizer);
         lastSaved = progress.Step;
-        events.Write(new CheckpointSaved(progress.Step, folder));
-        return folder;
+        mesh.OnMain(() =>
+        {
+            var folder = checkpoints.Save(
+                progress,
+                recorder.State with { GlobalStep = progress.Step, Epoch = order.EpochAfter(progress.Step) },
+                SaveResult,
+                config.SaveOnlyModel ? null : optimizer);
+            events.Write(new CheckpointSaved(progress.Step, folder));
+        });
     }
 
     private RunOutcome Finished(TimeSpan elapsed)
     {
-        SaveResult(config.OutputDir);
+        mesh.OnMain(() => SaveResult(config.OutputDir));
         if (config.Evaluates)
         {
             Evaluate(final: true);
+        }
+
+        foreach (var notice in mesh.Notices(progress.Step - firstStep))
+        {
+            events.Write(new Notice(notice));
         }
 
         var loss = progress.LossSum / Math.Max(1, progress.Step);
@@ -244,7 +278,12 @@ public sealed class SupervisedFineTune
 
     private RunOutcome Interrupted()
     {
-        var saved = lastSaved == progress.Step || config.SaveOnlyModel ? checkpoints.Newest : SaveCheckpoint();
+        if (lastSaved != progress.Step && !config.SaveOnlyModel)
+        {
+            SaveCheckpoint();
+        }
+
+        var saved = checkpoints.Newest;
         events.Write(new RunInterrupted(
             progress.Step, "stopped on request", saved, $"run the same command again with resume_from_checkpoint={saved ?? "true"}"));
         return new RunOutcome(progress.Step, Interrupted: true, progress.LossSum / Math.Max(1, progress.Step));
@@ -258,6 +297,12 @@ public sealed class SupervisedFineTune
         List<string> problems = [];
         Same("training samples", saved.Samples, progress.Samples);
         Same("samples a step (batch size x accumulation x ranks)", saved.SamplesPerStep, progress.SamplesPerStep);
+        if (saved.SamplesPerStep != progress.SamplesPerStep && saved.SamplesPerStep % (config.PerDeviceTrainBatchSize * mesh.WorldSize) == 0)
+        {
+            var accumulation = saved.SamplesPerStep / (config.PerDeviceTrainBatchSize * mesh.WorldSize);
+            problems.Add($"gradient_accumulation_steps: {accumulation} makes steps of {saved.SamplesPerStep} samples on {mesh.WorldSize} ranks");
+        }
+
         Same("data_seed", saved.Seed, progress.Seed);
         if (saved.Step > progress.TotalSteps)
         {
@@ -309,6 +354,7 @@ public sealed class SupervisedFineTune
             Epochs = order.EpochAfter(progress.TotalSteps),
             SamplesPerStep = progress.SamplesPerStep,
             StartStep = progress.Step,
+            Ranks = mesh.WorldSize,
         });
         foreach (var notice in config.Notices)
         {
@@ -345,16 +391,16 @@ public sealed class SupervisedFineTune
     private void Decide(PackedBatch batch) =>
         model.Policy.Decide(memory.Modes(batch.Tokens, model.VisionLearns ? batch.Patches : 0));
 
-    private void Report(StepBatch batch)
+    private void Report(StepBatch batch, StepTotals totals)
     {
         foreach (var bad in batch.BadSamples)
         {
             events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.Reason, config.OnBadSample == BadSamplePolicy.Skip ? "left out" : "replaced"));
         }
 
-        if (batch.EmptyGroups > 0)
+        if (totals.EmptyGroups > 0)
         {
-            events.Write(new Warning($"step {batch.Step + 1}: in {batch.EmptyGroups} of its batches no token is trained"));
+            events.Write(new Warning($"step {batch.Step + 1}: in {totals.EmptyGroups} of its batches no token is trained"));
         }
     }
 

@@ -84,7 +84,7 @@ public sealed class LlamaFactoryExamplesTests
         Assert.True(config is { UseTensorBoard: false, UsesRecompute: true });
         Assert.Equal((LossReduction.Token, StepRounding.Ceil), (config.LossReduction, config.StepRounding));
         Assert.Equal(
-            ["video_max_pixels", "trust_remote_code", "overwrite_cache", "preprocessing_num_workers", "ddp_timeout"],
+            ["video_max_pixels", "trust_remote_code", "overwrite_cache", "preprocessing_num_workers"],
             config.Notices.Select(notice => notice.Split(' ')[0]));
     }
 }

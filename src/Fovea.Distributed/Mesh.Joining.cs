@@ -1,0 +1,189 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Fovea.Tensors;
+using Fovea.Tensors.Collectives;
+
+namespace Fovea.Distributed;
+
+/// <summary>How ranks find one another, and how they part.</summary>
+public sealed partial class Mesh
+{
+    // A heart beats on a thread of its own: minutes of silence mean that the process or its host is gone, however long a step may take.
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestJoin = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
+
+    /// <summary>Joins the ranks that were started together; one rank joins nobody.</summary>
+    /// <param name="timeout">How long a rank may be waited for, in a collective or at the start (<c>ddp_timeout</c>).</param>
+    /// <param name="choose">Where the tensors of collectives live; null is the CPU.</param>
+    /// <exception cref="MeshException">A rank cannot be reached or did not come.</exception>
+    public static Mesh Join(RankVariables variables, TimeSpan timeout, Func<Device>? choose = null)
+    {
+        if (variables.WorldSize == 1)
+        {
+            return Alone();
+        }
+
+        var patience = timeout < LongestJoin ? timeout : LongestJoin;
+        var host = Environment.MachineName;
+        var device = choose?.Invoke() ?? Device.Cpu;
+        TcpStore? store = null;
+        MeshWatch? watch = null;
+        try
+        {
+            store = Connect(variables, patience, variables.Rank == 0 && !variables.StoreIsServed);
+            var hosts = Meet(store, variables, host, patience);
+            watch = new MeshWatch(
+                Connect(variables, patience, serves: false), variables.Rank, hosts, timeout < LongestSilence ? timeout : LongestSilence);
+            var group = Open(store, variables, device, timeout, hosts);
+            return new Mesh(variables, hosts, timeout, device, store, watch, group);
+        }
+        catch
+        {
+            watch?.Dispose();
+            store?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Tells the other ranks why this one ends, so that they end with the same words instead of waiting.</summary>
+    public void Fail(Exception e)
+    {
+        if (store is null)
+        {
+            return;
+        }
+
+        blamed = e is MeshException known
+            ? new MeshFailure(known.Rank, known.Host, known.Cause)
+            : new MeshFailure(Rank, hosts[Rank], $"stopped: {e.Message}");
+        Ask(() => store.SetOnce("failure", blamed.Text));
+    }
+
+    /// <summary>Leaves; rank 0 stays until the others have left, because it serves the store.</summary>
+    public void Dispose()
+    {
+        if (closed || store is null)
+        {
+            return;
+        }
+
+        closed = true;
+        Ask(() => store.Add("left", 1));
+        if (IsMain && !unreachable)
+        {
+            Outlast(store);
+        }
+
+        if (blamed is not null || unreachable)
+        {
+            // Closing would wait for collectives that will never end. The process ends soon, and all of this with it.
+            return;
+        }
+
+        watch!.Dispose();
+        group!.Dispose();
+        store.Dispose();
+    }
+
+    /// <summary>Waits until the others have read what they need; not long once something went wrong.</summary>
+    private void Outlast(TcpStore store)
+    {
+        // Whoever is to blame may be unable to leave.
+        var leaving = blamed is null || blamed.Rank < 0 || blamed.Rank == Rank ? WorldSize : WorldSize - 1;
+        for (var start = Stopwatch.StartNew(); store.Add("left", 0) < leaving; Thread.Sleep(20))
+        {
+            blamed ??= watch!.Failure;
+            if (start.Elapsed > (blamed is null ? timeout : Linger))
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Asks the store if it still answers: it may be gone with rank 0, or be silent because rank 0 was stopped.</summary>
+    private void Ask(Action ask)
+    {
+        if (!unreachable)
+        {
+            var asked = Task.Run(ask);
+            unreachable = !Quietly(asked, Linger) || !asked.IsCompletedSuccessfully;
+        }
+    }
+
+    private static TcpStore Connect(RankVariables variables, TimeSpan patience, bool serves)
+    {
+        try
+        {
+            return new TcpStore(variables.MasterAddress, variables.MasterPort, serves, variables.WorldSize, patience, variables.Prefix);
+        }
+        catch (TorchException e)
+        {
+            var at = string.Create(CultureInfo.InvariantCulture, $"{variables.MasterAddress}:{variables.MasterPort}");
+            var words = e.Message.Split('\n')[0];
+            throw new MeshException(0, variables.MasterAddress, serves
+                ? $"cannot serve the store at {at} (is MASTER_PORT in use, MASTER_ADDR another host's?): {words}"
+                : $"cannot be reached by rank {variables.Rank} on {Environment.MachineName} at {at} within {patience.TotalSeconds:0} s: {words}", e);
+        }
+    }
+
+    private static string[] Meet(TcpStore store, RankVariables variables, string host, TimeSpan patience)
+    {
+        store.Set(string.Create(CultureInfo.InvariantCulture, $"host/{variables.Rank}"), host);
+        var hosts = new string[variables.WorldSize];
+        var watch = Stopwatch.StartNew();
+        for (var r = 0; r < hosts.Length; r++)
+        {
+            var left = patience - watch.Elapsed;
+            hosts[r] = store.Get(string.Create(CultureInfo.InvariantCulture, $"host/{r}"), left > TimeSpan.Zero ? left : TimeSpan.Zero)
+                ?? throw new MeshException(r, "an unknown host", $"has not joined within {patience.TotalSeconds:0} s");
+        }
+
+        return hosts;
+    }
+
+    private static ProcessGroup Open(TcpStore store, RankVariables variables, Device device, TimeSpan timeout, string[] hosts)
+    {
+        try
+        {
+            // Gloo's own limit comes after ours, which can name the rank.
+            return new ProcessGroup(store, variables.Rank, variables.WorldSize, "world", AddressTowards(variables), device, timeout + Margin);
+        }
+        catch (TorchException e)
+        {
+            throw new MeshException(variables.Rank, hosts[variables.Rank], $"cannot connect to the other ranks: {e.Message.Split('\n')[0]}", e);
+        }
+    }
+
+    /// <summary>
+    /// This process's address on the way to the store: what its host name resolves to may be the loopback or another network. Empty where the user names
+    /// the interface (GLOO_SOCKET_IFNAME).
+    /// </summary>
+    private static string AddressTowards(RankVariables variables)
+    {
+        if (!string.IsNullOrEmpty(Environment.GetEnvironmentVariable("GLOO_SOCKET_IFNAME")))
+        {
+            return string.Empty;
+        }
+
+        try
+        {
+            foreach (var address in Dns.GetHostAddresses(variables.MasterAddress).OrderBy(a => a.AddressFamily))
+            {
+                // Connecting a datagram socket sends nothing; it only picks the route.
+                using var probe = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+                probe.Connect(address, variables.MasterPort);
+                return ((IPEndPoint)probe.LocalEndPoint!).Address.ToString();
+            }
+        }
+        catch (SocketException)
+        {
+            // The store was reached, so this is odd; the host name is the next best.
+        }
+
+        return string.Empty;
+    }
+}

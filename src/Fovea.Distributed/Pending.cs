@@ -1,0 +1,57 @@
+using Fovea.Tensors;
+using Fovea.Tensors.Collectives;
+
+namespace Fovea.Distributed;
+
+/// <summary>A collective under way. Results are there after <see cref="Wait"/>; disposing without waiting gives them up.</summary>
+public sealed class Pending : IDisposable
+{
+    private readonly Mesh? mesh;
+    private readonly string what;
+    private readonly Tensor? scratch;
+    private readonly Action<Tensor>? finish;
+    private Work? work;
+
+    internal Pending(Mesh? mesh, Work? work, string what, Tensor? scratch = null, Action<Tensor>? finish = null)
+    {
+        this.mesh = mesh;
+        this.work = work;
+        this.what = what;
+        this.scratch = scratch;
+        this.finish = finish;
+    }
+
+    /// <summary>One that has nothing to wait for.</summary>
+    internal static Pending Done => new(null, null, string.Empty);
+
+    /// <exception cref="MeshException">A rank died, hangs or failed.</exception>
+    public void Wait()
+    {
+        if (work is null)
+        {
+            return;
+        }
+
+        try
+        {
+            mesh!.Await(work, what);
+            if (scratch is not null)
+            {
+                using var grad = Autograd.NoGrad();
+                using var scope = TensorScope.Open("step");
+                finish!(scratch);
+            }
+        }
+        finally
+        {
+            Dispose();
+        }
+    }
+
+    public void Dispose()
+    {
+        work?.Dispose();
+        work = null;
+        scratch?.Dispose();
+    }
+}

@@ -1,0 +1,67 @@
+using Fovea.Tensors.Native;
+
+namespace Fovea.Tensors.Collectives;
+
+/// <summary>
+/// Processes that compute together (c10d's ProcessGroup): Gloo for CPU tensors, NCCL for CUDA's. Collectives are matched by their order, so every rank
+/// must start the same ones in the same order. The group is also known to <c>_c10d_functional::*</c> by its name.
+/// </summary>
+public sealed class ProcessGroup : IDisposable
+{
+    private nint handle;
+
+    /// <param name="address">This process's own address, by which the others reach it; empty for that of its host name.</param>
+    /// <param name="device">Where the tensors live; CUDA needs NCCL, the CPU Gloo.</param>
+    /// <param name="timeout">After which Gloo gives up a collective.</param>
+    public ProcessGroup(TcpStore store, int rank, int worldSize, string name, string address, Device device, TimeSpan timeout)
+    {
+        Bridge.EnsureLoaded();
+        Bridge.Check(Bridge.GroupOpen(store.Handle, rank, worldSize, name, address, device.Packed, TcpStore.Milliseconds(timeout), out handle));
+        Name = name;
+    }
+
+    public string Name { get; }
+
+    /// <summary>Whether the libtorch at hand can connect processes over CPU tensors.</summary>
+    public static bool HasGloo => Has(1);
+
+    /// <summary>Whether it can over CUDA tensors.</summary>
+    public static bool HasNccl => Has(2);
+
+    /// <summary>Bytes that this process has sent over its open TCP connections, headers not counted.</summary>
+    public static long WireBytes
+    {
+        get
+        {
+            Bridge.EnsureLoaded();
+            return Bridge.WireBytes();
+        }
+    }
+
+    /// <summary>Starts a collective; the tensors are contiguous and stay alive until it is done.</summary>
+    /// <param name="input">The same tensor where it works in place.</param>
+    public Work Start(CollectiveKind kind, Tensor output, Tensor input, int root = 0)
+    {
+        var status = Bridge.Collective(
+            handle != 0 ? handle : throw new ObjectDisposedException(nameof(ProcessGroup)), (int)kind, output.Handle, input.Handle, root, out var pending);
+        GC.KeepAlive(output);
+        GC.KeepAlive(input);
+        Bridge.Check(status);
+        return new Work(pending);
+    }
+
+    public void Dispose()
+    {
+        var closing = Interlocked.Exchange(ref handle, 0);
+        if (closing != 0)
+        {
+            Bridge.GroupClose(closing);
+        }
+    }
+
+    private static bool Has(int flag)
+    {
+        Bridge.EnsureLoaded();
+        return (Bridge.Backends() & flag) != 0;
+    }
+}

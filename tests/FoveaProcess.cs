@@ -45,6 +45,20 @@ internal sealed class FoveaProcess : IDisposable
         return new FoveaProcess(start);
     }
 
+    /// <summary>Starts it with more variables, or without some (null).</summary>
+    /// <param name="before">A program that starts it in its turn, with arguments.</param>
+    public static FoveaProcess StartWith(IReadOnlyDictionary<string, string?> variables, IReadOnlyList<string> arguments, params ReadOnlySpan<string> before)
+    {
+        string[] command = [.. before, Environment.ProcessPath!, Program, .. arguments];
+        var start = Prepare(command[0], command[1..]);
+        foreach (var (name, value) in variables)
+        {
+            start.Environment[name] = value;
+        }
+
+        return new FoveaProcess(start);
+    }
+
     /// <summary>Runs to the end where no file may grow past a size, as on a full disk.</summary>
     public static (int Code, string Output, string Errors) RunLimited(int kilobytes, params string[] arguments)
     {

@@ -62,7 +62,7 @@ public sealed class LaunchPlannerTests
     [InlineData("RANK=2 WORLD_SIZE=2 LOCAL_RANK=0", "RANK is 2")]
     [InlineData("RANK=-1 WORLD_SIZE=2 LOCAL_RANK=0", "RANK is -1")]
     [InlineData("RANK=1 WORLD_SIZE=2 LOCAL_RANK=0 LOCAL_WORLD_SIZE=1", "MASTER_ADDR is missing")]
-    [InlineData("WORLD_SIZE=2", "RANK is not")]
+    [InlineData("WORLD_SIZE=2", "WORLD_SIZE is 2 and RANK is not set")]
     public void What_cannot_be_meant_is_refused_by_name(string variables, string problem) =>
         Assert.Contains(problem, Assert.Throws<ConfigException>(() => Plan(variables)).Message);
 
@@ -90,7 +90,8 @@ public sealed class LaunchPlannerTests
     [Fact]
     public void One_Slurm_task_a_node_with_several_cards_starts_their_ranks()
     {
-        var step = "SLURM_NTASKS=2 SLURM_NNODES=2 SLURM_TASKS_PER_NODE=1(x2) SLURM_NODELIST=a1,b1 SLURM_JOB_ID=11 SLURM_STEP_ID=3 SLURM_PROCID=1 SLURM_NODEID=1";
+        var job = "SLURM_NTASKS=2 SLURM_NNODES=2 SLURM_TASKS_PER_NODE=1(x2) SLURM_NODELIST=a1,b1 SLURM_JOB_ID=11";
+        var step = $"{job} SLURM_STEP_ID=3 SLURM_PROCID=1 SLURM_NODEID=1";
         Assert.Equal(new LaunchPlan.Launch(8, 2, 1, "a1", 15080), Plan(step, gpus: 8));
         Assert.Equal(new LaunchPlan.Launch(3, 2, 1, "a1", 15080), Plan($"{step} NPROC_PER_NODE=3"));
         Assert.Equal(new RankVariables(1, 2, 0, 1, "a1", 15080), Rank(step, gpus: 1));
@@ -120,8 +121,9 @@ public sealed class LaunchPlannerTests
     public void Kubeflows_pods_of_one_process_are_ranks()
     {
         var pod = "KUBERNETES_SERVICE_HOST=10.0.0.1 MASTER_ADDR=job-master-0 MASTER_PORT=23456";
-        Assert.Equal(new RankVariables(1, 3, 0, 1, "job-master-0", 23456), Rank($"{pod} RANK=1 WORLD_SIZE=3"));
-        Assert.Equal(new RankVariables(1, 3, 0, 1, "job-master-0", 23456), Rank($"{pod} RANK=1 WORLD_SIZE=3 PET_NNODES=3 PET_NODE_RANK=1 PET_NPROC_PER_NODE=auto"));
+        var rank = new RankVariables(1, 3, 0, 1, "job-master-0", 23456);
+        Assert.Equal(rank, Rank($"{pod} RANK=1 WORLD_SIZE=3"));
+        Assert.Equal(rank, Rank($"{pod} RANK=1 WORLD_SIZE=3 PET_NNODES=3 PET_NODE_RANK=1 PET_NPROC_PER_NODE=auto"));
         Assert.IsType<LaunchPlan.Single>(Plan($"{pod} RANK=0 WORLD_SIZE=1"));
     }
 

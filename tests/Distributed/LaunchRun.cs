@@ -96,7 +96,8 @@ internal sealed class LaunchRun : IDisposable
 
     /// <summary>Waits until every rank waits for its end (<c>*:obey</c>).</summary>
     public void WaitUntilReady(int ranks) => WaitFor(
-        () => Process.Output.Contains("ready", StringComparison.Ordinal) && Enumerable.Range(1, ranks - 1).All(rank => Log(rank).Contains("ready", StringComparison.Ordinal)),
+        () => Process.Output.Contains("ready", StringComparison.Ordinal)
+            && Enumerable.Range(1, ranks - 1).All(rank => Log(rank).Contains("ready", StringComparison.Ordinal)),
         () => $"{Process.Output}\n{Process.Errors}");
 
     /// <summary>A rank's log, wherever it lies; empty where there is none.</summary>

@@ -136,6 +136,18 @@ public sealed class LauncherTests
     }
 
     [Fact]
+    public void Ctrl_C_at_a_terminal_which_reaches_every_process_stops_once()
+    {
+        // A group of its own, as a shell makes one of every command.
+        using var run = LaunchRun.Start([("NPROC_PER_NODE", "2")], [Begin, "*:obey=0.5"], "setsid");
+        run.WaitUntilReady(2);
+        LaunchRun.Signal(-run.Process.Id, "INT");
+        Assert.Equal(130, run.Wait());
+        Assert.Contains("saving", run.Process.Output);
+        Assert.Contains("saving", run.Log(1));
+    }
+
+    [Fact]
     public void A_second_signal_ends_all_at_once()
     {
         using var run = LaunchRun.Start(2, Begin, "*:obey=60");

@@ -14,7 +14,9 @@ public sealed class TwoNodesTests : IDisposable
         Ip($"netns add {nodes[0]}") && Ip($"netns add {nodes[1]}")
         && Ip($"link add {nodes[0]}0 netns {nodes[0]} type veth peer name {nodes[1]}0 netns {nodes[1]}")
         && Enumerable.Range(0, 2).All(i =>
-            Ip($"-n {nodes[i]} addr add 10.77.0.{i + 1}/24 dev {nodes[i]}0") && Ip($"-n {nodes[i]} link set {nodes[i]}0 up") && Ip($"-n {nodes[i]} link set lo up"));
+            Ip($"-n {nodes[i]} addr add 10.77.0.{i + 1}/24 dev {nodes[i]}0")
+            && Ip($"-n {nodes[i]} link set {nodes[i]}0 up")
+            && Ip($"-n {nodes[i]} link set lo up"));
 
     [Fact]
     public void The_ranks_of_two_nodes_meet_and_are_numbered_throughout()
@@ -72,7 +74,7 @@ public sealed class TwoNodesTests : IDisposable
 
     private void Start(params string[] actions)
     {
-        Assert.SkipUnless(made, "network namespaces cannot be made here (needs root and iproute2's ip)");
+        TestFiles.Require(made, "network namespaces cannot be made here (needs root and iproute2's ip)");
         for (var i = 0; i < 2; i++)
         {
             (string, string?)[] variables =

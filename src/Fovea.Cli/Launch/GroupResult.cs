@@ -28,7 +28,7 @@ internal sealed record GroupResult(IReadOnlyList<RankExit> Exits, TimeSpan Laste
         }
     }
 
-    /// <summary>The rank that brought the others down: the first that failed, but one struck by a signal goes before one that missed it. Null if none.</summary>
+    /// <summary>The rank that brought the others down: one struck by a signal, else the first that failed. Null if none.</summary>
     public RankExit? Culprit => Exits.Where(exit => exit.Severity > 1).OrderByDescending(exit => exit.Struck).ThenBy(exit => exit.After).FirstOrDefault();
 
     /// <summary>Rank 0 could not listen where the others look for it.</summary>

@@ -67,7 +67,7 @@ internal sealed class LaunchPlanner(LaunchVariables variables, int gpus, int pro
         {
             if (variables.Has("WORLD_SIZE") && variables.Count(1, "WORLD_SIZE") > 1 && !variables.Has("PET_NNODES", "NNODES", "NPROC_PER_NODE"))
             {
-                variables.Problem("WORLD_SIZE is set and RANK is not: start every process with both, or set NPROC_PER_NODE and let Fovea start them");
+                variables.Problem($"WORLD_SIZE is {variables.Text("WORLD_SIZE")} and RANK is not set: give every process both, or set NPROC_PER_NODE alone");
             }
 
             return null;

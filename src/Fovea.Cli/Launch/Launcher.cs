@@ -149,7 +149,7 @@ internal sealed class Launcher
     /// <summary>A view that was killed has left the cursor hidden.</summary>
     private static void RestoreTerminal(GroupResult result)
     {
-        if (!Console.IsOutputRedirected && result.Exits.Any(exit => exit.Rank == 0 && exit.Code > 128))
+        if (!Console.IsOutputRedirected && result.Exits.Any(exit => exit.Rank == 0 && exit.Code > RankExit.Interrupted))
         {
             Console.Out.Write("\e[?25h");
         }

@@ -5,7 +5,9 @@ namespace Fovea.Cli.Launch;
 /// <param name="After">Since the start of its group.</param>
 /// <param name="Killed">The launcher ended it, so that its code says nothing.</param>
 /// <param name="Tail">The last lines that it printed.</param>
-internal sealed record RankExit(int Rank, int Process, int Code, TimeSpan After, bool Killed, IReadOnlyList<string> Tail, string LogPath)
+/// <param name="OutOfMemory">The kernel killed a process for want of memory in its time.</param>
+internal sealed record RankExit(
+    int Rank, int Process, int Code, TimeSpan After, bool Killed, IReadOnlyList<string> Tail, string LogPath, bool OutOfMemory = false)
 {
     /// <summary>Stopped on request, with a checkpoint, or before it had anything to save.</summary>
     public const int Interrupted = 130;
@@ -25,7 +27,9 @@ internal sealed record RankExit(int Rank, int Process, int Code, TimeSpan After,
     public bool Struck => !Killed && Code is 128 + 9 or 128 + 11 or 128 + 7 or 128 + 4;
 
     /// <summary>In words, after "rank 1".</summary>
-    public string Cause => Code > 128 && Code != Interrupted
+    public string Cause => Code == 128 + 9 && OutOfMemory
+        ? "was killed by the kernel, which ran out of memory (SIGKILL)"
+        : Code > 128 && Code != Interrupted
         ? $"was killed by {Signals.GetValueOrDefault(Code - 128, $"signal {Code - 128}")}"
         : $"ended with exit code {Code}";
 }

@@ -16,6 +16,7 @@ internal sealed class RankGroup : IDisposable
     private readonly LaunchJob job;
     private readonly RankLogs logs;
     private readonly StopRequest stop;
+    private readonly long starved = MemoryEvents.Kills();
     private TimeSpan? failed;
     private TimeSpan? asked;
     private bool overdue;
@@ -78,7 +79,7 @@ internal sealed class RankGroup : IDisposable
         {
             if (rank.HasExited && !exits.Any(exit => exit.Rank == rank.Rank))
             {
-                Take(rank.Exit(watch.Elapsed));
+                Take(rank.Exit(watch.Elapsed) with { OutOfMemory = MemoryEvents.Kills() > starved });
             }
         }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Fovea.Cli.Launch.Native;
 
 namespace Fovea.Cli.Launch;
@@ -11,6 +12,8 @@ internal static class RankStart
 
     /// <summary>Exit code of a rank whose launcher was gone before it began.</summary>
     public const int Abandoned = 137;
+
+    private static PosixSignalRegistration? interrupt;
 
     /// <summary>Whether this process was started by the launcher, which then decides when it ends.</summary>
     public static bool Launched { get; private set; }
@@ -29,6 +32,8 @@ internal static class RankStart
         Launched = true;
         // In this order: a launcher that ends in between is seen by one or the other.
         ProcessControl.DieWithParent();
+        // A terminal sends Ctrl-C to all of them; what it means is the launcher's to say.
+        interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => signal.Cancel = true);
         return ProcessControl.Parent == launcher ? null : Abandoned;
     }
 }

@@ -4,7 +4,7 @@ using Fovea.Cli.Launch;
 namespace Fovea.Cli.Verbs;
 
 /// <summary>
-/// <c>fovea launch-check ACTION...</c> (not listed): starts ranks as <c>train</c> does, which do nothing but what the actions say; see <see cref="RankActions"/>.
+/// <c>fovea launch-check ACTION...</c> (not listed): starts ranks as <c>train</c> does, which do what the actions say; see <see cref="RankActions"/>.
 /// </summary>
 public static class LaunchCheckVerb
 {

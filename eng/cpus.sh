@@ -24,6 +24,7 @@ usable_cpus() {
 
 # Not stamped: another container may grant other CPUs to the same clone.
 export_threads() {
-  [ -n "${OMP_NUM_THREADS:-}" ] || OMP_NUM_THREADS="$(usable_cpus)"
+  # FOVEA_THREADS says that nobody chose: several processes then share them out.
+  [ -n "${OMP_NUM_THREADS:-}" ] || { OMP_NUM_THREADS="$(usable_cpus)"; export FOVEA_THREADS="$OMP_NUM_THREADS"; }
   export OMP_NUM_THREADS
 }

@@ -45,10 +45,12 @@ internal sealed class FoveaProcess : IDisposable
         return new FoveaProcess(start);
     }
 
-    /// <summary>Starts with more variables in its environment.</summary>
-    public static FoveaProcess Start(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> variables)
+    /// <summary>Starts it with more variables, or without some (null).</summary>
+    /// <param name="before">A program that starts it in its turn, with arguments.</param>
+    public static FoveaProcess StartWith(IReadOnlyDictionary<string, string?> variables, IReadOnlyList<string> arguments, params ReadOnlySpan<string> before)
     {
-        var start = Prepare(Environment.ProcessPath!, [Program, .. arguments]);
+        string[] command = [.. before, Environment.ProcessPath!, Program, .. arguments];
+        var start = Prepare(command[0], command[1..]);
         foreach (var (name, value) in variables)
         {
             start.Environment[name] = value;

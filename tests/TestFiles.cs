@@ -30,5 +30,14 @@ public static class TestFiles
         return string.Empty;
     }
 
+    /// <summary>Skips a test that needs what only some machines allow.</summary>
+    public static void Require(bool allowed, string reason)
+    {
+        if (!allowed)
+        {
+            Assert.Skip(reason);
+        }
+    }
+
     private static string ThisFile([CallerFilePath] string path = "") => path;
 }

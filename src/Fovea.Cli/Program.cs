@@ -7,6 +7,11 @@ public static class Program
 {
     public static int Main(string[] args)
     {
+        if (Fovea.Cli.Launch.RankStart.Enter() is { } abandoned)
+        {
+            return abandoned;
+        }
+
         try
         {
             var parsed = Root().Parse(args);
@@ -51,6 +56,7 @@ public static class Program
         Fovea.Cli.Verbs.ExportVerb.Create(),
         Fovea.Cli.Verbs.SelfCheckVerb.Create(),
         Fovea.Cli.Verbs.MeshVerb.Create(),
+        Fovea.Cli.Verbs.LaunchCheckVerb.Create(),
         Fovea.Cli.Verbs.BenchVerb.Create(),
         Fovea.Cli.Verbs.DemoVerb.Create(),
     ];

@@ -71,7 +71,7 @@ public sealed partial class MeshTests
         using var taken = new System.Net.Sockets.TcpListener(System.Net.IPAddress.IPv6Any, port);
         taken.Server.DualMode = true;
         taken.Start();
-        using var rank = FoveaProcess.Start(["mesh", "--timeout", "3"], RankGroup.Variables(0, 2, port.ToString(CultureInfo.InvariantCulture)));
+        using var rank = FoveaProcess.StartWith(RankGroup.Variables(0, 2, port.ToString(CultureInfo.InvariantCulture)), ["mesh", "--timeout", "3"]);
         Assert.Equal(1, rank.Wait());
         Assert.Contains("is MASTER_PORT in use", rank.Errors);
     }
@@ -79,8 +79,8 @@ public sealed partial class MeshTests
     [Fact]
     public void A_rank_that_does_not_come_is_named()
     {
-        using var rank = FoveaProcess.Start(
-            ["mesh", "--timeout", "2"], RankGroup.Variables(0, 2, RankGroup.FreePort().ToString(CultureInfo.InvariantCulture)));
+        using var rank = FoveaProcess.StartWith(
+            RankGroup.Variables(0, 2, RankGroup.FreePort().ToString(CultureInfo.InvariantCulture)), ["mesh", "--timeout", "2"]);
         Assert.Equal(1, rank.Wait());
         Assert.Contains("rank 1 on an unknown host has not joined within 2 s", rank.Errors);
     }

@@ -19,7 +19,7 @@ internal sealed class RankGroup : IDisposable
     public static RankGroup Start(int count, params IReadOnlyList<string> arguments)
     {
         var port = FreePort().ToString(CultureInfo.InvariantCulture);
-        return new RankGroup([.. Enumerable.Range(0, count).Select(rank => FoveaProcess.Start(arguments, Variables(rank, count, port)))]);
+        return new RankGroup([.. Enumerable.Range(0, count).Select(rank => FoveaProcess.StartWith(Variables(rank, count, port), arguments))]);
     }
 
     /// <summary>Runs all ranks to their end, which must be good.</summary>
@@ -34,7 +34,7 @@ internal sealed class RankGroup : IDisposable
         return group;
     }
 
-    public static Dictionary<string, string> Variables(int rank, int count, string port) => new()
+    public static Dictionary<string, string?> Variables(int rank, int count, string port) => new()
     {
         ["RANK"] = rank.ToString(CultureInfo.InvariantCulture),
         ["LOCAL_RANK"] = rank.ToString(CultureInfo.InvariantCulture),

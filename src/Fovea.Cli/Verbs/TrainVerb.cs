@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using Fovea.Cli.Launch;
 using Fovea.Cli.Views;
 using Fovea.Distributed;
 using Fovea.Training.Config;
@@ -24,7 +25,12 @@ public static class TrainVerb
               fovea train examples/qwen2_5vl_lora_sft.yaml
               fovea train config.yaml learning_rate=2.0e-4 output_dir=saves/second
               fovea train config.yaml resume_from_checkpoint=true
+              NPROC_PER_NODE=2 fovea train config.yaml max_restarts=3
+              NPROC_PER_NODE=8 NNODES=2 NODE_RANK=0 MASTER_ADDR=10.0.0.1 MASTER_PORT=29500 fovea train config.yaml
+              torchrun --no-python --nproc-per-node 2 ./fovea train config.yaml
 
+            One process a card is the default. FORCE_TORCHRUN, NPROC_PER_NODE, NNODES, NODE_RANK, MASTER_ADDR, MASTER_PORT and MAX_RESTARTS
+            mean what they mean for LLaMA-Factory; the variables of torchrun, Slurm and Kubeflow are read too: docs/many-processes.md.
             Ctrl-C finishes the step, saves a checkpoint and says how to resume (exit code 130); a second Ctrl-C stops at once.
             """)
         {
@@ -38,11 +44,39 @@ public static class TrainVerb
     private static int Run(string path, string[] overrides)
     {
         var config = TrainConfig.Load(path, overrides);
-        var ranks = RankVariables.Read();
-        using var mesh = Mesh.Join(ranks, TimeSpan.FromSeconds(config.DdpTimeout), () => ModelSetup.ChooseDevice(config));
+        var variables = LaunchVariables.FromEnvironment();
+        var restarts = TrainJob.Restarts(config, variables);
+        var plan = new LaunchPlanner(variables, Resources.Gpus(config.UseCpu), Resources.Processors(variables), restarts > 0).Resolve();
+        switch (plan)
+        {
+            case LaunchPlan.Launch launch:
+                return Launcher.Run(launch, TrainJob.Create(config, [.. Environment.GetCommandLineArgs().Skip(1)], variables, launch.Processes));
+            case LaunchPlan.Rank rank:
+                rank.Variables.Export();
+                break;
+        }
+
+        return Train(config);
+    }
+
+    private static int Train(TrainConfig config)
+    {
+        using var mesh = Mesh.Join(RankVariables.Read(), TimeSpan.FromSeconds(config.DdpTimeout), () => ModelSetup.ChooseDevice(config));
         using var stop = new CancellationTokenSource();
         void Stop(PosixSignalContext signal)
         {
+            // A launcher asks with SIGTERM, tells the user, and ends what does not end. Ctrl-C reaches its ranks too, and is not theirs.
+            if (RankStart.Launched)
+            {
+                signal.Cancel = true;
+                if (signal.Signal is PosixSignal.SIGTERM)
+                {
+                    stop.Cancel();
+                }
+
+                return;
+            }
+
             // The first signal asks; a second one ends the process as usual.
             signal.Cancel = !stop.IsCancellationRequested;
             if (signal.Cancel)

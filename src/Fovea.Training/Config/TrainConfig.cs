@@ -337,6 +337,10 @@ public sealed partial record TrainConfig
     [Auto]
     public MemorySize? MemoryBudget { get; init; }
 
+    /// <summary>How often a run that fails is started again, from its last checkpoint; the variable <c>MAX_RESTARTS</c> goes first.</summary>
+    [Bounds(0)]
+    public int MaxRestarts { get; init; }
+
     /// <summary>Write where the time goes, by block, into the output folder.</summary>
     public bool Profile { get; init; }
 }

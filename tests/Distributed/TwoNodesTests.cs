@@ -1,0 +1,101 @@
+using System.Diagnostics;
+
+namespace Fovea.Tests.Distributed;
+
+/// <summary>Two launchers in two network namespaces, joined by a cable: two machines to each other.</summary>
+public sealed class TwoNodesTests : IDisposable
+{
+    private static readonly string Tag = $"fv{Environment.ProcessId % 100000}";
+    private readonly string[] nodes = [$"{Tag}a", $"{Tag}b"];
+    private readonly List<LaunchRun> runs = [];
+    private readonly bool made;
+
+    public TwoNodesTests() => made =
+        Ip($"netns add {nodes[0]}") && Ip($"netns add {nodes[1]}")
+        && Ip($"link add {nodes[0]}0 netns {nodes[0]} type veth peer name {nodes[1]}0 netns {nodes[1]}")
+        && Enumerable.Range(0, 2).All(i =>
+            Ip($"-n {nodes[i]} addr add 10.77.0.{i + 1}/24 dev {nodes[i]}0")
+            && Ip($"-n {nodes[i]} link set {nodes[i]}0 up")
+            && Ip($"-n {nodes[i]} link set lo up"));
+
+    [Fact]
+    public void The_ranks_of_two_nodes_meet_and_are_numbered_throughout()
+    {
+        Start("*:variables", "*:meet=0.3");
+        Assert.Equal([0, 0], runs.Select(run => run.Wait()));
+        Assert.Contains("RANK=0 WORLD_SIZE=4 LOCAL_RANK=0 LOCAL_WORLD_SIZE=2 MASTER_ADDR=10.77.0.1 MASTER_PORT=29500", runs[0].Process.Output);
+        Assert.Contains("all 4 ranks met", runs[0].Process.Output);
+        Assert.Contains("starting 2 processes on node 1 of 2, meeting at 10.77.0.1:29500; ranks 2 to 3 print into ", runs[1].Process.Errors);
+        Assert.Contains("RANK=3 WORLD_SIZE=4 LOCAL_RANK=1 ", runs[1].Log(3));
+    }
+
+    [Fact]
+    public void A_rank_killed_on_one_node_ends_both()
+    {
+        Start("0:save=begun", "2:save=begun", "*:meet=60");
+        LaunchRun.WaitFor(() => runs[0].Process.Output.Contains("met", StringComparison.Ordinal) && runs[1].Ranks.Length == 2, () => runs[0].Process.Errors);
+        var (watch, victim) = (Stopwatch.StartNew(), runs[1].Ranks[1]);
+        LaunchRun.Signal(victim, "KILL");
+        Assert.Equal([1, 137], runs.Select(run => run.Wait()));
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"{watch.Elapsed}");
+        Assert.Matches($@"error: rank [23] on \S+ \(process {victim}\) was killed by SIGKILL", runs[1].Process.Errors);
+        // There nothing is known of the cause but that the connection is gone.
+        Assert.Contains("connection closed by another rank", runs[0].Process.Errors);
+        Assert.Matches("error: rank 0 on ", runs[0].Process.Errors);
+    }
+
+    [Fact]
+    public void A_launcher_killed_on_one_node_ends_both()
+    {
+        Start("*:meet=60");
+        LaunchRun.WaitFor(() => runs[0].Process.Output.Contains("met", StringComparison.Ordinal), () => runs[0].Process.Errors);
+        runs[1].Process.Kill();
+        Assert.Equal(1, runs[0].Wait());
+    }
+
+    [Fact]
+    public void A_node_that_is_cut_off_ends_by_its_own_time_limit()
+    {
+        Start("*:meet=1");
+        LaunchRun.WaitFor(() => runs[0].Process.Output.Contains("met", StringComparison.Ordinal), () => runs[0].Process.Errors);
+        Assert.True(Ip($"-n {nodes[1]} link set {nodes[1]}0 down"));
+        Assert.Equal(1, runs[1].Wait());
+        Assert.Matches("error: rank [23] on ", runs[1].Process.Errors);
+    }
+
+    public void Dispose()
+    {
+        runs.ForEach(run => run.Dispose());
+        foreach (var node in nodes)
+        {
+            Ip($"netns del {node}");
+        }
+    }
+
+    private void Start(params string[] actions)
+    {
+        TestFiles.Require(made, "network namespaces cannot be made here (needs root and iproute2's ip)");
+        for (var i = 0; i < 2; i++)
+        {
+            (string, string?)[] variables =
+                [("NNODES", "2"), ("NODE_RANK", $"{i}"), ("NPROC_PER_NODE", "2"), ("MASTER_ADDR", "10.77.0.1"), ("MASTER_PORT", "29500")];
+            runs.Add(LaunchRun.Start(variables, actions, "ip", "netns", "exec", nodes[i]));
+        }
+    }
+
+    private static bool Ip(string arguments)
+    {
+        try
+        {
+            var start = new ProcessStartInfo("ip", arguments) { RedirectStandardError = true };
+            using var process = Process.Start(start)!;
+            process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            return process.ExitCode == 0;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return false;
+        }
+    }
+}

@@ -216,6 +216,22 @@ struct AccumulatedHook final : torch::autograd::PostAccumulateGradHook {
     }
 };
 
+struct GradientHook final : torch::autograd::FunctionPreHook {
+    Recompute call;
+    Free free;
+    void* context;
+
+    GradientHook(Recompute c, Free f, void* x) : call(c), free(f), context(x) {}
+    ~GradientHook() override { free(context); }
+
+    torch::autograd::variable_list operator()(const torch::autograd::variable_list& gradients) override {
+        if (call(context) != 0) {
+            throw std::runtime_error("a gradient hook failed");
+        }
+        return gradients;
+    }
+};
+
 // Backward runs on the calling thread, on every device: libtorch would give each card a thread, but recomputation calls back into managed code whose
 // scopes belong to the thread of the step.
 struct OneThread {
@@ -297,6 +313,14 @@ FOVEA_EXPORT int fovea_set_grad(Handle handle, Handle gradient) {
 FOVEA_EXPORT int fovea_on_accumulated(Handle handle, Recompute call, Free free, void* context) {
     return guarded([&] {
         torch::autograd::impl::set_post_acc_grad_hooks(borrow(handle), std::make_unique<AccumulatedHook>(call, free, context));
+    });
+}
+
+// Calls when the whole gradient of a result is there, before that of anything it was computed from.
+FOVEA_EXPORT int fovea_on_gradient(Handle handle, Recompute call, Free free, void* context) {
+    return guarded([&] {
+        auto hook = std::make_unique<GradientHook>(call, free, context);
+        torch::autograd::impl::add_hook(borrow(handle), std::move(hook));
     });
 }
 

@@ -22,6 +22,12 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <summary>Every block that runs under the block policy, in the order of the forward pass.</summary>
     public abstract IReadOnlyList<BlockShape> Blocks { get; }
 
+    /// <summary>
+    /// What runs under the block policy, in the order of the forward pass: the blocks, and other stretches with large weights. The head is not among them.
+    /// Weights that belong to none (a norm) are small.
+    /// </summary>
+    public abstract IReadOnlyList<ModelUnit> Units { get; }
+
     public Device Device => Ledger.Options.Device;
 
     /// <summary>What today's Transformers calls a weight or layer of the ledger; PEFT adapters are saved under these names.</summary>

@@ -18,6 +18,15 @@ public sealed class BlockPolicy(BlockMode usual)
     /// <summary>Keeps activations; for inference, tests and short runs.</summary>
     public static BlockPolicy Keep { get; } = new(BlockMode.Keep);
 
+    /// <summary>The stretch that looks up embeddings of tokens.</summary>
+    public const string Embeddings = "embeddings";
+
+    /// <summary>The stretch that turns features of the vision tower into embeddings of the language model.</summary>
+    public const string Projector = "projector";
+
+    /// <summary>Told when blocks run, so that it can bring their weights; null where all weights are there all the time.</summary>
+    public IBlockGate? Gate { get; set; }
+
     /// <summary>Says by name what happens to blocks from now on; blocks that are running or have run are not touched.</summary>
     public void Decide(IReadOnlyDictionary<string, BlockMode> modes) => decided = modes;
 
@@ -42,7 +51,25 @@ public sealed class BlockPolicy(BlockMode usual)
             };
         }
 
-        switch (Autograd.IsRecording ? decided.GetValueOrDefault(name, usual) : BlockMode.Keep)
+        Gate?.Enter(name);
+        var result = RunOpen(name, block, x);
+        if (Gate is { } gate)
+        {
+            if (Autograd.IsRecording && result.RequiresGrad)
+            {
+                Autograd.OnGradient(result, () => gate.EnterBackward(name));
+            }
+
+            gate.Leave(name);
+        }
+
+        return result;
+    }
+
+    private Tensor RunOpen(string name, Func<Tensor, Tensor> block, Tensor x)
+    {
+        var keeps = !Autograd.IsRecording || name is Embeddings or Projector;
+        switch (keeps ? BlockMode.Keep : decided.GetValueOrDefault(name, usual))
         {
             case BlockMode.Recompute:
                 return Autograd.Checkpoint(block, x);

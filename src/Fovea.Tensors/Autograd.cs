@@ -71,7 +71,10 @@ public static class Autograd
     }
 
     /// <summary>Calls back after the gradient of a leaf has been accumulated in a backward pass; replaces an earlier callback.</summary>
-    public static void OnAccumulated(Tensor leaf, Action call) => AccumulatedCallback.Attach(leaf, call);
+    public static void OnAccumulated(Tensor leaf, Action call) => GradientCallback.Attach(leaf, call);
+
+    /// <summary>Calls back in every backward pass when the whole gradient of a result is there, before its inputs get theirs.</summary>
+    public static void OnGradient(Tensor result, Action call) => GradientCallback.AttachBefore(result, call);
 
     internal static void SetPending(Exception e) => Interlocked.Exchange(ref pending, ExceptionDispatchInfo.Capture(e));
 

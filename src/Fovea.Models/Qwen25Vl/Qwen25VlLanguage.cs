@@ -50,7 +50,7 @@ public sealed class Qwen25VlLanguage
         Tensor? wanted_L = null,
         Action<string, Tensor>? watch = null)
     {
-        var x_TE = Embeddings.Use().Embedding(ids_T);
+        var x_TE = policy.Run(BlockPolicy.Embeddings, ids => Embeddings.Use().Embedding(ids), ids_T);
         if (images_ME is not null)
         {
             x_TE = x_TE.IndexCopy(0, slots_M!, images_ME.To(x_TE.DType));

@@ -49,6 +49,14 @@ public sealed class Qwen25VlModel : VisionLanguageModel
         }),
     ];
 
+    public override IReadOnlyList<ModelUnit> Units =>
+    [
+        .. Blocks.Where(b => b.Part == ModelPart.Vision).Select(b => new ModelUnit(b.Name, b.Path, b.Part)),
+        new(BlockPolicy.Projector, "visual.merger", ModelPart.Projector),
+        new(BlockPolicy.Embeddings, "model.embed_tokens", ModelPart.Language) { IsLookup = true },
+        .. Blocks.Where(b => b.Part == ModelPart.Language).Select(b => new ModelUnit(b.Name, b.Path, b.Part)),
+    ];
+
     /// <param name="configPath">The checkpoint's config.json.</param>
     public static VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options) =>
         new Qwen25VlModel(new Ledger(source, options.ForLedger(PartOf)), Qwen25VlConfig.Read(configPath), options.Policy);

@@ -60,7 +60,8 @@ public sealed class Qwen25VlVision
             watch?.Invoke($"block{i}", x_PV);
         }
 
-        var merged_ME = mergerOut.Forward(mergerIn.Forward(mergerNorm.Forward(x_PV).View(-1, unit * config.HiddenSize)).Gelu());
+        var merged_ME = policy.Run(
+            BlockPolicy.Projector, x => mergerOut.Forward(mergerIn.Forward(mergerNorm.Forward(x).View(-1, unit * config.HiddenSize)).Gelu()), x_PV);
         return merged_ME.IndexSelect(0, CreateOps.On(device, layout.RasterIndex));
     }
 }

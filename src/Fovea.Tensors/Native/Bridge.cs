@@ -112,6 +112,16 @@ internal static unsafe partial class Bridge
     internal static partial int OnAccumulated(
         nint tensor, delegate* unmanaged<nint, int> call, delegate* unmanaged<nint, void> free, nint context);
 
+    [LibraryImport(Lib, EntryPoint = "fovea_on_gradient")]
+    internal static partial int OnGradient(
+        nint tensor, delegate* unmanaged<nint, int> call, delegate* unmanaged<nint, void> free, nint context);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_over")]
+    internal static partial int Over(nint tensor, long start, long* sizes, int dims, out nint result);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_hold")]
+    internal static partial int Hold(nint tensor, int hold);
+
     [LibraryImport(Lib, EntryPoint = "fovea_checkpoint_begin")]
     internal static partial int CheckpointBegin(
         delegate* unmanaged<nint, int> recompute, delegate* unmanaged<nint, void> free, nint context);

@@ -46,6 +46,21 @@ internal static unsafe class TensorMemory
         return (facts.Data, tensor.Count * tensor.DType.Size());
     }
 
+    /// <summary>A tensor of its own over a part of a dense one's memory.</summary>
+    internal static Tensor Over(Tensor whole, long start, long[] shape)
+    {
+        nint handle;
+        int status;
+        fixed (long* sizes = shape)
+        {
+            status = Bridge.Over(whole.Handle, start, sizes, shape.Length, out handle);
+        }
+
+        GC.KeepAlive(whole);
+        Bridge.Check(status);
+        return new Tensor(handle);
+    }
+
     /// <summary>Wraps memory at an address; <paramref name="release"/> runs when the last view of it is gone, on any thread.</summary>
     internal static Tensor Wrap(nint address, long[] shape, DType dtype, Action release)
     {

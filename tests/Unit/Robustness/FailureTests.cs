@@ -153,7 +153,7 @@ public sealed class FailureTests : NativeTest
         {
             Environment.SetEnvironmentVariable("WORLD_SIZE", "2");
             var errors = Fails(2, run.Train("out"));
-            Assert.Equal(["RANK", "MASTER_PORT", "MASTER_ADDR"], errors.Select(error => error.Split(' ')[1]));
+            Assert.Contains("WORLD_SIZE is 2 and RANK is not set", Assert.Single(errors));
         }
         finally
         {

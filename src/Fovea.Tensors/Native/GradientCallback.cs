@@ -2,14 +2,21 @@ using System.Runtime.InteropServices;
 
 namespace Fovea.Tensors.Native;
 
-/// <summary>A managed action that the autograd engine runs after it has accumulated a leaf's gradient.</summary>
-internal static unsafe class AccumulatedCallback
+/// <summary>A managed action that the autograd engine runs when a gradient is there.</summary>
+internal static unsafe class GradientCallback
 {
     internal static void Attach(Tensor leaf, Action call)
     {
         var pinned = GCHandle.Alloc(call);
         Handles.CallbackOpened();
         Bridge.Check(Bridge.OnAccumulated(leaf.Handle, &Call, &Free, GCHandle.ToIntPtr(pinned)));
+    }
+
+    internal static void AttachBefore(Tensor result, Action call)
+    {
+        var pinned = GCHandle.Alloc(call);
+        Handles.CallbackOpened();
+        Bridge.Check(Bridge.OnGradient(result.Handle, &Call, &Free, GCHandle.ToIntPtr(pinned)));
     }
 
     [UnmanagedCallersOnly]

@@ -1,0 +1,17 @@
+namespace Fovea.Distributed;
+
+/// <summary>What is divided over the ranks, in ZeRO's stages (arXiv 1910.02054), and where a rank's part lies.</summary>
+public sealed record ShardingOptions
+{
+    /// <summary>0 nothing, 1 the optimizer's state, 2 gradients too, 3 parameters too, the frozen ones included.</summary>
+    public int Stage { get; init; }
+
+    /// <summary>The optimizer's state (moments and fp32 masters) lies in the host's memory, and the update runs there.</summary>
+    public bool OffloadOptimizer { get; init; }
+
+    /// <summary>A rank's part of the parameters lies in the host's memory (stage 3).</summary>
+    public bool OffloadParameters { get; init; }
+
+    /// <summary>Whether anything is divided or moved at all.</summary>
+    public bool Shards => Stage > 0;
+}

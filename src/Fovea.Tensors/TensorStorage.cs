@@ -1,0 +1,20 @@
+using Fovea.Tensors.Native;
+
+namespace Fovea.Tensors;
+
+/// <summary>Memory that comes and goes while the tensors over it stay, and autograd's graphs with them.</summary>
+public static class TensorStorage
+{
+    /// <summary>
+    /// A tensor of its own over a part of a dense one's memory. Unlike a view it may be a leaf, and what is written through one of them is not noticed by
+    /// graphs that saved another: whoever writes answers for that.
+    /// </summary>
+    /// <param name="start">In elements.</param>
+    public static Tensor Over(this Tensor whole, long start, params long[] shape) => TensorMemory.Over(whole, start, shape);
+
+    /// <summary>Frees the memory of a tensor and of all that lie over it; nobody may read them until <see cref="Hold"/>.</summary>
+    public static void LetGo(this Tensor whole) => Bridge.Check(Bridge.Hold(whole.Handle, 0));
+
+    /// <summary>Gives it memory again, with whatever is in there; nothing happens while it has some.</summary>
+    public static void Hold(this Tensor whole) => Bridge.Check(Bridge.Hold(whole.Handle, 1));
+}

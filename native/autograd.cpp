@@ -320,7 +320,9 @@ FOVEA_EXPORT int fovea_on_accumulated(Handle handle, Recompute call, Free free, 
 FOVEA_EXPORT int fovea_on_gradient(Handle handle, Recompute call, Free free, void* context) {
     return guarded([&] {
         auto hook = std::make_unique<GradientHook>(call, free, context);
-        torch::autograd::impl::add_hook(borrow(handle), std::move(hook));
+        const auto function = borrow(handle).grad_fn();
+        TORCH_CHECK(function != nullptr, "only the gradient of a result can be waited for");
+        function->add_tensor_pre_hook(std::move(hook));
     });
 }
 

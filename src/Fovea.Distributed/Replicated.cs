@@ -8,9 +8,8 @@ namespace Fovea.Distributed;
 /// backward still computes the rest. Every rank sends the same parts in the same order whatever its data was, so that ranks with fewer micro-batches,
 /// without images or without a trained token never keep others waiting. With one rank nothing happens.
 /// </summary>
-public sealed class Replicated : IDisposable
+public sealed class Replicated : Division
 {
-    private readonly Mesh mesh;
     private readonly Bucket[] buckets;
     private readonly Lock gate = new();
     private bool sending;
@@ -21,9 +20,11 @@ public sealed class Replicated : IDisposable
     /// <param name="late">A weight whose gradient does not come from backward (the head's); it travels last.</param>
     /// <param name="bucketBytes">A part is sent as soon as it has so many bytes.</param>
     public Replicated(Mesh mesh, IEnumerable<Parameter> parameters, Parameter? late, long bucketBytes)
+        : base(mesh)
     {
-        this.mesh = mesh;
-        buckets = mesh.WorldSize == 1 ? [] : Divide(parameters, late, bucketBytes);
+        var all = parameters.ToList();
+        Parts = [.. all.Select(p => new LearnedPart(p))];
+        buckets = mesh.WorldSize == 1 ? [] : Divide(all, late, bucketBytes);
         foreach (var bucket in buckets)
         {
             foreach (var parameter in bucket.Parameters)
@@ -34,23 +35,25 @@ public sealed class Replicated : IDisposable
         }
     }
 
-    /// <summary>Parts in which gradients travel.</summary>
-    public int Parts => buckets.Length;
+    public override IReadOnlyList<LearnedPart> Parts { get; }
 
-    /// <summary>Parts of the last step that were under way before backward had ended.</summary>
+    /// <summary>Pieces in which gradients travel.</summary>
+    public int Buckets => buckets.Length;
+
+    /// <summary>Pieces of the last step that were under way before backward had ended.</summary>
     public int Overlapped { get; private set; }
 
-    /// <summary>Says, before each micro-batch, whether it is the step's last: only then are gradients sent.</summary>
-    public void Begin(bool last)
+    /// <summary>Only in a step's last pass are gradients sent.</summary>
+    public override void Begin(Pass pass)
     {
         lock (gate)
         {
-            sending = last;
+            sending = pass is { Learns: true, Last: true };
         }
     }
 
     /// <summary>After the last micro-batch: sends what has not gone yet, waits, and puts the sums in place of the gradients.</summary>
-    public void Finish()
+    public override void Finish()
     {
         using var span = Profile.Open("wait for gradients");
         lock (gate)
@@ -71,7 +74,7 @@ public sealed class Replicated : IDisposable
         }
     }
 
-    public void Dispose()
+    public override void Dispose()
     {
         foreach (var bucket in buckets)
         {
@@ -120,7 +123,7 @@ public sealed class Replicated : IDisposable
     private void Send(Bucket bucket)
     {
         using var span = Profile.Open("send gradients");
-        bucket.Send(mesh);
+        bucket.Send(Mesh);
     }
 
     /// <summary>Some weights whose gradients travel together, and behind them one number a weight: how many ranks have a gradient of it.</summary>

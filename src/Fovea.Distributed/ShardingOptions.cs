@@ -12,6 +12,12 @@ public sealed record ShardingOptions
     /// <summary>A rank's part of the parameters lies in the host's memory (stage 3).</summary>
     public bool OffloadParameters { get; init; }
 
+    /// <summary>What lies in the host's memory is locked there, so that it can be copied while the device computes.</summary>
+    public bool PinMemory { get; init; } = true;
+
+    /// <summary>A model that is trained in full is written whole at the end, gathered from all ranks (stage 3).</summary>
+    public bool SaveWhole { get; init; } = true;
+
     /// <summary>Whether anything is divided or moved at all.</summary>
     public bool Shards => Stage > 0;
 }

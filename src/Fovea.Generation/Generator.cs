@@ -143,6 +143,8 @@ public sealed class Generator(VisionLanguageModel model) : IDisposable
     private float[] Logits(ModelInput input, int tokens)
     {
         var last = tokens == 1 ? null : CreateOps.From(new[] { tokens - 1L }).To(model.Device);
-        return model.Hidden(input with { Wanted = last }, model.VisionFeatures(input)).Linear(model.Head.Use()).To(DType.F32).ToArray<float>();
+        var hidden = model.Hidden(input with { Wanted = last }, model.VisionFeatures(input));
+        using var held = model.Head.Open();
+        return hidden.Linear(model.Head.Use()).To(DType.F32).ToArray<float>();
     }
 }

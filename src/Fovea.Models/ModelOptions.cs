@@ -17,6 +17,9 @@ public sealed record ModelOptions
     /// <summary>Which weights learn, by part of the model and by name.</summary>
     public Func<ModelPart, string, bool> Trainable { get; init; } = (_, _) => false;
 
+    /// <summary>Leaves weights as the files have them, mapped, for somebody who places them (<see cref="LedgerOptions.Deferred"/>).</summary>
+    public bool Deferred { get; init; }
+
     public BlockPolicy Policy { get; init; } = BlockPolicy.Keep;
 
     internal LedgerOptions ForLedger(Func<string, ModelPart> partOf) => new()
@@ -24,6 +27,7 @@ public sealed record ModelOptions
         Compute = Compute,
         Master = Master,
         Device = Device,
+        Deferred = Deferred,
         Trainable = name => Trainable(partOf(name), name),
     };
 }

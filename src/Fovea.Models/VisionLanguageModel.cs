@@ -1,3 +1,4 @@
+using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Nn;
 using Fovea.Tensors;
@@ -49,6 +50,9 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
 
     /// <summary>Image features [M, E] in the order of the image slots; null without images.</summary>
     public abstract Tensor? VisionFeatures(ModelInput input);
+
+    /// <summary>Rows of <see cref="VisionFeatures"/> that one image makes.</summary>
+    public abstract int FeatureRows(ImageGrid grid);
 
     /// <summary>Final hidden states [T, E], or [L, E] where the input names the wanted rows.</summary>
     public abstract Tensor Hidden(ModelInput input, Tensor? features);

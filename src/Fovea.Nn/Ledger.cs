@@ -66,6 +66,19 @@ public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDispo
         }
     }
 
+    /// <summary>Places what was deferred and nobody took over.</summary>
+    public void Settle()
+    {
+        foreach (var parameter in parameters.Where(p => options.Deferred && p.Holder is null))
+        {
+            using var scope = TensorScope.Open("weight");
+            var read = parameter.Value.Detach();
+            var value = read.To(parameter.Trainable ? options.Master : options.Compute).To(options.Device);
+            parameter.Replace((parameter.Trainable && ReferenceEquals(value, read) ? read.Clone() : value).Keep());
+            parameter.Value.RequiresGrad = parameter.Trainable;
+        }
+    }
+
     internal Parameter Take(string name, long[] shape)
     {
         if (byName.TryGetValue(name, out var known))
@@ -76,7 +89,7 @@ public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDispo
         var trainable = options.Trainable(name);
         var parameter = new Parameter(name, shape, Load(name, shape, trainable ? options.Master : options.Compute), trainable, options.Compute);
         parameter.Value.Name = name;
-        if (trainable)
+        if (trainable && !options.Deferred)
         {
             parameter.Value.RequiresGrad = true;
         }
@@ -105,6 +118,11 @@ public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDispo
         if (!read.Shape.AsSpan().SequenceEqual(shape))
         {
             throw new CheckpointException($"{name}: the model expects [{string.Join(", ", shape)}], the checkpoint has [{string.Join(", ", read.Shape)}]");
+        }
+
+        if (options.Deferred)
+        {
+            return read.Keep();
         }
 
         var value = read.To(dtype).To(options.Device);

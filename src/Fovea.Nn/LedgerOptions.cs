@@ -13,6 +13,9 @@ public sealed record LedgerOptions
 
     public Device Device { get; init; } = Device.Cpu;
 
+    /// <summary>Leaves values as the source gives them: somebody else places them afterwards, for instance divides them over ranks.</summary>
+    public bool Deferred { get; init; }
+
     /// <summary>Whether the weight of this name learns.</summary>
     public Func<string, bool> Trainable { get; init; } = _ => false;
 }

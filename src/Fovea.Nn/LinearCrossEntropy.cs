@@ -29,6 +29,7 @@ public static class LinearCrossEntropy
         var hiddenLearns = Autograd.IsRecording && hidden_LE.RequiresGrad;
         var headLearns = Autograd.IsRecording && head.Value.RequiresGrad;
         using var grad = Autograd.NoGrad();
+        using var held = head.Open();
         var rows = hidden_LE.Size(0);
         var weight = head.Use();
         var chunk = Math.Min(rows, Math.Clamp(ChunkBytes / (head.Shape[0] * weight.DType.Size()), 16, 4096));

@@ -12,6 +12,7 @@ public sealed class Parameter
         Value = value;
         Trainable = trainable;
         Compute = compute;
+        Master = value.DType;
     }
 
     /// <summary>As the checkpoint spells it.</summary>
@@ -26,6 +27,12 @@ public sealed class Parameter
 
     /// <summary>The element type in which the model uses it.</summary>
     public DType Compute { get; }
+
+    /// <summary>Who keeps it where it is divided over ranks; null where <see cref="Value"/> is all of it all the time.</summary>
+    public IWeightHolder? Holder { get; set; }
+
+    /// <summary>The element type in which it learns, or is stored.</summary>
+    public DType Master { get; private set; }
 
     public long Count
     {
@@ -44,11 +51,27 @@ public sealed class Parameter
     /// <summary>The value in the element type of the computation; gradients flow back into the master.</summary>
     public Tensor Use() => Value.To(Compute);
 
+    /// <summary>Has it brought, where it is divided over ranks, until the result is disposed; null where there is nothing to do.</summary>
+    public IDisposable? Open() => Holder?.Open(this);
+
+    /// <summary>All of it as it learns, for saving.</summary>
+    public WholeWeight Whole() => Holder?.Whole(this) ?? new WholeWeight(Value);
+
+    /// <summary>Replaces the value by one that somebody else fills and empties; frees the old one.</summary>
+    /// <param name="master">The element type in which it learns.</param>
+    public void Lend(Tensor value, DType master, IWeightHolder holder)
+    {
+        Replace(value);
+        value.RequiresGrad = Trainable;
+        (Master, Holder) = (master, holder);
+    }
+
     /// <summary>Replaces the value (merging adapters, weights saved beside an adapter); frees the old one. The new one belongs to the ledger.</summary>
     public void Replace(Tensor value)
     {
         Value.Dispose();
         Value = value;
+        Master = value.DType;
         value.Name = Name;
     }
 }

@@ -52,7 +52,7 @@ public sealed class BigJob : IDisposable
     {
         using var scope = TensorScope.Open("step");
         var loss = Queue();
-        var learned = optimizer.Parameters.Count(p => p.Value.Grad() is { } gradient && gradient.Shape.AsSpan().SequenceEqual(p.Shape));
+        var learned = Model.Ledger.Trainable.Count(p => p.Value.Grad() is { } gradient && gradient.Shape.AsSpan().SequenceEqual(p.Shape));
         optimizer.Update(1e-4, 1, loss);
         return learned;
     }

@@ -60,7 +60,7 @@ public static class PeftAdapter
         }
 
         var tensors = adapters.Concat(WholeWeights(model, config))
-            .Select(p => TensorBytes.Source($"{AdapterContents.Prefix}{model.ModuleName(p.Name)}", p.Value))
+            .Select(p => TensorBytes.Source($"{AdapterContents.Prefix}{model.ModuleName(p.Name)}", p))
             .OrderBy(tensor => tensor.Name, StringComparer.Ordinal).ToList();
         Directory.CreateDirectory(folder);
         SafetensorsWriter.Write(Path.Combine(folder, "adapter_model.safetensors"), tensors);

@@ -142,6 +142,8 @@ public sealed class Qwen25VlModel : VisionLanguageModel
     public override Tensor? VisionFeatures(ModelInput input) =>
         input.Pixels is null ? null : Vision.Forward(input.Pixels, input.Grids);
 
+    public override int FeatureRows(ImageGrid grid) => grid.MergedTokens(Config.Vision.MergeSize);
+
     public override Tensor Hidden(ModelInput input, Tensor? features) =>
         Language.Forward(input.Ids, input.Positions, input.Attention, features, input.ImageSlots, input.Wanted);
 

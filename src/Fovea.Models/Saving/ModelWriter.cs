@@ -93,7 +93,7 @@ public static class ModelWriter
             var canonical = family.Canonical(name);
             if (model.Ledger.Contains(canonical))
             {
-                tensors.Add(TensorBytes.Source(name, model.Ledger[canonical].Value, dtype ?? entry.DType));
+                tensors.Add(TensorBytes.Source(name, model.Ledger[canonical], dtype ?? entry.DType));
             }
         }
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Fovea.Nn;
 using Fovea.Tensors;
 using Fovea.Tensors.Safetensors;
 
@@ -16,6 +17,17 @@ public static class TensorBytes
     {
         var stored = dtype ?? value.DType;
         return new TensorSource(name, stored, value.Shape, stream => Write(stream, value, stored));
+    }
+
+    /// <summary>A weight that may be divided over ranks; it is brought when its turn comes.</summary>
+    public static TensorSource Source(string name, Parameter weight, DType? dtype = null)
+    {
+        var stored = dtype ?? weight.Master;
+        return new TensorSource(name, stored, weight.Shape, stream =>
+        {
+            using var whole = weight.Whole();
+            Write(stream, whole.Value, stored);
+        });
     }
 
     private static void Write(Stream stream, Tensor value, DType stored)

@@ -3,6 +3,7 @@ namespace Fovea.Tensors;
 /// <summary>Arithmetic element by element, reductions and products.</summary>
 public static class MathOps
 {
+    private static readonly Operator ZeroInPlaceOp = new("aten::zero_");
     private static readonly Operator AddOp = new("aten::add", "Tensor");
     private static readonly Operator AddInPlaceOp = new("aten::add_", "Tensor");
     private static readonly Operator AddScalarOp = new("aten::add", "Scalar");
@@ -54,6 +55,12 @@ public static class MathOps
     public static Tensor Mul_(this Tensor x, double y)
     {
         MulScalarInPlaceOp.Run(x, y);
+        return x;
+    }
+
+    public static Tensor Zero_(this Tensor x)
+    {
+        ZeroInPlaceOp.Run(x);
         return x;
     }
 

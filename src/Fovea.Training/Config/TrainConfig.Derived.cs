@@ -1,3 +1,4 @@
+using Fovea.Distributed;
 using Fovea.Nn;
 
 namespace Fovea.Training.Config;
@@ -6,6 +7,14 @@ public sealed partial record TrainConfig
 {
     /// <summary>What the user should be told once: keys that were accepted without effect, and why.</summary>
     public IReadOnlyList<string> Notices { get; internal init; } = [];
+
+    /// <summary>What <see cref="Zero"/>, <see cref="Offload"/> say together.</summary>
+    public ShardingOptions Sharding => new()
+    {
+        Stage = Zero,
+        OffloadOptimizer = Offload != OffloadKind.None,
+        OffloadParameters = Offload == OffloadKind.Cpu,
+    };
 
     /// <summary>The adapter's alpha: as written, else twice the rank.</summary>
     public double EffectiveLoraAlpha => LoraAlpha ?? 2 * LoraRank;

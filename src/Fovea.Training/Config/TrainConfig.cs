@@ -256,6 +256,13 @@ public sealed partial record TrainConfig
     [Bounds(0, AboveMin = true)]
     public double DdpBucketCapMb { get; init; } = 25;
 
+    /// <summary>What is divided over the processes (ZeRO): 0 nothing, 1 the optimizer's state, 2 gradients too, 3 weights too, frozen ones included.</summary>
+    [Bounds(0, 3)]
+    public int Zero { get; init; }
+
+    /// <summary>What lies in the host's memory: nothing, the optimizer's state and its update, or (<c>cpu</c>, with <c>zero: 3</c>) weights too.</summary>
+    public OffloadKind Offload { get; init; }
+
     // ---- evaluation ----
 
     /// <summary>When held-out samples are evaluated.</summary>

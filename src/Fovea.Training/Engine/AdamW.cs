@@ -14,41 +14,49 @@ public sealed class AdamW : IDisposable
     private readonly double beta2;
     private readonly double epsilon;
 
-    /// <param name="weightDecay">Applied to what <see cref="DecayRule"/> names, per step: p *= 1 - rate * decay.</param>
+    /// <summary>Over whole weights.</summary>
     public AdamW(IEnumerable<Parameter> parameters, double beta1, double beta2, double epsilon, double weightDecay)
+        : this(parameters.Select(p => new LearnedPart(p)), beta1, beta2, epsilon, weightDecay)
+    {
+    }
+
+    /// <param name="parts">What this rank updates.</param>
+    /// <param name="weightDecay">Applied to what <see cref="DecayRule"/> names, per step: p *= 1 - rate * decay.</param>
+    public AdamW(IEnumerable<LearnedPart> parts, double beta1, double beta2, double epsilon, double weightDecay)
     {
         this.beta1 = beta1;
         this.beta2 = beta2;
         this.epsilon = epsilon;
-        states = [.. parameters.Select(p => new State(p, DecayRule.Applies(p.Name) ? weightDecay : 0))];
+        states = [.. parts.Select(p => new State(p, DecayRule.Applies(p.Name) ? weightDecay : 0))];
     }
 
-    public IEnumerable<Parameter> Parameters => states.Select(s => s.Parameter);
+    /// <summary>What it updates.</summary>
+    public IEnumerable<LearnedPart> Parts => states.Select(s => s.Part);
 
     /// <summary>
     /// Everything that a resumed run needs, by name; the tensors belong to the optimizer. Base weights go along in the precision in which they learn,
     /// because a checkpoint stores them in the model's own.
     /// </summary>
-    public IEnumerable<(string Name, Tensor Value)> Saved
+    public IEnumerable<SavedState> Saved
     {
         get
         {
             foreach (var state in states)
             {
-                var name = state.Parameter.Name;
-                yield return ($"{name}.exp_avg", state.Mean);
-                yield return ($"{name}.exp_avg_sq", state.Variance);
-                yield return ($"{name}.step", state.Step);
-                if (!name.Contains(".lora_", StringComparison.Ordinal))
+                var part = state.Part;
+                yield return new SavedState($"{part.Name}.exp_avg", part, state.Mean);
+                yield return new SavedState($"{part.Name}.exp_avg_sq", part, state.Variance);
+                yield return new SavedState($"{part.Name}.step", part, state.Step) { IsCount = true };
+                if (!part.Name.Contains(".lora_", StringComparison.Ordinal))
                 {
-                    yield return ($"{name}.master", state.Parameter.Value);
+                    yield return new SavedState($"{part.Name}.master", part, part.Value);
                 }
             }
         }
     }
 
     /// <summary>Bytes of moments.</summary>
-    public long Bytes => states.Sum(s => 2 * s.Parameter.Count * s.Parameter.Value.DType.Size());
+    public long Bytes => states.Sum(s => 2 * s.Part.Count * s.Part.Value.DType.Size());
 
     /// <summary>The L2 norm of all gradients together, in fp32.</summary>
     public double GradientNorm()
@@ -63,12 +71,19 @@ public sealed class AdamW : IDisposable
     /// </summary>
     /// <param name="maxNorm">L2 norm to which the gradients are clipped; 0 is never.</param>
     /// <param name="loss">The loss of the step, one number on the device.</param>
-    /// <returns>Loss and norm before clipping, fp64 [2] on the device.</returns>
-    public Tensor Update(double rate, double maxNorm, Tensor loss)
+    /// <param name="sumOverRanks">Where other ranks have the other parts: adds their numbers to one of this rank's.</param>
+    /// <returns>Loss and norm before clipping, fp64 [2] on the device of what learns.</returns>
+    public Tensor Update(double rate, double maxNorm, Tensor loss, Func<Tensor, Tensor>? sumOverRanks = null)
     {
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("step");
         var norm = QueueNorm(Gradients());
+        if (sumOverRanks is not null)
+        {
+            norm = sumOverRanks(norm.Mul(norm)).Pow(0.5);
+        }
+
+        loss = loss.To(norm.Device);
         var finite = norm.Add(loss.To(DType.F32)).IsFinite().To(DType.F32);
         var divisor = maxNorm > 0 ? norm.Add(1e-6).Mul(1 / maxNorm).ClampMin(1) : null;
         Apply(rate, finite, divisor);
@@ -97,7 +112,7 @@ public sealed class AdamW : IDisposable
         {
             foreach (var group in states.GroupBy(s => s.Decay))
             {
-                var with = group.Select(s => (State: s, Gradient: s.Parameter.Value.Grad())).Where(s => s.Gradient is not null).ToArray();
+                var with = group.Select(s => (State: s, Gradient: s.Part.Gradient())).Where(s => s.Gradient is not null).ToArray();
                 if (with.Length == 0)
                 {
                     continue;
@@ -106,7 +121,7 @@ public sealed class AdamW : IDisposable
                 var steps = Array.ConvertAll(with, s => s.State.Step);
                 MathOps.AddAll_(steps, finite ?? CreateOps.Ones([], DType.F32, steps[0].Device));
                 NetOps.FusedAdamW_(
-                    Array.ConvertAll(with, s => s.State.Parameter.Value),
+                    Array.ConvertAll(with, s => s.State.Part.Value),
                     Array.ConvertAll(with, s => s.Gradient!),
                     Array.ConvertAll(with, s => s.State.Mean),
                     Array.ConvertAll(with, s => s.State.Variance),
@@ -122,25 +137,19 @@ public sealed class AdamW : IDisposable
     {
         foreach (var state in states)
         {
-            state.Parameter.Value.SetGrad(null);
+            state.Part.ClearGradient();
         }
     }
 
     /// <summary>Takes back what <see cref="Saved"/> gave.</summary>
-    /// <param name="read">Supplies a saved tensor by name, or null when it is missing; it belongs to the open scope.</param>
-    public void Restore(Func<string, Tensor?> read)
+    /// <param name="read">Supplies what was saved of one of them, as many elements in a row; it belongs to the open scope.</param>
+    public void Restore(Func<SavedState, Tensor> read)
     {
         using var grad = Autograd.NoGrad();
-        foreach (var (name, value) in Saved)
+        foreach (var state in Saved)
         {
             using var scope = TensorScope.Open("weight");
-            var saved = read(name) ?? throw new CheckpointException($"the saved optimizer has no {name}: was it another model or adapter?");
-            if (!saved.Shape.AsSpan().SequenceEqual(value.Shape))
-            {
-                throw new CheckpointException($"optimizer {name}: expected {value.Describe()}, found {saved.Describe()}");
-            }
-
-            value.Copy_(saved);
+            state.Value.Copy_(read(state).View(state.Value.Shape));
         }
     }
 
@@ -158,24 +167,24 @@ public sealed class AdamW : IDisposable
     {
         if (gradients.Length == 0)
         {
-            return CreateOps.Zeros([], DType.F32, states.Count == 0 ? Device.Cpu : states[0].Parameter.Value.Device);
+            return CreateOps.Zeros([], DType.F32, states.Count == 0 ? Device.Cpu : states[0].Part.Value.Device);
         }
 
         return ShapeOps.Cat(Array.ConvertAll(MathOps.Norms(gradients), norm => norm.To(DType.F32).View(1))).Norm();
     }
 
-    private Tensor[] Gradients() => [.. states.Select(s => s.Parameter.Value.Grad()).OfType<Tensor>()];
+    private Tensor[] Gradients() => [.. states.Select(s => s.Part.Gradient()).OfType<Tensor>()];
 
-    private sealed class State(Parameter parameter, double decay)
+    private sealed class State(LearnedPart part, double decay)
     {
-        public Parameter Parameter { get; } = parameter;
+        public LearnedPart Part { get; } = part;
 
         public double Decay { get; } = decay;
 
-        public Tensor Mean { get; } = CreateOps.Zeros(parameter.Shape, parameter.Value.DType, parameter.Value.Device).Keep();
+        public Tensor Mean { get; } = CreateOps.Zeros(part.Value.Shape, part.Value.DType, part.Value.Device).Keep();
 
-        public Tensor Variance { get; } = CreateOps.Zeros(parameter.Shape, parameter.Value.DType, parameter.Value.Device).Keep();
+        public Tensor Variance { get; } = CreateOps.Zeros(part.Value.Shape, part.Value.DType, part.Value.Device).Keep();
 
-        public Tensor Step { get; } = CreateOps.Zeros([1], DType.F32, parameter.Value.Device).Keep();
+        public Tensor Step { get; } = CreateOps.Zeros([1], DType.F32, part.Value.Device).Keep();
     }
 }

@@ -1,10 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using Fovea.Models.Saving;
-using Fovea.Nn;
 using Fovea.Runs.Files;
-using Fovea.Tensors;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Training.Engine;
 
@@ -16,40 +12,48 @@ namespace Fovea.Training.Engine;
 public sealed class CheckpointStore(string outputDir, int? limit)
 {
     private const string Prefix = "checkpoint-";
-    private const string OptimizerFile = "optimizer.safetensors";
     private const string ProgressFile = "fovea_state.json";
 
     /// <summary>The newest complete checkpoint, or null.</summary>
     public string? Newest => All().LastOrDefault();
 
-    /// <summary>Writes one checkpoint.</summary>
-    /// <param name="writeModel">Writes adapter or weights into the folder it is given.</param>
-    /// <param name="optimizer">Left out when null (<c>save_only_model</c>): such a checkpoint cannot be resumed.</param>
-    /// <returns>Its folder.</returns>
-    public string Save(RunProgress progress, TrainerState state, Action<string> writeModel, AdamW? optimizer)
+    /// <summary>The folder in which the checkpoint of a step grows.</summary>
+    public string Partial(int step) => Path.Combine(outputDir, $".{Prefix}{step}.partial");
+
+    /// <summary>Makes the folder in which the checkpoint of a step grows, empty.</summary>
+    public void Begin(int step)
     {
-        var target = Path.Combine(outputDir, $"{Prefix}{progress.Step}");
-        var partial = Path.Combine(outputDir, $".{Prefix}{progress.Step}.partial");
-        if (Directory.Exists(partial))
+        if (Directory.Exists(Partial(step)))
         {
-            Directory.Delete(partial, recursive: true);
+            Directory.Delete(Partial(step), recursive: true);
         }
 
-        Directory.CreateDirectory(partial);
-        writeModel(partial);
-        if (optimizer is not null)
+        Directory.CreateDirectory(Partial(step));
+    }
+
+    /// <summary>Writes the optimizer's state, or this rank's part of it; without any, a checkpoint cannot be resumed.</summary>
+    /// <param name="parts">Ranks that each write a part; 1 where one writes all.</param>
+    public void SaveOptimizer(int step, AdamW optimizer, int rank, int parts) =>
+        OptimizerFiles.Write(Partial(step), optimizer, rank, parts);
+
+    /// <summary>The checkpoint is whole: it gets its name.</summary>
+    /// <param name="progress">Null where it cannot be resumed (<c>save_only_model</c>).</param>
+    /// <returns>Its folder.</returns>
+    public string Complete(RunProgress? progress, TrainerState state, int step)
+    {
+        var target = Path.Combine(outputDir, $"{Prefix}{step}");
+        if (progress is not null)
         {
-            WriteOptimizer(Path.Combine(partial, OptimizerFile), optimizer);
-            File.WriteAllText(Path.Combine(partial, ProgressFile), JsonSerializer.Serialize(progress, Json));
+            File.WriteAllText(Path.Combine(Partial(step), ProgressFile), JsonSerializer.Serialize(progress, Json));
         }
 
-        state.Save(Path.Combine(partial, TrainerState.FileName));
+        state.Save(Path.Combine(Partial(step), TrainerState.FileName));
         if (Directory.Exists(target))
         {
             Directory.Delete(target, recursive: true);
         }
 
-        Directory.Move(partial, target);
+        Directory.Move(Partial(step), target);
         Rotate(target);
         return target;
     }
@@ -77,12 +81,10 @@ public sealed class CheckpointStore(string outputDir, int? limit)
     /// <summary>Takes optimizer state and random state back.</summary>
     public static RunProgress Restore(string checkpoint, AdamW optimizer)
     {
-        using (var file = Checkpoint.Open(Path.Combine(checkpoint, OptimizerFile)))
+        using (var files = OptimizerFiles.Open(checkpoint))
         {
-            var source = new CheckpointSource(file);
-            optimizer.Restore(name => source.Has(name) ? source.Read(name, []) : null);
-            using var scope = TensorScope.Open("step");
-            Torch.SetRngState(source.Read("rng_state", []).Clone());
+            optimizer.Restore(files.Read);
+            files.RestoreRandom();
         }
 
         return ReadProgress(checkpoint);
@@ -108,13 +110,6 @@ public sealed class CheckpointStore(string outputDir, int? limit)
     }
 
     private static JsonSerializerOptions Json { get; } = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
-
-    private static void WriteOptimizer(string path, AdamW optimizer)
-    {
-        using var scope = TensorScope.Open("step");
-        var sources = optimizer.Saved.Select(s => TensorBytes.Source(s.Name, s.Value)).Append(TensorBytes.Source("rng_state", Torch.RngState())).ToList();
-        SafetensorsWriter.Write(path, sources);
-    }
 
     private void Rotate(string newest)
     {

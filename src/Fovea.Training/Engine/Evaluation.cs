@@ -9,7 +9,7 @@ namespace Fovea.Training.Engine;
 public static class Evaluation
 {
     /// <param name="pipeline">Delivers one evaluation batch of this rank a step, planned with <see cref="LossReduction.Mean"/>.</param>
-    public static Evaluated Run(StepRunner runner, DataPipeline pipeline, Mesh mesh, int step, int totalSteps, double epoch, bool final)
+    public static Evaluated Run(StepRunner runner, DataPipeline pipeline, Mesh mesh, Division division, int step, int totalSteps, double epoch, bool final)
     {
         var watch = Stopwatch.StartNew();
         var (sum, samples, batches) = (0.0, 0L, 0L);
@@ -19,12 +19,20 @@ public static class Evaluation
             using (batch)
             {
                 var loss = 0.0;
-                foreach (var micro in batch.MicroBatches)
+                var own = batch.MicroBatches.Where(micro => micro.LossIndex.Length > 0).ToList();
+                var passes = division.Agree([.. own.Select(runner.RunsVision)], learns: false);
+                for (var i = 0; i < passes.Count; i++)
                 {
-                    var result = runner.Evaluate(micro);
-                    loss += result.Loss;
-                    tokenLosses += result.TokenLosses.Sum(l => (double)l);
-                    tokens += result.TokenLosses.Length;
+                    division.Begin(passes[i]);
+                    if (i < own.Count)
+                    {
+                        var result = runner.Evaluate(own[i]);
+                        loss += result.Loss;
+                        tokenLosses += result.TokenLosses.Sum(l => (double)l);
+                        tokens += result.TokenLosses.Length;
+                    }
+
+                    division.End();
                 }
 
                 sum += loss * batch.Samples;

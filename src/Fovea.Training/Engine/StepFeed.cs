@@ -27,13 +27,21 @@ public sealed class StepFeed(DataPipeline pipeline, StepRunner runner, bool look
 
     /// <summary>Queues forward and backward of all micro-batches of a step.</summary>
     /// <returns>The loss of the step, fp64 without dimensions, on the device and in the open scope.</returns>
-    /// <param name="gradients">Told when the step's last backward comes; null where nobody listens.</param>
-    public Tensor Train(StepBatch step, Replicated? gradients = null)
+    /// <param name="division">The ranks that do this step together; null is this process alone.</param>
+    public Tensor Train(StepBatch step, Division? division = null)
     {
         var loss = CreateOps.Zeros([], DType.F64, runner.Device);
         var batches = step.MicroBatches.Where(b => b.LossIndex.Length > 0).ToList();
-        for (var i = 0; i < batches.Count; i++)
+        var passes = division?.Agree([.. batches.Select(runner.RunsVision)], learns: true);
+        for (var i = 0; i < (passes?.Count ?? batches.Count); i++)
         {
+            division?.Begin(passes![i]);
+            if (i >= batches.Count)
+            {
+                division!.End();
+                continue;
+            }
+
             // The step's own, unless somebody asked for another step meanwhile.
             using var batch = nextBatch?.Batch == batches[i] ? nextBatch : runner.Prepare(batches[i]);
             if (!ReferenceEquals(nextBatch, batch))
@@ -42,8 +50,8 @@ public sealed class StepFeed(DataPipeline pipeline, StepRunner runner, bool look
             }
 
             nextBatch = null;
-            gradients?.Begin(last: i == batches.Count - 1);
             loss.Add_(runner.Queue(batch, step.Step).To(DType.F64));
+            division?.End();
             if (lookAhead && i + 1 < batches.Count)
             {
                 nextBatch = runner.Prepare(batches[i + 1]);

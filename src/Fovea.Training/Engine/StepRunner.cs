@@ -11,13 +11,19 @@ namespace Fovea.Training.Engine;
 /// <param name="dropout">Told which tokens come; null without dropout.</param>
 /// <param name="cache">Keeps features of a frozen vision side; null to compute them each time.</param>
 /// <param name="plan">Decides what blocks keep, before each micro-batch that trains; null to leave that as it is.</param>
+/// <param name="together">Whether all images of a micro-batch go through a frozen tower at once, because other ranks run it at the same time.</param>
 public sealed class StepRunner(
-    VisionLanguageModel model, bool visionLearns, DropoutStream? dropout = null, VisionFeatureCache? cache = null, Action<PackedBatch>? plan = null)
+    VisionLanguageModel model, bool visionLearns, DropoutStream? dropout = null, VisionFeatureCache? cache = null, Action<PackedBatch>? plan = null,
+    bool together = false)
 {
     private readonly DeviceStream copies = DeviceStream.New(model.Device);
 
     /// <summary>The device of the model.</summary>
     public Device Device => model.Device;
+
+    /// <summary>Whether the vision side has something to do for a micro-batch.</summary>
+    public bool RunsVision(PackedBatch batch) =>
+        visionLearns ? batch.Grids.Length > 0 : Enumerable.Range(0, batch.Grids.Length).Any(batch.NeedsPixels);
 
     /// <summary>Forward and backward; gradients are accumulated in the weights. Waits for the result.</summary>
     public MicroBatchResult Train(PackedBatch batch, int step)
@@ -148,7 +154,9 @@ public sealed class StepRunner(
         }
 
         using var grad = Autograd.NoGrad();
-        return VisionFeatureCache.Features(model, batch, input, cache);
+        return together
+            ? VisionFeatureCache.TogetherFeatures(model, batch, input, cache)
+            : VisionFeatureCache.Features(model, batch, input, cache);
     }
 
     /// <summary>The weights go along now, not earlier: other ranks have a say in them.</summary>

@@ -96,6 +96,39 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
         return parts.Length == 1 ? parts[0] : ShapeOps.Cat(parts);
     }
 
+    /// <summary>
+    /// As <see cref="Features"/>, with all images that were prepared in one run of the tower, or none: so that every rank knows beforehand which of them run it.
+    /// </summary>
+    public static Tensor? TogetherFeatures(VisionLanguageModel model, PackedBatch batch, ModelInput input, VisionFeatureCache? cache)
+    {
+        if (batch.Grids.Length == 0)
+        {
+            return null;
+        }
+
+        using var scope = TensorScope.Open("block");
+        var run = Enumerable.Range(0, batch.Grids.Length).Where(batch.NeedsPixels).ToList();
+        var made = run.Count == 0 ? null : model.VisionFeatures(input with { Grids = [.. run.Select(i => batch.Grids[i])] });
+        var parts = new Tensor[batch.Grids.Length];
+        var row = 0L;
+        for (var i = 0; i < parts.Length; i++)
+        {
+            var ticket = batch.Tickets.Count == 0 ? null : batch.Tickets[i];
+            if (!batch.NeedsPixels(i))
+            {
+                parts[i] = cache!.Take(ticket)!.To(model.Device);
+                continue;
+            }
+
+            var rows = model.FeatureRows(batch.Grids[i]);
+            parts[i] = made!.Slice(0, row, row + rows);
+            row += rows;
+            cache?.Put(ticket, parts[i]);
+        }
+
+        return scope.Release(ShapeOps.Cat(parts));
+    }
+
     /// <summary>Finishes writing, and frees everything but what tickets still hold.</summary>
     public void Dispose()
     {

@@ -1,3 +1,4 @@
+using Fovea.Distributed;
 using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Nn;
@@ -35,6 +36,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
             Master = config.PureBf16 ? DType.BF16 : DType.F32,
             Device = ChooseDevice(config),
             Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),
+            Deferred = config.Sharding.Shards,
             Policy = policy,
         });
         try
@@ -48,6 +50,23 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
             model.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Divides what learns over the ranks, and the weights too where the configuration says so.</summary>
+    public Division Divide(TrainConfig config, Mesh mesh)
+    {
+        var ledger = Model.Ledger;
+        if (!config.Sharding.Shards)
+        {
+            return new Replicated(mesh, ledger.Trainable, Model.Head, (long)(config.DdpBucketCapMb * (1 << 20)));
+        }
+
+        var stretches = Model.Units
+            .Select(u => new GatherUnit(u.Name, u.Path) { IsLookup = u.IsLookup, NeedsImages = u.Part != ModelPart.Language })
+            .ToList();
+        var sharded = new Sharded(mesh, ledger, Model.Head, stretches, config.Sharding);
+        Policy.Gate = sharded;
+        return sharded;
     }
 
     public static Device ChooseDevice(TrainConfig config) => config.UseCpu ? Device.Cpu : Devices.Choose(config.Device);

@@ -28,7 +28,7 @@ public sealed class SupervisedFineTune
     private readonly LoadedData data;
     private readonly ModelSetup model;
     private readonly AdamW optimizer;
-    private readonly Replicated gradients;
+    private readonly Division division;
     private readonly Schedule schedule;
     private readonly SampleOrder order;
     private readonly StepRunner runner;
@@ -43,7 +43,7 @@ public sealed class SupervisedFineTune
 
     private SupervisedFineTune(
         TrainConfig config, EventHub events, Mesh mesh, CheckpointStore checkpoints, DataSetup setup, LoadedData data, ModelSetup model,
-        AdamW optimizer, Replicated gradients, MemoryBudget budget, VisionFeatureCache? cache, string? resumeFrom, CancellationToken stop)
+        AdamW optimizer, Division division, MemoryBudget budget, VisionFeatureCache? cache, string? resumeFrom, CancellationToken stop)
     {
         this.config = config;
         this.events = events;
@@ -54,12 +54,12 @@ public sealed class SupervisedFineTune
         this.data = data;
         this.model = model;
         this.optimizer = optimizer;
-        this.gradients = gradients;
+        this.division = division;
         this.cache = cache;
         order = new SampleOrder(DataSetup.Order(config, data.Train.Count, mesh.Rank, mesh.WorldSize));
         var totalSteps = order.TotalSteps(config.NumTrainEpochs, config.MaxSteps);
         schedule = new Schedule(config, totalSteps);
-        runner = new StepRunner(model.Model, model.VisionLearns, model.Dropout, cache, Decide);
+        runner = new StepRunner(model.Model, model.VisionLearns, model.Dropout, cache, Decide, together: division.RunsTogether);
         memory = MemoryPlan.For(model.Model, config, budget.Activations);
         memory = memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", memory.MicroBatchTokens) };
         progress = new RunProgress
@@ -105,14 +105,13 @@ public sealed class SupervisedFineTune
         using var data = DatasetLoader.Load(setup.Options);
         var resumeFrom = mesh.FromMain("the choice of a checkpoint", () => OutputFolder.Prepare(config, checkpoints));
         using var model = ModelSetup.Load(config, resumeFrom);
-        using var optimizer = new AdamW(
-            model.Model.Ledger.Trainable, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay);
-        using var gradients = new Replicated(mesh, model.Model.Ledger.Trainable, model.Model.Head, (long)(config.DdpBucketCapMb * (1 << 20)));
+        using var division = model.Divide(config, mesh);
+        using var optimizer = new AdamW(division.Parts, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay);
         var caches = !model.VisionLearns && config.CacheVisionFeatures != Toggle.Off;
         var budget = MemoryBudget.For(config, model.Model, caches, mesh.RanksHere);
         using var cache = caches ? OpenCache(config, model, setup.Images, budget, events) : null;
         var run = new SupervisedFineTune(
-            config, events, mesh, checkpoints, setup, data, model, optimizer, gradients, budget, cache, resumeFrom, stop);
+            config, events, mesh, checkpoints, setup, data, model, optimizer, division, budget, cache, resumeFrom, stop);
         run.Announce(resumeFrom);
         if (config.Profile)
         {
@@ -169,13 +168,14 @@ public sealed class SupervisedFineTune
         using var scope = TensorScope.Open("step");
         var rate = schedule.Rate(batch.Step);
         batch.WeighBy(totals.TrainedTokens);
-        var sum = feed.Train(batch, gradients);
-        gradients.Finish();
+        var sum = feed.Train(batch, division);
+        division.Finish();
         mesh.AllReduce(sum.View(1), "the sum of losses").Wait();
         Tensor result;
         using (Profile.Open("optimizer"))
         {
-            result = optimizer.Update(rate, config.MaxGradNorm, sum);
+            result = optimizer.Update(rate, config.MaxGradNorm, sum, division.IsDivided ? division.Total : null);
+            division.Publish();
         }
 
         // All of the step is queued; reading its two numbers is the one time that the host waits for the device.
@@ -234,26 +234,39 @@ public sealed class SupervisedFineTune
             samples, setup.NewEncoder(), setup.Images, batches,
             DataSetup.Plan(config, memory.MicroBatchTokens, worldSize: 1) with { Reduction = LossReduction.Mean },
             DataSetup.Pipeline(config, 0, batches.StepsPerEpoch, cache));
-        events.Write(Evaluation.Run(runner, pipeline, mesh, progress.Step, progress.TotalSteps, order.EpochAfter(progress.Step), final));
+        events.Write(Evaluation.Run(runner, pipeline, mesh, division, progress.Step, progress.TotalSteps, order.EpochAfter(progress.Step), final));
     }
 
     private void SaveCheckpoint()
     {
         lastSaved = progress.Step;
+        mesh.OnMain(() => checkpoints.Begin(progress.Step));
+        if (!config.SaveOnlyModel && (mesh.IsMain || division.IsDivided))
+        {
+            if (division.IsDivided)
+            {
+                mesh.Barrier("the start of a checkpoint");
+            }
+
+            checkpoints.SaveOptimizer(progress.Step, optimizer, mesh.Rank, division.IsDivided ? mesh.WorldSize : 1);
+        }
+
+        division.OnMain(() => SaveResult(checkpoints.Partial(progress.Step)));
+        if (division.IsDivided)
+        {
+            mesh.Barrier("the end of a checkpoint");
+        }
+
         mesh.OnMain(() =>
         {
-            var folder = checkpoints.Save(
-                progress,
-                recorder.State with { GlobalStep = progress.Step, Epoch = order.EpochAfter(progress.Step) },
-                SaveResult,
-                config.SaveOnlyModel ? null : optimizer);
-            events.Write(new CheckpointSaved(progress.Step, folder));
+            var state = recorder.State with { GlobalStep = progress.Step, Epoch = order.EpochAfter(progress.Step) };
+            events.Write(new CheckpointSaved(progress.Step, checkpoints.Complete(config.SaveOnlyModel ? null : progress, state, progress.Step)));
         });
     }
 
     private RunOutcome Finished(TimeSpan elapsed)
     {
-        mesh.OnMain(() => SaveResult(config.OutputDir));
+        division.OnMain(() => SaveResult(config.OutputDir));
         if (config.Evaluates)
         {
             Evaluate(final: true);
@@ -294,6 +307,7 @@ public sealed class SupervisedFineTune
     private TrainerState Resume(string checkpoint)
     {
         var saved = CheckpointStore.Restore(checkpoint, optimizer);
+        division.Publish();
         List<string> problems = [];
         Same("training samples", saved.Samples, progress.Samples);
         Same("samples a step (batch size x accumulation x ranks)", saved.SamplesPerStep, progress.SamplesPerStep);

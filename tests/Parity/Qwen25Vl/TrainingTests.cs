@@ -61,7 +61,7 @@ public sealed class TrainingTests : NativeTest
                 return;
             }
 
-            foreach (var parameter in optimizer!.Parameters)
+            foreach (var parameter in optimizer!.Parts)
             {
                 var weight = parameter.Name.Replace("model.layers", "model.language_model.layers").Replace(".weight", ".default.weight");
                 var name = $"grad_after_clip.step{step}.{weight}";

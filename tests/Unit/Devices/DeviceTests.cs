@@ -81,7 +81,7 @@ public sealed class DeviceTests : NativeTest
             optimizer.Update(0.1, 1, CreateOps.Full([], loss));
             Assert.All(optimizer.Saved, saved => Assert.True(
                 !saved.Name.Contains("exp_avg") && !saved.Name.EndsWith(".step") || saved.Value.Abs().Sum().Item() == 0, saved.Name));
-            Assert.All(optimizer.Parameters, p => Assert.Null(p.Value.Grad()));
+            Assert.All(optimizer.Parts, p => Assert.Null(p.Value.Grad()));
             return 0;
         });
         var (before, _) = Weights(_ => 0);

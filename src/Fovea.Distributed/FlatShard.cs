@@ -1,0 +1,264 @@
+using Fovea.Nn;
+using Fovea.Tensors;
+
+namespace Fovea.Distributed;
+
+/// <summary>
+/// Some weights end to end in one buffer, of which every rank keeps an equal share: the weights are tensors over the buffer, whose memory is there only
+/// while they are needed. Of what learns the share is the master, and this rank has its gradient alone.
+/// </summary>
+internal sealed class FlatShard : IDisposable
+{
+    // Weights begin at multiples of this, so that kernels meet aligned memory.
+    private const long Alignment = 64;
+
+    private readonly Mesh mesh;
+    private readonly string name;
+    private readonly Parameter[] parameters;
+    private readonly long[] starts;
+    private readonly bool[] present;
+    private readonly long share;
+    private readonly DType type;
+    private readonly bool resident;
+    private readonly Tensor whole;
+    private readonly Tensor own; // this rank's share inside the buffer
+    private readonly Tensor kept; // this rank's share where it stays: the master of what learns
+    private readonly Tensor? ready; // the same in the buffer's type, where the master is far away or of another type
+    private readonly Tensor? gradient;
+    private Tensor? local;
+
+    /// <param name="parameters">All of one kind: learning or not, of one element type.</param>
+    /// <param name="type">Element type in the buffer.</param>
+    /// <param name="master">Element type of the share.</param>
+    /// <param name="resident">Whether the buffer keeps its memory.</param>
+    public FlatShard(
+        Mesh mesh, string name, IReadOnlyList<Parameter> parameters, DType type, DType master, bool resident, ShardingOptions options, Device device,
+        IWeightHolder holder)
+    {
+        this.mesh = mesh;
+        this.name = name;
+        this.parameters = [.. parameters];
+        this.type = type;
+        this.resident = resident;
+        Learns = parameters[0].Trainable;
+        present = new bool[parameters.Count];
+        starts = new long[parameters.Count];
+        var end = 0L;
+        for (var i = 0; i < starts.Length; i++)
+        {
+            starts[i] = end;
+            end += Up(parameters[i].Count, Alignment);
+        }
+
+        Count = Up(end, Alignment * mesh.WorldSize);
+        share = Count / mesh.WorldSize;
+        var home = (Learns ? options.OffloadOptimizer : options.OffloadParameters) ? Device.Cpu : device;
+        using var scope = TensorScope.Open("weight");
+        using var grad = Autograd.NoGrad();
+        whole = CreateOps.Empty([Count], type, device).Keep();
+        own = whole.Over(From, share).Keep();
+        kept = Place(share, master, home, device);
+        ready = Learns && home != device && !resident ? Place(share, type, options.OffloadParameters ? Device.Cpu : device, device) : null;
+        gradient = Learns ? Place(share, DType.F32, home, device) : null;
+        Fill();
+        for (var i = 0; i < starts.Length; i++)
+        {
+            parameters[i].Lend(whole.Over(starts[i], parameters[i].Shape).Keep(), master, holder);
+        }
+
+        if (!resident)
+        {
+            whole.LetGo();
+        }
+    }
+
+    public bool Learns { get; }
+
+    /// <summary>Elements of the buffer, the same on all ranks.</summary>
+    public long Count { get; }
+
+    public bool Contains(Parameter parameter) => Array.IndexOf(parameters, parameter) >= 0;
+
+    private long From => mesh.Rank * share;
+
+    /// <summary>What of it this rank's optimizer updates.</summary>
+    public IEnumerable<LearnedPart> Parts()
+    {
+        for (var i = 0; i < parameters.Length && Learns; i++)
+        {
+            var (first, last) = Overlap(i);
+            if (first < last)
+            {
+                var index = i;
+                yield return new LearnedPart(
+                    parameters[i], first - starts[i], kept.Over(first - From, last - first).Keep(),
+                    () => present[index] ? gradient!.Slice(0, first - From, last - From) : null);
+            }
+        }
+    }
+
+    /// <summary>Gives the buffer memory and starts to fill it with everybody's share.</summary>
+    public Pending Gather()
+    {
+        using var grad = Autograd.NoGrad();
+        whole.Hold();
+        own.Copy_(ready ?? kept);
+        return mesh.AllGather(whole, own, $"the weights of {name}");
+    }
+
+    public void LetGo()
+    {
+        if (!resident)
+        {
+            whole.LetGo();
+        }
+    }
+
+    /// <summary>Takes the gradients that backward has left and adds them to this rank's, for a later <see cref="Reduce"/>.</summary>
+    public void Collect()
+    {
+        using var grad = Autograd.NoGrad();
+        using var scope = TensorScope.Open("step");
+        local ??= CreateOps.Zeros([Count], DType.F32, whole.Device).Keep();
+        for (var i = 0; i < parameters.Length; i++)
+        {
+            if (Take(i) is { } found)
+            {
+                local.Slice(0, starts[i], starts[i] + parameters[i].Count).Add_(found);
+            }
+        }
+    }
+
+    /// <summary>Takes the gradients that backward has left and starts to sum them; this rank's share of the sum is added to its gradient.</summary>
+    public Reduction Reduce()
+    {
+        using var grad = Autograd.NoGrad();
+        using var scope = TensorScope.Open("step");
+        Tensor sent;
+        if (local is not null)
+        {
+            Collect();
+            (sent, local) = (local, null);
+        }
+        else
+        {
+            sent = CreateOps.Zeros([Count], type, whole.Device).Keep();
+            for (var i = 0; i < parameters.Length; i++)
+            {
+                if (Take(i) is { } found)
+                {
+                    sent.Slice(0, starts[i], starts[i] + parameters[i].Count).Copy_(found);
+                }
+            }
+        }
+
+        var sum = CreateOps.Empty([share], DType.F32, whole.Device).Keep();
+        return new Reduction(mesh.ReduceScatter(sum, sent, $"the gradients of {name}"), sent, sum, gradient!);
+    }
+
+    /// <summary>One number a weight: whether this rank met a gradient of it in this step.</summary>
+    public IEnumerable<double> Present => present.Select(met => met ? 1.0 : 0);
+
+    /// <summary>Says of which weights any rank has a gradient.</summary>
+    /// <returns>What is left of the numbers.</returns>
+    public ReadOnlySpan<double> SetPresent(ReadOnlySpan<double> numbers)
+    {
+        for (var i = 0; i < present.Length; i++)
+        {
+            present[i] = numbers[i] > 0;
+        }
+
+        return numbers[present.Length..];
+    }
+
+    /// <summary>Begins a new step.</summary>
+    public void Clear()
+    {
+        Array.Clear(present);
+        gradient?.Zero_();
+    }
+
+    /// <summary>The master has changed: the buffer, or the share that is sent, follows.</summary>
+    public Pending? Publish()
+    {
+        if (resident)
+        {
+            return Gather();
+        }
+
+        ready?.Copy_(kept);
+        return null;
+    }
+
+    /// <summary>All of it in the element type in which it learns, in the open scope. All ranks do this together.</summary>
+    public Tensor GatherMaster()
+    {
+        using var grad = Autograd.NoGrad();
+        var all = CreateOps.Empty([Count], kept.DType, whole.Device);
+        var part = all.Slice(0, From, From + share);
+        part.Copy_(kept);
+        mesh.AllGather(all, part, $"the weights of {name}").Wait();
+        return all;
+    }
+
+    /// <summary>A weight inside what <see cref="GatherMaster"/> gave.</summary>
+    public Tensor Of(Parameter parameter, Tensor all) => all.Over(starts[Array.IndexOf(parameters, parameter)], parameter.Shape);
+
+    public void Dispose()
+    {
+        foreach (var tensor in (ReadOnlySpan<Tensor?>)[whole, own, kept, ready, gradient, local])
+        {
+            tensor?.Dispose();
+        }
+    }
+
+    private static long Up(long count, long multiple) => (count + multiple - 1) / multiple * multiple;
+
+    /// <summary>Memory of the host from which a card reads by itself, where it is not the device's own.</summary>
+    private static Tensor Place(long count, DType type, Device where, Device device)
+    {
+        var tensor = where == device ? CreateOps.Empty([count], type, device) : CreateOps.Staging([count], type, device);
+        tensor.Zero_();
+        return tensor.Keep();
+    }
+
+    /// <summary>The elements of a weight, by their place in the buffer, that fall to this rank.</summary>
+    private (long First, long Last) Overlap(int index) =>
+        (Math.Max(From, starts[index]), Math.Min(From + share, starts[index] + parameters[index].Count));
+
+    /// <summary>Copies this rank's share, or everything where the buffer stays, from where the weights are now; nothing else of them is read.</summary>
+    private void Fill()
+    {
+        if (resident)
+        {
+            whole.Zero_();
+        }
+
+        for (var i = 0; i < parameters.Length; i++)
+        {
+            using var scope = TensorScope.Open("weight");
+            var value = parameters[i].Value.Detach().Reshape(-1);
+            if (resident)
+            {
+                whole.Slice(0, starts[i], starts[i] + parameters[i].Count).Copy_(value);
+            }
+
+            var (first, last) = Overlap(i);
+            if (first < last)
+            {
+                kept.Slice(0, first - From, last - From).Copy_(value.Slice(0, first - starts[i], last - starts[i]));
+            }
+        }
+
+        ready?.Copy_(kept);
+    }
+
+    private Tensor? Take(int index)
+    {
+        var value = parameters[index].Value;
+        var found = value.Grad();
+        present[index] |= found is not null;
+        value.SetGrad(null);
+        return found?.Reshape(-1);
+    }
+}

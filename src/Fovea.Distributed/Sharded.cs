@@ -1,0 +1,296 @@
+using Fovea.Nn;
+using Fovea.Tensors;
+
+namespace Fovea.Distributed;
+
+/// <summary>
+/// ZeRO (arXiv 1910.02054): of what learns every rank keeps an equal part of the masters, of the optimizer's state and of the summed gradients; with stage 3 of
+/// the weights too, frozen ones included, which are brought together unit by unit while the model runs and freed behind it. Stage 1 sums gradients once
+/// a step, 2 and 3 after every micro-batch.
+/// </summary>
+public sealed class Sharded : Division, IBlockGate, IWeightHolder
+{
+    private readonly ShardingOptions options;
+    private readonly List<ShardUnit> units = [];
+    private readonly ShardUnit? head;
+    private readonly ShardUnit? rest;
+    private readonly Dictionary<Parameter, (ShardUnit Unit, FlatShard Flat)> places = [];
+    private readonly List<LearnedPart> parts = [];
+    private Passage? passage;
+    private bool fresh = true;
+    private (FlatShard Flat, Tensor Value)? served;
+    private bool serving;
+
+    /// <summary>Takes the weights of a ledger over, whose values were deferred; what it does not take is settled.</summary>
+    /// <param name="head">The output head.</param>
+    /// <param name="stretches">What the model runs under its block policy, in the order of the forward pass.</param>
+    public Sharded(Mesh mesh, Ledger ledger, Parameter head, IReadOnlyList<GatherUnit> stretches, ShardingOptions options)
+        : base(mesh)
+    {
+        this.options = options;
+        var adapters = ledger.AdapterParameters.ToHashSet();
+        var left = ledger.Parameters.Concat(adapters).ToList();
+        var divides = options.Stage == 3;
+        foreach (var stretch in stretches)
+        {
+            var weights = left.Where(p => p.Name.StartsWith(stretch.Path + ".", StringComparison.Ordinal)).ToList();
+            left.RemoveAll(weights.Contains);
+            Add(Make(stretch, weights, resident: !divides));
+        }
+
+        if (left.Remove(head))
+        {
+            this.head = Make(new GatherUnit("head", head.Name), [head], resident: !divides);
+        }
+
+        this.head ??= places.TryGetValue(head, out var tied) ? tied.Unit : null;
+
+        // The rest is small: it stays whole, and only what learns of it is divided for the optimizer.
+        rest = Make(new GatherUnit("rest", string.Empty), [.. left.Where(p => p.Trainable)], resident: true);
+        ledger.Settle();
+        parts.AddRange(All().SelectMany(unit => unit.Flats).SelectMany(flat => flat.Parts()));
+
+        void Add(ShardUnit? unit)
+        {
+            if (unit is not null)
+            {
+                units.Add(unit);
+            }
+        }
+
+        ShardUnit? Make(GatherUnit stretch, List<Parameter> weights, bool resident)
+        {
+            // Where everything stays whole, what is frozen needs no buffer.
+            var flats = weights.Where(p => p.Trainable || !resident)
+                .GroupBy(p => (p.Trainable, Adapter: adapters.Contains(p)))
+                .Select(kind => new FlatShard(
+                    mesh, stretch.Name, [.. kind], kind.Key.Adapter ? ledger.Options.Master : ledger.Options.Compute,
+                    kind.Key.Trainable ? ledger.Options.Master : ledger.Options.Compute, resident, options, ledger.Options.Device, this))
+                .ToList();
+            if (flats.Count == 0)
+            {
+                return null;
+            }
+
+            var unit = new ShardUnit(stretch, flats, resident);
+            foreach (var weight in weights)
+            {
+                if (flats.FirstOrDefault(flat => flat.Contains(weight)) is { } flat)
+                {
+                    places.Add(weight, (unit, flat));
+                }
+            }
+
+            return unit;
+        }
+    }
+
+    public override IReadOnlyList<LearnedPart> Parts => parts;
+
+    public override bool IsDivided => true;
+
+    public override bool RunsTogether => true;
+
+    public override void Begin(Pass pass)
+    {
+        if (pass.Learns && fresh)
+        {
+            fresh = false;
+            foreach (var flat in Learning())
+            {
+                flat.Clear();
+            }
+        }
+
+        passage = new Passage(Passage.Plan(units, head, rest, pass), sums: options.Stage > 1 || pass.Last);
+    }
+
+    public override void End()
+    {
+        passage?.End();
+        passage = null;
+    }
+
+    public override void Finish()
+    {
+        fresh = true;
+        var flats = Learning().ToList();
+        var met = flats.SelectMany(flat => flat.Present).ToArray();
+        ReadOnlySpan<double> numbers = met.Length == 0 ? met : Mesh.Sum("the count of gradients", met);
+        foreach (var flat in flats)
+        {
+            numbers = flat.SetPresent(numbers);
+        }
+    }
+
+    public override Tensor Total(Tensor number)
+    {
+        using var scope = TensorScope.Open("step");
+        var sum = number.Clone();
+        Mesh.AllReduce(sum, "the norm of the gradients").Wait();
+        return scope.Release(sum);
+    }
+
+    public override void Publish()
+    {
+        using var span = Profile.Open("publish weights");
+        using var grad = Autograd.NoGrad();
+        using var scope = TensorScope.Open("step");
+        Pending? last = null;
+        foreach (var flat in Learning())
+        {
+            var next = flat.Publish();
+            last?.Wait();
+            last = next;
+        }
+
+        last?.Wait();
+    }
+
+    public void Enter(string name)
+    {
+        if (Find(name) is not { } unit)
+        {
+            return;
+        }
+
+        using var grad = Autograd.NoGrad();
+        using var scope = TensorScope.Open("step");
+        if (passage is { } way)
+        {
+            way.Reach(name, backward: false);
+        }
+        else
+        {
+            unit.Start();
+            unit.Wait();
+        }
+    }
+
+    public void Leave(string name)
+    {
+        if (passage is { } way)
+        {
+            way.Leave(name);
+        }
+        else
+        {
+            Find(name)?.LetGo();
+        }
+    }
+
+    public void EnterBackward(string name)
+    {
+        if (passage is { } way && Find(name) is not null)
+        {
+            using var grad = Autograd.NoGrad();
+            using var scope = TensorScope.Open("step");
+            way.Reach(name, backward: true);
+        }
+    }
+
+    public IDisposable Open(Parameter parameter)
+    {
+        var unit = places[parameter].Unit;
+        Enter(unit.Name);
+        return new Lease(() => Leave(unit.Name));
+    }
+
+    /// <summary>Only while rank 0 writes and the others serve it: <see cref="OnMain"/>.</summary>
+    public WholeWeight Whole(Parameter parameter)
+    {
+        var flat = places[parameter].Flat;
+        if (served?.Flat != flat)
+        {
+            if (!serving && Mesh.WorldSize > 1)
+            {
+                throw new InvalidOperationException($"{parameter.Name} is divided over ranks; it can be read whole only where all of them take part");
+            }
+
+            Serve(Flats().ToList().IndexOf(flat));
+        }
+
+        var value = flat.Of(parameter, served!.Value.Value).Keep();
+        return new WholeWeight(value, value);
+    }
+
+    public override void OnMain(Action write)
+    {
+        const int nothing = -1;
+        try
+        {
+            if (Mesh.IsMain)
+            {
+                serving = true;
+                write();
+                Ask(nothing);
+                return;
+            }
+
+            while (Ask(nothing) is var wanted and >= 0)
+            {
+                Gather(wanted);
+            }
+        }
+        finally
+        {
+            serving = false;
+            Forget();
+        }
+    }
+
+    public override void Dispose()
+    {
+        passage?.Dispose();
+        Forget();
+        foreach (var part in parts)
+        {
+            part.Value.Dispose();
+        }
+
+        foreach (var unit in All())
+        {
+            unit.Dispose();
+        }
+    }
+
+    private IEnumerable<ShardUnit> All()
+    {
+        IEnumerable<ShardUnit?> all = [.. units, units.Contains(head!) ? null : head, rest];
+        return all.OfType<ShardUnit>();
+    }
+
+    private IEnumerable<FlatShard> Flats() => All().SelectMany(unit => unit.Flats);
+
+    private IEnumerable<FlatShard> Learning() => Flats().Where(flat => flat.Learns);
+
+    private ShardUnit? Find(string name) => All().FirstOrDefault(unit => unit.Name == name);
+
+    private void Serve(int index)
+    {
+        Ask(index);
+        Gather(index);
+    }
+
+    /// <summary>Rank 0 says which buffer comes next; every rank gets the answer.</summary>
+    private int Ask(int wanted) => (int)Mesh.Sum("the wish for weights", Mesh.IsMain ? wanted : 0)[0];
+
+    private void Gather(int index)
+    {
+        Forget();
+        var flat = Flats().ElementAt(index);
+        using var scope = TensorScope.Open("weight");
+        served = (flat, flat.GatherMaster().Keep());
+    }
+
+    private void Forget()
+    {
+        served?.Value.Dispose();
+        served = null;
+    }
+
+    private sealed class Lease(Action end) : IDisposable
+    {
+        public void Dispose() => end();
+    }
+}

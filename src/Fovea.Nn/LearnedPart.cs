@@ -1,0 +1,55 @@
+using Fovea.Tensors;
+
+namespace Fovea.Nn;
+
+/// <summary>What an optimizer updates on this rank: a weight, or of its flattened elements those that fall to this rank.</summary>
+public sealed class LearnedPart
+{
+    private readonly Parameter parameter;
+    private readonly Tensor? value;
+    private readonly Func<Tensor?>? gradient;
+
+    /// <summary>A whole weight, with the gradient that backward leaves at it.</summary>
+    public LearnedPart(Parameter parameter)
+    {
+        this.parameter = parameter;
+        Count = parameter.Count;
+    }
+
+    /// <summary>A part of a weight.</summary>
+    /// <param name="start">Its first element among the flattened ones.</param>
+    /// <param name="value">The part [n] as it learns; belongs to whoever made it.</param>
+    /// <param name="gradient">Its gradient of the step, of any floating-point type, in the open scope; null when nobody has one.</param>
+    public LearnedPart(Parameter parameter, long start, Tensor value, Func<Tensor?> gradient)
+    {
+        this.parameter = parameter;
+        this.value = value;
+        this.gradient = gradient;
+        Start = start;
+        Count = value.Count;
+    }
+
+    /// <summary>The weight's name.</summary>
+    public string Name => parameter.Name;
+
+    public long Start { get; }
+
+    public long Count { get; }
+
+    /// <summary>Whether it is a weight of which this rank has all, in its own shape.</summary>
+    public bool IsWhole => value is null;
+
+    public Tensor Value => value ?? parameter.Value;
+
+    /// <summary>The gradient in the element type of the value; null without one.</summary>
+    public Tensor? Gradient() => gradient is null ? Value.Grad() : gradient()?.To(Value.DType);
+
+    /// <summary>Forgets the gradient.</summary>
+    public void ClearGradient()
+    {
+        if (gradient is null)
+        {
+            Value.SetGrad(null);
+        }
+    }
+}

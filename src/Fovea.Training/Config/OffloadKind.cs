@@ -1,0 +1,13 @@
+namespace Fovea.Training.Config;
+
+/// <summary>What lies in the host's memory instead of the device's (<c>offload</c>).</summary>
+public enum OffloadKind
+{
+    None,
+
+    /// <summary>The optimizer's state, and its update runs there.</summary>
+    Optimizer,
+
+    /// <summary>A rank's part of the weights too.</summary>
+    Cpu,
+}

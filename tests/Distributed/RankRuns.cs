@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Fovea.Tensors.Safetensors;
+using Fovea.Tests.Unit.Robustness;
+using Fovea.Training.Config;
+using Fovea.Training.Recipes;
+
+namespace Fovea.Tests.Distributed;
+
+/// <summary>The same small run with several numbers of ranks, and what must be equal.</summary>
+internal sealed partial class RankRuns : IDisposable
+{
+    public TinyRun Tiny { get; } = new();
+
+    public void Dispose() => Tiny.Dispose();
+
+    public static void Near(double[] a, double[] b, double tolerance)
+    {
+        Assert.Equal(a.Length, b.Length);
+        for (var i = 0; i < a.Length; i++)
+        {
+            Assert.True(Math.Abs(a[i] - b[i]) <= tolerance, $"step {i}: {a[i]:R} and {b[i]:R}");
+        }
+    }
+
+    public double[] Train(string name, int ranks, int samplesAStep, params string[] overrides)
+    {
+        string[] all = [$"output_dir={Tiny.Out(name)}", $"gradient_accumulation_steps={samplesAStep / ranks}", "save_steps=100", .. overrides];
+        if (ranks == 1)
+        {
+            SupervisedFineTune.Run(TrainConfig.Load(Tiny.Config, all), []);
+        }
+        else
+        {
+            var sent = Sent().Match(RankGroup.Run(ranks, ["train", Tiny.Config, .. all])[0].Output);
+            var (theory, wire) = (Number(sent.Groups["theory"]), Number(sent.Groups["wire"]));
+            Assert.InRange(wire / theory, 1, 1.1);
+        }
+
+        return Tiny.Losses(name);
+    }
+
+    private static double Number(Group group) => double.Parse(group.Value, CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"sent (?<theory>[\d.]+) MB a step to one another by theory, (?<wire>[\d.]+) MB over TCP", RegexOptions.CultureInvariant)]
+    private static partial Regex Sent();
+
+    public double Number(string name, string key) =>
+        (double)JsonNode.Parse(File.ReadAllText(Path.Combine(Tiny.Out(name), "trainer_state.json")))!["log_history"]!.AsArray()
+            .Last(entry => entry![key] is not null)![key]!;
+
+    public void SameWeights(string a, string b, double tolerance)
+    {
+        using var first = Checkpoint.Open(Tiny.Out(a));
+        using var second = Checkpoint.Open(Tiny.Out(b));
+        Assert.Equal(first.Tensors.Keys.Order(), second.Tensors.Keys.Order());
+        foreach (var name in first.Tensors.Keys)
+        {
+            var x = MemoryMarshal.Cast<byte, float>(first[name].Span);
+            var y = MemoryMarshal.Cast<byte, float>(second[name].Span);
+            for (var i = 0; i < x.Length; i++)
+            {
+                Assert.True(Math.Abs(x[i] - y[i]) <= tolerance, $"{name}[{i}]: {x[i]:R} and {y[i]:R}");
+            }
+        }
+    }
+}

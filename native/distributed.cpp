@@ -90,10 +90,30 @@ struct Group {
 };
 
 struct Pending {
-    c10::intrusive_ptr<c10d::Work> work;
+    std::vector<c10::intrusive_ptr<c10d::Work>> works;
     std::vector<at::Tensor> held; // Gloo works on them until it is done
     bool streams;
 };
+
+c10::intrusive_ptr<c10d::Work> broadcast(c10d::ProcessGroup& group, at::Tensor tensor, int root) {
+    c10d::BroadcastOptions options;
+    options.rootRank = root;
+    std::vector<at::Tensor> one{std::move(tensor)};
+    return group.broadcast(one, options);
+}
+
+// Gloo's own gathers into a second buffer of the same size and copies; each rank's part, sent by itself, arrives where it belongs.
+std::vector<c10::intrusive_ptr<c10d::Work>> gather_in_place(c10d::ProcessGroup& group, const at::Tensor& out, const at::Tensor& in) {
+    std::vector<c10::intrusive_ptr<c10d::Work>> works;
+    auto mine = out.narrow(0, group.getRank() * in.numel(), in.numel());
+    if (mine.data_ptr() != in.data_ptr()) {
+        mine.copy_(in);
+    }
+    for (int rank = 0; rank < group.getSize(); rank++) {
+        works.push_back(broadcast(group, out.narrow(0, rank * in.numel(), in.numel()), rank));
+    }
+    return works;
+}
 
 std::vector<uint8_t> bytes_of(const void* data, int64_t length) {
     const auto* p = static_cast<const uint8_t*>(data);
@@ -211,25 +231,26 @@ FOVEA_EXPORT int fovea_collective(void* group, int kind, Handle output, Handle i
         auto out = borrow(output);
         auto in = borrow(input);
         std::vector<at::Tensor> one{out};
-        c10::intrusive_ptr<c10d::Work> work;
+        std::vector<c10::intrusive_ptr<c10d::Work>> works;
         switch (kind) {
-            case AllReduce: work = g.allreduce(one); break;
-            case AllGather: work = g._allgather_base(out, in); break;
+            case AllReduce: works.push_back(g.allreduce(one)); break;
+            case AllGather:
+                if (out.is_cuda()) {
+                    works.push_back(g._allgather_base(out, in));
+                } else {
+                    works = gather_in_place(g, out, in);
+                }
+                break;
             case AllToAll: {
                 std::vector<int64_t> even;
-                work = g.alltoall_base(out, in, even, even);
+                works.push_back(g.alltoall_base(out, in, even, even));
                 break;
             }
-            case Broadcast: {
-                c10d::BroadcastOptions options;
-                options.rootRank = root;
-                work = g.broadcast(one, options);
-                break;
-            }
-            case ReduceScatter: work = g._reduce_scatter_base(out, in); break;
+            case Broadcast: works.push_back(broadcast(g, out, root)); break;
+            case ReduceScatter: works.push_back(g._reduce_scatter_base(out, in)); break;
             default: TORCH_CHECK(false, "unknown collective ", kind);
         }
-        *pending = new Pending{std::move(work), {out, in}, out.is_cuda()};
+        *pending = new Pending{std::move(works), {out, in}, out.is_cuda()};
     });
 }
 
@@ -238,18 +259,20 @@ FOVEA_EXPORT int fovea_work_wait(void* pending, int64_t slice_ms) {
     int waiting = 0;
     const int status = guarded([&] {
         auto& p = *static_cast<Pending*>(pending);
-        if (p.streams) {
-            p.work->wait();
-            return;
-        }
-        try {
-            p.work->wait(Milliseconds(slice_ms));
-        } catch (...) {
-            if (p.work->isCompleted()) {
-                p.work->wait(); // it may have ended just after the slice
-                return;
+        for (auto& work : p.works) {
+            if (p.streams) {
+                work->wait();
+                continue;
             }
-            waiting = Waiting;
+            try {
+                work->wait(Milliseconds(slice_ms));
+            } catch (...) {
+                if (!work->isCompleted()) {
+                    waiting = Waiting;
+                    return;
+                }
+                work->wait(); // it may have ended just after the slice
+            }
         }
     });
     return status != 0 ? status : waiting;

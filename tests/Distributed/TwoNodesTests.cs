@@ -5,18 +5,8 @@ namespace Fovea.Tests.Distributed;
 /// <summary>Two launchers in two network namespaces, joined by a cable: two machines to each other.</summary>
 public sealed class TwoNodesTests : IDisposable
 {
-    private static readonly string Tag = $"fv{Environment.ProcessId % 100000}";
-    private readonly string[] nodes = [$"{Tag}a", $"{Tag}b"];
+    private readonly TwoNodes nodes = new();
     private readonly List<LaunchRun> runs = [];
-    private readonly bool made;
-
-    public TwoNodesTests() => made =
-        Ip($"netns add {nodes[0]}") && Ip($"netns add {nodes[1]}")
-        && Ip($"link add {nodes[0]}0 netns {nodes[0]} type veth peer name {nodes[1]}0 netns {nodes[1]}")
-        && Enumerable.Range(0, 2).All(i =>
-            Ip($"-n {nodes[i]} addr add 10.77.0.{i + 1}/24 dev {nodes[i]}0")
-            && Ip($"-n {nodes[i]} link set {nodes[i]}0 up")
-            && Ip($"-n {nodes[i]} link set lo up"));
 
     [Fact]
     public void The_ranks_of_two_nodes_meet_and_are_numbered_throughout()
@@ -58,7 +48,7 @@ public sealed class TwoNodesTests : IDisposable
     {
         Start("*:meet=1");
         LaunchRun.WaitFor(() => runs[0].Process.Output.Contains("met", StringComparison.Ordinal), () => runs[0].Process.Errors);
-        Assert.True(Ip($"-n {nodes[1]} link set {nodes[1]}0 down"));
+        nodes.Cut(1);
         Assert.Equal(1, runs[1].Wait());
         Assert.Matches("error: rank [23] on ", runs[1].Process.Errors);
     }
@@ -66,36 +56,15 @@ public sealed class TwoNodesTests : IDisposable
     public void Dispose()
     {
         runs.ForEach(run => run.Dispose());
-        foreach (var node in nodes)
-        {
-            Ip($"netns del {node}");
-        }
+        nodes.Dispose();
     }
 
     private void Start(params string[] actions)
     {
-        TestFiles.Require(made, "network namespaces cannot be made here (needs root and iproute2's ip)");
+        nodes.Require();
         for (var i = 0; i < 2; i++)
         {
-            (string, string?)[] variables =
-                [("NNODES", "2"), ("NODE_RANK", $"{i}"), ("NPROC_PER_NODE", "2"), ("MASTER_ADDR", "10.77.0.1"), ("MASTER_PORT", "29500")];
-            runs.Add(LaunchRun.Start(variables, actions, "ip", "netns", "exec", nodes[i]));
-        }
-    }
-
-    private static bool Ip(string arguments)
-    {
-        try
-        {
-            var start = new ProcessStartInfo("ip", arguments) { RedirectStandardError = true };
-            using var process = Process.Start(start)!;
-            process.StandardError.ReadToEnd();
-            process.WaitForExit();
-            return process.ExitCode == 0;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            return false;
+            runs.Add(LaunchRun.Start(TwoNodes.Variables(i, processes: 2), actions, nodes.On(i)));
         }
     }
 }

@@ -53,6 +53,9 @@ public sealed partial class Mesh : IDisposable
     /// <summary>What this rank had to send, by theory; <see cref="ProcessGroup.WireBytes"/> says what went out.</summary>
     public Traffic Traffic { get; } = new();
 
+    /// <summary>Time that this rank stood still for collectives.</summary>
+    public TimeSpan Waited { get; private set; }
+
     /// <summary>What a run over several ranks should say at its end: nothing with one. Every rank asks.</summary>
     /// <param name="steps">Steps that this process did.</param>
     public IReadOnlyList<string> Notices(int steps)
@@ -227,6 +230,10 @@ public sealed partial class Mesh : IDisposable
         catch (TorchException e)
         {
             throw Explain(what, e.Message.Split('\n')[0], null, e);
+        }
+        finally
+        {
+            Waited += start.Elapsed;
         }
     }
 

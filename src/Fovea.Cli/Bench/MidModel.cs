@@ -45,15 +45,21 @@ public static class MidModel
         var folder = Directory.CreateTempSubdirectory("fovea-bench-");
         try
         {
-            var path = Families.ConfigPath(folder.FullName);
-            File.WriteAllText(path, ConfigJson);
-            Torch.Seed(11);
-            return Families.Of(folder.FullName).Build(path, new RandomSource(0.02), options);
+            return Build(options, folder.FullName);
         }
         finally
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    /// <summary>The same, whose configuration stays in a folder.</summary>
+    public static VisionLanguageModel Build(ModelOptions options, string folder)
+    {
+        var path = Families.ConfigPath(folder);
+        File.WriteAllText(path, ConfigJson);
+        Torch.Seed(11);
+        return Families.Of(folder).Build(path, new RandomSource(0.02), options);
     }
 
     /// <summary>One micro-batch of that many samples; the last 256 tokens of each are trained and weigh the same.</summary>

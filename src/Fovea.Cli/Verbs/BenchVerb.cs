@@ -14,6 +14,7 @@ public static class BenchVerb
         var verb = new Command("bench", "Measures speed and memory: how fast this machine and this build are, beside PyTorch and Transformers when asked.");
         verb.Subcommands.Add(Mid());
         verb.Subcommands.Add(BigBenchVerb.Create());
+        verb.Subcommands.Add(RankBenchVerb.Create());
         verb.Subcommands.Add(Demo());
         verb.Subcommands.Add(Decode());
         verb.Subcommands.Add(Images());

@@ -61,13 +61,16 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
             return new Replicated(mesh, ledger.Trainable, Model.Head, (long)(config.DdpBucketCapMb * (1 << 20)));
         }
 
-        var stretches = Model.Units
-            .Select(u => new GatherUnit(u.Name, u.Path) { IsLookup = u.IsLookup, NeedsImages = u.Part != ModelPart.Language })
-            .ToList();
-        var sharded = new Sharded(mesh, ledger, Model.Head, stretches, config.Sharding);
+        var sharded = new Sharded(mesh, ledger, Model.Head, UnitsOf(Model), config.Sharding);
         Policy.Gate = sharded;
         return sharded;
     }
+
+    /// <summary>What is brought together at one time where weights are divided over ranks.</summary>
+    public static IReadOnlyList<GatherUnit> UnitsOf(VisionLanguageModel model) =>
+    [
+        .. model.Units.Select(u => new GatherUnit(u.Name, u.Path) { IsLookup = u.IsLookup, NeedsImages = u.Part != ModelPart.Language }),
+    ];
 
     public static Device ChooseDevice(TrainConfig config) => config.UseCpu ? Device.Cpu : Devices.Choose(config.Device);
 

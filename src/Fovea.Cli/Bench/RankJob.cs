@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using Fovea.Distributed;
+using Fovea.Models;
+using Fovea.Nn;
+using Fovea.Nn.Lora;
+using Fovea.Tensors;
+using Fovea.Tensors.Collectives;
+using Fovea.Training.Engine;
+using Fovea.Training.Recipes;
+
+namespace Fovea.Cli.Bench;
+
+/// <summary>One rank of the benchmark over ranks: steps of the mid model in bf16 with blocks computed again, the four samples shared out.</summary>
+public static class RankJob
+{
+    private const double Mebibyte = 1 << 20;
+
+    public static RankResult Run(RankOptions options, Mesh mesh)
+    {
+        using var count = MemoryCount.Start();
+        var sharding = new ShardingOptions { Stage = options.Zero };
+        var policy = new BlockPolicy(BlockMode.Recompute);
+        using var model = Families.Load(options.Folder, new ModelOptions
+        {
+            Compute = DType.BF16,
+            Policy = policy,
+            Deferred = sharding.Shards,
+            Trainable = (part, _) => options.Full && part == ModelPart.Language,
+        });
+        if (!options.Full)
+        {
+            Torch.Seed(1);
+            Adapters.Attach(model.Ledger, new LoraOptions { Rank = 8, Alpha = 16 }, path => path.StartsWith("model.layers.", StringComparison.Ordinal));
+        }
+
+        using var division = Divide(mesh, model, sharding, policy);
+        using var optimizer = new AdamW(division.Parts, 0.9, 0.999, 1e-8, 0.01);
+        var runner = new StepRunner(model, visionLearns: false, together: division.RunsTogether);
+        using var batch = MidModel.Batch(MidJob.Samples / mesh.WorldSize);
+        batch.LossWeight.AsSpan().Fill(1f / (MidJob.Samples * MidModel.TrainedTokens));
+        var loss = Step();
+        count.TakePeak();
+        var (waited, theory, wire) = (mesh.Waited, mesh.Traffic.Total, ProcessGroup.WireBytes);
+        var times = new Timings();
+        for (var i = 0; i < options.Steps; i++)
+        {
+            var watch = Stopwatch.StartNew();
+            loss = Step();
+            times.Add(watch.Elapsed.TotalSeconds, 0);
+        }
+
+        return new RankResult(options.Ranks, options.Zero, options.Full)
+        {
+            StepSecondsMedian = times.Median,
+            WaitingSeconds = (mesh.Waited - waited).TotalSeconds / options.Steps,
+            TheoryMegabytes = (mesh.Traffic.Total - theory) / 1e6 / options.Steps,
+            WireMegabytes = (ProcessGroup.WireBytes - wire) / 1e6 / options.Steps,
+            ModelMegabytes = model.Ledger.Count * DType.BF16.Size() / 1e6,
+            ResidentMebibytes = count.Live / Mebibyte,
+            PeakMebibytes = count.TakePeak() / Mebibyte,
+            Loss = loss,
+        };
+
+        double Step()
+        {
+            using var scope = TensorScope.Open("step");
+            foreach (var pass in division.Agree([true], learns: true))
+            {
+                division.Begin(pass);
+                using var prepared = runner.Prepare(batch);
+                var part = runner.Queue(prepared, 0);
+                division.End();
+                division.Finish();
+                mesh.AllReduce(part.View(1), "the sum of losses").Wait();
+                var result = optimizer.Update(1e-5, 1, part, division.IsDivided ? division.Total : null);
+                division.Publish();
+                return result.ToArray<double>()[0];
+            }
+
+            throw new InvalidOperationException("no pass was agreed on");
+        }
+    }
+
+    private static Division Divide(Mesh mesh, VisionLanguageModel model, ShardingOptions sharding, BlockPolicy policy)
+    {
+        if (!sharding.Shards)
+        {
+            return new Replicated(mesh, model.Ledger.Trainable, model.Head, 25 << 20);
+        }
+
+        var sharded = new Sharded(mesh, model.Ledger, model.Head, ModelSetup.UnitsOf(model), sharding);
+        policy.Gate = sharded;
+        return sharded;
+    }
+}

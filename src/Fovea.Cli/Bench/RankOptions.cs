@@ -1,0 +1,11 @@
+using Fovea.Distributed;
+
+namespace Fovea.Cli.Bench;
+
+/// <summary>One setting of the benchmark over ranks.</summary>
+/// <param name="Ranks">Processes that train together.</param>
+/// <param name="Zero">What is divided: <see cref="ShardingOptions.Stage"/>.</param>
+/// <param name="Full">Whether everything learns, or adapters alone.</param>
+/// <param name="Steps">Measured steps, after one that is not.</param>
+/// <param name="Folder">The model.</param>
+public sealed record RankOptions(int Ranks, int Zero, bool Full, int Steps, string Folder);

@@ -2,7 +2,9 @@ using Fovea.Tensors;
 
 namespace Fovea.Nn;
 
-/// <summary>Keeps weights that are divided over ranks, and brings them together when they are asked for. Every rank must ask for the same in the same order.</summary>
+/// <summary>
+/// Keeps weights that are divided over ranks, and brings them together when they are asked for. Every rank must ask for the same in the same order.
+/// </summary>
 public interface IWeightHolder
 {
     /// <summary>Brings a weight that no named stretch of the model brings (the head's), until the result is disposed.</summary>

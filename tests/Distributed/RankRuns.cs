@@ -14,6 +14,9 @@ internal sealed partial class RankRuns : IDisposable
 {
     public TinyRun Tiny { get; } = new();
 
+    /// <summary>What all ranks of the last run sent in a step, by theory and, within a tenth, over TCP.</summary>
+    public double MegabytesAStep { get; private set; }
+
     public void Dispose() => Tiny.Dispose();
 
     public static void Near(double[] a, double[] b, double tolerance)
@@ -37,6 +40,7 @@ internal sealed partial class RankRuns : IDisposable
             var sent = Sent().Match(RankGroup.Run(ranks, ["train", Tiny.Config, .. all])[0].Output);
             var (theory, wire) = (Number(sent.Groups["theory"]), Number(sent.Groups["wire"]));
             Assert.InRange(wire / theory, 1, 1.1);
+            MegabytesAStep = theory;
         }
 
         return Tiny.Losses(name);

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Fovea.Tests.Unit.Robustness;
 
 namespace Fovea.Tests.Distributed;
 
@@ -85,6 +86,18 @@ public sealed class ShardedTests : NativeTest
 
         RankRuns.Near(whole, runs.Tiny.Losses("parts"), 1e-5);
         runs.SameWeights("whole", "parts", 1e-5);
+    }
+
+    [Theory]
+    [InlineData("lora", 2)]
+    [InlineData("full", 3)]
+    public void Divided_weights_cost_two_gatherings_and_one_sum_of_what_learns(string finetuning, int times)
+    {
+        // One micro-batch a step; bytes of all four ranks together are W - 1 times what is brought or summed. Saving the result brings the weights once more.
+        string[] one = [Rate, $"finetuning_type={finetuning}", "max_steps=6", "save_strategy=no", "zero=3", "micro_batch_tokens=4096", "recompute=always"];
+        runs.Train("four", 4, 4, one);
+        var weights = new FileInfo(Path.Combine(TinyRun.Model, "model.safetensors")).Length / 1e6;
+        Assert.InRange(runs.MegabytesAStep / 3 / weights, 1, times);
     }
 
     [Fact]

@@ -3,10 +3,12 @@ using Fovea.Data.Datasets;
 using Fovea.Data.Images;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
+using Fovea.Distributed;
 using Fovea.Generation;
 using Fovea.Models;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Nn;
+using Fovea.Training.Recipes;
 
 namespace Fovea.Tests.Parity.Qwen25Vl;
 
@@ -45,6 +47,22 @@ public sealed class GenerationTests : NativeTest
         Assert.Equal(Ints(sample, "greedy_24"), result.Ids);
         Assert.Equal(sample.GetProperty("greedy_prompt_len").GetInt32(), result.PromptTokens);
         Assert.Equal(result.Ids.Count == 24 ? StopReason.Length : StopReason.Finished, result.Reason);
+    }
+
+    [Fact]
+    public void Weights_that_are_brought_block_by_block_give_the_same_tokens()
+    {
+        var policy = new BlockPolicy(BlockMode.Keep);
+        using var mesh = Mesh.Alone();
+        using var divided = Families.Load(Folder, new ModelOptions { Deferred = true, Policy = policy });
+        using var sharded = new Sharded(mesh, divided.Ledger, divided.Head, ModelSetup.UnitsOf(divided), new ShardingOptions { Stage = 3 });
+        policy.Gate = sharded;
+        using var generator = new Generator(divided);
+        foreach (var sample in Samples)
+        {
+            generator.Reset();
+            Assert.Equal(Ints(sample, "greedy_24"), generator.Generate(PromptOf(sample), greedy).Ids);
+        }
     }
 
     [Theory]

@@ -62,7 +62,8 @@ public static class RankBench
             processes.ForEach(process => process.WaitForExit());
             if (processes.Any(process => process.ExitCode != 0))
             {
-                throw new Fovea.Training.TrainingException($"a rank of zero {options.Zero} with {options.Ranks} ranks ended with code {processes.Max(p => p.ExitCode)}");
+                throw new Fovea.Training.TrainingException(
+                    $"a rank of zero {options.Zero} with {options.Ranks} ranks ended with code {processes.Max(p => p.ExitCode)}");
             }
 
             return BenchOutput.FromJson<RankResult>(JsonNode.Parse(outputs[0].Result.Trim().Split('\n')[^1])!);

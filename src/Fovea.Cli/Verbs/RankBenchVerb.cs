@@ -65,7 +65,8 @@ internal static class RankBenchVerb
         }
 
         AnsiConsole.Write(table);
-        AnsiConsole.WriteLine($"{(results[0].Full ? "full" : "LoRA")}, {results[0].ModelMegabytes:0} MB of weights in bf16; {Machine.Describe()}; commit {Machine.Commit}");
+        var what = results[0].Full ? "full" : "LoRA";
+        AnsiConsole.WriteLine($"{what}, {results[0].ModelMegabytes:0} MB of weights in bf16; {Machine.Describe()}; commit {Machine.Commit}");
     }
 
     private static int[] Numbers(string text, string option, int least, int most)

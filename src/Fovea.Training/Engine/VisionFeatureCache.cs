@@ -97,7 +97,8 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
     }
 
     /// <summary>
-    /// As <see cref="Features"/>, with all images that were prepared in one run of the tower, or none: so that every rank knows beforehand which of them run it.
+    /// As <see cref="Features"/>, with all images that were prepared in one run of the tower, or none: so that every rank knows beforehand
+    /// which of them run it.
     /// </summary>
     public static Tensor? TogetherFeatures(VisionLanguageModel model, PackedBatch batch, ModelInput input, VisionFeatureCache? cache)
     {

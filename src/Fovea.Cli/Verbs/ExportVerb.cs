@@ -3,6 +3,8 @@ using Fovea.Models.Peft;
 using Fovea.Models.Saving;
 using Fovea.Tensors;
 using Fovea.Training.Config;
+using Fovea.Training.Engine;
+using Fovea.Training.Recipes;
 
 namespace Fovea.Cli.Verbs;
 
@@ -23,6 +25,7 @@ public static class ExportVerb
             Examples:
               fovea export examples/qwen2_5vl_merge.yaml
               fovea export --adapter saves/my_run --out models/my_model
+              fovea export --model saves/full/checkpoint-100 --out models/my_model
               fovea export --model models/Qwen2.5-VL-7B-Instruct --adapter saves/my_run --out models/my_model export_size=2
             """)
         {
@@ -76,9 +79,23 @@ public static class ExportVerb
             throw new ConfigException(problems);
         }
 
+        // A checkpoint of several ranks may hold the model in the parts of their optimizers only.
+        Func<Models.VisionLanguageModel, string>? overlay = null;
+        if (File.Exists(Models.Families.ConfigPath(source!)) && !ModelSaver.HasWeights(source!) && OptimizerFiles.AreIn(source!))
+        {
+            var parts = source!;
+            source = CheckpointStore.ReadProgress(parts).BaseModel ?? throw new ConfigException($"{parts} does not say which model its run began with");
+            overlay = whole =>
+            {
+                using var files = OptimizerFiles.Open(parts);
+                return $"{files.Overlay(whole.Ledger)} weights from the ranks' parts in {parts}";
+            };
+        }
+
         return new ModelExport
         {
             Model = source!,
+            Overlay = overlay,
             Adapters = folders,
             Target = target!,
             MaxShardBytes = config.ExportSize * 1_000_000_000L,

@@ -11,6 +11,9 @@ public sealed record ModelExport
     /// <summary>Folder of the base model.</summary>
     public required string Model { get; init; }
 
+    /// <summary>Replaces weights of the base by others before adapters are merged, and says what it did; null for none.</summary>
+    public Func<VisionLanguageModel, string>? Overlay { get; init; }
+
     /// <summary>Adapter folders, merged in this order; none writes the base alone.</summary>
     public IReadOnlyList<string> Adapters { get; init; } = [];
 
@@ -36,6 +39,11 @@ public sealed record ModelExport
         var stored = StoredType(Model);
         say($"loading {Model} ({stored.SafetensorsName()})");
         using var model = Families.Load(Model, new ModelOptions { Compute = stored, Master = Tensors.DType.F32 });
+        if (Overlay is not null)
+        {
+            say(Overlay(model));
+        }
+
         foreach (var adapter in Adapters)
         {
             var config = PeftAdapter.Attach(model, family, adapter, trainable: false);

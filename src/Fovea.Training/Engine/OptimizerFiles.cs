@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Fovea.Models.Saving;
+using Fovea.Nn;
 using Fovea.Tensors;
 using Fovea.Tensors.Safetensors;
 
@@ -58,6 +59,9 @@ public sealed partial class OptimizerFiles : IDisposable
         var name = parts == 1 ? WholeFile : string.Create(CultureInfo.InvariantCulture, $"optimizer-{rank + 1:00000}-of-{parts:00000}.safetensors");
         SafetensorsWriter.Write(Path.Combine(folder, name), sources);
     }
+
+    /// <summary>Whether a folder has any.</summary>
+    public static bool AreIn(string folder) => Directory.EnumerateFiles(folder, "optimizer*.safetensors").Any();
 
     /// <exception cref="CheckpointException">There are none, or not all of them.</exception>
     public static OptimizerFiles Open(string folder)
@@ -131,6 +135,23 @@ public sealed partial class OptimizerFiles : IDisposable
         }
 
         return found.Count == 1 ? found[0] : ShapeOps.Cat([.. found]);
+    }
+
+    /// <summary>Gives a model the weights that were learned, as far as they are here in full.</summary>
+    /// <returns>How many there were.</returns>
+    public int Overlay(Ledger ledger)
+    {
+        var count = 0;
+        foreach (var parameter in ledger.Parameters.Where(p => pieces.ContainsKey($"{p.Name}.master")))
+        {
+            using var scope = TensorScope.Open("weight");
+            var part = new LearnedPart(parameter);
+            var master = Read(new SavedState($"{parameter.Name}.master", part, parameter.Value)).View(parameter.Shape);
+            parameter.Replace(master.To(parameter.Value.DType).Clone().Keep());
+            count++;
+        }
+
+        return count;
     }
 
     /// <summary>Sets the random numbers to where they were.</summary>

@@ -19,6 +19,9 @@ public sealed record RunProgress
     /// <summary>Most tokens of a micro-batch: another packing rounds differently, so a resumed run keeps it.</summary>
     public int MicroBatchTokens { get; init; }
 
+    /// <summary>Folder of the model that the run began with.</summary>
+    public string? BaseModel { get; init; }
+
     /// <summary>Tokens through the model so far.</summary>
     public long Tokens { get; init; }
 

@@ -27,7 +27,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
     {
         Torch.Seed((ulong)config.Seed);
         var lora = config.FinetuningType == FinetuningType.Lora;
-        var folder = resumeFrom is not null && !lora ? resumeFrom : config.ModelNameOrPath;
+        var folder = resumeFrom is not null && !lora && ModelSaver.HasWeights(resumeFrom) ? resumeFrom : config.ModelNameOrPath;
         var family = Families.Of(folder);
         var policy = new BlockPolicy(config.UsualBlockMode);
         var model = Families.Load(folder, new ModelOptions

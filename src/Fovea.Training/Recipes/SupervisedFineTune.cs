@@ -40,6 +40,7 @@ public sealed class SupervisedFineTune
     private readonly int firstStep;
     private int lastSaved = -1;
     private long samplesTrained;
+    private long samplesLeftOut;
 
     private SupervisedFineTune(
         TrainConfig config, EventHub events, Mesh mesh, CheckpointStore checkpoints, DataSetup setup, LoadedData data, ModelSetup model,
@@ -70,6 +71,7 @@ public sealed class SupervisedFineTune
             SamplesPerStep = config.PerDeviceTrainBatchSize * config.GradientAccumulationSteps * mesh.WorldSize,
             Seed = config.EffectiveDataSeed,
             MicroBatchTokens = memory.MicroBatchTokens,
+            BaseModel = Path.GetFullPath(config.ModelNameOrPath),
         };
         var state = resumeFrom is null ? NewState() : Resume(resumeFrom);
         firstStep = progress.Step;
@@ -251,7 +253,15 @@ public sealed class SupervisedFineTune
             checkpoints.SaveOptimizer(progress.Step, optimizer, mesh.Rank, division.IsDivided ? mesh.WorldSize : 1);
         }
 
-        division.OnMain(() => SaveResult(checkpoints.Partial(progress.Step)));
+        if (model.Adapter is null && division.IsDivided && !config.Sharding.SaveWhole && !config.SaveOnlyModel)
+        {
+            mesh.OnMain(() => ModelSaver.SaveCompanions(config.ModelNameOrPath, checkpoints.Partial(progress.Step)));
+        }
+        else
+        {
+            division.OnMain(() => SaveResult(checkpoints.Partial(progress.Step)));
+        }
+
         if (division.IsDivided)
         {
             mesh.Barrier("the end of a checkpoint");
@@ -270,6 +280,12 @@ public sealed class SupervisedFineTune
         if (config.Evaluates)
         {
             Evaluate(final: true);
+        }
+
+        var elsewhere = mesh.Sum("the count of bad samples", samplesLeftOut)[0] - samplesLeftOut;
+        if (elsewhere > 0)
+        {
+            events.Write(new Warning($"{elsewhere} bad samples were met by other ranks: their logs name them"));
         }
 
         foreach (var notice in mesh.Notices(progress.Step - firstStep))
@@ -407,6 +423,7 @@ public sealed class SupervisedFineTune
 
     private void Report(StepBatch batch, StepTotals totals)
     {
+        samplesLeftOut += batch.BadSamples.Count;
         foreach (var bad in batch.BadSamples)
         {
             events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.Reason, config.OnBadSample == BadSamplePolicy.Skip ? "left out" : "replaced"));

@@ -72,11 +72,12 @@ public sealed class ShardedTests : NativeTest
     }
 
     [Theory]
-    [InlineData("lora")]
-    [InlineData("full")]
-    public void A_run_goes_on_with_other_numbers_of_ranks_and_other_stages(string finetuning)
+    [InlineData("finetuning_type=lora")]
+    [InlineData("additional_target=lm_head")]
+    [InlineData("finetuning_type=full")]
+    public void A_run_goes_on_with_other_numbers_of_ranks_and_other_stages(string what)
     {
-        string[] both = [finetuning == "full" ? "learning_rate=1e-5" : Rate, $"finetuning_type={finetuning}", "save_steps=1", "lr_scheduler_type=constant"];
+        string[] both = [what.EndsWith("lora", StringComparison.Ordinal) ? Rate : "learning_rate=1e-5", what, "save_steps=1", "lr_scheduler_type=constant"];
         var whole = runs.Train("whole", 1, 4, [.. both, "max_steps=8"]);
         foreach (var (ranks, zero, steps) in new[] { (2, 3, 2), (1, 0, 4), (4, 3, 6), (2, 1, 8) })
         {

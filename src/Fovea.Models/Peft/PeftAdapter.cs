@@ -92,7 +92,12 @@ public static class PeftAdapter
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("weight");
         var read = source.Read(parameter.Name, parameter.Shape);
-        if (parameter.Trainable)
+        if (model.Ledger.Options.Deferred)
+        {
+            // Whoever places it takes it from here, digits and all.
+            parameter.Replace(read.Clone().Keep());
+        }
+        else if (parameter.Trainable)
         {
             parameter.Value.Copy_(read);
         }

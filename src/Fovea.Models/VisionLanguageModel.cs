@@ -29,6 +29,9 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// </summary>
     public abstract IReadOnlyList<ModelUnit> Units { get; }
 
+    /// <summary>What was remarkable about the files that the weights came from, in sentences.</summary>
+    public IReadOnlyList<string> Notices { get; internal set; } = [];
+
     public Device Device => Ledger.Options.Device;
 
     /// <summary>What today's Transformers calls a weight or layer of the ledger; PEFT adapters are saved under these names.</summary>

@@ -27,7 +27,7 @@ public sealed class AdamW : IDisposable
         this.beta1 = beta1;
         this.beta2 = beta2;
         this.epsilon = epsilon;
-        states = [.. parts.Select(p => new State(p, DecayRule.Applies(p.Name) ? weightDecay : 0))];
+        states = [.. parts.Select(p => new State(p, DecayRule.Applies(p) ? weightDecay : 0))];
     }
 
     /// <summary>What it updates.</summary>

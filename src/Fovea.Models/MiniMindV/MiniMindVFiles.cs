@@ -1,0 +1,133 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Fovea.Models.Saving;
+using Fovea.Nn;
+using Fovea.Tensors;
+using Fovea.Tensors.Pickle;
+using Fovea.Tensors.Safetensors;
+
+namespace Fovea.Models.MiniMindV;
+
+/// <summary>
+/// A MiniMind-V folder: config.json, tokenizer, one file of weights without the encoder (the project's <c>.pth</c> or safetensors), and the encoder's own
+/// folder, beside it or elsewhere.
+/// </summary>
+internal static class MiniMindVFiles
+{
+    private const string Encoder = "vision_encoder.";
+
+    /// <summary>The weights may be a language model's alone: then the projector begins afresh.</summary>
+    public static WeightFiles Open(string folder)
+    {
+        var config = MiniMindVConfig.Read(Families.ConfigPath(folder));
+        return new WeightFiles(
+            [
+                (config.WeightsFile, name => name.StartsWith(Encoder, StringComparison.Ordinal) || MiniMindVNames.IsTable(name) ? null : MiniMindVNames.Canonical(name)),
+                (config.VisionFolder, EncoderName),
+            ],
+            name => name.StartsWith("vision_proj.", StringComparison.Ordinal),
+            (name, shape) => Fresh(name, shape, config));
+    }
+
+    /// <summary>Writes <c>{stage}_{width}[_moe].pth</c>, or model.safetensors where no stage is given, with a config.json that names it.</summary>
+    /// <param name="dtype">Null is half precision for the project's file and the weights' own for safetensors.</param>
+    public static IReadOnlyList<string> Write(VisionLanguageModel model, string sourceFolder, string targetFolder, string? stage, DType? dtype)
+    {
+        var config = ((MiniMindVModel)model).Config;
+        Directory.CreateDirectory(targetFolder);
+        var tensors = Tensors(model, config, dtype ?? (stage is null ? null : DType.F16));
+        var file = stage is null ? "model.safetensors" : config.FileName(stage);
+        var written = new List<string>();
+        if (stage is null)
+        {
+            written.AddRange(ShardedWriter.Write(targetFolder, tensors, ShardedWriter.DefaultShardBytes).Select(path => Path.GetFileName(path)!));
+            written.AddRange(CopyEncoder(config.VisionFolder, Path.Combine(targetFolder, Path.GetFileName(config.VisionFolder))));
+        }
+        else
+        {
+            PickleWriter.WriteStateDict(Path.Combine(targetFolder, file), tensors);
+            written.Add(file);
+        }
+
+        written.AddRange(ModelWriter.CopyCompanions(sourceFolder, targetFolder));
+        var text = Configuration(sourceFolder, targetFolder, config, stage is null ? Path.GetFileName(config.VisionFolder) : null, stage is null ? null : file);
+        AtomicFile.WriteText(Families.ConfigPath(targetFolder), text);
+        return [.. written, "config.json"];
+    }
+
+    /// <summary>The encoder's weights as its own folder names them; text towers, poolers and tables of positions are not used.</summary>
+    private static string? EncoderName(string name)
+    {
+        const string tower = "vision_model.";
+        var at = name.StartsWith(Encoder, StringComparison.Ordinal) ? name[Encoder.Length..] : name;
+        var isUsed = at.StartsWith(tower, StringComparison.Ordinal) && !at.StartsWith("vision_model.head.", StringComparison.Ordinal)
+            && !MiniMindVNames.IsTable(at);
+        return isUsed ? Encoder + at : null;
+    }
+
+    /// <summary>As PyTorch begins: linears uniform within 1/sqrt(inputs), norms one and zero.</summary>
+    private static Tensor Fresh(string name, long[] shape, MiniMindVConfig config)
+    {
+        if (name.StartsWith("vision_proj.mlp.0.", StringComparison.Ordinal))
+        {
+            return name.EndsWith("bias", StringComparison.Ordinal) ? CreateOps.Zeros(shape) : CreateOps.Ones(shape);
+        }
+
+        var inputs = name.StartsWith("vision_proj.mlp.3.", StringComparison.Ordinal) ? config.HiddenSize : config.Vision.HiddenSize;
+        var bound = 1 / Math.Sqrt(inputs);
+        return CreateOps.Empty(shape).Uniform_(-bound, bound);
+    }
+
+    /// <summary>Everything but the encoder, in the project's order and spelling; the head, which is the embedding table, once more.</summary>
+    private static List<TensorSource> Tensors(VisionLanguageModel model, MiniMindVConfig config, DType? dtype)
+    {
+        var tensors = new List<TensorSource>();
+        foreach (var parameter in model.Ledger.Parameters.Where(p => MiniMindVModel.PartOf(p.Name) != ModelPart.Vision))
+        {
+            Add(parameter.Name, parameter);
+            if (parameter.Name == "model.norm.weight")
+            {
+                Add("lm_head.weight", model.Head);
+            }
+        }
+
+        return tensors;
+
+        void Add(string name, Parameter parameter) => tensors.Add(TensorBytes.Source(
+            config.Generation == MiniMindVGeneration.A ? MiniMindVNames.OfGenerationA(name) : name, parameter.Value, dtype));
+    }
+
+    private static IEnumerable<string> CopyEncoder(string source, string target)
+    {
+        if (Path.GetFullPath(source) == Path.GetFullPath(target))
+        {
+            yield break;
+        }
+
+        Directory.CreateDirectory(target);
+        foreach (var path in Directory.EnumerateFiles(source).Order(StringComparer.Ordinal))
+        {
+            var name = Path.GetFileName(path);
+            AtomicFile.Write(Path.Combine(target, name), stream =>
+            {
+                using var file = File.OpenRead(path);
+                file.CopyTo(stream);
+            });
+            yield return Path.Combine(Path.GetFileName(target), name);
+        }
+    }
+
+    private static string Configuration(string source, string target, MiniMindVConfig config, string? vision, string? weights)
+    {
+        var root = JsonNode.Parse(File.ReadAllBytes(Families.ConfigPath(source)))!.AsObject();
+        root["vision_model"] = vision ?? Path.GetRelativePath(Path.GetFullPath(target), config.VisionFolder);
+        root.Remove("weights");
+        if (weights is not null)
+        {
+            root["weights"] = weights;
+        }
+
+        return root.ToJsonString(new JsonSerializerOptions { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }) + "\n";
+    }
+}

@@ -24,7 +24,7 @@ internal static class MiniMindVFiles
         return new WeightFiles(
             [
                 (config.WeightsFile, name => name.StartsWith(Encoder, StringComparison.Ordinal) || MiniMindVNames.IsTable(name) ? null : MiniMindVNames.Canonical(name)),
-                (config.VisionFolder, EncoderName),
+                (config.VisionFolder, name => EncoderName(name, config.Vision.IsClip)),
             ],
             name => name.StartsWith("vision_proj.", StringComparison.Ordinal),
             (name, shape) => Fresh(name, shape, config));
@@ -57,13 +57,14 @@ internal static class MiniMindVFiles
     }
 
     /// <summary>The encoder's weights as its own folder names them; text towers, poolers and tables of positions are not used.</summary>
-    private static string? EncoderName(string name)
+    private static string? EncoderName(string name, bool isClip)
     {
         const string tower = "vision_model.";
-        var at = name.StartsWith(Encoder, StringComparison.Ordinal) ? name[Encoder.Length..] : name;
-        var isUsed = at.StartsWith(tower, StringComparison.Ordinal) && !at.StartsWith("vision_model.head.", StringComparison.Ordinal)
-            && !MiniMindVNames.IsTable(at);
-        return isUsed ? Encoder + at : null;
+        string[] used = isClip ? ["embeddings.", "pre_layrnorm.", "encoder."] : ["embeddings.", "post_layernorm.", "encoder."];
+
+        // Transformers 5 saves an encoder alone without the prefix.
+        var at = name.StartsWith(tower, StringComparison.Ordinal) ? name[tower.Length..] : name;
+        return used.Any(part => at.StartsWith(part, StringComparison.Ordinal)) && !MiniMindVNames.IsTable(at) ? Encoder + tower + at : null;
     }
 
     /// <summary>As PyTorch begins: linears uniform within 1/sqrt(inputs), norms one and zero.</summary>

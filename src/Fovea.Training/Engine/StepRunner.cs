@@ -78,7 +78,7 @@ public sealed class StepRunner(
 
         using var prepared = Prepare(batch);
         Receive(prepared);
-        var (loss, tokenLosses, _) = Loss(TrainedHidden(prepared), prepared);
+        var (loss, tokenLosses, _) = Loss(TrainedHidden(prepared, null), prepared);
         return new MicroBatchResult(loss.Item(), tokenLosses.ToArray<float>());
     }
 
@@ -93,15 +93,21 @@ public sealed class StepRunner(
 
         plan?.Invoke(batch);
         Receive(prepared);
-        var hidden_LE = TrainedHidden(prepared);
+        var others = new SideLosses();
+        var hidden_LE = TrainedHidden(prepared, others);
         var (loss, tokenLosses, gradient) = Loss(hidden_LE, prepared);
-        if (gradient is not null)
+        var other = others.Close();
+        using var span = Profile.Open("backward");
+        if (gradient is not null && other is { RequiresGrad: true })
         {
-            using var span = Profile.Open("backward");
+            Autograd.Backward([hidden_LE, other], [gradient, CreateOps.Ones([], other.DType, other.Device)]);
+        }
+        else if (gradient is not null)
+        {
             Autograd.Backward(hidden_LE, gradient);
         }
 
-        return (loss, tokenLosses);
+        return (other is null ? loss : loss.Add(other.Detach()), tokenLosses);
     }
 
     /// <summary>What is computed from now on waits, on the device, for the copies.</summary>
@@ -135,15 +141,17 @@ public sealed class StepRunner(
     }
 
     /// <summary>Final hidden states at the positions that predict a trained token [L, E].</summary>
-    private Tensor TrainedHidden(PreparedBatch prepared)
+    /// <param name="others">Takes losses of another kind; null where only the tokens' own is wanted.</param>
+    private Tensor TrainedHidden(PreparedBatch prepared, SideLosses? others)
     {
         using var span = Profile.Open("forward");
         var features = Features(prepared.Batch, prepared.Input);
+        var input = prepared.Input with { Side = others };
 
         // Dropout masks every row that it was told of.
         return dropout is null || !Autograd.IsRecording
-            ? model.Hidden(prepared.Input with { Wanted = prepared.LossIndex }, features)
-            : model.Hidden(prepared.Input, features).IndexSelect(0, prepared.LossIndex);
+            ? model.Hidden(input with { Wanted = prepared.LossIndex }, features)
+            : model.Hidden(input, features).IndexSelect(0, prepared.LossIndex);
     }
 
     private Tensor? Features(PackedBatch batch, ModelInput input)

@@ -36,7 +36,8 @@ internal static class MiniMindVFiles
     {
         var config = ((MiniMindVModel)model).Config;
         Directory.CreateDirectory(targetFolder);
-        var tensors = Tensors(model, config, dtype ?? (stage is null ? null : DType.F16));
+        using var source = stage is null ? null : Open(sourceFolder);
+        var tensors = Tensors(model, config, dtype ?? (stage is null ? null : DType.F16), source);
         var file = stage is null ? "model.safetensors" : config.FileName(stage);
         var written = new List<string>();
         if (stage is null)
@@ -81,7 +82,8 @@ internal static class MiniMindVFiles
     }
 
     /// <summary>Everything but the encoder, in the project's order and spelling; the head, which is the embedding table, once more.</summary>
-    private static List<TensorSource> Tensors(VisionLanguageModel model, MiniMindVConfig config, DType? dtype)
+    /// <param name="source">Where weights that did not learn come from, which the model may hold in fewer digits; null for the model's own.</param>
+    private static List<TensorSource> Tensors(VisionLanguageModel model, MiniMindVConfig config, DType? dtype, WeightFiles? source)
     {
         var tensors = new List<TensorSource>();
         foreach (var parameter in model.Ledger.Parameters.Where(p => MiniMindVModel.PartOf(p.Name) != ModelPart.Vision))
@@ -95,9 +97,20 @@ internal static class MiniMindVFiles
 
         return tensors;
 
-        void Add(string name, Parameter parameter) => tensors.Add(TensorBytes.Source(
-            config.Generation == MiniMindVGeneration.A ? MiniMindVNames.OfGenerationA(name) : name, parameter.Value, dtype));
+        void Add(string name, Parameter parameter)
+        {
+            name = config.Generation == MiniMindVGeneration.A ? MiniMindVNames.OfGenerationA(name) : name;
+            tensors.Add(source is null || parameter.Trainable || parameter.Value.DType == DType.F32
+                ? TensorBytes.Source(name, parameter.Value, dtype)
+                : FromFile(name, parameter, dtype!.Value, source));
+        }
     }
+
+    private static TensorSource FromFile(string name, Parameter parameter, DType dtype, WeightFiles source) => new(name, dtype, parameter.Shape, stream =>
+    {
+        using var scope = TensorScope.Open("weight");
+        TensorBytes.Source(name, source.Read(parameter.Name, parameter.Shape), dtype).WriteTo(stream);
+    });
 
     private static IEnumerable<string> CopyEncoder(string source, string target)
     {

@@ -190,7 +190,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
     /// <summary>In generation A the last of <c>max_length</c> tokens is only a target.</summary>
     private void Pad(List<int> ids, List<int> labels)
     {
-        if (options.PadToCutoff)
+        if (options.PadToCutoff && config.UseMoe)
         {
             while (ids.Count < options.CutoffLength - (IsA ? 1 : 0))
             {

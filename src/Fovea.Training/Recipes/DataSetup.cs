@@ -33,6 +33,9 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
             ImageMaxPixels = config.ImageMaxPixels,
             ImageMinPixels = config.ImageMinPixels,
             OnBadSample = config.OnBadSample,
+            LabelMask = config.LabelMask,
+            KeepEmptyThinking = config.KeepEmptyThinking,
+            PadToCutoff = config.MoeAux == MoeAuxiliary.Original,
             Seed = config.Seed,
         };
         return new DataSetup(options, processor with { Template = template });
@@ -73,6 +76,7 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
     {
         MicroBatchTokens = config.MicroBatchTokens ?? microBatchTokens,
         Reduction = config.LossReduction,
+        Accumulation = config.GradientAccumulationSteps,
         WorldSize = worldSize,
     };
 

@@ -1,18 +1,26 @@
 using Fovea.Models.Peft;
 using Fovea.Models.Saving;
+using Fovea.Training.Config;
 
 namespace Fovea.Training.Recipes;
 
 /// <summary>Writes what a run trained: a PEFT adapter, or the whole model as a Hugging Face folder.</summary>
 public static class ModelSaver
 {
-    /// <param name="baseFolder">The folder of the base model, whose configuration and tokenizer files go along with a whole model.</param>
-    public static void Save(ModelSetup setup, string baseFolder, string folder)
+    /// <param name="config">Names the folder of the base model, whose configuration and tokenizer files go along.</param>
+    /// <param name="folder">The run's own folder, or that of a checkpoint, which keeps weights that do not learn to the last digit.</param>
+    public static void Save(ModelSetup setup, TrainConfig config, string folder)
     {
+        var baseFolder = config.ModelNameOrPath;
         if (setup.Adapter is { } adapter)
         {
             PeftAdapter.Save(setup.Model, adapter, folder);
             ModelWriter.CopyCompanions(baseFolder, folder);
+        }
+        else if (setup.Family.Write is { } write)
+        {
+            var stage = config.Stage == TrainingStage.Pretrain ? "pretrain_vlm" : "sft_vlm";
+            write(setup.Model, baseFolder, folder, stage, folder == config.OutputDir ? null : setup.Model.Ledger.Options.Master);
         }
         else
         {

@@ -38,6 +38,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
             Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),
             Deferred = config.Sharding.Shards,
             Policy = policy,
+            MoeAuxiliary = config.MoeAux,
         });
         try
         {

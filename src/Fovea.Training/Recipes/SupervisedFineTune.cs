@@ -58,7 +58,7 @@ public sealed class SupervisedFineTune
         this.cache = cache;
         order = new SampleOrder(DataSetup.Order(config, data.Train.Count, mesh.Rank, mesh.WorldSize));
         var totalSteps = order.TotalSteps(config.NumTrainEpochs, config.MaxSteps);
-        schedule = new Schedule(config, totalSteps);
+        schedule = new Schedule(config, totalSteps, order);
         runner = new StepRunner(model.Model, model.VisionLearns, model.Dropout, cache, Decide, together: division.RunsTogether);
         memory = MemoryPlan.For(model.Model, config, budget.Activations);
         memory = memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", memory.MicroBatchTokens) };
@@ -106,7 +106,7 @@ public sealed class SupervisedFineTune
         var resumeFrom = mesh.FromMain("the choice of a checkpoint", () => OutputFolder.Prepare(config, checkpoints));
         using var model = ModelSetup.Load(config, resumeFrom);
         using var division = model.Divide(config, mesh);
-        using var optimizer = new AdamW(division.Parts, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay);
+        using var optimizer = new AdamW(division.Parts, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay, config.DecayNorms);
         var caches = !model.VisionLearns && config.CacheVisionFeatures != Toggle.Off;
         var budget = MemoryBudget.For(config, model.Model, caches, mesh.RanksHere);
         using var cache = caches ? OpenCache(config, model, setup.Images, budget, events) : null;
@@ -302,7 +302,7 @@ public sealed class SupervisedFineTune
         return new RunOutcome(progress.Step, Interrupted: true, progress.LossSum / Math.Max(1, progress.Step));
     }
 
-    private void SaveResult(string folder) => ModelSaver.Save(model, config.ModelNameOrPath, folder);
+    private void SaveResult(string folder) => ModelSaver.Save(model, config, folder);
 
     private TrainerState Resume(string checkpoint)
     {
@@ -370,7 +370,7 @@ public sealed class SupervisedFineTune
             StartStep = progress.Step,
             Ranks = mesh.WorldSize,
         });
-        foreach (var notice in config.Notices)
+        foreach (var notice in config.Notices.Concat(model.Model.Notices))
         {
             events.Write(new Notice(notice));
         }

@@ -96,7 +96,7 @@ public sealed class TrainConfigTests
     }
 
     [Theory]
-    [InlineData("stage: dpo", "stage: dpo is refused")]
+    [InlineData("stage: dpo", "stage: dpo is not allowed")]
     [InlineData("fp16: true", "use bf16: true")]
     [InlineData("report_to: wandb", "use tensorboard")]
     [InlineData("packing: true", "packs micro-batches by itself")]

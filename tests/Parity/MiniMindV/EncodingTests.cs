@@ -27,7 +27,7 @@ public sealed class EncodingTests
                 KeepEmptyThinking = item.TryGetProperty("variant", out var variant) && variant.GetString()!.Contains("kept", StringComparison.Ordinal),
             });
             var (ids, labels) = Expected(folder, item, length);
-            var conversation = Conversation(folder, file, row);
+            var conversation = folder.Conversation(file, row);
             if (labels.Skip(1).All(label => label == EncodedSample.Ignored))
             {
                 Assert.True(Assert.Throws<BadSampleException>(() => encoder.Encode(conversation)).Sample.TooLong);
@@ -53,7 +53,7 @@ public sealed class EncodingTests
     {
         using var folder = new MiniMindFolder("a", "dense");
         var processor = Families.Of(folder.Path).Process(folder.Path, null);
-        var sample = processor.NewEncoder(new DataOptions { Datasets = [], CutoffLength = 640 }).Encode(Conversation(folder, "train.jsonl", 4));
+        var sample = processor.NewEncoder(new DataOptions { Datasets = [], CutoffLength = 640 }).Encode(folder.Conversation("train.jsonl", 4));
         var trained = sample.Labels.Where(label => label != EncodedSample.Ignored).ToArray();
         Assert.Equal("A transparent picture, 64% done!</s>\n", processor.Tokenizer.Decode(trained));
     }
@@ -69,7 +69,7 @@ public sealed class EncodingTests
         Assert.Equal(plain.TrainedTokens, padded.TrainedTokens);
         Assert.Equal(plain.Ids, padded.Ids[..plain.Ids.Length]);
 
-        EncodedSample Encode(DataOptions with) => processor.NewEncoder(with).Encode(Conversation(folder, "train.parquet", 1));
+        EncodedSample Encode(DataOptions with) => processor.NewEncoder(with).Encode(folder.Conversation("train.parquet", 1));
     }
 
     [Theory]
@@ -115,17 +115,6 @@ public sealed class EncodingTests
         int[] ids = [.. x, y[^1]];
         int[] labels = [EncodedSample.Ignored, .. y.Zip(mask, (target, trains) => trains == 1 ? target : EncodedSample.Ignored)];
         return (ids, labels);
-    }
-
-    private static Conversation Conversation(MiniMindFolder folder, string file, int index)
-    {
-        var row = folder.Rows(file)[index];
-        var messages = row.GetProperty("conversations").EnumerateArray()
-            .Select(m => (Role: m.GetProperty("role").GetString(), Text: m.GetProperty("content").GetString()!)).ToList();
-        var system = messages[0].Role == "system" ? messages[0].Text : null;
-        var texts = messages.Where(m => m.Role != "system").Select(m => m.Text).ToList();
-        var turns = texts.Chunk(2).Select(pair => new Turn(pair[0], pair[1])).ToList();
-        return new Conversation(file, index + 1, system, turns, folder.Images(row));
     }
 
     /// <summary>[3, side, side] again from patches.</summary>

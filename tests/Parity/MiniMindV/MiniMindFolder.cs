@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Fovea.Data.Datasets;
 using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Data.Templates;
@@ -121,6 +122,17 @@ public sealed class MiniMindFolder : IDisposable
         }
 
         return batch;
+    }
+
+    public Conversation Conversation(string file, int index)
+    {
+        var row = Rows(file)[index];
+        var messages = row.GetProperty("conversations").EnumerateArray()
+            .Select(m => (Role: m.GetProperty("role").GetString(), Text: m.GetProperty("content").GetString()!)).ToList();
+        var system = messages[0].Role == "system" ? messages[0].Text : null;
+        var texts = messages.Where(m => m.Role != "system").Select(m => m.Text).ToList();
+        var turns = texts.Chunk(2).Select(pair => new Turn(pair[0], pair[1])).ToList();
+        return new Conversation(file, index + 1, system, turns, Images(row));
     }
 
     public void Dispose() => Directory.Delete(Path, recursive: true);

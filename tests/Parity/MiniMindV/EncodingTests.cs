@@ -16,7 +16,7 @@ public sealed class EncodingTests
         using var folder = new MiniMindFolder(generation, "dense");
         var processor = Families.Of(folder.Path).Process(folder.Path, null);
         var compared = 0;
-        foreach (var item in folder.Json("data/encoded.json").GetProperty("encoded").EnumerateArray())
+        foreach (var item in Golden.Json(folder.Data("encoded.json")).GetProperty("encoded").EnumerateArray())
         {
             var (file, row, length) = (item.GetProperty("file").GetString()!, item.GetProperty("row").GetInt32(), item.GetProperty("max_length").GetInt32());
             var encoder = processor.NewEncoder(new DataOptions
@@ -79,7 +79,7 @@ public sealed class EncodingTests
     {
         using var folder = new MiniMindFolder(generation, "dense");
         var stage = Families.Of(folder.Path).Process(folder.Path, null).Images;
-        using var golden = new Golden(folder.Golden("data/pixels.safetensors"));
+        using var golden = new Golden(folder.Data("pixels.safetensors"));
         var (mean, deviation) = folder.IsA
             ? ((double[])[0.48145466, 0.4578275, 0.40821073], (double[])[0.26862954, 0.26130258, 0.27577711])
             : ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]);

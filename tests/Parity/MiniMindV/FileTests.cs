@@ -166,8 +166,8 @@ public sealed class FileTests : NativeTest
         $"""
         model_name_or_path: {folder!.Path}
         finetuning_type: full
-        data_path: {folder.Golden(folder.IsA ? "data/train.jsonl" : "data/train.rows.json")}
-        images_path: {folder.Golden("data/images")}
+        data_path: {folder.Data(folder.IsA ? "train.jsonl" : "train.rows.json")}
+        images_path: {folder.Data("images")}
         max_seq_len: 300
         output_dir: {Out(name)}
         per_device_train_batch_size: 2

@@ -57,6 +57,8 @@ public sealed class MiniMindFolder : IDisposable
 
     public string Golden(string name) => TestFiles.Golden($"minimind_{Generation}/{name}");
 
+    public string Data(string name) => Golden($"data/{name}");
+
     public JsonElement Json(string name) => Parity.Golden.Json(Golden(name));
 
     public MiniMindVModel Load(ModelOptions? options = null) => (MiniMindVModel)Families.Load(Path, options ?? new ModelOptions { Device = TestDevice.Device });

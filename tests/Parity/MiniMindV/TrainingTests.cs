@@ -85,7 +85,7 @@ public sealed class TrainingTests : NativeTest
             stage: {(isPretrain ? "pretrain" : "sft")}
             {freezing}
             data_path: {file}
-            images_path: {folder.Golden("data/images")}
+            images_path: {folder.Data("images")}
             max_seq_len: {arguments["--max_seq_len"]}
             label_mask: original
             keep_empty_thinking: {(golden.TryGetProperty("empty_think", out var think) && think.GetString() == "kept" ? "true" : "false")}

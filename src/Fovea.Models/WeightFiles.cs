@@ -43,7 +43,8 @@ public sealed class WeightFiles : IWeightSource, IDisposable
     public IReadOnlyCollection<string> Names => [];
 
     /// <summary>The element type of the first file's weights; fp32 where there are several.</summary>
-    public DType StoredType => files[0].Tensors.Values.Select(entry => entry.DType).Distinct().ToList() is [var one and (DType.F16 or DType.BF16)] ? one : DType.F32;
+    public DType StoredType =>
+        files[0].Tensors.Values.Select(entry => entry.DType).Distinct().ToList() is [var one and (DType.F16 or DType.BF16)] ? one : DType.F32;
 
     public bool Has(string name) => sources.Any(source => source.Has(name)) || canBeFresh(name);
 

@@ -130,7 +130,8 @@ internal sealed class ParquetFile : IDisposable
         var chunks = (List<object>)group[1];
         var meta = (Dictionary<int, object>)((Dictionary<int, object>)chunks[column.Index])[3];
         var pages = (long)meta[9];
-        return ((int)(long)meta[4], meta.TryGetValue(11, out var dictionary) && (long)dictionary > 0 ? Math.Min((long)dictionary, pages) : pages, (long)meta[5]);
+        var start = meta.TryGetValue(11, out var dictionary) && (long)dictionary > 0 ? Math.Min((long)dictionary, pages) : pages;
+        return ((int)(long)meta[4], start, (long)meta[5]);
     }
 
     private IEnumerable<IReadOnlyList<byte[]>> ReadChunk(Dictionary<int, object> group, ParquetColumn column)
@@ -182,7 +183,8 @@ internal sealed class ParquetFile : IDisposable
         {
             return read();
         }
-        catch (Exception e) when (e is InvalidDataException or KeyNotFoundException or InvalidCastException or IOException or ArgumentException or OverflowException or IndexOutOfRangeException)
+        catch (Exception e) when (e is InvalidDataException or KeyNotFoundException or InvalidCastException or IOException
+            or ArgumentException or OverflowException or IndexOutOfRangeException)
         {
             throw Problem($"a page is damaged: {e.Message}; copy or download the file again");
         }

@@ -161,7 +161,8 @@ public sealed record MiniMindVConfig
         return moe ? json.Int("moe_intermediate_size", inner) : inner;
     }
 
-    private static int First(int[] ids, ConfigReader json) => ids.Length > 0 && ids.All(id => id == ids[0]) ? ids[0] : throw json.Wrong("image_ids", "one id, repeated");
+    private static int First(int[] ids, ConfigReader json) =>
+        ids.Length > 0 && ids.All(id => id == ids[0]) ? ids[0] : throw json.Wrong("image_ids", "one id, repeated");
 
     /// <summary>The encoder's folder: <c>vision_model</c>, from the model folder or absolute, else the project's name for it.</summary>
     private static string Locate(ConfigReader json, string folder, string usual)
@@ -172,7 +173,8 @@ public sealed record MiniMindVConfig
         }
 
         string[] places = [usual, Path.Combine("vision_model", usual), Path.Combine("..", usual), Path.Combine("..", "vision_model", usual)];
-        var found = places.Select(place => Path.GetFullPath(Path.Combine(folder, place))).FirstOrDefault(place => File.Exists(Path.Combine(place, "config.json")));
+        var found = places.Select(place => Path.GetFullPath(Path.Combine(folder, place)))
+            .FirstOrDefault(place => File.Exists(Path.Combine(place, "config.json")));
         return found ?? throw json.Wrong("vision_model", $"the folder of the vision encoder ({usual} of the hub), or the encoder must lie in {folder}/{usual}");
     }
 

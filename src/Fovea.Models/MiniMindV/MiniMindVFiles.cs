@@ -23,7 +23,7 @@ internal static class MiniMindVFiles
         var config = MiniMindVConfig.Read(Families.ConfigPath(folder));
         return new WeightFiles(
             [
-                (config.WeightsFile, name => name.StartsWith(Encoder, StringComparison.Ordinal) || MiniMindVNames.IsTable(name) ? null : MiniMindVNames.Canonical(name)),
+                (config.WeightsFile, OwnName),
                 (config.VisionFolder, name => EncoderName(name, config.Vision.IsClip)),
             ],
             name => name.StartsWith("vision_proj.", StringComparison.Ordinal),
@@ -56,6 +56,9 @@ internal static class MiniMindVFiles
         AtomicFile.WriteText(Families.ConfigPath(targetFolder), text);
         return [.. written, "config.json"];
     }
+
+    private static string? OwnName(string name) =>
+        name.StartsWith(Encoder, StringComparison.Ordinal) || MiniMindVNames.IsTable(name) ? null : MiniMindVNames.Canonical(name);
 
     /// <summary>The encoder's weights as its own folder names them; text towers, poolers and tables of positions are not used.</summary>
     private static string? EncoderName(string name, bool isClip)
@@ -142,6 +145,7 @@ internal static class MiniMindVFiles
             root["weights"] = weights;
         }
 
-        return root.ToJsonString(new JsonSerializerOptions { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }) + "\n";
+        var options = new JsonSerializerOptions { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        return root.ToJsonString(options) + "\n";
     }
 }

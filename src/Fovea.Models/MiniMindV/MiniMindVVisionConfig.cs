@@ -1,6 +1,6 @@
 namespace Fovea.Models.MiniMindV;
 
-/// <summary>A CLIP or SigLIP image encoder as its folder's config.json states it (Transformers' <c>clip</c>, <c>clip_vision_model</c>, <c>siglip*</c>).</summary>
+/// <summary>A CLIP or SigLIP image encoder as its folder's config.json states it (Transformers' <c>clip*</c> and <c>siglip*</c>).</summary>
 public sealed record MiniMindVVisionConfig
 {
     /// <summary>CLIP has a class token and a norm before its layers; SigLIP a bias in the patch embedding and a norm after them.</summary>
@@ -40,7 +40,7 @@ public sealed record MiniMindVVisionConfig
         var type = root.Text("model_type");
         if (!type.StartsWith(isClip ? "clip" : "siglip", StringComparison.Ordinal))
         {
-            throw root.Wrong("model_type", isClip ? "clip or clip_vision_model, the encoder of this generation" : "siglip or siglip_vision_model, the encoder of this generation");
+            throw root.Wrong("model_type", $"{(isClip ? "clip" : "siglip")} or {(isClip ? "clip" : "siglip")}_vision_model, the encoder of this generation");
         }
 
         var json = root.Section("vision_config") ?? root;

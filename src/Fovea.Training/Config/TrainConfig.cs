@@ -88,10 +88,7 @@ public sealed partial record TrainConfig
     /// <summary>For <c>freeze</c>: modules outside the layers that are trained too.</summary>
     public IReadOnlyList<string> FreezeExtraModules { get; init; } = [];
 
-    /// <summary>
-    /// For <c>full</c>, as MiniMind-V counts: 0 trains all but the vision tower, 1 projector, first and last layer, 2 the projector. Null leaves it to the
-    /// other keys; with <c>stage: pretrain</c> it is 2.
-    /// </summary>
+    /// <summary>For <c>full</c>: 0 trains all but the vision tower, 1 projector, first and last layer, 2 the projector (<c>pretrain</c>).</summary>
     [Bounds(0, 2)]
     public int? FreezeLlm { get; init; }
 
@@ -339,7 +336,7 @@ public sealed partial record TrainConfig
     [Auto, Bounds(1)]
     public int? MicroBatchTokens { get; init; }
 
-    /// <summary><c>token</c>: every trained token of a step weighs the same; <c>mean</c>: the mean of the batches' means, as LLaMA-Factory; <c>accumulate</c>: the batches' means by the accumulation, as plain loops.</summary>
+    /// <summary><c>token</c>: trained tokens weigh the same; <c>mean</c>: the batches' means, as LLaMA-Factory; <c>accumulate</c>: as MiniMind-V.</summary>
     public LossReduction LossReduction { get; init; } = LossReduction.Token;
 
     /// <summary>What a row or image that cannot be used does: stop the run, be left out, or be replaced by the next sample.</summary>

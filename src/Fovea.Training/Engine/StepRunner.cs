@@ -78,8 +78,10 @@ public sealed class StepRunner(
 
         using var prepared = Prepare(batch);
         Receive(prepared);
-        var (loss, tokenLosses, _) = Loss(TrainedHidden(prepared, null), prepared);
-        return new MicroBatchResult(loss.Item(), tokenLosses.ToArray<float>());
+        var hidden_LE = TrainedHidden(prepared, null);
+        var (loss, tokenLosses, _) = Loss(hidden_LE, prepared);
+        var hits = LinearCrossEntropy.Hits(hidden_LE, model.Head, prepared.Targets);
+        return new MicroBatchResult(loss.Item(), tokenLosses.ToArray<float>()) { Hits = (long)hits.Item() };
     }
 
     private (Tensor Loss, Tensor TokenLosses) QueueBoth(PreparedBatch prepared, int step)

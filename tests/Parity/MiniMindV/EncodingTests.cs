@@ -41,7 +41,8 @@ public sealed class EncodingTests
             Assert.Equal(labels[..sample.Ids.Length], sample.Labels);
             Assert.All(labels[sample.Ids.Length..], label => Assert.Equal(EncodedSample.Ignored, label));
             Assert.Equal(folder.Images(folder.Rows(file)[row]).Count * folder.ImageTokens, sample.Images.Sum(image => image.Tokens));
-            Assert.All(sample.Images, image => Assert.All(sample.Ids[image.Offset..(image.Offset + image.Tokens)], id => Assert.Equal(folder.ImageTokenId, id)));
+            Assert.All(
+                sample.Images.SelectMany(image => sample.Ids[image.Offset..(image.Offset + image.Tokens)]), id => Assert.Equal(folder.ImageTokenId, id));
             compared++;
         }
 

@@ -61,6 +61,7 @@ public static class LinearCrossEntropy
     public static Tensor Hits(Tensor hidden_LE, Parameter head, Tensor targets_L)
     {
         using var grad = Autograd.NoGrad();
+        using var open = head.Open();
         var (rows, weight) = (hidden_LE.Size(0), head.Use());
         var chunk = Math.Min(rows, ChunkOf(head, weight));
         var hits = CreateOps.Zeros([], DType.F64, weight.Device);

@@ -103,8 +103,8 @@ internal static class MiniMindVFiles
         void Add(string name, Parameter parameter)
         {
             name = config.Generation == MiniMindVGeneration.A ? MiniMindVNames.OfGenerationA(name) : name;
-            tensors.Add(source is null || parameter.Trainable || parameter.Value.DType == DType.F32
-                ? TensorBytes.Source(name, parameter.Value, dtype)
+            tensors.Add(source is null || parameter.Trainable || parameter.Master == DType.F32
+                ? TensorBytes.Source(name, parameter, dtype)
                 : FromFile(name, parameter, dtype!.Value, source));
         }
     }

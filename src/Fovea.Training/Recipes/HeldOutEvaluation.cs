@@ -35,7 +35,10 @@ public static class HeldOutEvaluation
                 samples, setup.NewEncoder(), setup.Images, batches,
                 DataSetup.Plan(config, MicroBatchTokens, worldSize: 1) with { Reduction = LossReduction.Mean },
                 DataSetup.Pipeline(config, 0, batches.StepsPerEpoch));
-            return Evaluation.Run(new StepRunner(model, visionLearns: false), pipeline, Mesh.Alone(), step: 0, totalSteps: 0, epoch: 0, final: true);
+            var mesh = Mesh.Alone();
+            using var division = new Replicated(mesh, [], late: null, bucketBytes: 1);
+            return Evaluation.Run(
+                new StepRunner(model, visionLearns: false), pipeline, mesh, division, step: 0, totalSteps: 0, epoch: 0, final: true);
         });
     }
 }

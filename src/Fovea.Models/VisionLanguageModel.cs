@@ -54,6 +54,18 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <summary>Image features [M, E] in the order of the image slots; null without images.</summary>
     public abstract Tensor? VisionFeatures(ModelInput input);
 
+    /// <summary>
+    /// Whether features are made by a tower and then a projector (<see cref="TowerFeatures"/>, <see cref="Project"/>): what a frozen tower made can
+    /// then be kept while the projector learns.
+    /// </summary>
+    public virtual bool HasTower => false;
+
+    /// <summary>What the tower alone makes of the images, as many rows as <see cref="VisionFeatures"/>; null without images.</summary>
+    public virtual Tensor? TowerFeatures(ModelInput input) => throw new NotSupportedException("this family's vision side is one piece");
+
+    /// <summary>The rest: <see cref="VisionFeatures"/> from <see cref="TowerFeatures"/>.</summary>
+    public virtual Tensor Project(Tensor tower) => throw new NotSupportedException("this family's vision side is one piece");
+
     /// <summary>Rows of <see cref="VisionFeatures"/> that one image makes.</summary>
     public abstract int FeatureRows(ImageGrid grid);
 

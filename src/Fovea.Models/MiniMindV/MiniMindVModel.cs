@@ -131,6 +131,12 @@ public sealed class MiniMindVModel : VisionLanguageModel
         Attention = attention,
     };
 
+    public override bool HasTower => true;
+
+    public override Tensor? TowerFeatures(ModelInput input) => input.Pixels is null ? null : Vision.Encode(input.Pixels);
+
+    public override Tensor Project(Tensor tower) => Vision.Project(tower);
+
     public override Tensor? VisionFeatures(ModelInput input) => input.Pixels is null ? null : Vision.Forward(input.Pixels);
 
     public override int FeatureRows(ImageGrid grid) => grid.Patches;

@@ -56,10 +56,15 @@ public sealed class MiniMindVVision
     {
         var features_PV = Encode(pixels_PC);
         watch?.Invoke("encoder", features_PV);
-        return policy.Run(BlockPolicy.Projector, project, features_PV);
+        return Project(features_PV);
     }
 
-    private Tensor Encode(Tensor pixels_PC)
+    /// <summary>The encoder's features [P, V] as embeddings of the language model [P, E].</summary>
+    public Tensor Project(Tensor features_PV) => policy.Run(BlockPolicy.Projector, project, features_PV);
+
+    /// <summary>The encoder's features [P, V].</summary>
+    /// <param name="pixels_PC">As in <see cref="Forward"/>.</param>
+    public Tensor Encode(Tensor pixels_PC)
     {
         var device = patches.Value.Device;
         var embed = patches.Use();

@@ -9,7 +9,7 @@ namespace Fovea.Training.Engine;
 /// <summary>Forward and backward of packed micro-batches: the same path for training and evaluation.</summary>
 /// <param name="visionLearns">Whether gradients reach the vision side; otherwise it runs without a graph.</param>
 /// <param name="dropout">Told which tokens come; null without dropout.</param>
-/// <param name="cache">Keeps features of a frozen vision side; null to compute them each time.</param>
+/// <param name="cache">Keeps features of a frozen vision side, or of a frozen tower under a projector that learns; null to compute them each time.</param>
 /// <param name="plan">Decides what blocks keep, before each micro-batch that trains; null to leave that as it is.</param>
 /// <param name="together">Whether all images of a micro-batch go through a frozen tower at once, because other ranks run it at the same time.</param>
 public sealed class StepRunner(
@@ -160,13 +160,19 @@ public sealed class StepRunner(
     {
         if (visionLearns)
         {
-            return model.VisionFeatures(input);
+            return cache is null ? model.VisionFeatures(input) : Tower(batch, input) is { } tower ? model.Project(tower) : null;
         }
 
         using var grad = Autograd.NoGrad();
         return together
             ? VisionFeatureCache.TogetherFeatures(model, batch, input, cache)
             : VisionFeatureCache.Features(model, batch, input, cache);
+    }
+
+    private Tensor? Tower(PackedBatch batch, ModelInput input)
+    {
+        using var grad = Autograd.NoGrad();
+        return VisionFeatureCache.Features(model, batch, input, cache, towerOnly: true);
     }
 
     /// <summary>The weights go along now, not earlier: other ranks have a say in them.</summary>

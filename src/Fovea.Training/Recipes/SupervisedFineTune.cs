@@ -107,7 +107,7 @@ public sealed class SupervisedFineTune
         using var model = ModelSetup.Load(config, resumeFrom);
         using var division = model.Divide(config, mesh);
         using var optimizer = new AdamW(division.Parts, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay, config.DecayNorms);
-        var caches = !model.VisionLearns && config.CacheVisionFeatures != Toggle.Off;
+        var caches = (!model.VisionLearns || (model.LearnsOverTower && !division.RunsTogether)) && config.CacheVisionFeatures != Toggle.Off;
         var budget = MemoryBudget.For(config, model.Model, caches, mesh.RanksHere);
         using var cache = caches ? OpenCache(config, model, setup.Images, budget, events) : null;
         var run = new SupervisedFineTune(
@@ -451,6 +451,6 @@ public sealed class SupervisedFineTune
 
         var bytes = config.VisionCacheDisk?.Bytes ?? Math.Min(20L << 30, ProcessMemory.FreeDisk(folder) / 10);
         var disk = new FeatureFolder(folder, bytes, text => events.Write(new Warning(text)));
-        return new VisionFeatureCache(budget.VisionCache, () => VisionIdentity.Of(model.Model, model.Family, images), disk);
+        return new VisionFeatureCache(budget.VisionCache, () => VisionIdentity.Of(model.Model, model.Family, images, model.LearnsOverTower), disk);
     }
 }

@@ -108,6 +108,22 @@ public sealed class FileTests : NativeTest
         Assert.Equal(Result("whole"), Result("cut"));
     }
 
+    [Fact]
+    public void Features_of_the_frozen_encoder_are_kept_while_the_projector_learns()
+    {
+        folder = new MiniMindFolder("a", "dense");
+        string[] keys = ["stage=pretrain", "num_train_epochs=2"];
+        var plain = Run("plain", [.. keys, "cache_vision_features=false"]);
+        var kept = Run("kept", [.. keys, "cache_vision_features=true", $"vision_cache_dir={Out("features")}"]);
+        Assert.Equal(8, kept.Count);
+        Assert.Equal(plain, kept, (a, b) => Math.Abs(a - b) < 1e-5);
+
+        // Another run, with another projector, finds them on disk: bitwise the same as when they were made.
+        var again = Run("again", [.. keys, "cache_vision_features=true", $"vision_cache_dir={Out("features")}"]);
+        Assert.Equal(kept, again);
+        Assert.NotEmpty(Directory.GetFiles(Out("features"), "*", SearchOption.AllDirectories));
+    }
+
     [Theory]
     [InlineData("a", 512, 8, false, 25_829_888, 393_728)]
     [InlineData("a", 768, 16, false, 104_030_976, 590_592)]

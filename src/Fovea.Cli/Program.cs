@@ -53,6 +53,7 @@ public static class Program
         Fovea.Cli.Verbs.TrainVerb.Create(),
         Fovea.Cli.Verbs.DataVerb.Create(),
         Fovea.Cli.Verbs.ChatVerb.Create(),
+        Fovea.Cli.Verbs.EvalVerb.Create(),
         Fovea.Cli.Verbs.ExportVerb.Create(),
         Fovea.Cli.Verbs.SelfCheckVerb.Create(),
         Fovea.Cli.Verbs.MeshVerb.Create(),

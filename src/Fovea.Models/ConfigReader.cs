@@ -68,6 +68,11 @@ public sealed class ConfigReader
             : throw Wrong(key, "a list of integers");
     }
 
+    public double[] Doubles(string key, double[] otherwise) => !Has(key) ? otherwise
+        : element.GetProperty(key) is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().All(v => v.ValueKind == JsonValueKind.Number)
+            ? [.. list.EnumerateArray().Select(v => v.GetDouble())]
+            : throw Wrong(key, "a list of numbers");
+
     /// <summary>An error about one key of this file.</summary>
     public ConfigException Wrong(string key, string expected) =>
         new($"{file}: {prefix}{key} must be {expected}{(Has(key) ? $", not {element.GetProperty(key).GetRawText()}" : " and is missing")}");

@@ -1,3 +1,4 @@
+using Fovea.Models.MiniMindV;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Nn;
 using Fovea.Tensors.Safetensors;
@@ -11,6 +12,7 @@ public static class Families
     public static IReadOnlyList<Family> All { get; } =
     [
         new(Qwen25VlConfig.ModelType, Qwen25VlProcessor.Load, Qwen25VlModel.Build, Qwen25VlModel.Canonical, Qwen25VlModel.PartOf),
+        MiniMindVModel.Family,
     ];
 
     /// <summary>The family of a Hugging Face model folder, by the model_type of its config.json.</summary>
@@ -29,6 +31,11 @@ public static class Families
     public static VisionLanguageModel Load(string folder, ModelOptions options)
     {
         var family = Of(folder);
+        if (family.Open is { } open)
+        {
+            return Load(folder, family, open, options);
+        }
+
         using var checkpoint = Checkpoint.Open(folder);
         var model = family.Build(ConfigPath(folder), new CheckpointSource(checkpoint, family.Canonical), options);
         try
@@ -36,6 +43,24 @@ public static class Families
             // A tied head may have been saved all the same; an inverse frequency is a constant that old releases wrote.
             model.Ledger.CheckComplete(
                 checkpoint.Path, name => name == "lm_head.weight" || name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal));
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>As the other one, where only what is missing and cannot be made afresh is an error.</summary>
+    private static VisionLanguageModel Load(string folder, Family family, Func<string, WeightFiles> open, ModelOptions options)
+    {
+        using var files = open(folder);
+        var model = family.Build(ConfigPath(folder), files, options);
+        try
+        {
+            model.Ledger.CheckComplete(folder);
+            model.Notices = files.Notices(model.Ledger, name => name == "lm_head.weight");
             return model;
         }
         catch

@@ -1,5 +1,6 @@
 using Fovea.Data.Images;
 using Fovea.Nn;
+using Fovea.Tensors;
 
 namespace Fovea.Models;
 
@@ -14,4 +15,17 @@ public sealed record Family(
     Func<string, PreResize?, ModelProcessor> Process,
     Func<string, IWeightSource, ModelOptions, VisionLanguageModel> Build,
     Func<string, string> Canonical,
-    Func<string, ModelPart> PartOf);
+    Func<string, ModelPart> PartOf)
+{
+    /// <summary>Opens the weights of a model folder that is not the hub's usual one; null for Transformers' files under the checkpoint's names.</summary>
+    public Func<string, WeightFiles>? Open { get; init; }
+
+    /// <summary>
+    /// Writes weights and config.json of such a model into a folder: model, source folder, target folder, the stage whose name the project's own file
+    /// takes (null for safetensors), element type (null for the family's own). Returns the names of the files.
+    /// </summary>
+    public Func<VisionLanguageModel, string, string, string?, DType?, IReadOnlyList<string>>? Write { get; init; }
+
+    /// <summary>Layers of the language model as its config.json counts them.</summary>
+    public Func<ConfigReader, int> CountLayers { get; init; } = json => (json.Section("text_config") ?? json).Int("num_hidden_layers");
+}

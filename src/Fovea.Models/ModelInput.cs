@@ -26,4 +26,13 @@ public sealed record ModelInput
 
     /// <summary>64-bit rows whose final hidden states are asked for [L]; null for all. What only the others need is left out.</summary>
     public Tensor? Wanted { get; init; }
+
+    /// <summary>64-bit rows of the image features that stand at <see cref="ImageSlots"/> [M]; null where all of them do, in order.</summary>
+    public Tensor? FeatureRows { get; init; }
+
+    /// <summary>For <see cref="Side"/>: together all tokens, ascending.</summary>
+    public IReadOnlyList<TokenGroup> Groups { get; init; } = [];
+
+    /// <summary>Takes further losses of a forward pass that trains; null where none are wanted.</summary>
+    public SideLosses? Side { get; init; }
 }

@@ -20,6 +20,8 @@ public sealed record ModelOptions
     /// <summary>Leaves weights as the files have them, mapped, for somebody who places them (<see cref="LedgerOptions.Deferred"/>).</summary>
     public bool Deferred { get; init; }
 
+    public MoeAuxiliary MoeAuxiliary { get; init; }
+
     public BlockPolicy Policy { get; init; } = BlockPolicy.Keep;
 
     internal LedgerOptions ForLedger(Func<string, ModelPart> partOf) => new()

@@ -1,7 +1,12 @@
+using Fovea.Data.Datasets;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 
 namespace Fovea.Models;
 
 /// <summary>What stands between people's text and images and a model: its tokenizer, its own chat template and its way from image files to patches.</summary>
-public record ModelProcessor(Tokenizer Tokenizer, ChatTemplate Template, IImageStage Images);
+public record ModelProcessor(Tokenizer Tokenizer, ChatTemplate Template, IImageStage Images)
+{
+    /// <summary>How samples become ids and labels.</summary>
+    public virtual ISampleEncoder NewEncoder(DataOptions options) => new SampleEncoder(Template, Tokenizer, Images, options);
+}

@@ -29,6 +29,9 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// </summary>
     public abstract IReadOnlyList<ModelUnit> Units { get; }
 
+    /// <summary>What was remarkable about the files that the weights came from, in sentences.</summary>
+    public IReadOnlyList<string> Notices { get; internal set; } = [];
+
     public Device Device => Ledger.Options.Device;
 
     /// <summary>What today's Transformers calls a weight or layer of the ledger; PEFT adapters are saved under these names.</summary>
@@ -50,6 +53,18 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
 
     /// <summary>Image features [M, E] in the order of the image slots; null without images.</summary>
     public abstract Tensor? VisionFeatures(ModelInput input);
+
+    /// <summary>
+    /// Whether features are made by a tower and then a projector (<see cref="TowerFeatures"/>, <see cref="Project"/>): what a frozen tower made can
+    /// then be kept while the projector learns.
+    /// </summary>
+    public virtual bool HasTower => false;
+
+    /// <summary>What the tower alone makes of the images, as many rows as <see cref="VisionFeatures"/>; null without images.</summary>
+    public virtual Tensor? TowerFeatures(ModelInput input) => throw new NotSupportedException("this family's vision side is one piece");
+
+    /// <summary>The rest: <see cref="VisionFeatures"/> from <see cref="TowerFeatures"/>.</summary>
+    public virtual Tensor Project(Tensor tower) => throw new NotSupportedException("this family's vision side is one piece");
 
     /// <summary>Rows of <see cref="VisionFeatures"/> that one image makes.</summary>
     public abstract int FeatureRows(ImageGrid grid);

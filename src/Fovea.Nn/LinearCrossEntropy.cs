@@ -32,7 +32,7 @@ public static class LinearCrossEntropy
         using var held = head.Open();
         var rows = hidden_LE.Size(0);
         var weight = head.Use();
-        var chunk = Math.Min(rows, Math.Clamp(ChunkBytes / (head.Shape[0] * weight.DType.Size()), 16, 4096));
+        var chunk = Math.Min(rows, ChunkOf(head, weight));
         var hidden = hidden_LE.Detach();
         var gradient = hiddenLearns ? CreateOps.Empty(hidden.Shape, hidden.DType, hidden.Device) : null;
         var headGradient = headLearns ? CreateOps.Zeros(head.Shape, head.Value.DType, weight.Device) : null;
@@ -56,6 +56,27 @@ public static class LinearCrossEntropy
         var all = ShapeOps.Cat(losses);
         return (all.Mul(weights_L).Sum(), all, gradient);
     }
+
+    /// <summary>How many targets have the largest logit, in chunks as the loss; one number on the device.</summary>
+    public static Tensor Hits(Tensor hidden_LE, Parameter head, Tensor targets_L)
+    {
+        using var grad = Autograd.NoGrad();
+        using var open = head.Open();
+        var (rows, weight) = (hidden_LE.Size(0), head.Use());
+        var chunk = Math.Min(rows, ChunkOf(head, weight));
+        var hits = CreateOps.Zeros([], DType.F64, weight.Device);
+        for (var start = 0L; start < rows; start += chunk)
+        {
+            using var scope = TensorScope.Open("block");
+            var end = Math.Min(rows, start + chunk);
+            var best = hidden_LE.Slice(0, start, end).Linear(weight).ArgMax(1);
+            hits.Add_(best.IsEqual(targets_L.Slice(0, start, end)).Sum().To(DType.F64));
+        }
+
+        return hits;
+    }
+
+    private static long ChunkOf(Parameter head, Tensor weight) => Math.Clamp(ChunkBytes / (head.Shape[0] * weight.DType.Size()), 16, 4096);
 
     private static void Accumulate(Tensor leaf, Tensor gradient)
     {

@@ -25,6 +25,9 @@ public sealed class Parameter
 
     public bool Trainable { get; }
 
+    /// <summary>Whether it belongs to a layer norm: weight decay leaves those alone whatever their names.</summary>
+    public bool IsNorm { get; internal set; }
+
     /// <summary>The element type in which the model uses it.</summary>
     public DType Compute { get; }
 

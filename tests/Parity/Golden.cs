@@ -20,6 +20,8 @@ public sealed class Golden : IDisposable
 
     public float[] Floats(string name) => System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(file[name].Span).ToArray();
 
+    public byte[] Bytes(string name) => file[name].Span.ToArray();
+
     public long[] Longs(string name) => System.Runtime.InteropServices.MemoryMarshal.Cast<byte, long>(file[name].Span).ToArray();
 
     public long[] Shape(string name) => file[name].Shape;

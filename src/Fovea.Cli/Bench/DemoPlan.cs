@@ -26,7 +26,7 @@ public static class DemoPlan
         StepThread.Run(() =>
         {
             using var model = ModelSetup.Load(config, null);
-            ModelSaver.Save(model, config.ModelNameOrPath, adapter);
+            ModelSaver.Save(model, config, adapter);
             return 0;
         });
         File.WriteAllText(PathIn(folder), Describe(config, data, adapter).ToJsonString());

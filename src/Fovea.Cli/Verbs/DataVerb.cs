@@ -35,7 +35,7 @@ public static class DataVerb
             DataReport report;
             try
             {
-                report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, parsed.GetValue(decode), cancellation);
+                report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, parsed.GetValue(decode), cancellation, setup.NewEncoder());
             }
             catch (OperationCanceledException)
             {

@@ -17,11 +17,12 @@ public static class DataCheck
     /// Bad rows are reported whatever the policy; a data set that cannot be opened at all is a <see cref="ConfigException"/>.
     /// </summary>
     public static DataReport Run(
-        DataOptions options, Tokenizer tokenizer, IImageStage images, bool decodeImages = false, CancellationToken cancellation = default)
+        DataOptions options, Tokenizer tokenizer, IImageStage images, bool decodeImages = false, CancellationToken cancellation = default,
+        ISampleEncoder? encoder = null)
     {
         options = options with { OnBadSample = BadSamplePolicy.Skip };
         using var data = DatasetLoader.Load(options);
-        var encoder = new SampleEncoder(ChatTemplates.Get(options.Template), tokenizer, images, options);
+        encoder ??= new SampleEncoder(ChatTemplates.Get(options.Template), tokenizer, images, options);
         var rejected = new List<BadSample>(data.Rejected);
         var train = Measure(data.Train, encoder, decodeImages ? images : null, rejected, cancellation);
         var eval = data.Eval is null ? [] : Measure(data.Eval, encoder, decodeImages ? images : null, rejected, cancellation);
@@ -35,7 +36,7 @@ public static class DataCheck
     }
 
     private static List<Measured> Measure(
-        ConversationSet samples, SampleEncoder encoder, IImageStage? decoder, List<BadSample> rejected, CancellationToken cancellation)
+        ConversationSet samples, ISampleEncoder encoder, IImageStage? decoder, List<BadSample> rejected, CancellationToken cancellation)
     {
         var bad = new ConcurrentBag<BadSample>();
         var measured = new Measured?[samples.Count];
@@ -113,7 +114,7 @@ public static class DataCheck
     private static int Percentile(int[] sorted, double share) =>
         sorted.Length == 0 ? 0 : sorted[Math.Max((int)Math.Ceiling(share * sorted.Length), 1) - 1];
 
-    private static (string? Name, IReadOnlyList<ExampleSpan> Spans) Example(ConversationSet samples, SampleEncoder encoder, Tokenizer tokenizer)
+    private static (string? Name, IReadOnlyList<ExampleSpan> Spans) Example(ConversationSet samples, ISampleEncoder encoder, Tokenizer tokenizer)
     {
         EncodedSample? example = null;
         for (var i = 0; i < Math.Min(samples.Count, ExampleSearch) && example is not { Images.Count: > 0 }; i++)

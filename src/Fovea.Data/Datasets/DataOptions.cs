@@ -32,6 +32,15 @@ public sealed record DataOptions
     /// <summary>Questions are trained too.</summary>
     public bool TrainOnPrompt { get; init; }
 
+    /// <summary>Which tokens of an answer are trained, for models whose own code has it wrong.</summary>
+    public LabelMask LabelMask { get; init; }
+
+    /// <summary>Answers without reasoning keep the empty block that the template gives them, for models whose training code removes it.</summary>
+    public bool KeepEmptyThinking { get; init; }
+
+    /// <summary>Samples are filled up to the cutoff with tokens that nothing is trained on, for models whose own mathematics counts padding.</summary>
+    public bool PadToCutoff { get; init; }
+
     /// <summary>Only the last answer is trained.</summary>
     public bool MaskHistory { get; init; }
 

@@ -28,7 +28,7 @@ public static class DatasetCatalog
             }
             else if (info is not null)
             {
-                problems.Add($"data set '{name}' is neither an entry of {Path.Combine(datasetDir, InfoFile)} nor a path ending in .json or .jsonl" +
+                problems.Add($"data set '{name}' is neither an entry of {Path.Combine(datasetDir, InfoFile)} nor a path ending in .json, .jsonl or .parquet" +
                     Suggest(name, info.RootElement));
             }
         }
@@ -38,7 +38,7 @@ public static class DatasetCatalog
 
     private static bool IsPath(string name) =>
         name.EndsWith(".json", StringComparison.OrdinalIgnoreCase) || name.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase) ||
-        name.Contains('/');
+        name.EndsWith(".parquet", StringComparison.OrdinalIgnoreCase) || name.Contains('/');
 
     private static void Capture(Action action, List<string> problems)
     {

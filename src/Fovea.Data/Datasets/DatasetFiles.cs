@@ -1,3 +1,5 @@
+using Fovea.Data.Parquet;
+
 namespace Fovea.Data.Datasets;
 
 /// <summary>The files of one data set: the file itself, or every file of a folder in the order of their names.</summary>
@@ -24,8 +26,9 @@ internal static class DatasetFiles
             throw new ConfigException($"data set '{dataset}': {Path.GetFullPath(path)} does not exist");
         }
 
+        files = Array.ConvertAll(files, file => ParquetRows.IsParquet(file) ? ParquetRows.Unpack(file) : file);
         var foreign = files.Where(f => Path.GetExtension(f).ToLowerInvariant() is not (".json" or ".jsonl")).ToArray();
         return foreign.Length == 0 ? files : throw new ConfigException(
-            foreign.Select(f => $"data set '{dataset}': {f} is neither .json nor .jsonl; convert it to one of them").ToArray());
+            foreign.Select(f => $"data set '{dataset}': {f} is none of .json, .jsonl and .parquet; convert it to one of them").ToArray());
     }
 }

@@ -210,6 +210,13 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
             return [];
         }
 
+        // MiniMind-V names several images in one text.
+        if (value.ValueKind == JsonValueKind.String && value.GetString() is { } list && list.Contains(',', StringComparison.Ordinal)
+            && !File.Exists(Path.Combine(mediaDir, list)))
+        {
+            return [.. list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(path => Find(path, problems))];
+        }
+
         var count = value.ValueKind == JsonValueKind.Array ? value.GetArrayLength() : 1;
         var paths = new string[count];
         for (var i = 0; i < count; i++)

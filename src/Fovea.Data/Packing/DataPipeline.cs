@@ -27,7 +27,7 @@ public sealed class DataPipeline : IDisposable
 
     /// <summary><paramref name="order"/> must not be used elsewhere while the pipeline lives.</summary>
     public DataPipeline(
-        ConversationSet samples, SampleEncoder encoder, IImageStage? images, SampleOrder order, PlanOptions plan, PipelineOptions options)
+        ConversationSet samples, ISampleEncoder encoder, IImageStage? images, SampleOrder order, PlanOptions plan, PipelineOptions options)
     {
         loader = new SampleLoader(samples, encoder, images, options.OnBadSample, options.Features);
         this.order = order;

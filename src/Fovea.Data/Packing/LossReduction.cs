@@ -11,4 +11,10 @@ public enum LossReduction
     /// 1 / (trained tokens of the batch x batches of the step x ranks).
     /// </summary>
     Mean,
+
+    /// <summary>
+    /// The batches' means, each divided by <c>gradient_accumulation_steps</c> even where a step has more or fewer batches (the last of an epoch), as plain
+    /// training loops compute it: 1 / (trained tokens of the batch x accumulation x ranks).
+    /// </summary>
+    Accumulate,
 }

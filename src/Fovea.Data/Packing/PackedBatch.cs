@@ -18,6 +18,12 @@ public sealed class PackedBatch : IDisposable
     /// <summary>Each sample's index in its data set [S]: the same sample has the same index in every epoch.</summary>
     public required int[] SampleIndices { get; init; }
 
+    /// <summary>Which batch (of <c>per_device_train_batch_size</c>) of the step each sample belongs to [S].</summary>
+    public int[] SampleGroup { get; init; } = [];
+
+    /// <summary>What each sample weighs where a loss is a mean over samples [S]: over the step and all ranks they add up to 1.</summary>
+    public float[] SampleWeight { get; init; } = [];
+
     /// <summary>Each image's size in patches, in stream order [I].</summary>
     public required ImageGrid[] Grids { get; init; }
 

@@ -8,6 +8,9 @@ public sealed record PlanOptions
 
     public LossReduction Reduction { get; init; } = LossReduction.Token;
 
+    /// <summary><c>gradient_accumulation_steps</c>, for <see cref="LossReduction.Accumulate"/>.</summary>
+    public int Accumulation { get; init; } = 1;
+
     /// <summary>Ranks that share the step.</summary>
     public int WorldSize { get; init; } = 1;
 }

@@ -6,7 +6,7 @@ using Fovea.Data.Templates;
 namespace Fovea.Data.Packing;
 
 /// <summary>Reads, encodes and decodes one sample, and applies the policy where that fails. Usable from several threads at once.</summary>
-internal sealed class SampleLoader(ConversationSet samples, SampleEncoder encoder, IImageStage? images, BadSamplePolicy policy, IFeatureStore? features)
+internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encoder, IImageStage? images, BadSamplePolicy policy, IFeatureStore? features)
 {
     // So many samples in a row that cannot be used mean that something else is wrong, for instance a folder that is gone.
     private const int MostReplacements = 100;

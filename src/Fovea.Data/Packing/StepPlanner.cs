@@ -32,11 +32,12 @@ public static class StepPlanner
         }
 
         var batches = new List<PackedBatch>();
-        var open = new List<(StepSample Sample, float Weight)>();
+        var open = new List<(StepSample Sample, float Weight, int Group, float Share)>();
         var tokens = 0;
         for (var g = 0; g < groups.Count; g++)
         {
             var weight = Weight(options, trained, perGroup[g], groups.Count);
+            var share = (float)(1.0 / (Math.Max(groups[g].Count, 1) * (double)Parts(options, groups.Count) * options.WorldSize));
             foreach (var sample in groups[g])
             {
                 var length = sample.Sample.Ids.Length;
@@ -47,7 +48,7 @@ public static class StepPlanner
                     tokens = 0;
                 }
 
-                open.Add((sample, weight));
+                open.Add((sample, weight, g, share));
                 tokens += length;
             }
         }
@@ -70,17 +71,20 @@ public static class StepPlanner
 
     private static float Weight(PlanOptions options, long trained, long ofGroup, int groups)
     {
-        var divisor = options.Reduction == LossReduction.Token ? trained : (double)ofGroup * groups * options.WorldSize;
+        var divisor = options.Reduction == LossReduction.Token ? trained : (double)ofGroup * Parts(options, groups) * options.WorldSize;
         return divisor == 0 ? 0 : (float)(1.0 / divisor);
     }
 
-    private static PackedBatch Pack(List<(StepSample Sample, float Weight)> samples)
+    /// <summary>What the sum over the step's batches is divided by.</summary>
+    private static int Parts(PlanOptions options, int groups) => options.Reduction == LossReduction.Accumulate ? options.Accumulation : groups;
+
+    private static PackedBatch Pack(List<(StepSample Sample, float Weight, int Group, float Share)> samples)
     {
         var tokens = 0;
         var trained = 0;
         var images = 0;
         var slots = 0;
-        foreach (var ((_, sample), _) in samples)
+        foreach (var ((_, sample), _, _, _) in samples)
         {
             tokens += sample.Ids.Length;
             trained += sample.TrainedTokens;
@@ -96,6 +100,8 @@ public static class StepPlanner
             Ids = new long[tokens],
             CuSeqlens = new int[samples.Count + 1],
             SampleIndices = new int[samples.Count],
+            SampleGroup = new int[samples.Count],
+            SampleWeight = new float[samples.Count],
             Grids = new ImageGrid[images],
             ImagePaths = new string[images],
             ImageSlots = new int[slots],
@@ -107,8 +113,10 @@ public static class StepPlanner
         trained = images = slots = 0;
         for (var s = 0; s < samples.Count; s++)
         {
-            var ((index, sample), weight) = samples[s];
+            var ((index, sample), weight, group, share) = samples[s];
             batch.SampleIndices[s] = index;
+            batch.SampleGroup[s] = group;
+            batch.SampleWeight[s] = share;
             for (var i = 0; i < sample.Ids.Length; i++)
             {
                 batch.Ids[start + i] = sample.Ids[i];

@@ -59,8 +59,21 @@ public sealed class SampleOrder
         var (epoch, within) = Math.DivRem(step, StepsPerEpoch);
         var start = (long)epoch * BatchesPerEpoch;
         var from = within * options.Accumulation;
-        return Batches(start + from, start + Math.Min(from + options.Accumulation, BatchesPerEpoch));
+        var carried = options.Rounding == StepRounding.Carry && within == 0 && epoch > 0 ? BatchesPerEpoch - Used : 0;
+        return Batches(start + from - carried, start + Math.Min(from + options.Accumulation, BatchesPerEpoch));
     }
+
+    /// <summary>Batches of one rank up to and with the last one of a step, over all epochs.</summary>
+    public long BatchesUpTo(int step)
+    {
+        var (epoch, within) = Math.DivRem(step, StepsPerEpoch);
+        return Continuous
+            ? (step + 1L) * options.Accumulation
+            : ((long)epoch * BatchesPerEpoch) + Math.Min((within + 1L) * options.Accumulation, BatchesPerEpoch);
+    }
+
+    // Batches of an epoch that steps of the same epoch take.
+    private int Used => Math.Min(StepsPerEpoch * options.Accumulation, BatchesPerEpoch);
 
     // With fewer batches than a step takes, older Transformers made one step of each epoch's batches.
     private bool Continuous => options.Rounding == StepRounding.Floor && BatchesPerEpoch >= options.Accumulation;

@@ -8,4 +8,7 @@ public enum StepRounding
 
     /// <summary>They join the first step of the next epoch, and steps are counted rounded down (Transformers before 4.46).</summary>
     Floor,
+
+    /// <summary>They join the first step of the next epoch, which thereby has more than the others; those of the last epoch are lost.</summary>
+    Carry,
 }

@@ -17,7 +17,30 @@ public static class ChatTemplates
         ImageClose = "<|vision_end|>",
     };
 
-    public static IReadOnlyList<ChatTemplate> All { get; } = [Qwen2Vl];
+    /// <summary>MiniMind-V of April 2025.</summary>
+    public static ChatTemplate MiniMind { get; } = new()
+    {
+        Name = "minimind",
+        System = "<s>system\n{{content}}</s>\n",
+        User = "<s>user\n{{content}}</s>\n<s>assistant\n",
+        Assistant = "{{content}}</s>\n",
+        DefaultSystem = "你是 MiniMind，是一个有用的人工智能助手。",
+        StopWords = ["</s>"],
+        ImageToken = "@",
+    };
+
+    /// <summary>MiniMind-3V: ChatML without a default system prompt.</summary>
+    public static ChatTemplate MiniMind3 { get; } = new()
+    {
+        Name = "minimind3",
+        System = "<|im_start|>system\n{{content}}<|im_end|>\n",
+        User = "<|im_start|>user\n{{content}}<|im_end|>\n<|im_start|>assistant\n",
+        Assistant = "{{content}}<|im_end|>\n",
+        StopWords = ["<|im_end|>"],
+        ImageToken = "<|image_pad|>",
+    };
+
+    public static IReadOnlyList<ChatTemplate> All { get; } = [Qwen2Vl, MiniMind, MiniMind3];
 
     /// <summary>The template of that name; an unknown one is a <see cref="ConfigException"/> that lists those there are.</summary>
     public static ChatTemplate Get(string name) => All.FirstOrDefault(t => t.Name == name)

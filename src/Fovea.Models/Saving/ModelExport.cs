@@ -36,7 +36,7 @@ public sealed record ModelExport
     {
         Check();
         var family = Families.Of(Model);
-        var stored = StoredType(Model);
+        var stored = StoredType(Model, family);
         say($"loading {Model} ({stored.SafetensorsName()})");
         using var model = Families.Load(Model, new ModelOptions { Compute = stored, Master = Tensors.DType.F32 });
         if (Overlay is not null)
@@ -68,8 +68,14 @@ public sealed record ModelExport
     private static string Size(long bytes) => bytes >= 1_000_000_000 ? $"{bytes / 1e9:0.0} GB" : $"{bytes / 1e6:0.0} MB";
 
     /// <summary>The element type of the base's weights; fp32, which holds the others, where there are several.</summary>
-    private static DType StoredType(string folder)
+    private static DType StoredType(string folder, Family family)
     {
+        if (family.Open is { } open)
+        {
+            using var files = open(folder);
+            return files.StoredType;
+        }
+
         using var checkpoint = Checkpoint.Open(folder);
         var types = checkpoint.Tensors.Values.Select(entry => entry.DType).Where(type => type.IsFloating()).Distinct().ToList();
         return types switch

@@ -58,6 +58,11 @@ public static class ModelWriter
         DType? dtype = null,
         Action<long, long>? progress = null)
     {
+        if (family.Write is { } write)
+        {
+            return write(model, sourceFolder, targetFolder, null, dtype);
+        }
+
         using var source = Checkpoint.Open(sourceFolder);
         var tensors = Tensors(model, family, source, dtype);
         Directory.CreateDirectory(targetFolder);

@@ -23,6 +23,8 @@ public static class MathOps
     private static readonly Operator SumDimOp = new("aten::sum", "dim_IntList");
     private static readonly Operator MeanDimOp = new("aten::mean", "dim");
     private static readonly Operator MaxOp = new("aten::max");
+    private static readonly Operator ArgMaxOp = new("aten::argmax");
+    private static readonly Operator EqualOp = new("aten::eq", "Tensor");
     private static readonly Operator AbsOp = new("aten::abs");
     private static readonly Operator SoftmaxOp = new("aten::softmax", "int");
     private static readonly Operator SortOp = new("aten::sort", "stable");
@@ -91,6 +93,12 @@ public static class MathOps
     public static Tensor Mean(this Tensor x, int dim, bool keepDim = false) => MeanDimOp.Call(x, (long[])[dim], keepDim);
 
     public static Tensor Max(this Tensor x) => MaxOp.Call(x);
+
+    /// <summary>The 64-bit index of the largest element along one dimension, which disappears.</summary>
+    public static Tensor ArgMax(this Tensor x, int dim) => ArgMaxOp.Call(x, dim, false);
+
+    /// <summary>Element by element.</summary>
+    public static Tensor IsEqual(this Tensor x, Tensor y) => EqualOp.Call(x, y);
 
     public static Tensor Softmax(this Tensor x, int dim, DType? dtype = null) => SoftmaxOp.Call(x, dim, dtype is { } d ? d : Arg.None);
 

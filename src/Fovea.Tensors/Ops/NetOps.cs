@@ -11,6 +11,8 @@ public static class NetOps
     private static readonly Operator AttendNextOp = new("fovea::attend_next");
     private static readonly Operator CrossEntropyOp = new("aten::cross_entropy_loss");
     private static readonly Operator FusedAdamWOp = new("aten::_fused_adamw_");
+    private static readonly Operator SigmoidOp = new("aten::sigmoid");
+    private static readonly Operator LayerNormOp = new("aten::layer_norm");
     private static readonly Operator RmsNormOp = new("fovea::rms_norm");
     private static readonly Operator SiluMulOp = new("fovea::silu_mul");
     private static readonly Operator RotaryOp = new("fovea::rotary");
@@ -21,6 +23,8 @@ public static class NetOps
 
     /// <param name="tanh">The tanh approximation instead of the exact form.</param>
     public static Tensor Gelu(this Tensor x, bool tanh = false) => GeluOp.Call(x, tanh ? "tanh" : "none");
+
+    public static Tensor Sigmoid(this Tensor x) => SigmoidOp.Call(x);
 
     /// <summary>Rows of a table by 64-bit ids.</summary>
     public static Tensor Embedding(this Tensor table, Tensor ids) => EmbeddingOp.Call(table, ids);
@@ -48,6 +52,10 @@ public static class NetOps
 
     /// <summary>x / sqrt(mean(x^2) + epsilon) * weight over the last dimension, in one pass.</summary>
     public static Tensor RmsNorm(this Tensor x, Tensor weight, double epsilon) => RmsNormOp.Call(x, weight, epsilon);
+
+    /// <summary>(x - mean) / sqrt(variance + epsilon) * weight + bias over the last dimension.</summary>
+    public static Tensor LayerNorm(this Tensor x, Tensor weight, Tensor bias, double epsilon) =>
+        LayerNormOp.Call(x, (long[])[x.Size(-1)], weight, bias, epsilon, true);
 
     /// <summary>silu(gate) * up, in one pass.</summary>
     public static Tensor SiluMul(Tensor gate, Tensor up) => SiluMulOp.Call(gate, up);

@@ -17,6 +17,7 @@ public static class ShapeOps
     private static readonly Operator SplitOp = new("aten::split_with_sizes");
     private static readonly Operator IndexSelectOp = new("aten::index_select");
     private static readonly Operator IndexCopyOp = new("aten::index_copy");
+    private static readonly Operator IndexAddOp = new("aten::index_add");
     private static readonly Operator GatherOp = new("aten::gather");
     private static readonly Operator ContiguousOp = new("aten::contiguous");
     private static readonly Operator CloneOp = new("aten::clone");
@@ -58,6 +59,9 @@ public static class ShapeOps
 
     /// <summary>A copy of x in which the indexed rows are those of <paramref name="source"/>.</summary>
     public static Tensor IndexCopy(this Tensor x, int dim, Tensor index, Tensor source) => IndexCopyOp.Call(x, dim, index, source);
+
+    /// <summary>A copy of x to whose indexed rows those of <paramref name="source"/> are added.</summary>
+    public static Tensor IndexAdd(this Tensor x, int dim, Tensor index, Tensor source) => IndexAddOp.Call(x, dim, index, source);
 
     public static Tensor Gather(this Tensor x, int dim, Tensor index) => GatherOp.Call(x, dim, index);
 

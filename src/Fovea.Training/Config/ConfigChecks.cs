@@ -136,6 +136,16 @@ internal static class ConfigChecks
             problems.Add("freeze_vision_tower, freeze_multi_modal_projector and freeze_language_model together leave nothing to train");
         }
 
+        if (config is { Stage: TrainingStage.Pretrain, FinetuningType: FinetuningType.Lora })
+        {
+            problems.Add("stage: pretrain needs finetuning_type: full (the projector learns, see freeze_llm) or freeze");
+        }
+
+        if (config.FreezeLlm is not null && config.FinetuningType != FinetuningType.Full)
+        {
+            problems.Add("freeze_llm is only for finetuning_type: full");
+        }
+
         if (config.LoraTarget.Count == 0)
         {
             problems.Add("lora_target is empty: use all, module names or a regular expression");

@@ -12,7 +12,6 @@ internal static class RefusedKeys
 
     public static IReadOnlyDictionary<string, RefusedKey> All { get; } = new Dictionary<string, RefusedKey>
     {
-        ["stage"] = new("supervised fine-tuning (sft) is the only stage", "sft"),
         ["fp16"] = new("fp16 needs loss scaling, which bf16 does not; use bf16: true, which takes the same memory"),
         ["deepspeed"] = new(NoSharding),
         ["fsdp"] = new(NoSharding),

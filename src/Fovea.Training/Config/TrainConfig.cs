@@ -1,6 +1,7 @@
 using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
+using Fovea.Models;
 
 namespace Fovea.Training.Config;
 
@@ -34,6 +35,9 @@ public sealed partial record TrainConfig
     public InferDtype InferDtype { get; init; } = InferDtype.Auto;
 
     // ---- method ----
+
+    /// <summary>Instructions (<c>sft</c>), or the first training of the projector on pairs of image and caption (<c>pretrain</c>).</summary>
+    public TrainingStage Stage { get; init; } = TrainingStage.Sft;
 
     /// <summary>False is refused where training is asked for.</summary>
     public bool DoTrain { get; init; } = true;
@@ -84,9 +88,17 @@ public sealed partial record TrainConfig
     /// <summary>For <c>freeze</c>: modules outside the layers that are trained too.</summary>
     public IReadOnlyList<string> FreezeExtraModules { get; init; } = [];
 
+    /// <summary>For <c>full</c>: 0 trains all but the vision tower, 1 projector, first and last layer, 2 the projector (<c>pretrain</c>).</summary>
+    [Bounds(0, 2)]
+    public int? FreezeLlm { get; init; }
+
+    /// <summary>How a mixture of experts balances them: over the tokens there are, or with padding as the model's own code does.</summary>
+    public MoeAuxiliary MoeAux { get; init; } = MoeAuxiliary.Tokens;
+
     // ---- data ----
 
     /// <summary>Names in <c>dataset_info.json</c>, or paths of files.</summary>
+    [Alias("data_path")]
     public IReadOnlyList<string> Dataset { get; init; } = [];
 
     /// <summary>The same for evaluation.</summary>
@@ -96,6 +108,7 @@ public sealed partial record TrainConfig
     public string DatasetDir { get; init; } = "data";
 
     /// <summary>Folder of images; null is <see cref="DatasetDir"/>.</summary>
+    [Alias("images_path")]
     public string? MediaDir { get; init; }
 
     /// <summary>Conversation template; null is the model family's own.</summary>
@@ -105,7 +118,7 @@ public sealed partial record TrainConfig
     public string? DefaultSystem { get; init; }
 
     /// <summary>Longest sample in tokens.</summary>
-    [Bounds(1)]
+    [Alias("max_seq_len"), Bounds(1)]
     public int CutoffLen { get; init; } = 2048;
 
     /// <summary>Samples used of each data set, the first ones; null is all.</summary>
@@ -121,6 +134,12 @@ public sealed partial record TrainConfig
 
     /// <summary>Train on the last turn only.</summary>
     public bool MaskHistory { get; init; }
+
+    /// <summary>For models whose own code trains the wrong tokens of an answer: mended, or as it is there.</summary>
+    public LabelMask LabelMask { get; init; } = LabelMask.Fixed;
+
+    /// <summary>For models that write reasoning before an answer: keep the empty block where there is none.</summary>
+    public bool KeepEmptyThinking { get; init; }
 
     /// <summary>Keep the order of the files.</summary>
     public bool DisableShuffling { get; init; }
@@ -210,6 +229,9 @@ public sealed partial record TrainConfig
     /// <summary>Decay of weights other than biases and norms.</summary>
     [Bounds(0)]
     public double WeightDecay { get; init; }
+
+    /// <summary>Decay biases and norms too, as PyTorch's AdamW does by itself.</summary>
+    public bool DecayNorms { get; init; }
 
     /// <summary>Decay of the mean of gradients.</summary>
     [Bounds(0, 1, BelowMax = true)]
@@ -314,13 +336,13 @@ public sealed partial record TrainConfig
     [Auto, Bounds(1)]
     public int? MicroBatchTokens { get; init; }
 
-    /// <summary><c>token</c>: every trained token of a step weighs the same; <c>mean</c>: the mean of the batches' means, as LLaMA-Factory.</summary>
+    /// <summary><c>token</c>: trained tokens weigh the same; <c>mean</c>: the batches' means, as LLaMA-Factory; <c>accumulate</c>: as MiniMind-V.</summary>
     public LossReduction LossReduction { get; init; } = LossReduction.Token;
 
     /// <summary>What a row or image that cannot be used does: stop the run, be left out, or be replaced by the next sample.</summary>
     public BadSamplePolicy OnBadSample { get; init; } = BadSamplePolicy.Error;
 
-    /// <summary>Steps of an epoch that does not divide: up (today's Transformers) or down (early 2025).</summary>
+    /// <summary>Steps of an epoch that does not divide: up (today's Transformers), down (early 2025), or <c>carry</c> (MiniMind-V of April 2025).</summary>
     public StepRounding StepRounding { get; init; } = StepRounding.Ceil;
 
     /// <summary>Keep the features of a frozen vision tower, in memory and on disk: from the second epoch or run on, images are not decoded again.</summary>

@@ -22,12 +22,13 @@ public sealed class AdamW : IDisposable
 
     /// <param name="parts">What this rank updates.</param>
     /// <param name="weightDecay">Applied to what <see cref="DecayRule"/> names, per step: p *= 1 - rate * decay.</param>
-    public AdamW(IEnumerable<LearnedPart> parts, double beta1, double beta2, double epsilon, double weightDecay)
+    /// <param name="decayAll">Applied to everything.</param>
+    public AdamW(IEnumerable<LearnedPart> parts, double beta1, double beta2, double epsilon, double weightDecay, bool decayAll = false)
     {
         this.beta1 = beta1;
         this.beta2 = beta2;
         this.epsilon = epsilon;
-        states = [.. parts.Select(p => new State(p, DecayRule.Applies(p.Name) ? weightDecay : 0))];
+        states = [.. parts.Select(p => new State(p, decayAll || DecayRule.Applies(p) ? weightDecay : 0))];
     }
 
     /// <summary>What it updates.</summary>

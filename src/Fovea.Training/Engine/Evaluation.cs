@@ -5,7 +5,10 @@ using Fovea.Runs.Events;
 
 namespace Fovea.Training.Engine;
 
-/// <summary>The loss on held-out samples: the mean of the batches' means, weighed by samples, as Transformers computes it.</summary>
+/// <summary>
+/// The loss on held-out samples: the mean of the batches' means, weighed by samples, as Transformers computes it; besides, over all their trained tokens,
+/// the mean loss, its exponential, and the share of tokens that had the largest logit.
+/// </summary>
 public static class Evaluation
 {
     /// <param name="pipeline">Delivers one evaluation batch of this rank a step, planned with <see cref="LossReduction.Mean"/>.</param>
@@ -13,7 +16,7 @@ public static class Evaluation
     {
         var watch = Stopwatch.StartNew();
         var (sum, samples, batches) = (0.0, 0L, 0L);
-        var (tokenLosses, tokens) = (0.0, 0L);
+        var (tokenLosses, tokens, hits) = (0.0, 0L, 0L);
         while (pipeline.TryNext(out var batch))
         {
             using (batch)
@@ -30,6 +33,7 @@ public static class Evaluation
                         loss += result.Loss;
                         tokenLosses += result.TokenLosses.Sum(l => (double)l);
                         tokens += result.TokenLosses.Length;
+                        hits += result.Hits;
                     }
 
                     division.End();
@@ -41,11 +45,16 @@ public static class Evaluation
             }
         }
 
-        var all = mesh.Sum("the sum of evaluation losses", sum, samples, batches, tokenLosses, tokens);
+        var all = mesh.Sum("the sum of evaluation losses", sum, samples, batches, tokenLosses, tokens, hits);
         return new Evaluated(step, totalSteps, epoch, all[0] / Math.Max(1, all[1]), watch.Elapsed.TotalSeconds, (int)all[1], (int)all[2])
         {
             Final = final,
-            Metrics = new Dictionary<string, double> { ["token_loss"] = all[4] == 0 ? 0 : all[3] / all[4] },
+            Metrics = new Dictionary<string, double>
+            {
+                ["token_loss"] = all[3] / Math.Max(1, all[4]),
+                ["perplexity"] = Math.Exp(all[3] / Math.Max(1, all[4])),
+                ["token_accuracy"] = all[5] / Math.Max(1, all[4]),
+            },
         };
     }
 }

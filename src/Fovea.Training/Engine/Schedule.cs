@@ -1,3 +1,4 @@
+using Fovea.Data.Sampling;
 using Fovea.Training.Config;
 
 namespace Fovea.Training.Engine;
@@ -8,9 +9,12 @@ public sealed class Schedule
     private readonly TrainConfig config;
     private readonly int totalSteps;
     private readonly int warmup;
+    private readonly SampleOrder? order;
 
-    public Schedule(TrainConfig config, int totalSteps)
+    /// <param name="order">For shapes that go by batches; null where a step is one batch.</param>
+    public Schedule(TrainConfig config, int totalSteps, SampleOrder? order = null)
     {
+        this.order = order;
         this.config = config;
         this.totalSteps = totalSteps;
         warmup = config.LrSchedulerType == LrSchedulerType.Constant ? 0 : config.WarmupStepsIn(totalSteps);
@@ -34,9 +38,17 @@ public sealed class Schedule
             LrSchedulerType.Linear => Math.Max(0, 1 - progress),
             LrSchedulerType.Cosine => Cosine(progress),
             LrSchedulerType.CosineWithMinLr => Floor + ((1 - Floor) * Cosine(progress)),
+            LrSchedulerType.CosinePlusTenth => 0.1 + (0.5 * (1 + Math.Cos(Math.PI * (Batches(step) - 1) / TotalBatches))),
+            LrSchedulerType.CosineToTenth => 0.1 + (0.45 * (1 + Math.Cos(Math.PI * Batches(step) / TotalBatches))),
             _ => throw new ArgumentOutOfRangeException(nameof(step), config.LrSchedulerType, "no such schedule"),
         };
     }
+
+    private double Batches(int step) => order?.BatchesUpTo(step) ?? step + 1;
+
+    private double TotalBatches => order is null ? totalSteps
+        : config.MaxSteps > 0 ? order.BatchesUpTo(totalSteps - 1)
+        : Math.Ceiling(config.NumTrainEpochs * order.BatchesPerEpoch);
 
     private double Floor => config.LrSchedulerKwargs.TryGetValue("min_lr", out var rate) ? rate / config.LearningRate
         : config.LrSchedulerKwargs.TryGetValue("min_lr_rate", out var part) ? part

@@ -9,7 +9,7 @@ namespace Fovea.Training.Engine;
 /// <summary>Forward and backward of packed micro-batches: the same path for training and evaluation.</summary>
 /// <param name="visionLearns">Whether gradients reach the vision side; otherwise it runs without a graph.</param>
 /// <param name="dropout">Told which tokens come; null without dropout.</param>
-/// <param name="cache">Keeps features of a frozen vision side; null to compute them each time.</param>
+/// <param name="cache">Keeps features of a frozen vision side, or of a frozen tower under a projector that learns; null to compute them each time.</param>
 /// <param name="plan">Decides what blocks keep, before each micro-batch that trains; null to leave that as it is.</param>
 /// <param name="together">Whether all images of a micro-batch go through a frozen tower at once, because other ranks run it at the same time.</param>
 public sealed class StepRunner(
@@ -78,8 +78,10 @@ public sealed class StepRunner(
 
         using var prepared = Prepare(batch);
         Receive(prepared);
-        var (loss, tokenLosses, _) = Loss(TrainedHidden(prepared), prepared);
-        return new MicroBatchResult(loss.Item(), tokenLosses.ToArray<float>());
+        var hidden_LE = TrainedHidden(prepared, null);
+        var (loss, tokenLosses, _) = Loss(hidden_LE, prepared);
+        var hits = LinearCrossEntropy.Hits(hidden_LE, model.Head, prepared.Targets);
+        return new MicroBatchResult(loss.Item(), tokenLosses.ToArray<float>()) { Hits = (long)hits.Item() };
     }
 
     private (Tensor Loss, Tensor TokenLosses) QueueBoth(PreparedBatch prepared, int step)
@@ -93,15 +95,21 @@ public sealed class StepRunner(
 
         plan?.Invoke(batch);
         Receive(prepared);
-        var hidden_LE = TrainedHidden(prepared);
+        var others = new SideLosses();
+        var hidden_LE = TrainedHidden(prepared, others);
         var (loss, tokenLosses, gradient) = Loss(hidden_LE, prepared);
-        if (gradient is not null)
+        var other = others.Close();
+        using var span = Profile.Open("backward");
+        if (gradient is not null && other is { RequiresGrad: true })
         {
-            using var span = Profile.Open("backward");
+            Autograd.Backward([hidden_LE, other], [gradient, CreateOps.Ones([], other.DType, other.Device)]);
+        }
+        else if (gradient is not null)
+        {
             Autograd.Backward(hidden_LE, gradient);
         }
 
-        return (loss, tokenLosses);
+        return (other is null ? loss : loss.Add(other.Detach()), tokenLosses);
     }
 
     /// <summary>What is computed from now on waits, on the device, for the copies.</summary>
@@ -135,28 +143,36 @@ public sealed class StepRunner(
     }
 
     /// <summary>Final hidden states at the positions that predict a trained token [L, E].</summary>
-    private Tensor TrainedHidden(PreparedBatch prepared)
+    /// <param name="others">Takes losses of another kind; null where only the tokens' own is wanted.</param>
+    private Tensor TrainedHidden(PreparedBatch prepared, SideLosses? others)
     {
         using var span = Profile.Open("forward");
         var features = Features(prepared.Batch, prepared.Input);
+        var input = prepared.Input with { Side = others };
 
         // Dropout masks every row that it was told of.
         return dropout is null || !Autograd.IsRecording
-            ? model.Hidden(prepared.Input with { Wanted = prepared.LossIndex }, features)
-            : model.Hidden(prepared.Input, features).IndexSelect(0, prepared.LossIndex);
+            ? model.Hidden(input with { Wanted = prepared.LossIndex }, features)
+            : model.Hidden(input, features).IndexSelect(0, prepared.LossIndex);
     }
 
     private Tensor? Features(PackedBatch batch, ModelInput input)
     {
         if (visionLearns)
         {
-            return model.VisionFeatures(input);
+            return cache is null ? model.VisionFeatures(input) : Tower(batch, input) is { } tower ? model.Project(tower) : null;
         }
 
         using var grad = Autograd.NoGrad();
         return together
             ? VisionFeatureCache.TogetherFeatures(model, batch, input, cache)
             : VisionFeatureCache.Features(model, batch, input, cache);
+    }
+
+    private Tensor? Tower(PackedBatch batch, ModelInput input)
+    {
+        using var grad = Autograd.NoGrad();
+        return VisionFeatureCache.Features(model, batch, input, cache, towerOnly: true);
     }
 
     /// <summary>The weights go along now, not earlier: other ranks have a say in them.</summary>

@@ -64,7 +64,9 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
     /// no image's features depend, in their last bits, on which others were at hand.
     /// </summary>
     /// <param name="cache">Null to compute all.</param>
-    public static Tensor? Features(VisionLanguageModel model, PackedBatch batch, ModelInput input, VisionFeatureCache? cache)
+    /// <param name="towerOnly">Features of the tower, before a projector that learns.</param>
+    public static Tensor? Features(
+        VisionLanguageModel model, PackedBatch batch, ModelInput input, VisionFeatureCache? cache, bool towerOnly = false)
     {
         if (batch.Grids.Length == 0)
         {
@@ -86,7 +88,7 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
                 // The scope frees the outputs of the tower's blocks.
                 using var scope = TensorScope.Open("block");
                 var one = input with { Pixels = input.Pixels!.Slice(0, patch, patch + grid.Patches), Grids = [grid] };
-                parts[i] = scope.Release(model.VisionFeatures(one)!);
+                parts[i] = scope.Release((towerOnly ? model.TowerFeatures(one) : model.VisionFeatures(one))!);
                 cache?.Put(ticket, parts[i]);
             }
 

@@ -13,13 +13,15 @@ namespace Fovea.Training.Engine;
 public static class VisionIdentity
 {
     /// <summary>A hash over all of it. Reads every vision weight once.</summary>
-    public static string Of(VisionLanguageModel model, Family family, IImageStage images)
+    /// <param name="towerOnly">Of the tower's own features, on which the projector has no influence.</param>
+    public static string Of(VisionLanguageModel model, Family family, IImageStage images, bool towerOnly = false)
     {
         using var hash = SHA256.Create();
         using (var stream = new CryptoStream(Stream.Null, hash, CryptoStreamMode.Write))
         {
-            stream.Write(Encoding.UTF8.GetBytes($"{images.Identity}\n{model.Ledger.Options.Compute} {model.Device.Type} {Torch.Version}\n"));
-            foreach (var weight in model.Ledger.Parameters.Where(p => family.PartOf(p.Name) != ModelPart.Language))
+            var kind = towerOnly ? " tower" : string.Empty;
+            stream.Write(Encoding.UTF8.GetBytes($"{images.Identity}\n{model.Ledger.Options.Compute} {model.Device.Type} {Torch.Version}{kind}\n"));
+            foreach (var weight in model.Ledger.Parameters.Where(p => IsPart(family.PartOf(p.Name), towerOnly)))
             {
                 stream.Write(Encoding.UTF8.GetBytes($"{weight.Name} [{string.Join(',', weight.Shape)}] {weight.Value.DType}\n"));
                 TensorBytes.Source(weight.Name, weight.Value).WriteTo(stream);
@@ -28,4 +30,6 @@ public static class VisionIdentity
 
         return Convert.ToHexString(hash.Hash!);
     }
+
+    private static bool IsPart(ModelPart part, bool towerOnly) => towerOnly ? part == ModelPart.Vision : part != ModelPart.Language;
 }

@@ -10,7 +10,7 @@ using Fovea.Training.Config;
 namespace Fovea.Training.Recipes;
 
 /// <summary>What a configuration says about data, with the model folder's own tokenizer, template and image processor. Does not touch libtorch.</summary>
-public sealed record DataSetup(DataOptions Options, ChatTemplate Template, Tokenizer Tokenizer, IImageStage Images)
+public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
 {
     public static DataSetup From(TrainConfig config)
     {
@@ -33,10 +33,19 @@ public sealed record DataSetup(DataOptions Options, ChatTemplate Template, Token
             ImageMaxPixels = config.ImageMaxPixels,
             ImageMinPixels = config.ImageMinPixels,
             OnBadSample = config.OnBadSample,
+            LabelMask = config.LabelMask,
+            KeepEmptyThinking = config.KeepEmptyThinking,
+            PadToCutoff = config.MoeAux == MoeAuxiliary.Original,
             Seed = config.Seed,
         };
-        return new DataSetup(options, template, processor.Tokenizer, processor.Images);
+        return new DataSetup(options, processor with { Template = template });
     }
+
+    public ChatTemplate Template => Processor.Template;
+
+    public Tokenizer Tokenizer => Processor.Tokenizer;
+
+    public IImageStage Images => Processor.Images;
 
     /// <summary>The order of the training samples on one rank.</summary>
     public static OrderOptions Order(TrainConfig config, int samples, int rank, int worldSize) => new()
@@ -67,6 +76,7 @@ public sealed record DataSetup(DataOptions Options, ChatTemplate Template, Token
     {
         MicroBatchTokens = config.MicroBatchTokens ?? microBatchTokens,
         Reduction = config.LossReduction,
+        Accumulation = config.GradientAccumulationSteps,
         WorldSize = worldSize,
     };
 
@@ -84,5 +94,5 @@ public sealed record DataSetup(DataOptions Options, ChatTemplate Template, Token
     }
 
     /// <summary>An encoder over this set-up.</summary>
-    public SampleEncoder NewEncoder() => new(Template, Tokenizer, Images, Options);
+    public ISampleEncoder NewEncoder() => Processor.NewEncoder(Options);
 }

@@ -22,6 +22,9 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
 
     public bool VisionLearns => TrainableRule.ReachesVision(Model.Ledger.Trainable.Select(p => p.Name), Family.PartOf);
 
+    /// <summary>Whether the projector learns over a tower that does not and whose features can be kept.</summary>
+    public bool LearnsOverTower => Model.HasTower && VisionLearns && !Model.Ledger.Trainable.Any(p => Family.PartOf(p.Name) == ModelPart.Vision);
+
     /// <param name="resumeFrom">A checkpoint whose adapter or weights replace the configuration's; null for a new run.</param>
     public static ModelSetup Load(TrainConfig config, string? resumeFrom)
     {
@@ -38,6 +41,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
             Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),
             Deferred = config.Sharding.Shards,
             Policy = policy,
+            MoeAuxiliary = config.MoeAux,
         });
         try
         {

@@ -59,7 +59,7 @@ public sealed class SupervisedFineTune
         this.cache = cache;
         order = new SampleOrder(DataSetup.Order(config, data.Train.Count, mesh.Rank, mesh.WorldSize));
         var totalSteps = order.TotalSteps(config.NumTrainEpochs, config.MaxSteps);
-        schedule = new Schedule(config, totalSteps);
+        schedule = new Schedule(config, totalSteps, order);
         runner = new StepRunner(model.Model, model.VisionLearns, model.Dropout, cache, Decide, together: division.RunsTogether);
         memory = MemoryPlan.For(model.Model, config, budget.Activations);
         memory = memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", memory.MicroBatchTokens) };
@@ -108,8 +108,8 @@ public sealed class SupervisedFineTune
         var resumeFrom = mesh.FromMain("the choice of a checkpoint", () => OutputFolder.Prepare(config, checkpoints));
         using var model = ModelSetup.Load(config, resumeFrom);
         using var division = model.Divide(config, mesh);
-        using var optimizer = new AdamW(division.Parts, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay);
-        var caches = !model.VisionLearns && config.CacheVisionFeatures != Toggle.Off;
+        using var optimizer = new AdamW(division.Parts, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay, config.DecayNorms);
+        var caches = (!model.VisionLearns || (model.LearnsOverTower && !division.RunsTogether)) && config.CacheVisionFeatures != Toggle.Off;
         var budget = MemoryBudget.For(config, model.Model, caches, mesh.RanksHere);
         using var cache = caches ? OpenCache(config, model, setup.Images, budget, events) : null;
         var run = new SupervisedFineTune(
@@ -253,7 +253,7 @@ public sealed class SupervisedFineTune
             checkpoints.SaveOptimizer(progress.Step, optimizer, mesh.Rank, division.IsDivided ? mesh.WorldSize : 1);
         }
 
-        if (model.Adapter is null && division.IsDivided && !config.Sharding.SaveWhole && !config.SaveOnlyModel)
+        if (model is { Adapter: null, Family.Write: null } && division.IsDivided && !config.Sharding.SaveWhole && !config.SaveOnlyModel)
         {
             mesh.OnMain(() => ModelSaver.SaveCompanions(config.ModelNameOrPath, checkpoints.Partial(progress.Step)));
         }
@@ -318,7 +318,7 @@ public sealed class SupervisedFineTune
         return new RunOutcome(progress.Step, Interrupted: true, progress.LossSum / Math.Max(1, progress.Step));
     }
 
-    private void SaveResult(string folder) => ModelSaver.Save(model, config.ModelNameOrPath, folder);
+    private void SaveResult(string folder) => ModelSaver.Save(model, config, folder);
 
     private TrainerState Resume(string checkpoint)
     {
@@ -386,7 +386,7 @@ public sealed class SupervisedFineTune
             StartStep = progress.Step,
             Ranks = mesh.WorldSize,
         });
-        foreach (var notice in config.Notices)
+        foreach (var notice in config.Notices.Concat(model.Model.Notices))
         {
             events.Write(new Notice(notice));
         }
@@ -468,6 +468,6 @@ public sealed class SupervisedFineTune
 
         var bytes = config.VisionCacheDisk?.Bytes ?? Math.Min(20L << 30, ProcessMemory.FreeDisk(folder) / 10);
         var disk = new FeatureFolder(folder, bytes, text => events.Write(new Warning(text)));
-        return new VisionFeatureCache(budget.VisionCache, () => VisionIdentity.Of(model.Model, model.Family, images), disk);
+        return new VisionFeatureCache(budget.VisionCache, () => VisionIdentity.Of(model.Model, model.Family, images, model.LearnsOverTower), disk);
     }
 }

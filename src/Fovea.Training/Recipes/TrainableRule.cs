@@ -12,6 +12,7 @@ public static partial class TrainableRule
     /// <param name="layers">Layers of the language model, for <c>freeze</c>.</param>
     public static Func<ModelPart, string, bool> From(TrainConfig config, int layers) => config.FinetuningType switch
     {
+        FinetuningType.Full when (config.FreezeLlm ?? (config.Stage == TrainingStage.Pretrain ? 2 : null)) is { } level => Outer(level, layers),
         FinetuningType.Full => (part, _) => !Frozen(config, part),
         FinetuningType.Freeze => Freeze(config, layers),
         _ => Additional(config),
@@ -22,11 +23,14 @@ public static partial class TrainableRule
         trainable.Any(name => partOf(name) is ModelPart.Vision or ModelPart.Projector);
 
     /// <summary>Layers of the language model as config.json counts them; the nested form too.</summary>
-    public static int LayersIn(string folder)
-    {
-        var root = ConfigReader.Open(Families.ConfigPath(folder));
-        return (root.Section("text_config") ?? root).Int("num_hidden_layers");
-    }
+    public static int LayersIn(string folder) =>
+        Families.Of(folder).CountLayers(ConfigReader.Open(Families.ConfigPath(folder)));
+
+    /// <summary>The projector, and of the language model everything (0), the first and the last layer (1) or nothing (2).</summary>
+    private static Func<ModelPart, string, bool> Outer(int level, int layers) => (part, name) => part == ModelPart.Projector
+        || (part == ModelPart.Language && level < 2 && (level == 0
+            || (Layer().Match(name) is { Success: true } match
+                && int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) is var layer && (layer == 0 || layer == layers - 1))));
 
     private static bool Frozen(TrainConfig config, ModelPart part) => part switch
     {

@@ -33,7 +33,7 @@ public sealed class TrainConfigTests
                 "c.yaml line 2: lora_rank: 0 is not allowed: it must be a whole number, at least 1 and at most 65536",
                 "c.yaml line 3: learning_rate: fast is not allowed: it must be a number, at least 0",
                 "c.yaml line 4: lr_scheduler_type: cosinus is not allowed: it must be one of linear, cosine, constant, constant_with_warmup, "
-                    + "cosine_with_min_lr",
+                    + "cosine_with_min_lr, cosine_plus_tenth, cosine_to_tenth",
                 "c.yaml line 5: lora_dropout: 1.0 is not allowed: it must be a number, at least 0 and less than 1",
                 "c.yaml line 6: bf16: maybe is not allowed: it must be true or false",
                 "c.yaml line 7: per_device_train_batch_size: 1.5 is not allowed: it must be a whole number, at least 1",
@@ -96,7 +96,7 @@ public sealed class TrainConfigTests
     }
 
     [Theory]
-    [InlineData("stage: dpo", "stage: dpo is refused")]
+    [InlineData("stage: dpo", "stage: dpo is not allowed")]
     [InlineData("fp16: true", "use bf16: true")]
     [InlineData("report_to: wandb", "use tensorboard")]
     [InlineData("packing: true", "packs micro-batches by itself")]

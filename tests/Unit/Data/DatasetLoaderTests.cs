@@ -131,7 +131,7 @@ public sealed class DatasetLoaderTests : IDisposable
         string[] expected =
         [
             "'hub': hf_hub_url is not supported", "'script': script_url is not supported", "'pairs': ranking", "'form': formatting is 'xml'",
-            "gone.json does not exist", "t.csv is neither .json nor .jsonl", "'nobody' is neither an entry",
+            "gone.json does not exist", "t.csv is none of .json, .jsonl and .parquet", "'nobody' is neither an entry",
         ];
         Assert.Equal(expected.Length, error.Problems.Count);
         Assert.All(expected.Zip(error.Problems), p => Assert.Contains(p.First, p.Second));

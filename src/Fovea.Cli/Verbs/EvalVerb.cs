@@ -1,0 +1,51 @@
+using System.CommandLine;
+using System.Globalization;
+using Fovea.Cli.Views;
+using Fovea.Training.Config;
+using Fovea.Training.Recipes;
+
+namespace Fovea.Cli.Verbs;
+
+/// <summary><c>fovea eval</c>: loss, perplexity and token accuracy of a model on held-out samples.</summary>
+public static class EvalVerb
+{
+    public static Command Create()
+    {
+        var path = new Argument<string>("CONFIG") { Description = "The YAML or JSON file of a training run." };
+        var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Keys that replace those of the file.", Arity = ArgumentArity.ZeroOrMore };
+        var model = new Option<string?>("--model") { Description = "Model folder; left out, the run's own result, else model_name_or_path." };
+        var verb = new Command("eval", """
+            Measures what a model predicts on held-out samples (eval_dataset, else what val_size sets aside, else dataset): the mean loss of a
+            trained token, its exponential (perplexity), and how many tokens had the largest logit (token accuracy). Nothing is written.
+
+            Examples:
+              fovea eval examples/minimind_v_sft.yaml
+              fovea eval mine/run.yaml eval_dataset=mine/held_out.jsonl
+              fovea eval mine/run.yaml --model models/Qwen2.5-VL-3B-Instruct
+            """)
+        {
+            path, overrides, model,
+        };
+        verb.SetAction(parsed => Run(parsed.GetValue(path)!, parsed.GetValue(overrides) ?? [], parsed.GetValue(model), parsed.InvocationConfiguration.Output));
+        return verb;
+    }
+
+    private static int Run(string path, string[] overrides, string? model, TextWriter output)
+    {
+        var config = TrainConfig.Load(path, overrides, ConfigUse.Any);
+        config = model is null
+            ? ChatSetup.Complete(config, Console.Error)
+            : config with { ModelNameOrPath = model, AdapterNameOrPath = [], OutputDir = string.Empty };
+        using var setup = ChatSetup.Load(config, fromModel: false, Console.Error);
+        foreach (var notice in config.Notices.Concat(setup.Model.Notices))
+        {
+            Console.Error.WriteLine(notice);
+        }
+
+        var result = HeldOutEvaluation.Run(config, setup.Model);
+        output.WriteLine(EventText.Evaluation(result));
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.Samples} samples, perplexity {result.Metrics["perplexity"]:0.###}, ")
+            + string.Create(CultureInfo.InvariantCulture, $"token accuracy {100 * result.Metrics["token_accuracy"]:0.0} %"));
+        return 0;
+    }
+}

@@ -1,0 +1,11 @@
+namespace Fovea.Data.Datasets;
+
+/// <summary>Which tokens of an answer are trained (<c>label_mask</c>).</summary>
+public enum LabelMask
+{
+    /// <summary>The answer and what ends it.</summary>
+    Fixed,
+
+    /// <summary>What the model's own code trains: for MiniMind-V of April 2025 not the first token, but one past the end.</summary>
+    Original,
+}

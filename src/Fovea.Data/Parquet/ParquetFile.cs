@@ -1,0 +1,317 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace Fovea.Data.Parquet;
+
+/// <summary>
+/// Reads columns of bytes and text, single or in lists, out of a parquet file: plain and dictionary encoding, uncompressed, Snappy, gzip or Brotli
+/// (apache/parquet-format). Whatever else the file holds is left alone.
+/// </summary>
+internal sealed class ParquetFile : IDisposable
+{
+    private const int ByteArray = 6;
+    private readonly string path;
+    private readonly SafeFileHandle handle;
+    private readonly List<Dictionary<int, object>> groups = [];
+    private readonly List<ParquetColumn> columns = [];
+
+    /// <exception cref="ConfigException">The file is missing, damaged or no parquet file.</exception>
+    public ParquetFile(string path)
+    {
+        this.path = path;
+        try
+        {
+            handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"data file {path} cannot be opened: {e.Message}");
+        }
+
+        try
+        {
+            var meta = Footer();
+            Rows = (long)meta[3];
+            groups.AddRange(((List<object>)meta[4]).Cast<Dictionary<int, object>>());
+            ReadSchema([.. ((List<object>)meta[2]).Cast<Dictionary<int, object>>()]);
+        }
+        catch (Exception e) when (e is InvalidDataException or KeyNotFoundException or InvalidCastException or IOException)
+        {
+            handle.Dispose();
+            throw Problem($"its footer is damaged: {e.Message}; copy or download the file again");
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    public long Rows { get; }
+
+    public IEnumerable<string> Names => columns.Select(column => column.Name);
+
+    public bool Has(string name) => columns.Any(column => column.Name == name);
+
+    /// <summary>The values of one column, row after row: one, several in a list, or none where it is null.</summary>
+    public IEnumerable<IReadOnlyList<byte[]>> Read(string name)
+    {
+        var column = columns.FirstOrDefault(c => c.Name == name)
+            ?? throw Problem($"has no column '{name}'; it has {string.Join(", ", Names)}");
+        if (column.Type != ByteArray || columns.Count(c => c.Name == name) > 1 || column.MostRepeated > 1)
+        {
+            throw Problem($"column '{name}' must hold text or bytes, or lists of them");
+        }
+
+        return groups.SelectMany(group => ReadChunk(group, column));
+    }
+
+    public void Dispose() => handle.Dispose();
+
+    private ConfigException Problem(string problem) => new($"data file {path}: {problem}");
+
+    private Dictionary<int, object> Footer()
+    {
+        var length = RandomAccess.GetLength(handle);
+        var tail = length < 12 ? [] : ReadBytes(length - 8, 8);
+        if (tail.Length < 8 || !tail.AsSpan(4).SequenceEqual("PAR1"u8))
+        {
+            throw Problem("is not a parquet file, or cut off; copy or download it again");
+        }
+
+        var size = BinaryPrimitives.ReadInt32LittleEndian(tail);
+        if (size < 0 || size > length - 12)
+        {
+            throw new InvalidDataException($"a footer of {size} bytes in a file of {length}");
+        }
+
+        return new ThriftReader(ReadBytes(length - 8 - size, size)).Struct();
+    }
+
+    private void ReadSchema(List<Dictionary<int, object>> schema)
+    {
+        var next = 1;
+        var children = schema.Count == 0 ? 0 : (long)schema[0].GetValueOrDefault(5, 0L);
+        for (var i = 0; i < children; i++)
+        {
+            Walk(null, 0, 0);
+        }
+
+        void Walk(string? top, int defined, int repeated)
+        {
+            if (next >= schema.Count)
+            {
+                throw new InvalidDataException("the schema ends too early");
+            }
+
+            var element = schema[next++];
+            var repetition = (long)element.GetValueOrDefault(3, 0L);
+            top ??= Encoding.UTF8.GetString((byte[])element[4]);
+            defined += repetition == 0 ? 0 : 1;
+            repeated += repetition == 2 ? 1 : 0;
+            var inside = (long)element.GetValueOrDefault(5, 0L);
+            if (inside == 0)
+            {
+                columns.Add(new ParquetColumn(top, columns.Count, (int)(long)element.GetValueOrDefault(1, -1L), defined, repeated));
+            }
+
+            for (var i = 0; i < inside; i++)
+            {
+                Walk(top, defined, repeated);
+            }
+        }
+    }
+
+    /// <summary>Where a column's pages begin in a group of rows, how they are compressed and how many places they have.</summary>
+    private static (int Codec, long Start, long Places) Chunk(Dictionary<int, object> group, ParquetColumn column)
+    {
+        var chunks = (List<object>)group[1];
+        var meta = (Dictionary<int, object>)((Dictionary<int, object>)chunks[column.Index])[3];
+        var pages = (long)meta[9];
+        var start = meta.TryGetValue(11, out var dictionary) && (long)dictionary > 0 ? Math.Min((long)dictionary, pages) : pages;
+        return ((int)(long)meta[4], start, (long)meta[5]);
+    }
+
+    private IEnumerable<IReadOnlyList<byte[]>> ReadChunk(Dictionary<int, object> group, ParquetColumn column)
+    {
+        var (codec, at, left) = Guarded(() => Chunk(group, column));
+        byte[][] dictionary = [];
+        List<byte[]>? row = null;
+        while (left > 0)
+        {
+            var (header, headerBytes) = Guarded(() => Header(at));
+            var (page, kind) = Guarded(() => (ReadBytes(at + headerBytes, (int)(long)header[3]), (long)header[1]));
+            at += headerBytes + page.Length;
+            switch (kind)
+            {
+                case 2:
+                    dictionary = Guarded(() => Plain(Decompress(page, codec, (int)(long)header[2]), (int)(long)((Dictionary<int, object>)header[7])[1]));
+                    break;
+                case 0 or 3:
+                    var (levels, values) = Guarded(() => DataPage(header, page, codec, column, dictionary));
+                    left -= levels.Length;
+                    var value = 0;
+                    foreach (var (starts, isValue) in levels)
+                    {
+                        if (starts && row is not null)
+                        {
+                            yield return row;
+                        }
+
+                        row = starts || row is null ? [] : row;
+                        if (isValue)
+                        {
+                            row.Add(values[value++]);
+                        }
+                    }
+
+                    break;
+            }
+        }
+
+        if (row is not null)
+        {
+            yield return row;
+        }
+    }
+
+    private T Guarded<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is InvalidDataException or KeyNotFoundException or InvalidCastException or IOException
+            or ArgumentException or OverflowException or IndexOutOfRangeException)
+        {
+            throw Problem($"a page is damaged: {e.Message}; copy or download the file again");
+        }
+    }
+
+    private (Dictionary<int, object> Header, int Bytes) Header(long at)
+    {
+        var reader = new ThriftReader(ReadBytes(at, (int)Math.Min(RandomAccess.GetLength(handle) - at, 1 << 16)));
+        return (reader.Struct(), reader.Position);
+    }
+
+    /// <summary>For every place of the page, whether it begins a row and whether a value stands there; and the values.</summary>
+    private ((bool Starts, bool IsValue)[] Levels, byte[][] Values) DataPage(
+        Dictionary<int, object> header, byte[] page, int codec, ParquetColumn column, byte[][] dictionary)
+    {
+        var isSecond = (long)header[1] == 3;
+        var inner = (Dictionary<int, object>)header[isSecond ? 8 : 5];
+        var count = (int)(long)inner[1];
+        var (repeatedWidth, definedWidth) = (HybridRuns.WidthOf(column.MostRepeated), HybridRuns.WidthOf(column.MostDefined));
+        int[] repeated, defined;
+        byte[] body;
+        int from;
+        if (isSecond)
+        {
+            var (definedBytes, repeatedBytes) = ((int)(long)inner[5], (int)(long)inner[6]);
+            repeated = HybridRuns.Read(page.AsSpan(0, repeatedBytes), repeatedWidth, count);
+            defined = HybridRuns.Read(page.AsSpan(repeatedBytes, definedBytes), definedWidth, count);
+            var levels = definedBytes + repeatedBytes;
+            var isCompressed = !inner.TryGetValue(7, out var flag) || (bool)flag;
+            body = isCompressed ? Decompress(page[levels..], codec, (int)(long)header[2] - levels) : page[levels..];
+            from = 0;
+        }
+        else
+        {
+            body = Decompress(page, codec, (int)(long)header[2]);
+            from = 0;
+            repeated = Levels(body, ref from, repeatedWidth, count);
+            defined = Levels(body, ref from, definedWidth, count);
+        }
+
+        var present = defined.Count(level => level == column.MostDefined);
+        var encoding = (long)inner[isSecond ? 4 : 2];
+        var values = encoding switch
+        {
+            0 => Plain(body.AsSpan(from), present),
+            2 or 8 when present == 0 => [],
+            2 or 8 => Array.ConvertAll(HybridRuns.Read(body.AsSpan(from + 1), body[from], present), index => Entry(dictionary, index)),
+            _ => throw Problem($"column '{column.Name}' has encoding {encoding}, which is not read; write it again plain or with a dictionary "
+                + "(in Python: pyarrow.parquet.write_table(pyarrow.parquet.read_table(old), new))"),
+        };
+        var places = new (bool, bool)[count];
+        for (var i = 0; i < count; i++)
+        {
+            places[i] = (repeated[i] == 0, defined[i] == column.MostDefined);
+        }
+
+        return (places, values);
+    }
+
+    private static byte[] Entry(byte[][] dictionary, int index) =>
+        index < dictionary.Length ? dictionary[index] : throw new InvalidDataException("an index beyond the dictionary");
+
+    private static int[] Levels(byte[] body, ref int from, int width, int count)
+    {
+        if (width == 0)
+        {
+            return new int[count];
+        }
+
+        var length = BinaryPrimitives.ReadInt32LittleEndian(body.AsSpan(from));
+        var levels = HybridRuns.Read(body.AsSpan(from + 4, length), width, count);
+        from += 4 + length;
+        return levels;
+    }
+
+    private static byte[][] Plain(ReadOnlySpan<byte> body, int count)
+    {
+        var values = new byte[count][];
+        var at = 0;
+        for (var i = 0; i < count; i++)
+        {
+            var length = BinaryPrimitives.ReadInt32LittleEndian(body[at..]);
+            values[i] = body.Slice(at + 4, length).ToArray();
+            at += 4 + length;
+        }
+
+        return values;
+    }
+
+    private byte[] Decompress(byte[] page, int codec, int length)
+    {
+        switch (codec)
+        {
+            case 0:
+                return page;
+            case 1:
+                return Snappy.Decompress(page, length);
+            case 2 or 4:
+                using (var stream = new MemoryStream(page))
+                using (Stream inner = codec == 2 ? new GZipStream(stream, CompressionMode.Decompress) : new BrotliStream(stream, CompressionMode.Decompress))
+                {
+                    var bytes = new byte[length];
+                    inner.ReadExactly(bytes);
+                    return bytes;
+                }
+
+            default:
+                var name = codec switch { 3 => "LZO", 5 or 7 => "LZ4", 6 => "Zstandard", _ => $"codec {codec}" };
+                throw Problem($"is compressed with {name}, which is not read; write it again with Snappy "
+                    + "(in Python: pyarrow.parquet.write_table(pyarrow.parquet.read_table(old), new, compression='snappy'))");
+        }
+    }
+
+    private byte[] ReadBytes(long at, int count)
+    {
+        if (at < 0 || count < 0 || count > RandomAccess.GetLength(handle) - at)
+        {
+            throw new InvalidDataException("it points beyond the end of the file");
+        }
+
+        var bytes = new byte[count];
+        for (var filled = 0; filled < count;)
+        {
+            var read = RandomAccess.Read(handle, bytes.AsSpan(filled), at + filled);
+            filled += read > 0 ? read : throw new InvalidDataException("the file has become shorter");
+        }
+
+        return bytes;
+    }
+}

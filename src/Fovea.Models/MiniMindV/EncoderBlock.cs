@@ -1,0 +1,32 @@
+using Fovea.Nn;
+using Fovea.Tensors;
+
+namespace Fovea.Models.MiniMindV;
+
+/// <summary>One layer of CLIP's or SigLIP's encoder: x += attention(norm(x)); x += mlp(norm(x)), everything biased, without causality.</summary>
+internal sealed class EncoderBlock(Weights w, MiniMindVVisionConfig config)
+{
+    private readonly LayerNorm norm1 = new(w / "layer_norm1", config.HiddenSize, config.NormEpsilon);
+    private readonly Linear q = new(w / "self_attn" / "q_proj", config.HiddenSize, config.HiddenSize);
+    private readonly Linear k = new(w / "self_attn" / "k_proj", config.HiddenSize, config.HiddenSize);
+    private readonly Linear v = new(w / "self_attn" / "v_proj", config.HiddenSize, config.HiddenSize);
+    private readonly Linear o = new(w / "self_attn" / "out_proj", config.HiddenSize, config.HiddenSize);
+    private readonly LayerNorm norm2 = new(w / "layer_norm2", config.HiddenSize, config.NormEpsilon);
+    private readonly Linear up = new(w / "mlp" / "fc1", config.HiddenSize, config.IntermediateSize);
+    private readonly Linear down = new(w / "mlp" / "fc2", config.IntermediateSize, config.HiddenSize);
+
+    public Tensor Forward(Tensor x_TV, Segments images)
+    {
+        var size = config.HiddenSize / config.Heads;
+        var qkv = Array.ConvertAll(Linear.Together(norm1.Forward(x_TV), q, k, v), part => part.View(-1, config.Heads, size));
+        x_TV = x_TV.Add(o.Forward(Attention.Packed(qkv[0], qkv[1], qkv[2], images, causal: false, Math.Pow(size, -0.5))));
+        return x_TV.Add(down.Forward(Activate(up.Forward(norm2.Forward(x_TV)))));
+    }
+
+    private Tensor Activate(Tensor x) => config.Activation switch
+    {
+        "quick_gelu" => x.Mul(x.Mul(1.702).Sigmoid()),
+        "gelu" => x.Gelu(),
+        _ => x.Gelu(tanh: true),
+    };
+}

@@ -1,0 +1,142 @@
+using Fovea.Nn;
+using Fovea.Tensors;
+
+namespace Fovea.Models.MiniMindV;
+
+/// <summary>
+/// A mixture of gated MLPs: a router picks the experts of each token (arXiv 2101.03961, with several a token and a shared expert as in arXiv 2401.06066).
+/// Tokens are sorted by expert, so that each expert is three products over a stretch of rows.
+/// </summary>
+/// <remarks>Suffixes: T tokens, R rows (a token and one of its experts), E width, N experts, K experts a token.</remarks>
+internal sealed class ExpertRouter
+{
+    private readonly MiniMindVConfig config;
+    private readonly bool roundsToHalf;
+    private readonly Linear gate;
+    private readonly GatedMlp[] experts;
+    private readonly GatedMlp? shared;
+
+    /// <param name="original">Repeat the rounding of the published training code.</param>
+    public ExpertRouter(Weights w, MiniMindVConfig config, bool original)
+    {
+        this.config = config;
+        roundsToHalf = original && config.Generation == MiniMindVGeneration.A;
+        gate = new Linear(w / "gate", config.HiddenSize, config.Experts, bias: false);
+        experts = new GatedMlp[config.Experts];
+        for (var i = 0; i < experts.Length; i++)
+        {
+            experts[i] = new GatedMlp(w / "experts" / i, config.HiddenSize, config.IntermediateSize, bias: false);
+        }
+
+        shared = config.SharedExpert ? new GatedMlp(w / "shared_experts", config.HiddenSize, config.IntermediateSize, bias: false) : null;
+    }
+
+    /// <param name="x_TE">Normalised hidden states of all tokens, which all count in the auxiliary loss.</param>
+    /// <param name="groups">What the auxiliary loss is a mean of.</param>
+    /// <param name="side">Takes the auxiliary loss; null outside training.</param>
+    /// <param name="wanted_L">Tokens whose results are wanted; null for all.</param>
+    /// <returns>[T, E] or [L, E]</returns>
+    public Tensor Forward(Tensor x_TE, IReadOnlyList<TokenGroup> groups, SideLosses? side, Tensor? wanted_L)
+    {
+        var training = side is not null;
+        var scores_TN = gate.Forward(x_TE).Softmax(1, DType.F32);
+        var (weights_TK, experts_TK) = Choose(scores_TN);
+        var chosen = experts_TK.ToArray<long>();
+        if (training)
+        {
+            side!.Add(scores_TN.Mul(Loads(chosen, groups).To(scores_TN.Device)).Sum());
+        }
+
+        if (wanted_L is not null)
+        {
+            x_TE = x_TE.IndexSelect(0, wanted_L);
+            weights_TK = weights_TK.IndexSelect(0, wanted_L);
+            var k = config.ExpertsPerToken;
+            chosen = [.. wanted_L.ToArray<long>().SelectMany(row => new ArraySegment<long>(chosen, (int)row * k, k))];
+        }
+
+        var y_TE = Mix(x_TE, weights_TK, chosen, training);
+        return shared is null ? y_TE : y_TE.Add(shared.Forward(x_TE));
+    }
+
+    private (Tensor Weights_TK, Tensor Experts_TK) Choose(Tensor scores_TN)
+    {
+        var (values, indices) = scores_TN.Sort(1, descending: true);
+        var weights_TK = values.Slice(1, 0, config.ExpertsPerToken);
+        if (config.NormaliseTopK && (config.ExpertsPerToken > 1 || config.Generation == MiniMindVGeneration.C))
+        {
+            weights_TK = weights_TK.Div(weights_TK.Sum(1, keepDim: true).Add(1e-20));
+        }
+
+        return (weights_TK, indices.Slice(1, 0, config.ExpertsPerToken).Contiguous());
+    }
+
+    /// <summary>
+    /// What each score counts in the auxiliary loss [T, N]: of its group, the share of choices that fell on its expert, times the number of experts;
+    /// the mean of the scores is in it.
+    /// </summary>
+    private Tensor Loads(long[] chosen, IReadOnlyList<TokenGroup> groups)
+    {
+        var (n, k) = (config.Experts, config.ExpertsPerToken);
+        var loads = new float[chosen.Length / k * n];
+        var counts = new int[n];
+        foreach (var (start, end, weight) in groups)
+        {
+            Array.Clear(counts);
+            for (var i = start * k; i < end * k; i++)
+            {
+                counts[chosen[i]]++;
+            }
+
+            // Generation A divides by the choices of a token, C adds them up.
+            var tokens = (double)(end - start);
+            var factor = weight * config.AuxiliaryFactor * n / tokens / tokens / (config.Generation == MiniMindVGeneration.A ? k : 1);
+            for (var i = start * n; i < end * n; i++)
+            {
+                loads[i] = (float)(factor * counts[i % n]);
+            }
+        }
+
+        return CreateOps.From(loads, loads.Length / n, n);
+    }
+
+    private Tensor Mix(Tensor x_TE, Tensor weights_TK, long[] chosen, bool training)
+    {
+        var k = config.ExpertsPerToken;
+        var starts = new int[config.Experts + 1];
+        foreach (var expert in chosen)
+        {
+            starts[expert + 1]++;
+        }
+
+        for (var e = 0; e < config.Experts; e++)
+        {
+            starts[e + 1] += starts[e];
+        }
+
+        var next = starts.ToArray();
+        var choices = new long[chosen.Length];
+        for (var i = 0; i < chosen.Length; i++)
+        {
+            choices[next[chosen[i]]++] = i;
+        }
+
+        var choices_R = CreateOps.On(x_TE.Device, choices);
+        var tokens_R = k == 1 ? choices_R : CreateOps.On(x_TE.Device, Array.ConvertAll(choices, choice => choice / k));
+        var x_RE = x_TE.IndexSelect(0, tokens_R);
+        var parts = new List<Tensor>();
+        for (var e = 0; e < config.Experts; e++)
+        {
+            // An expert that nothing fell on takes part in training all the same, as in the original: its gradient is zero, not absent.
+            if (training || starts[e + 1] > starts[e])
+            {
+                parts.Add(experts[e].Forward(x_RE.Slice(0, starts[e], starts[e + 1])));
+            }
+        }
+
+        var y_RE = ShapeOps.Cat([.. parts]);
+        y_RE = roundsToHalf && training ? y_RE.To(DType.F16).To(x_TE.DType) : y_RE;
+        var weighed_RE = y_RE.Mul(weights_TK.Reshape(-1, 1).IndexSelect(0, choices_R).To(x_TE.DType));
+        return CreateOps.Zeros(x_TE.Shape, x_TE.DType, x_TE.Device).IndexAdd(0, tokens_R, weighed_RE);
+    }
+}

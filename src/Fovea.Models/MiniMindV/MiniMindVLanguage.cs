@@ -1,0 +1,75 @@
+using Fovea.Nn;
+using Fovea.Tensors;
+
+namespace Fovea.Models.MiniMindV;
+
+/// <summary>MiniMind's decoder: token and image embeddings to final hidden states. The output head is the embedding table.</summary>
+/// <remarks>Suffixes: T tokens, E width, D head size, M image tokens, L wanted tokens.</remarks>
+public sealed class MiniMindVLanguage
+{
+    private readonly MiniMindVConfig config;
+    private readonly BlockPolicy policy;
+    private readonly DecoderBlock[] blocks;
+    private readonly RmsNorm norm;
+
+    /// <param name="original">Repeat what the published training code does with its experts.</param>
+    public MiniMindVLanguage(Weights root, MiniMindVConfig config, BlockPolicy policy, bool original)
+    {
+        this.config = config;
+        this.policy = policy;
+        var w = root / "model";
+        Embeddings = (w / "embed_tokens").Take("weight", config.VocabularySize, config.HiddenSize);
+        blocks = new DecoderBlock[config.Layers];
+        for (var i = 0; i < blocks.Length; i++)
+        {
+            blocks[i] = new DecoderBlock(w / "layers" / i, config, i, original);
+        }
+
+        norm = new RmsNorm(w / "norm", config.HiddenSize, config.NormEpsilon);
+    }
+
+    public Parameter Embeddings { get; }
+
+    /// <param name="images_ME">Features that replace the embeddings at the image slots; null without images.</param>
+    /// <param name="watch">Sees inputs and outputs of the blocks and of their parts; for tests.</param>
+    /// <returns>[T, E] or, where rows are wanted, [L, E] after the final norm.</returns>
+    public Tensor Forward(ModelInput input, Tensor? images_ME, Action<string, Tensor>? watch = null)
+    {
+        var x_TE = policy.Run(BlockPolicy.Embeddings, ids => Embeddings.Use().Embedding(ids), input.Ids);
+        if (images_ME is not null && input.ImageSlots is not null)
+        {
+            images_ME = input.FeatureRows is null ? images_ME : images_ME.IndexSelect(0, input.FeatureRows);
+            x_TE = x_TE.IndexCopy(0, input.ImageSlots, images_ME.To(x_TE.DType));
+        }
+
+        var rotary = RotaryFor(input.Positions[0], x_TE.Device);
+        for (var i = 0; i < blocks.Length; i++)
+        {
+            var block = blocks[i];
+            var rows = i == blocks.Length - 1 ? input.Wanted : null;
+            watch?.Invoke($"hidden_in.{i}", x_TE);
+            x_TE = policy.Run(BlockPolicy.LanguageBlock(i), x => block.Forward(x, rotary, input, rows, watch), x_TE);
+        }
+
+        watch?.Invoke("hidden_last", x_TE);
+        return norm.Forward(x_TE);
+    }
+
+    /// <summary>cos and sin of every token's place [T, D]; the second half repeats the first.</summary>
+    private Rotary RotaryFor(int[] positions, Device device)
+    {
+        var frequencies = Rotary.InverseFrequencies(config.HeadSize, config.RopeTheta);
+        var angles = new float[positions.Length * config.HeadSize];
+        for (var token = 0; token < positions.Length; token++)
+        {
+            var line = angles.AsSpan(token * config.HeadSize, config.HeadSize);
+            for (var i = 0; i < frequencies.Length; i++)
+            {
+                line[i] = line[i + frequencies.Length] = positions[token] * frequencies[i];
+            }
+        }
+
+        var table = CreateOps.On(device, angles, positions.Length, config.HeadSize);
+        return new Rotary(table.Cos(), table.Sin());
+    }
+}

@@ -1,0 +1,190 @@
+using Fovea.Data.Images;
+using Fovea.Data.Packing;
+using Fovea.Nn;
+using Fovea.Tensors;
+
+namespace Fovea.Models.MiniMindV;
+
+/// <summary>MiniMind-V: a frozen CLIP or SigLIP encoder, a projector, and MiniMind's decoder, dense or with experts.</summary>
+public sealed class MiniMindVModel : VisionLanguageModel
+{
+    /// <param name="ledger">Names and loads the weights; the spelling is generation C's (<see cref="MiniMindVNames"/>).</param>
+    public MiniMindVModel(Ledger ledger, MiniMindVConfig config, BlockPolicy policy, MoeAuxiliary auxiliary = MoeAuxiliary.Tokens)
+        : base(ledger)
+    {
+        Config = config;
+        Language = new MiniMindVLanguage(ledger.Root, config, policy, auxiliary == MoeAuxiliary.Original);
+        Vision = new MiniMindVVision(ledger.Root, config.Vision, config.HiddenSize, policy);
+    }
+
+    /// <summary>The line of the table of families.</summary>
+    public static Family Family { get; } = new(MiniMindVConfig.ModelType, MiniMindVProcessor.Load, Build, Canonical, PartOf)
+    {
+        Open = MiniMindVFiles.Open,
+        Write = MiniMindVFiles.Write,
+        CountLayers = MiniMindVConfig.LayersIn,
+    };
+
+    public MiniMindVConfig Config { get; }
+
+    public MiniMindVVision Vision { get; }
+
+    public MiniMindVLanguage Language { get; }
+
+    public override Parameter Head => Language.Embeddings;
+
+    public override int Layers => Config.Layers;
+
+    public override int MaxTokens => Config.MaxPositions;
+
+    public override IReadOnlyList<BlockShape> Blocks =>
+    [
+        .. Enumerable.Range(0, Config.Vision.Layers).Select(i =>
+            new BlockShape(BlockPolicy.VisionBlock(i), $"vision_encoder.vision_model.encoder.layers.{i}", ModelPart.Vision)
+            {
+                Width = Config.Vision.HiddenSize,
+                AttentionInputs = 3L * Config.Vision.HiddenSize,
+                AttentionOutput = Config.Vision.HiddenSize,
+                Heads = Config.Vision.Heads,
+                Inner = Config.Vision.IntermediateSize,
+            }),
+        .. Enumerable.Range(0, Config.Layers).Select(i => new BlockShape(BlockPolicy.LanguageBlock(i), $"model.layers.{i}", ModelPart.Language)
+        {
+            Width = Config.HiddenSize,
+            AttentionInputs = (Config.Heads + (2L * Config.KeyValueHeads)) * Config.HeadSize,
+            AttentionOutput = (long)Config.Heads * Config.HeadSize,
+            Heads = Config.Heads,
+            Inner = (Config.UseMoe ? Config.ExpertsPerToken + (Config.SharedExpert ? 1 : 0) : 1) * (long)Config.IntermediateSize,
+        }),
+    ];
+
+    public override IReadOnlyList<ModelUnit> Units =>
+    [
+        .. Blocks.Where(b => b.Part == ModelPart.Vision).Select(b => new ModelUnit(b.Name, b.Path, b.Part)),
+        new(BlockPolicy.Projector, "vision_proj", ModelPart.Projector),
+        new(BlockPolicy.Embeddings, "model.embed_tokens", ModelPart.Language) { IsLookup = true },
+        .. Blocks.Where(b => b.Part == ModelPart.Language).Select(b => new ModelUnit(b.Name, b.Path, b.Part)),
+    ];
+
+    /// <param name="configPath">The model folder's config.json.</param>
+    public static VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options) => new MiniMindVModel(
+        new Ledger(source, options.ForLedger(PartOf)), MiniMindVConfig.Read(configPath), options.Policy, options.MoeAuxiliary);
+
+    /// <summary>The ledger's spelling of a name from a file of either generation.</summary>
+    public static string Canonical(string name) => MiniMindVNames.Canonical(name);
+
+    /// <summary>Which part of the model a weight or layer belongs to, for freezing.</summary>
+    public static ModelPart PartOf(string name) =>
+        name.StartsWith("vision_encoder.", StringComparison.Ordinal) ? ModelPart.Vision
+        : name.StartsWith("vision_proj.", StringComparison.Ordinal) ? ModelPart.Projector
+        : ModelPart.Language;
+
+    public override ModelInput Prepare(PackedBatch batch)
+    {
+        var positions = new int[batch.Tokens];
+        for (var sample = 0; sample < batch.Samples; sample++)
+        {
+            for (var i = batch.CuSeqlens[sample]; i < batch.CuSeqlens[sample + 1]; i++)
+            {
+                positions[i] = i - batch.CuSeqlens[sample];
+            }
+        }
+
+        var slots = Array.ConvertAll(batch.ImageSlots, slot => (long)slot);
+        return new ModelInput
+        {
+            Ids = CreateOps.On(Device, batch.Ids),
+            Positions = [positions],
+            Attention = new PackedAttention(new Segments(batch.CuSeqlens).On(Device)),
+            Pixels = batch.Patches == 0
+                ? null
+                : CreateOps.On<float>(Device, batch.Pixels.AsSpan(0, batch.Patches * batch.PatchLength), batch.Patches, batch.PatchLength),
+            Grids = batch.Grids,
+            ImageSlots = slots.Length == 0 ? null : CreateOps.On(Device, slots),
+            FeatureRows = FeatureRows(batch),
+            Groups = Config.UseMoe ? Groups(batch) : [],
+        };
+    }
+
+    public override ModelInput PreparePrompt(
+        ReadOnlySpan<long> ids, IReadOnlyList<PromptImage> images, int from, IAttentionPlan attention, out int next)
+    {
+        next = ids.Length;
+        var later = images.Where(i => i.Offset >= from).ToList();
+        var pixels = later.SelectMany(i => i.Image.Patches).ToArray();
+        var slots = later.SelectMany(i => Enumerable.Range(i.Offset - from, i.Tokens)).Select(slot => (long)slot).ToArray();
+        return new ModelInput
+        {
+            Ids = CreateOps.On(Device, ids[from..]),
+            Positions = [[.. Enumerable.Range(from, ids.Length - from)]],
+            Attention = attention,
+            Pixels = later.Count == 0 ? null : CreateOps.On(Device, pixels, pixels.Length / Config.Vision.PatchLength, Config.Vision.PatchLength),
+            Grids = [.. later.Select(i => i.Image.Grid)],
+            ImageSlots = later.Count == 0 ? null : CreateOps.On(Device, slots),
+        };
+    }
+
+    public override ModelInput PrepareNext(long id, int place, IAttentionPlan attention) => new()
+    {
+        Ids = CreateOps.On(Device, [id]),
+        Positions = [[place]],
+        Attention = attention,
+    };
+
+    public override bool HasTower => true;
+
+    public override Tensor? TowerFeatures(ModelInput input) => input.Pixels is null ? null : Vision.Encode(input.Pixels);
+
+    public override Tensor Project(Tensor tower) => Vision.Project(tower);
+
+    public override Tensor? VisionFeatures(ModelInput input) => input.Pixels is null ? null : Vision.Forward(input.Pixels);
+
+    public override int FeatureRows(ImageGrid grid) => grid.Patches;
+
+    public override Tensor Hidden(ModelInput input, Tensor? features) => Language.Forward(input, features);
+
+    /// <summary>Only the last image of a sample can have lost tokens to the cutoff, so its places tell how many it kept.</summary>
+    private Tensor? FeatureRows(PackedBatch batch)
+    {
+        if (batch.ImageSlots.Length == batch.Grids.Length * Config.ImageTokens)
+        {
+            return null;
+        }
+
+        var rows = new long[batch.ImageSlots.Length];
+        var (slot, row) = (0, 0L);
+        for (var sample = 0; sample < batch.Samples; sample++)
+        {
+            var first = slot;
+            for (; slot < rows.Length && batch.ImageSlots[slot] < batch.CuSeqlens[sample + 1]; slot++)
+            {
+                rows[slot] = row + slot - first;
+            }
+
+            row += (slot - first + Config.ImageTokens - 1) / Config.ImageTokens * Config.ImageTokens;
+        }
+
+        return CreateOps.On(Device, rows);
+    }
+
+    /// <summary>Generation A balances its experts sample by sample, C over all samples of a batch.</summary>
+    private List<TokenGroup> Groups(PackedBatch batch)
+    {
+        var groups = new List<TokenGroup>();
+        for (var sample = 0; sample < batch.Samples; sample++)
+        {
+            var group = new TokenGroup(batch.CuSeqlens[sample], batch.CuSeqlens[sample + 1], batch.SampleWeight[sample]);
+            var joins = Config.Generation == MiniMindVGeneration.C && sample > 0 && batch.SampleGroup[sample] == batch.SampleGroup[sample - 1];
+            if (joins)
+            {
+                groups[^1] = groups[^1] with { End = group.End, Weight = groups[^1].Weight + group.Weight };
+            }
+            else
+            {
+                groups.Add(group);
+            }
+        }
+
+        return groups;
+    }
+}

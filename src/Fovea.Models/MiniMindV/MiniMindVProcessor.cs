@@ -1,0 +1,25 @@
+using Fovea.Data.Datasets;
+using Fovea.Data.Images;
+using Fovea.Data.Templates;
+using Fovea.Data.Tokenizers;
+
+namespace Fovea.Models.MiniMindV;
+
+/// <summary>MiniMind's tokenizer, and template and image stage of the generation.</summary>
+public sealed record MiniMindVProcessor(Tokenizer Tokenizer, ChatTemplate Template, IImageStage Images) : ModelProcessor(Tokenizer, Template, Images)
+{
+    /// <summary>The model's configuration.</summary>
+    public required MiniMindVConfig Config { get; init; }
+
+    /// <param name="folder">A model folder with tokenizer.json and the encoder's folder.</param>
+    /// <param name="preResize">Not used: every picture becomes the encoder's square.</param>
+    /// <exception cref="ConfigException">A file is missing or wrong.</exception>
+    public static ModelProcessor Load(string folder, PreResize? preResize = null)
+    {
+        var config = MiniMindVConfig.Read(Families.ConfigPath(folder));
+        var template = config.Generation == MiniMindVGeneration.A ? ChatTemplates.MiniMind : ChatTemplates.MiniMind3;
+        return new MiniMindVProcessor(Tokenizer.Load(folder), template, new MiniMindVImageStage(config.VisionFolder, config.Vision)) { Config = config };
+    }
+
+    public override ISampleEncoder NewEncoder(DataOptions options) => new MiniMindVSampleEncoder(Template, Tokenizer, Images, options, Config);
+}

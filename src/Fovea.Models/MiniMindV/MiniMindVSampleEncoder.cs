@@ -1,0 +1,205 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Fovea.Data.Datasets;
+using Fovea.Data.Images;
+using Fovea.Data.Templates;
+using Fovea.Data.Tokenizers;
+
+namespace Fovea.Models.MiniMindV;
+
+/// <summary>
+/// Conversations as MiniMind-V's own data sets encode them: written as one text, tokenised whole, cut off at the end, answers found by the ids of what
+/// stands around them. Usable from several threads at once.
+/// </summary>
+internal sealed class MiniMindVSampleEncoder : ISampleEncoder
+{
+    private const int PadId = 0;
+    private const string ThinkOpen = "<think>";
+    private const string ThinkClose = "</think>";
+
+    private readonly ChatTemplate template;
+    private readonly Tokenizer tokenizer;
+    private readonly IImageStage images;
+    private readonly DataOptions options;
+    private readonly MiniMindVConfig config;
+    private readonly string imageText;
+    private readonly int[] open;
+    private readonly int[] close;
+
+    public MiniMindVSampleEncoder(ChatTemplate template, Tokenizer tokenizer, IImageStage images, DataOptions options, MiniMindVConfig config)
+    {
+        if (options.TrainOnPrompt || options.MaskHistory)
+        {
+            throw new ConfigException("train_on_prompt and mask_history are not supported for this model family; every answer is trained");
+        }
+
+        (this.template, this.tokenizer, this.images, this.options, this.config) = (template, tokenizer, images, options, config);
+        imageText = string.Concat(Enumerable.Repeat(template.ImageToken, config.ImageTokens));
+        open = tokenizer.Encode(IsA ? "<s>assistant\n" : "<|im_start|>assistant\n");
+        close = tokenizer.Encode(IsA ? "</s>\n" : "<|im_end|>\n");
+    }
+
+    private bool IsA => config.Generation == MiniMindVGeneration.A;
+
+    public EncodedSample Encode(Conversation conversation)
+    {
+        var grids = Array.ConvertAll([.. conversation.Images], path => Grid(conversation, path));
+        var ids = new List<int>();
+        tokenizer.Encode(Text(conversation), ids);
+        var full = ids.Count;
+        if (full > options.CutoffLength)
+        {
+            ids.RemoveRange(options.CutoffLength, full - options.CutoffLength);
+        }
+
+        var found = Images(conversation, grids, ids, full > options.CutoffLength);
+        var labels = Labels(ids);
+        Pad(ids, labels);
+        var sample = new EncodedSample([.. ids], [.. labels], found, conversation.Dataset, conversation.Row) { Truncated = full > options.CutoffLength };
+        return sample.TrainedTokens > 0 ? sample : throw new BadSampleException(new BadSample(conversation.Dataset, conversation.Row,
+            $"too long: cutoff_len {options.CutoffLength} leaves no answer of {full} tokens") { TooLong = true });
+    }
+
+    private static BadSampleException Bad(Conversation conversation, string reason, Exception? inner = null) =>
+        new(new BadSample(conversation.Dataset, conversation.Row, reason), inner);
+
+    private ImageGrid Grid(Conversation conversation, string path)
+    {
+        try
+        {
+            return images.GridOf(path);
+        }
+        catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
+        {
+            throw Bad(conversation, e is ImageException ? e.Message : $"image {path}: {e.Message}", e);
+        }
+    }
+
+    private string Text(Conversation conversation)
+    {
+        var text = new StringBuilder(template.Prefix);
+        var system = string.IsNullOrEmpty(conversation.System) ? options.DefaultSystem ?? template.DefaultSystem : conversation.System;
+        if (system.Length > 0)
+        {
+            text.Append(Filled(template.System, system));
+        }
+
+        foreach (var (user, assistant) in conversation.Turns)
+        {
+            text.Append(Filled(template.User, WithImages(user))).Append(Filled(template.Assistant, Answer(WithImages(assistant))));
+        }
+
+        return text.ToString();
+    }
+
+    private static string Filled(string slot, string content) => slot.Replace(ChatTemplate.Content, content, StringComparison.Ordinal);
+
+    private string WithImages(string text) => text.Replace(Conversation.ImagePlaceholder, imageText, StringComparison.Ordinal);
+
+    /// <summary>Generation C's template writes reasoning as a block before the answer, an empty one where there is none.</summary>
+    private string Answer(string content)
+    {
+        if (IsA)
+        {
+            return content;
+        }
+
+        var reasoning = string.Empty;
+        if (content.Contains(ThinkClose, StringComparison.Ordinal))
+        {
+            var parts = content.Split(ThinkClose);
+            reasoning = parts[0].TrimEnd('\n').Split(ThinkOpen)[^1].Trim('\n');
+            content = parts[^1];
+        }
+
+        content = content.TrimStart('\n');
+        return reasoning.Length == 0 && !options.KeepEmptyThinking ? content : $"{ThinkOpen}\n{reasoning}\n{ThinkClose}\n\n{content}";
+    }
+
+    /// <summary>
+    /// Where the images stand: runs of the image token. Generation A takes a run that was cut off for text; C fills what is left of it.
+    /// </summary>
+    private List<ImageRef> Images(Conversation conversation, ImageGrid[] grids, List<int> ids, bool isCut)
+    {
+        var found = new List<ImageRef>();
+        var places = 0;
+        for (var i = 0; i < ids.Count;)
+        {
+            var length = 0;
+            while (i + length < ids.Count && length < config.ImageTokens && ids[i + length] == config.ImageTokenId)
+            {
+                length++;
+            }
+
+            var isLast = isCut && i + length == ids.Count;
+            if (length == config.ImageTokens || (length > 0 && !IsA))
+            {
+                if (places == grids.Length || (length < config.ImageTokens && !isLast))
+                {
+                    throw Bad(conversation, $"the text itself holds {template.ImageToken}; only {Conversation.ImagePlaceholder} may stand for an image");
+                }
+
+                found.Add(new ImageRef(conversation.Images[places], grids[places], i, length));
+                places++;
+            }
+
+            i += Math.Max(length, 1);
+        }
+
+        return places == grids.Length || isCut ? found : throw Bad(conversation, $"{grids.Length} images, but {places} places for them in the tokens");
+    }
+
+    private List<int> Labels(List<int> ids)
+    {
+        var labels = new List<int>(ids.Count);
+        CollectionsMarshal.SetCount(labels, ids.Count);
+        CollectionsMarshal.AsSpan(labels).Fill(EncodedSample.Ignored);
+        var shift = IsA && options.LabelMask == LabelMask.Original ? 1 : 0;
+        for (var i = 0; i < ids.Count; i++)
+        {
+            if (!StandsAt(ids, i, open))
+            {
+                continue;
+            }
+
+            var start = i + open.Length;
+            var end = start;
+            while (end < ids.Count && !StandsAt(ids, end, close))
+            {
+                end++;
+            }
+
+            var stop = Math.Min(end + close.Length + shift, options.CutoffLength);
+            while (ids.Count < stop && end < ids.Count)
+            {
+                ids.Add(PadId); // trained on, being one past the end
+                labels.Add(EncodedSample.Ignored);
+            }
+
+            for (var j = start + shift; j < Math.Min(stop, ids.Count); j++)
+            {
+                labels[j] = ids[j];
+            }
+
+            i = end + close.Length - 1;
+        }
+
+        return labels;
+    }
+
+    /// <summary>In generation A the last of <c>max_length</c> tokens is only a target.</summary>
+    private void Pad(List<int> ids, List<int> labels)
+    {
+        if (options.PadToCutoff && config.UseMoe)
+        {
+            while (ids.Count < options.CutoffLength - (IsA ? 1 : 0))
+            {
+                ids.Add(PadId);
+                labels.Add(EncodedSample.Ignored);
+            }
+        }
+    }
+
+    private static bool StandsAt(List<int> ids, int at, int[] what) =>
+        at + what.Length <= ids.Count && CollectionsMarshal.AsSpan(ids).Slice(at, what.Length).SequenceEqual(what);
+}

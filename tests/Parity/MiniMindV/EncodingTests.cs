@@ -1,0 +1,140 @@
+using System.Text.Json;
+using Fovea.Data.Datasets;
+using Fovea.Data.Templates;
+using Fovea.Models;
+
+namespace Fovea.Tests.Parity.MiniMindV;
+
+/// <summary>Ids, masks and pixels against the published data sets and processors (encoded.json, pixels.safetensors of the goldens).</summary>
+public sealed class EncodingTests
+{
+    [Theory]
+    [InlineData("a", 25)]
+    [InlineData("c", 30)]
+    public void Ids_and_trained_tokens_of_every_row_equal_the_originals(string generation, int least)
+    {
+        using var folder = new MiniMindFolder(generation, "dense");
+        var processor = Families.Of(folder.Path).Process(folder.Path, null);
+        var compared = 0;
+        foreach (var item in Golden.Json(folder.Data("encoded.json")).GetProperty("encoded").EnumerateArray())
+        {
+            var (file, row, length) = (item.GetProperty("file").GetString()!, item.GetProperty("row").GetInt32(), item.GetProperty("max_length").GetInt32());
+            var encoder = processor.NewEncoder(new DataOptions
+            {
+                Datasets = [],
+                CutoffLength = length,
+                LabelMask = LabelMask.Original,
+                KeepEmptyThinking = item.TryGetProperty("variant", out var variant) && variant.GetString()!.Contains("kept", StringComparison.Ordinal),
+            });
+            var (ids, labels) = Expected(folder, item, length);
+            var conversation = folder.Conversation(file, row);
+            if (labels.Skip(1).All(label => label == EncodedSample.Ignored))
+            {
+                Assert.True(Assert.Throws<BadSampleException>(() => encoder.Encode(conversation)).Sample.TooLong);
+                compared++;
+                continue;
+            }
+
+            var sample = encoder.Encode(conversation);
+            Assert.Equal(ids[..sample.Ids.Length], sample.Ids);
+            Assert.All(ids[sample.Ids.Length..], id => Assert.Equal(0, id));
+            Assert.Equal(labels[..sample.Ids.Length], sample.Labels);
+            Assert.All(labels[sample.Ids.Length..], label => Assert.Equal(EncodedSample.Ignored, label));
+            Assert.Equal(folder.Images(folder.Rows(file)[row]).Count * folder.ImageTokens, sample.Images.Sum(image => image.Tokens));
+            Assert.All(
+                sample.Images.SelectMany(image => sample.Ids[image.Offset..(image.Offset + image.Tokens)]), id => Assert.Equal(folder.ImageTokenId, id));
+            compared++;
+        }
+
+        Assert.True(compared >= least, $"{compared} rows");
+    }
+
+    [Fact]
+    public void The_mended_mask_trains_the_first_token_and_stops_at_the_end()
+    {
+        using var folder = new MiniMindFolder("a", "dense");
+        var processor = Families.Of(folder.Path).Process(folder.Path, null);
+        var sample = processor.NewEncoder(new DataOptions { Datasets = [], CutoffLength = 640 }).Encode(folder.Conversation("train.jsonl", 4));
+        var trained = sample.Labels.Where(label => label != EncodedSample.Ignored).ToArray();
+        Assert.Equal("A transparent picture, 64% done!</s>\n", processor.Tokenizer.Decode(trained));
+    }
+
+    [Fact]
+    public void Padding_to_the_cutoff_trains_nothing_more()
+    {
+        using var folder = new MiniMindFolder("c", "moe");
+        var processor = Families.Of(folder.Path).Process(folder.Path, null);
+        var options = new DataOptions { Datasets = [], CutoffLength = 200 };
+        var (plain, padded) = (Encode(options), Encode(options with { PadToCutoff = true }));
+        Assert.Equal(200, padded.Ids.Length);
+        Assert.Equal(plain.TrainedTokens, padded.TrainedTokens);
+        Assert.Equal(plain.Ids, padded.Ids[..plain.Ids.Length]);
+
+        EncodedSample Encode(DataOptions with) => processor.NewEncoder(with).Encode(folder.Conversation("train.parquet", 1));
+    }
+
+    [Theory]
+    [InlineData("a")]
+    [InlineData("c")]
+    public void Pixels_equal_the_original_processors(string generation)
+    {
+        using var folder = new MiniMindFolder(generation, "dense");
+        var stage = Families.Of(folder.Path).Process(folder.Path, null).Images;
+        using var golden = new Golden(folder.Data("pixels.safetensors"));
+        var (mean, deviation) = folder.IsA
+            ? ((double[])[0.48145466, 0.4578275, 0.40821073], (double[])[0.26862954, 0.26130258, 0.27577711])
+            : ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5]);
+        foreach (var name in golden.Names)
+        {
+            var pixels = Picture(folder, stage, name[..2]);
+            if (name.EndsWith(".pixel_values", StringComparison.Ordinal))
+            {
+                Golden.Near(name, golden.Floats(name), pixels, 1e-6);
+                continue;
+            }
+
+            var plane = pixels.Length / 3;
+            var bytes = golden.Bytes(name);
+            for (var i = 0; i < pixels.Length; i++)
+            {
+                Assert.Equal(bytes[i], (byte)Math.Round(((pixels[i] * deviation[i / plane]) + mean[i / plane]) * 255));
+            }
+        }
+    }
+
+    private static (int[] Ids, int[] Labels) Expected(MiniMindFolder folder, JsonElement item, int length)
+    {
+        int[] Ints(string key) => [.. item.GetProperty(key).EnumerateArray().Select(v => v.GetInt32())];
+        if (!folder.IsA)
+        {
+            return (Ints("input_ids"), Ints("labels"));
+        }
+
+        // Its data set gives inputs and targets shifted by one, and a mask of targets.
+        var (x, y, mask) = (Ints("X"), Ints("Y"), Ints("loss_mask"));
+        Assert.Equal(length - 1, x.Length);
+        int[] ids = [.. x, y[^1]];
+        int[] labels = [EncodedSample.Ignored, .. y.Zip(mask, (target, trains) => trains == 1 ? target : EncodedSample.Ignored)];
+        return (ids, labels);
+    }
+
+    /// <summary>[3, side, side] again from patches.</summary>
+    private static float[] Picture(MiniMindFolder folder, IImageStage stage, string name)
+    {
+        var path = folder.Golden($"data/images/{name}.png");
+        var grid = stage.GridOf(path);
+        var patches = new float[grid.Patches * stage.PatchLength];
+        stage.Load(path, grid, patches);
+        var size = (int)Math.Sqrt(stage.PatchLength / 3);
+        var side = size * grid.W;
+        var pixels = new float[3 * side * side];
+        for (var i = 0; i < patches.Length; i++)
+        {
+            var (patch, inside) = (i / stage.PatchLength, i % stage.PatchLength);
+            var (channel, y, x) = (inside / (size * size), inside / size % size, inside % size);
+            pixels[(((channel * side) + (patch / grid.W * size) + y) * side) + (patch % grid.W * size) + x] = patches[i];
+        }
+
+        return pixels;
+    }
+}

@@ -54,6 +54,7 @@ public static class Program
         Fovea.Cli.Verbs.DataVerb.Create(),
         Fovea.Cli.Verbs.ChatVerb.Create(),
         Fovea.Cli.Verbs.ExportVerb.Create(),
+        Fovea.Cli.Verbs.PlanVerb.Create(),
         Fovea.Cli.Verbs.SelfCheckVerb.Create(),
         Fovea.Cli.Verbs.MeshVerb.Create(),
         Fovea.Cli.Verbs.LaunchCheckVerb.Create(),

@@ -61,7 +61,7 @@ public sealed class SupervisedFineTune
         var totalSteps = order.TotalSteps(config.NumTrainEpochs, config.MaxSteps);
         schedule = new Schedule(config, totalSteps);
         runner = new StepRunner(model.Model, model.VisionLearns, model.Dropout, cache, Decide, together: division.RunsTogether);
-        memory = MemoryPlan.For(model.Model, config, budget.Activations);
+        memory = MemoryPlan.For(model.Model, config, budget.Activations, castsWeights: !config.Sharding.Shards);
         memory = memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", memory.MicroBatchTokens) };
         progress = new RunProgress
         {
@@ -110,7 +110,7 @@ public sealed class SupervisedFineTune
         using var division = model.Divide(config, mesh);
         using var optimizer = new AdamW(division.Parts, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay);
         var caches = !model.VisionLearns && config.CacheVisionFeatures != Toggle.Off;
-        var budget = MemoryBudget.For(config, model.Model, caches, mesh.RanksHere);
+        var budget = MemoryBudget.For(config, model.Model, caches, mesh.RanksHere, mesh.WorldSize);
         using var cache = caches ? OpenCache(config, model, setup.Images, budget, events) : null;
         var run = new SupervisedFineTune(
             config, events, mesh, checkpoints, setup, data, model, optimizer, division, budget, cache, resumeFrom, stop);

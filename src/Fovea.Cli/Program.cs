@@ -55,6 +55,7 @@ public static class Program
         Fovea.Cli.Verbs.ChatVerb.Create(),
         Fovea.Cli.Verbs.EvalVerb.Create(),
         Fovea.Cli.Verbs.ExportVerb.Create(),
+        Fovea.Cli.Verbs.PlanVerb.Create(),
         Fovea.Cli.Verbs.SelfCheckVerb.Create(),
         Fovea.Cli.Verbs.MeshVerb.Create(),
         Fovea.Cli.Verbs.LaunchCheckVerb.Create(),

@@ -102,6 +102,35 @@ public sealed class ShardedTests : NativeTest
     }
 
     [Fact]
+    public void Image_features_are_kept_across_epochs_and_runs_also_where_weights_are_divided()
+    {
+        string[] cached = [Rate, "max_steps=12", "max_samples=8", $"vision_cache_dir={Path.Combine(runs.Tiny.Folder, "features")}", "zero=3"];
+        var first = runs.Train("first", 2, 4, cached);
+        Assert.NotEmpty(Directory.EnumerateFiles(Path.Combine(runs.Tiny.Folder, "features"), "*", SearchOption.AllDirectories));
+        RankRuns.Near(first, runs.Train("second", 2, 4, cached), 1e-5);
+        RankRuns.Near(first, runs.Train("whole", 1, 4, [Rate, "max_steps=12", "max_samples=8"]), 1e-5);
+    }
+
+    [Fact]
+    public void A_full_model_may_stay_in_the_ranks_parts_and_is_put_together_by_export()
+    {
+        string[] parts =
+        [
+            "finetuning_type=full", "learning_rate=1e-5", "max_steps=2", "save_steps=1", "lr_scheduler_type=constant", "bf16=false",
+            """deepspeed={"zero_optimization": {"stage": 3, "stage3_gather_16bit_weights_on_model_save": false}}""",
+        ];
+        runs.Train("parts", 2, 4, parts);
+        var checkpoint = Path.Combine(runs.Tiny.Out("parts"), "checkpoint-2");
+        Assert.Empty(Directory.EnumerateFiles(checkpoint, "model*"));
+        var exported = runs.Tiny.Out("exported");
+        var (code, _, errors) = FoveaProcess.Run("export", "--model", checkpoint, "--out", exported);
+        Assert.True(code == 0, errors);
+        runs.SameWeights("parts", "exported", 0);
+        RankRuns.Near(
+            runs.Train("whole", 2, 4, [.. parts, "max_steps=4"]), runs.Train("parts", 1, 4, [.. parts[..^1], "max_steps=4", "resume_from_checkpoint=true"]), 1e-5);
+    }
+
+    [Fact]
     public void A_checkpoint_with_a_part_missing_is_refused()
     {
         runs.Train("parts", 2, 4, Rate, "save_steps=1", "max_steps=1", "zero=2");

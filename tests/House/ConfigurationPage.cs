@@ -74,7 +74,7 @@ internal static partial class ConfigurationPage
             : type.IsEnum ? string.Join(", ", Enum.GetNames(type).Select(ConfigKey.SnakeCase))
             : type == typeof(int) || type == typeof(long) ? "whole number"
             : type == typeof(double) ? "number"
-            : type == typeof(string) ? "text"
+            : type == typeof(string) ? key.Inline ? "path, or mapping" : "text"
             : type == typeof(StepInterval) ? "steps"
             : type == typeof(MemorySize) ? "size, for instance 20GB"
             : type == typeof(IReadOnlyList<string>) ? key.Pattern ? "names, or one regular expression" : "names"

@@ -50,6 +50,7 @@ public static class TrainVerb
         switch (plan)
         {
             case LaunchPlan.Launch launch:
+                config.CheckRanks(launch.WorldSize);
                 return Launcher.Run(launch, TrainJob.Create(config, [.. Environment.GetCommandLineArgs().Skip(1)], variables, launch.Processes));
             case LaunchPlan.Rank rank:
                 rank.Variables.Export();
@@ -61,7 +62,9 @@ public static class TrainVerb
 
     private static int Train(TrainConfig config)
     {
-        using var mesh = Mesh.Join(RankVariables.Read(), TimeSpan.FromSeconds(config.DdpTimeout), () => ModelSetup.ChooseDevice(config));
+        var ranks = RankVariables.Read();
+        config.CheckRanks(ranks.WorldSize);
+        using var mesh = Mesh.Join(ranks, TimeSpan.FromSeconds(config.DdpTimeout), () => ModelSetup.ChooseDevice(config));
         using var stop = new CancellationTokenSource();
         void Stop(PosixSignalContext signal)
         {

@@ -37,6 +37,8 @@ internal static class ConfigChecks
     /// <summary>Gives words that mean "nothing" their one form.</summary>
     public static TrainConfig Normalise(TrainConfig config) => config with
     {
+        Deepspeed = config.Deepspeed?.ToLowerInvariant() is "false" or "no" or "none" or "off" or "0" ? null : config.Deepspeed,
+        Fsdp = config.Fsdp is [var word] && word.ToLowerInvariant() is "false" or "no" or "none" or "off" or "0" ? [] : config.Fsdp,
         ResumeFromCheckpoint = config.ResumeFromCheckpoint?.ToLowerInvariant() switch
         {
             "false" or "no" or "none" or "" => null,

@@ -20,6 +20,9 @@ internal sealed class ConfigKey(PropertyInfo property)
     /// <summary>The list may be one regular expression.</summary>
     public bool Pattern { get; } = property.GetCustomAttribute<PatternAttribute>() is not null;
 
+    /// <summary>The text may be a mapping.</summary>
+    public bool Inline { get; } = property.GetCustomAttribute<InlineAttribute>() is not null;
+
     /// <summary><c>PerDeviceTrainBatchSize</c> to <c>per_device_train_batch_size</c>; digits stay with the letters before them.</summary>
     public static string SnakeCase(string name)
     {

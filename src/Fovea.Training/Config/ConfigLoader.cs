@@ -9,11 +9,17 @@ internal static class ConfigLoader
         var notices = new List<string>();
         var config = new TrainConfig();
         var given = new HashSet<string>();
+        var written = new Dictionary<string, ConfigEntry>();
         foreach (var entry in Merge(file, ConfigOverrides.Parse(overrides, problems), problems))
         {
             if (ConfigKeys.Find(entry.Key) is { } key)
             {
                 given.Add(key.Name);
+                if (entry.Value is not ConfigNode.Scalar { Text: null })
+                {
+                    written[key.Name] = entry;
+                }
+
                 Set(config, key, entry, problems);
             }
             else if (RefusedKeys.All.TryGetValue(entry.Key, out var refused))
@@ -37,6 +43,7 @@ internal static class ConfigLoader
             }
         }
 
+        config = ShardingRules.Resolve(config, written, use, problems, notices);
         ConfigChecks.Run(config, given, use, problems);
         return problems.Count == 0 ? ConfigChecks.Normalise(config) with { Notices = notices } : throw new ConfigException(problems);
     }

@@ -9,6 +9,9 @@ public enum ConfigUse
     Export,
     Evaluate,
 
+    /// <summary>Counting memory: the model's shapes alone.</summary>
+    Plan,
+
     /// <summary>Nothing is required.</summary>
     Any,
 }

@@ -19,6 +19,11 @@ internal static class ConfigValues
             return Numbers(node);
         }
 
+        if (key.Inline && node is ConfigNode.Map map)
+        {
+            return map.ToJson();
+        }
+
         var text = node is ConfigNode.Scalar { Text: { } scalar } ? scalar.Trim() : throw new FormatException("it must be a single value");
         return type switch
         {
@@ -30,6 +35,7 @@ internal static class ConfigValues
             _ when type == typeof(StepInterval) => Steps(text),
             _ when type == typeof(MemorySize) => MemorySize.Parse(text) ?? throw new FormatException($"it must be a size such as 20GiB or 512MiB{OrAuto(key)}"),
             _ when type == typeof(Toggle) => Switch(text),
+            _ when type == typeof(OffloadKind) && Flag(text) == false => OffloadKind.None,
             _ when type == typeof(RecomputeMode) && Flag(text) is { } on => on ? RecomputeMode.Always : RecomputeMode.Never,
             _ => Choice(text, type),
         };

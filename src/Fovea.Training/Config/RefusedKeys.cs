@@ -8,14 +8,12 @@ internal static class RefusedKeys
 {
     private const string OtherOptimizer = "AdamW is the only optimizer; remove the key";
     private const string NoQuantizedBase = "a quantised base is not supported; train on the 16-bit base with LoRA";
-    private const string NoSharding = "one rank holds the whole model so far; remove the key, or use LoRA where memory is short";
+    private const string OnlyZero = "models are divided by ZeRO alone, not within a layer or by layers; remove the key and use zero: 3";
 
     public static IReadOnlyDictionary<string, RefusedKey> All { get; } = new Dictionary<string, RefusedKey>
     {
         ["fp16"] = new("fp16 needs loss scaling, which bf16 does not; use bf16: true, which takes the same memory"),
-        ["deepspeed"] = new(NoSharding),
-        ["fsdp"] = new(NoSharding),
-        ["parallelism_config"] = new(NoSharding),
+        ["parallelism_config"] = new(OnlyZero),
         ["quantization_bit"] = new(NoQuantizedBase),
         ["fp8"] = new(NoQuantizedBase),
         ["export_quantization_bit"] = new("exports are not quantised; export in 16 bits and quantise the result"),
@@ -35,7 +33,7 @@ internal static class RefusedKeys
         ["optim_args"] = new(OtherOptimizer),
         ["optim_target_modules"] = new(OtherOptimizer),
         ["adafactor"] = new(OtherOptimizer),
-        ["use_mca"] = new(NoSharding),
+        ["use_mca"] = new(OnlyZero),
         ["use_kt"] = new("KTransformers is another engine; remove the key"),
         ["use_dft_loss"] = new("the loss is cross-entropy; remove the key"),
         ["use_eaft_loss"] = new("the loss is cross-entropy; remove the key"),

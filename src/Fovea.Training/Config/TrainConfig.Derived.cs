@@ -8,13 +8,25 @@ public sealed partial record TrainConfig
     /// <summary>What the user should be told once: keys that were accepted without effect, and why.</summary>
     public IReadOnlyList<string> Notices { get; internal init; } = [];
 
-    /// <summary>What <see cref="Zero"/>, <see cref="Offload"/> say together.</summary>
+    /// <summary>What <see cref="Zero"/>, <see cref="Offload"/>, <see cref="Deepspeed"/> and <see cref="Fsdp"/> say together.</summary>
     public ShardingOptions Sharding => new()
     {
         Stage = Zero,
         OffloadOptimizer = Offload != OffloadKind.None,
         OffloadParameters = Offload == OffloadKind.Cpu,
+        PinMemory = PinMemory,
+        SaveWhole = SaveWhole,
     };
+
+    /// <summary>The schedule of the DeepSpeed file, where it has one.</summary>
+    public DeepSpeedSchedule? DeepSpeedSchedule { get; internal init; }
+
+    /// <summary><c>train_batch_size</c> of the DeepSpeed file: samples of one step on all ranks together; null where it is left to the other keys.</summary>
+    public int? DeepSpeedBatchSize { get; internal init; }
+
+    internal bool PinMemory { get; init; } = true;
+
+    internal bool SaveWhole { get; init; } = true;
 
     /// <summary>The adapter's alpha: as written, else twice the rank.</summary>
     public double EffectiveLoraAlpha => LoraAlpha ?? 2 * LoraRank;
@@ -61,6 +73,19 @@ public sealed partial record TrainConfig
         > 0 => (int)Math.Ceiling(totalSteps * WarmupSteps),
         _ => (int)Math.Ceiling(totalSteps * WarmupRatio),
     };
+
+    /// <summary>Checks what depends on the number of processes.</summary>
+    /// <exception cref="ConfigException">The DeepSpeed file counts on another number of them.</exception>
+    public void CheckRanks(int worldSize)
+    {
+        var samples = (long)PerDeviceTrainBatchSize * GradientAccumulationSteps * worldSize;
+        if (DeepSpeedBatchSize is { } given && given != samples)
+        {
+            throw new ConfigException(
+                $"deepspeed: train_batch_size: {given} is not per_device_train_batch_size: {PerDeviceTrainBatchSize} x gradient_accumulation_steps: "
+                + $"{GradientAccumulationSteps} x {worldSize} processes, which is {samples}; write \"auto\" there");
+        }
+    }
 
     /// <summary>
     /// Reads a YAML or JSON file and applies overrides written <c>key=value</c>, <c>--key value</c>, <c>--key=value</c> or <c>--flag</c>.

@@ -285,6 +285,13 @@ public sealed partial record TrainConfig
     /// <summary>What lies in the host's memory: nothing, the optimizer's state and its update, or (<c>cpu</c>, with <c>zero: 3</c>) weights too.</summary>
     public OffloadKind Offload { get; init; }
 
+    /// <summary>A DeepSpeed JSON file, or its content, instead of <see cref="Zero"/> and <see cref="Offload"/>; values must agree with other keys.</summary>
+    [Inline]
+    public string? Deepspeed { get; init; }
+
+    /// <summary>FSDP's words for the same: <c>full_shard</c> is <c>zero: 3</c>, <c>shard_grad_op</c> <c>zero: 2</c>; with <c>offload</c> beside it.</summary>
+    public IReadOnlyList<string> Fsdp { get; init; } = [];
+
     // ---- evaluation ----
 
     /// <summary>When held-out samples are evaluated.</summary>

@@ -1,3 +1,4 @@
+using Fovea.Distributed;
 using Fovea.Models;
 using Fovea.Tensors;
 using Fovea.Training.Config;
@@ -12,17 +13,18 @@ public sealed record MemoryBudget(long Total, long Resident, long VisionCache, l
     // The runtime, libtorch, and a step's data.
     private const long Process = 256L << 20;
 
-    // Gradient and two moments of AdamW, in fp32.
-    private const long BytesPerLearningElement = 12;
-
     /// <param name="cachesVision">Whether vision features are kept at all.</param>
     /// <param name="ranksHere">Processes that share this host's memory.</param>
-    public static MemoryBudget For(TrainConfig config, VisionLanguageModel model, bool cachesVision, int ranksHere = 1)
+    /// <param name="worldSize">Processes that weights, gradients and optimizer are divided over.</param>
+    public static MemoryBudget For(TrainConfig config, VisionLanguageModel model, bool cachesVision, int ranksHere = 1, int worldSize = 1)
     {
         // What this process holds already is part of what it may hold.
         var total = config.MemoryBudget?.Bytes ?? ((ProcessMemory.Available / ranksHere) + ProcessMemory.Anonymous) / 10 * 9;
-        var weights = model.Ledger.Parameters.Concat(model.Ledger.AdapterParameters).Sum(p => p.Count * p.Value.DType.Size());
-        var resident = weights + (BytesPerLearningElement * model.Ledger.Trainable.Sum(p => p.Count)) + Process;
+        var onHost = model.Device.Type == DeviceType.Cpu;
+
+        // On the CPU nothing is elsewhere, whatever is offloaded.
+        var sharding = onHost ? new ShardingOptions { Stage = config.Sharding.Stage } : config.Sharding;
+        var resident = ShardPlan.For(ShardGroup.Of(model), sharding, worldSize, ShardTypes.Of(model, config, mapped: false, onHost)).Device + Process;
         var rest = Math.Max(0, total - resident);
         var cache = cachesVision ? Math.Min(rest, config.VisionCacheMemory?.Bytes ?? rest / 4) : 0;
         return new MemoryBudget(total, resident, cache, rest - cache);

@@ -28,9 +28,10 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
     private long rotaryBytes;
     private long onceBytes;
 
-    public static MemoryPlan For(VisionLanguageModel model, TrainConfig config, long budgetBytes)
+    /// <param name="castsWeights">What learns is used as a copy in the element type of the computation; false where that copy is gathered from ranks.</param>
+    public static MemoryPlan For(VisionLanguageModel model, TrainConfig config, long budgetBytes, bool castsWeights = true)
     {
-        var costs = Costs(model, config.LoraDropout > 0);
+        var costs = Costs(model, config.LoraDropout > 0, castsWeights);
         var stream = model.Head.Shape[1] * model.Ledger.Options.Compute.Size();
         var mode = config.EffectiveRecompute;
 
@@ -46,7 +47,7 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
             costs = costs,
             streamBytes = stream,
             rotaryBytes = 3 * 4 * head,
-            onceBytes = CastBytes(model, p => !model.Blocks.Any(b => p.Name.StartsWith(b.Path + ".", StringComparison.Ordinal))),
+            onceBytes = !castsWeights ? 0 : CastBytes(model, p => !model.Blocks.Any(b => p.Name.StartsWith(b.Path + ".", StringComparison.Ordinal))),
         };
     }
 
@@ -89,6 +90,12 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
         long Rows(Cost cost) => cost.Vision ? patches : tokens;
     }
 
+    /// <summary>Bytes that the backward pass of one block needs at most: what it computes again, and gradients of as much as it keeps.</summary>
+    public long Working(IReadOnlyDictionary<string, BlockMode> modes, int tokens, int patches) => costs.Count == 0
+        ? 0
+        : costs.Max(cost => (((2 * cost.Keep) - cost.Of(modes[cost.Name])) * (cost.Vision ? patches : tokens))
+            + (modes[cost.Name] == BlockMode.Recompute ? cost.Once : 0));
+
     /// <summary>Bytes of tensors that a forward pass leaves for the backward pass.</summary>
     /// <param name="modes">As <see cref="Modes"/> gives them.</param>
     public long Predict(IReadOnlyDictionary<string, BlockMode> modes, int tokens, int patches)
@@ -104,7 +111,7 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
         return bytes;
     }
 
-    private static List<Cost> Costs(VisionLanguageModel model, bool dropout)
+    private static List<Cost> Costs(VisionLanguageModel model, bool dropout, bool castsWeights)
     {
         var options = model.Ledger.Options;
         var size = options.Compute.Size();
@@ -127,7 +134,7 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
                 .Where(l => l.Lora is not null && l.Path.StartsWith(prefix, StringComparison.Ordinal))
                 .Sum(l => l.Lora!.A.Shape[0] + (dropout ? 2 * l.Inputs : 0));
 
-            var once = CastBytes(model, own.Contains);
+            var once = !castsWeights ? 0 : CastBytes(model, own.Contains);
             costs.Add(new Cost(
                 block.Name, block.Part == ModelPart.Vision, block.BytesOf(BlockMode.Keep, size, adapters, dropout),
                 block.BytesOf(BlockMode.Selective, size, adapters, dropout), block.BytesOf(BlockMode.Recompute, size, adapters, dropout), once));

@@ -80,7 +80,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
 
     public void Dispose() => Model.Dispose();
 
-    private static PeftConfig AttachAdapter(TrainConfig config, VisionLanguageModel model, Family family, string? resumeFrom, DropoutStream? dropout)
+    internal static PeftConfig AttachAdapter(TrainConfig config, VisionLanguageModel model, Family family, string? resumeFrom, DropoutStream? dropout)
     {
         // Every adapter but the last is folded into the base; training goes on with the last, or with a fresh one.
         string[] given = resumeFrom is null ? [.. config.AdapterNameOrPath] : [.. config.AdapterNameOrPath.SkipLast(1), resumeFrom];

@@ -61,7 +61,7 @@ public sealed class SupervisedFineTune
         var totalSteps = order.TotalSteps(config.NumTrainEpochs, config.MaxSteps);
         schedule = new Schedule(config, totalSteps, order);
         runner = new StepRunner(model.Model, model.VisionLearns, model.Dropout, cache, Decide, together: division.RunsTogether);
-        memory = MemoryPlan.For(model.Model, config, budget.Activations);
+        memory = MemoryPlan.For(model.Model, config, budget.Activations, castsWeights: !config.Sharding.Shards);
         memory = memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", memory.MicroBatchTokens) };
         progress = new RunProgress
         {
@@ -107,11 +107,16 @@ public sealed class SupervisedFineTune
         using var data = DatasetLoader.Load(setup.Options);
         var resumeFrom = mesh.FromMain("the choice of a checkpoint", () => OutputFolder.Prepare(config, checkpoints));
         using var model = ModelSetup.Load(config, resumeFrom);
+        var caches = (!model.VisionLearns || (model.LearnsOverTower && !config.Sharding.Shards)) && config.CacheVisionFeatures != Toggle.Off;
+
+        // Before weights are divided, while this rank can read them all.
+        var identity = caches && config is { Sharding.Shards: true, EffectiveVisionCacheDir: not null }
+            ? VisionIdentity.Of(model.Model, model.Family, setup.Images, model.LearnsOverTower)
+            : null;
         using var division = model.Divide(config, mesh);
         using var optimizer = new AdamW(division.Parts, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay, config.DecayNorms);
-        var caches = (!model.VisionLearns || (model.LearnsOverTower && !division.RunsTogether)) && config.CacheVisionFeatures != Toggle.Off;
-        var budget = MemoryBudget.For(config, model.Model, caches, mesh.RanksHere);
-        using var cache = caches ? OpenCache(config, model, setup.Images, budget, events) : null;
+        var budget = MemoryBudget.For(config, model.Model, caches, mesh.RanksHere, mesh.WorldSize);
+        using var cache = caches ? OpenCache(config, model, setup.Images, identity, budget, events) : null;
         var run = new SupervisedFineTune(
             config, events, mesh, checkpoints, setup, data, model, optimizer, division, budget, cache, resumeFrom, stop);
         run.Announce(resumeFrom);
@@ -459,7 +464,8 @@ public sealed class SupervisedFineTune
         return paths;
     }
 
-    private static VisionFeatureCache OpenCache(TrainConfig config, ModelSetup model, IImageStage images, MemoryBudget budget, EventHub events)
+    private static VisionFeatureCache OpenCache(
+        TrainConfig config, ModelSetup model, IImageStage images, string? identity, MemoryBudget budget, EventHub events)
     {
         if (config.EffectiveVisionCacheDir is not { } folder)
         {
@@ -468,6 +474,6 @@ public sealed class SupervisedFineTune
 
         var bytes = config.VisionCacheDisk?.Bytes ?? Math.Min(20L << 30, ProcessMemory.FreeDisk(folder) / 10);
         var disk = new FeatureFolder(folder, bytes, text => events.Write(new Warning(text)));
-        return new VisionFeatureCache(budget.VisionCache, () => VisionIdentity.Of(model.Model, model.Family, images, model.LearnsOverTower), disk);
+        return new VisionFeatureCache(budget.VisionCache, () => identity ?? VisionIdentity.Of(model.Model, model.Family, images, model.LearnsOverTower), disk);
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
@@ -6,24 +7,17 @@ using Fovea.Training.Config;
 namespace Fovea.Tests.Unit.Config;
 
 /// <summary>LLaMA-Factory's own SFT examples load as they are, or are refused for exactly the keys that Fovea does not have.</summary>
-public sealed class LlamaFactoryExamplesTests
+public sealed partial class LlamaFactoryExamplesTests
 {
     private static readonly string Folder = TestFiles.Golden("llamafactory_yaml");
 
     private static readonly Dictionary<string, string[]> Refused = new()
     {
-        ["train_lora/llama3_lora_sft_ds0.yaml"] = ["deepspeed", "fp16"],
-        ["train_lora/llama3_lora_sft_ds3.yaml"] = ["deepspeed"],
-        ["train_lora/llama4_lora_sft_ds3.yaml"] = ["deepspeed"],
-        ["train_full/llama3_full_sft.yaml"] = ["deepspeed"],
-        ["train_full/qwen2_5vl_full_sft.yaml"] = ["deepspeed"],
-        ["train_full/qwen2vl_full_sft.yaml"] = ["deepspeed"],
-        ["train_full/qwen3vl_full_sft.yaml"] = ["deepspeed"],
-        ["train_full/qwen3vl_full_sft_fa4.yaml"] = ["deepspeed"],
+        ["train_lora/llama3_lora_sft_ds0.yaml"] = ["fp16"],
         ["extras/apollo/llama3_full_sft.yaml"] = ["use_apollo"],
         ["extras/badam/llama3_full_sft.yaml"] = ["use_badam"],
         ["extras/dft/qwen2_full_sft.yaml"] = ["use_dft_loss"],
-        ["extras/fp8/llama3_fp8_fsdp_sft.yaml"] = ["fp8", "fsdp"],
+        ["extras/fp8/llama3_fp8_fsdp_sft.yaml"] = ["fp8"],
         ["extras/fsdp_qlora/llama3_lora_sft.yaml"] = ["fp16", "quantization_bit"],
         ["extras/galore/llama3_full_sft.yaml"] = ["use_galore"],
         ["extras/llama_pro/llama3_freeze_sft.yaml"] = ["fp16", "use_llama_pro"],
@@ -47,18 +41,21 @@ public sealed class LlamaFactoryExamplesTests
     {
         var use = file.StartsWith("merge_lora", StringComparison.Ordinal) ? ConfigUse.Export : ConfigUse.Train;
         var path = Path.Combine(Folder, file);
+        string[] moved = [.. DeepSpeed().Matches(File.ReadAllText(path)).Select(m => $"deepspeed={TestFiles.Golden($"deepspeed/{m.Groups[1].Value}")}")];
         if (!Refused.TryGetValue(file, out var keys))
         {
-            Assert.NotEmpty(TrainConfig.Load(path, use: use).ModelNameOrPath);
+            var config = TrainConfig.Load(path, moved, use);
+            Assert.NotEmpty(config.ModelNameOrPath);
+            Assert.Equal(moved.Length > 0 && moved[0].Contains("z3", StringComparison.Ordinal) ? 3 : 0, config.Sharding.Stage);
             return;
         }
 
-        var problems = Assert.Throws<ConfigException>(() => TrainConfig.Load(path, use: use)).Problems;
+        var problems = Assert.Throws<ConfigException>(() => TrainConfig.Load(path, moved, use)).Problems;
         Assert.Equal(keys, problems.Select(problem => problem.Split(": ")[1]).Order(StringComparer.Ordinal));
 
         // Switched off, the rest of the file is understood.
         var off = keys.Select(key => key == "finetuning_type" ? "finetuning_type=lora" : $"{key}=null");
-        Assert.NotEmpty(TrainConfig.Load(path, off, use).ModelNameOrPath);
+        Assert.NotEmpty(TrainConfig.Load(path, [.. moved, .. off], use).ModelNameOrPath);
     }
 
     [Fact]
@@ -87,4 +84,7 @@ public sealed class LlamaFactoryExamplesTests
             ["video_max_pixels", "trust_remote_code", "overwrite_cache", "preprocessing_num_workers"],
             config.Notices.Select(notice => notice.Split(' ')[0]));
     }
+
+    [GeneratedRegex(@"^deepspeed: examples/deepspeed/(\S+)", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
+    private static partial Regex DeepSpeed();
 }

@@ -1,0 +1,169 @@
+using Fovea.Distributed;
+
+namespace Fovea.Training.Engine;
+
+/// <summary>
+/// What one rank holds of weights, gradients and optimizer, in bytes, by the rules of ZeRO (arXiv 1910.02054) as they are laid out here. A pure function of
+/// shapes. Everything but <see cref="Gathered"/> and <see cref="Transit"/> is there all the time; those are the most that is there at once.
+/// </summary>
+/// <remarks>
+/// A unit's weights lie one after another in flat buffers, one for each of: frozen, trained, adapters. Each weight takes a multiple of 64 elements and each
+/// buffer a multiple of 64 times the number of ranks, of which every rank holds an equal part.
+/// </remarks>
+public sealed record ShardPlan
+{
+    /// <summary>A weight starts at a multiple of so many elements, also within a rank's part.</summary>
+    public const long Alignment = 64;
+
+    private const int Single = sizeof(float);
+
+    public required int Ranks { get; init; }
+
+    public required ShardingOptions Sharding { get; init; }
+
+    /// <summary>
+    /// Stages 0 to 2: all weights; at stage 0 what learns is its own master, at 1 and 2 the copy that is used. Stage 3: the rank's part of what is frozen,
+    /// the rest, which stays whole, and where masters lie in the host's memory, the rank's part of what is used instead of them.
+    /// </summary>
+    public long Weights { get; private init; }
+
+    /// <summary>Frozen weights that are pages of the checkpoint's files: the system may take them back (not in <see cref="Weights"/>).</summary>
+    public long Mapped { get; private init; }
+
+    /// <summary>Stage 3: the two largest neighbouring units as they are used, since the next is fetched while one runs. The head comes last.</summary>
+    public long Gathered { get; private init; }
+
+    /// <summary>
+    /// Stage 0: of all that learns. From stage 1 on the rank's part of the sums in fp32; stage 1 also all of them where several micro-batches make a step.
+    /// </summary>
+    public long Gradients { get; private init; }
+
+    /// <summary>Two moments; from stage 1 on the rank's part of them and of the masters.</summary>
+    public long Optimizer { get; private init; }
+
+    /// <summary>
+    /// Gradients on their way. Stage 0 with several ranks: the largest bucket, beside what it was packed from. From stage 1 on, for three units in a row: what
+    /// backward leaves of one, and of the two behind it what is sent, as much to receive, and the rank's part in fp32. Where the head learns at least its
+    /// gradient beside that of one chunk of logits.
+    /// </summary>
+    public long Transit { get; private init; }
+
+    /// <summary>In the host's memory (<c>offload</c>): the rank's part of masters, moments and gradients; with <c>cpu</c> of all weights as well.</summary>
+    public long Host { get; private init; }
+
+    /// <summary>Everything that is not in the host's memory or mapped.</summary>
+    public long Device => Weights + Gathered + Gradients + Optimizer + Transit;
+
+    /// <param name="groups">As <see cref="ShardGroup.Of"/> gives them: in the order of the forward pass, the rest last.</param>
+    public static ShardPlan For(IReadOnlyList<ShardGroup> groups, ShardingOptions sharding, int ranks, ShardTypes types) =>
+        sharding.Stage == 0 ? Replicated(groups, sharding, ranks, types) : Divided(groups, sharding, ranks, types);
+
+    /// <summary>Elements that a flat buffer of these weights has.</summary>
+    public static long Padded(IEnumerable<long> counts, int ranks) => Up(counts.Sum(count => Up(count, Alignment)), Alignment * ranks);
+
+    private static ShardPlan Replicated(IReadOnlyList<ShardGroup> groups, ShardingOptions sharding, int ranks, ShardTypes types)
+    {
+        var frozen = groups.Sum(g => g.Frozen.Sum()) * types.Compute;
+        var learning = groups.Sum(g => g.Learning);
+        var head = groups.Where(g => g.IsHead).Sum(g => g.Trained.Sum());
+        var bucket = ranks == 1 ? 0 : LargestBucket(groups, types.BucketBytes / Single) * Single;
+
+        // The product of a chunk, the same in the master's type, and where an earlier micro-batch left a gradient, the sum over chunks before it is added.
+        var product = head * (types.Compute + (types.Compute == types.Master ? 0 : types.Master) + types.Master);
+        return new ShardPlan
+        {
+            Ranks = ranks,
+            Sharding = sharding,
+            Weights = (types.Mapped ? 0 : frozen) + (learning * types.Master),
+            Mapped = types.Mapped ? frozen : 0,
+            Gradients = learning * (ranks == 1 ? types.Master : Single),
+            Optimizer = 2 * learning * types.Master,
+            Transit = Math.Max(bucket, product),
+        };
+    }
+
+    private static ShardPlan Divided(IReadOnlyList<ShardGroup> groups, ShardingOptions sharding, int ranks, ShardTypes types)
+    {
+        long Frozen(ShardGroup g) => Padded(g.Frozen, ranks) * types.Compute;
+        long Learning(ShardGroup g) => (Padded(g.Trained, ranks) * types.Compute) + (Padded(g.Adapters, ranks) * types.Master);
+
+        var divides = sharding.Stage == 3;
+        var units = groups.Where(g => !g.IsRest).ToList();
+        var part = groups.Sum(g => Padded(g.Trained, ranks) + Padded(g.Adapters, ranks)) / ranks;
+        var state = part * 3 * types.Master;
+        var sums = part * Single;
+        var collected = sharding.Stage == 1 && types.Accumulates ? part * ranks * Single : 0;
+
+        // Frozen weights that stay whole stay what they were: pages of a file, or a copy in the type of the computation.
+        var whole = groups.Where(g => !divides || g.IsRest).ToList();
+        var frozen = whole.Sum(g => g.Frozen.Sum()) * types.Compute;
+        var pieces = divides ? units.Sum(Frozen) / ranks : 0;
+        var ready = divides && sharding.OffloadOptimizer ? units.Sum(Learning) / ranks : 0;
+        return new ShardPlan
+        {
+            Ranks = ranks,
+            Sharding = sharding,
+            Weights = (types.Mapped ? 0 : frozen) + whole.Sum(Learning) + (sharding.OffloadParameters ? 0 : pieces + ready),
+            Mapped = types.Mapped ? frozen : 0,
+            Gathered = divides ? Row(units, 2, (unit, _) => Frozen(unit) + Learning(unit)) : 0,
+            Gradients = collected + (sharding.OffloadOptimizer ? 0 : sums),
+            Optimizer = sharding.OffloadOptimizer ? 0 : state,
+            Transit = Travelling(units, ranks, types, sharding.Stage == 1 && types.Accumulates, Learning),
+            Host = (sharding.OffloadOptimizer ? state + sums : 0) + (sharding.OffloadParameters ? pieces + ready : 0),
+        };
+    }
+
+    private static long Travelling(List<ShardGroup> units, int ranks, ShardTypes types, bool collected, Func<ShardGroup, long> left)
+    {
+        // Backward comes from the other end: the first of three is at work, the others are on their way.
+        var most = Row(units, 3, (unit, place) => place == 0 ? left(unit) : Sent(unit));
+        var head = units.Where(g => g.IsHead).Sum(g => g.Trained.Sum()) * types.Compute;
+        return Math.Max(most, 2 * head);
+
+        long Sent(ShardGroup unit)
+        {
+            var count = Padded(unit.Trained, ranks) + Padded(unit.Adapters, ranks);
+
+            // What was collected is sent as it is. Sums of one type are left to NCCL, which needs no room of ours.
+            var sent = collected ? 0 : left(unit);
+            var arrives = ranks == 1 || (types.Scatters && (collected || types.Compute == Single)) ? 0 : collected ? count * Single : left(unit);
+            return sent + arrives + (count / ranks * Single);
+        }
+    }
+
+    /// <summary>The largest sum of so many units that follow one another; where the head is tied, the embeddings follow the last block.</summary>
+    private static long Row(List<ShardGroup> units, int length, Func<ShardGroup, int, long> size)
+    {
+        var row = units.Count > 0 && !units[^1].IsHead && units.Find(g => g.IsHead) is { } tied ? [.. units, tied] : units;
+        var largest = 0L;
+        for (var first = 0; first < row.Count; first++)
+        {
+            var sum = 0L;
+            for (var i = first; i < Math.Min(row.Count, first + length); i++)
+            {
+                sum += size(row[i], i - first);
+            }
+
+            largest = Math.Max(largest, sum);
+        }
+
+        return largest;
+    }
+
+    /// <summary>Elements of the largest part in which <see cref="Distributed.Replicated"/> sends gradients: from the last weight to the first.</summary>
+    private static long LargestBucket(IReadOnlyList<ShardGroup> groups, long bucket)
+    {
+        var (largest, open) = (0L, 0L);
+        var order = groups.SelectMany(g => g.Trained).Concat(groups.SelectMany(g => g.Adapters)).Reverse();
+        foreach (var count in order)
+        {
+            open += count;
+            largest = Math.Max(largest, open);
+            open = open >= bucket ? 0 : open;
+        }
+
+        return largest;
+    }
+
+    private static long Up(long count, long multiple) => (count + multiple - 1) / multiple * multiple;
+}

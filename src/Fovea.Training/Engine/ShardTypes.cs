@@ -1,0 +1,34 @@
+using Fovea.Models;
+using Fovea.Tensors;
+using Fovea.Training.Config;
+
+namespace Fovea.Training.Engine;
+
+/// <summary>Bytes of an element in each of its forms, and what else <see cref="ShardPlan"/> must know besides shapes.</summary>
+/// <param name="Compute">Weights as they are used.</param>
+/// <param name="Master">Weights as they learn, their moments, and adapters.</param>
+public sealed record ShardTypes(int Compute, int Master)
+{
+    /// <summary>Weights that do not learn are pages of the checkpoint's files, since they have its element type and lie in the host's memory.</summary>
+    public bool Mapped { get; init; }
+
+    /// <summary>Several micro-batches make a step, so that gradients are collected first.</summary>
+    public bool Accumulates { get; init; } = true;
+
+    /// <summary>The device's own sums over ranks are used where the types allow (NCCL).</summary>
+    public bool Scatters { get; init; }
+
+    /// <summary>Gradients that travel together when nothing is divided, in bytes.</summary>
+    public long BucketBytes { get; init; } = 25L << 20;
+
+    /// <param name="mapped">As <see cref="Mapped"/>.</param>
+    /// <param name="onHost">The device is the CPU.</param>
+    public static ShardTypes Of(VisionLanguageModel model, TrainConfig config, bool mapped, bool onHost) => new(
+        model.Ledger.Options.Compute.Size(), model.Ledger.Options.Master.Size())
+    {
+        Mapped = mapped,
+        Accumulates = config.GradientAccumulationSteps * config.PerDeviceTrainBatchSize > 1,
+        Scatters = !onHost,
+        BucketBytes = (long)(config.DdpBucketCapMb * (1 << 20)),
+    };
+}

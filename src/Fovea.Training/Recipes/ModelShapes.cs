@@ -1,0 +1,71 @@
+using System.Globalization;
+using Fovea.Models;
+using Fovea.Nn;
+using Fovea.Tensors;
+using Fovea.Training.Config;
+
+namespace Fovea.Training.Recipes;
+
+/// <summary>The model that a configuration trains, as shapes without values: from the folder's config.json alone.</summary>
+public sealed class ModelShapes : IDisposable
+{
+    private ModelShapes(VisionLanguageModel model, Family family, DType? stored)
+    {
+        Model = model;
+        Stored = stored;
+        VisionLearns = TrainableRule.ReachesVision(model.Ledger.Trainable.Select(p => p.Name), family.PartOf);
+    }
+
+    public VisionLanguageModel Model { get; }
+
+    /// <summary>The element type of the checkpoint by its config.json; null where it says none.</summary>
+    public DType? Stored { get; }
+
+    public bool VisionLearns { get; }
+
+    /// <exception cref="ConfigException">The folder has no config.json, or no such modules.</exception>
+    public static ModelShapes Load(TrainConfig config)
+    {
+        var folder = config.ModelNameOrPath;
+        var family = Families.Of(folder);
+        var lora = config.FinetuningType == FinetuningType.Lora;
+        var path = Families.ConfigPath(folder);
+        var model = family.Build(path, new MetaSource(), new ModelOptions
+        {
+            Compute = config.Bf16 || config.PureBf16 ? DType.BF16 : DType.F32,
+            Master = config.PureBf16 ? DType.BF16 : DType.F32,
+            Device = Device.Meta,
+            Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),
+        });
+        try
+        {
+            if (lora)
+            {
+                ModelSetup.AttachAdapter(config, model, family, resumeFrom: null, dropout: null);
+            }
+
+            return new ModelShapes(model, family, StoredIn(ConfigReader.Open(path)));
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => Model.Dispose();
+
+    private static DType? StoredIn(ConfigReader config)
+    {
+        var text = config.Section("text_config");
+        var name = new[] { config.Text("torch_dtype"), config.Text("dtype"), text?.Text("torch_dtype"), text?.Text("dtype") }
+            .FirstOrDefault(n => !string.IsNullOrEmpty(n));
+        return name?.ToLower(CultureInfo.InvariantCulture) switch
+        {
+            "float32" => DType.F32,
+            "bfloat16" => DType.BF16,
+            "float16" => DType.F16,
+            _ => null,
+        };
+    }
+}

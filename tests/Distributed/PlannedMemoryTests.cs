@@ -1,0 +1,148 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Fovea.Models;
+using Fovea.Models.Saving;
+using Fovea.Nn;
+using Fovea.Tensors.Safetensors;
+using Fovea.Tests.Unit.Robustness;
+
+namespace Fovea.Tests.Distributed;
+
+/// <summary>
+/// What <c>fovea plan</c> counts is what ranks take: the highest anonymous memory of each process of a training run on the CPU, watched from outside.
+/// </summary>
+public sealed class PlannedMemoryTests : NativeTest
+{
+    private const int Tokens = 128;
+    private readonly TinyRun run = new();
+
+    /// <summary>Stages that training has, each with what is trained, on how many ranks.</summary>
+    public static TheoryData<int, string, int> Settings => new()
+    {
+        { 0, "full bf16", 1 },
+        { 0, "lora bf16", 1 },
+        { 0, "full", 2 },
+        { 1, "full", 2 },
+        { 2, "full", 2 },
+        { 3, "full bf16", 2 },
+        { 3, "lora bf16", 2 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Settings))]
+    public void A_ranks_highest_memory_is_as_planned(int zero, string kind, int ranks)
+    {
+        var keys = Keys(kind).Concat([$"zero={zero}"]).ToArray();
+        var planned = Plan(zero, ranks, keys);
+        var peaks = Train(ranks, keys);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{zero} {kind} {ranks}: {planned >> 20} MiB planned, {string.Join(", ", peaks.Select(p => p >> 20))}");
+        Assert.All(peaks, peak => Assert.True(
+            Math.Abs(peak - planned) <= 0.1 * peak,
+            $"{zero} {kind} {ranks}: planned {planned >> 20} MiB, taken {string.Join(", ", peaks.Select(p => p >> 20))} MiB"));
+    }
+
+    protected override void Cleanup() => run.Dispose();
+
+    private static IEnumerable<string> Keys(string kind) =>
+    [
+        .. kind.StartsWith("full", StringComparison.Ordinal) ? ["finetuning_type=full", "learning_rate=1e-6"] : new[] { "lora_rank=8" },
+        kind.Contains("bf16", StringComparison.Ordinal) ? "bf16=true" : "bf16=false",
+        kind.Contains("recompute", StringComparison.Ordinal) ? "recompute=true" : "recompute=false",
+    ];
+
+    private long Plan(int zero, int ranks, string[] keys)
+    {
+        var json = Path.Combine(run.Folder, "plan.json");
+        var (code, output, errors) = FoveaProcess.Run(
+            ["plan", run.Config, $"model_name_or_path={Model()}", .. keys, "--ranks", $"{ranks}", "--zero", $"{zero}", "--offload", "none", "--length",
+                $"{Tokens}", "--json", json]);
+        Assert.True(code == 0, output + errors);
+        TestContext.Current.TestOutputHelper?.WriteLine(output);
+        return (long)JsonNode.Parse(File.ReadAllText(json))!["rows"]![0]!["device"]!;
+    }
+
+    private List<long> Train(int ranks, string[] keys)
+    {
+        var data = run.Rows(8, rows =>
+        {
+            foreach (var row in rows)
+            {
+                row!["images"] = new JsonArray();
+                foreach (var message in row["messages"]!.AsArray())
+                {
+                    message!["content"] = string.Join(' ', Enumerable.Repeat("red square", 400));
+                }
+            }
+        });
+        string[] arguments =
+        [
+            .. run.Train("out"), $"model_name_or_path={Model()}", .. keys, .. data, "max_steps=2", "save_strategy=no", "max_samples=8",
+            $"cutoff_len={Tokens}", $"micro_batch_tokens={Tokens}", "gradient_accumulation_steps=2", "lr_scheduler_type=constant",
+        ];
+        var port = RankGroup.FreePort().ToString(CultureInfo.InvariantCulture);
+        var processes = Enumerable.Range(0, ranks).Select(rank => Start(RankGroup.Variables(rank, ranks, port), arguments)).ToList();
+        try
+        {
+            var peaks = new long[ranks];
+            processes[0].WaitUntil(() =>
+            {
+                for (var rank = 0; rank < ranks; rank++)
+                {
+                    peaks[rank] = Math.Max(peaks[rank], Anonymous(processes[rank].Id));
+                }
+
+                // Writing the model at the end is another matter.
+                return processes.TrueForAll(p => p.HasExited)
+                    || (Directory.Exists(run.Out("out")) && Directory.GetFiles(run.Out("out"), "*.safetensors*").Length > 0);
+            });
+            Assert.All(processes, p => Assert.True(p.Wait() == 0, p.Output + p.Errors));
+            return [.. peaks];
+        }
+        finally
+        {
+            processes.ForEach(p => p.Dispose());
+        }
+    }
+
+    /// <summary>The launcher lets malloc keep large blocks that are free again, which spares page faults; here what is in use is asked for.</summary>
+    private static FoveaProcess Start(Dictionary<string, string?> variables, string[] arguments)
+    {
+        variables["GLIBC_TUNABLES"] = "glibc.malloc.mmap_threshold=131072:glibc.malloc.arena_max=1";
+        return FoveaProcess.StartWith(variables, arguments);
+    }
+
+    private static long Anonymous(int process)
+    {
+        try
+        {
+            var line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(text => text.StartsWith("RssAnon:", StringComparison.Ordinal));
+            return line is null ? 0 : long.Parse(line["RssAnon:".Length..].Replace("kB", string.Empty), CultureInfo.InvariantCulture) * 1024;
+        }
+        catch (IOException)
+        {
+            return 0;
+        }
+    }
+
+    /// <summary>The tiny golden model with a wider and deeper language model: 62 million random weights.</summary>
+    private string Model()
+    {
+        var folder = Path.Combine(run.Folder, "model");
+        if (Directory.Exists(folder))
+        {
+            return folder;
+        }
+
+        run.CopyOfModel();
+        var config = JsonNode.Parse(File.ReadAllText(Families.ConfigPath(folder)))!;
+        (config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]) = (1024, 2816, 5);
+        config["vision_config"]!["out_hidden_size"] = 1024;
+        config["rope_scaling"]!["mrope_section"] = new JsonArray(16, 24, 24);
+        File.WriteAllText(Families.ConfigPath(folder), config.ToJsonString());
+        using var scope = TensorScope.Open("step");
+        using var model = Families.Of(folder).Build(Families.ConfigPath(folder), new RandomSource(0.02), new ModelOptions());
+        var weights = model.Ledger.Parameters.Select(weight => TensorBytes.Source(weight.Name, weight.Value)).ToList();
+        SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), weights, SafetensorsWriter.PyTorchMetadata);
+        return folder;
+    }
+}

@@ -1,0 +1,159 @@
+using System.Text.Json.Nodes;
+using Fovea.Cli;
+using Fovea.Cli.Planning;
+using Fovea.Tests.Unit.Robustness;
+using Fovea.Training.Config;
+using Fovea.Training.Engine;
+using Fovea.Training.Recipes;
+
+namespace Fovea.Tests.Unit.Planning;
+
+/// <summary><c>fovea plan</c> from a config.json alone.</summary>
+public sealed class PlanVerbTests : NativeTest
+{
+    private const long GiB = 1L << 30;
+    private readonly TinyRun run = new();
+
+    [Fact]
+    public void The_7B_adapter_is_counted_as_published()
+    {
+        var result = Plan("bf16: true", new PlanOptions { Ranks = [1] });
+
+        Assert.Equal((8_312_351_744, 20_185_088), (result.Parameters, result.LearningParameters));
+        var row = result.Rows.Single(r => r is { Zero: 0, Offload: "none" });
+        Assert.Equal((8_292_166_656 * 2) + (20_185_088 * 4), row.Weights);
+        Assert.Equal(20_185_088 * 4, row.Gradients);
+        Assert.Equal(20_185_088 * 8, row.Optimizer);
+    }
+
+    [Fact]
+    public void Groups_hold_every_weight_once()
+    {
+        using var shapes = ModelShapes.Load(Config("bf16: true"));
+        var groups = ShardGroup.Of(shapes.Model);
+
+        Assert.Equal(shapes.Model.Ledger.Count, groups.Sum(g => g.Frozen.Sum() + g.Trained.Sum()));
+        Assert.Equal(20_185_088, groups.Sum(g => g.Adapters.Sum()));
+        Assert.Equal(32 + 1 + 1 + 28 + 1 + 1, groups.Count);
+        Assert.Equal(152064L * 3584, Assert.Single(groups, g => g.IsHead).Frozen.Sum());
+
+        // The last norm and the patch embedding.
+        Assert.Equal(3584 + (1280L * 1176), Assert.Single(groups, g => g.IsRest).Frozen.Sum());
+    }
+
+    [Theory]
+    [InlineData("bf16: true", 14.4, 13.6, 13.1)]
+    [InlineData("bf16: true\nfinetuning_type: full\nfreeze_vision_tower: false\nfreeze_multi_modal_projector: false", 16.0, 15.8, 15.6)]
+    public void It_is_less_than_the_table_that_users_know(string lines, params double[] published)
+    {
+        var options = new PlanOptions { Ranks = [2, 4, 8], Stages = [3], Offloads = [OffloadKind.Cpu], Card = new MemorySize(24 * GiB), Length = 2048 };
+        var rows = Plan(lines, options).Rows;
+
+        Assert.Equal([2, 4, 8], rows.Select(row => row.Ranks));
+        Assert.All(rows.Zip(published), pair => Assert.True(pair.First.Device < 0.8 * pair.Second * GiB, $"{pair.First.Device / (double)GiB}"));
+        Assert.True(rows[0].Host > 1.9 * rows[1].Host);
+    }
+
+    [Fact]
+    public void What_fits_is_the_fastest_setting_on_each_number_of_ranks()
+    {
+        var result = Plan("bf16: true", new PlanOptions { Ranks = [1, 2, 4], Card = new MemorySize(12 * GiB) });
+
+        Assert.Equal(["1 3 cpu", "2 3 none", "4 3 none"], result.Choices.Select(row => $"{row.Ranks} {row.Zero} {row.Offload}"));
+        Assert.All(result.Rows, row => Assert.Equal(row.Device <= 12 * GiB * 0.95, row.Fits));
+        Assert.All(result.Rows.Where(row => row is { Offload: "cpu", Zero: < 3 }), row => Assert.Fail($"{row}"));
+    }
+
+    [Fact]
+    public void More_is_kept_and_learnt_where_more_is_asked_for()
+    {
+        long Device(string lines) => Plan($"bf16: true\n{lines}", new PlanOptions { Ranks = [2], Stages = [3], Offloads = [OffloadKind.None] }).Rows[0].Device;
+
+        var lora = Device("cutoff_len: 2048");
+        Assert.True(Device("cutoff_len: 4096") > lora);
+        Assert.True(Device("lora_rank: 64") > lora);
+        Assert.True(Device("recompute: false") > Device("recompute: selective"));
+        Assert.True(Device("recompute: selective") > lora);
+        Assert.True(Device("additional_target: lm_head") > lora + (GiB / 2));
+        var freeze = Device("finetuning_type: freeze");
+        Assert.InRange(freeze, lora, Device("finetuning_type: full") - GiB);
+    }
+
+    [Fact]
+    public void An_adapter_that_training_goes_on_with_is_counted_as_it_is()
+    {
+        var adapter = TestFiles.Golden("qwen2_5_vl_tiny/adapter_init");
+        var result = PlanRun.Run(
+            TrainConfig.Parse($"model_name_or_path: {TinyRun.Model}\nuse_cpu: true\nadapter_name_or_path: {adapter}", "c.yaml", use: ConfigUse.Plan),
+            new PlanOptions { Ranks = [1] });
+
+        Assert.True(result.LearningParameters > 0);
+        Assert.Equal("cpu", result.Device);
+        Assert.True(result.Rows[0].Mapped > 0);
+    }
+
+    [Fact]
+    public void The_verb_prints_writes_and_ends_with_the_right_code()
+    {
+        var config = run.Write("plan.yaml", $"# mine\nmodel_name_or_path: {TinyRun.Model}\nzero: 1  # for now\nuse_cpu: true\n");
+        var json = Path.Combine(run.Folder, "plan.json");
+
+        Assert.Equal(0, Program.Main(["plan", config, "--ranks", "2", "--zero", "3", "--offload", "cpu", "--card", "1GiB", "--json", json, "--write"]));
+
+        Assert.Equal($"# mine\nmodel_name_or_path: {TinyRun.Model}\nzero: 3  # for now\nuse_cpu: true\noffload: cpu\n", File.ReadAllText(config));
+        var row = JsonNode.Parse(File.ReadAllText(json))!["rows"]![0]!;
+        Assert.Equal(("3", "cpu", "True"), ($"{row["zero"]}", $"{row["offload"]}", $"{(bool)row["fits"]!}"));
+        Assert.Equal(0, Program.Main(["plan", config, "--ranks", "1", "--zero", "0", "--offload", "none", "--write"]));
+        Assert.Contains("zero: 0  # for now\nuse_cpu: true\noffload: none\n", File.ReadAllText(config));
+    }
+
+    [Theory]
+    [InlineData("--ranks 0 --zero 4 --card much --offload disk", "--ranks 0", "--zero 4", "--card much", "--offload disk")]
+    [InlineData("--write", "--write needs to know what must fit")]
+    [InlineData("--card 1MiB --write", "nothing fits, and nothing was written")]
+    [InlineData("fsdp=full_shard zero=2", "zero: 2 contradicts fsdp")]
+    [InlineData("model_name_or_path=/no/such", "no folder /no/such")]
+    public void Mistakes_are_named_with_exit_code_2(string arguments, params string[] parts)
+    {
+        var (code, errors) = Fails(["plan", run.Config, .. arguments.Split(' ')]);
+
+        Assert.Equal(2, code);
+        Assert.All(parts, part => Assert.Contains(part, errors));
+    }
+
+    [Fact]
+    public void A_file_that_asks_in_another_way_is_not_changed()
+    {
+        var text = $"model_name_or_path: {TinyRun.Model}\nuse_cpu: true\nfsdp: full_shard\n";
+        var config = run.Write("fsdp.yaml", text);
+
+        var (code, errors) = Fails(["plan", config, "--ranks", "2", "--zero", "2", "--offload", "none", "--write"]);
+
+        Assert.Equal(2, code);
+        Assert.Contains("has fsdp", errors);
+        Assert.Equal(text, File.ReadAllText(config));
+    }
+
+    protected override void Cleanup() => run.Dispose();
+
+    private static TrainConfig Config(string lines) => TrainConfig.Parse(
+        $"model_name_or_path: {TestFiles.Golden("qwen2_5_vl_configs/7b")}\n{lines}", "c.yaml", use: ConfigUse.Plan);
+
+    private static PlanResult Plan(string lines, PlanOptions options) =>
+        PlanRun.Run(Config(lines), options with { Card = options.Card ?? new MemorySize(80 * GiB) });
+
+    private static (int Code, string Errors) Fails(string[] arguments)
+    {
+        var before = Console.Error;
+        using var errors = new StringWriter();
+        Console.SetError(errors);
+        try
+        {
+            return (Program.Main(arguments), errors.ToString());
+        }
+        finally
+        {
+            Console.SetError(before);
+        }
+    }
+}

@@ -16,6 +16,7 @@ public static class DemoVerb
         var plain = new DemoOptions();
         var output = new Option<string>("--output") { Description = "Folder for everything that is made", DefaultValueFactory = _ => plain.Output };
         var seed = new Option<int>("--seed") { Description = "Decides pictures, first weights and order", DefaultValueFactory = _ => plain.Seed };
+        var stages = new Option<bool>("--minimind") { Description = "The two stages of MiniMind-V from a random language model instead (docs/minimind-v.md)" };
         var command = new Command(
             "demo",
             """
@@ -25,13 +26,17 @@ public static class DemoVerb
             Ends with exit code 1 if the accuracies have not risen far above chance.
             """)
         {
-            output, seed,
+            output, seed, stages,
         };
-        command.SetAction(result => Run(plain with { Output = result.GetValue(output)!, Seed = result.GetValue(seed) }));
+        command.SetAction(result =>
+        {
+            var options = plain with { Output = result.GetValue(output)!, Seed = result.GetValue(seed) };
+            return result.GetValue(stages) ? Guarded(stop => RunStages(options, stop)) : Guarded(stop => Run(options, stop));
+        });
         return command;
     }
 
-    private static int Run(DemoOptions options)
+    private static int Guarded(Func<CancellationToken, int> run)
     {
         using var stop = new CancellationTokenSource();
         void Stop(PosixSignalContext signal)
@@ -45,20 +50,40 @@ public static class DemoVerb
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         try
         {
-            var result = new DemoRun(options, new DemoView(Terminal()), () => [ConsoleView.Create()], stop.Token).Run();
-            var failures = result.Failures(options.RequiredGain).ToList();
-            foreach (var failure in failures)
-            {
-                Console.Error.WriteLine($"error: {failure}");
-            }
-
-            return failures.Count == 0 ? 0 : 1;
+            return run(stop.Token);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             Console.Error.WriteLine("\nstopped; './fovea demo' begins anew");
             return InterruptedExitCode;
         }
+    }
+
+    private static int Run(DemoOptions options, CancellationToken stop)
+    {
+        var result = new DemoRun(options, new DemoView(Terminal()), () => [ConsoleView.Create()], stop).Run();
+        return Tell(result.Failures(options.RequiredGain));
+    }
+
+    private static int RunStages(DemoOptions options, CancellationToken stop)
+    {
+        var small = options with { Pictures = 3000, BaseEpochs = 2, AdapterEpochs = 4, Output = Stages(options.Output) };
+        var (describe, fruit) = new StagesRun(small, Console.Out, () => [ConsoleView.Create()], stop).Run() is [var first, var second] ? (first, second) : default;
+        return Tell(new[]
+        {
+            (Holds: describe.Pretrained > describe.Blank + 5, Text: "descriptions did not improve in the first stage"),
+            (Holds: describe.Tuned > describe.Pretrained + 2, Text: "descriptions did not improve in the second stage"),
+            (Holds: fruit.Tuned > fruit.Task.Chance + options.RequiredGain, Text: "the second stage did not teach the new question"),
+        }.Where(check => !check.Holds).Select(check => check.Text));
+    }
+
+    private static string Stages(string output) => output == DemoOptions.DefaultOutput ? "output/minimind-demo" : output;
+
+    private static int Tell(IEnumerable<string> failures)
+    {
+        var all = failures.ToList();
+        all.ForEach(failure => Console.Error.WriteLine($"error: {failure}"));
+        return all.Count == 0 ? 0 : 1;
     }
 
     private static IAnsiConsole Terminal() => ConsoleView.IsPlain(AnsiConsole.Console)

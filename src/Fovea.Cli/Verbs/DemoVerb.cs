@@ -68,7 +68,8 @@ public static class DemoVerb
     private static int RunStages(DemoOptions options, CancellationToken stop)
     {
         var small = options with { Pictures = 3000, BaseEpochs = 2, AdapterEpochs = 4, Output = Stages(options.Output) };
-        var (describe, fruit) = new StagesRun(small, Console.Out, () => [ConsoleView.Create()], stop).Run() is [var first, var second] ? (first, second) : default;
+        var results = new StagesRun(small, Console.Out, () => [ConsoleView.Create()], stop).Run();
+        var (describe, fruit) = (results[0], results[1]);
         return Tell(new[]
         {
             (Holds: describe.Pretrained > describe.Blank + 5, Text: "descriptions did not improve in the first stage"),

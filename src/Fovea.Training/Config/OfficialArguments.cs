@@ -1,7 +1,8 @@
 namespace Fovea.Training.Config;
 
 /// <summary>
-/// The arguments of OpenBMB's <c>finetune.py</c> that have no key of their own here, and its defaults where <c>data_path</c> shows that they are meant.
+/// The arguments of OpenBMB's <c>finetune.py</c> that have no key of their own here, and its defaults where <c>data_path</c> beside one of them shows that
+/// they are meant.
 /// Source: OpenBMB/MiniCPM-V, <c>finetune/finetune.py</c>.
 /// </summary>
 internal static class OfficialArguments
@@ -16,6 +17,9 @@ internal static class OfficialArguments
         ("on_bad_sample", "resample"),
     ];
 
+    // Keys of ours that nobody else's trainer has.
+    private static readonly string[] Own = ["llm_type", "max_slice_nums", "model_max_length", "lora_target_modules"];
+
     /// <summary>Keys that are turned into others.</summary>
     public static IReadOnlyList<string> Names { get; } =
     [
@@ -26,7 +30,7 @@ internal static class OfficialArguments
     /// <summary>The entries with these arguments turned into keys of ours.</summary>
     public static IReadOnlyList<ConfigEntry> Expand(IReadOnlyList<ConfigEntry> given, ICollection<string> problems, ICollection<string> notices)
     {
-        if (!given.Any(entry => entry.Key == DataPath || Names.Contains(entry.Key)))
+        if (!given.Any(entry => Own.Contains(entry.Key) || Names.Contains(entry.Key)))
         {
             return given;
         }

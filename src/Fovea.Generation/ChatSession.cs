@@ -31,7 +31,7 @@ public sealed class ChatSession(VisionLanguageModel model, Tokenizer tokenizer, 
     public ChatAnswer Ask(
         string text, IReadOnlyList<string> imagePaths, GenerationOptions options, Action<string>? onText = null, CancellationToken cancel = default)
     {
-        var question = PromptBuilder.WithPlaceholders(text, imagePaths.Count);
+        var question = prompts.Show(text, imagePaths.Count);
         var shown = images.Concat(imagePaths.Select(prompts.ReadImage)).ToList();
         var prompt = prompts.Build(System, turns, question, shown);
         var decoder = tokenizer.NewStreamingDecoder();

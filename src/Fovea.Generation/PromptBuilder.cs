@@ -27,10 +27,15 @@ public sealed class PromptBuilder
     /// <exception cref="ImageException">It cannot be used; names file and reason.</exception>
     public ProcessedImage ReadImage(string path)
     {
-        var grid = stage.GridOf(path);
-        var patches = new float[grid.Patches * stage.PatchLength];
-        stage.Load(path, grid, patches);
-        return new ProcessedImage(grid, patches);
+        var layout = stage.LayoutOf(path);
+        var parts = new ProcessedImage[layout.Parts.Count];
+        for (var i = 0; i < parts.Length; i++)
+        {
+            parts[i] = new ProcessedImage(layout.Parts[i], new float[layout.Parts[i].Patches * stage.PatchLength]);
+            stage.Load(path, i, parts[i].Grid, parts[i].Patches);
+        }
+
+        return parts[0] with { Cells = parts[1..], Columns = layout.Columns };
     }
 
     /// <param name="system">The system prompt; null or empty is the default one.</param>
@@ -46,21 +51,24 @@ public sealed class PromptBuilder
         }
 
         var answers = history.Select(turn => turn with { Assistant = WithoutImages(turn.Assistant) }).ToList();
-        var ids = encoder.EncodePrompt(system, answers, question);
+        var parts = images.SelectMany(image => image.Cells.Prepend(image)).ToList();
+        var layouts = images.Select(image => new ImageLayout([image.Grid, .. image.Cells.Select(cell => cell.Grid)], image.Columns)).ToList();
+        var ids = encoder.EncodePrompt(system, answers, question, layouts);
         var places = template.ImageToken is null ? 0 : ids.AsSpan().Count(encoder.ImageTokenId);
-        if (places != images.Count)
+        if (places != parts.Count)
         {
+            places = history.Select(turn => turn.User).Append(question).Sum(text => text.Split(Conversation.ImagePlaceholder).Length - 1);
             throw new ConfigException($"the conversation has {places} places for images (<image>) and {images.Count} images");
         }
 
-        var tokens = images.Select(image => stage.TokensOf(image.Grid)).ToArray();
-        var placed = new List<PromptImage>(images.Count);
+        var tokens = parts.Select(part => stage.TokensOf(part.Grid)).ToArray();
+        var placed = new List<PromptImage>(parts.Count);
         var shift = 0;
-        for (var i = 0; i < ids.Length && placed.Count < images.Count; i++)
+        for (var i = 0; i < ids.Length && placed.Count < parts.Count; i++)
         {
             if (ids[i] == encoder.ImageTokenId)
             {
-                placed.Add(new PromptImage(images[placed.Count], i + shift, tokens[placed.Count]));
+                placed.Add(new PromptImage(parts[placed.Count], i + shift, tokens[placed.Count]));
                 shift += placed[^1].Tokens - 1;
             }
         }
@@ -68,13 +76,17 @@ public sealed class PromptBuilder
         return new Prompt(encoder.Expand(ids, tokens), placed);
     }
 
+    /// <summary>As <see cref="WithPlaceholders(string, int, string)"/>, the template's way.</summary>
+    public string Show(string text, int images) => WithPlaceholders(text, images, template.ImageEnd);
+
     /// <summary>Puts a placeholder before the text for every image that has none in it.</summary>
+    /// <param name="end">Stands behind each.</param>
     /// <exception cref="ConfigException">There are more placeholders than images.</exception>
-    public static string WithPlaceholders(string text, int images)
+    public static string WithPlaceholders(string text, int images, string end = "")
     {
         var places = text.Split(Conversation.ImagePlaceholder).Length - 1;
         return places <= images
-            ? string.Concat(Enumerable.Repeat(Conversation.ImagePlaceholder, images - places)) + text
+            ? string.Concat(Enumerable.Repeat(Conversation.ImagePlaceholder + end, images - places)) + text
             : throw new ConfigException($"the text has {places} times <image>, but {images} images were given");
     }
 

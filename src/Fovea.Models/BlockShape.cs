@@ -24,6 +24,9 @@ public sealed record BlockShape(string Name, string Path, ModelPart Part)
     /// <summary>Of the gated MLP.</summary>
     public required long Inner { get; init; }
 
+    /// <summary>Layer norms and an MLP without a gate: nothing of it is cheap to compute again.</summary>
+    public bool IsPlain { get; init; }
+
     /// <summary>Bytes a row.</summary>
     /// <param name="size">Bytes of an element.</param>
     /// <param name="adapters">Elements a row that adapters keep besides.</param>
@@ -31,8 +34,8 @@ public sealed record BlockShape(string Name, string Path, ModelPart Part)
     public long BytesOf(BlockMode mode, int size, long adapters, bool ownInputs)
     {
         // The input, both norms' outputs, the middle of the residual stream; gate, up and their product; one fp32 scale a norm, one log-sum-exp a head.
-        var cheap = ownInputs ? 0 : (2 * Width) + Inner;
-        var all = (2 * Width) + AttentionInputs + AttentionOutput + (2 * Inner) + adapters + cheap;
+        var cheap = ownInputs || IsPlain ? 0 : (2 * Width) + Inner;
+        var all = ((IsPlain ? 4 : 2) * Width) + AttentionInputs + AttentionOutput + (2 * Inner) + adapters + cheap;
         var scales = 4 * (Heads + 2);
         return mode switch
         {

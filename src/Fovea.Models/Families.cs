@@ -1,3 +1,4 @@
+using Fovea.Models.MiniCpmV;
 using Fovea.Models.MiniMindV;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Nn;
@@ -12,6 +13,7 @@ public static class Families
     public static IReadOnlyList<Family> All { get; } =
     [
         new(Qwen25VlConfig.ModelType, Qwen25VlProcessor.Load, Qwen25VlModel.Build, Qwen25VlModel.Canonical, Qwen25VlModel.PartOf),
+        MiniCpmVModel.Family,
         MiniMindVModel.Family,
     ];
 
@@ -20,9 +22,10 @@ public static class Families
     {
         var config = ConfigReader.Open(ConfigPath(folder));
         var type = config.Text("model_type");
-        return All.FirstOrDefault(f => f.ModelType == type)
+        return All.FirstOrDefault(f => f.ModelType == type || f.OtherTypes.Contains(type))
             ?? throw new ConfigException(
-                $"{ConfigPath(folder)}: model_type \"{type}\" is not supported; supported: {string.Join(", ", All.Select(f => f.ModelType))}");
+                $"{ConfigPath(folder)}: model_type \"{type}\" is not supported; supported: "
+                + $"{string.Join(", ", All.SelectMany(f => f.OtherTypes.Prepend(f.ModelType)))}");
     }
 
     public static string ConfigPath(string folder) => Path.Combine(folder, "config.json");
@@ -42,7 +45,8 @@ public static class Families
         {
             // A tied head may have been saved all the same; an inverse frequency is a constant that old releases wrote.
             model.Ledger.CheckComplete(
-                checkpoint.Path, name => name == "lm_head.weight" || name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal));
+                checkpoint.Path,
+                name => name == "lm_head.weight" || name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || family.LeavesAlone(name));
             return model;
         }
         catch

@@ -28,4 +28,13 @@ public sealed record Family(
 
     /// <summary>Layers of the language model as its config.json counts them.</summary>
     public Func<ConfigReader, int> CountLayers { get; init; } = json => (json.Section("text_config") ?? json).Int("num_hidden_layers");
+
+    /// <summary>Other <c>model_type</c>s that it reads.</summary>
+    public IReadOnlyList<string> OtherTypes { get; init; } = [];
+
+    /// <summary>What PEFT is told that the model is for; null for models that only their own code can use.</summary>
+    public string? TaskType { get; init; } = "CAUSAL_LM";
+
+    /// <summary>Weights that it does not use, and that are written back as they were.</summary>
+    public Func<string, bool> LeavesAlone { get; init; } = _ => false;
 }

@@ -21,6 +21,9 @@ public sealed record ModelInput
     /// <summary>Size in patches of each image.</summary>
     public IReadOnlyList<ImageGrid> Grids { get; init; } = [];
 
+    /// <summary>How many of them each sample has, where a family needs to know; null where all belong to one.</summary>
+    public IReadOnlyList<int>? ImagesOfSamples { get; init; }
+
     /// <summary>64-bit positions of the image tokens, ascending [M]; null without images.</summary>
     public Tensor? ImageSlots { get; init; }
 

@@ -22,6 +22,9 @@ public sealed record ModelOptions
 
     public MoeAuxiliary MoeAuxiliary { get; init; }
 
+    /// <summary>Whether padding takes part where a published model's own mathematics lets it; false computes each image as if it stood alone.</summary>
+    public bool OriginalPadding { get; init; } = true;
+
     public BlockPolicy Policy { get; init; } = BlockPolicy.Keep;
 
     internal LedgerOptions ForLedger(Func<string, ModelPart> partOf) => new()

@@ -7,6 +7,12 @@ namespace Fovea.Models;
 /// <summary>What stands between people's text and images and a model: its tokenizer, its own chat template and its way from image files to patches.</summary>
 public record ModelProcessor(Tokenizer Tokenizer, ChatTemplate Template, IImageStage Images)
 {
+    /// <summary>The same with what a configuration says about data.</summary>
+    /// <exception cref="ConfigException">It asks for what the family does not have.</exception>
+    public virtual ModelProcessor With(DataOptions options) => options is { LlmType: null, MaxSliceNums: null }
+        ? this
+        : throw new ConfigException("llm_type and max_slice_nums are for MiniCPM-V; this model has neither");
+
     /// <summary>How samples become ids and labels.</summary>
     public virtual ISampleEncoder NewEncoder(DataOptions options) => new SampleEncoder(Template, Tokenizer, Images, options);
 }

@@ -32,6 +32,12 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <summary>What was remarkable about the files that the weights came from, in sentences.</summary>
     public IReadOnlyList<string> Notices { get; internal set; } = [];
 
+    /// <summary>Elements that the projector keeps for its backward pass, for each patch.</summary>
+    public virtual long ProjectorElements => Head.Shape[1] / 2;
+
+    /// <summary>Whether the features of an image depend on nothing but the image.</summary>
+    public virtual bool ImagesStandAlone => true;
+
     public Device Device => Ledger.Options.Device;
 
     /// <summary>What today's Transformers calls a weight or layer of the ledger; PEFT adapters are saved under these names.</summary>

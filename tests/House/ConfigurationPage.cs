@@ -29,7 +29,7 @@ internal static partial class ConfigurationPage
         var defaults = new TrainConfig().ToDictionary();
         foreach (var key in ConfigKeys.All)
         {
-            var alias = key.Alias is null ? string.Empty : $" (also `{key.Alias}`)";
+            var alias = key.Aliases.Count == 0 ? string.Empty : $" (also {string.Join(", ", key.Aliases.Select(name => $"`{name}`"))})";
             var value = defaults[key.Name] is { Length: > 0 } given ? $"`{given}`" : string.Empty;
             text.Append($"| `{key.Name}`{alias} | {value} | {Values(key)} | {comments.GetValueOrDefault(key.Property.Name)} |\n");
         }

@@ -75,7 +75,12 @@ internal sealed class ChatSetup : IDisposable
         var compute = Compute(config, device);
         notes.WriteLine($"loading {config.ModelNameOrPath} ({family.ModelType}, {compute.SafetensorsName().ToLowerInvariant()}, {device})"
             + string.Concat(config.AdapterNameOrPath.Select(adapter => $" with adapter {adapter}")));
-        var model = Families.Load(config.ModelNameOrPath, new ModelOptions { Compute = compute, Device = device });
+        var model = Families.Load(config.ModelNameOrPath, new ModelOptions
+        {
+            Compute = compute,
+            Device = device,
+            OriginalPadding = config.VisionMask == VisionMask.Original,
+        });
         try
         {
             for (var i = 0; i < config.AdapterNameOrPath.Count; i++)

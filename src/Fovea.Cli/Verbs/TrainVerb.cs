@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Runtime.InteropServices;
 using Fovea.Cli.Launch;
 using Fovea.Cli.Views;
@@ -15,7 +16,7 @@ public static class TrainVerb
 
     public static Command Create()
     {
-        var path = new Argument<string>("config") { Description = "YAML or JSON file with LLaMA-Factory's keys" };
+        var path = new Argument<string?>("config") { Arity = ArgumentArity.ZeroOrOne, Description = "YAML or JSON file with LLaMA-Factory's keys" };
         var overrides = new Argument<string[]>("overrides") { Arity = ArgumentArity.ZeroOrMore, Description = "key=value pairs that replace the file's" };
         var command = new Command(
             "train",
@@ -25,6 +26,7 @@ public static class TrainVerb
               fovea train examples/qwen2_5vl_lora_sft.yaml
               fovea train config.yaml learning_rate=2.0e-4 output_dir=saves/second
               fovea train config.yaml resume_from_checkpoint=true
+              fovea train --model_name_or_path models/MiniCPM-V-2_6 --data_path data.json --use_lora true --tune_llm false --output_dir output/v26
               NPROC_PER_NODE=2 fovea train config.yaml max_restarts=3
               NPROC_PER_NODE=8 NNODES=2 NODE_RANK=0 MASTER_ADDR=10.0.0.1 MASTER_PORT=29500 fovea train config.yaml
               torchrun --no-python --nproc-per-node 2 ./fovea train config.yaml
@@ -37,13 +39,17 @@ public static class TrainVerb
             path, overrides,
         };
         command.TreatUnmatchedTokensAsErrors = false;
-        command.SetAction(result => Run(result.GetValue(path)!, [.. result.GetValue(overrides)!, .. result.UnmatchedTokens]));
+        command.SetAction(result => Run(result.GetValue(path), [.. result.GetValue(overrides)!, .. result.UnmatchedTokens], result.Tokens));
         return command;
     }
 
-    private static int Run(string path, string[] overrides)
+    private static int Run(string? path, string[] overrides, IReadOnlyList<Token> tokens)
     {
-        var config = TrainConfig.Load(path, overrides);
+        // The arguments of OpenBMB's scripts stand without a file; the first value after a dash is not one then.
+        string[] all = [.. tokens.Select(token => token.Value).SkipWhile(token => token != "train").Skip(1)];
+        var config = all is [var first, ..] && first.StartsWith("--", StringComparison.Ordinal) ? TrainConfig.Parse(string.Empty, "command line", all)
+            : path is not null ? TrainConfig.Load(path, overrides)
+            : throw new ConfigException("no configuration is named: give a file, or the arguments of the official scripts (fovea train --help)");
         var variables = LaunchVariables.FromEnvironment();
         var restarts = TrainJob.Restarts(config, variables);
         var plan = new LaunchPlanner(variables, Resources.Gpus(config.UseCpu), Resources.Processors(variables), restarts > 0).Resolve();

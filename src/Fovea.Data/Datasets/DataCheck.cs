@@ -50,7 +50,8 @@ public static class DataCheck
                     Decode(decoder, sample, image);
                 }
 
-                measured[i] = new Measured(sample.Dataset, sample.Ids.Length, sample.TrainedTokens, sample.Images.Count, sample.Truncated, false);
+                var shown = sample.Images.Count(image => image.Part == 0);
+                measured[i] = new Measured(sample.Dataset, sample.Ids.Length, sample.TrainedTokens, shown, sample.Truncated, false);
             }
             catch (BadSampleException e)
             {
@@ -73,7 +74,7 @@ public static class DataCheck
         var buffer = ArrayPool<float>.Shared.Rent(values);
         try
         {
-            decoder.Load(image.Path, image.Grid, buffer.AsSpan(0, values));
+            decoder.Load(image.Path, image.Part, image.Grid, buffer.AsSpan(0, values));
         }
         catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
         {

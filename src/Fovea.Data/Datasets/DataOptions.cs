@@ -17,6 +17,15 @@ public sealed record DataOptions
 
     public string Template { get; init; } = "qwen2_vl";
 
+    /// <summary>The configuration names the template: conversations are written its way, whatever way of its own the model family has.</summary>
+    public bool TemplateIsNamed { get; init; }
+
+    /// <summary>The official MiniCPM-V trainer's <c>llm_type</c>; null is the model's own.</summary>
+    public string? LlmType { get; init; }
+
+    /// <summary>Most slices that a large image is cut into, for models that do; null is the model's own number.</summary>
+    public int? MaxSliceNums { get; init; }
+
     /// <summary>System prompt of rows that bring none; the template's own when null.</summary>
     public string? DefaultSystem { get; init; }
 

@@ -33,7 +33,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
         RefuseUnsupported(row, columns.Tools, "tools", problems);
         RefuseUnsupported(row, columns.Videos, "videos", problems);
         RefuseUnsupported(row, columns.Audios, "audios", problems);
-        var images = Images(row, problems);
+        var images = Images(row, turns, problems);
         if (problems.Count == before)
         {
             CheckTurns(turns, images, problems);
@@ -197,11 +197,21 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
         return true;
     }
 
-    private string[] Images(JsonElement row, List<string> problems)
+    private string[] Images(JsonElement row, List<Turn> turns, List<string> problems)
     {
         if (columns.Images is not { } column || !row.TryGetProperty(column, out var value) || value.ValueKind == JsonValueKind.Null)
         {
             return [];
+        }
+
+        if (value.ValueKind == JsonValueKind.Object)
+        {
+            return [.. NamedImages.Resolve(value, turns, problems).Select(path => Find(path, problems))];
+        }
+
+        if (value.ValueKind == JsonValueKind.String && column == "image")
+        {
+            NamedImages.Place(turns);
         }
 
         if (value.ValueKind is not (JsonValueKind.Array or JsonValueKind.String))

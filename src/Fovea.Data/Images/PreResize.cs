@@ -10,6 +10,9 @@ public sealed record PreResize(int MaxPixels = 768 * 768, int MinPixels = 32 * 3
     private const int MaxRatio = 200;
     private const int SqueezedRatio = 180;
 
+    /// <summary>Only the area is brought into its limits, as for models whose plugin adds no rule of its own.</summary>
+    public bool AreaOnly { get; init; }
+
     /// <summary>The size in pixels that <see cref="Apply"/> gives a picture of this size.</summary>
     public (int Width, int Height) SizeFor(int width, int height)
     {
@@ -48,6 +51,11 @@ public sealed record PreResize(int MaxPixels = 768 * 768, int MinPixels = 32 * 3
         if ((long)width * height < MinPixels)
         {
             Scale(MinPixels);
+        }
+
+        if (AreaOnly)
+        {
+            return steps;
         }
 
         if (Math.Min(width, height) < MinSide)

@@ -6,7 +6,8 @@ namespace Fovea.Data.Packing;
 public interface IFeatureStore
 {
     /// <summary>What is known of an image; null when the file cannot be read, which decoding it will report.</summary>
-    ImageTicket? Ask(string path, ImageGrid grid);
+    /// <param name="part">Which part of the image, where it becomes several.</param>
+    ImageTicket? Ask(string path, ImageGrid grid, int part = 0);
 
     /// <summary>Whether the file is still the one that was asked for; otherwise what was decoded must not be kept under the ticket's key.</summary>
     bool IsCurrent(ImageTicket ticket);

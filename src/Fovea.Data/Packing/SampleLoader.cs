@@ -68,7 +68,7 @@ internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encod
 
     private LoadedImage Load(ImageRef image)
     {
-        var ticket = features?.Ask(image.Path, image.Grid);
+        var ticket = features?.Ask(image.Path, image.Grid, image.Part);
         if (ticket?.Features is not null)
         {
             return new LoadedImage(null, ticket);
@@ -78,7 +78,7 @@ internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encod
         var pixels = ArrayPool<float>.Shared.Rent(values);
         try
         {
-            images.Load(image.Path, image.Grid, pixels.AsSpan(0, values));
+            images.Load(image.Path, image.Part, image.Grid, pixels.AsSpan(0, values));
         }
         catch
         {

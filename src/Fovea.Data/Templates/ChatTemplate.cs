@@ -37,6 +37,9 @@ public sealed record ChatTemplate
     /// <summary>Text after the image tokens.</summary>
     public string ImageClose { get; init; } = string.Empty;
 
+    /// <summary>Text behind each image that a question shows without saying where.</summary>
+    public string ImageEnd { get; init; } = string.Empty;
+
     internal static string Fill(string slot, string content)
     {
         var at = slot.IndexOf(Content, StringComparison.Ordinal);

@@ -40,7 +40,47 @@ public static class ChatTemplates
         ImageToken = "<|image_pad|>",
     };
 
-    public static IReadOnlyList<ChatTemplate> All { get; } = [Qwen2Vl, MiniMind, MiniMind3];
+    /// <summary>MiniCPM-V from V-2.6 on; also the official trainer's <c>qwen</c>.</summary>
+    public static ChatTemplate MiniCpmV { get; } = Qwen2Vl with
+    {
+        Name = "minicpm_v",
+        ImageToken = "<unk>",
+        ImageOpen = "<image>",
+        ImageClose = "</image>",
+        ImageEnd = "\n",
+    };
+
+    /// <summary>Llama3-V-2.5: the official trainer's <c>llama3</c>.</summary>
+    public static ChatTemplate MiniCpmLlama3V { get; } = new()
+    {
+        Name = "minicpm_llama3_v",
+        Prefix = "<|begin_of_text|>",
+        System = "<|start_header_id|>system<|end_header_id|>\n\n{{content}}<|eot_id|>",
+        User = "<|start_header_id|>user<|end_header_id|>\n\n{{content}}<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+        Assistant = "{{content}}<|eot_id|>",
+        StopWords = ["<|eot_id|>"],
+        ImageToken = "<unk>",
+        ImageOpen = "<image>",
+        ImageClose = "</image>",
+        ImageEnd = "\n",
+    };
+
+    /// <summary>MiniCPM-V-2: the official trainer's <c>minicpm</c>.</summary>
+    public static ChatTemplate MiniCpmV2 { get; } = new()
+    {
+        Name = "minicpm_v2",
+        Prefix = "<s>",
+        System = "{{content}}\n",
+        User = "<用户>{{content}}<AI>",
+        Assistant = "{{content}}",
+        StopWords = ["</s>"],
+        ImageToken = "<unk>",
+        ImageOpen = "<image>",
+        ImageClose = "</image>",
+        ImageEnd = "\n",
+    };
+
+    public static IReadOnlyList<ChatTemplate> All { get; } = [Qwen2Vl, MiniMind, MiniMind3, MiniCpmV, MiniCpmLlama3V, MiniCpmV2];
 
     /// <summary>The template of that name; an unknown one is a <see cref="ConfigException"/> that lists those there are.</summary>
     public static ChatTemplate Get(string name) => All.FirstOrDefault(t => t.Name == name)

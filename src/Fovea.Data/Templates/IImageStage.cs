@@ -24,4 +24,14 @@ public interface IImageStage
     /// <see cref="GridOf"/> said. Throws as that does, also where the image turns out to be of another size.
     /// </summary>
     void Load(string path, ImageGrid grid, Span<float> patches);
+
+    /// <summary>All parts that the image becomes, from the file's header alone; throws as <see cref="GridOf"/>.</summary>
+    ImageLayout LayoutOf(string path) => new([GridOf(path)]);
+
+    /// <summary>As <see cref="Load(string, ImageGrid, Span{float})"/>, for one part of what <see cref="LayoutOf"/> said.</summary>
+    void Load(string path, int part, ImageGrid grid, Span<float> patches) => Load(path, grid, patches);
+
+    /// <summary>The text that stands for an image, with the template's image token once for each part; null for the template's own.</summary>
+    /// <param name="number">Images of the conversation before this one.</param>
+    string? TextOf(int number, ImageLayout layout) => null;
 }

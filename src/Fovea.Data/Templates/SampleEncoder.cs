@@ -1,3 +1,4 @@
+using System.Text;
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
 using Fovea.Data.Tokenizers;
@@ -38,25 +39,32 @@ public sealed class SampleEncoder : ISampleEncoder
     /// <summary>Encodes one conversation; what cannot be trained on (an unreadable image, too long) is a <see cref="BadSampleException"/>.</summary>
     public EncodedSample Encode(Conversation conversation)
     {
-        var grids = Grids(conversation);
-        var turns = EncodeTurns(conversation, grids);
-        return Assemble(conversation, grids, turns);
+        var layouts = Layouts(conversation);
+        var parts = new List<Part>();
+        for (var i = 0; i < layouts.Length; i++)
+        {
+            parts.AddRange(layouts[i].Parts.Select((grid, part) => new Part(conversation.Images[i], part, grid)));
+        }
+
+        return Assemble(conversation, parts, EncodeTurns(conversation, layouts, parts));
     }
 
     /// <summary>
     /// Ids up to where an answer to <paramref name="question"/> begins, for generation; <paramref name="history"/> are earlier turns.
-    /// Image tokens stand there once an image: expand them with <see cref="Expand"/>.
+    /// Image tokens stand there once an image or part of one: expand them with <see cref="Expand"/>.
     /// </summary>
-    public int[] EncodePrompt(string? system, IReadOnlyList<Turn> history, string question)
+    /// <param name="layouts">What becomes of each image; null where each is one part.</param>
+    public int[] EncodePrompt(string? system, IReadOnlyList<Turn> history, string question, IReadOnlyList<ImageLayout>? layouts = null)
     {
         var ids = new List<int>();
+        var image = 0;
         foreach (var turn in history)
         {
-            AppendSource(ids, ids.Count == 0, system, turn.User);
-            Append(ids, ChatTemplate.Fill(template.Assistant, WithImages(turn.Assistant)));
+            AppendSource(ids, ids.Count == 0, system, WithImages(turn.User, layouts ?? [], ref image));
+            Append(ids, ChatTemplate.Fill(template.Assistant, WithImages(turn.Assistant, layouts ?? [], ref image)));
         }
 
-        AppendSource(ids, ids.Count == 0, system, question);
+        AppendSource(ids, ids.Count == 0, system, WithImages(question, layouts ?? [], ref image));
         return ids.ToArray();
     }
 
@@ -85,19 +93,19 @@ public sealed class SampleEncoder : ISampleEncoder
     private static BadSampleException Bad(Conversation conversation, string reason, Exception? inner = null) =>
         new(new BadSample(conversation.Dataset, conversation.Row, reason), inner);
 
-    private ImageGrid[] Grids(Conversation conversation)
+    private ImageLayout[] Layouts(Conversation conversation)
     {
-        var grids = new ImageGrid[conversation.Images.Count];
-        if (grids.Length > 0 && (this.images is null || imageId < 0))
+        var layouts = new ImageLayout[conversation.Images.Count];
+        if (layouts.Length > 0 && (this.images is null || imageId < 0))
         {
             throw Bad(conversation, $"has images, which template {template.Name} does not take");
         }
 
-        for (var i = 0; i < grids.Length; i++)
+        for (var i = 0; i < layouts.Length; i++)
         {
             try
             {
-                grids[i] = this.images!.GridOf(conversation.Images[i]);
+                layouts[i] = this.images!.LayoutOf(conversation.Images[i]);
             }
             catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
             {
@@ -105,11 +113,27 @@ public sealed class SampleEncoder : ISampleEncoder
             }
         }
 
-        return grids;
+        return layouts;
     }
 
-    private string WithImages(string text) =>
-        imageId < 0 ? text : text.Replace(Conversation.ImagePlaceholder, imageText, StringComparison.Ordinal);
+    /// <summary>Writes what stands for the coming images in place of their placeholders.</summary>
+    private string WithImages(string text, IReadOnlyList<ImageLayout> layouts, ref int image)
+    {
+        var pieces = imageId < 0 ? [text] : text.Split(Conversation.ImagePlaceholder);
+        if (pieces.Length == 1)
+        {
+            return text;
+        }
+
+        var written = new StringBuilder(pieces[0]);
+        foreach (var piece in pieces.AsSpan(1))
+        {
+            written.Append((image < layouts.Count ? this.images?.TextOf(image, layouts[image]) : null) ?? imageText).Append(piece);
+            image++;
+        }
+
+        return written.ToString();
+    }
 
     private void Append(List<int> ids, string text) => tokenizer.Encode(text, ids);
 
@@ -125,26 +149,26 @@ public sealed class SampleEncoder : ISampleEncoder
             }
         }
 
-        Append(ids, ChatTemplate.Fill(template.User, WithImages(user)));
+        Append(ids, ChatTemplate.Fill(template.User, user));
     }
 
-    private List<EncodedTurn> EncodeTurns(Conversation conversation, ImageGrid[] grids)
+    private List<EncodedTurn> EncodeTurns(Conversation conversation, ImageLayout[] layouts, List<Part> parts)
     {
         var turns = new List<EncodedTurn>(conversation.Turns.Count);
-        var image = 0;
+        var (image, part) = (0, 0);
         for (var t = 0; t < conversation.Turns.Count; t++)
         {
             var ids = new List<int>();
-            AppendSource(ids, t == 0, conversation.System, conversation.Turns[t].User);
-            var source = Expand(conversation, ids, grids, image);
+            AppendSource(ids, t == 0, conversation.System, WithImages(conversation.Turns[t].User, layouts, ref image));
+            var source = Expand(conversation, ids, parts, part);
             ids.Clear();
-            Append(ids, ChatTemplate.Fill(template.Assistant, WithImages(conversation.Turns[t].Assistant)));
-            var target = Expand(conversation, ids, grids, image + source.Spans.Length);
-            turns.Add(new EncodedTurn(source.Ids, target.Ids, image, source.Spans, target.Spans));
-            image += source.Spans.Length + target.Spans.Length;
+            Append(ids, ChatTemplate.Fill(template.Assistant, WithImages(conversation.Turns[t].Assistant, layouts, ref image)));
+            var target = Expand(conversation, ids, parts, part + source.Spans.Length);
+            turns.Add(new EncodedTurn(source.Ids, target.Ids, part, source.Spans, target.Spans));
+            part += source.Spans.Length + target.Spans.Length;
         }
 
-        if (image != grids.Length)
+        if (part != parts.Count)
         {
             throw Bad(conversation, $"the text itself holds {template.ImageToken}; only {Conversation.ImagePlaceholder} may stand for an image");
         }
@@ -152,7 +176,7 @@ public sealed class SampleEncoder : ISampleEncoder
         return turns;
     }
 
-    private (int[] Ids, (int Start, int Length)[] Spans) Expand(Conversation conversation, List<int> ids, ImageGrid[] grids, int firstImage)
+    private (int[] Ids, (int Start, int Length)[] Spans) Expand(Conversation conversation, List<int> ids, List<Part> parts, int first)
     {
         var count = 0;
         foreach (var id in ids)
@@ -160,7 +184,7 @@ public sealed class SampleEncoder : ISampleEncoder
             count += id == imageId ? 1 : 0;
         }
 
-        if (firstImage + count > grids.Length)
+        if (first + count > parts.Count)
         {
             throw Bad(conversation, $"the text itself holds {template.ImageToken}; only {Conversation.ImagePlaceholder} may stand for an image");
         }
@@ -173,7 +197,7 @@ public sealed class SampleEncoder : ISampleEncoder
         var tokens = new int[count];
         for (var i = 0; i < count; i++)
         {
-            tokens[i] = this.images!.TokensOf(grids[firstImage + i]);
+            tokens[i] = this.images!.TokensOf(parts[first + i].Grid);
         }
 
         var expanded = Expand(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(ids), tokens);
@@ -192,7 +216,7 @@ public sealed class SampleEncoder : ISampleEncoder
         return (expanded, spans);
     }
 
-    private EncodedSample Assemble(Conversation conversation, ImageGrid[] grids, List<EncodedTurn> turns)
+    private EncodedSample Assemble(Conversation conversation, List<Part> parts, List<EncodedTurn> turns)
     {
         var kept = new List<(EncodedTurn Turn, int Source, int Target, bool Trained)>();
         var total = 0;
@@ -252,20 +276,23 @@ public sealed class SampleEncoder : ISampleEncoder
                 turn.Target.AsSpan(0, target).CopyTo(labels.AsSpan(at + source));
             }
 
-            AddImages(images, conversation, grids, turn.FirstImage, turn.SourceImages, at);
-            AddImages(images, conversation, grids, turn.FirstImage + turn.SourceImages.Length, turn.TargetImages, at + source);
+            AddImages(images, parts, turn.FirstImage, turn.SourceImages, at);
+            AddImages(images, parts, turn.FirstImage + turn.SourceImages.Length, turn.TargetImages, at + source);
             at += source + target;
         }
 
         return new EncodedSample(ids, labels, images, conversation.Dataset, conversation.Row) { Truncated = truncated };
     }
 
-    private static void AddImages(
-        List<ImageRef> images, Conversation conversation, ImageGrid[] grids, int first, (int Start, int Length)[] spans, int offset)
+    private static void AddImages(List<ImageRef> images, List<Part> parts, int first, (int Start, int Length)[] spans, int offset)
     {
         for (var i = 0; i < spans.Length; i++)
         {
-            images.Add(new ImageRef(conversation.Images[first + i], grids[first + i], offset + spans[i].Start, spans[i].Length));
+            var (path, part, grid) = parts[first + i];
+            images.Add(new ImageRef(path, grid, offset + spans[i].Start, spans[i].Length) { Part = part });
         }
     }
+
+    /// <summary>An image, or a part of one.</summary>
+    private sealed record Part(string Path, int Number, ImageGrid Grid);
 }

@@ -1,3 +1,5 @@
+using Fovea.Nn;
+
 namespace Fovea.Models.Qwen25Vl;
 
 /// <summary>A Qwen2.5-VL checkpoint's config.json; the flat form of the hub and the nested one of newer releases (text_config) both read.</summary>
@@ -39,6 +41,20 @@ public sealed record Qwen25VlConfig
     public required Qwen25VlVisionConfig Vision { get; init; }
 
     public int HeadSize => HiddenSize / Heads;
+
+    public DecoderShape Decoder => new()
+    {
+        Width = HiddenSize,
+        Inner = IntermediateSize,
+        Layers = Layers,
+        Heads = Heads,
+        KeyValueHeads = KeyValueHeads,
+        HeadSize = HeadSize,
+        VocabularySize = VocabularySize,
+        NormEpsilon = NormEpsilon,
+        AttentionBias = true,
+        TiedEmbeddings = TiedEmbeddings,
+    };
 
     /// <param name="path">The config.json file.</param>
     public static Qwen25VlConfig Read(string path)

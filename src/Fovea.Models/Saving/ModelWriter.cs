@@ -93,6 +93,7 @@ public static class ModelWriter
     private static List<TensorSource> Tensors(VisionLanguageModel model, Family family, Checkpoint source, DType? dtype)
     {
         var tensors = new List<TensorSource>();
+        var alone = 0;
         foreach (var (name, entry) in source.Tensors)
         {
             var canonical = family.Canonical(name);
@@ -100,11 +101,16 @@ public static class ModelWriter
             {
                 tensors.Add(TensorBytes.Source(name, model.Ledger[canonical], dtype ?? entry.DType));
             }
+            else if (family.LeavesAlone(canonical))
+            {
+                tensors.Add(TensorSource.FromEntry(entry));
+                alone++;
+            }
         }
 
-        return tensors.Count == model.Ledger.Parameters.Count
+        return tensors.Count - alone == model.Ledger.Parameters.Count
             ? tensors
-            : throw new CheckpointException($"{source.Path} names {tensors.Count} of the model's {model.Ledger.Parameters.Count} weights; "
+            : throw new CheckpointException($"{source.Path} names {tensors.Count - alone} of the model's {model.Ledger.Parameters.Count} weights; "
                 + "it is not the folder that the model was loaded from");
     }
 

@@ -14,6 +14,7 @@ public static class NetOps
     private static readonly Operator SigmoidOp = new("aten::sigmoid");
     private static readonly Operator LayerNormOp = new("aten::layer_norm");
     private static readonly Operator RmsNormOp = new("fovea::rms_norm");
+    private static readonly Operator ResizeOp = new("aten::_upsample_bicubic2d_aa");
     private static readonly Operator SiluMulOp = new("fovea::silu_mul");
     private static readonly Operator RotaryOp = new("fovea::rotary");
     private static readonly Operator LoraLinearsOp = new("fovea::lora_linears");
@@ -56,6 +57,9 @@ public static class NetOps
     /// <summary>(x - mean) / sqrt(variance + epsilon) * weight + bias over the last dimension.</summary>
     public static Tensor LayerNorm(this Tensor x, Tensor weight, Tensor bias, double epsilon) =>
         LayerNormOp.Call(x, (long[])[x.Size(-1)], weight, bias, epsilon, true);
+
+    /// <summary>Antialiased bicubic resize of [N, C, H, W] to another height and width; corners are not aligned.</summary>
+    public static Tensor ResizeBicubic(this Tensor x, long height, long width) => ResizeOp.Call(x, (long[])[height, width], false, Arg.None, Arg.None);
 
     /// <summary>silu(gate) * up, in one pass.</summary>
     public static Tensor SiluMul(Tensor gate, Tensor up) => SiluMulOp.Call(gate, up);

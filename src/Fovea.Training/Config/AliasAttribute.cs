@@ -1,8 +1,8 @@
 namespace Fovea.Training.Config;
 
-/// <summary>An older name of the key that means the same.</summary>
+/// <summary>Other names of the key that mean the same.</summary>
 [AttributeUsage(AttributeTargets.Property)]
-internal sealed class AliasAttribute(string key) : Attribute
+internal sealed class AliasAttribute(params string[] keys) : Attribute
 {
-    public string Key { get; } = key;
+    public IReadOnlyList<string> Keys { get; } = keys;
 }

@@ -10,7 +10,7 @@ internal sealed class ConfigKey(PropertyInfo property)
 
     public string Name { get; } = SnakeCase(property.Name);
 
-    public string? Alias { get; } = property.GetCustomAttribute<AliasAttribute>()?.Key;
+    public IReadOnlyList<string> Aliases { get; } = property.GetCustomAttribute<AliasAttribute>()?.Keys ?? [];
 
     public BoundsAttribute? Bounds { get; } = property.GetCustomAttribute<BoundsAttribute>();
 

@@ -15,14 +15,14 @@ internal static class ConfigKeys
     ];
 
     private static readonly Dictionary<string, ConfigKey> ByName = All
-        .Concat(All.Where(key => key.Alias is not null))
-        .Select((key, i) => (Name: i < All.Count ? key.Name : key.Alias!, Key: key))
+        .Select(key => (key.Name, Key: key))
+        .Concat(All.SelectMany(key => key.Aliases.Select(alias => (Name: alias, Key: key))))
         .ToDictionary(pair => pair.Name, pair => pair.Key);
 
     public static ConfigKey? Find(string name) => ByName.GetValueOrDefault(name);
 
     /// <summary>Every name that means something, honoured ones first.</summary>
-    public static IEnumerable<string> Known => ByName.Keys.Concat(RefusedKeys.All.Keys).Concat(IgnoredKeys.All.Keys);
+    public static IEnumerable<string> Known => ByName.Keys.Concat(RefusedKeys.All.Keys).Concat(IgnoredKeys.All.Keys).Concat(OfficialArguments.Names);
 
     public static IReadOnlyDictionary<string, string> Describe(TrainConfig config) =>
         All.ToDictionary(key => key.Name, key => Show(key, key.Property.GetValue(config)));

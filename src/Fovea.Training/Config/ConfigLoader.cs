@@ -10,7 +10,8 @@ internal static class ConfigLoader
         var config = new TrainConfig();
         var given = new HashSet<string>();
         var written = new Dictionary<string, ConfigEntry>();
-        foreach (var entry in Merge(file, ConfigOverrides.Parse(overrides, problems), problems))
+        var entries = Merge(file, ConfigOverrides.Parse(overrides, problems), problems);
+        foreach (var entry in OfficialArguments.Expand([.. entries], problems, notices))
         {
             if (ConfigKeys.Find(entry.Key) is { } key)
             {
@@ -44,6 +45,12 @@ internal static class ConfigLoader
         }
 
         config = ShardingRules.Resolve(config, written, use, problems, notices);
+
+        if (config.LlmType == "llama")
+        {
+            notices.Add("llm_type llama is read as the model's own way: in finetune.py the name falls into the tags of MiniCPM-V-2, which no Llama knows");
+        }
+
         ConfigChecks.Run(config, given, use, problems);
         return problems.Count == 0 ? ConfigChecks.Normalise(config) with { Notices = notices } : throw new ConfigException(problems);
     }

@@ -31,6 +31,9 @@ public sealed partial record TrainConfig
     /// <summary>Keep every activation instead of computing each block again in the backward pass.</summary>
     public bool DisableGradientCheckpointing { get; init; }
 
+    /// <summary>MiniCPM-Llama3-V-2.5: whether its vision tower sees the padding of an image's slices, as in the published code.</summary>
+    public VisionMask VisionMask { get; init; } = VisionMask.Original;
+
     /// <summary>Element type for chat and export; <c>auto</c> follows the checkpoint.</summary>
     public InferDtype InferDtype { get; init; } = InferDtype.Auto;
 
@@ -49,7 +52,7 @@ public sealed partial record TrainConfig
     public FinetuningType FinetuningType { get; init; } = FinetuningType.Lora;
 
     /// <summary>Rank of the adapters.</summary>
-    [Bounds(1, 65536)]
+    [Alias("lora_r"), Bounds(1, 65536)]
     public int LoraRank { get; init; } = 8;
 
     /// <summary>Null is twice the rank; see <see cref="EffectiveLoraAlpha"/>.</summary>
@@ -61,7 +64,7 @@ public sealed partial record TrainConfig
     public double LoraDropout { get; init; }
 
     /// <summary><c>all</c>, module names, or one regular expression on the full module path.</summary>
-    [Pattern]
+    [Alias("lora_target_modules"), Pattern]
     public IReadOnlyList<string> LoraTarget { get; init; } = ["all"];
 
     /// <summary>Modules trained in full and saved beside the adapter.</summary>
@@ -102,6 +105,7 @@ public sealed partial record TrainConfig
     public IReadOnlyList<string> Dataset { get; init; } = [];
 
     /// <summary>The same for evaluation.</summary>
+    [Alias("eval_data_path")]
     public IReadOnlyList<string> EvalDataset { get; init; } = [];
 
     /// <summary>Folder of <c>dataset_info.json</c> and of the files that it names.</summary>
@@ -114,11 +118,18 @@ public sealed partial record TrainConfig
     /// <summary>Conversation template; null is the model family's own.</summary>
     public string? Template { get; init; }
 
+    /// <summary>MiniCPM-V: how conversations are written (<c>minicpm</c>, <c>llama3</c>, <c>qwen</c>); null is the model's own way.</summary>
+    public string? LlmType { get; init; }
+
+    /// <summary>MiniCPM-V: most slices that a large image is cut into; null is what the model's config.json says.</summary>
+    [Bounds(1, 64)]
+    public int? MaxSliceNums { get; init; }
+
     /// <summary>Replaces the template's system message.</summary>
     public string? DefaultSystem { get; init; }
 
     /// <summary>Longest sample in tokens.</summary>
-    [Alias("max_seq_len"), Bounds(1)]
+    [Alias("model_max_length", "max_seq_len"), Bounds(1)]
     public int CutoffLen { get; init; } = 2048;
 
     /// <summary>Samples used of each data set, the first ones; null is all.</summary>

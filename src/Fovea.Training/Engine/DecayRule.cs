@@ -8,6 +8,8 @@ public static partial class DecayRule
 {
     public static bool Applies(LearnedPart part) => !part.IsNorm && Applies(part.Name);
 
+    public static bool Applies(Parameter parameter) => !parameter.IsNorm && Applies(parameter.Name);
+
     public static bool Applies(string name) => !Exempt().IsMatch(name);
 
     [GeneratedRegex(@"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]

@@ -25,6 +25,7 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
     private const long PatchBytes = 4 * 1176;
     private IReadOnlyList<Cost> costs = [];
     private long streamBytes;
+    private long projectorBytes;
     private long rotaryBytes;
     private long onceBytes;
 
@@ -46,6 +47,7 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
         {
             costs = costs,
             streamBytes = stream,
+            projectorBytes = model.ProjectorElements * model.Ledger.Options.Compute.Size(),
             rotaryBytes = 3 * 4 * head,
             onceBytes = !castsWeights ? 0 : CastBytes(model, p => !model.Blocks.Any(b => p.Name.StartsWith(b.Path + ".", StringComparison.Ordinal))),
         };
@@ -101,7 +103,7 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
     public long Predict(IReadOnlyDictionary<string, BlockMode> modes, int tokens, int patches)
     {
         // Embeddings without and with images, the last block's output and the final norm's; pixels and features.
-        var bytes = onceBytes + (tokens * ((3 * streamBytes) + rotaryBytes)) + (patches * (PatchBytes + (streamBytes / 2)));
+        var bytes = onceBytes + (tokens * ((3 * streamBytes) + rotaryBytes)) + (patches * (PatchBytes + projectorBytes));
         foreach (var cost in costs)
         {
             bytes += cost.Of(modes[cost.Name]) * (cost.Vision ? patches : tokens);

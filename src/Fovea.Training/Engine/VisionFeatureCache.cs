@@ -38,14 +38,14 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
     /// <summary>Images whose features were computed.</summary>
     public long Misses => Interlocked.Read(ref misses);
 
-    public ImageTicket? Ask(string path, ImageGrid grid)
+    public ImageTicket? Ask(string path, ImageGrid grid, int part = 0)
     {
         if (contents.Of(path) is not { } content)
         {
             return null;
         }
 
-        var key = KeyOf(content.Hash, grid);
+        var key = KeyOf(content.Hash, grid, part);
         var features = Find(key);
         if (features is null && disk?.Read(key) is { } read)
         {
@@ -71,6 +71,11 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
         if (batch.Grids.Length == 0)
         {
             return null;
+        }
+
+        if (!model.ImagesStandAlone)
+        {
+            return model.VisionFeatures(input);
         }
 
         var parts = new Tensor[batch.Grids.Length];
@@ -148,11 +153,11 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
         }
     }
 
-    private string KeyOf(byte[] content, ImageGrid grid)
+    private string KeyOf(byte[] content, ImageGrid grid, int part)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(content);
-        hash.AppendData(Encoding.UTF8.GetBytes($"{grid.T} {grid.H} {grid.W} {model.Value}"));
+        hash.AppendData(Encoding.UTF8.GetBytes($"{(part == 0 ? string.Empty : $"{part}: ")}{grid.T} {grid.H} {grid.W} {model.Value}"));
         return Convert.ToHexString(hash.GetHashAndReset());
     }
 

@@ -24,6 +24,9 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
             DatasetDir = config.DatasetDir,
             MediaDir = config.MediaDir,
             Template = template.Name,
+            TemplateIsNamed = config.Template is not null,
+            LlmType = config.LlmType,
+            MaxSliceNums = config.MaxSliceNums,
             DefaultSystem = config.DefaultSystem,
             CutoffLength = config.CutoffLen,
             MaxSamples = config.MaxSamples,
@@ -38,7 +41,7 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
             PadToCutoff = config.MoeAux == MoeAuxiliary.Original,
             Seed = config.Seed,
         };
-        return new DataSetup(options, processor with { Template = template });
+        return new DataSetup(options, (processor with { Template = template }).With(options));
     }
 
     public ChatTemplate Template => Processor.Template;

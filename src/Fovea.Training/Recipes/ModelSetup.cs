@@ -39,6 +39,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
             Master = config.PureBf16 ? DType.BF16 : DType.F32,
             Device = ChooseDevice(config),
             Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),
+            OriginalPadding = config.VisionMask == VisionMask.Original,
             Deferred = config.Sharding.Shards,
             Policy = policy,
             MoeAuxiliary = config.MoeAux,
@@ -106,7 +107,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         };
         CheckAdditional(config, model);
         Adapters.Attach(model.Ledger, options, targets.Matches, dropout: dropout);
-        return PeftConfig.For(config.ModelNameOrPath, options, targets, config.AdditionalTarget);
+        return PeftConfig.For(config.ModelNameOrPath, options, targets, config.AdditionalTarget) with { TaskType = family.TaskType };
     }
 
     private static void CheckAdditional(TrainConfig config, VisionLanguageModel model)

@@ -107,7 +107,8 @@ public sealed class SupervisedFineTune
         using var data = DatasetLoader.Load(setup.Options);
         var resumeFrom = mesh.FromMain("the choice of a checkpoint", () => OutputFolder.Prepare(config, checkpoints));
         using var model = ModelSetup.Load(config, resumeFrom);
-        var caches = (!model.VisionLearns || (model.LearnsOverTower && !config.Sharding.Shards)) && config.CacheVisionFeatures != Toggle.Off;
+        var caches = model.Model.ImagesStandAlone && config.CacheVisionFeatures != Toggle.Off
+            && (!model.VisionLearns || (model.LearnsOverTower && !config.Sharding.Shards));
 
         // Before weights are divided, while this rank can read them all.
         var identity = caches && config is { Sharding.Shards: true, EffectiveVisionCacheDir: not null }

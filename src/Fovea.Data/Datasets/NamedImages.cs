@@ -1,0 +1,65 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace Fovea.Data.Datasets;
+
+/// <summary>
+/// The rows of OpenBMB's trainer: <c>image</c> is one path, whose place need not be marked, or an object that names several (<c>&lt;image_00&gt;</c>).
+/// They are brought into the common form, line breaks included, as its <c>dataset.py</c> writes them.
+/// </summary>
+internal static partial class NamedImages
+{
+    /// <summary>The one image of a row goes first where the text marks no place.</summary>
+    internal static void Place(List<Turn> turns)
+    {
+        if (turns.Count > 0 && !turns.Any(turn => turn.User.Contains(Conversation.ImagePlaceholder, StringComparison.Ordinal)))
+        {
+            turns[0] = turns[0] with { User = $"{Conversation.ImagePlaceholder}\n{turns[0].User}" };
+        }
+    }
+
+    /// <summary>Puts common placeholders where images are named, each on a line of its own.</summary>
+    /// <returns>The paths in the order of the text.</returns>
+    internal static List<string> Resolve(JsonElement named, List<Turn> turns, List<string> problems)
+    {
+        var paths = new List<string>();
+        var used = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < turns.Count; i++)
+        {
+            turns[i] = new Turn(Write(turns[i].User), Write(turns[i].Assistant));
+        }
+
+        foreach (var image in named.EnumerateObject().Where(image => !used.Contains(image.Name)))
+        {
+            problems.Add($"{image.Name} is listed but not in the text");
+        }
+
+        return paths;
+
+        string Write(string text)
+        {
+            var pieces = Names().Split(text);
+            for (var i = 1; i < pieces.Length; i += 2)
+            {
+                if (!named.TryGetProperty(pieces[i], out var path) || path.ValueKind != JsonValueKind.String)
+                {
+                    problems.Add($"the text has {pieces[i]}, which the row's images do not name");
+                    continue;
+                }
+
+                if (!used.Add(pieces[i]))
+                {
+                    problems.Add($"{pieces[i]} is in the text more than once");
+                }
+
+                paths.Add(path.GetString()!);
+                pieces[i] = Conversation.ImagePlaceholder;
+            }
+
+            return string.Join('\n', pieces);
+        }
+    }
+
+    [GeneratedRegex(@"(<image_\d+>)", RegexOptions.CultureInvariant)]
+    private static partial Regex Names();
+}

@@ -1,0 +1,196 @@
+using Fovea.Data.Images;
+using Fovea.Data.Packing;
+using Fovea.Nn;
+using Fovea.Tensors;
+
+namespace Fovea.Models.MiniCpmV;
+
+/// <summary>MiniCPM-V of any version: vision tower, resampler and language model.</summary>
+public sealed class MiniCpmVModel : VisionLanguageModel
+{
+    private static readonly string[] Others = ["apm.", "audio_", "tts."];
+    private readonly bool padsAsOriginal;
+
+    /// <param name="ledger">Names and loads the weights; the spelling is the hub's (<c>vpm.*</c>, <c>resampler.*</c>, <c>llm.*</c>).</param>
+    /// <param name="original">Whether V-2.5's padding is seen by its vision tower, as in the original.</param>
+    public MiniCpmVModel(Ledger ledger, MiniCpmVConfig config, BlockPolicy policy, bool original = true)
+        : base(ledger)
+    {
+        Config = config;
+        padsAsOriginal = original && config.Vision.Kind == MiniCpmVVisionKind.OneRow;
+        Vision = new MiniCpmVVision(ledger.Root / "vpm", config.Vision, policy);
+        Resampler = new Resampler(ledger.Root / "resampler", config, policy);
+        Language = new MiniCpmVLanguage(ledger.Root / "llm", config, policy);
+    }
+
+    /// <summary>This family's line in the table.</summary>
+    public static Family Family { get; } = new(MiniCpmVConfig.ModelType, MiniCpmVProcessor.Load, Build, Canonical, PartOf)
+    {
+        OtherTypes = [MiniCpmVConfig.OmniModelType],
+        LeavesAlone = LeavesAlone,
+        TaskType = null,
+    };
+
+    public MiniCpmVConfig Config { get; }
+
+    public MiniCpmVVision Vision { get; }
+
+    public Resampler Resampler { get; }
+
+    public MiniCpmVLanguage Language { get; }
+
+    public override Parameter Head => Language.Head;
+
+    public override int Layers => Config.Language.Layers;
+
+    public override int MaxTokens => Config.MaxPositions;
+
+    // Keys and values before and behind their norm, with places, and as attention takes them.
+    public override long ProjectorElements => 5L * Config.Language.Width;
+
+    public override bool ImagesStandAlone => !padsAsOriginal;
+
+    public override IReadOnlyList<BlockShape> Blocks =>
+    [
+        .. Enumerable.Range(0, Config.Vision.Layers).Select(i => new BlockShape(BlockPolicy.VisionBlock(i), VisionPath(i), ModelPart.Vision)
+        {
+            Width = Config.Vision.HiddenSize,
+            AttentionInputs = 3L * Config.Vision.HiddenSize,
+            AttentionOutput = Config.Vision.HiddenSize,
+            Heads = Config.Vision.Heads,
+            Inner = Config.Vision.IntermediateSize,
+            IsPlain = true,
+        }),
+        .. Enumerable.Range(0, Layers).Select(i => new BlockShape(BlockPolicy.LanguageBlock(i), $"llm.model.layers.{i}", ModelPart.Language)
+        {
+            Width = Config.Language.Width,
+            AttentionInputs = (Config.Language.Heads + (2L * Config.Language.KeyValueHeads)) * Config.Language.HeadSize,
+            AttentionOutput = (long)Config.Language.Heads * Config.Language.HeadSize,
+            Heads = Config.Language.Heads,
+            Inner = Config.Language.Inner,
+        }),
+    ];
+
+    public override IReadOnlyList<ModelUnit> Units =>
+    [
+        .. Blocks.Where(b => b.Part == ModelPart.Vision).Select(b => new ModelUnit(b.Name, b.Path, b.Part)),
+        new(BlockPolicy.Projector, "resampler", ModelPart.Projector),
+        new(BlockPolicy.Embeddings, "llm.model.embed_tokens", ModelPart.Language) { IsLookup = true },
+        .. Blocks.Where(b => b.Part == ModelPart.Language).Select(b => new ModelUnit(b.Name, b.Path, b.Part)),
+    ];
+
+    /// <param name="configPath">The checkpoint's config.json.</param>
+    public static VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options)
+    {
+        // V-2 stores a table of sines among its weights.
+        var learns = options with { Trainable = (part, name) => name != $"resampler.{Resampler.FixedPlaces}" && options.Trainable(part, name) };
+        var ledger = new Ledger(source, learns.ForLedger(PartOf));
+        return new MiniCpmVModel(ledger, MiniCpmVConfig.Read(configPath), options.Policy, options.OriginalPadding);
+    }
+
+    /// <summary>Every release spells the names alike.</summary>
+    public static string Canonical(string name) => name;
+
+    /// <summary>Which part of the model a weight or layer belongs to, for freezing.</summary>
+    public static ModelPart PartOf(string name) =>
+        name.StartsWith("resampler.", StringComparison.Ordinal) ? ModelPart.Projector
+        : name.StartsWith("vpm.", StringComparison.Ordinal) ? ModelPart.Vision
+        : ModelPart.Language;
+
+    /// <summary>Weights for hearing and speaking, and tables of sines that some releases stored.</summary>
+    public static bool LeavesAlone(string name) =>
+        name == "resampler.pos_embed" || Others.Any(other => name.StartsWith(other, StringComparison.Ordinal));
+
+    public override ModelInput Prepare(PackedBatch batch)
+    {
+        var (positions, lengths) = (new int[batch.Tokens], new int[batch.Tokens]);
+        var imagesOf = new int[batch.Samples];
+        var image = 0;
+        for (var sample = 0; sample < batch.Samples; sample++)
+        {
+            var (start, end) = (batch.CuSeqlens[sample], batch.CuSeqlens[sample + 1]);
+            for (var i = start; i < end; i++)
+            {
+                (positions[i], lengths[i]) = (i - start, end - start);
+            }
+
+            // Every slice fills as many slots.
+            while (image < batch.Grids.Length && batch.ImageSlots[image * Config.Queries] < end)
+            {
+                imagesOf[sample]++;
+                image++;
+            }
+        }
+
+        return new ModelInput
+        {
+            Ids = CreateOps.On(Device, batch.Ids),
+            Positions = [positions, lengths],
+            Attention = new PackedAttention(new Segments(batch.CuSeqlens).On(Device)),
+            Pixels = batch.Patches == 0
+                ? null
+                : CreateOps.On<float>(Device, batch.Pixels.AsSpan(0, batch.Patches * batch.PatchLength), batch.Patches, batch.PatchLength),
+            Grids = batch.Grids,
+            ImagesOfSamples = imagesOf,
+            ImageSlots = batch.ImageSlots.Length == 0 ? null : CreateOps.On(Device, Array.ConvertAll(batch.ImageSlots, slot => (long)slot)),
+        };
+    }
+
+    public override ModelInput PreparePrompt(ReadOnlySpan<long> ids, IReadOnlyList<PromptImage> images, int from, IAttentionPlan attention, out int next)
+    {
+        next = ids.Length;
+        var (positions, lengths) = (new int[ids.Length - from], new int[ids.Length - from]);
+        for (var i = 0; i < positions.Length; i++)
+        {
+            (positions[i], lengths[i]) = (from + i, ids.Length);
+        }
+
+        var later = images.Where(i => i.Offset >= from).ToList();
+        var pixels = later.SelectMany(i => i.Image.Patches).ToArray();
+        var slots = later.SelectMany(i => Enumerable.Range(i.Offset - from, i.Tokens)).Select(slot => (long)slot).ToArray();
+        return new ModelInput
+        {
+            Ids = CreateOps.On(Device, ids[from..]),
+            Positions = [positions, lengths],
+            Attention = attention,
+            Pixels = later.Count == 0 ? null : CreateOps.On(Device, pixels, pixels.Length / Config.Vision.PatchLength, Config.Vision.PatchLength),
+            Grids = [.. later.Select(i => i.Image.Grid)],
+            ImageSlots = later.Count == 0 ? null : CreateOps.On(Device, slots),
+        };
+    }
+
+    public override ModelInput PrepareNext(long id, int place, IAttentionPlan attention) => new()
+    {
+        Ids = CreateOps.On(Device, [id]),
+        Positions = [[place], [place + 1]],
+        Attention = attention,
+    };
+
+    public override Tensor? VisionFeatures(ModelInput input) => input.Pixels is null
+        ? null
+        : Resampler.Forward(Vision.Forward(input.Pixels, input.Grids, padsAsOriginal ? Padded(input.Grids, input.ImagesOfSamples) : null), input.Grids);
+
+    public override int FeatureRows(ImageGrid grid) => Config.Queries;
+
+    public override Tensor Hidden(ModelInput input, Tensor? features) =>
+        Language.Forward(input.Ids, input.Positions[0], input.Positions[1], input.Attention, features, input.ImageSlots, input.Wanted);
+
+    private string VisionPath(int block) => $"vpm.{(Config.Vision.Kind == MiniCpmVVisionKind.Resized ? "blocks" : "encoder.layers")}.{block}";
+
+    /// <summary>The original pads the slices of a batch to the longest; its scripts train on batches of one sample, so that is the batch here.</summary>
+    private static int[] Padded(IReadOnlyList<ImageGrid> grids, IReadOnlyList<int>? imagesOfSamples)
+    {
+        var padded = new int[grids.Count];
+        var start = 0;
+        foreach (var count in imagesOfSamples ?? [grids.Count])
+        {
+            if (count > 0)
+            {
+                Array.Fill(padded, grids.Skip(start).Take(count).Max(grid => grid.Patches), start, count);
+                start += count;
+            }
+        }
+
+        return padded;
+    }
+}

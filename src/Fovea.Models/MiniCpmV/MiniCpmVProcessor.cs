@@ -1,0 +1,98 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Fovea.Data.Datasets;
+using Fovea.Data.Images;
+using Fovea.Data.Templates;
+using Fovea.Data.Tokenizers;
+
+namespace Fovea.Models.MiniCpmV;
+
+/// <summary>
+/// MiniCPM-V's tokenizer, template and images. Samples are made as the official trainer makes them, unless a configuration names a template: then as
+/// LLaMA-Factory does.
+/// </summary>
+public sealed partial record MiniCpmVProcessor : ModelProcessor
+{
+    private readonly MiniCpmVConfig config;
+    private readonly PreResize? preResize;
+
+    private MiniCpmVProcessor(Tokenizer tokenizer, MiniCpmVConfig config, MiniCpmVImageStage images, PreResize? preResize)
+        : base(tokenizer, TemplateOf(config.Dialogue, tokenizer), images)
+    {
+        this.config = config;
+        this.preResize = preResize;
+    }
+
+    /// <param name="folder">With config.json and tokenizer.json; what preprocessor_config.json says of colours is used where it is there.</param>
+    /// <param name="preResize">LLaMA-Factory's resize, for its way of making samples.</param>
+    /// <exception cref="ConfigException">A file is missing or wrong.</exception>
+    public static ModelProcessor Load(string folder, PreResize? preResize = null)
+    {
+        var config = MiniCpmVConfig.Read(Families.ConfigPath(folder));
+        var (mean, deviation) = Colours(Path.Combine(folder, "preprocessor_config.json"));
+        return new MiniCpmVProcessor(Tokenizer.Load(folder), config, new MiniCpmVImageStage(config, mean, deviation), preResize);
+    }
+
+    public override ModelProcessor With(DataOptions options)
+    {
+        DialogueOf(options.LlmType, config);
+        var resize = options.TemplateIsNamed && preResize is not null ? preResize with { AreaOnly = true } : null;
+        return this with { Images = Stage.With(options.MaxSliceNums, resize) };
+    }
+
+    public override ISampleEncoder NewEncoder(DataOptions options) => options.TemplateIsNamed
+        ? base.NewEncoder(options)
+        : new MiniCpmVEncoder(Tokenizer, config, Stage, DialogueOf(options.LlmType, config), options, SystemOf(Tokenizer));
+
+    /// <summary>
+    /// The official names. <c>llama</c>, which the guide gives for V-4, falls into MiniCPM's tags there, which V-4 does not know: its own way is meant.
+    /// </summary>
+    internal static MiniCpmVDialogue DialogueOf(string? name, MiniCpmVConfig config) => name switch
+    {
+        null or "llama" => config.Dialogue,
+        "minicpm" => MiniCpmVDialogue.MiniCpm,
+        "llama3" => MiniCpmVDialogue.Llama3,
+        "qwen" or "qwen2" => MiniCpmVDialogue.Qwen,
+        _ => throw new ConfigException($"llm_type: '{name}' is not known; it must be minicpm, llama3, llama or qwen"),
+    };
+
+    private MiniCpmVImageStage Stage => (MiniCpmVImageStage)Images;
+
+    private static ChatTemplate TemplateOf(MiniCpmVDialogue dialogue, Tokenizer tokenizer) => dialogue switch
+    {
+        MiniCpmVDialogue.MiniCpm => ChatTemplates.MiniCpmV2,
+        MiniCpmVDialogue.Llama3 => ChatTemplates.MiniCpmLlama3V,
+        _ => ChatTemplates.MiniCpmV with { DefaultSystem = SystemOf(tokenizer) ?? string.Empty },
+    };
+
+    /// <summary>The system prompt that the tokenizer's own template writes where a conversation has none.</summary>
+    private static string? SystemOf(Tokenizer tokenizer) =>
+        tokenizer.ChatTemplate is { } template && DefaultSystem().Match(template) is { Success: true } match ? match.Groups[1].Value : null;
+
+    private static (IReadOnlyList<double> Mean, IReadOnlyList<double> Deviation) Colours(string path)
+    {
+        double[] half = [0.5, 0.5, 0.5];
+        if (!File.Exists(path))
+        {
+            return (half, half);
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
+            double[] Three(string key) => document.RootElement.TryGetProperty(key, out var list) && list.ValueKind != JsonValueKind.Null
+                ? [.. list.EnumerateArray().Select(v => v.GetDouble())]
+                : half;
+            return (Three("norm_mean"), Three("norm_std")) is var (mean, deviation) && mean.Length == 3 && deviation.Length == 3 && deviation.All(v => v > 0)
+                ? (mean, deviation)
+                : throw new ConfigException($"{path}: norm_mean and norm_std must be three numbers each, the latter positive");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new ConfigException($"{path}: norm_mean and norm_std must be three numbers each: {e.Message}");
+        }
+    }
+
+    [GeneratedRegex(@"<\|im_start\|>system(?:\\n|\n)([^'""{}<]+)<\|im_end\|>", RegexOptions.CultureInvariant)]
+    private static partial Regex DefaultSystem();
+}

@@ -1,0 +1,77 @@
+using Fovea.Tensors;
+
+namespace Fovea.Nn;
+
+/// <summary>A decoder of the Llama kind: token and image embeddings to final hidden states. How positions turn queries and keys is the family's.</summary>
+/// <remarks>Suffixes: T tokens, E width, M image tokens, L wanted rows.</remarks>
+public sealed class Decoder
+{
+    private readonly DecoderShape shape;
+    private readonly BlockPolicy policy;
+    private readonly DecoderBlock[] blocks;
+    private readonly RmsNorm norm;
+
+    /// <param name="root">Holds <c>model.*</c> and <c>lm_head</c>.</param>
+    public Decoder(Weights root, DecoderShape shape, BlockPolicy policy)
+    {
+        this.shape = shape;
+        this.policy = policy;
+        var w = root / "model";
+        Embeddings = (w / "embed_tokens").Take("weight", shape.VocabularySize, shape.Width);
+        blocks = new DecoderBlock[shape.Layers];
+        for (var i = 0; i < blocks.Length; i++)
+        {
+            blocks[i] = new DecoderBlock(w / "layers" / i, shape, i);
+        }
+
+        norm = new RmsNorm(w / "norm", shape.Width, shape.NormEpsilon);
+        Head = shape.TiedEmbeddings ? Embeddings : (root / "lm_head").Take("weight", shape.VocabularySize, shape.Width);
+    }
+
+    public Parameter Embeddings { get; }
+
+    /// <summary>The output head [V, E].</summary>
+    public Parameter Head { get; }
+
+    /// <param name="ids_T">64-bit token ids.</param>
+    /// <param name="rotary">Angles of each token.</param>
+    /// <param name="attention">Who sees whom.</param>
+    /// <param name="images_ME">Features that replace the embeddings at <paramref name="slots_M"/>; null without images.</param>
+    /// <param name="slots_M">64-bit positions of the image tokens, ascending.</param>
+    /// <param name="wanted_L">64-bit rows to return; null for all. The last block does the rest of its work for these alone.</param>
+    /// <param name="watch">Sees the input and the output of every block; for tests.</param>
+    /// <returns>[T, E] or [L, E] after the final norm.</returns>
+    public Tensor Forward(
+        Tensor ids_T,
+        Rotary rotary,
+        IAttentionPlan attention,
+        Tensor? images_ME = null,
+        Tensor? slots_M = null,
+        Tensor? wanted_L = null,
+        Action<string, Tensor>? watch = null)
+    {
+        var x_TE = policy.Run(BlockPolicy.Embeddings, Embed, ids_T);
+        if (images_ME is not null)
+        {
+            x_TE = x_TE.IndexCopy(0, slots_M!, images_ME.To(x_TE.DType));
+        }
+
+        watch?.Invoke("input", x_TE);
+        for (var i = 0; i < blocks.Length; i++)
+        {
+            var block = blocks[i];
+            var rows = i == blocks.Length - 1 ? wanted_L : null;
+            x_TE = policy.Run(BlockPolicy.LanguageBlock(i), x => block.Forward(x, rotary, attention, rows), x_TE);
+            watch?.Invoke($"block{i}", x_TE);
+        }
+
+        var last = norm.Forward(x_TE);
+        return shape.OutputScale == 1 ? last : last.Mul(shape.OutputScale);
+    }
+
+    private Tensor Embed(Tensor ids)
+    {
+        var rows = Embeddings.Use().Embedding(ids);
+        return shape.EmbeddingScale == 1 ? rows : rows.Mul(shape.EmbeddingScale);
+    }
+}

@@ -1,0 +1,36 @@
+using Fovea.Tensors;
+
+namespace Fovea.Nn;
+
+/// <summary>One layer of a decoder of the Llama kind: grouped-query attention, then a gated MLP, each behind an RMSNorm.</summary>
+/// <remarks>Suffixes: T tokens, E width, H query heads, G key/value heads, D head size.</remarks>
+public sealed class DecoderBlock(Weights w, DecoderShape shape, int layer)
+{
+    private readonly RmsNorm inputNorm = new(w / "input_layernorm", shape.Width, shape.NormEpsilon);
+    private readonly Linear q = new(w / "self_attn" / "q_proj", shape.Width, (long)shape.Heads * shape.HeadSize, shape.AttentionBias);
+    private readonly Linear k = new(w / "self_attn" / "k_proj", shape.Width, (long)shape.KeyValueHeads * shape.HeadSize, shape.AttentionBias);
+    private readonly Linear v = new(w / "self_attn" / "v_proj", shape.Width, (long)shape.KeyValueHeads * shape.HeadSize, shape.AttentionBias);
+    private readonly Linear o = new(w / "self_attn" / "o_proj", (long)shape.Heads * shape.HeadSize, shape.Width, bias: false);
+    private readonly RmsNorm attentionNorm = new(w / "post_attention_layernorm", shape.Width, shape.NormEpsilon);
+    private readonly GatedMlp mlp = new(w / "mlp", shape.Width, shape.Inner, bias: false);
+
+    /// <param name="wanted">Rows that the result is made of; null for all. The others still serve as keys and values.</param>
+    public Tensor Forward(Tensor x_TE, Rotary rotary, IAttentionPlan attention, Tensor? wanted = null)
+    {
+        var h_TE = inputNorm.Forward(x_TE);
+        var qkv = Linear.Together(h_TE, q, k, v);
+        var q_THD = rotary.Apply(qkv[0].View(-1, shape.Heads, shape.HeadSize));
+        var k_TGD = rotary.Apply(qkv[1].View(-1, shape.KeyValueHeads, shape.HeadSize));
+        var v_TGD = qkv[2].View(-1, shape.KeyValueHeads, shape.HeadSize);
+        var heads_TE = attention.Attend(layer, q_THD, k_TGD, v_TGD, Math.Pow(shape.HeadSize, -0.5));
+        if (wanted is not null)
+        {
+            (x_TE, heads_TE) = (x_TE.IndexSelect(0, wanted), heads_TE.IndexSelect(0, wanted));
+        }
+
+        x_TE = Add(x_TE, o.Forward(heads_TE));
+        return Add(x_TE, mlp.Forward(attentionNorm.Forward(x_TE)));
+    }
+
+    private Tensor Add(Tensor x, Tensor branch) => x.Add(shape.ResidualScale == 1 ? branch : branch.Mul(shape.ResidualScale));
+}

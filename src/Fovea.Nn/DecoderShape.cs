@@ -1,0 +1,38 @@
+namespace Fovea.Nn;
+
+/// <summary>The sizes of a decoder of the Llama kind (Llama, Qwen2, MiniCPM), as a checkpoint's config.json states them.</summary>
+public sealed record DecoderShape
+{
+    public required int Width { get; init; }
+
+    /// <summary>Of the gated MLP.</summary>
+    public required int Inner { get; init; }
+
+    public required int Layers { get; init; }
+
+    public required int Heads { get; init; }
+
+    /// <summary>Neighbouring query heads share one of these.</summary>
+    public required int KeyValueHeads { get; init; }
+
+    public required int HeadSize { get; init; }
+
+    public required int VocabularySize { get; init; }
+
+    public required double NormEpsilon { get; init; }
+
+    /// <summary>Whether q, k and v have biases, as Qwen2's have.</summary>
+    public bool AttentionBias { get; init; }
+
+    /// <summary>Whether the output head is the embedding table.</summary>
+    public bool TiedEmbeddings { get; init; }
+
+    /// <summary>Factor on embeddings of tokens (MiniCPM's scale_emb).</summary>
+    public double EmbeddingScale { get; init; } = 1;
+
+    /// <summary>Factor on what every attention and MLP adds to the stream (MiniCPM's scale_depth / sqrt(layers)).</summary>
+    public double ResidualScale { get; init; } = 1;
+
+    /// <summary>Factor on final hidden states, and so on logits (MiniCPM's dim_model_base / width).</summary>
+    public double OutputScale { get; init; } = 1;
+}

@@ -1,0 +1,93 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Fovea.Data.Datasets;
+using Fovea.Data.Packing;
+using Fovea.Data.Templates;
+using Fovea.Models;
+using Fovea.Models.MiniCpmV;
+
+namespace Fovea.Tests.Parity.MiniCpmV;
+
+/// <summary>The rows of a golden as packed batches, made by our own data side (tests/goldens/minicpm_v*/generate.py).</summary>
+internal sealed class OfficialRun : IDisposable
+{
+    private readonly LoadedData data;
+
+    public OfficialRun(string version, DataOptions? options = null)
+    {
+        Version = version;
+        options ??= Options(version);
+        data = DatasetLoader.Load(options);
+        Processor = Families.Of(Folder("model")).Process(Folder("model"), null).With(options);
+        Encoder = (MiniCpmVEncoder)Processor.NewEncoder(options);
+    }
+
+    public string Version { get; }
+
+    public ModelProcessor Processor { get; }
+
+    public MiniCpmVEncoder Encoder { get; }
+
+    public static DataOptions Options(string version) => new()
+    {
+        Datasets = [TestFiles.Golden($"{version}/data/train.json")],
+        DatasetDir = TestFiles.Golden($"{version}/data"),
+        MediaDir = TestFiles.Golden($"{version}/data/images"),
+    };
+
+    public string Folder(string name) => TestFiles.Golden($"{Version}/{name}");
+
+    public JsonElement Encoded(int row) => Golden.Json(Path.Combine(Folder("data"), "encoded.json")).GetProperty("rows")[row];
+
+    /// <summary>A row with its images where the original puts them: in the order in which the row lists them.</summary>
+    public EncodedSample Encode(int row)
+    {
+        var conversation = data.Train[row];
+        var listed = Golden.Json(Path.Combine(Folder("data"), "train.json"))[row].GetProperty("image");
+        return Encoder.Encode(conversation, listed.ValueKind == JsonValueKind.String ? null
+            : [.. listed.EnumerateObject().Select(image => conversation.Images.ToList().FindIndex(path => Path.GetFileName(path) == image.Value.GetString()))]);
+    }
+
+    /// <summary>Rows as one batch whose loss is the mean over its labels, as the original's.</summary>
+    public PackedBatch Batch(params int[] rows) => Step([rows]).MicroBatches[0];
+
+    /// <summary>A step of several batches.</summary>
+    public StepBatch Step(int[][] groups)
+    {
+        var samples = groups.Select(rows => (IReadOnlyList<StepSample>)[.. rows.Select(row => new StepSample(row, Encode(row)))]).ToList();
+        var step = StepPlanner.Plan(0, samples, new PlanOptions { MicroBatchTokens = 1 << 20, Reduction = LossReduction.Mean });
+        var images = new Queue<ImageRef>(samples.SelectMany(group => group).SelectMany(sample => sample.Sample.Images));
+        foreach (var batch in step.MicroBatches)
+        {
+            var length = Processor.Images.PatchLength;
+            var pixels = batch.AllocatePixels(batch.Grids.Sum(grid => grid.Patches), length);
+            foreach (var grid in batch.Grids)
+            {
+                var image = images.Dequeue();
+                Processor.Images.Load(image.Path, image.Part, grid, pixels[..(grid.Patches * length)]);
+                pixels = pixels[(grid.Patches * length)..];
+            }
+        }
+
+        return step;
+    }
+
+    /// <summary>The original's layout [3, patch, patch * patches] of one part.</summary>
+    public byte[] PixelBytes(ImageRef image)
+    {
+        const int patch = 14;
+        var values = new float[image.Grid.Patches * Processor.Images.PatchLength];
+        Processor.Images.Load(image.Path, image.Part, image.Grid, values);
+        var turned = new float[values.Length];
+        for (var i = 0; i < values.Length; i++)
+        {
+            var (number, rest) = Math.DivRem(i, 3 * patch * patch);
+            var (channel, inside) = Math.DivRem(rest, patch * patch);
+            turned[(((channel * patch) + (inside / patch)) * patch * image.Grid.Patches) + (number * patch) + (inside % patch)] = values[i];
+        }
+
+        return MemoryMarshal.AsBytes(turned.AsSpan()).ToArray();
+    }
+
+    public void Dispose() => data.Dispose();
+}

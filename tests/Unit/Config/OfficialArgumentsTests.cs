@@ -1,0 +1,68 @@
+using Fovea.Data.Datasets;
+using Fovea.Training.Config;
+using LossReduction = Fovea.Data.Packing.LossReduction;
+
+namespace Fovea.Tests.Unit.Config;
+
+/// <summary>The arguments of OpenBMB's finetune.py, as its scripts write them.</summary>
+public sealed class OfficialArgumentsTests
+{
+    // finetune_ds.sh and finetune_lora.sh without what torchrun and DeepSpeed are told.
+    private const string Both = """
+        --model_name_or_path openbmb/MiniCPM-V-2_6 --llm_type qwen --data_path rows/train.json --eval_data_path rows/eval.json --remove_unused_columns false
+        --label_names labels --prediction_loss_only false --do_train --do_eval --model_max_length 2048 --max_slice_nums 9 --max_steps 10000
+        --eval_steps 1000 --output_dir output/v26 --logging_dir output/v26 --logging_strategy steps --per_device_train_batch_size 1
+        --per_device_eval_batch_size 1 --gradient_accumulation_steps 1 --evaluation_strategy steps --save_strategy steps --save_steps 1000
+        --save_total_limit 10 --learning_rate 1e-6 --weight_decay 0.1 --adam_beta2 0.95 --warmup_ratio 0.01 --lr_scheduler_type cosine --logging_steps 1
+        --gradient_checkpointing true --report_to tensorboard
+        """;
+
+    [Fact]
+    public void The_full_script_s_arguments_mean_what_they_mean_there()
+    {
+        var config = Load("--bf16 true --bf16_full_eval true --fp16 false --fp16_full_eval false --tune_vision true --tune_llm false");
+        Assert.Equal(FinetuningType.Full, config.FinetuningType);
+        Assert.True(config is { FreezeVisionTower: false, FreezeMultiModalProjector: false, FreezeLanguageModel: true, Bf16: true });
+        Assert.Equal(["rows/train.json"], config.Dataset);
+        Assert.Equal(["rows/eval.json"], config.EvalDataset);
+        Assert.True(config is { CutoffLen: 2048, MaxSliceNums: 9, LlmType: "qwen", MaxSteps: 10000, LearningRate: 1e-6, WeightDecay: 0.1 });
+        Assert.True(config is { AdamBeta2: 0.95, WarmupRatio: 0.01, LrSchedulerType: LrSchedulerType.Cosine, LossReduction: LossReduction.Mean });
+        Assert.Equal(BadSamplePolicy.Resample, config.OnBadSample);
+    }
+
+    [Fact]
+    public void The_LoRA_script_s_arguments_mean_what_they_mean_there()
+    {
+        const string target = @"llm\..*layers\.\d+\.self_attn\.(q_proj|k_proj|v_proj|o_proj)";
+        var config = Load($"--bf16 false --fp16 true --tune_vision true --tune_llm false --use_lora true --lora_target_modules {target}");
+        Assert.Equal(FinetuningType.Lora, config.FinetuningType);
+        Assert.Equal([target], config.LoraTarget);
+        Assert.Equal(["embed_tokens", "resampler", "vpm"], config.AdditionalTarget);
+        Assert.True(config is { LoraRank: 64, EffectiveLoraAlpha: 64, LoraDropout: 0.05, Bf16: true });
+        Assert.Contains(config.Notices, notice => notice.StartsWith("fp16 is computed as bf16", StringComparison.Ordinal));
+        Assert.Equal(["embed_tokens", "resampler"], Load("--tune_vision false --tune_llm false --use_lora true").AdditionalTarget);
+    }
+
+    [Fact]
+    public void What_the_official_trainer_refuses_is_refused()
+    {
+        var error = Assert.Throws<ConfigException>(() => Load("--use_lora true --tune_llm true --q_lora true"));
+        Assert.Contains(error.Problems, p => p.Contains("use_lora exclude each other", StringComparison.Ordinal));
+        Assert.Contains(error.Problems, p => p.Contains("q_lora", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Without_data_path_our_own_defaults_stay()
+    {
+        var config = TrainConfig.Parse("model_name_or_path: m\ndataset: a.json\noutput_dir: o\nuse_lora: true\ntune_llm: false\n", "c.yaml");
+        Assert.Equal(8, config.LoraRank);
+        Assert.Equal(["embed_tokens", "resampler", "vpm"], config.AdditionalTarget);
+    }
+
+    [Fact]
+    public void The_llm_type_of_V_4_comes_with_a_notice() =>
+        Assert.Contains(Load("--tune_llm false --llm_type llama").Notices, notice => notice.StartsWith("llm_type llama", StringComparison.Ordinal));
+
+    private static TrainConfig Load(string more) =>
+        TrainConfig.Parse(string.Empty, "command line", $"{Both} {more}".Split((char[])[' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries));
+}

@@ -16,6 +16,7 @@ public sealed class Sharded : Division, IBlockGate, IWeightHolder
     private readonly ShardUnit? rest;
     private readonly Dictionary<Parameter, (ShardUnit Unit, FlatShard Flat)> places = [];
     private readonly List<LearnedPart> parts = [];
+    private readonly Dictionary<ShardUnit, int> opened = [];
     private Passage? passage;
     private bool fresh = true;
     private (FlatShard Flat, Tensor Value)? served;
@@ -192,8 +193,13 @@ public sealed class Sharded : Division, IBlockGate, IWeightHolder
     public IDisposable Open(Parameter parameter)
     {
         var unit = places[parameter].Unit;
-        Enter(unit.Name);
-        return new Lease(() => Leave(unit.Name));
+        if (!opened.TryGetValue(unit, out var times))
+        {
+            Enter(unit.Name);
+        }
+
+        opened[unit] = times + 1;
+        return new Lease(() => Close(unit));
     }
 
     /// <summary>Only while rank 0 writes and the others serve it: <see cref="OnMain"/>.</summary>
@@ -251,6 +257,16 @@ public sealed class Sharded : Division, IBlockGate, IWeightHolder
         foreach (var unit in All())
         {
             unit.Dispose();
+        }
+    }
+
+    /// <summary>Who opens a weight that is open already shares it.</summary>
+    private void Close(ShardUnit unit)
+    {
+        if (--opened[unit] == 0)
+        {
+            opened.Remove(unit);
+            Leave(unit.Name);
         }
     }
 

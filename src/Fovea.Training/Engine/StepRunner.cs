@@ -79,6 +79,7 @@ public sealed class StepRunner(
         using var prepared = Prepare(batch);
         Receive(prepared);
         var hidden_LE = TrainedHidden(prepared, null);
+        using var head = model.Head.Open();
         var (loss, tokenLosses, _) = Loss(hidden_LE, prepared);
         var hits = LinearCrossEntropy.Hits(hidden_LE, model.Head, prepared.Targets);
         return new MicroBatchResult(loss.Item(), tokenLosses.ToArray<float>()) { Hits = (long)hits.Item() };

@@ -69,6 +69,7 @@ public static class PlanVerb
         if (Console.IsOutputRedirected)
         {
             AnsiConsole.Profile.Width = 200;
+            AnsiConsole.Profile.Capabilities.Ansi = false;
         }
 
         PlanView.Render(AnsiConsole.Console, result);

@@ -370,7 +370,11 @@ at::Tensor attention(
             "attention: on ", q.device(), " the boundaries are needed there too, as 32-bit integers");
         return attention_varlen(q, k, v, *offsets, boundaries, causal, scale);
     }
-    TORCH_CHECK(fused_on_cpu(q), "attention: fp32 or bf16 on the CPU");
+    if (q.scalar_type() == at::kHalf) {
+        // Scores are summed in fp32 in any case, and CPUs without instructions for fp16 products are the rule.
+        return PackedAttention::apply(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), boundaries, causal, scale).to(at::kHalf);
+    }
+    TORCH_CHECK(fused_on_cpu(q), "attention: fp32, bf16 or fp16 on the CPU");
     return PackedAttention::apply(q, k, v, boundaries, causal, scale);
 }
 

@@ -5,7 +5,7 @@ namespace Fovea.Nn;
 /// <summary>How a <see cref="Ledger"/> holds weights.</summary>
 public sealed record LedgerOptions
 {
-    /// <summary>Element type of the computation: fp32 or bf16.</summary>
+    /// <summary>Element type of the computation: fp32, bf16 or fp16.</summary>
     public DType Compute { get; init; } = DType.F32;
 
     /// <summary>Element type of what learns: fp32 masters, or the compute type itself (<c>pure_bf16</c>).</summary>

@@ -10,7 +10,10 @@ public sealed class Golden : IDisposable
 
     public Golden(string path) => file = Checkpoint.Open(path);
 
-    public IEnumerable<string> Names => file.Tensors.Keys;
+    /// <summary>Behind the name of a tensor of which the file holds every seventh element alone, in a row.</summary>
+    private const string Thinned = "#7";
+
+    public IEnumerable<string> Names => file.Tensors.Keys.Select(name => name.Replace(Thinned, string.Empty, StringComparison.Ordinal));
 
     public static JsonElement Json(string path)
     {
@@ -19,6 +22,19 @@ public sealed class Golden : IDisposable
     }
 
     public float[] Floats(string name) => System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(file[name].Span).ToArray();
+
+    /// <summary>What the file holds of a tensor, beside the same elements of another.</summary>
+    public (float[] Expected, T[] Actual) Pairs<T>(string name, T[] actual)
+    {
+        if (file.Tensors.ContainsKey(name))
+        {
+            return (Elements(name), actual);
+        }
+
+        return (Elements(name + Thinned), [.. actual.Where((_, i) => i % 7 == 0)]);
+
+        float[] Elements(string stored) => file[stored].DType == DType.U8 ? Array.ConvertAll(Bytes(stored), b => (float)b) : Floats(stored);
+    }
 
     public byte[] Bytes(string name) => file[name].Span.ToArray();
 

@@ -65,7 +65,7 @@ internal static class PlanRun
             Family = Fovea.Models.Families.Of(config.ModelNameOrPath).ModelType,
             Parameters = model.Ledger.Count + model.Ledger.AdapterParameters.Sum(p => p.Count),
             LearningParameters = model.Ledger.Trainable.Sum(p => p.Count),
-            Dtype = config.Bf16 || config.PureBf16 ? "bf16" : "fp32",
+            Dtype = config.ComputeName,
             Tokens = tokens,
             Patches = patches,
             Device = onHost ? "cpu" : "cuda",

@@ -44,8 +44,14 @@ public sealed record DataOptions
     /// <summary>Which tokens of an answer are trained, for models whose own code has it wrong.</summary>
     public LabelMask LabelMask { get; init; }
 
-    /// <summary>Answers without reasoning keep the empty block that the template gives them, for models whose training code removes it.</summary>
-    public bool KeepEmptyThinking { get; init; }
+    /// <summary>Part of the rows that keep the empty block that a template gives to answers without reasoning, for models whose own code removes it.</summary>
+    public double EmptyThinkRatio { get; init; }
+
+    /// <summary>Part of the rows without a system message that get one in training, for models whose own code adds it.</summary>
+    public double AddSystemRatio { get; init; }
+
+    /// <summary>A file of system messages for <see cref="AddSystemRatio"/>, one a line; null is the model's own.</summary>
+    public string? SystemPrompts { get; init; }
 
     /// <summary>Samples are filled up to the cutoff with tokens that nothing is trained on, for models whose own mathematics counts padding.</summary>
     public bool PadToCutoff { get; init; }

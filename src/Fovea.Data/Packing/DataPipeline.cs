@@ -97,7 +97,7 @@ public sealed class DataPipeline : IDisposable
             {
                 try
                 {
-                    work.Result.SetResult(loader.Load(work.Index));
+                    work.Result.SetResult(loader.Load(work.Index, work.Epoch));
                 }
                 catch (Exception e)
                 {
@@ -166,10 +166,11 @@ public sealed class DataPipeline : IDisposable
     private Work[][] Submit(int step)
     {
         var batches = order.BatchesOf(step);
+        var epochs = order.EpochsOf(step);
         var groups = new Work[batches.Count][];
         for (var g = 0; g < groups.Length; g++)
         {
-            groups[g] = Array.ConvertAll(batches[g], index => new Work(index, new TaskCompletionSource<LoadedSample>()));
+            groups[g] = Array.ConvertAll(batches[g], index => new Work(index, options.IsTraining ? epochs[g] : null, new TaskCompletionSource<LoadedSample>()));
             foreach (var work in groups[g])
             {
                 this.work.Add(work, cancel.Token);
@@ -234,7 +235,7 @@ public sealed class DataPipeline : IDisposable
         return plan;
     }
 
-    private sealed record Work(int Index, TaskCompletionSource<LoadedSample> Result)
+    private sealed record Work(int Index, int? Epoch, TaskCompletionSource<LoadedSample> Result)
     {
         /// <summary>Gives back what no batch will take. All threads have ended.</summary>
         internal void Drop()

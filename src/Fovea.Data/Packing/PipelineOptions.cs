@@ -11,6 +11,9 @@ public sealed record PipelineOptions
     /// <summary>The step after the last.</summary>
     public required int EndStep { get; init; }
 
+    /// <summary>Whether samples are changed by chance where the family's own training code does that.</summary>
+    public bool IsTraining { get; init; }
+
     /// <summary>Background threads that encode text and decode images.</summary>
     public int Workers { get; init; } = Math.Clamp(Environment.ProcessorCount - 1, 1, 8);
 

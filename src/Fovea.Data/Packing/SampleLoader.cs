@@ -11,14 +11,15 @@ internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encod
     // So many samples in a row that cannot be used mean that something else is wrong, for instance a folder that is gone.
     private const int MostReplacements = 100;
 
-    internal LoadedSample Load(int index)
+    /// <param name="epoch">The pass over the data for which it is changed by chance; null leaves it as it is.</param>
+    internal LoadedSample Load(int index, int? epoch)
     {
         var bad = new List<BadSample>();
         while (true)
         {
             try
             {
-                var sample = encoder.Encode(samples[index]);
+                var sample = epoch is { } pass ? encoder.Encode(samples[index], pass, index) : encoder.Encode(samples[index]);
                 return new LoadedSample(new StepSample(index, sample), Images(sample), bad);
             }
             catch (BadSampleException e) when (policy != BadSamplePolicy.Error)

@@ -1,13 +1,13 @@
 using System.Buffers.Binary;
-using System.IO.Compression;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace Fovea.Data.Parquet;
 
 /// <summary>
-/// Reads columns of bytes and text, single or in lists, out of a parquet file: plain and dictionary encoding, uncompressed, Snappy, gzip or Brotli
-/// (apache/parquet-format). Whatever else the file holds is left alone.
+/// Reads columns of bytes and text, single or in lists, out of a parquet file: plain and dictionary encoding
+/// (apache/parquet-format). Goes page by page, so that a row group of many gigabytes (pyarrow makes one of a million rows) takes the memory of a page:
+/// Parquet.Net 6.1, which was tried first, holds a whole column of a row group, four times over. Whatever else the file holds is left alone.
 /// </summary>
 internal sealed class ParquetFile : IDisposable
 {
@@ -274,29 +274,10 @@ internal sealed class ParquetFile : IDisposable
         return values;
     }
 
-    private byte[] Decompress(byte[] page, int codec, int length)
-    {
-        switch (codec)
-        {
-            case 0:
-                return page;
-            case 1:
-                return Snappy.Decompress(page, length);
-            case 2 or 4:
-                using (var stream = new MemoryStream(page))
-                using (Stream inner = codec == 2 ? new GZipStream(stream, CompressionMode.Decompress) : new BrotliStream(stream, CompressionMode.Decompress))
-                {
-                    var bytes = new byte[length];
-                    inner.ReadExactly(bytes);
-                    return bytes;
-                }
-
-            default:
-                var name = codec switch { 3 => "LZO", 5 or 7 => "LZ4", 6 => "Zstandard", _ => $"codec {codec}" };
-                throw Problem($"is compressed with {name}, which is not read; write it again with Snappy "
-                    + "(in Python: pyarrow.parquet.write_table(pyarrow.parquet.read_table(old), new, compression='snappy'))");
-        }
-    }
+    private byte[] Decompress(byte[] page, int codec, int length) => PageCodec.Refused(codec) is { } name
+        ? throw Problem($"is compressed with {name}, which is not read; write it again with Zstandard "
+            + "(in Python: pyarrow.parquet.write_table(pyarrow.parquet.read_table(old), new, compression='zstd')")
+        : PageCodec.Decompress(codec, page, length);
 
     private byte[] ReadBytes(long at, int count)
     {

@@ -50,17 +50,21 @@ public sealed class SampleOrder
     /// <summary>The batches of this rank in step <paramref name="step"/> (from 0): indices into the data set.</summary>
     public IReadOnlyList<int[]> BatchesOf(int step)
     {
-        if (Continuous)
+        var (from, to) = Range(step);
+        return Batches(from, to);
+    }
+
+    /// <summary>The epoch, from 0, of each of <see cref="BatchesOf"/>.</summary>
+    public IReadOnlyList<int> EpochsOf(int step)
+    {
+        var (from, to) = Range(step);
+        var epochs = new int[to - from];
+        for (var i = 0; i < epochs.Length; i++)
         {
-            var first = (long)step * options.Accumulation;
-            return Batches(first, first + options.Accumulation);
+            epochs[i] = (int)((from + i) / BatchesPerEpoch);
         }
 
-        var (epoch, within) = Math.DivRem(step, StepsPerEpoch);
-        var start = (long)epoch * BatchesPerEpoch;
-        var from = within * options.Accumulation;
-        var carried = options.Rounding == StepRounding.Carry && within == 0 && epoch > 0 ? BatchesPerEpoch - Used : 0;
-        return Batches(start + from - carried, start + Math.Min(from + options.Accumulation, BatchesPerEpoch));
+        return epochs;
     }
 
     /// <summary>Batches of one rank up to and with the last one of a step, over all epochs.</summary>
@@ -77,6 +81,22 @@ public sealed class SampleOrder
 
     // With fewer batches than a step takes, older Transformers made one step of each epoch's batches.
     private bool Continuous => options.Rounding == StepRounding.Floor && BatchesPerEpoch >= options.Accumulation;
+
+    /// <summary>The batches of a step, counted over all epochs.</summary>
+    private (long From, long To) Range(int step)
+    {
+        if (Continuous)
+        {
+            var first = (long)step * options.Accumulation;
+            return (first, first + options.Accumulation);
+        }
+
+        var (epoch, within) = Math.DivRem(step, StepsPerEpoch);
+        var start = (long)epoch * BatchesPerEpoch;
+        var from = within * options.Accumulation;
+        var carried = options.Rounding == StepRounding.Carry && within == 0 && epoch > 0 ? BatchesPerEpoch - Used : 0;
+        return (start + from - carried, start + Math.Min(from + options.Accumulation, BatchesPerEpoch));
+    }
 
     private static int Ceil(int a, int b) => (int)(((long)a + b - 1) / b);
 

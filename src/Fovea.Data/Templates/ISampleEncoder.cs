@@ -7,4 +7,10 @@ public interface ISampleEncoder
 {
     /// <summary>Encodes one conversation; what cannot be trained on (an unreadable image, too long) is a <see cref="BadSampleException"/>.</summary>
     EncodedSample Encode(Conversation conversation);
+
+    /// <summary>
+    /// The same for training, with what the family's own data code changes by chance. It depends on the seed, the epoch and the sample's number alone,
+    /// so that resuming, ranks and threads cannot change it.
+    /// </summary>
+    EncodedSample Encode(Conversation conversation, int epoch, int index) => Encode(conversation);
 }

@@ -4,6 +4,7 @@ using Fovea.Data.Datasets;
 using Fovea.Data.Images;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
+using Fovea.Tensors;
 
 namespace Fovea.Models.MiniMindV;
 
@@ -14,6 +15,7 @@ namespace Fovea.Models.MiniMindV;
 internal sealed class MiniMindVSampleEncoder : ISampleEncoder
 {
     private const int PadId = 0;
+    private const ulong Purpose = 0xA076_1D64_78BD_642FUL; // apart from other uses of the seed
     private const string ThinkOpen = "<think>";
     private const string ThinkClose = "</think>";
 
@@ -25,6 +27,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
     private readonly string imageText;
     private readonly int[] open;
     private readonly int[] close;
+    private readonly IReadOnlyList<string> prompts;
 
     public MiniMindVSampleEncoder(ChatTemplate template, Tokenizer tokenizer, IImageStage images, DataOptions options, MiniMindVConfig config)
     {
@@ -34,6 +37,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
         }
 
         (this.template, this.tokenizer, this.images, this.options, this.config) = (template, tokenizer, images, options, config);
+        prompts = IsA || options.AddSystemRatio == 0 ? [] : SystemPrompts.Read(options.SystemPrompts);
         imageText = string.Concat(Enumerable.Repeat(template.ImageToken, config.ImageTokens));
         open = tokenizer.Encode(IsA ? "<s>assistant\n" : "<|im_start|>assistant\n");
         close = tokenizer.Encode(IsA ? "</s>\n" : "<|im_end|>\n");
@@ -41,11 +45,31 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
 
     private bool IsA => config.Generation == MiniMindVGeneration.A;
 
-    public EncodedSample Encode(Conversation conversation)
+    public EncodedSample Encode(Conversation conversation) => Encode(conversation, null, options.EmptyThinkRatio >= 0.5);
+
+    /// <summary>
+    /// Generation C's data code gives some rows a system message and takes the empty reasoning out of most; a row is drawn for, not an answer.
+    /// </summary>
+    public EncodedSample Encode(Conversation conversation, int epoch, int index)
+    {
+        if (IsA)
+        {
+            return Encode(conversation);
+        }
+
+        var key = SplitMix.Mix(SplitMix.Mix((ulong)options.Seed ^ Purpose, (ulong)epoch), (ulong)index);
+        var hasSystem = !string.IsNullOrEmpty(conversation.System) || options.DefaultSystem is not null;
+        var system = !hasSystem && Share(key, 0) < options.AddSystemRatio ? prompts[(int)(Share(key, 1) * prompts.Count)] : null;
+        return Encode(conversation, system, Share(key, 2) < options.EmptyThinkRatio);
+    }
+
+    /// <param name="added">A system message for a row without one; null for none.</param>
+    /// <param name="keepsEmpty">Answers without reasoning keep the template's empty block.</param>
+    private EncodedSample Encode(Conversation conversation, string? added, bool keepsEmpty)
     {
         var grids = Array.ConvertAll([.. conversation.Images], path => Grid(conversation, path));
         var ids = new List<int>();
-        tokenizer.Encode(Text(conversation), ids);
+        tokenizer.Encode(Text(conversation, added, keepsEmpty), ids);
         var full = ids.Count;
         if (full > options.CutoffLength)
         {
@@ -75,10 +99,13 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
         }
     }
 
-    private string Text(Conversation conversation)
+    /// <summary>A number from 0 up to, not including, 1.</summary>
+    private static double Share(ulong key, ulong draw) => (SplitMix.Mix(key, draw) >> 11) / (double)(1UL << 53);
+
+    private string Text(Conversation conversation, string? added, bool keepsEmpty)
     {
         var text = new StringBuilder(template.Prefix);
-        var system = string.IsNullOrEmpty(conversation.System) ? options.DefaultSystem ?? template.DefaultSystem : conversation.System;
+        var system = string.IsNullOrEmpty(conversation.System) ? added ?? options.DefaultSystem ?? template.DefaultSystem : conversation.System;
         if (system.Length > 0)
         {
             text.Append(Filled(template.System, system));
@@ -86,7 +113,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
 
         foreach (var (user, assistant) in conversation.Turns)
         {
-            text.Append(Filled(template.User, WithImages(user))).Append(Filled(template.Assistant, Answer(WithImages(assistant))));
+            text.Append(Filled(template.User, WithImages(user))).Append(Filled(template.Assistant, Answer(WithImages(assistant), keepsEmpty)));
         }
 
         return text.ToString();
@@ -97,7 +124,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
     private string WithImages(string text) => text.Replace(Conversation.ImagePlaceholder, imageText, StringComparison.Ordinal);
 
     /// <summary>Generation C's template writes reasoning as a block before the answer, an empty one where there is none.</summary>
-    private string Answer(string content)
+    private string Answer(string content, bool keepsEmpty)
     {
         if (IsA)
         {
@@ -113,7 +140,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
         }
 
         content = content.TrimStart('\n');
-        return reasoning.Length == 0 && !options.KeepEmptyThinking ? content : $"{ThinkOpen}\n{reasoning}\n{ThinkClose}\n\n{content}";
+        return reasoning.Length == 0 && !keepsEmpty ? content : $"{ThinkOpen}\n{reasoning}\n{ThinkClose}\n\n{content}";
     }
 
     /// <summary>

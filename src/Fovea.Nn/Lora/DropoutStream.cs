@@ -18,7 +18,7 @@ public sealed class DropoutStream(double probability, ulong seed)
         rows = new ulong[samples.Length];
         for (var i = 0; i < rows.Length; i++)
         {
-            rows[i] = Mix(Mix(Mix(seed ^ 0x9E3779B97F4A7C15UL, (ulong)step), (ulong)samples[i]), (ulong)tokens[i]);
+            rows[i] = SplitMix.Mix(SplitMix.Mix(SplitMix.Mix(seed ^ 0x9E3779B97F4A7C15UL, (ulong)step), (ulong)samples[i]), (ulong)tokens[i]);
         }
     }
 
@@ -37,11 +37,11 @@ public sealed class DropoutStream(double probability, ulong seed)
         var elements = mask.Elements<float>();
         for (var row = 0; row < rows.Length; row++)
         {
-            var key = Mix(rows[row], (ulong)module);
+            var key = SplitMix.Mix(rows[row], (ulong)module);
             var line = elements.Slice(row * width, width);
             for (var i = 0; i < width; i += 2)
             {
-                var bits = Mix(key, (ulong)i);
+                var bits = SplitMix.Mix(key, (ulong)i);
                 line[i] = (uint)bits < threshold ? 0 : keep;
                 if (i + 1 < width)
                 {
@@ -51,14 +51,5 @@ public sealed class DropoutStream(double probability, ulong seed)
         }
 
         return x.Mul(mask.Send(x.Device).To(x.DType));
-    }
-
-    // The finalizer of SplitMix64 over a Weyl sequence: passes BigCrush as a counter-based generator.
-    private static ulong Mix(ulong key, ulong counter)
-    {
-        var z = key + ((counter + 1) * 0x9E3779B97F4A7C15UL);
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EBUL;
-        return z ^ (z >> 31);
     }
 }

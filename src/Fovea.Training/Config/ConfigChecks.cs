@@ -22,6 +22,11 @@ internal static class ConfigChecks
             problems.Add($"report_to: {target} is refused: it needs its own client; use tensorboard, which writes the same numbers, or none");
         }
 
+        if (config is { Fp16: true, Bf16: true } or { Fp16: true, PureBf16: true })
+        {
+            problems.Add($"fp16: true contradicts {(config.Bf16 ? "bf16" : "pure_bf16")}: true; keep one of them");
+        }
+
         if (!Devices.IsName(config.Device))
         {
             problems.Add($"device: '{config.Device}' is not known; give {Devices.Names}");

@@ -79,14 +79,10 @@ internal sealed class DeepSpeedReader(TrainConfig config, string name, Action<st
             }
             else if (Flag($"{section}.enabled", value) is { } on)
             {
-                var mine = config.Bf16 || config.PureBf16;
-                if (section == "fp16" && on)
+                var mine = section == "fp16" ? config.Fp16 : config.Bf16 || config.PureBf16;
+                if (on != mine)
                 {
-                    problem($"{name}: fp16.enabled: true is refused: fp16 needs loss scaling, which bf16 does not; use bf16");
-                }
-                else if (section != "fp16" && on != mine)
-                {
-                    Contradicts($"{section}.enabled", value, "bf16", mine ? "true" : "false");
+                    Contradicts($"{section}.enabled", value, section == "fp16" ? "fp16" : "bf16", mine ? "true" : "false");
                 }
             }
         }

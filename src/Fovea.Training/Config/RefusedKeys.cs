@@ -12,7 +12,6 @@ internal static class RefusedKeys
 
     public static IReadOnlyDictionary<string, RefusedKey> All { get; } = new Dictionary<string, RefusedKey>
     {
-        ["fp16"] = new("fp16 needs loss scaling, which bf16 does not; use bf16: true, which takes the same memory"),
         ["parallelism_config"] = new(OnlyZero),
         ["quantization_bit"] = new(NoQuantizedBase),
         ["fp8"] = new(NoQuantizedBase),

@@ -1,5 +1,6 @@
 using Fovea.Distributed;
 using Fovea.Nn;
+using Fovea.Tensors;
 
 namespace Fovea.Training.Config;
 
@@ -27,6 +28,12 @@ public sealed partial record TrainConfig
     internal bool PinMemory { get; init; } = true;
 
     internal bool SaveWhole { get; init; } = true;
+
+    /// <summary>The element type in which the model computes.</summary>
+    public DType Compute => Fp16 ? DType.F16 : Bf16 || PureBf16 ? DType.BF16 : DType.F32;
+
+    /// <summary>Its name in messages.</summary>
+    public string ComputeName => Compute switch { DType.F16 => "fp16", DType.BF16 => "bf16", _ => "fp32" };
 
     /// <summary>The adapter's alpha: as written, else twice the rank.</summary>
     public double EffectiveLoraAlpha => LoraAlpha ?? 2 * LoraRank;

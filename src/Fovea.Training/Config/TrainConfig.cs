@@ -149,8 +149,16 @@ public sealed partial record TrainConfig
     /// <summary>For models whose own code trains the wrong tokens of an answer: mended, or as it is there.</summary>
     public LabelMask LabelMask { get; init; } = LabelMask.Fixed;
 
-    /// <summary>For models that write reasoning before an answer: keep the empty block where there is none.</summary>
-    public bool KeepEmptyThinking { get; init; }
+    /// <summary>For models that write reasoning before an answer: part of the rows that keep the empty block where there is none.</summary>
+    [Bounds(0, 1)]
+    public double EmptyThinkRatio { get; init; } = 0.2;
+
+    /// <summary>MiniMind-3V: part of the rows without a system message that get one of <see cref="SystemPrompts"/>.</summary>
+    [Bounds(0, 1)]
+    public double AddSystemRatio { get; init; } = 0.2;
+
+    /// <summary>A file of system messages to draw from, one a line; null is the ten of the model's own code.</summary>
+    public string? SystemPrompts { get; init; }
 
     /// <summary>Keep the order of the files.</summary>
     public bool DisableShuffling { get; init; }
@@ -262,6 +270,9 @@ public sealed partial record TrainConfig
 
     /// <summary>Compute in bf16; trainable weights stay in fp32 unless <see cref="PureBf16"/>.</summary>
     public bool Bf16 { get; init; }
+
+    /// <summary>Compute in fp16, trainable weights in fp32; the loss is scaled as PyTorch's GradScaler does, and a step that overflows is left out.</summary>
+    public bool Fp16 { get; init; }
 
     /// <summary>Trainable weights in bf16 too.</summary>
     public bool PureBf16 { get; init; }

@@ -72,9 +72,10 @@ public sealed class AdamW : IDisposable
     /// </summary>
     /// <param name="maxNorm">L2 norm to which the gradients are clipped; 0 is never.</param>
     /// <param name="loss">The loss of the step, one number on the device.</param>
+    /// <param name="scale">What gradients have been multiplied by (<see cref="LossScale"/>); the loss has not.</param>
     /// <param name="sumOverRanks">Where other ranks have the other parts: adds their numbers to one of this rank's.</param>
     /// <returns>Loss and norm before clipping, fp64 [2] on the device of what learns.</returns>
-    public Tensor Update(double rate, double maxNorm, Tensor loss, Func<Tensor, Tensor>? sumOverRanks = null)
+    public Tensor Update(double rate, double maxNorm, Tensor loss, Func<Tensor, Tensor>? sumOverRanks = null, double scale = 1)
     {
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("step");
@@ -84,9 +85,11 @@ public sealed class AdamW : IDisposable
             norm = sumOverRanks(norm.Mul(norm)).Pow(0.5);
         }
 
+        norm = scale == 1 ? norm : norm.Mul(1 / scale);
         loss = loss.To(norm.Device);
         var finite = norm.Add(loss.To(DType.F32)).IsFinite().To(DType.F32);
         var divisor = maxNorm > 0 ? norm.Add(1e-6).Mul(1 / maxNorm).ClampMin(1) : null;
+        divisor = scale == 1 ? divisor : divisor?.Mul(scale) ?? CreateOps.Full([], scale, DType.F32, norm.Device);
         Apply(rate, finite, divisor);
         return scope.Release(ShapeOps.Cat([loss.To(DType.F64).View(1), norm.To(DType.F64).View(1)]));
     }

@@ -40,7 +40,7 @@ internal static class FeatureFile
         var dtype = (DType)BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(8));
         var (rows, width) = (BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(16)), BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(24)));
         var length = stream.Length - HeaderBytes;
-        if (dtype is not (DType.F32 or DType.BF16) || rows <= 0 || width <= 0 || length > int.MaxValue
+        if (dtype is not (DType.F32 or DType.BF16 or DType.F16) || rows <= 0 || width <= 0 || length > int.MaxValue
             || (Int128)rows * width * dtype.Size() != length || !header.AsSpan(32, 32).SequenceEqual(Convert.FromHexString(key)))
         {
             throw new InvalidDataException("its length or its header is wrong");

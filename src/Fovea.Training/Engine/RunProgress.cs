@@ -22,9 +22,24 @@ public sealed record RunProgress
     /// <summary>Folder of the model that the run began with.</summary>
     public string? BaseModel { get; init; }
 
+    /// <summary>How the loss is scaled for fp16; null in other types.</summary>
+    public LossScale? Scale { get; init; }
+
+    /// <summary>Steps that were left out because fp16 gradients overflowed.</summary>
+    public int Overflows { get; init; }
+
     /// <summary>Tokens through the model so far.</summary>
     public long Tokens { get; init; }
 
     /// <summary>Sum of the losses of all steps so far.</summary>
     public double LossSum { get; init; }
+
+    /// <summary>After a step whose loss and gradients were finite or not: in fp16 the scale follows.</summary>
+    /// <returns>Null where the run cannot go on.</returns>
+    public RunProgress? Rescaled(bool finite) => Scale?.After(finite) switch
+    {
+        null => finite ? this : null,
+        { IsTooSmall: true } => null,
+        var next => this with { Scale = next, Overflows = Overflows + (finite ? 0 : 1) },
+    };
 }

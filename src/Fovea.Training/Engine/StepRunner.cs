@@ -18,6 +18,9 @@ public sealed class StepRunner(
 {
     private readonly DeviceStream copies = DeviceStream.New(model.Device);
 
+    /// <summary>What gradients are multiplied by, and losses are not; a power of two (<see cref="LossScale"/>).</summary>
+    public double Scale { get; set; } = 1;
+
     /// <summary>The device of the model.</summary>
     public Device Device => model.Device;
 
@@ -103,7 +106,7 @@ public sealed class StepRunner(
         using var span = Profile.Open("backward");
         if (gradient is not null && other is { RequiresGrad: true })
         {
-            Autograd.Backward([hidden_LE, other], [gradient, CreateOps.Ones([], other.DType, other.Device)]);
+            Autograd.Backward([hidden_LE, other], [gradient, CreateOps.Ones([], other.DType, other.Device).Mul(Scale)]);
         }
         else if (gradient is not null)
         {
@@ -180,6 +183,8 @@ public sealed class StepRunner(
     private (Tensor Loss, Tensor TokenLosses, Tensor? Gradient) Loss(Tensor hidden_LE, PreparedBatch prepared)
     {
         using var span = Profile.Open("head and loss");
-        return LinearCrossEntropy.Queue(hidden_LE, model.Head, prepared.Targets, CreateOps.On(model.Device, prepared.Batch.LossWeight));
+        var weights = CreateOps.On(model.Device, prepared.Batch.LossWeight);
+        var (loss, tokenLosses, gradient) = LinearCrossEntropy.Queue(hidden_LE, model.Head, prepared.Targets, Scale == 1 ? weights : weights.Mul(Scale));
+        return (Scale == 1 ? loss : loss.Mul(1 / Scale), tokenLosses, gradient);
     }
 }

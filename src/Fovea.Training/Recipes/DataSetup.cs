@@ -37,7 +37,9 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
             ImageMinPixels = config.ImageMinPixels,
             OnBadSample = config.OnBadSample,
             LabelMask = config.LabelMask,
-            KeepEmptyThinking = config.KeepEmptyThinking,
+            EmptyThinkRatio = config.EmptyThinkRatio,
+            AddSystemRatio = config.AddSystemRatio,
+            SystemPrompts = config.SystemPrompts,
             PadToCutoff = config.MoeAux == MoeAuxiliary.Original,
             Seed = config.Seed,
         };

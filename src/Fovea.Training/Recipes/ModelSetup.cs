@@ -35,7 +35,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         var policy = new BlockPolicy(config.UsualBlockMode);
         var model = Families.Load(folder, new ModelOptions
         {
-            Compute = config.Bf16 || config.PureBf16 ? DType.BF16 : DType.F32,
+            Compute = config.Compute,
             Master = config.PureBf16 ? DType.BF16 : DType.F32,
             Device = ChooseDevice(config),
             Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),

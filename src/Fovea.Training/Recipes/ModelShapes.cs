@@ -32,7 +32,7 @@ public sealed class ModelShapes : IDisposable
         var path = Families.ConfigPath(folder);
         var model = family.Build(path, new MetaSource(), new ModelOptions
         {
-            Compute = config.Bf16 || config.PureBf16 ? DType.BF16 : DType.F32,
+            Compute = config.Compute,
             Master = config.PureBf16 ? DType.BF16 : DType.F32,
             Device = Device.Meta,
             Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),

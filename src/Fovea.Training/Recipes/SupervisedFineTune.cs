@@ -72,6 +72,7 @@ public sealed class SupervisedFineTune
             Seed = config.EffectiveDataSeed,
             MicroBatchTokens = memory.MicroBatchTokens,
             BaseModel = Path.GetFullPath(config.ModelNameOrPath),
+            Scale = config.Fp16 ? new LossScale() : null,
         };
         var state = resumeFrom is null ? NewState() : Resume(resumeFrom);
         firstStep = progress.Step;
@@ -147,7 +148,8 @@ public sealed class SupervisedFineTune
     {
         using var pipeline = new DataPipeline(
             data.Train, setup.NewEncoder(), setup.Images, new SampleOrder(DataSetup.Order(config, data.Train.Count, mesh.Rank, mesh.WorldSize)),
-            DataSetup.Plan(config, memory.MicroBatchTokens, mesh.WorldSize), DataSetup.Pipeline(config, progress.Step, progress.TotalSteps, cache));
+            DataSetup.Plan(config, memory.MicroBatchTokens, mesh.WorldSize),
+            DataSetup.Pipeline(config, progress.Step, progress.TotalSteps, cache) with { IsTraining = true });
         using var feed = new StepFeed(pipeline, runner, lookAhead: runner.Device.Type == DeviceType.Cuda);
         while (!mesh.Any("the start of a step", stop.IsCancellationRequested) && feed.Next() is { } batch)
         {
@@ -176,13 +178,14 @@ public sealed class SupervisedFineTune
         using var scope = TensorScope.Open("step");
         var rate = schedule.Rate(batch.Step);
         batch.WeighBy(totals.TrainedTokens);
+        runner.Scale = progress.Scale?.Value ?? 1;
         var sum = feed.Train(batch, division);
         division.Finish();
         mesh.AllReduce(sum.View(1), "the sum of losses").Wait();
         Tensor result;
         using (Profile.Open("optimizer"))
         {
-            result = optimizer.Update(rate, config.MaxGradNorm, sum, division.IsDivided ? division.Total : null);
+            result = optimizer.Update(rate, config.MaxGradNorm, sum, division.IsDivided ? division.Total : null, runner.Scale);
             division.Publish();
         }
 
@@ -194,12 +197,17 @@ public sealed class SupervisedFineTune
             (loss, norm) = result.ToArray<double>() is [var first, var second] ? (first, second) : default;
         }
 
-        if (!double.IsFinite(norm) || !double.IsFinite(loss))
+        var finite = double.IsFinite(norm) && double.IsFinite(loss);
+        progress = progress.Rescaled(finite) ?? throw new TrainingException(
+            $"step {batch.Step + 1}: the loss is {loss} and the norm of the gradients {norm}. The weights were not changed. "
+            + (config.Fp16 ? "Gradients overflow fp16 although they are not scaled any more: use bf16: true or fp32. " : string.Empty)
+            + $"Lower learning_rate, or look at these samples: {string.Join(", ", SamplesOf(batch))}."
+            + (checkpoints.Newest is { } newest ? $" The last checkpoint is {newest}." : string.Empty));
+        if (!finite)
         {
-            throw new TrainingException(
-                $"step {batch.Step + 1}: the loss is {loss} and the norm of the gradients {norm}. The weights were not changed. "
-                + $"Lower learning_rate, or look at these samples: {string.Join(", ", SamplesOf(batch))}."
-                + (checkpoints.Newest is { } newest ? $" The last checkpoint is {newest}." : string.Empty));
+            events.Write(new Notice(
+                $"step {batch.Step + 1} is left out: gradients overflow fp16 when scaled by {runner.Scale}; {progress.Scale!.Value} is next"));
+            loss = double.IsFinite(loss) ? loss : progress.LossSum / Math.Max(1, progress.Step);
         }
 
         progress = progress with { Step = batch.Step + 1, Tokens = progress.Tokens + totals.Tokens, LossSum = progress.LossSum + loss };
@@ -351,7 +359,10 @@ public sealed class SupervisedFineTune
         }
 
         memory = memory with { MicroBatchTokens = config.MicroBatchTokens ?? Math.Max(1, saved.MicroBatchTokens) };
-        progress = saved with { TotalSteps = progress.TotalSteps, MicroBatchTokens = memory.MicroBatchTokens };
+        progress = saved with
+        {
+            TotalSteps = progress.TotalSteps, MicroBatchTokens = memory.MicroBatchTokens, Scale = config.Fp16 ? saved.Scale ?? progress.Scale : null,
+        };
         return TrainerState.Load(Path.Combine(checkpoint, TrainerState.FileName)) with { MaxSteps = progress.TotalSteps };
 
         void Same(string what, long then, long now)
@@ -380,7 +391,7 @@ public sealed class SupervisedFineTune
             OutputDir = config.OutputDir,
             Model = config.ModelNameOrPath,
             Family = model.Family.ModelType,
-            Device = $"{model.Model.Device}, {(config.Bf16 || config.PureBf16 ? "bf16" : "fp32")}",
+            Device = $"{model.Model.Device}, {config.ComputeName}",
             Config = config.ToDictionary(),
             TrainableParameters = model.TrainableParameters,
             AllParameters = model.AllParameters,

@@ -24,7 +24,7 @@ public sealed class EncodingTests
                 Datasets = [],
                 CutoffLength = length,
                 LabelMask = LabelMask.Original,
-                KeepEmptyThinking = item.TryGetProperty("variant", out var variant) && variant.GetString()!.Contains("kept", StringComparison.Ordinal),
+                EmptyThinkRatio = item.TryGetProperty("variant", out var variant) && variant.GetString()!.Contains("kept", StringComparison.Ordinal) ? 1 : 0,
             });
             var (ids, labels) = Expected(folder, item, length);
             var conversation = folder.Conversation(file, row);
@@ -73,6 +73,42 @@ public sealed class EncodingTests
         EncodedSample Encode(DataOptions with) => processor.NewEncoder(with).Encode(folder.Conversation("train.parquet", 1));
     }
 
+    [Fact]
+    public void What_is_drawn_for_a_row_is_what_the_published_code_can_make_of_it_in_the_published_shares()
+    {
+        using var folder = new MiniMindFolder("c", "dense");
+        var processor = Families.Of(folder.Path).Process(folder.Path, null);
+        var options = new DataOptions { Datasets = [], CutoffLength = 400, AddSystemRatio = 0.2, EmptyThinkRatio = 0.2 };
+        var (encoder, other) = (processor.NewEncoder(options), processor.NewEncoder(options with { Seed = 43 }));
+
+        // What the original made of each row in three epochs, with the pads written out short.
+        var made = Golden.Json(folder.Data("encoded.json")).GetProperty("augmented").EnumerateArray()
+            .SelectMany(epoch => epoch.GetProperty("order").EnumerateArray().Zip(epoch.GetProperty("prompts").EnumerateArray()))
+            .Select(pair => (Row: pair.First.GetInt32(), Text: pair.Second.GetString()!)).ToList();
+        var drawn = new HashSet<(int, string)>();
+        var (systems, empty, rows, differ) = (0, 0, 0, 0);
+        for (var row = 0; row < 8; row++)
+        {
+            var conversation = folder.Conversation("train.parquet", row);
+            for (var epoch = 0; epoch < 150; epoch++)
+            {
+                var ids = encoder.Encode(conversation, epoch, row).Ids;
+                Assert.Equal(ids, encoder.Encode(conversation, epoch, row).Ids);
+                differ += ids.SequenceEqual(other.Encode(conversation, epoch, row).Ids) ? 0 : 1;
+                var text = processor.Tokenizer.Decode(ids).Replace(string.Concat(Enumerable.Repeat("<|image_pad|>", 64)), "<64 pads>");
+                drawn.Add((row, text));
+                rows++;
+                systems += text.StartsWith("<|im_start|>system", StringComparison.Ordinal) ? 1 : 0;
+                empty += text.Contains("<think>\n\n</think>", StringComparison.Ordinal) ? 1 : 0;
+            }
+        }
+
+        Assert.All(made, one => Assert.Contains(one, drawn));
+        Assert.True(differ > rows / 4, $"{differ} of {rows} rows differ with another seed");
+        Assert.InRange((double)systems / rows, 0.16, 0.40); // some rows bring a message of their own
+        Assert.InRange((double)empty / rows, 0.10, 0.24); // some rows have reasoning
+    }
+
     [Theory]
     [InlineData("a")]
     [InlineData("c")]
@@ -89,16 +125,15 @@ public sealed class EncodingTests
             var pixels = Picture(folder, stage, name[..2]);
             if (name.EndsWith(".pixel_values", StringComparison.Ordinal))
             {
-                Golden.Near(name, golden.Floats(name), pixels, 1e-6);
+                var (values, seen) = golden.Pairs(name, pixels);
+                Golden.Near(name, values, seen, 1e-6);
                 continue;
             }
 
             var plane = pixels.Length / 3;
-            var bytes = golden.Bytes(name);
-            for (var i = 0; i < pixels.Length; i++)
-            {
-                Assert.Equal(bytes[i], (byte)Math.Round(((pixels[i] * deviation[i / plane]) + mean[i / plane]) * 255));
-            }
+            var levels = pixels.Select((pixel, i) => (float)Math.Round(((pixel * deviation[i / plane]) + mean[i / plane]) * 255)).ToArray();
+            var (expected, actual) = golden.Pairs(name, levels);
+            Assert.Equal(expected, actual);
         }
     }
 

@@ -90,7 +90,8 @@ public sealed class TrainingTests : NativeTest
             images_path: {folder.Data("images")}
             max_seq_len: {arguments["--max_seq_len"]}
             label_mask: original
-            keep_empty_thinking: {(golden.TryGetProperty("empty_think", out var think) && think.GetString() == "kept" ? "true" : "false")}
+            empty_think_ratio: {(golden.TryGetProperty("empty_think", out var think) && think.GetString() == "kept" ? "1" : "0")}
+            add_system_ratio: 0
             moe_aux: original
             output_dir: {output}
             overwrite_output_dir: true

@@ -120,7 +120,7 @@ public sealed class DeepSpeedTests
 
         string[] expected =
         [
-            "fp16.enabled: true is refused", "fp8: ", "tensor_parallel: ", "gradient_cliping is not supported; did you mean gradient_clipping?",
+            "fp16.enabled: true contradicts fp16: false", "fp8: ", "tensor_parallel: ", "gradient_cliping is not supported; did you mean gradient_clipping?",
             "optimizer.type: Lamb is refused", "optimizer.params.momentum is not supported", "scheduler.type: OneCycle is refused",
             "zero_optimization.stage: 4 is not allowed", "zero_optimization.zero_quantized_weights: true is refused",
             "zero_optimization.offload_optimizer.device: nvme is refused", "zero_optimization.offload_optimizer.ratio: 0.5 is refused",

@@ -13,14 +13,13 @@ public sealed partial class LlamaFactoryExamplesTests
 
     private static readonly Dictionary<string, string[]> Refused = new()
     {
-        ["train_lora/llama3_lora_sft_ds0.yaml"] = ["fp16"],
         ["extras/apollo/llama3_full_sft.yaml"] = ["use_apollo"],
         ["extras/badam/llama3_full_sft.yaml"] = ["use_badam"],
         ["extras/dft/qwen2_full_sft.yaml"] = ["use_dft_loss"],
         ["extras/fp8/llama3_fp8_fsdp_sft.yaml"] = ["fp8"],
-        ["extras/fsdp_qlora/llama3_lora_sft.yaml"] = ["fp16", "quantization_bit"],
+        ["extras/fsdp_qlora/llama3_lora_sft.yaml"] = ["quantization_bit"],
         ["extras/galore/llama3_full_sft.yaml"] = ["use_galore"],
-        ["extras/llama_pro/llama3_freeze_sft.yaml"] = ["fp16", "use_llama_pro"],
+        ["extras/llama_pro/llama3_freeze_sft.yaml"] = ["use_llama_pro"],
         ["extras/loraplus/llama3_lora_sft.yaml"] = ["loraplus_lr_ratio"],
         ["extras/mod/llama3_full_sft.yaml"] = ["mixture_of_depths", "optim"],
         ["extras/muon/qwen2_full_sft.yaml"] = ["use_muon"],

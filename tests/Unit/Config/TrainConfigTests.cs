@@ -97,7 +97,7 @@ public sealed class TrainConfigTests
 
     [Theory]
     [InlineData("stage: dpo", "stage: dpo is not allowed")]
-    [InlineData("fp16: true", "use bf16: true")]
+    [InlineData("fp16: true\nbf16: true", "keep one of them")]
     [InlineData("report_to: wandb", "use tensorboard")]
     [InlineData("packing: true", "packs micro-batches by itself")]
     public void Keys_without_their_feature_are_refused_with_a_way_out(string line, string part) =>

@@ -1,7 +1,11 @@
+using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
 using Fovea.Data.Datasets;
 using Fovea.Data.Parquet;
+using K4os.Compression.LZ4;
+using Parquet;
+using Parquet.Schema;
 
 namespace Fovea.Tests.Unit.Data;
 
@@ -91,14 +95,57 @@ public sealed class ParquetTests : IDisposable
         }
     }
 
-    [Fact]
-    public void Snappy_copies_may_overlap()
+    [Theory]
+    [InlineData(CompressionMethod.None)]
+    [InlineData(CompressionMethod.Snappy)]
+    [InlineData(CompressionMethod.Gzip)]
+    [InlineData(CompressionMethod.Brotli)]
+    [InlineData(CompressionMethod.Zstd)]
+    [InlineData(CompressionMethod.LZ4)]
+    [InlineData(CompressionMethod.Lz4Raw)]
+    public async Task Every_codec_that_another_writer_uses_is_read_over_several_row_groups(CompressionMethod method)
     {
-        // 12 bytes: "ab" as a literal, then ten bytes from two back.
-        byte[] block = [12, (2 - 1) << 2, (byte)'a', (byte)'b', ((10 - 4) << 2) | 1, 2];
-        Assert.Equal("abababababab", Encoding.ASCII.GetString(Snappy.Decompress(block, 12)));
-        Assert.Throws<InvalidDataException>(() => Snappy.Decompress(block, 13));
-        Assert.Throws<InvalidDataException>(() => Snappy.Decompress([12, 1, 9], 12));
+        var path = System.IO.Path.Combine(folder, $"{method}.parquet");
+        var schema = new ParquetSchema(new DataField<string>("conversations"), new DataField<byte[]>("image_bytes"));
+        string[] texts = [.. Enumerable.Range(0, 60).Select(i => $"[{{\"role\":\"user\",\"content\":\"{new string('é', i)}\"}}]")];
+        byte[][] images = [.. Enumerable.Range(0, 60).Select(i => Enumerable.Range(0, 37 * i).Select(k => (byte)(k % (i + 2))).ToArray())];
+        await using (var stream = File.Create(path))
+        await using (var writer = await ParquetWriter.CreateAsync(schema, stream, new ParquetOptions { CompressionMethod = method }))
+        {
+            foreach (var range in new[] { 0..25, 25..60 })
+            {
+                using var group = writer.CreateRowGroup();
+                await group.WriteAsync(schema.DataFields[0], texts[range]);
+                await group.WriteAsync(schema.DataFields[1], images[range]);
+            }
+        }
+
+        using var file = new ParquetFile(path);
+        Assert.Equal(texts, file.Read("conversations").Select(row => Encoding.UTF8.GetString(Assert.Single(row))));
+        Assert.Equal(images, file.Read("image_bytes").Select(Assert.Single));
+    }
+
+    [Fact]
+    public void Lz4_as_hadoop_frames_it_is_read_and_a_page_that_does_not_fit_is_refused()
+    {
+        byte[] whole = [.. Enumerable.Range(0, 500).Select(i => (byte)(i / 7))];
+        byte[] page = [.. Framed(whole[..300]), .. Framed(whole[300..])];
+        Assert.Equal(whole, PageCodec.Decompress(5, page, whole.Length));
+        foreach (var codec in (int[])[1, 2, 4, 5, 6, 7])
+        {
+            Assert.ThrowsAny<Exception>(() => PageCodec.Decompress(codec, page[..90], whole.Length));
+        }
+
+        static byte[] Framed(byte[] bytes)
+        {
+            var packed = new byte[LZ4Codec.MaximumOutputSize(bytes.Length)];
+            var length = LZ4Codec.Encode(bytes, packed);
+            var frame = new byte[8 + length];
+            BinaryPrimitives.WriteInt32BigEndian(frame, bytes.Length);
+            BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(4), length);
+            packed.AsSpan(0, length).CopyTo(frame.AsSpan(8));
+            return frame;
+        }
     }
 
     public void Dispose()

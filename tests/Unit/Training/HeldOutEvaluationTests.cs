@@ -25,7 +25,7 @@ public sealed class HeldOutEvaluationTests : NativeTest
                 media_dir: {folder.Data("images")}
                 max_samples: 1
                 max_seq_len: 160
-                keep_empty_thinking: true
+                empty_think_ratio: 1
                 """, "test", use: ConfigUse.Any),
             model);
         Assert.Equal(1, result.Samples);

@@ -1,0 +1,47 @@
+using Fovea.Tests.Parity.MiniMindV;
+
+namespace Fovea.Tests.Distributed;
+
+/// <summary>MiniMind-V on two ranks: both stages, dense and with experts and their loss, equal one rank's.</summary>
+public sealed class MiniMindRanksTests : NativeTest
+{
+    private readonly RankRuns runs = new();
+    private MiniMindFolder? folder;
+
+    [Theory]
+    [InlineData("a", "moe", "pretrain", "freeze_llm=2", "moe_aux=original")]
+    [InlineData("c", "dense", "pretrain", "freeze_llm=2", "zero=2")]
+    [InlineData("c", "moe", "sft", "freeze_llm=0", "moe_aux=tokens")]
+    [InlineData("c", "moe", "sft", "freeze_llm=1", "fp16=true")]
+    public void Two_ranks_give_the_losses_and_weights_of_one(string generation, string kind, string stage, string freezing, string special)
+    {
+        folder = new MiniMindFolder(generation, kind);
+        runs.Config = runs.Tiny.Write("minimind.yaml", $"""
+            model_name_or_path: {folder.Path}
+            stage: {stage}
+            finetuning_type: full
+            data_path: {folder.Data(folder.IsA ? "train.jsonl" : "train.rows.json")}
+            images_path: {folder.Data("images")}
+            max_seq_len: 288
+            per_device_train_batch_size: 1
+            learning_rate: 1.0e-4
+            max_steps: 3
+            logging_steps: 1
+            use_cpu: true
+            vision_cache_dir: none
+            """);
+        string[] overrides = [freezing, special, "save_steps=3"];
+        var isHalf = special.StartsWith("fp16", StringComparison.Ordinal);
+        var one = runs.Train("one", 1, 4, overrides);
+        Assert.Equal(3, one.Length);
+        RankRuns.Near(one, runs.Train("two", 2, 4, overrides), isHalf ? 2e-3 : 1e-5);
+        var file = $"{stage}_vlm_64{(kind == "moe" ? "_moe" : string.Empty)}.pth";
+        runs.SameWeights($"one/checkpoint-3/{file}", $"two/checkpoint-3/{file}", isHalf ? 3e-4 : 1e-5);
+    }
+
+    protected override void Cleanup()
+    {
+        folder?.Dispose();
+        runs.Dispose();
+    }
+}

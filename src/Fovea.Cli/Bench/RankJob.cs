@@ -49,17 +49,37 @@ public static class RankJob
             times.Add(watch.Elapsed.TotalSeconds, 0);
         }
 
+        theory = mesh.Traffic.Total - theory;
+        wire = ProcessGroup.WireBytes - wire;
+        waited = mesh.Waited - waited;
+        var peak = count.TakePeak();
+        var overlap = Trace(Path.Combine(options.Folder, $"trace.{mesh.Rank}.json"));
         return new RankResult(options.Ranks, options.Zero, options.Full)
         {
             StepSecondsMedian = times.Median,
-            WaitingSeconds = (mesh.Waited - waited).TotalSeconds / options.Steps,
-            TheoryMegabytes = (mesh.Traffic.Total - theory) / 1e6 / options.Steps,
-            WireMegabytes = (ProcessGroup.WireBytes - wire) / 1e6 / options.Steps,
+            WaitingSeconds = waited.TotalSeconds / options.Steps,
+            CommunicationSeconds = overlap.Seconds / options.Steps,
+            HiddenShare = overlap.Share,
+            TheoryMegabytes = theory / 1e6 / options.Steps,
+            WireMegabytes = wire / 1e6 / options.Steps,
             ModelMegabytes = model.Ledger.Count * DType.BF16.Size() / 1e6,
             ResidentMebibytes = count.Live / Mebibyte,
-            PeakMebibytes = count.TakePeak() / Mebibyte,
+            PeakMebibytes = peak / Mebibyte,
             Loss = loss,
         };
+
+        // Apart from the steps that are timed.
+        Overlap Trace(string path)
+        {
+            Profile.Start();
+            for (var i = 0; i < options.Steps; i++)
+            {
+                Step();
+            }
+
+            Profile.Stop(path);
+            return Overlap.Of(RunTrace.Read(path));
+        }
 
         double Step()
         {
@@ -88,8 +108,6 @@ public static class RankJob
             return new Replicated(mesh, model.Ledger.Trainable, model.Head, 25 << 20);
         }
 
-        var sharded = new Sharded(mesh, model.Ledger, model.Head, ModelSetup.UnitsOf(model), sharding);
-        policy.Gate = sharded;
-        return sharded;
+        return ModelSetup.Shard(model, policy, sharding, mesh);
     }
 }

@@ -20,7 +20,8 @@ internal static class RankBenchVerb
         var json = new Option<string?>("--json") { Description = "Write the figures into this file." };
         var once = new Option<string?>("--once") { Description = "One rank of one setting, as JSON.", Hidden = true };
         var verb = new Command("ranks", """
-            Data parallel and each stage of ZeRO over processes of this machine, one thread each: time of a step, bytes sent, tensors in memory.
+            Data parallel and each stage of ZeRO over processes of this machine, one thread each: time of a step, how much of the
+            communication is hidden behind computing, bytes sent, tensors in memory.
 
               fovea bench ranks
               fovea bench ranks --ranks 1,2 --zero 0,3 --full --json ranks.json
@@ -52,7 +53,7 @@ internal static class RankBenchVerb
     private static void Print(IReadOnlyList<RankResult> results)
     {
         var table = new Table().Border(TableBorder.Rounded);
-        foreach (var column in new[] { "ranks", "zero", "s a step", "waiting s", "MB sent, theory", "MB, TCP", "resident MiB", "peak MiB", "loss" })
+        foreach (var column in new[] { "ranks", "zero", "s a step", "waiting s", "communicating s", "of it hidden", "MB sent, theory", "MB, TCP", "resident MiB", "peak MiB", "loss" })
         {
             table.AddColumn(new TableColumn(column).RightAligned());
         }
@@ -60,7 +61,9 @@ internal static class RankBenchVerb
         foreach (var r in results)
         {
             table.AddRow(
-                $"{r.Ranks}", $"{r.Zero}", $"{r.StepSecondsMedian:0.00}", $"{r.WaitingSeconds:0.00}", $"{r.TheoryMegabytes:0.0}", $"{r.WireMegabytes:0.0}",
+                $"{r.Ranks}", $"{r.Zero}", $"{r.StepSecondsMedian:0.00}", $"{r.WaitingSeconds:0.00}",
+                $"{r.CommunicationSeconds:0.00}", r.Ranks == 1 ? "-" : $"{100 * r.HiddenShare:0} %",
+                $"{r.TheoryMegabytes:0.0}", $"{r.WireMegabytes:0.0}",
                 $"{r.ResidentMebibytes:0}", $"{r.PeakMebibytes:0}", $"{r.Loss:0.0000}");
         }
 

@@ -13,7 +13,6 @@ namespace Fovea.Tests.Distributed;
 /// </summary>
 public sealed class PlannedMemoryTests : NativeTest
 {
-    private const int Tokens = 128;
     private readonly TinyRun run = new();
 
     /// <summary>Stages that training has, each with what is trained, on how many ranks.</summary>
@@ -27,7 +26,7 @@ public sealed class PlannedMemoryTests : NativeTest
         { 3, "full bf16", 2 },
         { 3, "lora bf16", 2 },
         { 2, "MiniCPM-V full", 2 },
-        { 3, "MiniCPM-V lora bf16", 2 },
+        { 3, "MiniCPM-V lora", 2 },
         { 3, "MiniCPM-V full", 4 },
     };
 
@@ -37,8 +36,8 @@ public sealed class PlannedMemoryTests : NativeTest
     {
         var keys = Keys(kind).Concat([$"zero={zero}"]).ToArray();
         var model = IsMiniCpm(kind) ? MiniCpm() : Qwen();
-        var planned = Plan(model, zero, ranks, keys);
-        var peaks = Train(model, IsMiniCpm(kind), ranks, keys);
+        var planned = Plan(model, zero, ranks, Tokens(kind), keys);
+        var peaks = Train(model, IsMiniCpm(kind), ranks, Tokens(kind), keys);
         TestContext.Current.TestOutputHelper?.WriteLine($"{zero} {kind} {ranks}: {planned >> 20} MiB planned, {string.Join(", ", peaks.Select(p => p >> 20))}");
         Assert.All(peaks, peak => Assert.True(
             Math.Abs(peak - planned) <= 0.1 * peak,
@@ -59,24 +58,24 @@ public sealed class PlannedMemoryTests : NativeTest
         kind.Contains("recompute", StringComparison.Ordinal) ? "recompute=true" : "recompute=false",
     ];
 
-    private long Plan(string model, int zero, int ranks, string[] keys)
+    private long Plan(string model, int zero, int ranks, int tokens, string[] keys)
     {
         var json = Path.Combine(run.Folder, "plan.json");
         var (code, output, errors) = FoveaProcess.Run(
             ["plan", run.Config, $"model_name_or_path={model}", .. keys, "--ranks", $"{ranks}", "--zero", $"{zero}", "--offload", "none", "--length",
-                $"{Tokens}", "--json", json]);
+                $"{tokens}", "--json", json]);
         Assert.True(code == 0, output + errors);
         TestContext.Current.TestOutputHelper?.WriteLine(output);
         return (long)JsonNode.Parse(File.ReadAllText(json))!["rows"]![0]!["device"]!;
     }
 
-    private List<long> Train(string model, bool official, int ranks, string[] keys)
+    private List<long> Train(string model, bool official, int ranks, int tokens, string[] keys)
     {
         var data = official ? OfficialRows() : Rows();
         string[] arguments =
         [
             .. run.Train("out"), $"model_name_or_path={model}", .. keys, .. data, "max_steps=2", "save_strategy=no", "max_samples=8",
-            $"cutoff_len={Tokens}", $"micro_batch_tokens={Tokens}", "gradient_accumulation_steps=2", "lr_scheduler_type=constant",
+            $"cutoff_len={tokens}", $"micro_batch_tokens={tokens}", "gradient_accumulation_steps=2", "lr_scheduler_type=constant",
         ];
         var port = RankGroup.FreePort().ToString(CultureInfo.InvariantCulture);
         var processes = Enumerable.Range(0, ranks).Select(rank => Start(RankGroup.Variables(rank, ranks, port), arguments)).ToList();
@@ -104,6 +103,9 @@ public sealed class PlannedMemoryTests : NativeTest
     }
 
     private static bool IsMiniCpm(string kind) => kind.StartsWith("MiniCPM-V", StringComparison.Ordinal);
+
+    /// <summary>A processor without instructions for bf16 takes a minute and more for products of 128 rows.</summary>
+    private static int Tokens(string kind) => kind.Contains("bf16", StringComparison.Ordinal) ? 64 : 128;
 
     private static string LongText() => string.Join(' ', Enumerable.Repeat("red square", 400));
 

@@ -10,7 +10,7 @@ using Fovea.Training.Recipes;
 
 namespace Fovea.Cli.Bench;
 
-/// <summary>One rank of the benchmark over ranks: steps of the mid model in bf16 with blocks computed again, the four samples shared out.</summary>
+/// <summary>One rank of the benchmark over ranks: steps of the mid model with blocks computed again, the four samples shared out.</summary>
 public static class RankJob
 {
     private const double Mebibyte = 1 << 20;
@@ -18,11 +18,12 @@ public static class RankJob
     public static RankResult Run(RankOptions options, Mesh mesh)
     {
         using var count = MemoryCount.Start();
+        var type = options.Fp32 ? DType.F32 : DType.BF16;
         var sharding = new ShardingOptions { Stage = options.Zero };
         var policy = new BlockPolicy(BlockMode.Recompute);
         using var model = Families.Load(options.Folder, new ModelOptions
         {
-            Compute = DType.BF16,
+            Compute = type,
             Policy = policy,
             Deferred = sharding.Shards,
             Trainable = (part, _) => options.Full && part == ModelPart.Language,
@@ -62,7 +63,7 @@ public static class RankJob
             HiddenShare = overlap.Share,
             TheoryMegabytes = theory / 1e6 / options.Steps,
             WireMegabytes = wire / 1e6 / options.Steps,
-            ModelMegabytes = model.Ledger.Count * DType.BF16.Size() / 1e6,
+            ModelMegabytes = model.Ledger.Count * type.Size() / 1e6,
             ResidentMebibytes = count.Live / Mebibyte,
             PeakMebibytes = peak / Mebibyte,
             Loss = loss,

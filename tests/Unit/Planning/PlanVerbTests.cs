@@ -133,6 +133,8 @@ public sealed class PlanVerbTests : NativeTest
         Assert.Equal($"# mine\nmodel_name_or_path: {TinyRun.Model}\nzero: 3  # for now\nuse_cpu: true\noffload: cpu\n", File.ReadAllText(config));
         var row = JsonNode.Parse(File.ReadAllText(json))!["rows"]![0]!;
         Assert.Equal(("3", "cpu", "True"), ($"{row["zero"]}", $"{row["offload"]}", $"{(bool)row["fits"]!}"));
+        Assert.Equal(0, Program.Main(["plan", config, "--ranks", "2", "--zero", "3", "--json", json, "--offload"]));
+        Assert.Equal(["optimizer", "cpu"], JsonNode.Parse(File.ReadAllText(json))!["rows"]!.AsArray().Select(r => $"{r!["offload"]}"));
         Assert.Equal(0, Program.Main(["plan", config, "--ranks", "1", "--zero", "0", "--offload", "none", "--write"]));
         Assert.Contains("zero: 0  # for now\nuse_cpu: true\noffload: none\n", File.ReadAllText(config));
     }

@@ -37,8 +37,9 @@ public static class RankJob
         using var division = Divide(mesh, model, sharding, policy);
         using var optimizer = new AdamW(division.Parts, 0.9, 0.999, 1e-8, 0.01);
         var runner = new StepRunner(model, visionLearns: false, together: division.RunsTogether);
-        using var batch = MidModel.Batch(MidJob.Samples / mesh.WorldSize);
-        batch.LossWeight.AsSpan().Fill(1f / (MidJob.Samples * MidModel.TrainedTokens));
+        var samples = MidJob.Samples / mesh.WorldSize;
+        using var batch = options.Tokens is { } tokens ? MidModel.Text(samples, tokens) : MidModel.Batch(samples);
+        batch.LossWeight.AsSpan().Fill(1f / (batch.LossWeight.Length * mesh.WorldSize));
         var loss = Step();
         count.TakePeak();
         var (waited, theory, wire) = (mesh.Waited, mesh.Traffic.Total, ProcessGroup.WireBytes);
@@ -85,7 +86,7 @@ public static class RankJob
         double Step()
         {
             using var scope = TensorScope.Open("step");
-            foreach (var pass in division.Agree([true], learns: true))
+            foreach (var pass in division.Agree([runner.RunsVision(batch)], learns: true))
             {
                 division.Begin(pass);
                 using var prepared = runner.Prepare(batch);

@@ -17,6 +17,7 @@ internal static class RankBenchVerb
         var stages = new Option<string>("--zero") { Description = "Stages; 0 is data parallel.", DefaultValueFactory = _ => "0,1,2,3" };
         var full = new Option<bool>("--full") { Description = "Train the whole language model instead of adapters." };
         var steps = new Option<int>("--steps") { Description = "Measured steps.", DefaultValueFactory = _ => 3 };
+        var tokens = new Option<int?>("--tokens") { Description = "Tokens of a sample, text alone; left out, 512 with an image." };
         var dtype = BenchVerb.DTypeOption();
         var json = new Option<string?>("--json") { Description = "Write the figures into this file." };
         var once = new Option<string?>("--once") { Description = "One rank of one setting, as JSON.", Hidden = true };
@@ -28,7 +29,7 @@ internal static class RankBenchVerb
               fovea bench ranks --ranks 1,2 --zero 0,3 --full --json ranks.json
             """)
         {
-            ranks, stages, full, steps, dtype, json, once,
+            ranks, stages, full, steps, tokens, dtype, json, once,
         };
         verb.SetAction(parsed =>
         {
@@ -43,7 +44,8 @@ internal static class RankBenchVerb
 
             var results = StepThread.Run(() => RankBench.Run(
                 Numbers(parsed.GetValue(ranks)!, "--ranks", 1, 64), Numbers(parsed.GetValue(stages)!, "--zero", 0, 3), parsed.GetValue(full),
-                Math.Max(1, parsed.GetValue(steps)), BenchVerb.TypeOf(parsed.GetValue(dtype)) == DType.F32, Console.Error.WriteLine));
+                Math.Max(1, parsed.GetValue(steps)), BenchVerb.TypeOf(parsed.GetValue(dtype)) == DType.F32,
+                parsed.GetValue(tokens) is { } count ? Math.Max(2, count) : null, Console.Error.WriteLine));
             Print(results);
             BenchOutput.Save(results, parsed.GetValue(json));
             return 0;

@@ -105,7 +105,8 @@ public sealed class PlannedMemoryTests : NativeTest
     private static bool IsMiniCpm(string kind) => kind.StartsWith("MiniCPM-V", StringComparison.Ordinal);
 
     /// <summary>A processor without instructions for bf16 takes minutes for products of 128 rows.</summary>
-    private static int Tokens(string kind) => !kind.Contains("bf16", StringComparison.Ordinal) ? 128 : kind.Contains("full", StringComparison.Ordinal) ? 16 : 32;
+    private static int Tokens(string kind) =>
+        !kind.Contains("bf16", StringComparison.Ordinal) ? 128 : kind.Contains("full", StringComparison.Ordinal) ? 16 : 32;
 
     private static string LongText() => string.Join(' ', Enumerable.Repeat("red square", 400));
 
@@ -129,7 +130,8 @@ public sealed class PlannedMemoryTests : NativeTest
             ["id"] = $"{i}",
             ["image"] = TestFiles.Golden("minicpm_v26/data/images/sq.png"),
             ["conversations"] = new JsonArray(
-                new JsonObject { ["role"] = "user", ["content"] = "<image>\nWhat is it?" }, new JsonObject { ["role"] = "assistant", ["content"] = LongText() }),
+                new JsonObject { ["role"] = "user", ["content"] = "<image>\nWhat is it?" },
+                new JsonObject { ["role"] = "assistant", ["content"] = LongText() }),
         });
         return [$"dataset={run.Write("official.json", new JsonArray([.. rows]).ToJsonString())}", "template="];
     }

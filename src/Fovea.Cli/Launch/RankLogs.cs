@@ -20,7 +20,7 @@ internal sealed class RankLogs(IEnumerable<int> ranks, string? outputDir) : IDis
 
     public void Open() => logs = [.. ranks.Select(rank => new RankLog(rank, temporary))];
 
-    /// <summary>Moves into the run's folder once the run has written something there itself, or at its good end; without such a folder nobody needs them then.</summary>
+    /// <summary>Moves into the run's folder once the run has written something there itself, or at its good end; without such a folder they go then.</summary>
     public void Settle(bool finished = false)
     {
         wanted = !finished || outputDir is not null;

@@ -56,7 +56,11 @@ internal static class RankBenchVerb
     private static void Print(IReadOnlyList<RankResult> results)
     {
         var table = new Table().Border(TableBorder.Rounded);
-        foreach (var column in new[] { "ranks", "zero", "s a step", "waiting s", "communicating s", "of it hidden", "MB sent, theory", "MB, TCP", "resident MiB", "peak MiB", "loss" })
+        string[] columns =
+        [
+            "ranks", "zero", "s a step", "waiting s", "communicating s", "of it hidden", "MB sent, theory", "MB, TCP", "resident MiB", "peak MiB", "loss",
+        ];
+        foreach (var column in columns)
         {
             table.AddColumn(new TableColumn(column).RightAligned());
         }

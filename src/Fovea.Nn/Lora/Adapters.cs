@@ -32,8 +32,8 @@ public static class Adapters
     }
 
     /// <summary>
-    /// Folds every adapter into its weight (fp32 sum, stored in the weight's own type) and detaches it. Where weights wait to be placed, each is folded as it is
-    /// placed, so that never more than one of them is held.
+    /// Folds every adapter into its weight (fp32 sum, stored in the weight's own type) and detaches it. Where weights wait to be placed, each is folded as
+    /// it is placed, so that never more than one of them is held.
     /// </summary>
     public static void Merge(Ledger ledger)
     {

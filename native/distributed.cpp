@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <memory>
@@ -93,7 +94,24 @@ struct Pending {
     std::vector<c10::intrusive_ptr<c10d::Work>> works;
     std::vector<at::Tensor> held; // Gloo works on them until it is done
     bool streams;
+    std::shared_ptr<std::atomic<int64_t>> ended = std::make_shared<std::atomic<int64_t>>(0); // on the steady clock, ns; of the last work so far
 };
+
+// Notes when each work ends, on the thread that ends it: whoever waits may come much later.
+void note_end(const Pending& pending) {
+    for (const auto& work : pending.works) {
+        auto future = work->getFuture();
+        if (!future) {
+            continue;
+        }
+        future->addCallback([ended = pending.ended](c10::ivalue::Future&) {
+            const int64_t now = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+            int64_t before = ended->load();
+            while (before < now && !ended->compare_exchange_weak(before, now)) {
+            }
+        });
+    }
+}
 
 c10::intrusive_ptr<c10d::Work> broadcast(c10d::ProcessGroup& group, at::Tensor tensor, int root) {
     c10d::BroadcastOptions options;
@@ -224,8 +242,8 @@ FOVEA_EXPORT void fovea_group_close(void* group) {
     });
 }
 
-// One collective over contiguous tensors, started but not waited for. `root` is read by Broadcast only.
-FOVEA_EXPORT int fovea_collective(void* group, int kind, Handle output, Handle input, int root, void** pending) {
+// One collective over contiguous tensors, started but not waited for. `root` is read by Broadcast only. `timed` has its end noted (not on CUDA).
+FOVEA_EXPORT int fovea_collective(void* group, int kind, Handle output, Handle input, int root, int timed, void** pending) {
     return guarded([&] {
         auto& g = *static_cast<Group*>(group)->group;
         auto out = borrow(output);
@@ -250,7 +268,11 @@ FOVEA_EXPORT int fovea_collective(void* group, int kind, Handle output, Handle i
             case ReduceScatter: works.push_back(g._reduce_scatter_base(out, in)); break;
             default: TORCH_CHECK(false, "unknown collective ", kind);
         }
-        *pending = new Pending{std::move(works), {out, in}, out.is_cuda()};
+        auto started = std::make_unique<Pending>(Pending{std::move(works), {out, in}, out.is_cuda()});
+        if (timed != 0 && !out.is_cuda()) {
+            note_end(*started);
+        }
+        *pending = started.release();
     });
 }
 
@@ -278,6 +300,9 @@ FOVEA_EXPORT int fovea_work_wait(void* pending, int64_t slice_ms) {
     return status != 0 ? status : waiting;
 }
 
+// When its last work ended, in ns of the steady clock; 0 where that was not noted.
+FOVEA_EXPORT int64_t fovea_work_ended(void* pending) { return static_cast<Pending*>(pending)->ended->load(); }
+
 FOVEA_EXPORT void fovea_work_close(void* pending) {
     guarded([&] { delete static_cast<Pending*>(pending); });
 }
@@ -299,8 +324,9 @@ FOVEA_EXPORT int fovea_store_get(void*, const char*, void*, int64_t, int64_t*) {
 FOVEA_EXPORT int fovea_store_add(void*, const char*, int64_t, int64_t*) { return absent(); }
 FOVEA_EXPORT int fovea_group_open(void*, int, int, const char*, const char*, int64_t, int64_t, void**) { return absent(); }
 FOVEA_EXPORT void fovea_group_close(void*) {}
-FOVEA_EXPORT int fovea_collective(void*, int, Handle, Handle, int, void**) { return absent(); }
+FOVEA_EXPORT int fovea_collective(void*, int, Handle, Handle, int, int, void**) { return absent(); }
 FOVEA_EXPORT int fovea_work_wait(void*, int64_t) { return absent(); }
+FOVEA_EXPORT int64_t fovea_work_ended(void*) { return 0; }
 FOVEA_EXPORT void fovea_work_close(void*) {}
 
 #endif

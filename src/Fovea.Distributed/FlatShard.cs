@@ -25,16 +25,19 @@ internal sealed class FlatShard : IDisposable
     private readonly Tensor kept; // this rank's share where it stays: the master of what learns
     private readonly Tensor? ready; // the same in the buffer's type, where the master is far away or of another type
     private readonly Tensor? gradient;
+    private readonly DeviceStream copies;
     private Tensor? local;
 
     /// <param name="parameters">All of one kind: learning or not, of one element type.</param>
     /// <param name="type">Element type in the buffer.</param>
     /// <param name="master">Element type of the share.</param>
     /// <param name="resident">Whether the buffer keeps its memory.</param>
+    /// <param name="copies">Where a share that lies in the host's memory comes from there, beside what is computed.</param>
     public FlatShard(
         Mesh mesh, string name, IReadOnlyList<Parameter> parameters, DType type, DType master, bool resident, ShardingOptions options, Device device,
-        IWeightHolder holder)
+        IWeightHolder holder, DeviceStream copies)
     {
+        this.copies = copies;
         this.mesh = mesh;
         this.name = name;
         this.parameters = [.. parameters];
@@ -57,9 +60,9 @@ internal sealed class FlatShard : IDisposable
         using var grad = Autograd.NoGrad();
         whole = CreateOps.Empty([Count], type, device).Keep();
         own = whole.Over(From, share).Keep();
-        kept = Place(share, master, home, device);
-        ready = Learns && home != device && !resident ? Place(share, type, options.OffloadParameters ? Device.Cpu : device, device) : null;
-        gradient = Learns ? Place(share, DType.F32, home, device) : null;
+        kept = Place(share, master, home, device, options.PinMemory);
+        ready = Learns && home != device && !resident ? Place(share, type, options.OffloadParameters ? Device.Cpu : device, device, options.PinMemory) : null;
+        gradient = Learns ? Place(share, DType.F32, home, device, options.PinMemory) : null;
         Fill();
         for (var i = 0; i < starts.Length; i++)
         {
@@ -97,14 +100,32 @@ internal sealed class FlatShard : IDisposable
         }
     }
 
-    /// <summary>Gives the buffer memory and starts to fill it with everybody's share.</summary>
+    /// <summary>
+    /// Gives the buffer memory and starts to fill it with everybody's share, beside what the device computes: what is queued later must follow
+    /// <see cref="Arrive"/>.
+    /// </summary>
     public Pending Gather()
     {
         using var grad = Autograd.NoGrad();
+        var compute = DeviceStream.Current(whole.Device);
         whole.Hold();
-        own.Copy_(ready ?? kept);
-        return mesh.AllGather(whole, own, $"the weights of {name}");
+
+        // Whoever had that memory before has done with it by then.
+        copies.After(compute);
+        copies.Use();
+        try
+        {
+            own.Fetch_(ready ?? kept);
+            return mesh.AllGather(whole, own, $"the weights of {name}");
+        }
+        finally
+        {
+            compute.Use();
+        }
     }
+
+    /// <summary>Once the gathering has been waited for: what is computed from now on finds the weights.</summary>
+    public void Arrive() => DeviceStream.Current(whole.Device).After(copies);
 
     public void LetGo()
     {
@@ -215,9 +236,9 @@ internal sealed class FlatShard : IDisposable
     private static long Up(long count, long multiple) => (count + multiple - 1) / multiple * multiple;
 
     /// <summary>Memory of the host from which a card reads by itself, where it is not the device's own.</summary>
-    private static Tensor Place(long count, DType type, Device where, Device device)
+    private static Tensor Place(long count, DType type, Device where, Device device, bool pinned)
     {
-        var tensor = where == device ? CreateOps.Empty([count], type, device) : CreateOps.Staging([count], type, device);
+        var tensor = where == device ? CreateOps.Empty([count], type, device) : CreateOps.Staging([count], type, device, pinned);
         tensor.Zero_();
         return tensor.Keep();
     }
@@ -237,7 +258,7 @@ internal sealed class FlatShard : IDisposable
         for (var i = 0; i < parameters.Length; i++)
         {
             using var scope = TensorScope.Open("weight");
-            var value = parameters[i].Value.Detach().Reshape(-1);
+            var value = parameters[i].Stored().Reshape(-1);
             if (resident)
             {
                 whole.Slice(0, starts[i], starts[i] + parameters[i].Count).Copy_(value);

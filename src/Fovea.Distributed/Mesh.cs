@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Globalization;
+using Fovea.Nn;
 using Fovea.Tensors;
 using Fovea.Tensors.Collectives;
 
@@ -10,6 +12,9 @@ namespace Fovea.Distributed;
 /// </summary>
 public sealed partial class Mesh : IDisposable
 {
+    /// <summary>The span in which a thread stands still until a collective is done.</summary>
+    public const string WaitForRanks = "wait for ranks";
+
     private static readonly TimeSpan Slice = TimeSpan.FromSeconds(0.25);
 
     private readonly TcpStore? store;
@@ -215,7 +220,8 @@ public sealed partial class Mesh : IDisposable
 
     internal void Await(Work work, string what)
     {
-        var start = System.Diagnostics.Stopwatch.StartNew();
+        using var span = Profile.Open(WaitForRanks);
+        var start = Stopwatch.StartNew();
         try
         {
             while (!work.Wait(Slice))
@@ -279,7 +285,8 @@ public sealed partial class Mesh : IDisposable
         Traffic.Count(counted, whole.Count * whole.DType.Size(), WorldSize);
         try
         {
-            return new Pending(this, group!.Start(kind, output, input, root), what, scratch, finish);
+            var traced = Profile.IsOn && output.Device.Type == DeviceType.Cpu ? ($"{Verb(kind)}: {what}", Stopwatch.GetTimestamp()) : ((string, long)?)null;
+            return new Pending(this, group!.Start(kind, output, input, root, timed: traced is not null), what, scratch, finish) { Traced = traced };
         }
         catch (TorchException e)
         {
@@ -287,6 +294,14 @@ public sealed partial class Mesh : IDisposable
             throw Explain(what, e.Message.Split('\n')[0], null, e);
         }
     }
+
+    private static string Verb(CollectiveKind kind) => kind switch
+    {
+        CollectiveKind.AllGather => "gather",
+        CollectiveKind.AllReduce => "sum",
+        CollectiveKind.Broadcast => "broadcast",
+        _ => "reduce",
+    };
 
     private void ThrowKnown()
     {

@@ -1,3 +1,4 @@
+using Fovea.Nn;
 using Fovea.Tensors;
 using Fovea.Tensors.Collectives;
 
@@ -21,6 +22,9 @@ public sealed class Pending : IDisposable
         this.finish = finish;
     }
 
+    /// <summary>What a trace calls it, and since when it is under way; null where none is taken.</summary>
+    internal (string Name, long Start)? Traced { get; init; }
+
     /// <summary>One that has nothing to wait for.</summary>
     internal static Pending Done => new(null, null, string.Empty);
 
@@ -35,6 +39,11 @@ public sealed class Pending : IDisposable
         try
         {
             mesh!.Await(work, what);
+            if (Traced is var (name, start) && work.Ended is { } end)
+            {
+                Profile.Add(name, start, end);
+            }
+
             if (scratch is not null)
             {
                 using var grad = Autograd.NoGrad();

@@ -44,6 +44,10 @@ internal sealed class ShardUnit(GatherUnit unit, IReadOnlyList<FlatShard> flats,
         }
 
         coming.Clear();
+        foreach (var flat in flats)
+        {
+            flat.Arrive();
+        }
     }
 
     /// <summary>Frees what was brought; what is still coming is awaited, because it is written into that memory.</summary>

@@ -29,6 +29,8 @@ public sealed class Sharded : Division, IBlockGate, IWeightHolder
         : base(mesh)
     {
         this.options = options;
+        // Neighbours on different streams: waiting for one unit does not wait for the next, which is on its way by then.
+        DeviceStream[] streams = [DeviceStream.New(ledger.Options.Device), DeviceStream.New(ledger.Options.Device)];
         var adapters = ledger.AdapterParameters.ToHashSet();
         var left = ledger.Parameters.Concat(adapters).ToList();
         var divides = options.Stage == 3;
@@ -66,7 +68,8 @@ public sealed class Sharded : Division, IBlockGate, IWeightHolder
                 .GroupBy(p => (p.Trainable, Adapter: adapters.Contains(p)))
                 .Select(kind => new FlatShard(
                     mesh, stretch.Name, [.. kind], kind.Key.Adapter ? ledger.Options.Master : ledger.Options.Compute,
-                    kind.Key.Trainable ? ledger.Options.Master : ledger.Options.Compute, resident, options, ledger.Options.Device, this))
+                    kind.Key.Trainable ? ledger.Options.Master : ledger.Options.Compute, resident, options, ledger.Options.Device, this,
+                    streams[units.Count % streams.Length]))
                 .ToList();
             if (flats.Count == 0)
             {
@@ -146,6 +149,10 @@ public sealed class Sharded : Division, IBlockGate, IWeightHolder
         }
 
         last?.Wait();
+        foreach (var flat in Learning())
+        {
+            flat.Arrive();
+        }
     }
 
     public void Enter(string name)

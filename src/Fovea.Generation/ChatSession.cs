@@ -16,6 +16,12 @@ public sealed class ChatSession(VisionLanguageModel model, Tokenizer tokenizer, 
     private readonly List<Turn> turns = [];
     private readonly List<ProcessedImage> images = [];
 
+    /// <inheritdoc cref="Generator.Agree"/>
+    public Func<int, int>? Agree
+    {
+        set => generator.Agree = value;
+    }
+
     /// <summary>The system prompt; null is the default one.</summary>
     public string? System { get; set; }
 

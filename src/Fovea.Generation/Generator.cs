@@ -20,6 +20,9 @@ public sealed class Generator(VisionLanguageModel model) : IDisposable
     /// <summary>Sees the logits [V] of every step before a token is chosen.</summary>
     public Action<float[]>? Watch { get; set; }
 
+    /// <summary>Where several processes generate together: makes one choice of what each has chosen.</summary>
+    public Func<int, int>? Agree { get; set; }
+
     /// <summary>Goes on until a stop token, the limit, or cancellation (what there is by then is returned).</summary>
     /// <param name="prompt">Tokens and images.</param>
     /// <param name="options">How to choose and when to stop.</param>
@@ -47,6 +50,7 @@ public sealed class Generator(VisionLanguageModel model) : IDisposable
             {
                 Watch?.Invoke(logits);
                 var id = sampler.Next(logits, seen ?? []);
+                id = Agree?.Invoke(id) ?? id;
                 made.Add(id);
                 seen?.Add(id);
                 last = Stopwatch.GetTimestamp();

@@ -75,6 +75,12 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <summary>Rows of <see cref="VisionFeatures"/> that one image makes.</summary>
     public abstract int FeatureRows(ImageGrid grid);
 
+    /// <summary>Most patches that the vision side sees of one image, for counting memory.</summary>
+    /// <param name="pixels">Images are scaled down to this area, where the family does so.</param>
+    /// <param name="slices">Most slices of an image; null is the model's own number.</param>
+    /// <param name="tokens">Most tokens that the image may take.</param>
+    public virtual int MostPatches(int pixels, int? slices, int tokens) => Math.Min(pixels / (14 * 14), 4 * tokens);
+
     /// <summary>Final hidden states [T, E], or [L, E] where the input names the wanted rows.</summary>
     public abstract Tensor Hidden(ModelInput input, Tensor? features);
 

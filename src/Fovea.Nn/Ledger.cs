@@ -62,6 +62,7 @@ public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDispo
 
         foreach (var parameter in parameters)
         {
+            parameter.Forget();
             parameter.Value.Dispose();
         }
     }
@@ -72,7 +73,7 @@ public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDispo
         foreach (var parameter in parameters.Where(p => options.Deferred && p.Holder is null))
         {
             using var scope = TensorScope.Open("weight");
-            var read = parameter.Value.Detach();
+            var read = parameter.Stored();
             var value = read.To(parameter.Trainable ? options.Master : options.Compute).To(options.Device);
             parameter.Replace((parameter.Trainable && ReferenceEquals(value, read) ? read.Clone() : value).Keep());
             parameter.Value.RequiresGrad = parameter.Trainable;

@@ -5,6 +5,8 @@ namespace Fovea.Nn;
 /// <summary>One weight of the ledger: its checkpoint name, value, and whether it learns.</summary>
 public sealed class Parameter
 {
+    private readonly List<(Func<Tensor, Tensor> Fold, IReadOnlyList<Tensor> Held)> changes = [];
+
     internal Parameter(string name, long[] shape, Tensor value, bool trainable, DType compute)
     {
         Name = name;
@@ -51,6 +53,9 @@ public sealed class Parameter
         }
     }
 
+    /// <summary>The value as it is to be placed, with what was left to be folded into it, in the open scope.</summary>
+    public Tensor Stored() => changes.Aggregate(Value.Detach(), (value, change) => change.Fold(value));
+
     /// <summary>The value in the element type of the computation; gradients flow back into the master.</summary>
     public Tensor Use() => Value.To(Compute);
 
@@ -72,9 +77,26 @@ public sealed class Parameter
     /// <summary>Replaces the value (merging adapters, weights saved beside an adapter); frees the old one. The new one belongs to the ledger.</summary>
     public void Replace(Tensor value)
     {
+        Forget();
         Value.Dispose();
         Value = value;
         Master = value.DType;
         value.Name = Name;
+    }
+
+    /// <summary>Leaves a change to whoever reads the value (<see cref="Stored"/>), a part at a time where it is divided over ranks.</summary>
+    /// <param name="fold">From the value so far, in the open scope.</param>
+    /// <param name="held">What it needs; freed when the value is replaced.</param>
+    internal void FoldLater(Func<Tensor, Tensor> fold, params IReadOnlyList<Tensor> held) => changes.Add((fold, held));
+
+    /// <summary>Drops what was left to be folded in.</summary>
+    internal void Forget()
+    {
+        foreach (var tensor in changes.SelectMany(change => change.Held))
+        {
+            tensor.Dispose();
+        }
+
+        changes.Clear();
     }
 }

@@ -14,7 +14,7 @@ public sealed class LaunchedRanksTests : IDisposable
     [InlineData(3, true)]
     public void A_rank_killed_within_a_step_or_a_checkpoint_costs_no_more_than_the_steps_since_the_last_one(int zero, bool whileSaving)
     {
-        string[] both = [$"zero={zero}", "save_steps=2", "gradient_accumulation_steps=2"];
+        string[] both = [$"zero={zero}", "save_steps=2", "max_steps=20", "gradient_accumulation_steps=2"];
         Assert.True(Start("whole", both).Wait() == 0, processes[0].Errors);
         var hit = Start("killed", ["max_restarts=2", .. both]);
         Assert.True(hit.WaitUntil(() => whileSaving ? Partial("killed") && Checkpoints("killed") > 0 : Checkpoints("killed") > 1), hit.Errors);
@@ -30,7 +30,7 @@ public sealed class LaunchedRanksTests : IDisposable
     [Fact]
     public void A_rank_that_hangs_ends_the_run_after_the_timeout_with_its_name()
     {
-        var hit = Start("stopped", ["zero=2", "ddp_timeout=3", "max_steps=5000", "num_train_epochs=5000", "save_strategy=no"]);
+        var hit = Start("stopped", ["zero=2", "ddp_timeout=8", "max_steps=5000", "num_train_epochs=5000", "save_strategy=no"]);
         Assert.True(hit.WaitUntil(() => File.Exists(Path.Combine(run.Out("stopped"), "trainer_log.jsonl"))), hit.Errors);
         var ranks = LaunchRun.Children(hit.Id);
         LaunchRun.Signal(ranks[1], "STOP");

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Fovea.Cli.Bench;
 using Fovea.Tests.Unit.Robustness;
 
 namespace Fovea.Tests.Distributed;
@@ -22,6 +23,7 @@ public sealed class ShardedTests : NativeTest
             RankRuns.Near(one, runs.Train($"{ranks}", ranks, 4, [.. lora, $"zero={stage}", $"offload={offload}"]), 1e-5);
             runs.SameWeights("one", $"{ranks}", 1e-5);
             Assert.Equal(runs.Number("one", "eval_loss"), runs.Number($"{ranks}", "eval_loss"), 1e-5);
+            Assert.Equal(1, runs.Number($"{ranks}", "eval_perplexity") / runs.Number("one", "eval_perplexity"), 1e-5);
         }
     }
 
@@ -128,6 +130,42 @@ public sealed class ShardedTests : NativeTest
         runs.SameWeights("parts", "exported", 0);
         var whole = runs.Train("whole", 2, 4, [.. parts, "max_steps=4"]);
         RankRuns.Near(whole, runs.Train("parts", 1, 4, [.. parts[..^1], "max_steps=4", "resume_from_checkpoint=true"]), 1e-5);
+    }
+
+    [Fact]
+    public void An_earlier_adapter_is_folded_into_the_weights_as_they_are_divided()
+    {
+        runs.Train("first", 1, 4, Rate, "max_steps=2");
+        runs.Train("second", 1, 4, Rate, "max_steps=2", "seed=7");
+        string[] both = [Rate, "max_steps=2", $"adapter_name_or_path={runs.Tiny.Out("first")},{runs.Tiny.Out("second")}"];
+        var one = runs.Train("one", 1, 4, both);
+        RankRuns.Near(one, runs.Train("two", 2, 4, [.. both, "zero=3"]), 1e-5);
+        Assert.True(Math.Abs(one[0] - runs.Tiny.Losses("second")[0]) > 1e-3, "the earlier adapter makes no difference");
+        runs.SameWeights("one", "two", 1e-5);
+    }
+
+    [Fact]
+    public void A_trace_shows_collectives_on_tracks_of_their_own_beside_what_is_computed()
+    {
+        runs.Train("traced", 2, 4, Rate, "finetuning_type=full", "max_steps=2", "zero=3", "profile=true", "micro_batch_tokens=4096");
+        foreach (var file in new[] { "trace.json", "trace.rank1.json" })
+        {
+            var spans = RunTrace.Read(Path.Combine(runs.Tiny.Out("traced"), file));
+            var together = spans.Where(span => span.IsCollective).ToList();
+            Assert.Empty(together.Select(span => span.Thread).Intersect(spans.Except(together).Select(span => span.Thread)));
+            Assert.All(together, span => Assert.True(span.Seconds >= 0, $"{span}"));
+            Assert.All(together.GroupBy(span => span.Thread), track => Assert.All(
+                track.OrderBy(span => span.Start).Zip(track.OrderBy(span => span.Start).Skip(1)),
+                pair => Assert.True(pair.First.Start + pair.First.Seconds <= pair.Second.Start + 1e-6, $"{pair}")));
+
+            // The second block was on its way before the first one ran; sums were under way while backward went on.
+            Assert.True(First("gather: the weights of language block 1").Start < First("language block 0").Start);
+            var backward = First("backward");
+            Assert.InRange(First("reduce: the gradients of language block 1").Start, backward.Start, backward.Start + backward.Seconds);
+            Assert.InRange(Overlap.Of(spans).Share, 0.001, 1);
+
+            TraceSpan First(string name) => spans.Where(span => span.Name == name).MinBy(span => span.Start)!;
+        }
     }
 
     [Fact]

@@ -105,6 +105,31 @@ public static class MidModel
         return batch;
     }
 
+    /// <summary>Samples of that many tokens of text alone, all of them trained that can be.</summary>
+    public static PackedBatch Text(int samples, int tokens)
+    {
+        var random = new Random(5);
+        var ids = new long[samples * tokens];
+        foreach (ref var id in ids.AsSpan())
+        {
+            id = random.Next(Vocabulary);
+        }
+
+        var trained = Enumerable.Range(0, ids.Length).Where(i => i % tokens != tokens - 1).Select(i => (long)i).ToArray();
+        return new PackedBatch
+        {
+            Ids = ids,
+            CuSeqlens = [.. Enumerable.Range(0, samples + 1).Select(sample => sample * tokens)],
+            SampleIndices = [.. Enumerable.Range(0, samples)],
+            Grids = [],
+            ImagePaths = [],
+            ImageSlots = [],
+            LossIndex = trained,
+            Targets = [.. trained.Select(i => ids[i + 1])],
+            LossWeight = [.. Enumerable.Repeat(1f / trained.Length, trained.Length)],
+        };
+    }
+
     /// <summary>The tokens of one sample, for generation, and its image.</summary>
     public static (long[] Ids, PromptImage Image) Prompt()
     {

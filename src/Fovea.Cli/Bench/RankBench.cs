@@ -16,7 +16,7 @@ public static class RankBench
 {
     /// <param name="say">Sees one line a setting.</param>
     public static IReadOnlyList<RankResult> Run(
-        IReadOnlyList<int> ranks, IReadOnlyList<int> stages, bool full, int steps, Action<string> say)
+        IReadOnlyList<int> ranks, IReadOnlyList<int> stages, bool full, int steps, bool fp32, int? tokens, Action<string> say)
     {
         var folder = Directory.CreateTempSubdirectory("fovea-ranks-").FullName;
         try
@@ -27,7 +27,7 @@ public static class RankBench
             {
                 foreach (var count in ranks)
                 {
-                    var result = Measure(new RankOptions(count, stage, full, steps, folder));
+                    var result = Measure(new RankOptions(count, stage, full, steps, fp32, tokens, folder));
                     say(string.Create(
                         CultureInfo.InvariantCulture, $"zero {stage}, {count} ranks: {result.StepSecondsMedian:0.00} s, peak {result.PeakMebibytes:0} MiB"));
                     results.Add(result);

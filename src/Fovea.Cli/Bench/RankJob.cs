@@ -10,7 +10,7 @@ using Fovea.Training.Recipes;
 
 namespace Fovea.Cli.Bench;
 
-/// <summary>One rank of the benchmark over ranks: steps of the mid model in bf16 with blocks computed again, the four samples shared out.</summary>
+/// <summary>One rank of the benchmark over ranks: steps of the mid model with blocks computed again, the four samples shared out.</summary>
 public static class RankJob
 {
     private const double Mebibyte = 1 << 20;
@@ -18,11 +18,12 @@ public static class RankJob
     public static RankResult Run(RankOptions options, Mesh mesh)
     {
         using var count = MemoryCount.Start();
+        var type = options.Fp32 ? DType.F32 : DType.BF16;
         var sharding = new ShardingOptions { Stage = options.Zero };
         var policy = new BlockPolicy(BlockMode.Recompute);
         using var model = Families.Load(options.Folder, new ModelOptions
         {
-            Compute = DType.BF16,
+            Compute = type,
             Policy = policy,
             Deferred = sharding.Shards,
             Trainable = (part, _) => options.Full && part == ModelPart.Language,
@@ -36,8 +37,9 @@ public static class RankJob
         using var division = Divide(mesh, model, sharding, policy);
         using var optimizer = new AdamW(division.Parts, 0.9, 0.999, 1e-8, 0.01);
         var runner = new StepRunner(model, visionLearns: false, together: division.RunsTogether);
-        using var batch = MidModel.Batch(MidJob.Samples / mesh.WorldSize);
-        batch.LossWeight.AsSpan().Fill(1f / (MidJob.Samples * MidModel.TrainedTokens));
+        var samples = MidJob.Samples / mesh.WorldSize;
+        using var batch = options.Tokens is { } tokens ? MidModel.Text(samples, tokens) : MidModel.Batch(samples);
+        batch.LossWeight.AsSpan().Fill(1f / (batch.LossWeight.Length * mesh.WorldSize));
         var loss = Step();
         count.TakePeak();
         var (waited, theory, wire) = (mesh.Waited, mesh.Traffic.Total, ProcessGroup.WireBytes);
@@ -49,22 +51,42 @@ public static class RankJob
             times.Add(watch.Elapsed.TotalSeconds, 0);
         }
 
+        theory = mesh.Traffic.Total - theory;
+        wire = ProcessGroup.WireBytes - wire;
+        waited = mesh.Waited - waited;
+        var peak = count.TakePeak();
+        var overlap = Trace(Path.Combine(options.Folder, $"trace.{mesh.Rank}.json"));
         return new RankResult(options.Ranks, options.Zero, options.Full)
         {
             StepSecondsMedian = times.Median,
-            WaitingSeconds = (mesh.Waited - waited).TotalSeconds / options.Steps,
-            TheoryMegabytes = (mesh.Traffic.Total - theory) / 1e6 / options.Steps,
-            WireMegabytes = (ProcessGroup.WireBytes - wire) / 1e6 / options.Steps,
-            ModelMegabytes = model.Ledger.Count * DType.BF16.Size() / 1e6,
+            WaitingSeconds = waited.TotalSeconds / options.Steps,
+            CommunicationSeconds = overlap.Seconds / options.Steps,
+            HiddenShare = overlap.Share,
+            TheoryMegabytes = theory / 1e6 / options.Steps,
+            WireMegabytes = wire / 1e6 / options.Steps,
+            ModelMegabytes = model.Ledger.Count * type.Size() / 1e6,
             ResidentMebibytes = count.Live / Mebibyte,
-            PeakMebibytes = count.TakePeak() / Mebibyte,
+            PeakMebibytes = peak / Mebibyte,
             Loss = loss,
         };
+
+        // Apart from the steps that are timed.
+        Overlap Trace(string path)
+        {
+            Profile.Start();
+            for (var i = 0; i < options.Steps; i++)
+            {
+                Step();
+            }
+
+            Profile.Stop(path);
+            return Overlap.Of(RunTrace.Read(path));
+        }
 
         double Step()
         {
             using var scope = TensorScope.Open("step");
-            foreach (var pass in division.Agree([true], learns: true))
+            foreach (var pass in division.Agree([runner.RunsVision(batch)], learns: true))
             {
                 division.Begin(pass);
                 using var prepared = runner.Prepare(batch);
@@ -88,8 +110,6 @@ public static class RankJob
             return new Replicated(mesh, model.Ledger.Trainable, model.Head, 25 << 20);
         }
 
-        var sharded = new Sharded(mesh, model.Ledger, model.Head, ModelSetup.UnitsOf(model), sharding);
-        policy.Gate = sharded;
-        return sharded;
+        return ModelSetup.Shard(model, policy, sharding, mesh);
     }
 }

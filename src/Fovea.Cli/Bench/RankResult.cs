@@ -8,6 +8,12 @@ public sealed record RankResult(int Ranks, int Zero, bool Full)
     /// <summary>Of the mean step, spent standing still for other ranks.</summary>
     public required double WaitingSeconds { get; init; }
 
+    /// <summary>Of the mean traced step, with a collective under way.</summary>
+    public required double CommunicationSeconds { get; init; }
+
+    /// <summary>The part of that in which rank 0 computed instead of standing still, by the spans of a trace.</summary>
+    public required double HiddenShare { get; init; }
+
     /// <summary>Bytes that each rank has to send in a step, by theory.</summary>
     public required double TheoryMegabytes { get; init; }
 

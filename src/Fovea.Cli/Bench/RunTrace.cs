@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Fovea.Nn;
 
 namespace Fovea.Cli.Bench;
 
@@ -14,11 +15,12 @@ public static class RunTrace
         using var trace = JsonDocument.Parse(File.ReadAllBytes(path));
         return
         [
-            .. trace.RootElement.GetProperty("traceEvents").EnumerateArray().Select(e => new TraceSpan(
+            .. trace.RootElement.GetProperty("traceEvents").EnumerateArray().Where(e => e.GetProperty("ph").GetString() == "X").Select(e => new TraceSpan(
                 e.GetProperty("name").GetString()!,
                 e.GetProperty("tid").GetInt32(),
                 e.GetProperty("ts").GetDouble() / 1e6,
-                e.GetProperty("dur").GetDouble() / 1e6)),
+                e.GetProperty("dur").GetDouble() / 1e6,
+                e.GetProperty("cat").GetString() == Profile.Collective)),
         ];
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -62,6 +63,8 @@ internal sealed class RankActions : IDisposable
                 Directory.CreateDirectory(folder!);
                 File.WriteAllText(Path.Combine(folder!, how), "saved");
                 return null;
+            case "await":
+                return Await(Path.Combine(folder!, how)) ? null : 98;
             case "deaf":
                 held.Add(PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => signal.Cancel = true));
                 return null;
@@ -77,6 +80,20 @@ internal sealed class RankActions : IDisposable
             default:
                 throw new ConfigException($"launch-check: there is no action {verb}");
         }
+    }
+
+    /// <summary>Waits for a file that another rank saves: ranks do not start at the same time.</summary>
+    private static bool Await(string path)
+    {
+        for (var watch = Stopwatch.StartNew(); watch.Elapsed < TimeSpan.FromMinutes(2); Thread.Sleep(5))
+        {
+            if (File.Exists(path))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private void Ask(PosixSignalContext signal)

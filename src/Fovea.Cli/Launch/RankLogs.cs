@@ -8,6 +8,7 @@ internal sealed class RankLogs(IEnumerable<int> ranks, string? outputDir) : IDis
     private readonly DateTime started = DateTime.UtcNow;
     private RankLog[] logs = [];
     private bool moved;
+    private bool wanted = true;
 
     /// <summary>Logs by the rank's number within the node.</summary>
     public RankLog this[int local] => logs[local];
@@ -19,9 +20,10 @@ internal sealed class RankLogs(IEnumerable<int> ranks, string? outputDir) : IDis
 
     public void Open() => logs = [.. ranks.Select(rank => new RankLog(rank, temporary))];
 
-    /// <summary>Moves into the run's folder once the run has written something there itself, or at its good end.</summary>
+    /// <summary>Moves into the run's folder once the run has written something there itself, or at its good end; without such a folder they go then.</summary>
     public void Settle(bool finished = false)
     {
+        wanted = !finished || outputDir is not null;
         if (moved || outputDir is null || !(finished || RunHasBegun(outputDir)))
         {
             return;
@@ -41,9 +43,9 @@ internal sealed class RankLogs(IEnumerable<int> ranks, string? outputDir) : IDis
             log.Dispose();
         }
 
-        if (!Directory.EnumerateFileSystemEntries(temporary).Any())
+        if (!wanted || !Directory.EnumerateFileSystemEntries(temporary).Any())
         {
-            Directory.Delete(temporary);
+            Directory.Delete(temporary, recursive: true);
         }
     }
 

@@ -44,7 +44,7 @@ internal sealed class TrainJob
     /// The wrapper has malloc keep large blocks that are free, which spares page faults. Where memory is divided to have less of it, it is given back instead.
     /// What the user chose stays.
     /// </summary>
-    private static (string, string)[] Heap(TrainConfig config, LaunchVariables variables) =>
+    public static (string, string)[] Heap(TrainConfig config, LaunchVariables variables) =>
         config.Sharding.Shards && variables.Text("GLIBC_TUNABLES")?.Contains("mmap_threshold=1073741824", StringComparison.Ordinal) == true
             ? [("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=4194304:glibc.malloc.arena_max=1")]
             : [];

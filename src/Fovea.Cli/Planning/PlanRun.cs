@@ -12,11 +12,6 @@ internal static class PlanRun
     // An allocator never fills a card to the last byte.
     private const double Usable = 0.95;
 
-    private const int PatchArea = 14 * 14;
-
-    // Patches that are merged into one token.
-    private const int Merged = 4;
-
     // From fast to slow: what is not divided need not be sent, and the host is the slowest place.
     private static readonly (int Zero, OffloadKind Offload)[] Preferred =
     [
@@ -30,7 +25,7 @@ internal static class PlanRun
         var model = shapes.Model;
         var onHost = config.UseCpu || config.Device == "cpu" || (options.Card is null && ModelSetup.ChooseDevice(config).Type == DeviceType.Cpu);
         var tokens = Math.Max(options.Length ?? config.CutoffLen, config.MicroBatchTokens ?? 0);
-        var patches = shapes.VisionLearns ? Math.Min(config.ImageMaxPixels / PatchArea, Merged * tokens) : 0;
+        var patches = shapes.VisionLearns ? model.MostPatches(config.ImageMaxPixels, config.MaxSliceNums, tokens) : 0;
         var groups = ShardGroup.Of(model);
         var types = ShardTypes.Of(model, config, mapped: onHost && shapes.Stored == model.Ledger.Options.Compute, onHost);
         var rows = new List<PlanRow>();

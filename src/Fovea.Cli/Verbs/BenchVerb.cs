@@ -188,14 +188,14 @@ public static class BenchVerb
         }
     }
 
-    private static Option<string> DTypeOption()
+    internal static Option<string> DTypeOption()
     {
         var option = new Option<string>("--dtype") { Description = "Element type of the computation: bf16 or fp32.", DefaultValueFactory = _ => "bf16" };
         option.AcceptOnlyFromAmong("bf16", "fp32");
         return option;
     }
 
-    private static DType TypeOf(string? dtype) => dtype == "fp32" ? DType.F32 : DType.BF16;
+    internal static DType TypeOf(string? dtype) => dtype == "fp32" ? DType.F32 : DType.BF16;
 
     private static (Option<bool> Peer, Option<string?> Attention) PeerOptions()
     {

@@ -7,8 +7,8 @@ namespace Fovea.Cli.Verbs;
 /// <param name="options">How to choose tokens.</param>
 /// <param name="output">Receives answers only.</param>
 /// <param name="notes">Receives speeds, errors and what commands say.</param>
-/// <param name="interrupts">Ends an answer early.</param>
-internal sealed class ChatConsole(ChatSession session, GenerationOptions options, TextWriter output, TextWriter notes, ChatInterrupts interrupts)
+/// <param name="interrupts">Ends an answer early; null where several processes answer together.</param>
+internal sealed class ChatConsole(ChatSession session, GenerationOptions options, TextWriter output, TextWriter notes, ChatInterrupts? interrupts)
 {
     private const string Commands = """
         /image PATH    show an image with the next question (an image path in the text, or <image>PATH</image>, does the same)
@@ -74,7 +74,7 @@ internal sealed class ChatConsole(ChatSession session, GenerationOptions options
     public void Ask(string line)
     {
         var question = ChatInput.Parse(line, attached);
-        var cancel = interrupts.Begin();
+        var cancel = interrupts?.Begin() ?? CancellationToken.None;
         ChatAnswer answer;
         try
         {
@@ -82,7 +82,7 @@ internal sealed class ChatConsole(ChatSession session, GenerationOptions options
         }
         finally
         {
-            interrupts.End();
+            interrupts?.End();
         }
 
         attached.Clear();

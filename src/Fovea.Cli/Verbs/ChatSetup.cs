@@ -1,7 +1,9 @@
 using Fovea.Data.Tokenizers;
+using Fovea.Distributed;
 using Fovea.Generation;
 using Fovea.Models;
 using Fovea.Models.Peft;
+using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
 using Fovea.Training.Config;
@@ -12,13 +14,16 @@ namespace Fovea.Cli.Verbs;
 /// <summary>A loaded model with its adapters, ready to answer.</summary>
 internal sealed class ChatSetup : IDisposable
 {
-    private ChatSetup(VisionLanguageModel model, DataSetup data, GenerationOptions options)
+    private ChatSetup(VisionLanguageModel model, Sharded? weights, DataSetup data, GenerationOptions options)
     {
-        (Model, Tokenizer, Options) = (model, data.Tokenizer, options);
+        (Model, Weights, Tokenizer, Options) = (model, weights, data.Tokenizer, options);
         Prompts = new PromptBuilder(data.Tokenizer, data.Template, data.Images, data.Options.DefaultSystem);
     }
 
     public VisionLanguageModel Model { get; }
+
+    /// <summary>Brings weights together that are divided over processes; null where the model is whole.</summary>
+    public Sharded? Weights { get; }
 
     public Tokenizer Tokenizer { get; }
 
@@ -57,7 +62,8 @@ internal sealed class ChatSetup : IDisposable
     /// <param name="config">A completed configuration.</param>
     /// <param name="fromModel">Take sampling settings from the model's generation_config.json instead of the configuration.</param>
     /// <param name="notes">Receives what is being loaded.</param>
-    public static ChatSetup Load(TrainConfig config, bool fromModel, TextWriter notes)
+    /// <param name="mesh">The processes over which <c>zero: 3</c> divides the weights; null is this one alone.</param>
+    public static ChatSetup Load(TrainConfig config, bool fromModel, TextWriter notes, Mesh? mesh = null)
     {
         var data = DataSetup.From(config);
         var family = Families.Of(config.ModelNameOrPath);
@@ -75,11 +81,15 @@ internal sealed class ChatSetup : IDisposable
         var compute = Compute(config, device);
         notes.WriteLine($"loading {config.ModelNameOrPath} ({family.ModelType}, {compute.SafetensorsName().ToLowerInvariant()}, {device})"
             + string.Concat(config.AdapterNameOrPath.Select(adapter => $" with adapter {adapter}")));
+        var divides = mesh is { WorldSize: > 1 } && config.Sharding.Stage == 3;
+        var policy = new BlockPolicy(BlockMode.Keep);
         var model = Families.Load(config.ModelNameOrPath, new ModelOptions
         {
             Compute = compute,
             Device = device,
             OriginalPadding = config.VisionMask == VisionMask.Original,
+            Deferred = divides,
+            Policy = policy,
         });
         try
         {
@@ -93,7 +103,7 @@ internal sealed class ChatSetup : IDisposable
                 PeftAdapter.Attach(model, family, config.AdapterNameOrPath[i], trainable: false);
             }
 
-            return new ChatSetup(model, data, options);
+            return new ChatSetup(model, divides ? ModelSetup.Shard(model, policy, config.Sharding, mesh!) : null, data, options);
         }
         catch
         {
@@ -102,7 +112,11 @@ internal sealed class ChatSetup : IDisposable
         }
     }
 
-    public void Dispose() => Model.Dispose();
+    public void Dispose()
+    {
+        Weights?.Dispose();
+        Model.Dispose();
+    }
 
     /// <summary>
     /// The element type of the computation. <c>auto</c>: on a card bf16; on the CPU what the checkpoint is stored in, fp16 computed as fp32.

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Text;
+using Fovea.Cli.Launch;
+using Fovea.Distributed;
 using Fovea.Generation;
 using Fovea.Training.Config;
 
@@ -58,6 +60,9 @@ public static class ChatVerb
               fovea chat --model models/Qwen2.5-VL-7B-Instruct --prompt "What is this?" --image photo.jpg --greedy
               echo "What does receipt.png say?" | fovea chat --model models/Qwen2.5-VL-3B-Instruct
 
+            A model that is too large for one card is divided over several by zero: 3 (Ctrl-C then ends all):
+              NPROC_PER_NODE=2 fovea chat run.yaml zero=3
+
             In the terminal: /image PATH, /system TEXT, /clear, /help, /exit. An image path in a question shows that image.
             """)
         {
@@ -70,19 +75,26 @@ public static class ChatVerb
     private static int Run(ParseResult parsed)
     {
         var words = parsed.GetValue(Config) ?? [];
-        var notes = Console.Error;
-        var config = ChatSetup.Complete(Read(parsed, words), notes);
+        return RankedRun.Run(use => Read(parsed, words, use), talks: true, (config, mesh) => Talk(parsed, config, mesh, fromModel: words.Length == 0));
+    }
+
+    private static int Talk(ParseResult parsed, TrainConfig config, Mesh mesh, bool fromModel)
+    {
+        var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
+        var together = mesh.WorldSize > 1;
+        config = ChatSetup.Complete(config, notes);
         foreach (var notice in config.Notices)
         {
             notes.WriteLine(notice);
         }
 
-        using var setup = ChatSetup.Load(config, fromModel: words.Length == 0, notes);
+        using var setup = ChatSetup.Load(config, fromModel, notes, mesh);
         var options = WithFlags(parsed, setup.Options);
         options.Check();
         using var session = new ChatSession(setup.Model, setup.Tokenizer, setup.Prompts) { System = parsed.GetValue(SystemPrompt) };
-        using var interrupts = new ChatInterrupts();
-        using var output = new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false));
+        session.Agree = together ? id => (int)mesh.Sum("the choice of a token", mesh.IsMain ? id : 0)[0] : null;
+        using var interrupts = together ? null : new ChatInterrupts();
+        using var output = new StreamWriter(mesh.IsMain ? Console.OpenStandardOutput() : Stream.Null, new UTF8Encoding(false));
         var console = new ChatConsole(session, options, output, notes, interrupts);
         foreach (var path in parsed.GetValue(Image) ?? [])
         {
@@ -95,19 +107,21 @@ public static class ChatVerb
             return 0;
         }
 
-        var interactive = !Console.IsInputRedirected;
+        var interactive = mesh.IsMain && !Console.IsInputRedirected;
         using var input = interactive ? Console.In : new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false));
-        return console.Run(input, interactive);
+        using var lines = together ? new SharedReader(input, mesh) : input;
+        var code = console.Run(lines, interactive);
+        return mesh.IsMain ? code : 0;
     }
 
-    private static TrainConfig Read(ParseResult parsed, string[] words)
+    private static TrainConfig Read(ParseResult parsed, string[] words, ConfigUse use)
     {
         if (words.Length > 0 && words[0].Contains('=') && !File.Exists(words[0]))
         {
             throw new ConfigException($"{words[0]}: key=value replaces a key of a configuration file, and none is given; use options such as --temperature");
         }
 
-        var config = words.Length == 0 ? new TrainConfig() : TrainConfig.Load(words[0], words[1..], ConfigUse.Any);
+        var config = words.Length == 0 ? new TrainConfig() : TrainConfig.Load(words[0], words[1..], use);
         var adapters = parsed.GetValue(Adapter) ?? [];
         return config with
         {

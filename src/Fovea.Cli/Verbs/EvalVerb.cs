@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
+using Fovea.Cli.Launch;
 using Fovea.Cli.Views;
+using Fovea.Distributed;
 using Fovea.Training.Config;
 using Fovea.Training.Recipes;
 
@@ -22,6 +24,7 @@ public static class EvalVerb
               fovea eval examples/minimind_v_sft.yaml
               fovea eval mine/run.yaml eval_dataset=mine/held_out.jsonl
               fovea eval mine/run.yaml --model models/Qwen2.5-VL-3B-Instruct
+              NPROC_PER_NODE=2 fovea eval mine/run.yaml          (samples are shared out; with zero: 3 the weights are divided too)
             """)
         {
             path, overrides, model,
@@ -30,19 +33,27 @@ public static class EvalVerb
         return verb;
     }
 
-    private static int Run(string path, string[] overrides, string? model, TextWriter output)
+    private static int Run(string path, string[] overrides, string? model, TextWriter output) => RankedRun.Run(
+        use => TrainConfig.Load(path, overrides, use), talks: false, (config, mesh) => Evaluate(config, mesh, model, output));
+
+    private static int Evaluate(TrainConfig config, Mesh mesh, string? model, TextWriter output)
     {
-        var config = TrainConfig.Load(path, overrides, ConfigUse.Any);
+        var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
         config = model is null
-            ? ChatSetup.Complete(config, Console.Error)
+            ? ChatSetup.Complete(config, notes)
             : config with { ModelNameOrPath = model, AdapterNameOrPath = [], OutputDir = string.Empty };
-        using var setup = ChatSetup.Load(config, fromModel: false, Console.Error);
+        using var setup = ChatSetup.Load(config, fromModel: false, notes, mesh);
         foreach (var notice in config.Notices.Concat(setup.Model.Notices))
         {
-            Console.Error.WriteLine(notice);
+            notes.WriteLine(notice);
         }
 
-        var result = HeldOutEvaluation.Run(config, setup.Model);
+        var result = HeldOutEvaluation.Run(config, setup.Model, mesh, setup.Weights);
+        if (!mesh.IsMain)
+        {
+            return 0;
+        }
+
         output.WriteLine(EventText.Evaluation(result));
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.Samples} samples, perplexity {result.Metrics["perplexity"]:0.###}, ")
             + string.Create(CultureInfo.InvariantCulture, $"token accuracy {100 * result.Metrics["token_accuracy"]:0.0} %"));

@@ -16,7 +16,10 @@ public static class PlanVerb
         var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Keys that replace those of the file.", Arity = ArgumentArity.ZeroOrMore };
         var ranks = new Option<string>("--ranks") { Description = "Numbers of processes, one a card.", DefaultValueFactory = _ => "1,2,4,8" };
         var zero = new Option<string?>("--zero") { Description = "Stages, of 0,1,2,3; left out, those that make sense." };
-        var offload = new Option<string>("--offload") { Description = "Of none,optimizer,cpu.", DefaultValueFactory = _ => "none,optimizer,cpu" };
+        var offload = new Option<string?>("--offload")
+        {
+            Description = "Of none,optimizer,cpu; alone, optimizer,cpu; left out, all three.", Arity = ArgumentArity.ZeroOrOne,
+        };
         var card = new Option<string?>("--card") { Description = "Memory of one card, for instance 24GiB: says what fits." };
         var length = new Option<int?>("--length") { Description = "Tokens of the longest sample; left out, cutoff_len." };
         var json = new Option<string?>("--json") { Description = "Write the table to this file too." };
@@ -42,7 +45,7 @@ public static class PlanVerb
             {
                 Ranks = Numbers("--ranks", parsed.GetValue(ranks)!, 1, 1 << 20, problems),
                 Stages = parsed.GetValue(zero) is { } stages ? Numbers("--zero", stages, 0, 3, problems) : null,
-                Offloads = Offloads(parsed.GetValue(offload)!, problems),
+                Offloads = Offloads(parsed.GetValue(offload) ?? (parsed.GetResult(offload) is null ? "none,optimizer,cpu" : "optimizer,cpu"), problems),
                 Card = memory,
                 Length = parsed.GetValue(length),
             };

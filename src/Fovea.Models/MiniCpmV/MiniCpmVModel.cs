@@ -172,6 +172,14 @@ public sealed class MiniCpmVModel : VisionLanguageModel
 
     public override int FeatureRows(ImageGrid grid) => Config.Queries;
 
+    /// <summary>Slices have the area of the model's resolution; where there are several, the whole image is one more.</summary>
+    public override int MostPatches(int pixels, int? slices, int tokens)
+    {
+        var most = slices ?? Config.Slicing.MaxSlices;
+        var side = Config.Slicing.Resolution / Config.Slicing.PatchSize;
+        return side * side * Math.Clamp(tokens / Config.Queries, 1, most == 1 ? 1 : most + 1);
+    }
+
     public override Tensor Hidden(ModelInput input, Tensor? features) =>
         Language.Forward(input.Ids, input.Positions[0], input.Positions[1], input.Attention, features, input.ImageSlots, input.Wanted);
 

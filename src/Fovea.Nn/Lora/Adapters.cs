@@ -31,7 +31,10 @@ public static class Adapters
         return chosen;
     }
 
-    /// <summary>Folds every adapter into its weight (fp32 sum, stored in the weight's own type) and detaches it.</summary>
+    /// <summary>
+    /// Folds every adapter into its weight (fp32 sum, stored in the weight's own type) and detaches it. Where weights wait to be placed, each is folded as
+    /// it is placed, so that never more than one of them is held.
+    /// </summary>
     public static void Merge(Ledger ledger)
     {
         using var grad = Autograd.NoGrad();
@@ -42,15 +45,22 @@ public static class Adapters
                 continue;
             }
 
+            linear.Lora = null;
+            if (ledger.Options.Deferred)
+            {
+                linear.Weight.FoldLater(Merged, lora.A.Value, lora.B.Value);
+                continue;
+            }
+
             using (TensorScope.Open("block"))
             {
-                var merged = linear.Weight.Value.Detach().To(DType.F32).Add(lora.Delta()).To(linear.Weight.Value.DType);
-                linear.Weight.Replace(merged.Keep());
+                linear.Weight.Replace(Merged(linear.Weight.Value.Detach()).Keep());
             }
 
             lora.A.Value.Dispose();
             lora.B.Value.Dispose();
-            linear.Lora = null;
+
+            Tensor Merged(Tensor weight) => weight.To(DType.F32).Add(lora.Delta().To(weight.Device)).To(weight.DType);
         }
     }
 

@@ -40,10 +40,12 @@ public sealed class ProcessGroup : IDisposable
 
     /// <summary>Starts a collective; the tensors are contiguous and stay alive until it is done.</summary>
     /// <param name="input">The same tensor where it works in place.</param>
-    public Work Start(CollectiveKind kind, Tensor output, Tensor input, int root = 0)
+    /// <param name="timed">Whether <see cref="Work.Ended"/> will be asked for.</param>
+    public Work Start(CollectiveKind kind, Tensor output, Tensor input, int root = 0, bool timed = false)
     {
         var status = Bridge.Collective(
-            handle != 0 ? handle : throw new ObjectDisposedException(nameof(ProcessGroup)), (int)kind, output.Handle, input.Handle, root, out var pending);
+            handle != 0 ? handle : throw new ObjectDisposedException(nameof(ProcessGroup)), (int)kind, output.Handle, input.Handle, root, timed ? 1 : 0,
+            out var pending);
         GC.KeepAlive(output);
         GC.KeepAlive(input);
         Bridge.Check(status);

@@ -27,6 +27,9 @@ public sealed class Work : IDisposable
         return true;
     }
 
+    /// <summary>When it ended on this process, as <see cref="System.Diagnostics.Stopwatch"/> counts; null while it has not, or where nobody noted it.</summary>
+    public long? Ended => Bridge.WorkEnded(handle != 0 ? handle : throw new ObjectDisposedException(nameof(Work))) is var at and not 0 ? at : null;
+
     public void Dispose()
     {
         var closing = Interlocked.Exchange(ref handle, 0);

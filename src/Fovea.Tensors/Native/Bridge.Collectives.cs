@@ -40,10 +40,13 @@ internal static unsafe partial class Bridge
     internal static partial void GroupClose(nint group);
 
     [LibraryImport(Lib, EntryPoint = "fovea_collective")]
-    internal static partial int Collective(nint group, int kind, nint output, nint input, int root, out nint pending);
+    internal static partial int Collective(nint group, int kind, nint output, nint input, int root, int timed, out nint pending);
 
     [LibraryImport(Lib, EntryPoint = "fovea_work_wait")]
     internal static partial int WorkWait(nint pending, long sliceMs);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_work_ended")]
+    internal static partial long WorkEnded(nint pending);
 
     [LibraryImport(Lib, EntryPoint = "fovea_work_close")]
     internal static partial void WorkClose(nint pending);

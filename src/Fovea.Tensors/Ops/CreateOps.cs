@@ -70,8 +70,9 @@ public static class CreateOps
         where T : unmanaged => On(device, (ReadOnlySpan<T>)values, shape);
 
     /// <summary>CPU memory to be filled and sent to the device: pinned when that is a card.</summary>
-    public static Tensor Staging(long[] shape, DType dtype, Device device) =>
-        EmptyOp.Call(shape, dtype, Arg.None, Device.Cpu, device.Type == DeviceType.Cuda);
+    /// <param name="pinned">False leaves it pageable also then.</param>
+    public static Tensor Staging(long[] shape, DType dtype, Device device, bool pinned = true) =>
+        EmptyOp.Call(shape, dtype, Arg.None, Device.Cpu, pinned && device.Type == DeviceType.Cuda);
 
     /// <summary>Fills with normal random numbers of the default generator.</summary>
     public static Tensor Normal_(this Tensor x, double mean, double deviation)

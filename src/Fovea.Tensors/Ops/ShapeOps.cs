@@ -87,4 +87,11 @@ public static class ShapeOps
         CopyOp.Run(x, source);
         return x;
     }
+
+    /// <summary>As <see cref="Copy_"/>, without waiting where the source is pinned or on x's device: the current stream does it in its turn.</summary>
+    public static Tensor Fetch_(this Tensor x, Tensor source)
+    {
+        CopyOp.Run(x, source, true);
+        return x;
+    }
 }

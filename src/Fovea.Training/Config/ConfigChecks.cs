@@ -63,7 +63,7 @@ internal static class ConfigChecks
             }
         }
 
-        if (use == ConfigUse.Any)
+        if (use is ConfigUse.Any or ConfigUse.AnyRanks)
         {
             return;
         }

@@ -14,4 +14,7 @@ public enum ConfigUse
 
     /// <summary>Nothing is required.</summary>
     Any,
+
+    /// <summary>As <see cref="Any"/>, by several processes: how weights are divided counts.</summary>
+    AnyRanks,
 }

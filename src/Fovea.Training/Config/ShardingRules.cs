@@ -11,7 +11,7 @@ internal static class ShardingRules
     public static TrainConfig Resolve(
         TrainConfig config, IReadOnlyDictionary<string, ConfigEntry> written, ConfigUse use, ICollection<string> problems, ICollection<string> notices)
     {
-        if (use is not (ConfigUse.Train or ConfigUse.Plan))
+        if (use is not (ConfigUse.Train or ConfigUse.Plan or ConfigUse.AnyRanks))
         {
             return config;
         }

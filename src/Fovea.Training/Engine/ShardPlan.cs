@@ -4,7 +4,7 @@ namespace Fovea.Training.Engine;
 
 /// <summary>
 /// What one rank holds of weights, gradients and optimizer, in bytes, by the rules of ZeRO (arXiv 1910.02054) as they are laid out here. A pure function of
-/// shapes. Everything but <see cref="Gathered"/> and <see cref="Transit"/> is there all the time; those are the most that is there at once.
+/// shapes. Everything but <see cref="Gathered"/> and <see cref="Transit"/> is there all the time; of those it is what is there where their sum is largest.
 /// </summary>
 /// <remarks>
 /// A unit's weights lie one after another in flat buffers, one for each of: frozen, trained, adapters. Each weight takes a multiple of 64 elements and each
@@ -30,7 +30,7 @@ public sealed record ShardPlan
     /// <summary>Frozen weights that are pages of the checkpoint's files: the system may take them back (not in <see cref="Weights"/>).</summary>
     public long Mapped { get; private init; }
 
-    /// <summary>Stage 3: the two largest neighbouring units as they are used, since the next is fetched while one runs. The head comes last.</summary>
+    /// <summary>Stage 3: two neighbouring units as they are used, since the next is fetched while one runs. The head comes last.</summary>
     public long Gathered { get; private init; }
 
     /// <summary>
@@ -99,26 +99,48 @@ public sealed record ShardPlan
         var frozen = whole.Sum(g => g.Frozen.Sum()) * types.Compute;
         var pieces = divides ? units.Sum(Frozen) / ranks : 0;
         var ready = divides && sharding.OffloadOptimizer ? units.Sum(Learning) / ranks : 0;
+        var (gathered, transit) = Busiest(
+            units, ranks, types, sharding.Stage == 1 && types.Accumulates, unit => divides ? Frozen(unit) + Learning(unit) : 0, Learning);
         return new ShardPlan
         {
             Ranks = ranks,
             Sharding = sharding,
             Weights = (types.Mapped ? 0 : frozen) + whole.Sum(Learning) + (sharding.OffloadParameters ? 0 : pieces + ready),
             Mapped = types.Mapped ? frozen : 0,
-            Gathered = divides ? Row(units, 2, (unit, _) => Frozen(unit) + Learning(unit)) : 0,
+            Gathered = gathered,
             Gradients = collected + (sharding.OffloadOptimizer ? 0 : sums),
             Optimizer = sharding.OffloadOptimizer ? 0 : state,
-            Transit = Travelling(units, ranks, types, sharding.Stage == 1 && types.Accumulates, Learning),
+            Transit = transit,
             Host = (sharding.OffloadOptimizer ? state + sums : 0) + (sharding.OffloadParameters ? pieces + ready : 0),
         };
     }
 
-    private static long Travelling(List<ShardGroup> units, int ranks, ShardTypes types, bool collected, Func<ShardGroup, long> left)
+    /// <summary>
+    /// What is gathered and what is on its way where both together are most. Backward comes from the other end: while one unit is at work the one before it is
+    /// fetched, and the gradients of the two behind it travel.
+    /// </summary>
+    /// <param name="used">Bytes of a unit while it is used, as far as they are not there all the time.</param>
+    /// <param name="left">Bytes of the gradients that its backward leaves.</param>
+    private static (long Gathered, long Transit) Busiest(
+        List<ShardGroup> units, int ranks, ShardTypes types, bool collected, Func<ShardGroup, long> used, Func<ShardGroup, long> left)
     {
-        // Backward comes from the other end: the first of three is at work, the others are on their way.
-        var most = Row(units, 3, (unit, place) => place == 0 ? left(unit) : Sent(unit));
-        var head = units.Where(g => g.IsHead).Sum(g => g.Trained.Sum()) * types.Compute;
-        return Math.Max(most, 2 * head);
+        // A tied head, the embeddings, follows the last block.
+        List<ShardGroup> row = units.Count > 0 && !units[^1].IsHead && units.Find(g => g.IsHead) is { } tied ? [.. units, tied] : units;
+        var most = (Gathered: 0L, Transit: 0L);
+        for (var place = 0; place < row.Count; place++)
+        {
+            var gathered = used(row[place]) + (place > 0 ? used(row[place - 1]) : 0);
+            var transit = left(row[place]) + row.Skip(place + 1).Take(2).Sum(Sent);
+            if (place == row.Count - 1)
+            {
+                // Its gradient beside that of one chunk of logits.
+                transit = Math.Max(transit, 2 * units.Where(g => g.IsHead).Sum(g => g.Trained.Sum()) * types.Compute);
+            }
+
+            most = gathered + transit > most.Gathered + most.Transit ? (gathered, transit) : most;
+        }
+
+        return most;
 
         long Sent(ShardGroup unit)
         {
@@ -129,25 +151,6 @@ public sealed record ShardPlan
             var arrives = ranks == 1 || (types.Scatters && (collected || types.Compute == Single)) ? 0 : collected ? count * Single : left(unit);
             return sent + arrives + (count / ranks * Single);
         }
-    }
-
-    /// <summary>The largest sum of so many units that follow one another; where the head is tied, the embeddings follow the last block.</summary>
-    private static long Row(List<ShardGroup> units, int length, Func<ShardGroup, int, long> size)
-    {
-        var row = units.Count > 0 && !units[^1].IsHead && units.Find(g => g.IsHead) is { } tied ? [.. units, tied] : units;
-        var largest = 0L;
-        for (var first = 0; first < row.Count; first++)
-        {
-            var sum = 0L;
-            for (var i = first; i < Math.Min(row.Count, first + length); i++)
-            {
-                sum += size(row[i], i - first);
-            }
-
-            largest = Math.Max(largest, sum);
-        }
-
-        return largest;
     }
 
     /// <summary>Elements of the largest part in which <see cref="Distributed.Replicated"/> sends gradients: from the last weight to the first.</summary>

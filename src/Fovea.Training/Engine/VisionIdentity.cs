@@ -24,7 +24,8 @@ public static class VisionIdentity
             foreach (var weight in model.Ledger.Parameters.Where(p => IsPart(family.PartOf(p.Name), towerOnly)))
             {
                 stream.Write(Encoding.UTF8.GetBytes($"{weight.Name} [{string.Join(',', weight.Shape)}] {weight.Value.DType}\n"));
-                TensorBytes.Source(weight.Name, weight.Value).WriteTo(stream);
+                using var scope = TensorScope.Open("weight");
+                TensorBytes.Source(weight.Name, weight.Stored()).WriteTo(stream);
             }
         }
 

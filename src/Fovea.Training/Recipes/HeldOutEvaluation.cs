@@ -15,9 +15,12 @@ public static class HeldOutEvaluation
     // Activations are not kept, so more fits than in training.
     private const int MicroBatchTokens = 4096;
 
+    /// <param name="mesh">The processes that share the samples out; null is this one alone.</param>
+    /// <param name="weights">Brings the weights together where they are divided over these processes.</param>
     /// <exception cref="ConfigException">The configuration names no usable samples.</exception>
-    public static Evaluated Run(TrainConfig config, VisionLanguageModel model)
+    public static Evaluated Run(TrainConfig config, VisionLanguageModel model, Mesh? mesh = null, Division? weights = null)
     {
+        mesh ??= Mesh.Alone();
         var setup = DataSetup.From(config);
         var named = config.EvalDataset.Count > 0;
         var options = setup.Options with { Datasets = named ? config.EvalDataset : config.Dataset, EvalDatasets = [] };
@@ -30,15 +33,15 @@ public static class HeldOutEvaluation
         var samples = data.Eval ?? data.Train;
         return StepThread.Run(() =>
         {
-            var batches = new SampleOrder(DataSetup.EvalOrder(config, samples.Count, rank: 0, worldSize: 1));
+            var batches = new SampleOrder(DataSetup.EvalOrder(config, samples.Count, mesh.Rank, mesh.WorldSize));
             using var pipeline = new DataPipeline(
                 samples, setup.NewEncoder(), setup.Images, batches,
                 DataSetup.Plan(config, MicroBatchTokens, worldSize: 1) with { Reduction = LossReduction.Mean },
                 DataSetup.Pipeline(config, 0, batches.StepsPerEpoch));
-            var mesh = Mesh.Alone();
-            using var division = new Replicated(mesh, [], late: null, bucketBytes: 1);
-            return Evaluation.Run(
-                new StepRunner(model, visionLearns: false), pipeline, mesh, division, step: 0, totalSteps: 0, epoch: 0, final: true);
+            using var whole = weights is null ? new Replicated(mesh, [], late: null, bucketBytes: 1) : null;
+            var division = weights ?? whole!;
+            var runner = new StepRunner(model, visionLearns: false, together: division.RunsTogether);
+            return Evaluation.Run(runner, pipeline, mesh, division, step: 0, totalSteps: 0, epoch: 0, final: true);
         });
     }
 }

@@ -66,13 +66,20 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
             return new Replicated(mesh, ledger.Trainable, Model.Head, (long)(config.DdpBucketCapMb * (1 << 20)));
         }
 
-        var sharded = new Sharded(mesh, ledger, Model.Head, UnitsOf(Model), config.Sharding);
-        Policy.Gate = sharded;
+        return Shard(Model, Policy, config.Sharding, mesh);
+    }
+
+    /// <summary>Divides a model whose weights were deferred over the ranks of a mesh.</summary>
+    /// <param name="policy">The model's own: it tells which weights are needed next.</param>
+    public static Sharded Shard(VisionLanguageModel model, BlockPolicy policy, ShardingOptions sharding, Mesh mesh)
+    {
+        var sharded = new Sharded(mesh, model.Ledger, model.Head, UnitsOf(model), sharding);
+        policy.Gate = sharded;
         return sharded;
     }
 
     /// <summary>What is brought together at one time where weights are divided over ranks.</summary>
-    public static IReadOnlyList<GatherUnit> UnitsOf(VisionLanguageModel model) =>
+    internal static IReadOnlyList<GatherUnit> UnitsOf(VisionLanguageModel model) =>
     [
         .. model.Units.Select(u => new GatherUnit(u.Name, u.Path) { IsLookup = u.IsLookup, NeedsImages = u.Part != ModelPart.Language }),
     ];

@@ -103,8 +103,13 @@ public sealed class ShardPlanTests
         // Frozen a, b, c: 1088 to 1152, 640, 128; the rest stays whole.
         Assert.Equal(((1152 + 640 + 128) / 2 * 2) + (30 * 2) + (128 * 2), plan.Weights);
 
-        // c and the head: frozen 128, trained 640, 2048.
-        Assert.Equal((128 + 640 + 2048) * 2, plan.Gathered);
+        // Most is there while b is at work, for what travels behind it: its own weights, frozen 640 and adapters in fp32, and a is on its way.
+        Assert.Equal(((640 + 1152) * 2) + (128 * 4), plan.Gathered);
+        Assert.Equal(For(2, 2).Transit, plan.Transit);
+
+        // Without anything that travels: c and the head.
+        ShardGroup[] frozen = [.. Groups.Select(g => g with { Frozen = [.. g.Frozen, .. g.Trained], Trained = [], Adapters = [] })];
+        Assert.Equal((768 + 2048) * 2, ShardPlan.For(frozen, new() { Stage = 3 }, 2, Mixed).Gathered);
         Assert.Equal((For(2, 2).Optimizer, For(2, 2).Gradients), (plan.Optimizer, plan.Gradients));
     }
 

@@ -70,11 +70,11 @@ internal sealed class TinyRun : IDisposable
         return ["dataset=rows", $"dataset_dir={Folder}"];
     }
 
-    /// <summary>A copy of the model's folder that may be damaged.</summary>
-    public string CopyOfModel(string name = "model")
+    /// <summary>A copy of the model's folder that may be damaged, or of another model's.</summary>
+    public string CopyOfModel(string name = "model", string? source = null)
     {
         var copy = Directory.CreateDirectory(Path.Combine(Folder, name)).FullName;
-        foreach (var file in Directory.GetFiles(Model))
+        foreach (var file in Directory.GetFiles(source ?? Model))
         {
             File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         }

@@ -108,6 +108,9 @@ public sealed class DataTests
         Assert.Equal(MiniCpmVDialogue.Qwen, MiniCpmVProcessor.DialogueOf("llama", config with { Version = 4 }));
         Assert.Equal(MiniCpmVDialogue.MiniCpm, MiniCpmVProcessor.DialogueOf("minicpm", config));
         Assert.Throws<ConfigException>(() => MiniCpmVProcessor.DialogueOf("gpt", config));
+        using var run = new OfficialRun("minicpm_v26");
+        var error = Assert.Throws<ConfigException>(() => run.Processor.NewEncoder(OfficialRun.Options("minicpm_v26") with { LlmType = "llama3" }));
+        Assert.Contains("has no token <|eot_id|>, which llm_type llama3 needs", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,7 +1,7 @@
 """A MiniCPM-V-2.6 in miniature as the hub's modelling code computes it (SigLIP over padded slices with bucketed positions, perceiver resampler,
 Transformers' Qwen2), with the loss of OpenBMB's trainer: logits of every token, mean over the labelled ones. AdamW, clipping at 1.
 
-  minicpm.py [--lora] [--frozen-tower] [--dtype bf16] [--attention eager]     a JSON line when ready, then one step for each line "step", and a summary for "end"
+  minicpm.py [--lora] [--frozen-tower] [--dtype bf16] [--attention eager]     a JSON line when ready, then one step a line "step", and a summary for "end"
 
 bf16 means bf16 weights, as DeepSpeed's engine holds them, and bf16 moments; the fp32 masters that it keeps beside are spared. LoRA is PEFT's of rank 64 on
 q, k, v and o with fp32 adapters, written out; embeddings, resampler and (unless --frozen-tower) tower learn whole.

@@ -17,7 +17,7 @@ internal static class SlicesBenchVerb
         var depth = new Option<int>("--depth") { Description = "Blocks of the language model, and of the tower.", DefaultValueFactory = _ => 12 };
         var lora = new Option<bool>("--lora") { Description = "The official LoRA, with embeddings, resampler and tower trained whole; else every weight." };
         var frozen = new Option<bool>("--frozen-tower") { Description = "The vision tower does not learn (tune_vision false)." };
-        var cached = new Option<bool>("--cached-vision") { Description = "With --frozen-tower: its features from the first step on, as from the second epoch." };
+        var cached = new Option<bool>("--cached-vision") { Description = "With --frozen-tower: its features kept, as from the second epoch on." };
         var peer = new Option<bool>("--peer") { Description = "The same job in PyTorch and Transformers too, in turns." };
         var attention = new Option<string?>("--peer-attention") { Description = "eager or sdpa; left out, eager in bf16 and sdpa in fp32." };
         attention.AcceptOnlyFromAmong("eager", "sdpa");

@@ -76,7 +76,7 @@ public sealed class MiniCpmVEncoder : ISampleEncoder
 
     private int Id(string token) =>
         tokenizer.IdOf(token) ?? throw new ConfigException(
-            $"the model's tokenizer has no token {token}, which llm_type {dialogue.ToString().ToLowerInvariant()} needs; without llm_type the model's own is taken");
+            $"the model's tokenizer has no token {token}, which llm_type {dialogue.ToString().ToLowerInvariant()} needs; without it the model's own is taken");
 
     private ImageLayout[] Layouts(Conversation conversation)
     {

@@ -13,6 +13,7 @@ public static class TestFiles
     public static string Golden(string relative)
     {
         var path = Path.Combine(Root, "tests", "goldens", relative);
+        path = DrawnModel.Place(path);
         return Path.Exists(path) ? path : throw new FileNotFoundException($"the golden {relative} is missing from the checkout", path);
     }
 

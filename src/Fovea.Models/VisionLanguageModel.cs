@@ -66,11 +66,13 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// </summary>
     public virtual bool HasTower => false;
 
-    /// <summary>What the tower alone makes of the images, as many rows as <see cref="VisionFeatures"/>; null without images.</summary>
+    /// <summary>What the tower alone makes of the images, in their order; null without images.</summary>
     public virtual Tensor? TowerFeatures(ModelInput input) => throw new NotSupportedException("this family's vision side is one piece");
 
     /// <summary>The rest: <see cref="VisionFeatures"/> from <see cref="TowerFeatures"/>.</summary>
-    public virtual Tensor Project(Tensor tower) => throw new NotSupportedException("this family's vision side is one piece");
+    /// <param name="tower">Of all images.</param>
+    /// <param name="input">Says how large each image is; its pixels may be missing.</param>
+    public virtual Tensor Project(Tensor tower, ModelInput input) => throw new NotSupportedException("this family's vision side is one piece");
 
     /// <summary>Rows of <see cref="VisionFeatures"/> that one image makes.</summary>
     public abstract int FeatureRows(ImageGrid grid);

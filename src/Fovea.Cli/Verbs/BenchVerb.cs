@@ -16,6 +16,7 @@ public static class BenchVerb
         verb.Subcommands.Add(BigBenchVerb.Create());
         verb.Subcommands.Add(RankBenchVerb.Create());
         verb.Subcommands.Add(StagesBenchVerb.Create());
+        verb.Subcommands.Add(SlicesBenchVerb.Create());
         verb.Subcommands.Add(Demo());
         verb.Subcommands.Add(Decode());
         verb.Subcommands.Add(Images());

@@ -75,7 +75,8 @@ public sealed class MiniCpmVEncoder : ISampleEncoder
         new(new BadSample(conversation.Dataset, conversation.Row, reason) { TooLong = tooLong }, inner);
 
     private int Id(string token) =>
-        tokenizer.IdOf(token) ?? throw new ConfigException($"the model's tokenizer has no token {token}, which llm_type {dialogue} needs");
+        tokenizer.IdOf(token) ?? throw new ConfigException(
+            $"the model's tokenizer has no token {token}, which llm_type {dialogue.ToString().ToLowerInvariant()} needs; without it the model's own is taken");
 
     private ImageLayout[] Layouts(Conversation conversation)
     {

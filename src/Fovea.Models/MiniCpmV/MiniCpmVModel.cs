@@ -166,9 +166,15 @@ public sealed class MiniCpmVModel : VisionLanguageModel
         Attention = attention,
     };
 
-    public override Tensor? VisionFeatures(ModelInput input) => input.Pixels is null
+    public override bool HasTower => true;
+
+    public override Tensor? TowerFeatures(ModelInput input) => input.Pixels is null
         ? null
-        : Resampler.Forward(Vision.Forward(input.Pixels, input.Grids, padsAsOriginal ? Padded(input.Grids, input.ImagesOfSamples) : null), input.Grids);
+        : Vision.Forward(input.Pixels, input.Grids, padsAsOriginal ? Padded(input.Grids, input.ImagesOfSamples) : null);
+
+    public override Tensor Project(Tensor tower, ModelInput input) => Resampler.Forward(tower, input.Grids);
+
+    public override Tensor? VisionFeatures(ModelInput input) => TowerFeatures(input) is { } tower ? Project(tower, input) : null;
 
     public override int FeatureRows(ImageGrid grid) => Config.Queries;
 

@@ -135,7 +135,7 @@ public sealed class MiniMindVModel : VisionLanguageModel
 
     public override Tensor? TowerFeatures(ModelInput input) => input.Pixels is null ? null : Vision.Encode(input.Pixels);
 
-    public override Tensor Project(Tensor tower) => Vision.Project(tower);
+    public override Tensor Project(Tensor tower, ModelInput input) => Vision.Project(tower);
 
     public override Tensor? VisionFeatures(ModelInput input) => input.Pixels is null ? null : Vision.Forward(input.Pixels);
 

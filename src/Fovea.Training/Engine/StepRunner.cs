@@ -164,7 +164,7 @@ public sealed class StepRunner(
     {
         if (visionLearns)
         {
-            return cache is null ? model.VisionFeatures(input) : Tower(batch, input) is { } tower ? model.Project(tower) : null;
+            return cache is null ? model.VisionFeatures(input) : Tower(batch, input) is { } tower ? model.Project(tower, input) : null;
         }
 
         using var grad = Autograd.NoGrad();

@@ -75,7 +75,7 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
 
         if (!model.ImagesStandAlone)
         {
-            return model.VisionFeatures(input);
+            return towerOnly ? model.TowerFeatures(input) : model.VisionFeatures(input);
         }
 
         var parts = new Tensor[batch.Grids.Length];

@@ -51,9 +51,18 @@ public sealed class DataTests
                 Assert.Equal(
                     expected.GetProperty("tgt_sizes").EnumerateArray().Select(s => (s[0].GetInt32(), s[1].GetInt32())),
                     sample.Images.Select(i => (i.Grid.H, i.Grid.W)));
-                var hashes = expected.GetProperty("pixel_sha256").EnumerateArray().Select(h => h.GetString());
-                Assert.Equal(hashes, sample.Images.Select(i => Convert.ToHexStringLower(SHA256.HashData(run.PixelBytes(i)))));
             }
+
+            var strips = expected.GetProperty("tgt_sizes").GetArrayLength() > 0;
+            if (!strips)
+            {
+                Assert.Equal(
+                    expected.GetProperty("pixel_shapes").EnumerateArray().Select(s => (s[1].GetInt32(), s[2].GetInt32())),
+                    sample.Images.Select(i => (14 * i.Grid.H, 14 * i.Grid.W)));
+            }
+
+            var hashes = expected.GetProperty("pixel_sha256").EnumerateArray().Select(h => h.GetString());
+            Assert.Equal(hashes, sample.Images.Select(i => Convert.ToHexStringLower(SHA256.HashData(run.PixelBytes(i, strips)))));
         }
     }
 
@@ -99,6 +108,9 @@ public sealed class DataTests
         Assert.Equal(MiniCpmVDialogue.Qwen, MiniCpmVProcessor.DialogueOf("llama", config with { Version = 4 }));
         Assert.Equal(MiniCpmVDialogue.MiniCpm, MiniCpmVProcessor.DialogueOf("minicpm", config));
         Assert.Throws<ConfigException>(() => MiniCpmVProcessor.DialogueOf("gpt", config));
+        using var run = new OfficialRun("minicpm_v26");
+        var error = Assert.Throws<ConfigException>(() => run.Processor.NewEncoder(OfficialRun.Options("minicpm_v26") with { LlmType = "llama3" }));
+        Assert.Contains("has no token <|eot_id|>, which llm_type llama3 needs", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

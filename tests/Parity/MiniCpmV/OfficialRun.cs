@@ -72,18 +72,21 @@ internal sealed class OfficialRun : IDisposable
         return step;
     }
 
-    /// <summary>The original's layout [3, patch, patch * patches] of one part.</summary>
-    public byte[] PixelBytes(ImageRef image)
+    /// <summary>One part as the original hands it over: a strip [3, patch, patch * patches], or as V-2 takes it the picture [3, height, width].</summary>
+    public byte[] PixelBytes(ImageRef image, bool strip)
     {
         const int patch = 14;
         var values = new float[image.Grid.Patches * Processor.Images.PatchLength];
         Processor.Images.Load(image.Path, image.Part, image.Grid, values);
+        var (columns, width) = strip ? (image.Grid.Patches, patch * image.Grid.Patches) : (image.Grid.W, patch * image.Grid.W);
+        var height = values.Length / 3 / width;
         var turned = new float[values.Length];
         for (var i = 0; i < values.Length; i++)
         {
             var (number, rest) = Math.DivRem(i, 3 * patch * patch);
             var (channel, inside) = Math.DivRem(rest, patch * patch);
-            turned[(((channel * patch) + (inside / patch)) * patch * image.Grid.Patches) + (number * patch) + (inside % patch)] = values[i];
+            var (row, column) = ((number / columns * patch) + (inside / patch), (number % columns * patch) + (inside % patch));
+            turned[(((channel * height) + row) * width) + column] = values[i];
         }
 
         return MemoryMarshal.AsBytes(turned.AsSpan()).ToArray();

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Fovea.Data.Packing;
 using Fovea.Generation;
 using Fovea.Models;
 using Fovea.Models.MiniCpmV;
@@ -29,6 +30,7 @@ public sealed class UsageTests : NativeTest
         {
             Assert.Equal(names.Keys.Order(StringComparer.Ordinal), saved.Tensors.Keys.Order(StringComparer.Ordinal));
             Assert.All(names, pair => Assert.Equal(pair.Value, saved[pair.Key].Shape));
+            Assert.All(saved.Tensors.Values, entry => Assert.Equal(DType.F32, entry.DType));
         }
 
         var theirs = Golden.Json(TestFiles.Golden("minicpm_v26/adapter_init/adapter_config.json"));
@@ -69,6 +71,32 @@ public sealed class UsageTests : NativeTest
         Assert.Equal("minicpmv", Golden.Json(Path.Combine(packed, "config.json")).GetProperty("model_type").GetString());
     }
 
+    [Theory]
+    [InlineData("minicpm_v26")]
+    [InlineData("minicpm_v25")]
+    [InlineData("minicpm_v2")]
+    public void A_full_model_is_written_in_the_layout_of_the_original(string version)
+    {
+        var output = Train("whole", ["use_lora=false", "tune_llm=true", "tune_vision=true", "max_steps=1", "template=null", .. Data(version)]);
+        var source = TestFiles.Golden($"{version}/model");
+        using (var original = Checkpoint.Open(source))
+        using (var written = Checkpoint.Open(output))
+        {
+            Assert.Equal(original.Tensors.Keys.Order(StringComparer.Ordinal), written.Tensors.Keys.Order(StringComparer.Ordinal));
+            Assert.All(original.Tensors.Values, entry =>
+            {
+                Assert.Equal(entry.Shape, written[entry.Name].Shape);
+                Assert.Equal(entry.DType, written[entry.Name].DType);
+            });
+        }
+
+        var (before, after) = (Golden.Json(Path.Combine(source, "config.json")), Golden.Json(Path.Combine(output, "config.json")));
+        Assert.All(before.EnumerateObject(), key => Assert.True(JsonElement.DeepEquals(key.Value, after.GetProperty(key.Name)), key.Name));
+        Assert.All(
+            (string[])["tokenizer.json", "tokenizer_config.json", "preprocessor_config.json"],
+            file => Assert.Equal(File.ReadAllBytes(Path.Combine(source, file)), File.ReadAllBytes(Path.Combine(output, file))));
+    }
+
     [Fact]
     public void The_resampler_always_learns_and_frozen_parts_do_not()
     {
@@ -97,6 +125,54 @@ public sealed class UsageTests : NativeTest
         var plain = Train("uncached", [.. lora, "cache_vision_features=false"]);
         var cached = Train("cached", [.. lora, "cache_vision_features=true"]);
         Assert.Equal(File.ReadAllBytes(Path.Combine(plain, "adapter_model.safetensors")), File.ReadAllBytes(Path.Combine(cached, "adapter_model.safetensors")));
+        Assert.NotEmpty(Directory.GetFiles(Path.Combine(folder, "cache"), "*", SearchOption.AllDirectories));
+    }
+
+    [Theory]
+    [InlineData("minicpm_v26")]
+    [InlineData("minicpm_v2")]
+    public void What_a_frozen_tower_made_is_kept_while_the_resampler_learns(string version)
+    {
+        using var run = new OfficialRun(version);
+        using var cache = new VisionFeatureCache(1L << 26);
+        double[] Losses(VisionFeatureCache? kept)
+        {
+            using var model = Families.Load(
+                run.Folder("model"), new ModelOptions { Trainable = (part, name) => part == ModelPart.Projector, Device = TestDevice.Device });
+            using var optimizer = new AdamW(model.Ledger.Trainable, 0.9, 0.95, 1e-8, 0.1);
+            var runner = new StepRunner(model, visionLearns: true, cache: kept);
+            var losses = new double[3];
+            for (var epoch = 0; epoch < losses.Length; epoch++)
+            {
+                using var scope = TensorScope.Open("step");
+                using var batch = run.Batch(1, 3);
+                batch.Tickets = [.. Enumerable.Range(0, batch.Grids.Length).Select(i => new ImageTicket($"{i}", $"{i}", null, default))];
+                losses[epoch] = runner.Train(batch, epoch).Loss;
+                optimizer.Update(1e-3, 1, CreateOps.On(TestDevice.Device, new[] { (float)losses[epoch] }).View([]));
+                if (kept is not null)
+                {
+                    // Later epochs run no tower.
+                    Assert.Equal((batch.Grids.Length, epoch * batch.Grids.Length), (kept.Misses, kept.Hits));
+                }
+            }
+
+            return losses;
+        }
+
+        var (plain, cached) = (Losses(null), Losses(cache));
+        Assert.Equal(plain, cached, (a, b) => Math.Abs(a - b) < 1e-5);
+        Assert.True(plain[2] < plain[0], string.Join(' ', plain));
+    }
+
+    [Fact]
+    public void A_run_that_leaves_the_tower_alone_keeps_its_features_on_disk()
+    {
+        string[] keys = ["tune_vision=false", "tune_llm=false", "learning_rate=1e-3", "max_steps=4", $"vision_cache_dir={folder}/cache"];
+        var plain = LossOf(Train("plain", [.. keys, "cache_vision_features=false"]));
+        var first = LossOf(Train("first", [.. keys, "cache_vision_features=true"]));
+        var again = LossOf(Train("again", [.. keys, "cache_vision_features=true"]));
+        Assert.Equal(plain, first, 1e-5);
+        Assert.Equal(first, again);
         Assert.NotEmpty(Directory.GetFiles(Path.Combine(folder, "cache"), "*", SearchOption.AllDirectories));
     }
 
@@ -133,8 +209,19 @@ public sealed class UsageTests : NativeTest
 
         var output = Train("omni-out", "tune_vision=false", "tune_llm=false", $"model_name_or_path={omni}");
         using var written = Checkpoint.Open(output);
-        Assert.True(written["tts.emb_text.weight"].Span.SequenceEqual(sound));
-        Assert.True(written.TryGet("apm.conv1.weight", out _));
+        string[] others = ["apm.conv1.weight", "audio_projection_layer.linear1.bias", "tts.emb_text.weight"];
+        Assert.All(others, name => Assert.True(written[name].Span.SequenceEqual(sound), name));
+        Assert.All(others, name => Assert.True(written[name] is { Shape: [2], DType: DType.F32 }, name));
+
+        // And in a model into which an adapter is merged.
+        var adapter = Train("omni-lora", "use_lora=true", "tune_llm=false", "lora_rank=4", $"model_name_or_path={omni}");
+        var target = Path.Combine(folder, "omni-merged");
+        new ModelExport { Model = omni, Adapters = [adapter], Target = target }.Run(_ => { });
+        using (var merged = Checkpoint.Open(target))
+        {
+            Assert.All(others, name => Assert.True(merged[name].Span.SequenceEqual(sound), name));
+        }
+
         Assert.Equal("minicpmo", Golden.Json(Path.Combine(output, "config.json")).GetProperty("model_type").GetString());
         using var model = Families.Load(output, new ModelOptions());
         Assert.False(model.Ledger.Contains("apm.conv1.weight"));

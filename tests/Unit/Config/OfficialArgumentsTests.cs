@@ -43,6 +43,40 @@ public sealed class OfficialArgumentsTests
         Assert.Equal(["embed_tokens", "resampler"], Load("--tune_vision false --tune_llm false --use_lora true").AdditionalTarget);
     }
 
+    [Theory]
+    [InlineData("zero3", 3, "--bf16 true --bf16_full_eval true --fp16 false --fp16_full_eval false --tune_vision true --tune_llm false")]
+    [InlineData("zero2", 2, "--bf16 false --bf16_full_eval false --fp16 true --fp16_full_eval true --tune_vision true --tune_llm false --use_lora true")]
+    public void The_whole_command_lines_stand_with_their_DeepSpeed_files(string file, int stage, string more)
+    {
+        var config = Load($"{more} --deepspeed {TestFiles.Golden($"deepspeed/ds_config_{file}.json")}");
+        Assert.Equal(stage, config.Sharding.Stage);
+        Assert.Equal((2048, 1, 1, 1), (config.CutoffLen, config.PerDeviceTrainBatchSize, config.PerDeviceEvalBatchSize, config.GradientAccumulationSteps));
+        Assert.Equal(LrSchedulerType.Cosine, config.LrSchedulerType);
+    }
+
+    [Fact]
+    public void Every_argument_that_finetune_py_declares_is_known_at_its_default()
+    {
+        string[] declared =
+        [
+            "--cache_dir", "cache", "--optim", "adamw_torch", "--model_max_length", "1024", "--lora_r", "16", "--lora_alpha", "32", "--lora_dropout", "0.1",
+            "--lora_target_modules", @"llm\..*\.q_proj", "--lora_weight_path", "", "--lora_bias", "none", "--q_lora", "false", "--lora_modules_to_save", "",
+            "--use_lora", "true", "--tune_llm", "false", "--tune_vision", "true", "--llm_type", "qwen", "--max_slice_nums", "4",
+        ];
+        var config = TrainConfig.Parse(
+            string.Empty, "command line", ["--model_name_or_path", "m", "--data_path", "d.json", "--output_dir", "o", .. declared]);
+        Assert.Equal((1024, 16, 32.0, 0.1, 4), (config.CutoffLen, config.LoraRank, config.EffectiveLoraAlpha, config.LoraDropout, config.MaxSliceNums));
+        foreach (var (name, value) in new[]
+        {
+            ("lora_layers_to_transform", "[1]"), ("lora_layers_pattern", "layers"), ("lora_layer_replication", "[[0,1]]"), ("lora_weight_path", "w"),
+            ("lora_bias", "all"),
+        })
+        {
+            var error = Assert.Throws<ConfigException>(() => Load($"--tune_llm false --{name} {value}"));
+            Assert.Contains(error.Problems, problem => problem.Contains(name, StringComparison.Ordinal));
+        }
+    }
+
     [Fact]
     public void What_the_official_trainer_refuses_is_refused()
     {

@@ -1,5 +1,5 @@
 # Copies from the full reference folders (made by generate.py) what the tests need: prune.py REFERENCE_GOLDEN_FOLDER TARGET_GOLDENS_FOLDER
-# Of a tensor with more than 4096 elements every 7th is kept, flattened, under its name with "#7" behind it.
+# Of a tensor with more than 4096 elements every 7th is kept, flattened, under its name with "@7" behind it.
 import json, os, shutil, struct, sys
 SRC, DST = sys.argv[1:3]
 
@@ -11,7 +11,7 @@ def thin(name, dtype, shape, data):
     size = dict(F32=4, U8=1, I64=8)[dtype]; count = len(data) // size
     if count <= 4096: return name, (dtype, shape, data)
     kept = b''.join(data[i * size:(i + 1) * size] for i in range(0, count, 7))
-    return name + '#7', (dtype, [len(kept) // size], kept)
+    return name + '@7', (dtype, [len(kept) // size], kept)
 
 def write(path, tensors):
     tensors = dict(thin(k, *v) for k, v in tensors.items())

@@ -1,4 +1,4 @@
-"""Keeps of the reference's tensors what the tests compare with: trim.py SOURCE_FOLDER TARGET_FOLDER"""
+"""Keeps of the reference's tensors what the tests compare with: trim.py SOURCE_FOLDER TARGET_FOLDER; ../../shrink.py comes next."""
 import json
 import struct
 import sys

@@ -52,7 +52,8 @@ doctor_system() {
   done
   name="$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
   case "$flags" in
-    *avx2*) found processor "${name:-unknown},$flags" ;;
+    *avx512f*) found processor "${name:-unknown},$flags" ;;
+    *avx2*) found processor "${name:-unknown},$flags (without AVX-512, bf16 is multiplied in fp32: it saves memory, but no time)" ;;
     *) note processor "${name:-unknown}: no AVX2, training will be slow" ;;
   esac
   found threads "$(usable_cpus) of $(getconf _NPROCESSORS_ONLN) processors (affinity and cgroup), OMP_NUM_THREADS=$OMP_NUM_THREADS"

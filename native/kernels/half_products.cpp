@@ -16,7 +16,7 @@ namespace fovea {
 namespace {
 
 constexpr int64_t most_left = 1 << 23, most_right = 1 << 22; // numbers widened at a time: 32 and 16 MiB, whatever the size of the matrices
-constexpr int64_t least_rows = 256;
+constexpr int64_t least_rows = 256, most_rows = 1 << 15;
 
 // What a processor multiplies in hardware or oneDNN emulates well. FOVEA_HALF_PRODUCTS=widened or library overrules it.
 bool widens(at::ScalarType type) {
@@ -38,12 +38,13 @@ bool widens(at::ScalarType type) {
 #endif
 }
 
-int64_t pieces_of(int64_t most, int64_t length) { return std::max(least_rows, most / std::max<int64_t>(1, length)); }
+int64_t rows_of(int64_t most, int64_t length) { return std::clamp(most / std::max<int64_t>(1, length), least_rows, most_rows); }
 
 // to [M, N] = beta * sum + alpha * a [M, K] b [K, N]; the sum, of 2 dimensions, may be `to` itself, or missing.
 void multiply(const at::Tensor& a, const at::Tensor& b, const at::Tensor& sum, const at::Scalar& beta, const at::Scalar& alpha, const at::Tensor& to) {
     const auto rows = a.size(0), inner = a.size(1), columns = b.size(1);
-    const auto row_piece = pieces_of(most_left, inner), column_piece = pieces_of(most_right, inner);
+    const auto row_piece = std::min(rows, rows_of(most_left, inner));
+    const auto column_piece = std::min(rows_of(most_right, inner), rows_of(most_left, row_piece)); // what comes of it is bounded too
     for (int64_t row = 0; row < rows; row += row_piece) {
         const auto row_end = std::min(rows, row + row_piece);
         const auto left = a.slice(0, row, row_end).to(at::kFloat);
@@ -200,5 +201,4 @@ TORCH_LIBRARY_FRAGMENT(fovea, library) {
         [](const at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, double beta, double alpha) {
             return fovea::widened("widened_product", sum, a, b, beta, alpha, a.dim());
         });
-    library.def("widens(ScalarType type) -> bool", [](at::ScalarType type) { return fovea::widens(type); });
 }

@@ -19,8 +19,18 @@ const c10::OperatorHandle* onednn_linear() {
 // oneDNN compiles a kernel for each new shape, which takes longer than a small product itself.
 constexpr int64_t least_multiplications = 1 << 24;
 
+// With AVX-512 oneDNN was measured twice as fast as OpenBLAS; with AVX2 alone OpenBLAS is 7 to 50 % faster.
+bool has_avx512() {
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512f");
+#else
+    return false;
+#endif
+}
+
 bool on_onednn(const at::Tensor& x, const at::Tensor& weight) {
-    return x.is_cpu() && x.scalar_type() == at::kFloat && x.numel() * weight.size(0) >= least_multiplications && onednn_linear() != nullptr;
+    static const bool faster = has_avx512();
+    return faster && x.is_cpu() && x.scalar_type() == at::kFloat && x.numel() * weight.size(0) >= least_multiplications && onednn_linear() != nullptr;
 }
 
 struct Linear : torch::autograd::Function<Linear> {

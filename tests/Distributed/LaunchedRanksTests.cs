@@ -15,7 +15,8 @@ public sealed class LaunchedRanksTests : IDisposable
     public void A_rank_killed_within_a_step_or_a_checkpoint_costs_no_more_than_the_steps_since_the_last_one(int zero, bool whileSaving)
     {
         // With zero: 3 the images of a micro-batch share a pass of the tower, and what is remembered of an image depends on the others in its last bit.
-        string[] both = [$"zero={zero}", "save_steps=2", "max_steps=20", "gradient_accumulation_steps=2", $"cache_vision_features={(zero < 3 ? "auto" : "false")}"];
+        var cache = zero < 3 ? "auto" : "false";
+        string[] both = [$"zero={zero}", "save_steps=2", "max_steps=20", "gradient_accumulation_steps=2", $"cache_vision_features={cache}"];
         Assert.True(Start("whole", both).Wait() == 0, processes[0].Errors);
         var hit = Start("killed", ["max_restarts=2", .. both]);
         Assert.True(hit.WaitUntil(() => whileSaving ? Partial("killed") && Checkpoints("killed") > 0 : Checkpoints("killed") > 1), hit.Errors);

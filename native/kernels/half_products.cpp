@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <memory>
 #include <string_view>
 
 namespace fovea {
@@ -169,13 +168,13 @@ struct Silent : c10::WarningHandler {
     void process(const c10::Warning&) override {}
 };
 
-std::unique_ptr<torch::Library> replace() {
+torch::Library* replace() {
     if (!widens(at::kBFloat16) && !widens(at::kHalf)) {
         return nullptr;
     }
     Silent silent;
     const c10::WarningUtils::WarningHandlerGuard guard(&silent);
-    auto library = std::make_unique<torch::Library>(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__, __LINE__);
+    auto* library = new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__, __LINE__); // to the end of the process
     library->impl("mm", mm);
     library->impl("mm.out", mm_out);
     library->impl("bmm", bmm);
@@ -189,7 +188,7 @@ std::unique_ptr<torch::Library> replace() {
     return library;
 }
 
-const auto replaced = replace();
+[[maybe_unused]] const auto* const replaced = replace();
 
 } // namespace
 } // namespace fovea

@@ -268,7 +268,7 @@ public sealed partial record TrainConfig
     [Bounds(0)]
     public double MaxGradNorm { get; init; } = 1;
 
-    /// <summary>Compute in bf16; trainable weights stay in fp32 unless <see cref="PureBf16"/>.</summary>
+    /// <summary>Compute in bf16; weights that learn stay in fp32 unless <see cref="PureBf16"/>. On CPUs without AVX-512 it saves memory, not time.</summary>
     public bool Bf16 { get; init; }
 
     /// <summary>Compute in fp16, trainable weights in fp32; the loss is scaled as PyTorch's GradScaler does, and a step that overflows is left out.</summary>

@@ -5,7 +5,7 @@ namespace Fovea.Tests.Distributed;
 /// <summary>MiniMind-V on two ranks: both stages, dense and with experts and their loss, equal one rank's.</summary>
 public sealed class MiniMindRanksTests : NativeTest
 {
-    private readonly RankRuns runs = new();
+    private readonly RankRuns runs = new() { ProtocolMegabytes = 0.1 };
     private MiniMindFolder? folder;
 
     [Theory]

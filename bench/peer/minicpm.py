@@ -1,18 +1,21 @@
 """A MiniCPM-V-2.6 in miniature as the hub's modelling code computes it (SigLIP over padded slices with bucketed positions, perceiver resampler,
 Transformers' Qwen2), with the loss of OpenBMB's trainer: logits of every token, mean over the labelled ones. AdamW, clipping at 1.
 
-  minicpm.py [--lora] [--frozen-tower] [--dtype bf16] [--attention eager]     a JSON line when ready, then one step a line "step", and a summary for "end"
+  minicpm.py JOB [--lora] [--frozen-tower] [--dtype bf16] [--attention eager]     a JSON line when ready, then one step a line "step", and a summary for "end"
 
+JOB is a folder with job.safetensors: the weights under the hub's names, token ids, labels and patches, as Fovea writes them.
 bf16 means bf16 weights, as DeepSpeed's engine holds them, and bf16 moments; the fp32 masters that it keeps beside are spared. LoRA is PEFT's of rank 64 on
 q, k, v and o with fp32 adapters, written out; embeddings, resampler and (unless --frozen-tower) tower learn whole.
 """
 import argparse
 import os
+import re
 import sys
 import time
 import warnings
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+arguments.add_argument("job")
 arguments.add_argument("--lora", action="store_true")
 arguments.add_argument("--frozen-tower", action="store_true")
 arguments.add_argument("--dtype", choices=["bf16", "fp32"], default="bf16")
@@ -25,6 +28,7 @@ warnings.simplefilter("ignore")
 
 import torch
 import transformers
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 from transformers import Qwen2Config, Qwen2ForCausalLM
@@ -33,7 +37,7 @@ from common import Adapted, Memory, say
 
 torch.set_num_threads(options.threads)
 DTYPE = torch.bfloat16 if options.dtype == "bf16" else torch.float32
-SAMPLES, TOKENS, TRAINED, PREFIX, QUERIES, VOCABULARY = 2, 448, 100, 16, 64, 16000
+SAMPLES, TOKENS, PREFIX, QUERIES, VOCABULARY = 2, 448, 16, 64, 16000
 WIDTH, TOWER, TOWER_HEADS, TOWER_INNER, SIDE, PATCH = 896, 576, 8, 2152, 70, 14
 GRIDS = [(16, 16), (18, 14), (18, 14), (18, 14), (14, 18), (20, 12), (16, 16), (16, 16)]
 
@@ -121,15 +125,28 @@ class Model(nn.Module):
         return F.cross_entropy(logits.view(-1, VOCABULARY), labels.view(-1), ignore_index=-100)
 
 
-def batch():
-    ids = torch.randint(10, VOCABULARY, (SAMPLES, TOKENS))
-    labels = torch.full_like(ids, -100)
-    labels[:, TOKENS - TRAINED - 1:-1] = ids[:, TOKENS - TRAINED:]  # shifted, as the data set gives them
+# Names of the hub's tower, and of the one above.
+TOWER_NAMES = (("embeddings.patch_embedding", "patch"), ("embeddings.position_embedding", "position"), ("encoder.layers", "layers"), ("self_attn.out_proj", "out"),
+               (r"self_attn.([qkv])_proj", r"\1"), ("layer_norm", "norm"), ("mlp.", ""), ("post_layernorm", "norm"))
+
+
+def weights(tensors):
+    for name, value in tensors.items():
+        if name.startswith("vpm."):
+            for hub, here in TOWER_NAMES:
+                name = re.sub(hub, here, name)
+        if name.split(".")[0] in ("vpm", "resampler", "llm"):
+            yield name, value
+
+
+def batch(tensors):
+    ids, labels = tensors["ids"].view(SAMPLES, TOKENS), tensors["labels"].view(SAMPLES, TOKENS)
+    labels = F.pad(labels[:, 1:], (0, 1), value=-100)  # shifted, as the data set gives them
     longest, per = max(h * w for h, w in GRIDS), len(GRIDS) // SAMPLES
     pixels, real = torch.zeros(len(GRIDS), 3, PATCH, PATCH * longest, dtype=DTYPE), torch.zeros(len(GRIDS), longest, dtype=torch.bool)
-    for i, (h, w) in enumerate(GRIDS):
-        pixels[i, :, :, :PATCH * h * w] = torch.rand(3, PATCH, PATCH * h * w) * 2 - 1
-        real[i, :h * w] = True
+    for i, patches in enumerate(tensors["pixels"].split([h * w for h, w in GRIDS])):
+        pixels[i, :, :, :PATCH * len(patches)] = patches.view(-1, 3, PATCH, PATCH).permute(1, 2, 0, 3).flatten(2)
+        real[i, :len(patches)] = True
     starts = [i // per * TOKENS + PREFIX + i % per * (QUERIES + 2) + 1 for i in range(len(GRIDS))]
     return ids, labels, pixels, real, torch.cat([torch.arange(s, s + QUERIES) for s in starts])
 
@@ -146,7 +163,10 @@ def step():
 
 memory = Memory()
 torch.manual_seed(11)
-model = Model().to(DTYPE).train()
+tensors = load_file(os.path.join(options.job, "job.safetensors"))
+model = Model()
+model.load_state_dict(dict(weights(tensors)), strict=True)
+model = model.to(DTYPE).train()
 if options.lora:
     model.llm.requires_grad_(False)
     model.llm.model.embed_tokens.requires_grad_(True)
@@ -157,10 +177,10 @@ if options.frozen_tower:
     model.vpm.requires_grad_(False)
 trained = [p for p in model.parameters() if p.requires_grad]
 optimizer = torch.optim.AdamW(trained, lr=1e-6, betas=(0.9, 0.95), weight_decay=0.1)
-inputs = batch()
-step()
+inputs = batch(tensors)
+losses = [step()["loss"]]
 say(dict(torch=torch.__version__, transformers=transformers.__version__, dtype=options.dtype, attention=options.attention, threads=torch.get_num_threads(),
-         parameters=sum(p.numel() for p in model.parameters()), trained=sum(p.numel() for p in trained)))
+         parameters=sum(p.numel() for p in model.parameters()), trained=sum(p.numel() for p in trained), losses=losses))
 for line in sys.stdin:
     if line.strip() == "end":
         say(memory.peaks())

@@ -1,17 +1,19 @@
 """MiniMind-3V (generation C) in plain PyTorch with Transformers' SigLIP, trained as the project's own script trains it: every weight but the encoder's,
 logits of every token, AdamW, clipping; bf16 is autocast over fp32 weights.
 
-  minimind.py [--moe] [--dtype bf16] [--pad 768]     a JSON line when ready, then one step for each line "step", and a summary for "end"
---pad fills samples up to a length, as the project's data set does; 0 leaves them as long as they are.
+  minimind.py JOB [--moe] [--dtype bf16] [--pad 768]     a JSON line when ready, then one step for each line "step", and a summary for "end"
+JOB is a folder: the model's .pth as Fovea writes it, loaded with strict=True into modules named as the project's, and job.safetensors with the encoder, token
+ids, labels and pixels. --pad fills samples up to a length, as the project's data set does; 0 leaves them as long as they are.
 """
 import argparse
-import math
+import glob
 import os
 import sys
 import time
 import warnings
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+arguments.add_argument("job")
 arguments.add_argument("--moe", action="store_true")
 arguments.add_argument("--dtype", choices=["bf16", "fp32"], default="bf16")
 arguments.add_argument("--pad", type=int, default=0)
@@ -23,13 +25,14 @@ warnings.simplefilter("ignore")
 import torch
 import transformers
 from torch import nn
+from safetensors.torch import load_file
 from torch.nn import functional as F
 from transformers import SiglipVisionConfig, SiglipVisionModel
 
 from common import Memory, say
 
 torch.set_num_threads(options.threads)
-SAMPLES, TOKENS, TRAINED, PREFIX, IMAGE_TOKENS, IMAGE = 4, 260, 120, 8, 64, 12
+SAMPLES, TOKENS, PREFIX, IMAGE_TOKENS = 4, 260, 8, 64
 HIDDEN, LAYERS, HEADS, KV, HEAD, INNER, VOCABULARY, EXPERTS, COEFFICIENT = 768, 8, 8, 4, 96, 2432, 6400, 4, 5e-4
 
 
@@ -108,28 +111,48 @@ class Block(nn.Module):
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
+class Projector(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mlp = nn.Sequential(nn.LayerNorm(768), nn.Linear(768, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, HIDDEN))
+
+
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed_tokens, self.norm = nn.Embedding(VOCABULARY, HIDDEN), Norm(HIDDEN)
+        self.layers = nn.ModuleList(Block() for _ in range(LAYERS))
+
+
 class Model(nn.Module):
     def __init__(self):
         super().__init__()
-        self.encoder = SiglipVisionModel(SiglipVisionConfig(
-            hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, image_size=256, patch_size=32)).requires_grad_(False).eval()
-        self.projector = nn.Sequential(nn.LayerNorm(768), nn.Linear(768, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, HIDDEN))
-        self.embed, self.norm = nn.Embedding(VOCABULARY, HIDDEN), Norm(HIDDEN)
-        self.layers = nn.ModuleList(Block() for _ in range(LAYERS))
+        self.model, self.vision_proj, self.lm_head = Decoder(), Projector(), nn.Linear(HIDDEN, VOCABULARY, bias=False)
+        self.lm_head.weight = self.model.embed_tokens.weight
         angles = torch.outer(torch.arange(2048).float(), 1e6 ** (-torch.arange(0, HEAD, 2).float() / HEAD))
         self.cos, self.sin = (torch.cat((f(angles), f(angles)), -1)[None, :, None] for f in (torch.cos, torch.sin))
 
     def forward(self, ids, labels, pixels):
         with torch.no_grad():
-            seen = self.encoder(pixel_values=pixels).last_hidden_state
-        x = self.embed(ids)
-        x = torch.cat((x[:, :PREFIX], self.projector(seen).to(x.dtype), x[:, PREFIX + IMAGE_TOKENS:]), 1)
+            seen = encoder(pixel_values=pixels).last_hidden_state
+        x = self.model.embed_tokens(ids)
+        x = torch.cat((x[:, :PREFIX], self.vision_proj.mlp(seen).to(x.dtype), x[:, PREFIX + IMAGE_TOKENS:]), 1)
         t = ids.shape[1]
-        for layer in self.layers:
+        for layer in self.model.layers:
             x = layer(x, self.cos[:, :t], self.sin[:, :t])
-        logits = F.linear(self.norm(x), self.embed.weight)
+        logits = self.lm_head(self.model.norm(x))
         loss = F.cross_entropy(logits[:, :-1].reshape(-1, VOCABULARY), labels[:, 1:].reshape(-1), ignore_index=-100)
-        return loss + sum(layer.mlp.loss for layer in self.layers) if options.moe else loss
+        return loss + sum(layer.mlp.loss for layer in self.model.layers) if options.moe else loss
+
+
+def load_encoder(tensors):
+    config = SiglipVisionConfig(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, image_size=256, patch_size=32)
+    made = SiglipVisionModel(config)
+    named = {name: tensors.get(f"vision_encoder.vision_model.{name.removeprefix('vision_model.')}") for name in made.state_dict()}
+    lost = [name for name, value in named.items() if value is None and ".head." not in f".{name}"]  # the pooling head is not used
+    assert not lost, f"job.safetensors lacks {lost}"
+    made.load_state_dict({name: value for name, value in named.items() if value is not None}, strict=False)
+    return made.requires_grad_(False).eval()
 
 
 def step():
@@ -143,21 +166,18 @@ def step():
 
 
 memory = Memory()
-torch.manual_seed(11)
+tensors = load_file(os.path.join(options.job, "job.safetensors"))
+encoder = load_encoder(tensors)
 model = Model()
-trained = [p for p in model.parameters() if p.requires_grad]
+model.load_state_dict(torch.load(glob.glob(os.path.join(options.job, "*.pth"))[0], weights_only=True), strict=True)
+trained = list(model.parameters())
 optimizer = torch.optim.AdamW(trained, lr=5e-6)
-length = max(TOKENS, options.pad)
-ids = torch.zeros(SAMPLES, length, dtype=torch.long)
-ids[:, :TOKENS] = torch.randint(40, VOCABULARY, (SAMPLES, TOKENS))
-ids[:, PREFIX:PREFIX + IMAGE_TOKENS] = IMAGE
-labels = torch.full_like(ids, -100)
-labels[:, TOKENS - TRAINED:TOKENS] = ids[:, TOKENS - TRAINED:TOKENS]
-pixels = torch.randn(SAMPLES, 3, 256, 256)
-for _ in range(2):
-    step()
+ids, labels = (F.pad(tensors[name].view(SAMPLES, TOKENS), (0, max(0, options.pad - TOKENS)), value=fill) for name, fill in (("ids", 0), ("labels", -100)))
+# Patches, row by row, into pictures.
+pixels = tensors["pixels"].view(SAMPLES, 8, 8, 3, 32, 32).permute(0, 3, 1, 4, 2, 5).reshape(SAMPLES, 3, 256, 256).contiguous()
+losses = [step()["loss"] for _ in range(2)]
 say(dict(torch=torch.__version__, transformers=transformers.__version__, dtype=options.dtype, threads=torch.get_num_threads(),
-         parameters=sum(p.numel() for p in model.parameters())))
+         parameters=sum(p.numel() for p in [*trained, *encoder.parameters()]), losses=losses))
 for line in sys.stdin:
     if line.strip() == "end":
         say(memory.peaks())

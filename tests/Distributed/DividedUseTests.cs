@@ -4,6 +4,7 @@ using Fovea.Data.Tokenizers;
 using Fovea.Models;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Tests.Parity;
+using Fovea.Tests.Parity.MiniMindV;
 using Fovea.Tests.Unit.Robustness;
 
 namespace Fovea.Tests.Distributed;
@@ -52,6 +53,22 @@ public sealed partial class DividedUseTests : IDisposable
         Assert.Equal(Run(1, chat, lines).Output, Run(2, [.. chat, Third], lines).Output);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Other_families_are_measured_and_answer_alike(bool experts)
+    {
+        using var folder = experts ? new MiniMindFolder("c", "moe") : null;
+        var (config, picture) = folder is null ? MiniCpm() : MiniMind(folder);
+        string[] eval = ["eval", config, "output_dir="];
+        var one = Numbers(Run(1, eval));
+        Assert.Equal(5, one.Length);
+        Assert.All(one.Zip(Numbers(Run(2, [.. eval, Third]))), pair => Assert.Equal(1, pair.Second / pair.First, 1e-4));
+
+        string[] chat = ["chat", config, "--prompt", "What is shown?", "--image", picture, "--greedy", "--max-new-tokens", "8"];
+        Assert.Equal(Run(1, chat).Output, Run(2, [.. chat, Third]).Output);
+    }
+
     [Fact]
     public void Chat_stays_with_one_process_where_the_weights_are_not_divided()
     {
@@ -59,6 +76,25 @@ public sealed partial class DividedUseTests : IDisposable
         Assert.Contains("one process answers, not 2: only zero: 3 divides the weights", errors);
         Assert.DoesNotContain("starting", errors);
     }
+
+    private (string Config, string Picture) MiniCpm()
+    {
+        var data = TestFiles.Golden("minicpm_v26/data");
+        return (Eval($"""
+            model_name_or_path: {TestFiles.Golden("minicpm_v26/model")}
+            eval_dataset: {data}/train.json
+            media_dir: {data}/images
+            """), Directory.GetFiles(Path.Combine(data, "images")).Order(StringComparer.Ordinal).First());
+    }
+
+    private (string Config, string Picture) MiniMind(MiniMindFolder folder) => (Eval($"""
+        model_name_or_path: {folder.Path}
+        eval_dataset: {folder.Data("train.rows.json")}
+        images_path: {folder.Data("images")}
+        max_seq_len: 288
+        """), Directory.GetFiles(folder.Data("images")).Order(StringComparer.Ordinal).First());
+
+    private string Eval(string lines) => run.Write("eval.yaml", $"{lines}\nper_device_eval_batch_size: 2\nuse_cpu: true\nvision_cache_dir: none\n");
 
     private static (string Output, string Errors) Run(int processes, string[] arguments, params string[] before)
     {

@@ -139,6 +139,11 @@ public static class BenchOutput
         }
 
         AnsiConsole.Write(table);
+        if (r.Settings is not null)
+        {
+            AnsiConsole.WriteLine(r.Settings);
+        }
+
         AnsiConsole.WriteLine($"{r.Hardware}; {(r.Libtorch is null ? string.Empty : $"libtorch {r.Libtorch}; ")}commit {r.Commit}");
     }
 

@@ -76,6 +76,9 @@ public sealed class SlicesJob : IDisposable
         return optimizer.Update(1e-6, 1, loss).ToArray<double>()[0];
     }
 
+    /// <summary>Writes what a peer needs to do the same (<see cref="PeerJob"/>).</summary>
+    public void Write(string folder) => PeerJob.Write(folder, Model.Ledger.Parameters, batch);
+
     public void Dispose()
     {
         batch.Dispose();

@@ -7,6 +7,9 @@ public sealed record SmallResult(string Job, IReadOnlyDictionary<string, double>
 
     public string Hardware { get; } = Machine.Describe();
 
+    /// <summary>What was measured, in words; null where the job's name says it.</summary>
+    public string? Settings { get; init; }
+
     /// <summary>Version of libtorch, where the job uses it.</summary>
     public string? Libtorch { get; init; }
 

@@ -1,6 +1,7 @@
 using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Models;
+using Fovea.Models.MiniMindV;
 using Fovea.Nn;
 using Fovea.Tensors;
 using Fovea.Training.Engine;
@@ -52,6 +53,14 @@ public sealed class StagesJob : IDisposable
         return optimizer.Update(5e-6, 1, loss).ToArray<double>()[0];
     }
 
+    /// <summary>Writes what a peer needs to do the same: the model's <c>.pth</c>, and the encoder with the batch (<see cref="PeerJob"/>).</summary>
+    public void Write(string folder)
+    {
+        File.WriteAllText(Families.ConfigPath(folder), ConfigJson(((MiniMindVModel)Model).Config.UseMoe));
+        MiniMindVModel.Family.Write!(Model, folder, folder, "sft_vlm", DType.F32);
+        PeerJob.Write(folder, Model.Ledger.Parameters.Where(p => MiniMindVModel.PartOf(p.Name) == ModelPart.Vision), batch);
+    }
+
     public void Dispose()
     {
         batch.Dispose();
@@ -59,6 +68,9 @@ public sealed class StagesJob : IDisposable
         optimizer.Dispose();
         Model.Dispose();
     }
+
+    private static string ConfigJson(bool moe) =>
+        $$"""{"model_type": "minimind-v", "hidden_size": 768, "use_moe": {{(moe ? "true" : "false")}}, "vision_model": "encoder", "weights": "none.pth"}""";
 
     private static VisionLanguageModel Build(DType compute, bool moe)
     {
@@ -69,10 +81,7 @@ public sealed class StagesJob : IDisposable
             File.WriteAllText(
                 Path.Combine(encoder.FullName, "config.json"), """{"model_type": "siglip_vision_model", "patch_size": 32, "image_size": 256}""");
             var path = Families.ConfigPath(folder.FullName);
-            var experts = moe ? "true" : "false";
-            File.WriteAllText(path, $$"""
-                {"model_type": "minimind-v", "hidden_size": 768, "use_moe": {{experts}}, "vision_model": "encoder", "weights": "none.pth"}
-                """);
+            File.WriteAllText(path, ConfigJson(moe));
             Torch.Seed(11);
             return Families.Of(folder.FullName).Build(path, new RandomSource(0.02), new ModelOptions
             {

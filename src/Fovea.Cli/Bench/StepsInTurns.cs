@@ -3,36 +3,93 @@ using Fovea.Tensors;
 
 namespace Fovea.Cli.Bench;
 
-/// <summary>Training steps of ours and, where there is one, of a peer in turns, told in one line.</summary>
-internal static class StepsInTurns
+/// <summary>Training steps of ours and, where there is one, of a peer that was handed the same weights and batch, in turns.</summary>
+internal sealed class StepsInTurns
 {
-    /// <param name="what">Begins the line.</param>
-    /// <param name="step">One step of ours.</param>
-    /// <param name="tokens">Of one step.</param>
-    /// <param name="other">Said that it is ready already; null for none.</param>
-    public static string Run(string what, Func<double> step, int tokens, int warmUp, int steps, PeerProcess? other)
-    {
-        for (var i = 0; i < warmUp; i++)
-        {
-            step();
-        }
+    /// <summary>Name of the benchmark, as it is called.</summary>
+    public required string Job { get; init; }
 
+    /// <summary>What was trained, in words.</summary>
+    public required string Settings { get; init; }
+
+    /// <summary>One step of ours; its loss before the update comes back.</summary>
+    public required Func<double> Step { get; init; }
+
+    /// <summary>Of one step.</summary>
+    public required int Tokens { get; init; }
+
+    /// <summary>Steps that are not measured.</summary>
+    public required int WarmUp { get; init; }
+
+    /// <summary>How far the first losses may lie apart.</summary>
+    public required double Tolerance { get; init; }
+
+    /// <summary>Writes weights and batch for a peer into a folder, and names its script and arguments; null without a peer.</summary>
+    public Func<string, (string Script, IReadOnlyList<string> Arguments)>? Peer { get; init; }
+
+    /// <exception cref="ConfigException">The peer computes another loss: then nothing is compared.</exception>
+    public SmallResult Run(int steps)
+    {
+        var folder = Peer is null ? null : Directory.CreateTempSubdirectory("fovea-peer-").FullName;
+        try
+        {
+            using var other = folder is null ? null : Start(Peer!(folder), folder);
+            var loss = Step();
+            for (var i = 1; i < WarmUp; i++)
+            {
+                Step();
+            }
+
+            if (other is not null && (double)other.Read()["losses"]![0]! is var theirLoss && !(Math.Abs(theirLoss - loss) <= Tolerance))
+            {
+                throw new ConfigException(string.Create(
+                    CultureInfo.InvariantCulture, $"the first losses are {loss:0.0000} and {theirLoss:0.0000}: this is not the same job, so nothing is compared"));
+            }
+
+            return Measure(steps, loss, other);
+        }
+        finally
+        {
+            if (folder is not null)
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+        }
+    }
+
+    private static PeerProcess Start((string Script, IReadOnlyList<string> Arguments) peer, string folder) => new(peer.Script, [folder, .. peer.Arguments]);
+
+    private SmallResult Measure(int steps, double loss, PeerProcess? other)
+    {
         var (ours, theirs) = (new Timings(), new Timings());
         for (var i = 0; i < steps; i++)
         {
-            ours.Measure(step);
+            ours.Measure(Step);
             if (other?.Ask("step") is { } answer)
             {
                 theirs.Add((double)answer["seconds"]!, (double)answer["cpu_seconds"]!);
             }
         }
 
-        var line = string.Create(
-            CultureInfo.InvariantCulture,
-            $"{what}, {Torch.Threads} threads: {tokens / ours.Median:0} tokens/s ({ours.Median:0.000} s a step, {ours.ProcessorMedian:0.000} s of processor)");
-        return other is null ? line : line + string.Create(
-            CultureInfo.InvariantCulture,
-            $"; PyTorch {theirs.Median:0.000} s, {theirs.ProcessorMedian:0.000} s: {theirs.Median / ours.Median:0.00} x, processor ")
-            + string.Create(CultureInfo.InvariantCulture, $"{theirs.ProcessorMedian / ours.ProcessorMedian:0.00} x");
+        var figures = Figures(ours, PeakMemory.ResidentMebibytes);
+        var peer = other is null ? null : Figures(theirs, (double)other.Ask("end")["peak_rss_mib"]!);
+        return new SmallResult(Job, figures)
+        {
+            Settings = string.Create(CultureInfo.InvariantCulture, $"{Settings}; {Torch.Threads} threads; first loss {loss:0.0000}"),
+            Libtorch = Torch.Version,
+            Peer = peer,
+            Ratios = peer is null
+                ? null
+                : figures.ToDictionary(f => f.Key, f => f.Key.StartsWith("tokens", StringComparison.Ordinal) ? f.Value / peer[f.Key] : peer[f.Key] / f.Value),
+        };
     }
+
+    private Dictionary<string, double> Figures(Timings timings, double memory) => new()
+    {
+        ["step_seconds_median"] = timings.Median,
+        ["step_seconds_best"] = timings.Best,
+        ["step_cpu_seconds_median"] = timings.ProcessorMedian,
+        ["tokens_per_second_median"] = Tokens / timings.Median,
+        ["peak_rss_mib"] = memory,
+    };
 }

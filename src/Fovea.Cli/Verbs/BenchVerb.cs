@@ -161,7 +161,7 @@ public static class BenchVerb
         return Small(verb, json, parsed => SmallBenches.Plain(job, Rounds(parsed, rounds), parsed.GetValue(threads)));
     }
 
-    private static Command Small(Command verb, Option<string?> json, Func<ParseResult, SmallResult> work)
+    internal static Command Small(Command verb, Option<string?> json, Func<ParseResult, SmallResult> work)
     {
         verb.SetAction(parsed =>
         {
@@ -173,9 +173,9 @@ public static class BenchVerb
         return verb;
     }
 
-    private static int Rounds(ParseResult parsed, Option<int> rounds) => Math.Max(1, parsed.GetValue(rounds));
+    internal static int Rounds(ParseResult parsed, Option<int> rounds) => Math.Max(1, parsed.GetValue(rounds));
 
-    private static T Measure<T>(int? threads, Func<T> work) => StepThread.Run(() =>
+    internal static T Measure<T>(int? threads, Func<T> work) => StepThread.Run(() =>
     {
         SetThreads(threads);
         return work();
@@ -198,20 +198,20 @@ public static class BenchVerb
 
     internal static DType TypeOf(string? dtype) => dtype == "fp32" ? DType.F32 : DType.BF16;
 
-    private static (Option<bool> Peer, Option<string?> Attention) PeerOptions()
+    internal static (Option<bool> Peer, Option<string?> Attention) PeerOptions()
     {
         var attention = new Option<string?>("--peer-attention") { Description = "eager or sdpa; left out, the faster one." };
         attention.AcceptOnlyFromAmong("eager", "sdpa");
         return (new Option<bool>("--peer") { Description = "The same job in PyTorch and Transformers too, in turns." }, attention);
     }
 
-    private static Option<int> StepsOption(int count) => new("--steps")
+    internal static Option<int> StepsOption(int count) => new("--steps")
     {
         Description = "Measured rounds, after the warm-up.",
         DefaultValueFactory = _ => count,
     };
 
-    private static Option<string?> JsonOption() => new("--json") { Description = "Write the result to this file too." };
+    internal static Option<string?> JsonOption() => new("--json") { Description = "Write the result to this file too." };
 
-    private static Option<int?> ThreadsOption() => new("--threads") { Description = "Threads of one operator; left out, the CPUs that may be used." };
+    internal static Option<int?> ThreadsOption() => new("--threads") { Description = "Threads of one operator; left out, the CPUs that may be used." };
 }

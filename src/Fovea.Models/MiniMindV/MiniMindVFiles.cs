@@ -36,7 +36,8 @@ internal static class MiniMindVFiles
     {
         var config = ((MiniMindVModel)model).Config;
         Directory.CreateDirectory(targetFolder);
-        using var source = stage is null ? null : Open(sourceFolder);
+        var learns = stage is null || model.Ledger.Parameters.All(p => p.Trainable || p.Master == DType.F32 || IsEncoder(p));
+        using var source = learns ? null : Open(sourceFolder);
         var tensors = Tensors(model, config, dtype ?? (stage is null ? null : DType.F16), source);
         var file = stage is null ? "model.safetensors" : config.FileName(stage);
         var written = new List<string>();
@@ -89,7 +90,7 @@ internal static class MiniMindVFiles
     private static List<TensorSource> Tensors(VisionLanguageModel model, MiniMindVConfig config, DType? dtype, WeightFiles? source)
     {
         var tensors = new List<TensorSource>();
-        foreach (var parameter in model.Ledger.Parameters.Where(p => MiniMindVModel.PartOf(p.Name) != ModelPart.Vision))
+        foreach (var parameter in model.Ledger.Parameters.Where(p => !IsEncoder(p)))
         {
             Add(parameter.Name, parameter);
             if (parameter.Name == "model.norm.weight")
@@ -108,6 +109,8 @@ internal static class MiniMindVFiles
                 : FromFile(name, parameter, dtype!.Value, source));
         }
     }
+
+    private static bool IsEncoder(Parameter parameter) => MiniMindVModel.PartOf(parameter.Name) == ModelPart.Vision;
 
     private static TensorSource FromFile(string name, Parameter parameter, DType dtype, WeightFiles source) => new(name, dtype, parameter.Shape, stream =>
     {

@@ -44,7 +44,6 @@ internal static class OfficialArguments
             }
         }
 
-        Precision(entries, notices);
         Parts(entries, problems);
         foreach (var name in Names)
         {
@@ -67,17 +66,6 @@ internal static class OfficialArguments
     }
 
     private static string Canonical(string key) => ConfigKeys.Find(key)?.Name ?? key;
-
-    /// <summary>finetune_lora.sh asks for fp16. bf16 takes the same memory and needs no scaling of the loss.</summary>
-    private static void Precision(Dictionary<string, ConfigEntry> entries, ICollection<string> notices)
-    {
-        if (entries.TryGetValue("fp16", out var fp16) && !fp16.Value.IsOff)
-        {
-            entries.Remove("fp16");
-            entries["bf16"] = fp16 with { Key = "bf16" };
-            notices.Add("fp16 is computed as bf16, which takes the same memory and needs no scaling of the loss");
-        }
-    }
 
     private static void Parts(Dictionary<string, ConfigEntry> entries, ICollection<string> problems)
     {

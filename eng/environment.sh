@@ -51,9 +51,6 @@ environment() {
   [ "$TORCH_ORIGIN" != system ] || system_blas
   # UCX (below libtorch's MPI) would take SIGSEGV and SIGFPE away from .NET.
   put UCX_HANDLE_ERRORS none
-  # Large buffers stay in the heap instead of being mapped and faulted in again at each step. One arena, because
-  # those of other threads than the main one map whatever is larger than 64 MB.
-  put_default GLIBC_TUNABLES "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296:glibc.malloc.arena_max=1"
   put_default DOTNET_TieredPGO 1
   put_default DOTNET_CLI_TELEMETRY_OPTOUT 1
   put_default DOTNET_NOLOGO 1

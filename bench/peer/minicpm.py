@@ -113,7 +113,8 @@ class Model(nn.Module):
         super().__init__()
         config = Qwen2Config(
             vocab_size=VOCABULARY, hidden_size=WIDTH, intermediate_size=3072, num_hidden_layers=options.depth, num_attention_heads=14, num_key_value_heads=2,
-            max_position_embeddings=4096, rms_norm_eps=1e-6, tie_word_embeddings=False, use_sliding_window=False)
+            max_position_embeddings=4096, rms_norm_eps=1e-6, tie_word_embeddings=False, use_sliding_window=False,
+            rope_parameters=dict(rope_type="default", rope_theta=1e6))
         config._attn_implementation = options.attention
         self.llm, self.vpm, self.resampler = Qwen2ForCausalLM(config), Tower(), Resampler()
 

@@ -14,4 +14,23 @@ public sealed class GatedMlp(Weights w, long width, long inner, bool bias)
         var both = Linear.Together(x, gate, up);
         return down.Forward(NetOps.SiluMul(both[0], both[1]));
     }
+
+    /// <summary>Several of one shape, each over its stretch of rows.</summary>
+    /// <param name="x">[R, width], rows starts[i] to starts[i + 1] for mlps[i].</param>
+    /// <param name="starts">From 0 to R; a stretch may be empty.</param>
+    /// <returns>[R, width]</returns>
+    public static Tensor Grouped(Tensor x, GatedMlp[] mlps, long[] starts)
+    {
+        if (mlps.Any(mlp => !mlp.IsPlain))
+        {
+            return ShapeOps.Cat([.. mlps.Select((mlp, i) => mlp.Forward(x.Slice(0, starts[i], starts[i + 1])))]);
+        }
+
+        var gated = NetOps.SiluMul(Linears(mlp => mlp.gate, x), Linears(mlp => mlp.up, x));
+        return Linears(mlp => mlp.down, gated);
+
+        Tensor Linears(Func<GatedMlp, Linear> which, Tensor rows) => rows.GroupedLinear(Array.ConvertAll(mlps, mlp => which(mlp).Weight.Use()), starts);
+    }
+
+    private bool IsPlain => gate.Lora is null && up.Lora is null && down.Lora is null && !bias;
 }

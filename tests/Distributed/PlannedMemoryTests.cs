@@ -78,7 +78,7 @@ public sealed class PlannedMemoryTests : NativeTest
             $"cutoff_len={tokens}", $"micro_batch_tokens={tokens}", "gradient_accumulation_steps=2", "lr_scheduler_type=constant",
         ];
         var port = RankGroup.FreePort().ToString(CultureInfo.InvariantCulture);
-        var processes = Enumerable.Range(0, ranks).Select(rank => Start(RankGroup.Variables(rank, ranks, port), arguments)).ToList();
+        var processes = Enumerable.Range(0, ranks).Select(rank => FoveaProcess.StartWith(RankGroup.Variables(rank, ranks, port), arguments)).ToList();
         try
         {
             var peaks = new long[ranks];
@@ -134,13 +134,6 @@ public sealed class PlannedMemoryTests : NativeTest
                 new JsonObject { ["role"] = "assistant", ["content"] = LongText() }),
         });
         return [$"dataset={run.Write("official.json", new JsonArray([.. rows]).ToJsonString())}", "template="];
-    }
-
-    /// <summary>The launcher lets malloc keep large blocks that are free again, which spares page faults; here what is in use is asked for.</summary>
-    private static FoveaProcess Start(Dictionary<string, string?> variables, string[] arguments)
-    {
-        variables["GLIBC_TUNABLES"] = "glibc.malloc.mmap_threshold=131072:glibc.malloc.arena_max=1";
-        return FoveaProcess.StartWith(variables, arguments);
     }
 
     private static long Anonymous(int process)

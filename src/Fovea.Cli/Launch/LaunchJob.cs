@@ -9,9 +9,6 @@ internal sealed record LaunchJob
     /// <summary>The same for another start after a failure, with how it goes on in words.</summary>
     public Func<(IReadOnlyList<string> Arguments, string How)>? Again { get; init; }
 
-    /// <summary>More variables for every rank.</summary>
-    public IReadOnlyList<(string Name, string Value)> Variables { get; init; } = [];
-
     /// <summary>Names what was saved last; a start that has not changed it has brought nothing.</summary>
     public Func<string?> Progress { get; init; } = () => null;
 

@@ -65,7 +65,6 @@ internal sealed class RankGroup : IDisposable
             more.Add(("OMP_NUM_THREADS", Text(threads)));
         }
 
-        more.AddRange(job.Variables);
         for (var local = 0; local < plan.Processes && !stop.Asked; local++)
         {
             var variables = plan.RankOf(local, port);

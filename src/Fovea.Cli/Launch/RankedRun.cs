@@ -35,7 +35,6 @@ internal static class RankedRun
                 return Launcher.Run(launch, new LaunchJob
                 {
                     Arguments = [.. Environment.GetCommandLineArgs().Skip(1)],
-                    Variables = TrainJob.Heap(config, variables),
                     Threads = Resources.Threads(variables, launch.Processes),
                 });
             case LaunchPlan.Rank { Variables.WorldSize: > 1 } rank:

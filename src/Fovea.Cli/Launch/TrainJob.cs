@@ -27,7 +27,6 @@ internal sealed class TrainJob
         var standard = new LaunchJob
         {
             Arguments = arguments,
-            Variables = Heap(config, variables),
             Again = job.Again,
             Progress = job.Saved,
             OutputDir = config.OutputDir,
@@ -39,15 +38,6 @@ internal sealed class TrainJob
 
     /// <summary>The environment's number, as LLaMA-Factory and Kubeflow set it, before the file's.</summary>
     public static int Restarts(TrainConfig config, LaunchVariables variables) => variables.Count(0, "MAX_RESTARTS", "PET_MAX_RESTARTS") ?? config.MaxRestarts;
-
-    /// <summary>
-    /// The wrapper has malloc keep large blocks that are free, which spares page faults. Where memory is divided to have less of it, it is given back instead.
-    /// What the user chose stays.
-    /// </summary>
-    public static (string, string)[] Heap(TrainConfig config, LaunchVariables variables) =>
-        config.Sharding.Shards && variables.Text("GLIBC_TUNABLES")?.Contains("mmap_threshold=1073741824", StringComparison.Ordinal) == true
-            ? [("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=4194304:glibc.malloc.arena_max=1")]
-            : [];
 
     private (IReadOnlyList<string> Arguments, string How) Again()
     {

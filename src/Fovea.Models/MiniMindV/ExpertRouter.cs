@@ -103,7 +103,7 @@ internal sealed class ExpertRouter
     private Tensor Mix(Tensor x_TE, Tensor weights_TK, long[] chosen, bool training)
     {
         var k = config.ExpertsPerToken;
-        var starts = new int[config.Experts + 1];
+        var starts = new long[config.Experts + 1];
         foreach (var expert in chosen)
         {
             starts[expert + 1]++;
@@ -123,18 +123,9 @@ internal sealed class ExpertRouter
 
         var choices_R = CreateOps.On(x_TE.Device, choices);
         var tokens_R = k == 1 ? choices_R : CreateOps.On(x_TE.Device, Array.ConvertAll(choices, choice => choice / k));
-        var x_RE = x_TE.IndexSelect(0, tokens_R);
-        var parts = new List<Tensor>();
-        for (var e = 0; e < config.Experts; e++)
-        {
-            // An expert that nothing fell on takes part in training all the same, as in the original: its gradient is zero, not absent.
-            if (training || starts[e + 1] > starts[e])
-            {
-                parts.Add(experts[e].Forward(x_RE.Slice(0, starts[e], starts[e + 1])));
-            }
-        }
 
-        var y_RE = ShapeOps.Cat([.. parts]);
+        // An expert that nothing fell on takes part all the same, as in the original: its gradient is zero, not absent.
+        var y_RE = GatedMlp.Grouped(x_TE.IndexSelect(0, tokens_R), experts, starts);
         y_RE = roundsToHalf && training ? y_RE.To(DType.F16).To(x_TE.DType) : y_RE;
         var weighed_RE = y_RE.Mul(weights_TK.Reshape(-1, 1).IndexSelect(0, choices_R).To(x_TE.DType));
         return CreateOps.Zeros(x_TE.Shape, x_TE.DType, x_TE.Device).IndexAdd(0, tokens_R, weighed_RE);

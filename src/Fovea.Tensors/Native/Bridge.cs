@@ -141,6 +141,12 @@ internal static unsafe partial class Bridge
     [LibraryImport(Lib, EntryPoint = "fovea_count_stop")]
     internal static partial int CountStop();
 
+    [LibraryImport(Lib, EntryPoint = "fovea_blocks_read")]
+    internal static partial int BlocksRead(out long live, out long kept, out long peak);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_blocks_trim")]
+    internal static partial int BlocksTrim();
+
     [LibraryImport(Lib, EntryPoint = "fovea_torch_version")]
     internal static partial byte* TorchVersion();
 

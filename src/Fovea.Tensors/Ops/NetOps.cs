@@ -18,6 +18,7 @@ public static class NetOps
     private static readonly Operator SiluMulOp = new("fovea::silu_mul");
     private static readonly Operator RotaryOp = new("fovea::rotary");
     private static readonly Operator LoraLinearsOp = new("fovea::lora_linears");
+    private static readonly Operator GroupedLinearOp = new("fovea::grouped_linear");
     private static readonly Operator CrossEntropyInPlaceOp = new("fovea::cross_entropy_in_place");
 
     public static Tensor Silu(this Tensor x) => SiluOp.Call(x);
@@ -71,6 +72,11 @@ public static class NetOps
     /// <param name="biases">One for each weight, or none at all.</param>
     public static Tensor[] LoraLinears(this Tensor x, Tensor[] weights, Tensor[] biases, Tensor[] a, Tensor[] b, double scale) =>
         LoraLinearsOp.CallList(x, weights, biases, a, b, scale);
+
+    /// <summary>x W^T of stretches of rows, each with its own weight: rows starts[i] to starts[i + 1] of x [R, in] with weights[i] [out, in].</summary>
+    /// <param name="starts">From 0 to R, one more than weights; a stretch may be empty, and its weight then has a gradient of zeros.</param>
+    /// <returns>[R, out]</returns>
+    public static Tensor GroupedLinear(this Tensor x, Tensor[] weights, long[] starts) => GroupedLinearOp.Call(x, weights, starts);
 
     /// <summary>Cross-entropy of each row of logits [N, V]; the logits become the gradient of the weighted sum of the losses.</summary>
     public static Tensor CrossEntropyInPlace(this Tensor logits, Tensor targets, Tensor weights) => CrossEntropyInPlaceOp.Call(logits, targets, weights);

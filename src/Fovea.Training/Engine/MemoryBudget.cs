@@ -18,7 +18,8 @@ public sealed record MemoryBudget(long Total, long Resident, long VisionCache, l
     /// <param name="worldSize">Processes that weights, gradients and optimizer are divided over.</param>
     public static MemoryBudget For(TrainConfig config, VisionLanguageModel model, bool cachesVision, int ranksHere = 1, int worldSize = 1)
     {
-        // What this process holds already is part of what it may hold.
+        // What loading left free goes back; what this process holds is part of what it may hold.
+        HostBlocks.Trim();
         var total = config.MemoryBudget?.Bytes ?? ((ProcessMemory.Available / ranksHere) + ProcessMemory.Anonymous) / 10 * 9;
         var onHost = model.Device.Type == DeviceType.Cpu;
 

@@ -191,7 +191,9 @@ public sealed record MiniMindVConfig
             return Path.Combine(folder, name);
         }
 
-        string[] files = Directory.Exists(folder) ? [.. Directory.EnumerateFiles(folder, "*.pth").Order(StringComparer.Ordinal)] : [];
+        string[] files = Directory.Exists(folder)
+            ? [.. Directory.EnumerateFiles(folder, "*.pth").Where(f => !f.EndsWith("_resume.pth", StringComparison.Ordinal)).Order(StringComparer.Ordinal)]
+            : [];
         return files.Length == 1 ? files[0] : throw json.Wrong("weights", files.Length == 0
             ? "the file of the weights, for instance lm_512.pth; there is none in the folder"
             : $"one of the folder's {files.Length} .pth files ({string.Join(", ", files.Take(4).Select(Path.GetFileName))})");

@@ -1,7 +1,5 @@
 using System.Text.Json;
 using Fovea.Runs.Events;
-using Fovea.Tensors.Pickle;
-using Fovea.Tensors.Safetensors;
 using Fovea.Training.Recipes;
 
 namespace Fovea.Tests.Parity.MiniMindV;
@@ -95,68 +93,15 @@ public sealed class ResumeFileTests : NativeTest
         return (sink.Losses, sink.Notices, outcome.TrainLoss, File.ReadAllBytes(Directory.EnumerateFiles(into, "*.pth").Single()));
     }
 
-    /// <summary>The file as <c>vlm_checkpoint</c> makes it, of the checkpoint that the run "whole" has saved after a step.</summary>
-    /// <param name="all">Number every weight, as <c>AdamW(model.parameters())</c> does; else those that learn.</param>
-    /// <param name="epoch">From 0; null is where the step lies.</param>
+    /// <summary>The file as the scripts would have left it at a step of the run "whole".</summary>
     private string Write(JsonElement golden, int step, int batches, bool all, int ranks = 1, int? epoch = null)
     {
-        var checkpoint = Path.Combine(output, "whole", $"checkpoint-{step}");
-        using var weights = Checkpoint.Open(Directory.EnumerateFiles(checkpoint, "*.pth").Single());
-        using var optimizer = Checkpoint.Open(Path.Combine(checkpoint, "optimizer.safetensors"));
-        using var encoder = Checkpoint.Open(folder!.Golden("vision/siglip2-base-p32-256-ve"));
-        List<string> names = [.. golden.GetProperty("saved_weight_file").GetProperty("keys").EnumerateArray().Select(key => key.GetString()!)];
-        var model = new OrderedDictionary<string, object?>();
-        foreach (var name in names)
-        {
-            if (name == "vision_proj.mlp.0.weight")
-            {
-                foreach (var (part, entry) in encoder.Tensors)
-                {
-                    model.Add($"vision_encoder.{part}", TensorSource.FromEntry(entry));
-                }
-            }
-
-            model.Add(name, TensorSource.FromEntry(weights[name]));
-        }
-
-        var learns = golden.GetProperty("trainable").EnumerateArray().Select(name => name.GetString()!).ToList();
-        var numbered = all ? [.. model.Keys.Where(name => name != "lm_head.weight")] : learns;
-        var states = new OrderedDictionary<object, object?>();
-        foreach (var name in learns)
-        {
-            states.Add((long)numbered.IndexOf(name), new OrderedDictionary<string, object?>
-            {
-                ["step"] = TensorSource.FromEntry(optimizer[$"{name}.step"]) with { Shape = [] },
-                ["exp_avg"] = TensorSource.FromEntry(optimizer[$"{name}.exp_avg"]),
-                ["exp_avg_sq"] = TensorSource.FromEntry(optimizer[$"{name}.exp_avg_sq"]),
-            });
-        }
-
-        var group = new OrderedDictionary<string, object?>
-        {
-            ["lr"] = 1e-5, ["betas"] = new object?[] { 0.9, 0.999 }, ["eps"] = 1e-8, ["weight_decay"] = 0.01, ["amsgrad"] = false, ["foreach"] = null,
-            ["params"] = numbered.Select((_, i) => (object?)(long)i).ToList(),
-        };
         var stepsPerEpoch = PublishedRun.Updates(golden).Updates.Count / PublishedRun.Epochs(golden);
-        var path = Path.Combine(output, $"sft_vlm_64_{step}_{batches}_{ranks}_resume.pth");
-        var values = new Dictionary<string, object?>
+        var file = new ScriptsFile(folder!, golden)
         {
-            ["model"] = model,
-            ["optimizer"] = new OrderedDictionary<string, object?> { ["state"] = states, ["param_groups"] = new List<object?> { group } },
-            ["epoch"] = (long)(epoch ?? ((step - 1) / stepsPerEpoch)),
-            ["step"] = (long)batches,
-            ["world_size"] = (long)ranks,
-            ["wandb_id"] = null,
-            ["scaler"] = new OrderedDictionary<string, object?>(),
+            Epoch = epoch ?? ((step - 1) / stepsPerEpoch), Batches = batches, Ranks = ranks, NumbersFrozenWeights = all,
         };
-        var root = new OrderedDictionary<string, object?>();
-        foreach (var key in golden.GetProperty("resume_file").GetProperty("keys").EnumerateArray())
-        {
-            root.Add(key.GetString()!, values[key.GetString()!]);
-        }
-
-        PickleWriter.Write(path, root);
-        return path;
+        return file.Write(Path.Combine(output, "whole", $"checkpoint-{step}"), Path.Combine(output, $"sft_vlm_64_{step}_{batches}_{ranks}_resume.pth"));
     }
 
     private sealed class Watch : IEventSink

@@ -24,6 +24,9 @@ public sealed record RunProgress
     /// <summary>Folder of the model that the run began with.</summary>
     public string? BaseModel { get; init; }
 
+    /// <summary>How conversations are written where a family's own trainer has several ways (<c>llm_type</c>); null in others.</summary>
+    public string? LlmType { get; init; }
+
     /// <summary>How the loss is scaled for fp16; null in other types.</summary>
     public LossScale? Scale { get; init; }
 

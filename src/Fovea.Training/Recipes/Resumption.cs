@@ -35,11 +35,18 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
         }
     }
 
+    /// <summary>Refuses a checkpoint of another run, before the model is loaded. What a file holds is read later, with the model.</summary>
+    /// <param name="from">Null is a run that begins.</param>
     /// <param name="fresh">The run as it would begin.</param>
     /// <exception cref="ConfigException">It was another run.</exception>
-    public static Resumption FromCheckpoint(string checkpoint, TrainConfig config, int ranks, AdamW optimizer, RunProgress fresh)
+    public static void Check(string? from, TrainConfig config, int ranks, RunProgress fresh)
     {
-        var saved = CheckpointStore.Restore(checkpoint, optimizer);
+        if (from is null || IsFile(from))
+        {
+            return;
+        }
+
+        var saved = CheckpointStore.ReadProgress(from);
         List<string> problems = [];
         Same("training samples", saved.Samples, fresh.Samples);
         Same("samples a step (batch size x accumulation x ranks)", saved.SamplesPerStep, fresh.SamplesPerStep);
@@ -50,12 +57,31 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
         }
 
         Same("data_seed", saved.Seed, fresh.Seed);
-        NotPastTheEnd(checkpoint, saved.Step, fresh.TotalSteps, problems);
+        if (saved.LlmType is { } then && fresh.LlmType is { } now && then != now)
+        {
+            problems.Add($"resume_from_checkpoint: {from} was made with llm_type {then}, this run has {now}: it would not be the same run");
+        }
+
+        NotPastTheEnd(from, saved.Step, fresh.TotalSteps, problems);
         if (problems.Count > 0)
         {
             throw new ConfigException(problems);
         }
 
+        void Same(string what, long then, long now)
+        {
+            if (then != now)
+            {
+                problems.Add($"resume_from_checkpoint: {from} was made with {then} {what}, this run has {now}: it would not be the same run");
+            }
+        }
+    }
+
+    /// <param name="checkpoint">One that <see cref="Check"/> let through.</param>
+    /// <param name="fresh">The run as it would begin.</param>
+    public static Resumption FromCheckpoint(string checkpoint, TrainConfig config, AdamW optimizer, RunProgress fresh)
+    {
+        var saved = CheckpointStore.Restore(checkpoint, optimizer);
         var progress = saved with
         {
             TotalSteps = fresh.TotalSteps,
@@ -64,14 +90,6 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
         };
         var state = TrainerState.Load(Path.Combine(checkpoint, TrainerState.FileName)) with { MaxSteps = fresh.TotalSteps };
         return new Resumption(progress, state, [Resuming(checkpoint, progress)]);
-
-        void Same(string what, long then, long now)
-        {
-            if (then != now)
-            {
-                problems.Add($"resume_from_checkpoint: {checkpoint} was made with {then} {what}, this run has {now}: it would not be the same run");
-            }
-        }
     }
 
     /// <param name="order">Tells which batches make which step.</param>

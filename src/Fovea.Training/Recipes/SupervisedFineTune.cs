@@ -45,7 +45,7 @@ public sealed class SupervisedFineTune
 
     private SupervisedFineTune(
         TrainConfig config, EventHub events, Mesh mesh, CheckpointStore checkpoints, DataSetup setup, LoadedData data, ModelSetup model,
-        AdamW optimizer, Division division, MemoryBudget budget, VisionFeatureCache? cache, string? resumeFrom, CancellationToken stop)
+        AdamW optimizer, Division division, MemoryBudget budget, VisionFeatureCache? cache, RunProgress fresh, string? resumeFrom, CancellationToken stop)
     {
         this.config = config;
         this.events = events;
@@ -59,22 +59,11 @@ public sealed class SupervisedFineTune
         this.division = division;
         this.cache = cache;
         order = new SampleOrder(DataSetup.Order(config, data.Train.Count, mesh.Rank, mesh.WorldSize));
-        var totalSteps = order.TotalSteps(config.NumTrainEpochs, config.MaxSteps);
-        schedule = new Schedule(config, totalSteps, order);
+        schedule = new Schedule(config, fresh.TotalSteps, order);
         runner = new StepRunner(model.Model, model.VisionLearns, model.Dropout, cache, Decide, together: division.RunsTogether);
         memory = MemoryPlan.For(model.Model, config, budget.Activations, castsWeights: !config.Sharding.Shards);
         memory = memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", memory.MicroBatchTokens) };
-        progress = new RunProgress
-        {
-            Step = 0,
-            TotalSteps = totalSteps,
-            Samples = data.Train.Count,
-            SamplesPerStep = config.PerDeviceTrainBatchSize * config.GradientAccumulationSteps * mesh.WorldSize,
-            Seed = config.EffectiveDataSeed,
-            MicroBatchTokens = memory.MicroBatchTokens,
-            BaseModel = Path.GetFullPath(config.ModelNameOrPath),
-            Scale = config.Fp16 ? new LossScale() : null,
-        };
+        progress = fresh with { MicroBatchTokens = memory.MicroBatchTokens };
         resumed = resumeFrom is null ? null : Resume(resumeFrom);
         var state = resumed?.State ?? NewState();
         firstStep = progress.Step;
@@ -109,6 +98,8 @@ public sealed class SupervisedFineTune
         var setup = DataSetup.From(config);
         using var data = DatasetLoader.Load(setup.Options);
         var resumeFrom = mesh.FromMain("the choice of a checkpoint", () => OutputFolder.Prepare(config, checkpoints));
+        var fresh = Fresh(config, setup, data.Train.Count, mesh);
+        Resumption.Check(resumeFrom, config, mesh.WorldSize, fresh);
         using var model = ModelSetup.Load(config, resumeFrom);
         var caches = model.Model.ImagesStandAlone && config.CacheVisionFeatures != Toggle.Off
             && (!model.VisionLearns || (model.LearnsOverTower && !config.Sharding.Shards));
@@ -122,7 +113,7 @@ public sealed class SupervisedFineTune
         var budget = MemoryBudget.For(config, model.Model, caches, mesh.RanksHere, mesh.WorldSize);
         using var cache = caches ? OpenCache(config, model, setup.Images, identity, budget, events) : null;
         var run = new SupervisedFineTune(
-            config, events, mesh, checkpoints, setup, data, model, optimizer, division, budget, cache, resumeFrom, stop);
+            config, events, mesh, checkpoints, setup, data, model, optimizer, division, budget, cache, fresh, resumeFrom, stop);
         run.Announce();
         if (config.Profile)
         {
@@ -145,6 +136,19 @@ public sealed class SupervisedFineTune
             Profile.Stop(Path.Combine(config.OutputDir, mesh.IsMain ? "trace.json" : $"trace.rank{mesh.Rank}.json"));
         }
     }
+
+    /// <summary>The run as it begins.</summary>
+    private static RunProgress Fresh(TrainConfig config, DataSetup setup, int samples, Mesh mesh) => new()
+    {
+        Step = 0,
+        TotalSteps = new SampleOrder(DataSetup.Order(config, samples, mesh.Rank, mesh.WorldSize)).TotalSteps(config.NumTrainEpochs, config.MaxSteps),
+        Samples = samples,
+        SamplesPerStep = config.PerDeviceTrainBatchSize * config.GradientAccumulationSteps * mesh.WorldSize,
+        Seed = config.EffectiveDataSeed,
+        BaseModel = Path.GetFullPath(config.ModelNameOrPath),
+        LlmType = setup.Processor.LlmType(setup.Options),
+        Scale = config.Fp16 ? new LossScale() : null,
+    };
 
     private void Train()
     {
@@ -340,7 +344,7 @@ public sealed class SupervisedFineTune
     {
         var found = Resumption.IsFile(from)
             ? Resumption.FromFile(from, config, mesh.WorldSize, model, optimizer, order, progress, NewState())
-            : Resumption.FromCheckpoint(from, config, mesh.WorldSize, optimizer, progress);
+            : Resumption.FromCheckpoint(from, config, optimizer, progress);
         division.Publish();
         progress = found.Progress;
         memory = memory with { MicroBatchTokens = progress.MicroBatchTokens };

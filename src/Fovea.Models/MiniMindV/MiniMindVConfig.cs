@@ -169,7 +169,10 @@ public sealed record MiniMindVConfig
     {
         if (json.Has("vision_model"))
         {
-            return Path.GetFullPath(Path.Combine(folder, json.Text("vision_model")));
+            var given = Path.GetFullPath(Path.Combine(folder, json.Text("vision_model")));
+            return File.Exists(Path.Combine(given, "config.json"))
+                ? given
+                : throw json.Wrong("vision_model", $"the folder of the vision encoder ({usual} of the hub); {given} has no config.json");
         }
 
         string[] places = [usual, Path.Combine("vision_model", usual), Path.Combine("..", usual), Path.Combine("..", "vision_model", usual)];

@@ -41,7 +41,7 @@ public static class OutputFolder
             {
                 throw new ConfigException(newest
                     ? $"resume_from_checkpoint: {config.OutputDir} holds no complete checkpoint"
-                    : $"resume_from_checkpoint: there is no folder {wanted}");
+                    : $"resume_from_checkpoint: there is nothing at {wanted}");
             }
 
             if (Resumption.IsFile(checkpoint))

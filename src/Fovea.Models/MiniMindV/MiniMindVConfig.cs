@@ -172,7 +172,7 @@ public sealed record MiniMindVConfig
             var given = Path.GetFullPath(Path.Combine(folder, json.Text("vision_model")));
             return File.Exists(Path.Combine(given, "config.json"))
                 ? given
-                : throw json.Wrong("vision_model", $"the folder of the vision encoder ({usual} of the hub); {given} has no config.json");
+                : throw json.Wrong("vision_model", $"the folder of the vision encoder ({usual} of the hub, with its config.json), seen from this file");
         }
 
         string[] places = [usual, Path.Combine("vision_model", usual), Path.Combine("..", usual), Path.Combine("..", "vision_model", usual)];

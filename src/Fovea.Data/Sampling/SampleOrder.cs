@@ -79,7 +79,14 @@ public sealed class SampleOrder
     /// <summary>Steps all of whose batches are among the first <paramref name="batches"/> of one rank, over all epochs.</summary>
     public int StepsWithin(long batches)
     {
-        var steps = 0;
+        var least = Continuous ? batches / options.Accumulation : Math.Max(0, (batches / BatchesPerEpoch) - 1) * StepsPerEpoch;
+        if (least > int.MaxValue / 2)
+        {
+            return int.MaxValue;
+        }
+
+        // Within an epoch, and at its end, they are counted.
+        var steps = (int)least;
         while (BatchesUpTo(steps) <= batches)
         {
             steps++;

@@ -20,7 +20,7 @@ internal static class MiniMindVResume
         var (model, optimizer) = (Dict(root, "model"), Dict(root, "optimizer"));
         if (root is null || model is null || optimizer is null
             || Dict(optimizer, "state") is not { } states || Groups(optimizer) is not { Count: > 0 } groups
-            || root.GetValueOrDefault("epoch") is not (long and >= 0 and var epoch) || root.GetValueOrDefault("step") is not (long and >= 0 and var step))
+            || Count(root, "epoch") is not { } epoch || Count(root, "step") is not { } step)
         {
             throw Bad(path, "is not what the project's scripts go on from: such a file (..._resume.pth) has model, optimizer, epoch and step");
         }
@@ -28,9 +28,9 @@ internal static class MiniMindVResume
         var scaler = Dict(root, "scaler");
         return new ResumeFile(file, Weights(path, model, states, Ids(groups), ledger))
         {
-            Epoch = checked((int)epoch),
-            Batches = checked((int)step),
-            Ranks = root.GetValueOrDefault("world_size") is long and > 0 and var ranks ? checked((int)ranks) : 1,
+            Epoch = epoch,
+            Batches = step,
+            Ranks = Math.Max(1, Count(root, "world_size") ?? 1),
             LossScale = Number(scaler?.GetValueOrDefault("scale")),
             GoodSteps = (int)(Number(scaler?.GetValueOrDefault("_growth_tracker")) ?? 0),
             Settings = Settings(path, groups[0]),
@@ -103,6 +103,9 @@ internal static class MiniMindVResume
 
     private static OrderedDictionary<object, object?>? Dict(OrderedDictionary<object, object?>? parent, string key) =>
         parent?.GetValueOrDefault(key) as OrderedDictionary<object, object?>;
+
+    private static int? Count(OrderedDictionary<object, object?> parent, string key) =>
+        parent.GetValueOrDefault(key) is long and >= 0 and <= int.MaxValue and var count ? (int)count : null;
 
     /// <summary>Counts of updates are numbers in files of older PyTorch, else tensors of one element.</summary>
     private static double? Number(object? value) => value switch

@@ -57,9 +57,9 @@ public static class Families
     }
 
     /// <summary>As the other one, where only what is missing and cannot be made afresh is an error.</summary>
-    private static VisionLanguageModel Load(string folder, Family family, Func<string, WeightFiles> open, ModelOptions options)
+    private static VisionLanguageModel Load(string folder, Family family, Func<string, string?, WeightFiles> open, ModelOptions options)
     {
-        using var files = open(folder);
+        using var files = open(folder, options.WeightsFile);
         var model = family.Build(ConfigPath(folder), files, options);
         try
         {

@@ -17,8 +17,14 @@ public sealed record Family(
     Func<string, string> Canonical,
     Func<string, ModelPart> PartOf)
 {
-    /// <summary>Opens the weights of a model folder that is not the hub's usual one; null for Transformers' files under the checkpoint's names.</summary>
-    public Func<string, WeightFiles>? Open { get; init; }
+    /// <summary>
+    /// Opens the weights of a model folder that is not the hub's usual one, or those of a file that is to replace the folder's own (null is none); null for
+    /// Transformers' files under the checkpoint's names.
+    /// </summary>
+    public Func<string, string?, WeightFiles>? Open { get; init; }
+
+    /// <summary>Reads the file from which the family's own training scripts go on, for a built model; null where there is no such file.</summary>
+    public Func<string, Ledger, ResumeFile>? Resume { get; init; }
 
     /// <summary>
     /// Writes weights and config.json of such a model into a folder: model, source folder, target folder, the stage whose name the project's own file

@@ -20,6 +20,9 @@ public sealed record ModelOptions
     /// <summary>Leaves weights as the files have them, mapped, for somebody who places them (<see cref="LedgerOptions.Deferred"/>).</summary>
     public bool Deferred { get; init; }
 
+    /// <summary>A file of weights to replace the folder's own, for a family that opens its weights itself (<see cref="Family.Open"/>); null is none.</summary>
+    public string? WeightsFile { get; init; }
+
     public MoeAuxiliary MoeAuxiliary { get; init; }
 
     /// <summary>Whether padding takes part where a published model's own mathematics lets it; false computes each image as if it stood alone.</summary>

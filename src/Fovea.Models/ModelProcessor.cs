@@ -13,6 +13,12 @@ public record ModelProcessor(Tokenizer Tokenizer, ChatTemplate Template, IImageS
         ? this
         : throw new ConfigException("llm_type and max_slice_nums are for MiniCPM-V; this model has neither");
 
+    /// <summary>
+    /// Which of the conversations that the family's own trainer knows is written, as its <c>llm_type</c> names it, also where that was not given; null where
+    /// a template alone says it.
+    /// </summary>
+    public virtual string? LlmType(DataOptions options) => null;
+
     /// <summary>How samples become ids and labels.</summary>
     public virtual ISampleEncoder NewEncoder(DataOptions options) => new SampleEncoder(Template, Tokenizer, Images, options);
 }

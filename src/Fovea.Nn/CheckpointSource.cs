@@ -29,6 +29,12 @@ public sealed class CheckpointSource : IWeightSource
     public Tensor Read(string name, long[] shape)
     {
         var entry = entries[name];
+        if (!entry.Shape.AsSpan().SequenceEqual(shape))
+        {
+            throw new CheckpointException(
+                $"{entry.File}: {name}: the model expects [{string.Join(", ", shape)}], the checkpoint has [{string.Join(", ", entry.Shape)}]");
+        }
+
         entry.Memory.AddRef();
         return CreateOps.FromMemory(entry.Address, entry.Shape, entry.DType, entry.Memory.Release);
     }

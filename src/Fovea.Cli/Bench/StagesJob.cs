@@ -1,7 +1,6 @@
 using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Models;
-using Fovea.Models.MiniMindV;
 using Fovea.Nn;
 using Fovea.Tensors;
 using Fovea.Training.Engine;
@@ -25,6 +24,7 @@ public sealed class StagesJob : IDisposable
     private const int PatchLength = 3 * 32 * 32;
     private static readonly ImageGrid Grid = new(1, 8, 8);
 
+    private readonly bool moe;
     private readonly AdamW optimizer;
     private readonly VisionFeatureCache? cache;
     private readonly StepRunner runner;
@@ -34,6 +34,7 @@ public sealed class StagesJob : IDisposable
     /// <param name="cachedVision">Take the encoder's features of the first step in all later ones, as from the second epoch on.</param>
     public StagesJob(DType compute, bool moe, bool cachedVision)
     {
+        this.moe = moe;
         Model = Build(compute, moe);
         optimizer = new AdamW(Model.Ledger.Trainable.Select(p => new LearnedPart(p)), 0.9, 0.999, 1e-8, 0.01, decayAll: true);
         cache = cachedVision ? new VisionFeatureCache(1L << 30) : null;
@@ -56,9 +57,10 @@ public sealed class StagesJob : IDisposable
     /// <summary>Writes what a peer needs to do the same: the model's <c>.pth</c>, and the encoder with the batch (<see cref="PeerJob"/>).</summary>
     public void Write(string folder)
     {
-        File.WriteAllText(Families.ConfigPath(folder), ConfigJson(((MiniMindVModel)Model).Config.UseMoe));
-        MiniMindVModel.Family.Write!(Model, folder, folder, "sft_vlm", DType.F32);
-        PeerJob.Write(folder, Model.Ledger.Parameters.Where(p => MiniMindVModel.PartOf(p.Name) == ModelPart.Vision), batch);
+        File.WriteAllText(Families.ConfigPath(folder), ConfigJson(moe));
+        var family = Families.Of(folder);
+        family.Write!(Model, folder, folder, "sft_vlm", DType.F32);
+        PeerJob.Write(folder, Model.Ledger.Parameters.Where(p => family.PartOf(p.Name) == ModelPart.Vision), batch);
     }
 
     public void Dispose()

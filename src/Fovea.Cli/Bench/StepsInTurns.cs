@@ -43,7 +43,7 @@ internal sealed class StepsInTurns
             if (other is not null && (double)other.Read()["losses"]![0]! is var theirLoss && !(Math.Abs(theirLoss - loss) <= Tolerance))
             {
                 throw new ConfigException(string.Create(
-                    CultureInfo.InvariantCulture, $"the first losses are {loss:0.0000} and {theirLoss:0.0000}: this is not the same job, so nothing is compared"));
+                    CultureInfo.InvariantCulture, $"the first losses are {loss:0.0000} and {theirLoss:0.0000}: not the same job, so nothing is compared"));
             }
 
             return Measure(steps, loss, other);

@@ -114,7 +114,8 @@ public static class ChatVerb
         return mesh.IsMain ? code : 0;
     }
 
-    private static TrainConfig Read(ParseResult parsed, string[] words, ConfigUse use)
+    /// <summary>The configuration that the command line asks for, not yet completed from folders.</summary>
+    internal static TrainConfig Read(ParseResult parsed, string[] words, ConfigUse use)
     {
         if (words.Length > 0 && words[0].Contains('=') && !File.Exists(words[0]))
         {
@@ -123,6 +124,9 @@ public static class ChatVerb
 
         var config = words.Length == 0 ? new TrainConfig() : TrainConfig.Load(words[0], words[1..], use);
         var adapters = parsed.GetValue(Adapter) ?? [];
+
+        // A model that is named stands before the one that the run wrote; an adapter that it wrote may well go onto another copy of its base.
+        config = parsed.GetValue(Model) is null || config.FinetuningType == FinetuningType.Lora ? config : config with { OutputDir = string.Empty };
         return config with
         {
             ModelNameOrPath = parsed.GetValue(Model) ?? config.ModelNameOrPath,

@@ -45,6 +45,7 @@ public static class DataVerb
             if (Console.IsOutputRedirected)
             {
                 AnsiConsole.Profile.Width = 240;
+                AnsiConsole.Profile.Capabilities.Ansi = false;
             }
 
             Render(AnsiConsole.Console, report, parsed.GetValue(rows));
@@ -75,11 +76,14 @@ public static class DataVerb
 
         if (report.Example.Count > 0)
         {
+            // Where there are no colours, signs say what they would.
+            var (open, close) = console.Profile.Capabilities.Ansi ? (string.Empty, string.Empty) : (">>", "<<");
             console.WriteLine();
-            console.MarkupLineInterpolated($"[bold]{report.ExampleName}[/] as the model sees it; [black on green]trained[/] is what it learns to say:");
+            console.MarkupLineInterpolated(
+                $"[bold]{report.ExampleName}[/] as the model sees it; [black on green]{open}trained{close}[/] is what it learns to say:");
             foreach (var span in report.Example)
             {
-                console.Markup(span.Trained ? $"[black on green]{Markup.Escape(Visible(span.Text))}[/]" : Markup.Escape(span.Text));
+                console.Markup(span.Trained ? $"[black on green]{open}{Markup.Escape(Visible(span.Text))}{close}[/]" : Markup.Escape(span.Text));
             }
 
             console.WriteLine();

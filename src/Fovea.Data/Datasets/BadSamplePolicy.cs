@@ -9,6 +9,8 @@ public enum BadSamplePolicy
     /// <summary>The sample is left out; its step has one sample less.</summary>
     Skip,
 
-    /// <summary>The next good sample of the data set takes its place.</summary>
+    /// <summary>
+    /// Another sample of the data set takes its place, drawn at random from the run's seed, the epoch and the sample, again where that is bad too.
+    /// </summary>
     Resample,
 }

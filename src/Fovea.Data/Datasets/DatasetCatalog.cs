@@ -93,6 +93,11 @@ public static class DatasetCatalog
     private static DatasetSpec FromPath(string name, string datasetDir)
     {
         var path = Path.Exists(name) ? name : Path.Combine(datasetDir, name);
+        if (!Path.Exists(path))
+        {
+            throw new ConfigException($"data set '{name}': neither {Path.GetFullPath(name)} nor {Path.GetFullPath(path)} exists");
+        }
+
         var files = DatasetFiles.Find(name, path);
         return RowFormatGuess.Guess(name, files);
     }

@@ -29,7 +29,7 @@ public sealed class DataPipeline : IDisposable
     public DataPipeline(
         ConversationSet samples, ISampleEncoder encoder, IImageStage? images, SampleOrder order, PlanOptions plan, PipelineOptions options)
     {
-        loader = new SampleLoader(samples, encoder, images, options.OnBadSample, options.Features);
+        loader = new SampleLoader(samples, encoder, images, options);
         this.order = order;
         this.plan = plan;
         this.options = options;

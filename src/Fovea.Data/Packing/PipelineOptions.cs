@@ -24,4 +24,7 @@ public sealed record PipelineOptions
     public IFeatureStore? Features { get; init; }
 
     public BadSamplePolicy OnBadSample { get; init; } = BadSamplePolicy.Error;
+
+    /// <summary>Decides which samples replace bad ones.</summary>
+    public long Seed { get; init; }
 }

@@ -2,19 +2,27 @@ using System.Buffers;
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
 using Fovea.Data.Templates;
+using Fovea.Tensors;
 
 namespace Fovea.Data.Packing;
 
 /// <summary>Reads, encodes and decodes one sample, and applies the policy where that fails. Usable from several threads at once.</summary>
-internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encoder, IImageStage? images, BadSamplePolicy policy, IFeatureStore? features)
+internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encoder, IImageStage? images, PipelineOptions options)
 {
+    // Keeps these draws apart from others of the same seed.
+    private const ulong Purpose = 0x5265_7361_6d70_6c65;
+
     // So many samples in a row that cannot be used mean that something else is wrong, for instance a folder that is gone.
     private const int MostReplacements = 100;
 
     /// <param name="epoch">The pass over the data for which it is changed by chance; null leaves it as it is.</param>
     internal LoadedSample Load(int index, int? epoch)
     {
+        var policy = options.OnBadSample;
         var bad = new List<BadSample>();
+        var tried = new HashSet<int>();
+        var place = SplitMix.Mix(SplitMix.Mix((ulong)options.Seed ^ Purpose, (ulong)(epoch ?? 0)), (ulong)index);
+        var draws = 0UL;
         while (true)
         {
             try
@@ -37,7 +45,11 @@ internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encod
                 throw new ConfigException([$"on_bad_sample: {bad.Count} samples in a row cannot be used", .. bad.Take(10).Select(b => b.ToString())]);
             }
 
-            index = (index + 1) % samples.Count;
+            // Drawn for the place, not in turn: any rank, thread or resumed run draws the same. One that was bad before would be so again.
+            for (tried.Add(index); tried.Contains(index);)
+            {
+                index = (int)(SplitMix.Mix(place, draws++) % (ulong)samples.Count);
+            }
         }
     }
 
@@ -69,7 +81,7 @@ internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encod
 
     private LoadedImage Load(ImageRef image)
     {
-        var ticket = features?.Ask(image.Path, image.Grid, image.Part);
+        var ticket = options.Features?.Ask(image.Path, image.Grid, image.Part);
         if (ticket?.Features is not null)
         {
             return new LoadedImage(null, ticket);
@@ -88,7 +100,7 @@ internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encod
         }
 
         // A file that was rewritten meanwhile may have been decoded in its new form.
-        return new LoadedImage(pixels, ticket is not null && features!.IsCurrent(ticket) ? ticket : null);
+        return new LoadedImage(pixels, ticket is not null && options.Features!.IsCurrent(ticket) ? ticket : null);
     }
 
     private static void Return(float[]? pixels)

@@ -76,6 +76,25 @@ public sealed class SampleOrder
             : ((long)epoch * BatchesPerEpoch) + Math.Min((within + 1L) * options.Accumulation, BatchesPerEpoch);
     }
 
+    /// <summary>Steps all of whose batches are among the first <paramref name="batches"/> of one rank, over all epochs.</summary>
+    public int StepsWithin(long batches)
+    {
+        var least = Continuous ? batches / options.Accumulation : Math.Max(0, (batches / BatchesPerEpoch) - 1) * StepsPerEpoch;
+        if (least > int.MaxValue / 2)
+        {
+            return int.MaxValue;
+        }
+
+        // Within an epoch, and at its end, they are counted.
+        var steps = (int)least;
+        while (BatchesUpTo(steps) <= batches)
+        {
+            steps++;
+        }
+
+        return steps;
+    }
+
     // Batches of an epoch that steps of the same epoch take.
     private int Used => Math.Min(StepsPerEpoch * options.Accumulation, BatchesPerEpoch);
 

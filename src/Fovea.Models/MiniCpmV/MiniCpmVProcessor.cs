@@ -35,10 +35,13 @@ public sealed partial record MiniCpmVProcessor : ModelProcessor
 
     public override ModelProcessor With(DataOptions options)
     {
-        DialogueOf(options.LlmType, config);
+        NewEncoder(options); // says what of llm_type does not fit before a model is loaded
         var resize = options.TemplateIsNamed && preResize is not null ? preResize with { AreaOnly = true } : null;
         return this with { Images = Stage.With(options.MaxSliceNums, resize) };
     }
+
+    public override string? LlmType(DataOptions options) =>
+        options.TemplateIsNamed ? null : DialogueOf(options.LlmType, config).ToString().ToLowerInvariant();
 
     public override ISampleEncoder NewEncoder(DataOptions options) => options.TemplateIsNamed
         ? base.NewEncoder(options)

@@ -169,7 +169,10 @@ public sealed record MiniMindVConfig
     {
         if (json.Has("vision_model"))
         {
-            return Path.GetFullPath(Path.Combine(folder, json.Text("vision_model")));
+            var given = Path.GetFullPath(Path.Combine(folder, json.Text("vision_model")));
+            return File.Exists(Path.Combine(given, "config.json"))
+                ? given
+                : throw json.Wrong("vision_model", $"the folder of the vision encoder ({usual} of the hub, with its config.json), seen from this file");
         }
 
         string[] places = [usual, Path.Combine("vision_model", usual), Path.Combine("..", usual), Path.Combine("..", "vision_model", usual)];
@@ -191,7 +194,9 @@ public sealed record MiniMindVConfig
             return Path.Combine(folder, name);
         }
 
-        string[] files = Directory.Exists(folder) ? [.. Directory.EnumerateFiles(folder, "*.pth").Order(StringComparer.Ordinal)] : [];
+        string[] files = Directory.Exists(folder)
+            ? [.. Directory.EnumerateFiles(folder, "*.pth").Where(f => !f.EndsWith("_resume.pth", StringComparison.Ordinal)).Order(StringComparer.Ordinal)]
+            : [];
         return files.Length == 1 ? files[0] : throw json.Wrong("weights", files.Length == 0
             ? "the file of the weights, for instance lm_512.pth; there is none in the folder"
             : $"one of the folder's {files.Length} .pth files ({string.Join(", ", files.Take(4).Select(Path.GetFileName))})");

@@ -18,12 +18,18 @@ internal static class MiniMindVFiles
     private const string Encoder = "vision_encoder.";
 
     /// <summary>The weights may be a language model's alone: then the projector begins afresh.</summary>
-    public static WeightFiles Open(string folder)
+    /// <param name="weights">A file that replaces the folder's own; null is none.</param>
+    public static WeightFiles Open(string folder, string? weights = null)
     {
         var config = MiniMindVConfig.Read(Families.ConfigPath(folder));
+        if (weights is not null && config.Generation == MiniMindVGeneration.A)
+        {
+            throw new ConfigException($"resume_from_checkpoint: {folder} is of generation A, whose scripts write no file to go on from");
+        }
+
         return new WeightFiles(
             [
-                (config.WeightsFile, OwnName),
+                (weights ?? config.WeightsFile, OwnName),
                 (config.VisionFolder, name => EncoderName(name, config.Vision.IsClip)),
             ],
             name => name.StartsWith("vision_proj.", StringComparison.Ordinal),

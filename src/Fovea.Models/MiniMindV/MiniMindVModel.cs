@@ -21,6 +21,7 @@ public sealed class MiniMindVModel : VisionLanguageModel
     public static Family Family { get; } = new(MiniMindVConfig.ModelType, MiniMindVProcessor.Load, Build, Canonical, PartOf)
     {
         Open = MiniMindVFiles.Open,
+        Resume = MiniMindVResume.Open,
         Write = MiniMindVFiles.Write,
         CountLayers = MiniMindVConfig.LayersIn,
     };

@@ -116,8 +116,14 @@ public sealed class ExportFolder : IDisposable
         }
 
         var names = Directory.EnumerateFileSystemEntries(folder).Select(path => Path.GetFileName(path)!);
-        return [.. names.Where(name => !own.Contains(name)).Order(StringComparer.Ordinal)];
+        return [.. names.Where(name => !own.Contains(name) && !HoldsOnly(folder, name, own)).Order(StringComparer.Ordinal)];
     }
+
+    /// <summary>Whether it is a folder of the export's, for instance an encoder's, and nothing else has been put into it.</summary>
+    private static bool HoldsOnly(string folder, string name, HashSet<string> own) =>
+        own.Any(file => file.StartsWith(name + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+        && Directory.EnumerateFileSystemEntries(Path.Combine(folder, name), "*", SearchOption.AllDirectories)
+            .All(path => own.Contains(Path.GetRelativePath(folder, path)));
 
     private static bool Same(string target, string source)
     {

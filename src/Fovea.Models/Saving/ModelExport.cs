@@ -72,7 +72,7 @@ public sealed record ModelExport
     {
         if (family.Open is { } open)
         {
-            using var files = open(folder);
+            using var files = open(folder, null);
             return files.StoredType;
         }
 

@@ -81,7 +81,7 @@ internal sealed class CheckpointParts : IDisposable
                 && held.Values.Any(value => value is PickledTensor));
             if (wrapper is not null)
             {
-                Notices.Add($"{file.Path}: the state dict was found under '{wrapper}'; what lies beside it is ignored");
+                Notices.Add($"{file.Path}: the state dict was found under '{wrapper}'; what lies beside it are no weights of the model");
                 dict = (OrderedDictionary<object, object?>)dict[wrapper]!;
             }
             else if (dict.Count > 0)

@@ -203,7 +203,7 @@ public sealed partial record TrainConfig
     /// <summary>Folder of TensorBoard event files; null is a new folder under <c>output_dir/runs</c>.</summary>
     public string? LoggingDir { get; init; }
 
-    /// <summary>A checkpoint folder, or <c>true</c> for the newest one in <see cref="OutputDir"/>.</summary>
+    /// <summary>A checkpoint folder, <c>true</c> for the newest in <see cref="OutputDir"/>, or the <c>_resume.pth</c> of MiniMind-V's own scripts.</summary>
     public string? ResumeFromCheckpoint { get; init; }
 
     // ---- training ----
@@ -368,7 +368,7 @@ public sealed partial record TrainConfig
     /// <summary><c>token</c>: trained tokens weigh the same; <c>mean</c>: the batches' means, as LLaMA-Factory; <c>accumulate</c>: as MiniMind-V.</summary>
     public LossReduction LossReduction { get; init; } = LossReduction.Token;
 
-    /// <summary>What a row or image that cannot be used does: stop the run, be left out, or be replaced by the next sample.</summary>
+    /// <summary>What a row or image that cannot be used does: stop the run, be left out, or be replaced by another sample, drawn at random.</summary>
     public BadSamplePolicy OnBadSample { get; init; } = BadSamplePolicy.Error;
 
     /// <summary>Steps of an epoch that does not divide: up (today's Transformers), down (early 2025), or <c>carry</c> (MiniMind-V of April 2025).</summary>

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Fovea.Training.Engine;
 
 /// <summary>Where a run stands, and what it was made of, so that a resumed run can tell whether it is the same one.</summary>
@@ -22,6 +24,9 @@ public sealed record RunProgress
     /// <summary>Folder of the model that the run began with.</summary>
     public string? BaseModel { get; init; }
 
+    /// <summary>How conversations are written where a family's own trainer has several ways (<c>llm_type</c>); null in others.</summary>
+    public string? LlmType { get; init; }
+
     /// <summary>How the loss is scaled for fp16; null in other types.</summary>
     public LossScale? Scale { get; init; }
 
@@ -31,8 +36,15 @@ public sealed record RunProgress
     /// <summary>Tokens through the model so far.</summary>
     public long Tokens { get; init; }
 
-    /// <summary>Sum of the losses of all steps so far.</summary>
+    /// <summary>Steps that another program made before, whose losses are not known.</summary>
+    public int ForeignSteps { get; init; }
+
+    /// <summary>Sum of the losses of all other steps so far.</summary>
     public double LossSum { get; init; }
+
+    /// <summary>Mean of those losses; 0 without any.</summary>
+    [JsonIgnore]
+    public double MeanLoss => LossSum / Math.Max(1, Step - ForeignSteps);
 
     /// <summary>After a step whose loss and gradients were finite or not: in fp16 the scale follows.</summary>
     /// <returns>Null where the run cannot go on.</returns>

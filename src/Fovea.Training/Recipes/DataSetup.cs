@@ -93,6 +93,7 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
             FirstStep = firstStep,
             EndStep = endStep,
             OnBadSample = config.OnBadSample,
+            Seed = config.EffectiveDataSeed,
             Features = features,
         };
         return config.DataloaderNumWorkers > 0 ? options with { Workers = config.DataloaderNumWorkers.Value } : options;

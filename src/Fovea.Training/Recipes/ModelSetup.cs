@@ -25,12 +25,13 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
     /// <summary>Whether the projector learns over a tower that does not and whose features can be kept.</summary>
     public bool LearnsOverTower => Model.HasTower && VisionLearns && !Model.Ledger.Trainable.Any(p => Family.PartOf(p.Name) == ModelPart.Vision);
 
-    /// <param name="resumeFrom">A checkpoint whose adapter or weights replace the configuration's; null for a new run.</param>
+    /// <param name="resumeFrom">A checkpoint whose adapter or weights, or a file whose weights, replace the configuration's; null for a new run.</param>
     public static ModelSetup Load(TrainConfig config, string? resumeFrom)
     {
         Torch.Seed((ulong)config.Seed);
         var lora = config.FinetuningType == FinetuningType.Lora;
-        var folder = resumeFrom is not null && !lora && ModelSaver.HasWeights(resumeFrom) ? resumeFrom : config.ModelNameOrPath;
+        var isFile = resumeFrom is not null && Resumption.IsFile(resumeFrom);
+        var folder = resumeFrom is not null && !lora && !isFile && ModelSaver.HasWeights(resumeFrom) ? resumeFrom : config.ModelNameOrPath;
         var family = Families.Of(folder);
         var policy = new BlockPolicy(config.UsualBlockMode);
         var model = Families.Load(folder, new ModelOptions
@@ -43,6 +44,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
             Deferred = config.Sharding.Shards,
             Policy = policy,
             MoeAuxiliary = config.MoeAux,
+            WeightsFile = isFile ? resumeFrom : null,
         });
         try
         {

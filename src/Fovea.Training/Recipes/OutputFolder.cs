@@ -37,11 +37,16 @@ public static class OutputFolder
         {
             var newest = string.Equals(wanted, "true", StringComparison.OrdinalIgnoreCase);
             var checkpoint = newest ? store.Newest : wanted;
-            if (checkpoint is null || !Directory.Exists(checkpoint))
+            if (checkpoint is null || !Path.Exists(checkpoint))
             {
                 throw new ConfigException(newest
                     ? $"resume_from_checkpoint: {config.OutputDir} holds no complete checkpoint"
-                    : $"resume_from_checkpoint: there is no folder {wanted}");
+                    : $"resume_from_checkpoint: there is nothing at {wanted}");
+            }
+
+            if (Resumption.IsFile(checkpoint))
+            {
+                Resumption.CheckFile(checkpoint, config);
             }
 
             return checkpoint;

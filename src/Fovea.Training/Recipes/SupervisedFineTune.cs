@@ -36,6 +36,7 @@ public sealed class SupervisedFineTune
     private MemoryPlan memory;
     private readonly LossWindow window = new();
     private readonly TrainerStateRecorder recorder;
+    private readonly Resumption? resumed;
     private RunProgress progress;
     private readonly int firstStep;
     private int lastSaved = -1;
@@ -44,7 +45,7 @@ public sealed class SupervisedFineTune
 
     private SupervisedFineTune(
         TrainConfig config, EventHub events, Mesh mesh, CheckpointStore checkpoints, DataSetup setup, LoadedData data, ModelSetup model,
-        AdamW optimizer, Division division, MemoryBudget budget, VisionFeatureCache? cache, string? resumeFrom, CancellationToken stop)
+        AdamW optimizer, Division division, MemoryBudget budget, VisionFeatureCache? cache, RunProgress fresh, string? resumeFrom, CancellationToken stop)
     {
         this.config = config;
         this.events = events;
@@ -58,23 +59,13 @@ public sealed class SupervisedFineTune
         this.division = division;
         this.cache = cache;
         order = new SampleOrder(DataSetup.Order(config, data.Train.Count, mesh.Rank, mesh.WorldSize));
-        var totalSteps = order.TotalSteps(config.NumTrainEpochs, config.MaxSteps);
-        schedule = new Schedule(config, totalSteps, order);
+        schedule = new Schedule(config, fresh.TotalSteps, order);
         runner = new StepRunner(model.Model, model.VisionLearns, model.Dropout, cache, Decide, together: division.RunsTogether);
         memory = MemoryPlan.For(model.Model, config, budget.Activations, castsWeights: !config.Sharding.Shards);
         memory = memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", memory.MicroBatchTokens) };
-        progress = new RunProgress
-        {
-            Step = 0,
-            TotalSteps = totalSteps,
-            Samples = data.Train.Count,
-            SamplesPerStep = config.PerDeviceTrainBatchSize * config.GradientAccumulationSteps * mesh.WorldSize,
-            Seed = config.EffectiveDataSeed,
-            MicroBatchTokens = memory.MicroBatchTokens,
-            BaseModel = Path.GetFullPath(config.ModelNameOrPath),
-            Scale = config.Fp16 ? new LossScale() : null,
-        };
-        var state = resumeFrom is null ? NewState() : Resume(resumeFrom);
+        progress = fresh with { MicroBatchTokens = memory.MicroBatchTokens };
+        resumed = resumeFrom is null ? null : Resume(resumeFrom);
+        var state = resumed?.State ?? NewState();
         firstStep = progress.Step;
         recorder = mesh.IsMain
             ? RunFolder.Attach(events, config.OutputDir, state, config.PlotLoss, config.UseTensorBoard, config.LoggingDir)
@@ -107,6 +98,8 @@ public sealed class SupervisedFineTune
         var setup = DataSetup.From(config);
         using var data = DatasetLoader.Load(setup.Options);
         var resumeFrom = mesh.FromMain("the choice of a checkpoint", () => OutputFolder.Prepare(config, checkpoints));
+        var fresh = Fresh(config, setup, data.Train.Count, mesh);
+        Resumption.Check(resumeFrom, config, mesh.WorldSize, fresh);
         using var model = ModelSetup.Load(config, resumeFrom);
         var caches = model.Model.ImagesStandAlone && config.CacheVisionFeatures != Toggle.Off
             && (!model.VisionLearns || (model.LearnsOverTower && !config.Sharding.Shards));
@@ -120,8 +113,8 @@ public sealed class SupervisedFineTune
         var budget = MemoryBudget.For(config, model.Model, caches, mesh.RanksHere, mesh.WorldSize);
         using var cache = caches ? OpenCache(config, model, setup.Images, identity, budget, events) : null;
         var run = new SupervisedFineTune(
-            config, events, mesh, checkpoints, setup, data, model, optimizer, division, budget, cache, resumeFrom, stop);
-        run.Announce(resumeFrom);
+            config, events, mesh, checkpoints, setup, data, model, optimizer, division, budget, cache, fresh, resumeFrom, stop);
+        run.Announce();
         if (config.Profile)
         {
             Profile.Start();
@@ -143,6 +136,19 @@ public sealed class SupervisedFineTune
             Profile.Stop(Path.Combine(config.OutputDir, mesh.IsMain ? "trace.json" : $"trace.rank{mesh.Rank}.json"));
         }
     }
+
+    /// <summary>The run as it begins.</summary>
+    private static RunProgress Fresh(TrainConfig config, DataSetup setup, int samples, Mesh mesh) => new()
+    {
+        Step = 0,
+        TotalSteps = new SampleOrder(DataSetup.Order(config, samples, mesh.Rank, mesh.WorldSize)).TotalSteps(config.NumTrainEpochs, config.MaxSteps),
+        Samples = samples,
+        SamplesPerStep = config.PerDeviceTrainBatchSize * config.GradientAccumulationSteps * mesh.WorldSize,
+        Seed = config.EffectiveDataSeed,
+        BaseModel = Path.GetFullPath(config.ModelNameOrPath),
+        LlmType = setup.Processor.LlmType(setup.Options),
+        Scale = config.Fp16 ? new LossScale() : null,
+    };
 
     private void Train()
     {
@@ -207,7 +213,7 @@ public sealed class SupervisedFineTune
         {
             events.Write(new Notice(
                 $"step {batch.Step + 1} is left out: gradients overflow fp16 when scaled by {runner.Scale}; {progress.Scale!.Value} is next"));
-            loss = double.IsFinite(loss) ? loss : progress.LossSum / Math.Max(1, progress.Step);
+            loss = double.IsFinite(loss) ? loss : progress.MeanLoss;
         }
 
         progress = progress with { Step = batch.Step + 1, Tokens = progress.Tokens + totals.Tokens, LossSum = progress.LossSum + loss };
@@ -307,7 +313,7 @@ public sealed class SupervisedFineTune
             events.Write(new Notice(notice));
         }
 
-        var loss = progress.LossSum / Math.Max(1, progress.Step);
+        var loss = progress.MeanLoss;
         events.Write(new RunFinished(progress.Step, order.EpochAfter(progress.Step), loss, elapsed.TotalSeconds)
         {
             SamplesTrained = samplesTrained,
@@ -329,49 +335,20 @@ public sealed class SupervisedFineTune
         var saved = checkpoints.Newest;
         events.Write(new RunInterrupted(
             progress.Step, "stopped on request", saved, $"run the same command again with resume_from_checkpoint={saved ?? "true"}"));
-        return new RunOutcome(progress.Step, Interrupted: true, progress.LossSum / Math.Max(1, progress.Step));
+        return new RunOutcome(progress.Step, Interrupted: true, progress.MeanLoss);
     }
 
     private void SaveResult(string folder) => ModelSaver.Save(model, config, folder);
 
-    private TrainerState Resume(string checkpoint)
+    private Resumption Resume(string from)
     {
-        var saved = CheckpointStore.Restore(checkpoint, optimizer);
+        var found = Resumption.IsFile(from)
+            ? Resumption.FromFile(from, config, mesh.WorldSize, model, optimizer, order, progress, NewState())
+            : Resumption.FromCheckpoint(from, config, optimizer, progress);
         division.Publish();
-        List<string> problems = [];
-        Same("training samples", saved.Samples, progress.Samples);
-        Same("samples a step (batch size x accumulation x ranks)", saved.SamplesPerStep, progress.SamplesPerStep);
-        if (saved.SamplesPerStep != progress.SamplesPerStep && saved.SamplesPerStep % (config.PerDeviceTrainBatchSize * mesh.WorldSize) == 0)
-        {
-            var accumulation = saved.SamplesPerStep / (config.PerDeviceTrainBatchSize * mesh.WorldSize);
-            problems.Add($"gradient_accumulation_steps: {accumulation} makes steps of {saved.SamplesPerStep} samples on {mesh.WorldSize} ranks");
-        }
-
-        Same("data_seed", saved.Seed, progress.Seed);
-        if (saved.Step > progress.TotalSteps)
-        {
-            problems.Add($"resume_from_checkpoint: {checkpoint} is at step {saved.Step}, the run ends at {progress.TotalSteps}");
-        }
-
-        if (problems.Count > 0)
-        {
-            throw new ConfigException(problems);
-        }
-
-        memory = memory with { MicroBatchTokens = config.MicroBatchTokens ?? Math.Max(1, saved.MicroBatchTokens) };
-        progress = saved with
-        {
-            TotalSteps = progress.TotalSteps, MicroBatchTokens = memory.MicroBatchTokens, Scale = config.Fp16 ? saved.Scale ?? progress.Scale : null,
-        };
-        return TrainerState.Load(Path.Combine(checkpoint, TrainerState.FileName)) with { MaxSteps = progress.TotalSteps };
-
-        void Same(string what, long then, long now)
-        {
-            if (then != now)
-            {
-                problems.Add($"resume_from_checkpoint: {checkpoint} was made with {then} {what}, this run has {now}: it would not be the same run");
-            }
-        }
+        progress = found.Progress;
+        memory = memory with { MicroBatchTokens = progress.MicroBatchTokens };
+        return found;
     }
 
     private TrainerState NewState() => new()
@@ -384,7 +361,7 @@ public sealed class SupervisedFineTune
         TrainBatchSize = config.PerDeviceTrainBatchSize,
     };
 
-    private void Announce(string? resumeFrom)
+    private void Announce()
     {
         events.Write(new RunStarted
         {
@@ -403,17 +380,12 @@ public sealed class SupervisedFineTune
             StartStep = progress.Step,
             Ranks = mesh.WorldSize,
         });
-        foreach (var notice in config.Notices.Concat(model.Model.Notices))
+        foreach (var notice in config.Notices.Concat(model.Model.Notices).Concat(resumed?.Notices ?? []))
         {
             events.Write(new Notice(notice));
         }
 
         AnnounceMemory();
-
-        if (resumeFrom is not null)
-        {
-            events.Write(new Notice($"resuming {resumeFrom} at step {progress.Step} of {progress.TotalSteps}"));
-        }
 
         foreach (var bad in data.Rejected)
         {

@@ -119,6 +119,26 @@ public sealed class UsageTests : NativeTest
     }
 
     [Fact]
+    public void An_llm_type_that_does_not_fit_the_model_or_the_run_to_be_resumed_is_told_before_the_model_is_loaded()
+    {
+        string[] lora = ["use_lora=true", "tune_llm=false", "lora_target=" + Pattern, "max_steps=1", "save_strategy=steps", "save_steps=1"];
+        var checkpoint = Path.Combine(Train("lora", lora), "checkpoint-1");
+
+        // No weights are here: what is found out first cannot be the model.
+        var bare = Directory.CreateDirectory(Path.Combine(folder, "bare")).FullName;
+        foreach (var name in (string[])["config.json", "tokenizer.json", "tokenizer_config.json", "preprocessor_config.json"])
+        {
+            File.Copy(Path.Combine(Base, name), Path.Combine(bare, name));
+        }
+
+        string[] again = [.. lora, $"model_name_or_path={bare}", "max_steps=2", $"resume_from_checkpoint={checkpoint}"];
+        Assert.Contains("<|eot_id|>, which llm_type llama3 needs", Assert.Throws<ConfigException>(() => Train("no", [.. again, "llm_type=llama3"])).Message);
+        Assert.Contains(
+            "made with llm_type qwen, this run has minicpm", Assert.Throws<ConfigException>(() => Train("no", [.. again, "llm_type=minicpm"])).Message);
+        Assert.Throws<CheckpointException>(() => Train("no", [.. again, "llm_type=qwen"]));
+    }
+
+    [Fact]
     public void Cached_features_of_slices_change_no_loss()
     {
         string[] lora = ["template=minicpm_v", "finetuning_type=lora", "num_train_epochs=2", "max_steps=16", $"vision_cache_dir={folder}/cache"];

@@ -69,12 +69,17 @@ public sealed class FileTests : NativeTest
     }
 
     [Fact]
-    public void A_missing_weight_of_the_language_model_is_an_error()
+    public void A_missing_weight_a_wrong_size_and_a_missing_encoder_are_errors_that_name_the_file()
     {
         folder = new MiniMindFolder("c", "dense");
         Replace("num_hidden_layers", 4);
         var e = Assert.Throws<CheckpointException>(() => folder.Load());
         Assert.Contains("model.layers.3.input_layernorm.weight", e.Message);
+        Replace("hidden_size", 128);
+        e = Assert.Throws<CheckpointException>(() => folder.Load());
+        Assert.StartsWith($"{folder.Weights}: model.embed_tokens.weight: the model expects [6400, 128]", e.Message);
+        Replace("vision_model", "elsewhere");
+        Assert.Contains("vision_model must be the folder of the vision encoder", Assert.Throws<ConfigException>(() => folder.Load()).Message);
     }
 
     [Theory]
@@ -86,6 +91,13 @@ public sealed class FileTests : NativeTest
         var target = Path.Combine(output, "export");
         new ModelExport { Model = folder.Path, Target = target }.Run(_ => { });
         Assert.True(File.Exists(Path.Combine(target, "model.safetensors")));
+
+        // Again into the same folder, the encoder's included: all of it is the export's own until somebody puts something in.
+        new ModelExport { Model = folder.Path, Target = target }.Run(_ => { });
+        var encoder = Path.GetRelativePath(target, Directory.GetDirectories(target).Single());
+        File.WriteAllText(Path.Combine(target, encoder, "notes.txt"), "mine");
+        var error = Assert.Throws<ConfigException>(() => new ModelExport { Model = folder.Path, Target = target }.Run(_ => { }));
+        Assert.Contains($"no earlier export ({encoder})", error.Message);
         using var here = folder.Load(new ModelOptions());
         using var there = Families.Load(target, new ModelOptions());
         Assert.Equal(here.Ledger.Parameters.Select(p => p.Name).Order(), there.Ledger.Parameters.Select(p => p.Name).Order());

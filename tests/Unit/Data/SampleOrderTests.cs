@@ -14,6 +14,24 @@ public sealed class SampleOrderTests
         Assert.Equal([2, 6, 1, 8, 4, 5, 0, 9, 3, 7], order.BatchesOf(0).SelectMany(b => b));
     }
 
+    [Theory]
+    [InlineData(StepRounding.Ceil)]
+    [InlineData(StepRounding.Carry)]
+    [InlineData(StepRounding.Floor)]
+    public void Steps_within_so_many_batches_are_those_whose_last_batch_is_among_them(StepRounding rounding)
+    {
+        foreach (var (samples, accumulation) in new[] { (7, 1), (7, 2), (7, 3), (2, 3), (8, 4) })
+        {
+            var order = new SampleOrder(new OrderOptions { Samples = samples, BatchSize = 1, Accumulation = accumulation, Rounding = rounding });
+            for (var batches = 0; batches < 40; batches++)
+            {
+                Assert.Equal(Enumerable.Range(0, 60).Count(step => order.BatchesUpTo(step) <= batches), order.StepsWithin(batches));
+            }
+
+            Assert.Equal(int.MaxValue, order.StepsWithin(long.MaxValue / 8));
+        }
+    }
+
     [Fact]
     public void Without_shuffling_samples_come_in_file_order_every_epoch()
     {

@@ -72,6 +72,21 @@ public sealed class ChatConsoleTests : NativeTest
         Assert.Equal([training.OutputDir], ChatSetup.Complete(training, notes).AdapterNameOrPath);
     }
 
+    [Theory]
+    [InlineData("full", false)]
+    [InlineData("lora", true)]
+    public void A_model_that_is_named_stands_before_the_run_s_own_but_keeps_its_adapter(string finetuning, bool hasAdapter)
+    {
+        var file = Path.Combine(Directory.CreateTempSubdirectory("fovea-").FullName, "run.yaml");
+        var output = hasAdapter ? Adapter : Folder;
+        File.WriteAllText(file, $"model_name_or_path: base\noutput_dir: {output}\nfinetuning_type: {finetuning}\n");
+        TrainConfig Of(params string[] more) => ChatSetup.Complete(ChatVerb.Read(ChatVerb.Create().Parse([file, .. more]), [file], ConfigUse.Chat), notes);
+        Assert.Equal(hasAdapter ? "base" : Folder, Of().ModelNameOrPath);
+        Assert.Equal("elsewhere", Of("--model", "elsewhere").ModelNameOrPath);
+        Assert.Equal(hasAdapter ? [Adapter] : [], Of("--model", "elsewhere").AdapterNameOrPath);
+        Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
+    }
+
     [Fact]
     public void Several_adapters_are_put_on_top_of_one_another()
     {

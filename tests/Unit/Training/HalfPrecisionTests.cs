@@ -27,7 +27,7 @@ public sealed class HalfPrecisionTests : NativeTest
     }
 
     [Fact]
-    public void A_step_that_overflows_is_left_out_halves_the_scale_and_a_scale_that_is_used_up_ends_the_run()
+    public void A_step_that_overflows_is_left_out_and_halves_the_scale()
     {
         Run("out", "max_steps=2", "fp16=true", "lr_scheduler_type=constant");
         Assert.Equal(2, State("out/checkpoint-2")["scale"]!["good_steps"]!.GetValue<int>());
@@ -39,11 +39,19 @@ public sealed class HalfPrecisionTests : NativeTest
         Assert.Equal(before, tiny.Adapter("out"));
         Assert.Contains("step 3 is left out: gradients overflow fp16", tiny.Log("out"));
         Assert.Equal(4, tiny.Losses("out").Length);
+    }
 
-        // Without any scale left, what does not fit into fp16 is an error: here half of the smallest scale.
-        Change("out/checkpoint-4", state => state["scale"]!["value"] = double.MaxValue);
-        Run("out", "max_steps=5", "fp16=true", "lr_scheduler_type=constant", "resume_from_checkpoint=true");
-        Assert.Equal(3, State("out/checkpoint-5")["overflows"]!.GetValue<int>());
+    [Fact]
+    public void A_run_whose_every_step_overflows_ends_when_the_scale_is_used_up()
+    {
+        // The first step makes the adapter larger than fp16 can hold. From then on a smaller scale does not help: 65536 is halved sixteen times down to 1.
+        var e = Assert.Throws<TrainingException>(() => Run(
+            "out", "max_steps=40", "fp16=true", "learning_rate=1e30", "lr_scheduler_type=constant", "save_strategy=steps", "save_steps=17"));
+        Assert.StartsWith("step 18:", e.Message);
+        Assert.Contains("Gradients overflow fp16 although they are not scaled any more", e.Message);
+        Assert.Equal(16, tiny.Log("out").Split("is left out: gradients overflow fp16").Length - 1);
+        var last = State("out/checkpoint-17");
+        Assert.Equal((1.0, 16), (last["scale"]!["value"]!.GetValue<double>(), last["overflows"]!.GetValue<int>()));
     }
 
     [Theory]

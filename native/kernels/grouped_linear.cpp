@@ -1,6 +1,7 @@
 // fovea::grouped_linear: the linear layer of a mixture of experts. Rows sorted by expert; each stretch of them is multiplied by its own weight, all into one
 // result, so that buffers have the same sizes in every step however the tokens fell.
 #include "dispatch.h"
+#include "few_rows.h"
 #include "products.h"
 
 #include <ATen/ATen.h>
@@ -14,8 +15,8 @@ using Tensors = std::vector<at::Tensor>;
 
 // a b^T into rows of a larger result.
 void times_transposed_into(const at::Tensor& to, const at::Tensor& a, const at::Tensor& b) {
-    if (a.is_cpu() && a.scalar_type() == at::kFloat) {
-        to.copy_(times_transposed(a, b)); // the library with the faster product has no result to write into
+    if (a.is_cpu() && (a.scalar_type() == at::kFloat || few_rows_fit(a, b, std::nullopt))) {
+        to.copy_(times_transposed(a, b)); // the faster products have no result to write into
         return;
     }
     auto target = to;

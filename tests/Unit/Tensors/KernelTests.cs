@@ -72,6 +72,35 @@ public sealed class KernelTests : NativeTest
     }
 
     [Theory]
+    [InlineData(DType.F32, 1e-5)]
+    [InlineData(DType.BF16, 2e-2)]
+    public void Linears_of_stretches_of_rows_equal_one_linear_each(DType dtype, double tolerance)
+    {
+        // An empty stretch, one of a single row, one of a few, and one that is large enough for every library.
+        long[] starts = [0, 0, 1, 6, 90];
+        Compare(
+            dtype,
+            tolerance,
+            [[90, 48], [33, 48], [33, 48], [33, 48], [33, 48]],
+            x => x[0].GroupedLinear(x[1..], starts),
+            x => ShapeOps.Cat([.. Enumerable.Range(0, 4).Select(i => x[0].Slice(0, starts[i], starts[i + 1]).Linear(x[1 + i]))]));
+    }
+
+    [Fact]
+    public void Linears_of_stretches_refuse_what_does_not_fit()
+    {
+        using var scope = TensorScope.Open("test");
+        var (x, w) = (Random([6, 4], 1), Random([5, 4], 2));
+        foreach (var (weights, starts) in new (Tensor[], long[])[]
+        {
+            ([w], [0, 5]), ([w, w], [0, 6]), ([w, w], [0, 7, 6]), ([w, Random([5, 3], 3)], [0, 3, 6]), ([w.To(DType.BF16)], [0, 6]), ([], [0]),
+        })
+        {
+            Assert.Contains("grouped_linear", Assert.Throws<TorchException>(() => x.GroupedLinear(weights, starts)).Message);
+        }
+    }
+
+    [Theory]
     [InlineData(DType.BF16, 4e-3)]
     [InlineData(DType.F16, 5e-4)]
     public void Products_in_16_bits_are_sums_in_fp32_rounded_once(DType dtype, double rounding)

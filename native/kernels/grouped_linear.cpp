@@ -60,7 +60,7 @@ struct GroupedLinear : torch::autograd::Function<GroupedLinear> {
                 times_transposed_into(results[0].slice(0, starts[i], starts[i + 1]), rows, weight.t());
             }
             if (context->needs_input_grad(i + 1)) {
-                results[i + 1] = times_transposed(rows.t(), x.slice(0, starts[i], starts[i + 1]).t());
+                results[i + 1] = weight_gradient(rows, x.slice(0, starts[i], starts[i + 1]));
             }
         }
         return results;

@@ -50,7 +50,7 @@ struct Linear : torch::autograd::Function<Linear> {
             dx = times_transposed(dy, weight.t());
         }
         if (context->needs_input_grad(1)) {
-            dw = times_transposed(dy.t(), x.t());
+            dw = weight_gradient(dy, x);
         }
         if (context->saved_data["bias"].toBool() && context->needs_input_grad(2)) {
             db = dy.sum(0);
@@ -88,6 +88,8 @@ at::Tensor times_transposed(const at::Tensor& a, const at::Tensor& b, const std:
     onednn_linear()->callBoxed(&stack);
     return std::move(stack[0]).toTensor();
 }
+
+at::Tensor weight_gradient(const at::Tensor& dy, const at::Tensor& x) { return dy.t().mm(x); }
 
 } // namespace fovea
 

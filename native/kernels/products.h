@@ -8,4 +8,8 @@ namespace fovea {
 // twice as fast as OpenBLAS there; everything else through at::linear.
 at::Tensor times_transposed(const at::Tensor& a, const at::Tensor& b, const std::optional<at::Tensor>& bias = std::nullopt);
 
+// dy^T x for dy [R, out] and x [R, in]: the gradient of a weight. OpenBLAS reads both as they lie; oneDNN would turn dy around first, which cost a quarter
+// of the product's rate (97 against 75 GFLOP/s in fp32 on a Zen 4).
+at::Tensor weight_gradient(const at::Tensor& dy, const at::Tensor& x);
+
 } // namespace fovea

@@ -4,7 +4,7 @@ Transformers' Qwen2), with the loss of OpenBMB's trainer: logits of every token,
   minicpm.py JOB [--lora] [--frozen-tower] [--dtype bf16] [--attention eager]     a JSON line when ready, then one step a line "step", and a summary for "end"
 
 JOB is a folder with job.safetensors: the weights under the hub's names, token ids, labels and patches, as Fovea writes them.
-bf16 means bf16 weights, as DeepSpeed's engine holds them, and bf16 moments; the fp32 masters that it keeps beside are spared. LoRA is PEFT's of rank 64 on
+bf16 is what DeepSpeed's engine makes of it: weights in bf16, and beside those that learn fp32 masters with fp32 gradients and moments. LoRA is PEFT's of rank 64 on
 q, k, v and o with fp32 adapters, written out; embeddings, resampler and (unless --frozen-tower) tower learn whole.
 """
 import argparse
@@ -156,9 +156,16 @@ def step():
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=DTYPE == torch.bfloat16):
         loss = model(*inputs)
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(trained, 1.0)
+    for weight, master in zip(trained, masters):
+        if master is not weight:
+            master.grad, weight.grad = weight.grad.float(), None
+    torch.nn.utils.clip_grad_norm_(masters, 1.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
+    with torch.no_grad():
+        for weight, master in zip(trained, masters):
+            if master is not weight:
+                weight.copy_(master)
     return dict(loss=loss.item())
 
 
@@ -177,7 +184,8 @@ if options.lora:
 if options.frozen_tower:
     model.vpm.requires_grad_(False)
 trained = [p for p in model.parameters() if p.requires_grad]
-optimizer = torch.optim.AdamW(trained, lr=1e-6, betas=(0.9, 0.95), weight_decay=0.1)
+masters = [p if p.dtype == torch.float32 else p.detach().float() for p in trained]
+optimizer = torch.optim.AdamW(masters, lr=1e-6, betas=(0.9, 0.95), weight_decay=0.1)
 inputs = batch(tensors)
 losses = [step()["loss"]]
 say(dict(torch=torch.__version__, transformers=transformers.__version__, dtype=options.dtype, attention=options.attention, threads=torch.get_num_threads(),

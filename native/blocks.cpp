@@ -1,7 +1,7 @@
 // Memory of tensors on the CPU. A training step makes and frees the same large buffers again and again: fresh pages for each cost more than some of the
 // arithmetic (a fifth of a step of a mixture of experts), and malloc's heap is full of holes once sizes change from step to step. Large blocks therefore
 // live in a stretch of addresses of their own. What is free there keeps its pages, joins with its neighbours and is cut again, but blocks in use and free
-// pages together are never more than the most that was in use at one time (and a sixteenth): beyond that, pages that have been free longest go back to the
+// pages together are never more than the most that was in use at one time (and a thirty-second): beyond that, pages that have been free longest go back to the
 // system, and only their addresses stay. Small blocks are malloc's. FOVEA_BLOCKS=off leaves everything to libtorch's own allocator.
 #include "bridge.h"
 
@@ -25,7 +25,7 @@ using namespace fovea;
 
 namespace {
 
-constexpr size_t least = 256 << 10, unit = 16 << 10, colours = 4 << 10, huge_page = 2 << 20, least_slack = 16 << 20, chunk = 64 << 20;
+constexpr size_t least = 256 << 10, unit = 16 << 10, colours = 4 << 10, huge_page = 2 << 20, least_slack = 4 << 20, chunk = 64 << 20;
 
 size_t round_up(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
@@ -230,7 +230,7 @@ private:
     }
 
     void shrink_for(size_t in_use) {
-        const auto most = std::max(peak, in_use), bound = most + std::max(least_slack, most / 16);
+        const auto most = std::max(peak, in_use), bound = most + std::max(least_slack, most / 32);
         shrink(bound - in_use);
     }
 

@@ -4,7 +4,7 @@ namespace Fovea.Tensors;
 
 /// <summary>
 /// The large buffers of tensors in this process's own memory (native/blocks.cpp), in bytes. What is free keeps its pages for the next buffer, as far as
-/// that and what is in use are together not more than the most that was ever in use, and a sixteenth (at least 16 MiB).
+/// that and what is in use are together not more than the most that was ever in use, and a thirty-second (at least 4 MiB).
 /// </summary>
 /// <param name="Live">In use.</param>
 /// <param name="Kept">Free, but not given back to the system.</param>

@@ -39,8 +39,6 @@ public:
 
     size_t bytes = 0;
 
-    bool empty() const { return ranges.empty(); }
-
     // Joins with what lies beside it.
     void add(char* base, size_t size, uint64_t age) {
         bytes += size;

@@ -19,7 +19,7 @@ const c10::OperatorHandle* onednn_linear() {
 // oneDNN compiles a kernel for each new shape, which takes longer than a small product itself.
 constexpr int64_t least_multiplications = 1 << 24;
 
-// With AVX-512 oneDNN was measured twice as fast as OpenBLAS; with AVX2 alone OpenBLAS is 7 to 50 % faster.
+// With AVX-512 oneDNN was measured as fast as OpenBLAS or twice as fast; with AVX2 alone OpenBLAS is 7 to 50 % faster.
 bool has_avx512() {
 #if defined(__x86_64__)
     return __builtin_cpu_supports("avx512f");

@@ -5,7 +5,7 @@
 namespace fovea {
 
 // a b^T for a [M, K] and b [N, K], b with any strides; plus bias [N]. fp32 on a CPU with AVX-512 goes through oneDNN, which was measured
-// twice as fast as OpenBLAS there; everything else through at::linear.
+// up to twice as fast as OpenBLAS on one such CPU and as fast on another (Zen 4); everything else through at::linear.
 at::Tensor times_transposed(const at::Tensor& a, const at::Tensor& b, const std::optional<at::Tensor>& bias = std::nullopt);
 
 // dy^T x for dy [R, out] and x [R, in]: the gradient of a weight. OpenBLAS reads both as they lie; oneDNN would turn dy around first, which cost a quarter

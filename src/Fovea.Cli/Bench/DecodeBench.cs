@@ -33,17 +33,10 @@ public static class DecodeBench
         }
 
         var figures = Figures(ours, PeakMemory.ResidentMebibytes);
-        if (peer is null)
-        {
-            return new SmallResult("decode", figures) { Libtorch = Torch.Version };
-        }
-
-        var other = Figures(theirs, (double)peer.Ask("end")["peak_rss_mib"]!);
         return new SmallResult("decode", figures)
         {
             Libtorch = Torch.Version,
-            Peer = other,
-            Ratios = figures.ToDictionary(f => f.Key, f => f.Key.EndsWith("_mib", StringComparison.Ordinal) ? other[f.Key] / f.Value : f.Value / other[f.Key]),
+            Peer = peer is null ? null : Figures(theirs, (double)peer.Ask("end")["peak_rss_mib"]!),
         };
 
         (double Prefill, double Decode) Once()

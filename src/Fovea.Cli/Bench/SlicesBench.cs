@@ -12,22 +12,20 @@ public static class SlicesBench
     public static SmallResult Run(
         DType compute, int depth, bool lora, bool frozenTower, bool cachedVision, int steps, bool peer, string? attention, string? trace)
     {
-        var dtype = compute == DType.BF16 ? "bf16" : "fp32";
         using var job = new SlicesJob(compute, depth, lora, frozenTower, cachedVision);
         var trained = job.Model.Ledger.Trainable.Sum(p => p.Count);
         var result = new StepsInTurns
         {
             Job = "minicpm",
-            Settings = string.Create(CultureInfo.InvariantCulture, $"{job.Model.Ledger.Count / 1e6:0.0} M parameters, {trained / 1e6:0.0} M trained, {dtype}"),
+            Settings = string.Create(CultureInfo.InvariantCulture, $"{job.Model.Ledger.Count / 1e6:0.0} M parameters, {trained / 1e6:0.0} M trained"),
             Step = job.Step,
             Tokens = SlicesJob.Samples * SlicesJob.SampleTokens,
             WarmUp = 1,
-            Tolerance = compute == DType.BF16 ? 0.02 : 1e-4,
+            Compute = compute,
             Peer = !peer ? null : folder =>
             {
                 job.Write(folder);
-                List<string> arguments = ["--dtype", dtype, "--depth", $"{depth}", "--threads", $"{Torch.Threads}"];
-                arguments.AddRange(["--attention", attention ?? (compute == DType.BF16 ? "eager" : "sdpa")]);
+                List<string> arguments = ["--depth", $"{depth}", "--attention", attention ?? (compute == DType.BF16 ? "eager" : "sdpa")];
                 arguments.AddRange(lora ? ["--lora"] : []);
                 arguments.AddRange(frozenTower ? ["--frozen-tower"] : []);
                 return ("minicpm.py", arguments);

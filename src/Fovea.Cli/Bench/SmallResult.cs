@@ -16,6 +16,8 @@ public sealed record SmallResult(string Job, IReadOnlyDictionary<string, double>
     /// <summary>The same in PyTorch and Transformers, in turns; null when it was not asked for.</summary>
     public IReadOnlyDictionary<string, double>? Peer { get; init; }
 
-    /// <summary>How much faster we are: above 1 is in our favour.</summary>
-    public IReadOnlyDictionary<string, double>? Ratios { get; init; }
+    /// <summary>Above 1 is in our favour: what is counted a second ours over theirs, seconds and memory theirs over ours.</summary>
+    public IReadOnlyDictionary<string, double>? Ratios => Peer is not { } peer
+        ? null
+        : Figures.ToDictionary(f => f.Key, f => f.Key.Contains("_per_second", StringComparison.Ordinal) ? f.Value / peer[f.Key] : peer[f.Key] / f.Value);
 }

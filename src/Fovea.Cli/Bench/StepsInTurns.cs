@@ -21,11 +21,15 @@ internal sealed class StepsInTurns
     /// <summary>Steps that are not measured.</summary>
     public required int WarmUp { get; init; }
 
-    /// <summary>How far the first losses may lie apart.</summary>
-    public required double Tolerance { get; init; }
+    public required DType Compute { get; init; }
 
-    /// <summary>Writes weights and batch for a peer into a folder, and names its script and arguments; null without a peer.</summary>
+    /// <summary>Writes weights and batch for a peer into a folder, and names its script and its own arguments; null without a peer.</summary>
     public Func<string, (string Script, IReadOnlyList<string> Arguments)>? Peer { get; init; }
+
+    private string TypeName => Compute == DType.BF16 ? "bf16" : "fp32";
+
+    /// <summary>How far the first losses may lie apart.</summary>
+    private double Tolerance => Compute == DType.BF16 ? 0.02 : 1e-4;
 
     /// <exception cref="ConfigException">The peer computes another loss: then nothing is compared.</exception>
     public SmallResult Run(int steps)
@@ -57,7 +61,8 @@ internal sealed class StepsInTurns
         }
     }
 
-    private static PeerProcess Start((string Script, IReadOnlyList<string> Arguments) peer, string folder) => new(peer.Script, [folder, .. peer.Arguments]);
+    private PeerProcess Start((string Script, IReadOnlyList<string> Arguments) peer, string folder) =>
+        new(peer.Script, [folder, "--dtype", TypeName, "--threads", $"{Torch.Threads}", .. peer.Arguments]);
 
     private SmallResult Measure(int steps, double loss, PeerProcess? other)
     {
@@ -75,12 +80,9 @@ internal sealed class StepsInTurns
         var peer = other is null ? null : Figures(theirs, (double)other.Ask("end")["peak_rss_mib"]!);
         return new SmallResult(Job, figures)
         {
-            Settings = string.Create(CultureInfo.InvariantCulture, $"{Settings}; {Torch.Threads} threads; first loss {loss:0.0000}"),
+            Settings = string.Create(CultureInfo.InvariantCulture, $"{Settings}, {TypeName}; {Torch.Threads} threads; first loss {loss:0.0000}"),
             Libtorch = Torch.Version,
             Peer = peer,
-            Ratios = peer is null
-                ? null
-                : figures.ToDictionary(f => f.Key, f => f.Key.StartsWith("tokens", StringComparison.Ordinal) ? f.Value / peer[f.Key] : peer[f.Key] / f.Value),
         };
     }
 

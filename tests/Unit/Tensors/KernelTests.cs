@@ -4,6 +4,7 @@ namespace Fovea.Tests.Unit.Tensors;
 public sealed class KernelTests : NativeTest
 {
     private static readonly Operator BySegments = new("fovea::attention_by_segments");
+    private static readonly Operator ByTiles = new("fovea::attention_by_tiles");
     private static readonly Operator Widened = new("fovea::widened_product");
 
     [Theory]
@@ -241,6 +242,41 @@ public sealed class KernelTests : NativeTest
                 var scores = Heads(x[0]).MatMul(Heads(x[1]).Transpose()).Mul(0.3).MaskedFill(hidden, double.NegativeInfinity);
                 return scores.Softmax(-1).MatMul(Heads(x[2])).Transpose(0, 1);
             });
+    }
+
+    // Blocks of every kind: segments longer than a block of queries and than a block of keys of either pass, odd lengths, head sizes that end in half a panel
+    // or within one, queries that share keys, and numbers that lie in a larger tensor.
+    [Theory]
+    [InlineData(1, DType.F32, 1e-5)]
+    [InlineData(2, DType.F32, 1e-5)]
+    [InlineData(1, DType.BF16, 3e-2)]
+    [InlineData(2, DType.BF16, 3e-2)]
+    [InlineData(3, DType.BF16, 3e-2)]
+    public void Attention_in_blocks_of_any_processor_equals_separate_products(int tiles, DType dtype, double tolerance)
+    {
+        if (!TestDevice.IsCpu)
+        {
+            return; // cards have kernels of their own
+        }
+
+        using var scope = TensorScope.Open("test");
+        long[] several = [0, 577, 578, 578, 720, 831], one = [0, 300]; // where one is too few for all threads, query heads are worked on apart
+        foreach (var (causal, heads, groups, size, boundaries) in new[] { (true, 6, 2, 36, several), (false, 2, 2, 72, several), (true, 3, 1, 64, one) })
+        {
+            var tokens = boundaries[^1];
+            var values = new[] { Random([tokens, heads, size], 1), Random([tokens, groups, 2 * size], 2), Random([tokens, groups, size + 1], 3) }
+                .Select(v => v.To(dtype)).ToArray();
+            var gradient = (Tensor?)null;
+            Tensor[] Parts(Tensor[] x) => [x[0], x[1].Slice(2, size, 2 * size), x[2].Slice(2, 1, size + 1)];
+            var (y, grads) = Run(x => ByTiles.Call(Parts(x)[0], Parts(x)[1], Parts(x)[2], boundaries, causal, 0.3, tiles), values, ref gradient);
+            Tensor[] wide = [.. values.Select(v => v.To(DType.F32).Clone())];
+            var (z, plain) = Run(x => BySegments.Call(Parts(x)[0], Parts(x)[1], Parts(x)[2], boundaries, causal, 0.3), wide, ref gradient);
+            Near(z, y, tolerance * Scale(z));
+            for (var i = 0; i < grads.Length; i++)
+            {
+                Near(plain[i], grads[i], tolerance * Scale(plain[i]));
+            }
+        }
     }
 
     [Theory]

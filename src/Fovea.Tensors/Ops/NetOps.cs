@@ -5,6 +5,7 @@ public static class NetOps
 {
     private static readonly Operator SiluOp = new("aten::silu");
     private static readonly Operator GeluOp = new("aten::gelu");
+    private static readonly Operator GeluTanhOp = new("fovea::gelu_tanh");
     private static readonly Operator EmbeddingOp = new("aten::embedding");
     private static readonly Operator AttentionOp = new("aten::scaled_dot_product_attention");
     private static readonly Operator PackedAttentionOp = new("fovea::attention");
@@ -24,7 +25,7 @@ public static class NetOps
     public static Tensor Silu(this Tensor x) => SiluOp.Call(x);
 
     /// <param name="tanh">The tanh approximation instead of the exact form.</param>
-    public static Tensor Gelu(this Tensor x, bool tanh = false) => GeluOp.Call(x, tanh ? "tanh" : "none");
+    public static Tensor Gelu(this Tensor x, bool tanh = false) => tanh ? GeluTanhOp.Call(x) : GeluOp.Call(x, "none");
 
     public static Tensor Sigmoid(this Tensor x) => SigmoidOp.Call(x);
 

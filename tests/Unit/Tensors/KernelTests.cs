@@ -29,6 +29,24 @@ public sealed class KernelTests : NativeTest
     }
 
     [Theory]
+    [InlineData(DType.F32, 2e-6)]
+    [InlineData(DType.BF16, 1e-2)]
+    public void Tanh_gelu_equals_its_formula(DType dtype, double tolerance)
+    {
+        // From far below zero to far above: 0.5 x (1 + tanh u) = x sigmoid(2 u).
+        Compare(
+            dtype,
+            tolerance,
+            [[5, 67]],
+            x => x[0].Mul(4).Gelu(tanh: true),
+            x =>
+            {
+                var wide = x[0].Mul(4);
+                return wide.Mul(wide.Pow(3).Mul(0.044715).Add(wide).Mul(2 * Math.Sqrt(2 / Math.PI)).Sigmoid());
+            });
+    }
+
+    [Theory]
     [InlineData(DType.F32, 1e-6)]
     [InlineData(DType.BF16, 1e-2)]
     public void Rotary_equals_its_formula_also_on_a_slice(DType dtype, double tolerance)

@@ -3,7 +3,7 @@
 # Sets CXX_COMMAND, CXX_FLAGS, LINK_FLAGS and COMPILER (its name and version).
 choose_compiler() {
   local libs driver include
-  CXX_FLAGS=(-std=c++20 -O3 -fPIC -fopenmp -fno-math-errno -fno-trapping-math -DNDEBUG -mprefer-vector-width=512 -fvisibility=hidden -Wall -Wno-deprecated-declarations -Wno-psabi -I"$ROOT/native")
+  CXX_FLAGS=(-std=c++20 -O3 -fPIC -fopenmp -fno-math-errno -fno-trapping-math -mprefer-vector-width=512 -fvisibility=hidden -Wall -Wno-deprecated-declarations -Wno-psabi -I"$ROOT/native")
   LINK_FLAGS=(-shared -fopenmp -Wl,--no-as-needed -L"$TORCH_LIB" -ltorch -ltorch_cpu -lc10 -Wl,--as-needed)
   for include in $TORCH_INCLUDES; do [ -n "$TORCH_PREFIX" ] || [ "$include" = /usr/include ] || CXX_FLAGS+=(-isystem "$include"); done
   if [ -n "$TORCH_PREFIX" ]; then

@@ -6,9 +6,10 @@ namespace Fovea.Benchmarks;
 /// <summary>The jobs of <c>fovea bench</c> that need no model, as figures whose names end in their unit.</summary>
 internal static class SmallJobs
 {
-    /// <param name="job">door, images, tokenizer, packing or safetensors.</param>
+    /// <param name="job">attention, door, images, tokenizer, packing or safetensors.</param>
     internal static Dictionary<string, double> Measure(string job, int rounds) => job switch
     {
+        "attention" => Attention(Run<AttentionBenchmarks>(rounds)),
         "door" => Door(Run<DoorBenchmarks>(rounds)),
         "images" => Images(Run<ImageBenchmarks>(rounds)),
         "tokenizer" => Tokenizer(Run<TokenizerBenchmarks>(rounds)),
@@ -16,6 +17,9 @@ internal static class SmallJobs
         "safetensors" => Safetensors(Run<SafetensorsBenchmarks>(rounds)),
         _ => throw new ArgumentException($"no job '{job}'", nameof(job)),
     };
+
+    private static Dictionary<string, double> Attention(IReadOnlyDictionary<string, double> seconds) =>
+        AttentionBenchmarks.Jobs.ToDictionary(job => $"{job.Name}_gflop_per_second", job => job.Operations / 1e9 / seconds[job.Method]);
 
     private static Dictionary<string, double> Door(IReadOnlyDictionary<string, double> seconds) => new()
     {

@@ -41,9 +41,8 @@ FOVEA_INLINE word_lanes words_of(const T* line, int64_t n, int64_t count) {
     constexpr int64_t numbers = Pairs ? 2 * width : width;
     T some[numbers];
     if (n + numbers > count) {
-        const auto left = std::max<int64_t>(0, count - n);
         std::memset(some, 0, sizeof some);
-        std::memcpy(some, line + n, left * sizeof(T));
+        std::memcpy(some, line + n, (count - n) * sizeof(T));
         line = some;
         n = 0;
     }

@@ -14,8 +14,7 @@ namespace Fovea.Training.Engine;
 /// <param name="Buffers">A chunk of logits and gradients of hidden states; the process and its libraries.</param>
 public sealed record MemoryForecast(ShardPlan Shards, long Activations, long Buffers)
 {
-    // The runtime, libtorch, its libraries' buffers, decoded data: 67 to 91 MiB, by processor and
-    // element type.
+    // The runtime, libtorch, its libraries' buffers, decoded data: 67 to 91 MiB, by processor and element type.
     private const long ProcessOnHost = 84L << 20;
 
     // CUDA's context with the kernels of libtorch and the workspace of cuBLAS: usual figures, which no test of ours has measured.

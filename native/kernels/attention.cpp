@@ -5,12 +5,12 @@
 #include "attention_heads.h"
 #include "attention_varlen.h"
 #include "dispatch.h"
+#include "workers.h"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
-#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -39,30 +39,15 @@ struct Work {
         int64_t start, length, group, head, heads; // the query heads [head, head + heads)
     };
 
-    // Gives every thread a worker, and the workers the tasks, one after another as they become free.
     template <class MakeWorker>
     void share_out(const MakeWorker& make) const {
-        const auto count = static_cast<int64_t>(segments.size()) * groups * parts;
-        std::atomic<int64_t> next{0};
-        const auto run = [&] {
-            const at::NoGradGuard no_grad; // threads other than the caller's know of no mode
-            const auto worker = make();
-            for (int64_t i; (i = next.fetch_add(1)) < count;) {
+        fovea::share_out(static_cast<int64_t>(segments.size()) * groups * parts, [&] {
+            return [this, worker = make()](int64_t i) {
                 const auto [start, length] = segments[i / (groups * parts)];
                 const auto group = i / parts % groups, heads = ratio / parts;
                 worker(Task{start, length, group, group * ratio + i % parts * heads, heads});
-            }
-        };
-        const auto threads = std::min<int64_t>(at::get_num_threads(), count);
-        if (threads > 1 && !at::in_parallel_region()) {
-            at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
-                for (auto i = begin; i < end; i++) {
-                    run();
-                }
-            });
-        } else {
-            run();
-        }
+            };
+        });
     }
 };
 

@@ -1,114 +1,24 @@
 // Attention of one head of a segment, forward and backward, in blocks of tiles that stay in the caches.
 #pragma once
-#include "attention_rows.h"
+#include "tile_blocks.h"
 
-#include <ATen/ops/empty.h>
-
-#include <algorithm>
 #include <cmath>
-#include <vector>
 
 namespace fovea {
 
 constexpr int64_t forward_keys = 512; // of a block of scores in the forward pass
 
-// The tokens of one head of a segment in [T, H, D] with the numbers of a token side by side.
-template <class T>
-struct Head {
-    T* data;
-    int64_t stride; // from token to token
-
-    T* at(int64_t token) const { return data + token * stride; }
-};
-
-template <class T>
-Head<T> head_of(const at::Tensor& x, int64_t start, int64_t head) {
-    return {const_cast<T*>(data_of<T>(x)) + start * x.stride(0) + head * x.stride(1), x.stride(0)};
-}
-
-// Memory of one thread, taken once and cut into pieces.
-class Scratch {
-public:
-    float* numbers(int64_t count) { return take(count); }
-    word* words(int64_t count) { return reinterpret_cast<word*>(take(count)); }
-
-private:
-    float* take(int64_t count) {
-        pieces.push_back(at::empty({count + width}, at::kFloat)); // packing may write behind the end
-        return pieces.back().mutable_data_ptr<float>();
-    }
-
-    std::vector<at::Tensor> pieces;
-};
-
-// What a head's products have in common: tiles of one shape over panels of D columns, the last of which may be half as wide.
-template <class Tiles, class T>
-struct Blocks {
-    static constexpr bool pairs = Tiles::pairs;
-    static constexpr int rows = Tiles::rows, columns = Tiles::columns, half = columns / 2;
-    int64_t size; // D
-
-    int64_t size_words() const { return Tiles::words(size); }
-    int64_t padded() const { return (size + half - 1) / half * half; } // D as accumulators hold it
-    static int64_t panels(int64_t count) { return (count + columns - 1) / columns; }
-    static int64_t row_panels(int64_t count) { return (count + rows - 1) / rows; }
-
-    // Rows [first, first + count) as left factors over D: [panels of rows][words of D][rows].
-    void pack_left(const Head<T>& x, int64_t first, int64_t count, word* to) const {
-        for (int64_t i = 0; i < count; i += rows, to += size_words() * rows) {
-            pack_lines(x.at(first + i), x.stride, std::min<int64_t>(rows, count - i), rows, size, pairs, to);
-        }
-    }
-
-    // All tokens as the columns of a right factor over D: [panels of columns][words of D][columns].
-    void pack_keys(const Head<T>& x, int64_t count, word* to) const {
-        for (int64_t i = 0; i < count; i += columns, to += size_words() * columns) {
-            pack_lines(x.at(i), x.stride, std::min<int64_t>(columns, count - i), columns, size, pairs, to);
-        }
-    }
-
-    // Tokens [first, first + count) as the rows of a right factor [tokens, D]: panels of D, each [words of tokens][columns].
-    void pack_rows(const Head<T>& x, int64_t first, int64_t count, word* to) const {
-        for (int64_t d = 0; d < size; d += columns) {
-            const int64_t left = size - d, wide = left <= half ? half : columns;
-            pack_columns(x.at(first) + d, x.stride, std::min<int64_t>(wide, left), wide, count, pairs, to + d * Tiles::words(count));
-        }
-    }
-
-    // to [rows, D] += the words of a times rows [from, from + count) of what pack_rows made of `all` tokens; counted in words.
-    template <int ARow, int AStep>
-    void times_rows(const word* a, const word* packed, int64_t all, int64_t from, int64_t count, float* to, bool add) const {
-        for (int64_t d = 0; d < size; d += columns) {
-            const int64_t wide = size - d <= half ? half : columns;
-            const auto* panel = packed + d * all + from * wide;
-            if (wide == half) {
-                Tiles::template multiply<1, ARow, AStep>(a, panel, count, to + d, padded(), add);
-            } else {
-                Tiles::template multiply<2, ARow, AStep>(a, panel, count, to + d, padded(), add);
-            }
-        }
-    }
-
-    // A panel of left factors times the first `count` columns of what pack_keys made, from the panel of column `first` on.
-    void times_keys(const word* left, const word* packed, int64_t first, int64_t count, float* to, int64_t stride) const {
-        for (int64_t i = 0; i < count; i += columns) {
-            Tiles::template multiply<2, 1, rows>(left, packed + (first + i) * size_words(), size_words(), to + i, stride, false);
-        }
-    }
-};
-
 template <class Tiles, class T>
 class Forward {
-public:
-    static constexpr int stride = forward_keys + Tiles::padding; // of a row of scores
+    using Scores = ScorePanel<Tiles, forward_keys>;
 
+public:
     Forward(int64_t size, int64_t longest)
         : blocks{size},
           keys(scratch.words(blocks.panels(longest) * Tiles::columns * blocks.size_words())),
           values(scratch.words(Tiles::words(longest) * blocks.padded())),
           queries(scratch.words(Tiles::rows * blocks.size_words())),
-          scores(scratch.numbers(Tiles::rows * stride)),
-          narrowed(Tiles::pairs ? scratch.words(Tiles::rows * stride / 2) : nullptr),
+          scores(scratch),
           sums(scratch.numbers(Tiles::rows * blocks.padded())) {}
 
     void use(const Head<T>& k, const Head<T>& v, int64_t tokens) {
@@ -125,17 +35,16 @@ public:
             Softmax softmax[Tiles::rows];
             for (int64_t key = 0; key < limit; key += forward_keys) {
                 const auto here = std::min(forward_keys, limit - key);
-                blocks.times_keys(queries, keys, key, here, scores, stride);
+                blocks.times_keys(queries, keys, key, here, scores.row(0), Scores::stride);
                 for (int64_t r = 0; r < count; r++) {
                     const auto visible = causal ? std::clamp<int64_t>(first + r + 1 - key, 0, here) : here;
-                    const auto shrunk = exponents(r, visible, here, scale, softmax[r]);
+                    const auto shrunk = scores.exponents(r, visible, here, scale, softmax[r]);
                     if (key > 0 && shrunk != 1) {
                         row_scaled(sums + r * blocks.padded(), shrunk, sums + r * blocks.padded(), blocks.padded());
                     }
                 }
-                const auto* p = Tiles::pairs ? narrowed : reinterpret_cast<const word*>(scores);
-                constexpr int row = stride / Tiles::per_word;
-                blocks.template times_rows<row, 1>(p, values, Tiles::words(length), key / Tiles::per_word, Tiles::words(here), sums, key > 0);
+                blocks.template times_rows<Scores::row_words, 1>(
+                    scores.factors(), values, Tiles::words(length), key / Tiles::per_word, Tiles::words(here), sums, key > 0);
             }
             for (int64_t r = 0; r < count; r++) {
                 row_scaled(sums + r * blocks.padded(), 1 / softmax[r].sum, out.at(first + r), blocks.size);
@@ -145,21 +54,11 @@ public:
     }
 
 private:
-    float exponents(int64_t r, int64_t visible, int64_t columns, float scale, Softmax& softmax) {
-        auto* row = scores + r * stride;
-        if constexpr (Tiles::pairs) {
-            return row_exponents(row, reinterpret_cast<bf16*>(narrowed) + r * stride, visible, columns + columns % 2, scale, softmax);
-        } else {
-            return row_exponents(row, row, visible, columns, scale, softmax);
-        }
-    }
-
     Scratch scratch;
     Blocks<Tiles, T> blocks;
     int64_t length = 0;
     word *keys, *values, *queries;
-    float* scores;
-    word* narrowed;
+    Scores scores;
     float* sums;
 };
 

@@ -21,6 +21,7 @@ public static class NetOps
     private static readonly Operator LoraLinearsOp = new("fovea::lora_linears");
     private static readonly Operator GroupedLinearOp = new("fovea::grouped_linear");
     private static readonly Operator CrossEntropyInPlaceOp = new("fovea::cross_entropy_in_place");
+    private static readonly Operator LinearCrossEntropyOp = new("fovea::linear_cross_entropy");
 
     public static Tensor Silu(this Tensor x) => SiluOp.Call(x);
 
@@ -81,6 +82,14 @@ public static class NetOps
 
     /// <summary>Cross-entropy of each row of logits [N, V]; the logits become the gradient of the weighted sum of the losses.</summary>
     public static Tensor CrossEntropyInPlace(this Tensor logits, Tensor targets, Tensor weights) => CrossEntropyInPlaceOp.Call(logits, targets, weights);
+
+    /// <summary>Cross-entropy of each row of x W^T, fp32 or bf16 on the CPU, in blocks that stay in its caches: there are no logits in memory.</summary>
+    /// <param name="x">[N, E]</param>
+    /// <param name="weight">[V, E]; what it would learn is not computed.</param>
+    /// <param name="gradient">Whether the gradient of x is wanted.</param>
+    /// <returns>The losses [N], fp32, and the gradient of their weighted sum by x; without rows where it is not wanted.</returns>
+    public static (Tensor Losses, Tensor Gradient) LinearCrossEntropy(
+        this Tensor x, Tensor weight, Tensor targets, Tensor weights, bool gradient) => LinearCrossEntropyOp.CallTwo(x, weight, targets, weights, gradient);
 
     /// <summary>One AdamW update of every parameter, in place (decoupled weight decay; arXiv 1711.05101).</summary>
     /// <param name="steps">One-element fp32 tensors holding the number of this update, counted from 1.</param>

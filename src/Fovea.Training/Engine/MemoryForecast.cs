@@ -1,5 +1,6 @@
 using Fovea.Distributed;
 using Fovea.Models;
+using Fovea.Nn;
 using Fovea.Tensors;
 using Fovea.Training.Config;
 
@@ -11,7 +12,7 @@ namespace Fovea.Training.Engine;
 /// </summary>
 /// <param name="Shards">Weights, gradients, optimizer.</param>
 /// <param name="Activations">What the forward pass of one micro-batch leaves for backward, and what backward of one block adds.</param>
-/// <param name="Buffers">A chunk of logits and gradients of hidden states; the process and its libraries.</param>
+/// <param name="Buffers">What the loss takes (a chunk of logits) and gradients of hidden states; the process and its libraries.</param>
 public sealed record MemoryForecast(ShardPlan Shards, long Activations, long Buffers)
 {
     // The runtime, libtorch, its libraries' buffers, decoded data: 67 to 91 MiB, by processor and element type.
@@ -19,8 +20,6 @@ public sealed record MemoryForecast(ShardPlan Shards, long Activations, long Buf
 
     // CUDA's context with the kernels of libtorch and the workspace of cuBLAS: usual figures, which no test of ours has measured.
     private const long ProcessOnCard = 640L << 20;
-
-    private const long LogitBytes = 64L << 20;
 
     /// <summary>Of the device; where that is the host, all of it but <see cref="ShardPlan.Mapped"/>.</summary>
     public long Device => Shards.Device + Activations + Buffers;
@@ -40,9 +39,8 @@ public sealed record MemoryForecast(ShardPlan Shards, long Activations, long Buf
         var plan = MemoryPlan.For(model, config with { MicroBatchTokens = tokens }, budgetBytes: 0, castsWeights: sharding.Stage == 0);
         var modes = plan.Modes(tokens, patches);
         var size = model.Ledger.Options.Compute.Size();
-        var (vocabulary, width) = (model.Head.Shape[0], model.Head.Shape[1]);
-        var chunk = Math.Min(tokens, Math.Clamp(LogitBytes / (vocabulary * size), 16, 4096));
-        var buffers = (chunk * vocabulary * size) + (2L * tokens * width * size) + (onHost ? ProcessOnHost : ProcessOnCard);
+        var loss = LinearCrossEntropy.WorkingBytes(model.Head, tokens, model.Ledger.Options.Compute, onHost);
+        var buffers = loss + (2L * tokens * model.Head.Shape[1] * size) + (onHost ? ProcessOnHost : ProcessOnCard);
         return new MemoryForecast(shards, plan.Predict(modes, tokens, patches) + plan.Working(modes, tokens, patches), buffers);
     }
 }

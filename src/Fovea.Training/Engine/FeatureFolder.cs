@@ -158,8 +158,9 @@ public sealed class FeatureFolder : IDisposable
     /// <summary>Counts the files, and deletes the oldest that this run has not used; other processes may delete the same.</summary>
     private bool MakeRoom(long size)
     {
+        // Exists asks the disk, once for all: a file that another process has renamed or deleted since it was listed has no length.
         var files = Directory.Exists(folder)
-            ? new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).OrderBy(f => f.LastWriteTimeUtc).ToList()
+            ? new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Where(f => f.Exists).OrderBy(f => f.LastWriteTimeUtc).ToList()
             : [];
         bytes = files.Sum(f => f.Length);
         foreach (var file in files)

@@ -17,7 +17,7 @@ public sealed class LinearCrossEntropyTests : NativeTest
     public void Loss_in_the_caches_of_any_processor_equals_logits_and_autograd(int tiles, DType dtype, double tolerance)
     {
         CpuOnly();
-        foreach (var (rows, classes, width) in new[] { (29, 1037, 36), (14, 40_000, 72), (3, 20, 64), (1, 1, 8), (100, 2111, 1024) })
+        foreach (var (rows, classes, width) in new[] { (29, 1037, 36), (14, 40_000, 72), (3, 20, 64), (1, 1, 8), (100, 2111, 384) })
         {
             using var scope = TensorScope.Open("test");
             var x = Random([rows, width], 1).To(dtype);

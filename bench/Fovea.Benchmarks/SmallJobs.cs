@@ -6,10 +6,11 @@ namespace Fovea.Benchmarks;
 /// <summary>The jobs of <c>fovea bench</c> that need no model, as figures whose names end in their unit.</summary>
 internal static class SmallJobs
 {
-    /// <param name="job">attention, door, images, tokenizer, packing or safetensors.</param>
+    /// <param name="job">attention, head, door, images, tokenizer, packing or safetensors.</param>
     internal static Dictionary<string, double> Measure(string job, int rounds) => job switch
     {
         "attention" => Attention(Run<AttentionBenchmarks>(rounds)),
+        "head" => Head(Run<HeadBenchmarks>(rounds)),
         "door" => Door(Run<DoorBenchmarks>(rounds)),
         "images" => Images(Run<ImageBenchmarks>(rounds)),
         "tokenizer" => Tokenizer(Run<TokenizerBenchmarks>(rounds)),
@@ -20,6 +21,9 @@ internal static class SmallJobs
 
     private static Dictionary<string, double> Attention(IReadOnlyDictionary<string, double> seconds) =>
         AttentionBenchmarks.Jobs.ToDictionary(job => $"{job.Name}_gflop_per_second", job => job.Operations / 1e9 / seconds[job.Method]);
+
+    private static Dictionary<string, double> Head(IReadOnlyDictionary<string, double> seconds) =>
+        HeadBenchmarks.Jobs.ToDictionary(job => $"{job.Name}_gflop_per_second", job => job.Operations / 1e9 / seconds[job.Key]);
 
     private static Dictionary<string, double> Door(IReadOnlyDictionary<string, double> seconds) => new()
     {
@@ -64,14 +68,17 @@ internal static class SmallJobs
         ["tensor_microseconds"] = seconds[nameof(SafetensorsBenchmarks.Open)] / SafetensorsBenchmarks.Tensors * 1e6,
     };
 
-    /// <summary>Median seconds of one operation, by the benchmark's name.</summary>
+    /// <summary>Median seconds of one operation, by the benchmark's name and, behind a space, its parameter.</summary>
     private static Dictionary<string, double> Run<T>(int rounds)
     {
         var summary = BenchmarkRunner.Run<T>(new InProcessConfig(rounds, quiet: true));
         return summary.HasCriticalValidationErrors || summary.Reports.Length == 0 || summary.Reports.Any(report => report.ResultStatistics is null)
             ? throw new InvalidOperationException(Explain(summary))
-            : summary.Reports.ToDictionary(report => report.BenchmarkCase.Descriptor.WorkloadMethod.Name, report => report.ResultStatistics!.Median / 1e9);
+            : summary.Reports.ToDictionary(report => Name(report.BenchmarkCase), report => report.ResultStatistics!.Median / 1e9);
     }
+
+    private static string Name(BenchmarkCase benchmark) =>
+        string.Join(' ', [benchmark.Descriptor.WorkloadMethod.Name, .. benchmark.Parameters.Items.Select(item => item.Value)]);
 
     private static string Explain(Summary summary) => string.Join(
         '\n',

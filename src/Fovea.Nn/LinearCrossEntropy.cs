@@ -13,8 +13,8 @@ public static class LinearCrossEntropy
     // Sums that stretches of the head leave for fewer rows than that, with the packed rows.
     private const long SumsBytes = 18L << 20;
 
-    // Measured with AVX-512: 2 to 3 times as fast as with logits at 64, 1.0 to 1.7 times at 384, 0.9 to 1.3 at 1024, 0.8 at 2048. bf16 products with AMX
-    // are faster than ours.
+    // Measured with AVX-512 ('fovea bench head'): 1.1 to 1.6 times as fast as with logits at 64, 1.0 to 1.3 at 384, 0.85 at 1024. bf16 products with AMX are
+    // faster than ours.
     private const long WidestInCaches = 384;
 
     /// <summary>Weighted sum of token losses, and the loss of each token.</summary>

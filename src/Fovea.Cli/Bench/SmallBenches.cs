@@ -20,7 +20,7 @@ public static class SmallBenches
     public static SmallResult Tokens(string folder, string? textFile, int rounds, int? threads) =>
         Run("tokenizer", rounds, threads, ("FOVEA_BENCH_TOKENIZER", Path.GetFullPath(folder)), ("FOVEA_BENCH_TEXT", textFile ?? string.Empty));
 
-    /// <param name="job">One that reads nothing: attention, door, packing or safetensors.</param>
+    /// <param name="job">One that reads nothing: attention, head, door, packing or safetensors.</param>
     public static SmallResult Plain(string job, int rounds, int? threads) => Run(job, rounds, threads);
 
     private static SmallResult Run(string job, int rounds, int? threads, params ReadOnlySpan<(string Name, string Value)> inputs)

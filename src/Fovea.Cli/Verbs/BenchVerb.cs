@@ -23,6 +23,7 @@ public static class BenchVerb
         verb.Subcommands.Add(Tokens());
         verb.Subcommands.Add(Plain("door", "What one call into native code costs, in microseconds."));
         verb.Subcommands.Add(Plain("attention", "Packed attention, forward and backward, at the shapes of vision towers and language models: GFLOP/s."));
+        verb.Subcommands.Add(Plain("head", "Loss and its gradient before a frozen head, with logits in memory and in the caches: GFLOP/s."));
         verb.Subcommands.Add(Plain("packing", "Samples into packed micro-batches: tokens a second."));
         verb.Subcommands.Add(Plain("safetensors", "Opening a file of weights: its header is read, the weights are mapped."));
         return verb;

@@ -11,7 +11,7 @@ namespace Fovea.Tests.Distributed;
 /// <summary>
 /// What <c>fovea plan</c> counts is what ranks take: the highest anonymous memory of each process of a training run on the CPU, watched from outside.
 /// </summary>
-public sealed class PlannedMemoryTests : NativeTest
+public sealed class PlannedMemoryTests(PlannedMemoryTests.Models models) : NativeTest, IClassFixture<PlannedMemoryTests.Models>
 {
     private readonly TinyRun run = new();
 
@@ -35,7 +35,7 @@ public sealed class PlannedMemoryTests : NativeTest
     public void A_ranks_highest_memory_is_as_planned(int zero, string kind, int ranks)
     {
         var keys = Keys(kind).Concat([$"zero={zero}"]).ToArray();
-        var model = IsMiniCpm(kind) ? MiniCpm() : Qwen();
+        var model = IsMiniCpm(kind) ? models.MiniCpm : models.Qwen;
         var planned = Plan(model, zero, ranks, Tokens(kind), keys);
         var peaks = Train(model, IsMiniCpm(kind), ranks, Tokens(kind), keys);
         TestContext.Current.TestOutputHelper?.WriteLine($"{zero} {kind} {ranks}: {planned >> 20} MiB planned, {string.Join(", ", peaks.Select(p => p >> 20))}");
@@ -149,27 +149,43 @@ public sealed class PlannedMemoryTests : NativeTest
         }
     }
 
-    /// <summary>The tiny golden model with a wider and deeper language model: 62 million random weights.</summary>
-    private string Qwen() => Widened(TinyRun.Model, config =>
+    /// <summary>Both models, drawn once for all settings.</summary>
+    public sealed class Models : IDisposable
     {
-        config["vision_config"]!["out_hidden_size"] = 1024;
-        config["rope_scaling"]!["mrope_section"] = new JsonArray(16, 24, 24);
-    });
+        private readonly TinyRun run = new();
+        private readonly Lazy<string> qwen;
+        private readonly Lazy<string> miniCpm;
 
-    /// <summary>The same of MiniCPM-V-2.6, with a resampler as wide: 75 million.</summary>
-    private string MiniCpm() => Widened(TestFiles.Golden("minicpm_v26/model"), _ => { });
+        public Models()
+        {
+            qwen = new(() => Widened("qwen", TinyRun.Model, config =>
+            {
+                config["vision_config"]!["out_hidden_size"] = 1024;
+                config["rope_scaling"]!["mrope_section"] = new JsonArray(16, 24, 24);
+            }));
+            miniCpm = new(() => Widened("minicpm", TestFiles.Golden("minicpm_v26/model"), _ => { }));
+        }
 
-    private string Widened(string source, Action<JsonNode> change)
-    {
-        var folder = run.CopyOfModel("model", source);
-        var config = JsonNode.Parse(File.ReadAllText(Families.ConfigPath(folder)))!;
-        (config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]) = (1024, 2816, 5);
-        change(config);
-        File.WriteAllText(Families.ConfigPath(folder), config.ToJsonString());
-        using var scope = TensorScope.Open("step");
-        using var model = Families.Of(folder).Build(Families.ConfigPath(folder), new RandomSource(0.02), new ModelOptions());
-        var weights = model.Ledger.Parameters.Select(weight => TensorBytes.Source(weight.Name, weight.Value)).ToList();
-        SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), weights, SafetensorsWriter.PyTorchMetadata);
-        return folder;
+        /// <summary>Folder of the tiny golden model with a wider and deeper language model: 62 million random weights.</summary>
+        public string Qwen => qwen.Value;
+
+        /// <summary>The same of MiniCPM-V-2.6, with a resampler as wide: 75 million.</summary>
+        public string MiniCpm => miniCpm.Value;
+
+        public void Dispose() => run.Dispose();
+
+        private string Widened(string name, string source, Action<JsonNode> change)
+        {
+            var folder = run.CopyOfModel(name, source);
+            var config = JsonNode.Parse(File.ReadAllText(Families.ConfigPath(folder)))!;
+            (config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]) = (1024, 2816, 5);
+            change(config);
+            File.WriteAllText(Families.ConfigPath(folder), config.ToJsonString());
+            using var scope = TensorScope.Open("step");
+            using var model = Families.Of(folder).Build(Families.ConfigPath(folder), new RandomSource(0.02), new ModelOptions());
+            var weights = model.Ledger.Parameters.Select(weight => TensorBytes.Source(weight.Name, weight.Value)).ToList();
+            SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), weights, SafetensorsWriter.PyTorchMetadata);
+            return folder;
+        }
     }
 }

@@ -68,9 +68,13 @@ internal static class EventText
         List<(string, string)> rows =
         [
             ("steps", string.Create(CultureInfo.InvariantCulture, $"{run.Step} ({run.Epoch:0.##} epochs)")),
-            ("mean loss", Human.Real(run.TrainLoss)),
-            ("time", Human.Clock(TimeSpan.FromSeconds(run.RuntimeSeconds))),
         ];
+        if (run.TrainLoss is { } loss)
+        {
+            rows.Add(("mean loss", Human.Real(loss)));
+        }
+
+        rows.Add(("time", Human.Clock(TimeSpan.FromSeconds(run.RuntimeSeconds))));
         if (run.SamplesTrained > 0)
         {
             rows.Add(("speed", Speed(run, seconds)));

@@ -3,9 +3,9 @@ namespace Fovea.Runs.Events;
 /// <summary>All steps are done and the result is on disk.</summary>
 /// <param name="Step">Steps done in total.</param>
 /// <param name="Epoch">Epochs done, fractional.</param>
-/// <param name="TrainLoss">Mean of the step losses of the whole run.</param>
+/// <param name="TrainLoss">Mean of the step losses of the whole run; null where none is known: all steps were made before, by another program.</param>
 /// <param name="RuntimeSeconds">Wall time of training.</param>
-public sealed record RunFinished(int Step, double Epoch, double TrainLoss, double RuntimeSeconds) : RunEvent
+public sealed record RunFinished(int Step, double Epoch, double? TrainLoss, double RuntimeSeconds) : RunEvent
 {
     /// <summary>Samples trained on since this process started, for samples per second.</summary>
     public double SamplesTrained { get; init; }

@@ -27,6 +27,12 @@ public sealed record RunProgress
     /// <summary>How conversations are written where a family's own trainer has several ways (<c>llm_type</c>); null in others.</summary>
     public string? LlmType { get; init; }
 
+    /// <summary>Name of the chat template; null in checkpoints of earlier versions.</summary>
+    public string? Template { get; init; }
+
+    /// <summary>What else decides what is learnt, by key of the configuration; null in checkpoints of earlier versions.</summary>
+    public IReadOnlyDictionary<string, string>? Settings { get; init; }
+
     /// <summary>How the loss is scaled for fp16; null in other types.</summary>
     public LossScale? Scale { get; init; }
 
@@ -42,9 +48,9 @@ public sealed record RunProgress
     /// <summary>Sum of the losses of all other steps so far.</summary>
     public double LossSum { get; init; }
 
-    /// <summary>Mean of those losses; 0 without any.</summary>
+    /// <summary>Mean of those losses; null without any.</summary>
     [JsonIgnore]
-    public double MeanLoss => LossSum / Math.Max(1, Step - ForeignSteps);
+    public double? MeanLoss => Step > ForeignSteps ? LossSum / (Step - ForeignSteps) : null;
 
     /// <summary>After a step whose loss and gradients were finite or not: in fp16 the scale follows.</summary>
     /// <returns>Null where the run cannot go on.</returns>

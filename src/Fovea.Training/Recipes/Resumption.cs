@@ -57,11 +57,8 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
         }
 
         Same("data_seed", saved.Seed, fresh.Seed);
-        if (saved.LlmType is { } then && fresh.LlmType is { } now && then != now)
-        {
-            problems.Add($"resume_from_checkpoint: {from} was made with llm_type {then}, this run has {now}: it would not be the same run");
-        }
-
+        Written("llm_type", saved.LlmType, fresh.LlmType);
+        Written("template", saved.Template, fresh.Template);
         NotPastTheEnd(from, saved.Step, fresh.TotalSteps, problems);
         if (problems.Count > 0)
         {
@@ -73,6 +70,14 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
             if (then != now)
             {
                 problems.Add($"resume_from_checkpoint: {from} was made with {then} {what}, this run has {now}: it would not be the same run");
+            }
+        }
+
+        void Written(string key, string? then, string? now)
+        {
+            if (then is not null && now is not null && then != now)
+            {
+                problems.Add($"resume_from_checkpoint: {from} was made with {key} {then}, this run has {now}: it would not be the same run");
             }
         }
     }
@@ -87,9 +92,10 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
             TotalSteps = fresh.TotalSteps,
             MicroBatchTokens = config.MicroBatchTokens ?? Math.Max(1, saved.MicroBatchTokens),
             Scale = config.Fp16 ? saved.Scale ?? fresh.Scale : null,
+            Settings = fresh.Settings,
         };
         var state = TrainerState.Load(Path.Combine(checkpoint, TrainerState.FileName)) with { MaxSteps = fresh.TotalSteps };
-        return new Resumption(progress, state, [Resuming(checkpoint, progress)]);
+        return new Resumption(progress, state, [Resuming(checkpoint, progress), .. RunSettings.Differences(saved.Settings, fresh.Settings!)]);
     }
 
     /// <param name="order">Tells which batches make which step.</param>

@@ -147,6 +147,8 @@ public sealed class SupervisedFineTune
         Seed = config.EffectiveDataSeed,
         BaseModel = Path.GetFullPath(config.ModelNameOrPath),
         LlmType = setup.Processor.LlmType(setup.Options),
+        Template = setup.Template.Name,
+        Settings = RunSettings.Of(config),
         Scale = config.Fp16 ? new LossScale() : null,
     };
 
@@ -213,7 +215,7 @@ public sealed class SupervisedFineTune
         {
             events.Write(new Notice(
                 $"step {batch.Step + 1} is left out: gradients overflow fp16 when scaled by {runner.Scale}; {progress.Scale!.Value} is next"));
-            loss = double.IsFinite(loss) ? loss : progress.MeanLoss;
+            loss = double.IsFinite(loss) ? loss : progress.MeanLoss ?? 0;
         }
 
         progress = progress with { Step = batch.Step + 1, Tokens = progress.Tokens + totals.Tokens, LossSum = progress.LossSum + loss };

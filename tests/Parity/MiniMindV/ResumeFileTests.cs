@@ -37,7 +37,7 @@ public sealed class ResumeFileTests : NativeTest
         Assert.Contains(rest.Notices, n => n.Contains($"at step {cut} of {whole.Losses.Count}: after {batches} of the", StringComparison.Ordinal));
         var expected = PublishedRun.Updates(golden).Updates;
         Assert.All(rest.Losses, (loss, i) => Assert.Equal(expected[cut + i].Loss, loss, TestDevice.Tolerance(1e-4)));
-        Assert.Equal(rest.Losses.Average(), rest.Mean, 1e-9);
+        Assert.Equal(rest.Losses.Average(), rest.Mean!.Value, 1e-9);
         Assert.DoesNotContain(rest.Notices, n => n.Contains("samples come in this run's order", StringComparison.Ordinal)
             || n.Contains("its optimizer", StringComparison.Ordinal) || n.Contains("taken again", StringComparison.Ordinal));
     }
@@ -54,6 +54,18 @@ public sealed class ResumeFileTests : NativeTest
         Assert.Contains(rest.Notices, n => n.Contains("1 batches are taken again", StringComparison.Ordinal));
         Assert.Contains(rest.Notices, n => n.Contains("samples come in this run's order", StringComparison.Ordinal));
         Assert.Contains(rest.Notices, n => n.Contains("its optimizer had weight_decay 0.01, this run has 0.1", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_file_at_the_end_of_the_run_is_saved_as_it_is_and_has_no_mean_loss()
+    {
+        var golden = Begin("dense", "sft_freeze1");
+        var whole = Run("whole", golden, "save_strategy=steps", "save_steps=16");
+        var rest = Run("rest", golden, $"resume_from_checkpoint={Write(golden, 16, 4, all: true)}");
+        Assert.Empty(rest.Losses);
+        Assert.Null(rest.Mean);
+        Assert.Equal(whole.Result, rest.Result);
+        Assert.Contains("\"train_loss\": null", File.ReadAllText(Path.Combine(output, "rest", "train_results.json")));
     }
 
     [Fact]
@@ -85,7 +97,7 @@ public sealed class ResumeFileTests : NativeTest
         return folder.Json($"{kind}/train_{run}.json");
     }
 
-    private (List<double> Losses, List<string> Notices, double Mean, byte[] Result) Run(string name, JsonElement golden, params string[] overrides)
+    private (List<double> Losses, List<string> Notices, double? Mean, byte[] Result) Run(string name, JsonElement golden, params string[] overrides)
     {
         var sink = new Watch();
         var into = Path.Combine(output, name);

@@ -140,7 +140,7 @@ public sealed class FeatureCacheTests : NativeTest
         var found = 0;
         Parallel.For(0, 4, _ =>
         {
-            for (var round = 0; round < 20; round++)
+            for (var round = 0; round < 10; round++)
             {
                 using var own = Open(1 << 20); // each counts the files before it writes its first, while others' come and go
                 Put(own, 0, 1, 2, 3, 4, 5, 6, 7);

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
 using Fovea.Tensors.Safetensors;
@@ -122,6 +123,33 @@ public sealed class RecipeTests : NativeTest
         Assert.Contains("training samples", e.Message);
     }
 
+    [Fact]
+    public void A_checkpoint_of_another_template_is_refused_and_other_settings_are_told_once()
+    {
+        Run("first", "max_steps=2", "save_steps=1");
+        var e = Assert.Throws<ConfigException>(() => Run("first", "template=minimind3", "resume_from_checkpoint=true"));
+        Assert.Contains("was made with template qwen2_vl, this run has minimind3", e.Message);
+
+        Assert.DoesNotContain(Notices("max_steps=2", "logging_steps=2", "save_steps=2"), notice => notice.Contains("other settings"));
+        var told = Assert.Single(Notices("max_steps=3", "learning_rate=5.0e-4", "save_steps=1"), notice => notice.Contains("other settings"));
+        Assert.EndsWith("goes on with its own: learning_rate 0.001 -> 0.0005, max_steps 2 -> 3", told);
+
+        // From there on they are the run's own.
+        Assert.DoesNotContain(Notices("max_steps=3", "learning_rate=5.0e-4"), notice => notice.Contains("other settings"));
+        var path = Path.Combine(Out("first"), "checkpoint-3", "fovea_state.json");
+        var state = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+        Assert.True(state.Remove("settings") && state.Remove("template"));
+        File.WriteAllText(path, state.ToJsonString());
+        Assert.DoesNotContain(Notices("max_steps=4"), notice => notice.Contains("other settings")); // a checkpoint of an earlier version does not know
+
+        List<string> Notices(params string[] overrides)
+        {
+            var sink = new NoticeSink();
+            SupervisedFineTune.Run(Config("first", [.. overrides, "resume_from_checkpoint=true"]), [sink]);
+            return sink.Notices;
+        }
+    }
+
     protected override void Cleanup() => Directory.Delete(folder, recursive: true);
 
     private static void Near(double[] a, double[] b, double tolerance)
@@ -169,6 +197,19 @@ public sealed class RecipeTests : NativeTest
             """,
             "test",
             overrides);
+    }
+
+    private sealed class NoticeSink : IEventSink
+    {
+        public List<string> Notices { get; } = [];
+
+        public void Write(RunEvent runEvent)
+        {
+            if (runEvent is Notice notice)
+            {
+                Notices.Add(notice.Text);
+            }
+        }
     }
 
     private sealed class StopAfter(int step, CancellationTokenSource stop) : IEventSink

@@ -203,10 +203,7 @@ public sealed partial record TrainConfig
     /// <summary>Folder of TensorBoard event files; null is a new folder under <c>output_dir/runs</c>.</summary>
     public string? LoggingDir { get; init; }
 
-    /// <summary>
-    /// A checkpoint folder, <c>true</c> for the newest in <see cref="OutputDir"/>, or the <c>_resume.pth</c> of MiniMind-V's own scripts. Another template,
-    /// data, order or step size than the checkpoint's is refused; other settings that decide what is learnt are told.
-    /// </summary>
+    /// <summary>A checkpoint folder, <c>true</c> for the newest in <see cref="OutputDir"/>, or the <c>_resume.pth</c> of MiniMind-V's own scripts.</summary>
     public string? ResumeFromCheckpoint { get; init; }
 
     // ---- training ----

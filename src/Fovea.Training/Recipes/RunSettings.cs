@@ -3,8 +3,8 @@ using Fovea.Training.Config;
 namespace Fovea.Training.Recipes;
 
 /// <summary>
-/// The settings that decide what a run learns, beside those that a resumed run may not change at all. Where it runs and what it writes is not among them:
-/// paths, ranks, sharding, memory, logging, saving and evaluation may differ freely.
+/// The settings that decide what a run learns, beside those that a resumed run may not change at all (<see cref="Resumption.Check"/>). Where it runs and what
+/// it writes is not among them: paths, ranks, sharding, memory, logging, saving and evaluation may differ freely.
 /// </summary>
 internal static class RunSettings
 {

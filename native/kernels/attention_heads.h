@@ -38,10 +38,7 @@ public:
                 blocks.times_keys(queries, keys, key, here, scores.row(0), Scores::stride);
                 for (int64_t r = 0; r < count; r++) {
                     const auto visible = causal ? std::clamp<int64_t>(first + r + 1 - key, 0, here) : here;
-                    const auto shrunk = scores.exponents(r, visible, here, scale, softmax[r]);
-                    if (key > 0 && shrunk != 1) {
-                        row_scaled(sums + r * blocks.padded(), shrunk, sums + r * blocks.padded(), blocks.padded());
-                    }
+                    scores.exponents(r, visible, here, scale, softmax[r], key > 0 ? sums + r * blocks.padded() : nullptr, blocks.padded());
                 }
                 blocks.template times_rows<Scores::row_words, 1>(
                     scores.factors(), values, Tiles::words(length), key / Tiles::per_word, Tiles::words(here), sums, key > 0);

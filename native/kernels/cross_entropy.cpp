@@ -64,12 +64,9 @@ at::Tensor cross_entropy_in_place(at::Tensor& logits, const at::Tensor& targets,
     }
     const auto classes = logits.size(1);
     auto losses = at::empty({logits.size(0)}, weights.options());
-    const auto* t = targets.const_data_ptr<int64_t>();
+    const auto* t = checked_targets("cross_entropy_in_place", targets, classes);
     const auto* w = weights.const_data_ptr<float>();
     auto* out = losses.mutable_data_ptr<float>();
-    for (int64_t i = 0; i < targets.numel(); i++) {
-        TORCH_CHECK(t[i] >= 0 && t[i] < classes, "cross_entropy_in_place: target ", t[i], " is not one of ", classes, " classes");
-    }
     by_type(logits, [&](auto zero) {
         auto* z = mutable_data_of<decltype(zero)>(logits);
         at::parallel_for(0, logits.size(0), 1, [&](int64_t begin, int64_t end) {

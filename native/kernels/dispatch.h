@@ -34,4 +34,13 @@ inline void check_one_device(const char* what, std::initializer_list<const at::T
     }
 }
 
+// The ids of classes on the CPU, side by side, none outside them.
+inline const int64_t* checked_targets(const char* what, const at::Tensor& targets, int64_t classes) {
+    const auto* ids = targets.const_data_ptr<int64_t>();
+    for (int64_t i = 0; i < targets.numel(); i++) {
+        TORCH_CHECK(ids[i] >= 0 && ids[i] < classes, what, ": target ", ids[i], " is not one of ", classes, " classes");
+    }
+    return ids;
+}
+
 } // namespace fovea

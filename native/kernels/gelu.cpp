@@ -24,26 +24,15 @@ FOVEA_INLINE X slope_of(const X& x) {
 
 template <class T>
 FOVEA_INLINE void forward_span(const T* x, T* y, int64_t count) {
-    const auto whole = count / width * width;
-    for (int64_t i = 0; i < whole; i += width) {
-        const lanes v = load(x + i);
-        store(v * gate_of(v), y + i);
-    }
-    for (int64_t i = whole; i < count; i++) {
-        const float v = widen(x[i]);
-        narrow(v * gate_of(v), &y[i]);
-    }
+    each_of(count, FOVEA_EACH {
+        const auto v = read(x + i, zero);
+        write(v * gate_of(v), y + i);
+    });
 }
 
 template <class T>
 FOVEA_INLINE void backward_span(const T* dy, const T* x, T* dx, int64_t count) {
-    const auto whole = count / width * width;
-    for (int64_t i = 0; i < whole; i += width) {
-        store(load(dy + i) * slope_of(load(x + i)), dx + i);
-    }
-    for (int64_t i = whole; i < count; i++) {
-        narrow(widen(dy[i]) * slope_of(widen(x[i])), &dx[i]);
-    }
+    each_of(count, FOVEA_EACH { write(read(dy + i, zero) * slope_of(read(x + i, zero)), dx + i); });
 }
 
 FOVEA_CLONES void forward_span_of(const float* x, float* y, int64_t n) { forward_span(x, y, n); }

@@ -48,10 +48,8 @@ public:
                     if (targets[r] >= column && targets[r] < column + here) {
                         scores.row(r - row)[targets[r] - column] = out_of_the_sum;
                     }
-                    const auto shrunk = scores.exponents(r - row, here, here, 1, softmax[r]);
-                    if (gradient && column > first && shrunk != 1) {
-                        row_scaled(sums + r * blocks.padded(), shrunk, sums + r * blocks.padded(), blocks.padded());
-                    }
+                    auto* before = gradient && column > first ? sums + r * blocks.padded() : nullptr;
+                    scores.exponents(r - row, here, here, 1, softmax[r], before, blocks.padded());
                 }
                 if (gradient) {
                     blocks.template times_rows<Scores::row_words, 1>(
@@ -140,10 +138,7 @@ std::tuple<at::Tensor, at::Tensor> linear_cross_entropy(
     TORCH_CHECK(fused_on_cpu(x) && x.scalar_type() == weight.scalar_type(), "linear_cross_entropy: fp32 or bf16 on the CPU");
     const auto rows = x.contiguous(), head = weight.contiguous(), ids = targets.contiguous(), factors = weights.contiguous();
     const auto count = x.size(0), classes = weight.size(0), size = x.size(1);
-    const auto* t = ids.const_data_ptr<int64_t>();
-    for (int64_t i = 0; i < count; i++) {
-        TORCH_CHECK(t[i] >= 0 && t[i] < classes, "linear_cross_entropy: target ", t[i], " is not one of ", classes, " classes");
-    }
+    const auto* t = checked_targets("linear_cross_entropy", ids, classes);
     auto losses = at::empty({count}, x.options().dtype(at::kFloat)), dx = at::empty({gradient ? count : 0, size}, x.options());
     by_type(x, [&](auto zero) {
         using T = decltype(zero);

@@ -78,6 +78,30 @@ FOVEA_INLINE void store(const lanes& x, bf16* to) {
     std::memcpy(to, &rounded, sizeof rounded);
 }
 
+// Begins the body of each_of.
+#define FOVEA_EACH [=](int64_t i, auto zero) __attribute__((always_inline))
+
+// One formula for whole vectors and for the numbers behind the last: body(i, zero) with zero as lanes or as a float, which tells read what to read.
+template <class Body>
+FOVEA_INLINE void each_of(int64_t count, const Body& body) {
+    const auto whole = count / width * width;
+    for (int64_t i = 0; i < whole; i += width) {
+        body(i, lanes{});
+    }
+    for (int64_t i = whole; i < count; i++) {
+        body(i, 0.0f);
+    }
+}
+
+template <class T>
+FOVEA_INLINE lanes read(const T* from, const lanes&) { return load(from); }
+template <class T>
+FOVEA_INLINE float read(const T* from, float) { return widen(*from); }
+template <class T>
+FOVEA_INLINE void write(const lanes& x, T* to) { store(x, to); }
+template <class T>
+FOVEA_INLINE void write(float x, T* to) { narrow(x, to); }
+
 FOVEA_INLINE lanes filled(float x) { return lanes{} + x; }
 
 FOVEA_INLINE lanes larger(const lanes& a, const lanes& b) { return a > b ? a : b; }

@@ -11,31 +11,19 @@ namespace {
 
 template <class T>
 FOVEA_INLINE void forward_span(const T* gate, const T* up, T* y, int64_t count) {
-    const auto whole = count / width * width;
-    for (int64_t i = 0; i < whole; i += width) {
-        const lanes g = load(gate + i);
-        store(g * sigmoid_fast(g) * load(up + i), y + i);
-    }
-    for (int64_t i = whole; i < count; i++) {
-        const float g = widen(gate[i]);
-        narrow(g * sigmoid_fast(g) * widen(up[i]), &y[i]);
-    }
+    each_of(count, FOVEA_EACH {
+        const auto g = read(gate + i, zero);
+        write(g * sigmoid_fast(g) * read(up + i, zero), y + i);
+    });
 }
 
 template <class T>
 FOVEA_INLINE void backward_span(const T* dy, const T* gate, const T* up, T* dgate, T* dup, int64_t count) {
-    const auto whole = count / width * width;
-    for (int64_t i = 0; i < whole; i += width) {
-        const lanes g = load(gate + i), d = load(dy + i), s = sigmoid_fast(g);
-        store(d * load(up + i) * s * (1.0f + g * (1.0f - s)), dgate + i);
-        store(d * g * s, dup + i);
-    }
-    for (int64_t i = whole; i < count; i++) {
-        const float g = widen(gate[i]), d = widen(dy[i]);
-        const float s = sigmoid_fast(g);
-        narrow(d * widen(up[i]) * s * (1.0f + g * (1.0f - s)), &dgate[i]);
-        narrow(d * g * s, &dup[i]);
-    }
+    each_of(count, FOVEA_EACH {
+        const auto g = read(gate + i, zero), d = read(dy + i, zero), s = sigmoid_fast(g);
+        write(d * read(up + i, zero) * s * (1.0f + g * (1.0f - s)), dgate + i);
+        write(d * g * s, dup + i);
+    });
 }
 
 FOVEA_CLONES void forward_span_of(const float* g, const float* u, float* y, int64_t n) { forward_span(g, u, y, n); }

@@ -105,12 +105,17 @@ public:
 
     float* row(int64_t r) const { return scores + r * stride; }
 
-    // A row becomes exp(score * scale - top), 0 from `visible` up to `columns`; returns by how much what was summed before has shrunk.
-    float exponents(int64_t r, int64_t visible, int64_t columns, float scale, Softmax& softmax) const {
+    // A row becomes exp(score * scale - top), 0 from `visible` up to `columns`. What was summed before with an earlier top, `size` numbers, shrinks with it;
+    // null is nothing.
+    void exponents(int64_t r, int64_t visible, int64_t columns, float scale, Softmax& softmax, float* sums, int64_t size) const {
+        float shrunk;
         if constexpr (Tiles::pairs) {
-            return row_exponents(row(r), reinterpret_cast<bf16*>(narrowed) + r * stride, visible, columns + columns % 2, scale, softmax);
+            shrunk = row_exponents(row(r), reinterpret_cast<bf16*>(narrowed) + r * stride, visible, columns + columns % 2, scale, softmax);
         } else {
-            return row_exponents(row(r), row(r), visible, columns, scale, softmax);
+            shrunk = row_exponents(row(r), row(r), visible, columns, scale, softmax);
+        }
+        if (sums != nullptr && shrunk != 1) {
+            row_scaled(sums, shrunk, sums, size);
         }
     }
 

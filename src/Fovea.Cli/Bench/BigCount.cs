@@ -1,5 +1,6 @@
 using Fovea.Data.Packing;
 using Fovea.Models;
+using Fovea.Nn;
 using Fovea.Tensors;
 
 namespace Fovea.Cli.Bench;
@@ -37,9 +38,8 @@ public sealed record BigCount(
 
         // Kept for each token: both norms' inputs and outputs, queries and keys before and after rotation, values, attention's output, gate, up and product.
         var kept = batch.Tokens * ((4 * width) + (2 * (width + keyed)) + keyed + width + (3 * inner)) * size;
-        var chunk = Math.Min(batch.LossIndex.Length, 4096) * 2L * model.Head.Shape[0];
         return new BigCount(
             decoder, head, vision, merger, flop, model.Ledger.Count * size, model.Ledger.AdapterParameters.Sum(p => p.Count) * 16, kept,
-            Math.Min(chunk, 64L << 20));
+            LinearCrossEntropy.WorkingBytes(model.Head, batch.LossIndex.Length, model.Ledger.Options.Compute, onHost: false));
     }
 }

@@ -52,15 +52,8 @@ public sealed record GenerationOptions
         var options = new GenerationOptions();
         if (File.Exists(path))
         {
-            try
-            {
-                using var json = JsonDocument.Parse(File.ReadAllBytes(path));
-                options = Parse(json.RootElement, stops);
-            }
-            catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
-            {
-                throw new ConfigException($"{path}: not a generation configuration: {e.Message}");
-            }
+            using var json = JsonFile.ReadObject(path);
+            options = Parse(json.RootElement, path, stops);
         }
 
         options = options with { StopIds = stops };
@@ -93,24 +86,35 @@ public sealed record GenerationOptions
         }
     }
 
-    private static GenerationOptions Parse(JsonElement root, SortedSet<int> stops)
+    private static GenerationOptions Parse(JsonElement root, string path, SortedSet<int> stops)
     {
         var plain = new GenerationOptions();
         if (Get("eos_token_id") is { } eos)
         {
-            stops.UnionWith(eos.ValueKind == JsonValueKind.Array ? eos.EnumerateArray().Select(id => id.GetInt32()) : [eos.GetInt32()]);
+            IEnumerable<JsonElement> ids = eos.ValueKind == JsonValueKind.Array ? eos.EnumerateArray() : [eos];
+            stops.UnionWith(ids.Select(id => Whole("eos_token_id", id, "a token's id, or a list of them")));
         }
 
         return plain with
         {
-            MaxNewTokens = Get("max_new_tokens")?.GetInt32() ?? plain.MaxNewTokens,
-            DoSample = Get("do_sample")?.GetBoolean() ?? plain.DoSample,
-            Temperature = Get("temperature")?.GetDouble() ?? plain.Temperature,
-            TopK = Get("top_k")?.GetInt32() ?? plain.TopK,
-            TopP = Get("top_p")?.GetDouble() ?? plain.TopP,
-            RepetitionPenalty = Get("repetition_penalty")?.GetDouble() ?? plain.RepetitionPenalty,
+            MaxNewTokens = Get("max_new_tokens") is { } most ? Whole("max_new_tokens", most, "a whole number") : plain.MaxNewTokens,
+            DoSample = Get("do_sample") is { } sample
+                ? sample.ValueKind is JsonValueKind.True or JsonValueKind.False ? sample.GetBoolean() : throw Wrong("do_sample", sample, "true or false")
+                : plain.DoSample,
+            Temperature = Real("temperature", plain.Temperature),
+            TopK = Get("top_k") is { } k ? Whole("top_k", k, "a whole number") : plain.TopK,
+            TopP = Real("top_p", plain.TopP),
+            RepetitionPenalty = Real("repetition_penalty", plain.RepetitionPenalty),
         };
 
         JsonElement? Get(string key) => root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+
+        int Whole(string key, JsonElement value, string expected) =>
+            JsonText.Whole(value) is >= 0 and <= int.MaxValue and { } number ? (int)number : throw Wrong(key, value, expected);
+
+        double Real(string key, double otherwise) =>
+            Get(key) is not { } value ? otherwise : JsonText.Real(value) ?? throw Wrong(key, value, "a number");
+
+        ConfigException Wrong(string key, JsonElement value, string expected) => new($"{path}: {key} must be {expected}, not {JsonText.Show(value)}");
     }
 }

@@ -2,9 +2,16 @@ using System.Text.Json;
 
 namespace Fovea.Models;
 
-/// <summary>Reads one object of a checkpoint's config.json; a missing or odd key is an error that names file, key and what was expected.</summary>
+/// <summary>
+/// Reads one object of a checkpoint's config.json; a missing or odd key is an error that names file, key and what was expected. Whole numbers may be
+/// written as 2.0 or 1e3. A size that no model could have is refused here, where its name is known: later it would be a division by zero or all memory.
+/// </summary>
 public sealed class ConfigReader
 {
+    private const long MostOfASize = 1 << 24;
+    private const long MostOfACount = 4096;
+    private const long MostOfAPosition = 1 << 30;
+
     private readonly string file;
     private readonly string prefix;
     private readonly JsonElement element;
@@ -18,64 +25,70 @@ public sealed class ConfigReader
 
     public static ConfigReader Open(string path)
     {
-        try
-        {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            return document.RootElement.ValueKind == JsonValueKind.Object
-                ? new ConfigReader(path, string.Empty, document.RootElement.Clone())
-                : throw new ConfigException($"{path}: not a JSON object");
-        }
-        catch (JsonException e)
-        {
-            throw new ConfigException($"{path}: not JSON: {e.Message}");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            var folder = Path.GetDirectoryName(path);
-            var reason = !Directory.Exists(folder) ? $"there is no folder {folder}" : !File.Exists(path) ? $"{path} is missing" : $"{path}: {e.Message}";
-            throw new ConfigException($"{reason}; model_name_or_path must be a Hugging Face model folder on this machine");
-        }
+        using var document = JsonFile.ReadObject(path, "model_name_or_path must be a Hugging Face model folder on this machine");
+        return new ConfigReader(path, string.Empty, document.RootElement.Clone());
     }
 
     public bool Has(string key) => element.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null;
 
-    /// <summary>The object under a key, or null when it is absent.</summary>
-    public ConfigReader? Section(string key) => Has(key) && element.GetProperty(key).ValueKind == JsonValueKind.Object
-        ? new ConfigReader(file, $"{prefix}{key}.", element.GetProperty(key))
-        : null;
+    /// <summary>Whether a key's value is a text.</summary>
+    public bool HasText(string key) => Has(key) && element.GetProperty(key).ValueKind == JsonValueKind.String;
 
-    public int Int(string key, int? otherwise = null) =>
-        Get(key, otherwise, v => v.ValueKind == JsonValueKind.Number && v.TryGetInt32(out var i) ? i : null, "an integer");
+    public bool HasObject(string key) => Has(key) && element.GetProperty(key).ValueKind == JsonValueKind.Object;
+
+    /// <summary>The object under a key, or null when it is absent.</summary>
+    public ConfigReader? Section(string key) => !Has(key) ? null
+        : element.GetProperty(key) is { ValueKind: JsonValueKind.Object } section ? new ConfigReader(file, $"{prefix}{key}.", section)
+        : throw Wrong(key, "an object");
+
+    public int Int(string key, int? otherwise = null)
+    {
+        var (least, most) = Range(key);
+        return Get(key, otherwise, v => JsonText.Whole(v) is { } i && i >= least && i <= most ? (int)i : null, $"a whole number from {least} to {most}");
+    }
 
     public double Double(string key, double? otherwise = null) =>
-        Get(key, otherwise, v => v.ValueKind == JsonValueKind.Number ? v.GetDouble() : null, "a number");
+        Get(key, otherwise, JsonText.Real, "a number");
 
     public bool Bool(string key, bool? otherwise = null) =>
         Get<bool>(key, otherwise, v => v.ValueKind is JsonValueKind.True or JsonValueKind.False ? v.GetBoolean() : null, "true or false");
 
-    public string Text(string key, string otherwise = "") =>
-        Has(key) && element.GetProperty(key).ValueKind == JsonValueKind.String ? element.GetProperty(key).GetString()! : otherwise;
+    public string Text(string key, string otherwise = "") => !Has(key) ? otherwise
+        : element.GetProperty(key) is { ValueKind: JsonValueKind.String } text ? text.GetString()!
+        : throw Wrong(key, "text");
 
-    public int[] Ints(string key, int[]? otherwise = null)
+    /// <summary>Whole numbers of at least 0.</summary>
+    public int[] Ints(string key, int[]? otherwise = null) =>
+        List(key, otherwise, v => JsonText.Whole(v) is >= 0 and <= MostOfASize and { } i ? (int)i : null, $"a list of whole numbers from 0 to {MostOfASize}");
+
+    public double[] Doubles(string key, double[] otherwise) => List(key, otherwise, JsonText.Real, "a list of numbers");
+
+    /// <summary>An error about one key of this file.</summary>
+    public ConfigException Wrong(string key, string expected) =>
+        new($"{file}: {prefix}{key} must be {expected}{(Has(key) ? $", not {JsonText.Show(element.GetProperty(key))}" : " and is missing")}");
+
+    /// <summary>What the value of a key can be at all: layers are built one by one, ids begin at 0, everything else is a size.</summary>
+    private static (long Least, long Most) Range(string key) =>
+        key.EndsWith("_id", StringComparison.Ordinal) ? (0, MostOfASize)
+        : key is "depth" || key.EndsWith("layers", StringComparison.Ordinal) || key.Contains("experts", StringComparison.Ordinal) ? (1, MostOfACount)
+        : key.Contains("position", StringComparison.Ordinal) || key is "max_seq_len" ? (1, MostOfAPosition)
+        : (1, MostOfASize);
+
+    private T[] List<T>(string key, T[]? otherwise, Func<JsonElement, T?> read, string expected)
+        where T : struct
     {
         if (!Has(key) && otherwise is not null)
         {
             return otherwise;
         }
 
-        return element.TryGetProperty(key, out var list) && list.ValueKind == JsonValueKind.Array
-            ? [.. list.EnumerateArray().Select(v => v.GetInt32())]
-            : throw Wrong(key, "a list of integers");
+        if (!Has(key) || element.GetProperty(key) is not { ValueKind: JsonValueKind.Array } list)
+        {
+            throw Wrong(key, expected);
+        }
+
+        return [.. list.EnumerateArray().Select(v => read(v) ?? throw Wrong(key, expected))];
     }
-
-    public double[] Doubles(string key, double[] otherwise) => !Has(key) ? otherwise
-        : element.GetProperty(key) is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().All(v => v.ValueKind == JsonValueKind.Number)
-            ? [.. list.EnumerateArray().Select(v => v.GetDouble())]
-            : throw Wrong(key, "a list of numbers");
-
-    /// <summary>An error about one key of this file.</summary>
-    public ConfigException Wrong(string key, string expected) =>
-        new($"{file}: {prefix}{key} must be {expected}{(Has(key) ? $", not {element.GetProperty(key).GetRawText()}" : " and is missing")}");
 
     private T Get<T>(string key, T? otherwise, Func<JsonElement, T?> read, string expected)
         where T : struct

@@ -54,7 +54,7 @@ public static class DemoPlan
             }
         }
 
-        var shape = JsonNode.Parse(File.ReadAllText(Families.ConfigPath(config.ModelNameOrPath)))!;
+        var shape = JsonNode.Parse(TextFile.ReadBytes(Families.ConfigPath(config.ModelNameOrPath)).Span)!;
         return new JsonObject
         {
             ["model"] = Path.GetFullPath(config.ModelNameOrPath),

@@ -15,7 +15,7 @@ internal static class PlanKeys
     /// <exception cref="ConfigException">The file asks for ZeRO in another way, or is not made of lines; nothing was written.</exception>
     public static void Write(string path, PlanRow row)
     {
-        var text = File.ReadAllText(path);
+        var text = TextFile.Read(path);
         foreach (var key in new[] { "deepspeed", "fsdp" })
         {
             if (Line(key).IsMatch(text))

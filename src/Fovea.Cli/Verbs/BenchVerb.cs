@@ -74,13 +74,16 @@ public static class BenchVerb
         {
             Arity = ArgumentArity.ZeroOrOne,
             Description = "YAML or JSON file with LLaMA-Factory's keys; left out, pictures and a small model that are made up.",
-        };
+        }.IsPath();
         var overrides = new Argument<string[]>("KEYS") { Arity = ArgumentArity.ZeroOrMore, Description = "key=value pairs that replace the file's." };
         var rounds = new Option<int>("--rounds") { Description = "Whole runs; with --peer pairs of runs, and one more of ours.", DefaultValueFactory = _ => 1 };
         var (json, threads) = (JsonOption(), ThreadsOption());
         var (peer, attention) = PeerOptions();
         var recompute = new Option<bool>("--peer-recompute") { Description = "Gradient checkpointing in the peer, LLaMA-Factory's default; slower." };
-        var once = new Option<string?>("--once") { Description = "One run in this process, into this folder; prints its figures as JSON.", Hidden = true };
+        var once = new Option<string?>("--once")
+        {
+            Description = "One run in this process, into this folder; prints its figures as JSON.", Hidden = true,
+        }.IsPath();
         var verb = new Command("demo", """
             A whole LoRA fine-tune as a configuration says: samples a second without start-up, memory, and how long training waits for data.
 
@@ -140,7 +143,10 @@ public static class BenchVerb
     private static Command Images()
     {
         var (rounds, json, threads) = (StepsOption(5), JsonOption(), ThreadsOption());
-        var files = new Argument<string[]>("FILES") { Arity = ArgumentArity.ZeroOrMore, Description = "Pictures; left out, a made-up one without decoding." };
+        var files = new Argument<string[]>("FILES")
+        {
+            Arity = ArgumentArity.ZeroOrMore, Description = "Pictures; left out, a made-up one without decoding.",
+        }.IsPath();
         var verb = new Command("images", "From a picture's bytes to patches, on one thread: images a second.") { files, rounds, json, threads };
         return Small(
             verb, json, parsed => SmallBenches.Images(parsed.GetValue(files) ?? [], Rounds(parsed, rounds), parsed.GetValue(threads)));
@@ -149,8 +155,8 @@ public static class BenchVerb
     private static Command Tokens()
     {
         var (rounds, json, threads) = (StepsOption(5), JsonOption(), ThreadsOption());
-        var folder = new Argument<string>("FOLDER") { Description = "A model folder, or a tokenizer.json." };
-        var text = new Option<string?>("--text") { Description = "A UTF-8 file; left out, a made-up mixture of languages and code." };
+        var folder = new Argument<string>("FOLDER") { Description = "A model folder, or a tokenizer.json." }.IsPath();
+        var text = new Option<string?>("--text") { Description = "A UTF-8 file; left out, a made-up mixture of languages and code." }.IsPath();
         var verb = new Command("tokenizer", "Text to ids and back, on one thread: megabytes a second.") { folder, text, rounds, json, threads };
         return Small(verb, json, parsed => SmallBenches.Tokens(
             parsed.GetValue(folder)!, parsed.GetValue(text), Rounds(parsed, rounds), parsed.GetValue(threads)));
@@ -213,7 +219,7 @@ public static class BenchVerb
         DefaultValueFactory = _ => count,
     };
 
-    internal static Option<string?> JsonOption() => new("--json") { Description = "Write the result to this file too." };
+    internal static Option<string?> JsonOption() => new Option<string?>("--json") { Description = "Write the result to this file too." }.IsPath();
 
     internal static Option<int?> ThreadsOption() => new("--threads") { Description = "Threads of one operator; left out, the CPUs that may be used." };
 }

@@ -41,9 +41,7 @@ internal sealed partial record ChatInput(string Text, IReadOnlyList<string> Imag
     internal static string Home(string path)
     {
         path = path.Length > 1 && path[0] is '\'' or '"' && path[^1] == path[0] ? path[1..^1] : path;
-        return path.StartsWith("~/", StringComparison.Ordinal)
-            ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), path[2..])
-            : path;
+        return UserPath.Expand(path);
     }
 
     [GeneratedRegex("""

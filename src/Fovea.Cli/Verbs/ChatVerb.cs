@@ -16,15 +16,15 @@ public static class ChatVerb
         Arity = ArgumentArity.ZeroOrMore,
     };
 
-    private static readonly Option<string?> Model = new("--model")
+    private static readonly Option<string?> Model = new Option<string?>("--model")
     {
         Description = "Model folder. Without CONFIG, sampling settings come from its generation_config.json.",
-    };
+    }.IsPath();
 
-    private static readonly Option<string[]> Adapter = new("--adapter")
+    private static readonly Option<string[]> Adapter = new Option<string[]>("--adapter")
     {
         Description = "Adapter folder (PEFT); names its base model, if --model does not. May be repeated.",
-    };
+    }.IsPath();
 
     private static readonly Option<string?> Template = new("--template") { Description = "Chat template; the model family's own by default." };
     private static readonly Option<InferDtype?> Dtype = new("--dtype") { Description = "Precision of the computation; auto follows the checkpoint." };
@@ -33,11 +33,11 @@ public static class ChatVerb
         Description = "Answer this one question and end; only the answer goes to standard output.",
     };
 
-    private static readonly Option<string[]> Image = new("--image")
+    private static readonly Option<string[]> Image = new Option<string[]>("--image")
     {
         Description = "Images for the (first) question, at the <image> places of its text or before it.",
         AllowMultipleArgumentsPerToken = true,
-    };
+    }.IsPath();
 
     private static readonly Option<string?> SystemPrompt = new("--system") { Description = "System prompt." };
     private static readonly Option<int?> MaxNewTokens = new("--max-new-tokens") { Description = "Longest answer in tokens." };
@@ -108,7 +108,7 @@ public static class ChatVerb
         }
 
         var interactive = mesh.IsMain && !Console.IsInputRedirected;
-        using var input = interactive ? Console.In : new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false));
+        using var input = interactive ? Console.In : TextFile.Open(Console.OpenStandardInput(), "standard input");
         using var lines = together ? new SharedReader(input, mesh) : input;
         var code = console.Run(lines, interactive);
         return mesh.IsMain ? code : 0;

@@ -14,7 +14,7 @@ public static class DataVerb
 
     public static Command Create()
     {
-        var config = new Argument<string>("CONFIG") { Description = "The YAML or JSON file that a run would use." };
+        var config = new Argument<string>("CONFIG") { Description = "The YAML or JSON file that a run would use." }.IsPath();
         var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Keys that replace those of the file.", Arity = ArgumentArity.ZeroOrMore };
         var decode = new Option<bool>("--decode") { Description = "Also decode every image in full (slower; finds torn files)." };
         var rows = new Option<int>("--rows") { Description = "List at most so many rejected rows.", DefaultValueFactory = _ => 20 };

@@ -14,7 +14,7 @@ public static class DemoVerb
     public static Command Create()
     {
         var plain = new DemoOptions();
-        var output = new Option<string>("--output") { Description = "Folder for everything that is made", DefaultValueFactory = _ => plain.Output };
+        var output = new Option<string>("--output") { Description = "Folder for everything that is made", DefaultValueFactory = _ => plain.Output }.IsPath();
         var seed = new Option<int>("--seed") { Description = "Decides pictures, first weights and order", DefaultValueFactory = _ => plain.Seed };
         var stages = new Option<bool>("--minimind") { Description = "The two stages of MiniMind-V from a random language model instead (docs/minimind-v.md)" };
         var command = new Command(

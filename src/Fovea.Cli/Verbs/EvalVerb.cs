@@ -13,9 +13,9 @@ public static class EvalVerb
 {
     public static Command Create()
     {
-        var path = new Argument<string>("CONFIG") { Description = "The YAML or JSON file of a training run." };
+        var path = new Argument<string>("CONFIG") { Description = "The YAML or JSON file of a training run." }.IsPath();
         var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Keys that replace those of the file.", Arity = ArgumentArity.ZeroOrMore };
-        var model = new Option<string?>("--model") { Description = "Model folder; left out, the run's own result, else model_name_or_path." };
+        var model = new Option<string?>("--model") { Description = "Model folder; left out, the run's own result, else model_name_or_path." }.IsPath();
         var verb = new Command("eval", """
             Measures what a model predicts on held-out samples (eval_dataset, else what val_size sets aside, else dataset): the mean loss of a
             trained token, its exponential (perplexity), and how many tokens had the largest logit (token accuracy). Nothing is written.

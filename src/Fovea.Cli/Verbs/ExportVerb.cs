@@ -13,11 +13,17 @@ public static class ExportVerb
 {
     public static Command Create()
     {
-        var config = new Argument<string?>("CONFIG") { Description = "A YAML or JSON file with LLaMA-Factory's export keys.", Arity = ArgumentArity.ZeroOrOne };
+        var config = new Argument<string?>("CONFIG")
+        {
+            Description = "A YAML or JSON file with LLaMA-Factory's export keys.", Arity = ArgumentArity.ZeroOrOne,
+        }.IsPath();
         var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Keys that replace those of the file.", Arity = ArgumentArity.ZeroOrMore };
-        var model = new Option<string?>("--model") { Description = "Folder of the base model; left out, the one that the adapter names." };
-        var adapter = new Option<string[]>("--adapter") { Description = "Adapter folder; several are merged in order.", Arity = ArgumentArity.ZeroOrMore };
-        var output = new Option<string?>("--out") { Description = "Folder to write." };
+        var model = new Option<string?>("--model") { Description = "Folder of the base model; left out, the one that the adapter names." }.IsPath();
+        var adapter = new Option<string[]>("--adapter")
+        {
+            Description = "Adapter folder; several are merged in order.", Arity = ArgumentArity.ZeroOrMore,
+        }.IsPath();
+        var output = new Option<string?>("--out") { Description = "Folder to write." }.IsPath();
         var force = new Option<bool>("--force") { Description = "Write into a folder that holds other files; files of the same names are replaced." };
         var verb = new Command("export", """
             Merges adapters into their base model and writes it as sharded safetensors with its tokenizer and configuration.

@@ -11,7 +11,7 @@ public static class LaunchCheckVerb
     public static Command Create()
     {
         var actions = new Argument<string[]>("actions") { Arity = ArgumentArity.ZeroOrMore };
-        var folder = new Option<string?>("--output-dir");
+        var folder = new Option<string?>("--output-dir").IsPath();
         var restarts = new Option<int>("--max-restarts");
         var grace = new Option<double>("--grace") { DefaultValueFactory = _ => 60 };
         var verb = new Command("launch-check", "Starts ranks that print, sleep, fail or hang, to see that they are looked after.")

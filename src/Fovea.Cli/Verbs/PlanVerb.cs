@@ -12,7 +12,7 @@ public static class PlanVerb
 {
     public static Command Create()
     {
-        var path = new Argument<string>("CONFIG") { Description = "The YAML or JSON file of the run." };
+        var path = new Argument<string>("CONFIG") { Description = "The YAML or JSON file of the run." }.IsPath();
         var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Keys that replace those of the file.", Arity = ArgumentArity.ZeroOrMore };
         var ranks = new Option<string>("--ranks") { Description = "Numbers of processes, one a card.", DefaultValueFactory = _ => "1,2,4,8" };
         var zero = new Option<string?>("--zero") { Description = "Stages, of 0,1,2,3; left out, those that make sense." };
@@ -22,7 +22,7 @@ public static class PlanVerb
         };
         var card = new Option<string?>("--card") { Description = "Memory of one card, for instance 24GiB: says what fits." };
         var length = new Option<int?>("--length") { Description = "Tokens of the longest sample; left out, cutoff_len." };
-        var json = new Option<string?>("--json") { Description = "Write the table to this file too." };
+        var json = new Option<string?>("--json") { Description = "Write the table to this file too." }.IsPath();
         var write = new Option<bool>("--write") { Description = "Put the setting that fits on the fewest ranks into CONFIG (zero, offload)." };
         var verb = new Command("plan", """
             Counts the memory of a training run from its configuration and the checkpoint's config.json: weights, gradients, optimizer, activations and

@@ -20,12 +20,12 @@ public static class TokenizeVerb
 
     public static Command Create()
     {
-        var model = new Argument<string>("MODEL_DIR") { Description = "Model folder with a tokenizer.json, or that file." };
+        var model = new Argument<string>("MODEL_DIR") { Description = "Model folder with a tokenizer.json, or that file." }.IsPath();
         var file = new Argument<string?>("FILE")
         {
             Description = "Lines to read; standard input without it or with -.",
             Arity = ArgumentArity.ZeroOrOne,
-        };
+        }.IsPath();
         var decode = new Option<bool>("--decode")
         {
             Description = "Read one JSON array of ids a line and print {\"text\": ...} lines (bare text with --format plain).",
@@ -71,15 +71,8 @@ public static class TokenizeVerb
         return verb;
     }
 
-    private static StreamReader Open(string? path)
-    {
-        if (path is null or "-")
-        {
-            return new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false));
-        }
-
-        return File.Exists(path) ? new StreamReader(path, new UTF8Encoding(false)) : throw new ConfigException($"{path}: no such file");
-    }
+    private static StreamReader Open(string? path) =>
+        path is null or "-" ? TextFile.Open(Console.OpenStandardInput(), "standard input") : TextFile.Open(path);
 
     internal static void Encode(Tokenizer tokenizer, TextReader input, TextWriter output, string name, bool addSpecialTokens, Format format)
     {
@@ -126,7 +119,7 @@ public static class TokenizeVerb
             int[] ids;
             try
             {
-                ids = JsonSerializer.Deserialize<int[]>(line) ?? throw new JsonException("null");
+                ids = Ids(line);
             }
             catch (JsonException)
             {
@@ -149,11 +142,21 @@ public static class TokenizeVerb
         }
     }
 
+    private static int[] Ids(string line)
+    {
+        using var row = JsonText.Parse(Encoding.UTF8.GetBytes(line));
+        return row.RootElement.ValueKind == JsonValueKind.Array
+            ? [.. row.RootElement.EnumerateArray().Select(Id)]
+            : throw new JsonException("no array");
+
+        static int Id(JsonElement id) => JsonText.Whole(id) is >= 0 and <= int.MaxValue and { } number ? (int)number : throw new JsonException("no id");
+    }
+
     private static string? TextOf(string line, out string reason)
     {
         try
         {
-            using var row = JsonDocument.Parse(line);
+            using var row = JsonText.Parse(Encoding.UTF8.GetBytes(line));
             if (row.RootElement.ValueKind != JsonValueKind.Object)
             {
                 reason = $"a JSON {row.RootElement.ValueKind.ToString().ToLowerInvariant()} instead of an object";
@@ -174,11 +177,7 @@ public static class TokenizeVerb
         }
         catch (JsonException e)
         {
-            reason = $"not valid JSON (at byte {e.BytePositionInLine})";
-        }
-        catch (InvalidOperationException)
-        {
-            reason = "\"text\" has a lone surrogate escape (\\ud800..\\udfff), which is no character";
+            reason = e.Message.Replace("line 1, ", string.Empty, StringComparison.Ordinal); // the caller names the line
         }
 
         return null;

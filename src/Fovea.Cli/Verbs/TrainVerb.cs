@@ -16,7 +16,7 @@ public static class TrainVerb
 
     public static Command Create()
     {
-        var path = new Argument<string?>("config") { Arity = ArgumentArity.ZeroOrOne, Description = "YAML or JSON file with LLaMA-Factory's keys" };
+        var path = new Argument<string?>("config") { Arity = ArgumentArity.ZeroOrOne, Description = "YAML or JSON file with LLaMA-Factory's keys" }.IsPath();
         var overrides = new Argument<string[]>("overrides") { Arity = ArgumentArity.ZeroOrMore, Description = "key=value pairs that replace the file's" };
         var command = new Command(
             "train",

@@ -57,25 +57,13 @@ public static class DatasetCatalog
         var path = Path.Combine(datasetDir, InfoFile);
         try
         {
-            var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            if (document.RootElement.ValueKind == JsonValueKind.Object)
-            {
-                return document;
-            }
-
-            document.Dispose();
-            problems.Add($"{path} must hold one JSON object of data sets");
+            return JsonFile.ReadObject(path, "set dataset_dir to its folder, or give data sets by path, for instance dataset: my.json");
         }
-        catch (JsonException e)
+        catch (ConfigException e)
         {
-            problems.Add($"{path} is not valid JSON: {e.Message}");
+            problems.AddRange(e.Problems);
+            return null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            problems.Add($"{path} cannot be read ({e.Message}); set dataset_dir to its folder, or give data sets by path, for instance dataset: my.json");
-        }
-
-        return null;
     }
 
     private static string Suggest(string name, JsonElement info)
@@ -159,7 +147,7 @@ public static class DatasetCatalog
             }
             else
             {
-                Capture(() => files = DatasetFiles.Find(name, Path.Combine(datasetDir, fileName)), problems);
+                Capture(() => files = DatasetFiles.Find(name, Path.Combine(datasetDir, UserPath.Expand(fileName))), problems);
             }
         }
 

@@ -31,9 +31,9 @@ public sealed class JsonRowFile : IDisposable
         {
             handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (TextFile.IsUnreadable(e))
         {
-            throw new ConfigException($"data file {path} cannot be opened: {e.Message}");
+            throw new ConfigException($"data file {path} {TextFile.WhyNot(path, e)}");
         }
 
         var file = new JsonRowFile(path, handle);
@@ -45,8 +45,7 @@ public sealed class JsonRowFile : IDisposable
         catch (JsonException e)
         {
             file.Dispose();
-            throw new ConfigException(
-                $"data file {path} is not valid JSON at line {e.LineNumber + 1}, column {e.BytePositionInLine + 1}: {FirstSentence(e.Message)}");
+            throw new ConfigException($"data file {path} {e.Message}");
         }
         catch
         {
@@ -55,7 +54,7 @@ public sealed class JsonRowFile : IDisposable
         }
     }
 
-    /// <summary>One row, counted from 0. Throws <see cref="JsonException"/> where a line of JSON lines is malformed.</summary>
+    /// <summary>One row, counted from 0. Throws <see cref="JsonException"/> where it is malformed, not UTF-8, or gives a key twice.</summary>
     public JsonDocument Read(int index)
     {
         var bytes = new byte[lengths[index]];
@@ -65,74 +64,76 @@ public sealed class JsonRowFile : IDisposable
             var read = RandomAccess.Read(this.handle, bytes.AsSpan(filled), starts[index] + filled);
             if (read == 0)
             {
-                throw new JsonException("the file has become shorter since it was opened");
+                throw new JsonException($"cannot be read: {Path} has become shorter since it was opened");
             }
 
             filled += read;
         }
 
-        return JsonDocument.Parse(bytes);
+        try
+        {
+            return JsonText.Parse(TextFile.Check(bytes, name: null));
+        }
+        catch (ConfigException e)
+        {
+            throw new JsonException(e.Message);
+        }
     }
 
     public void Dispose() => this.handle.Dispose();
 
-    private static string FirstSentence(string message)
-    {
-        var end = message.IndexOf(" LineNumber:", StringComparison.Ordinal);
-        return end < 0 ? message : message[..end];
-    }
-
     private void Index()
     {
         using var stream = new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
-        long start = 0;
-        var first = stream.ReadByte();
-        if (first == 0xEF && stream.ReadByte() == 0xBB && stream.ReadByte() == 0xBF)
+        var head = new byte[4];
+        var filled = stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
+        if (Utf8Check.OtherEncoding(head.AsSpan(0, filled)) is { } other)
         {
-            start = 3;
-            first = stream.ReadByte();
+            throw new ConfigException($"data file {Path} is {other}; {Utf8Check.SaveIt(other)}");
         }
 
-        while (first is ' ' or '\t' or '\r' or '\n')
+        var start = Utf8Check.MarkLength(head.AsSpan(0, filled));
+        stream.Position = start;
+        int first;
+        do
         {
             first = stream.ReadByte();
         }
+        while (first is ' ' or '\t' or '\r' or '\n');
 
         stream.Position = start;
         if (first == '[')
         {
-            IndexArray(stream, start);
+            IndexArray(new JsonStream(stream, start));
+            return;
         }
-        else
+
+        IndexLines(stream, start);
+        stream.Position = start;
+        if (first == '{' && JsonRowShape.Misfit(new JsonStream(stream, start), starts[0] + lengths[0]) is { } shape)
         {
-            IndexLines(stream, start);
+            throw new ConfigException($"data file {Path} {shape}");
         }
     }
 
     private void Add(long start, long end)
     {
+        if (end - start > Array.MaxLength)
+        {
+            throw new ConfigException($"data file {Path}: row {Count + 1} is {end - start} bytes long, which is more than fits in memory; is a line break missing?");
+        }
+
         starts.Add(start);
-        lengths.Add(checked((int)(end - start)));
+        lengths.Add((int)(end - start));
     }
 
-    private void IndexArray(FileStream stream, long offset)
+    private void IndexArray(JsonStream json)
     {
-        var buffer = new byte[1 << 18];
-        var filled = 0;
         long rowStart = 0;
-        var state = default(JsonReaderState);
-        while (true)
+        json.ReadAll((ref Utf8JsonReader reader, long offset) =>
         {
-            var read = stream.Read(buffer, filled, buffer.Length - filled);
-            filled += read;
-            var reader = new Utf8JsonReader(buffer.AsSpan(0, filled), isFinalBlock: read == 0, state);
-            while (reader.Read())
+            if (reader.CurrentDepth == 1)
             {
-                if (reader.CurrentDepth != 1)
-                {
-                    continue;
-                }
-
                 switch (reader.TokenType)
                 {
                     case JsonTokenType.StartObject or JsonTokenType.StartArray:
@@ -147,21 +148,8 @@ public sealed class JsonRowFile : IDisposable
                 }
             }
 
-            if (read == 0)
-            {
-                return;
-            }
-
-            state = reader.CurrentState;
-            var consumed = (int)reader.BytesConsumed;
-            buffer.AsSpan(consumed, filled - consumed).CopyTo(buffer);
-            filled -= consumed;
-            offset += consumed;
-            if (filled == buffer.Length)
-            {
-                Array.Resize(ref buffer, buffer.Length * 2);
-            }
-        }
+            return true;
+        });
     }
 
     private void IndexLines(FileStream stream, long offset)

@@ -251,7 +251,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
             return path;
         }
 
-        problems.Add($"image '{path}' does not exist (media_dir is {mediaDir})");
+        problems.Add($"image '{path}' does not exist (media_dir is {mediaDir}){UserPath.NotInRows(path)}");
         return path;
     }
 

@@ -20,7 +20,7 @@ internal static class RowFormatGuess
         }
         catch (JsonException e)
         {
-            throw new ConfigException($"data set '{name}': the first row of {files[0]} is not valid JSON: {e.Message}");
+            throw new ConfigException($"data set '{name}': the first row of {files[0]} is no row: {e.Message}");
         }
     }
 

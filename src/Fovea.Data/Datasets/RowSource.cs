@@ -54,7 +54,7 @@ internal sealed class RowSource : IDisposable
         }
         catch (JsonException e)
         {
-            problems.Add($"is not valid JSON: {e.Message}");
+            problems.Add(files.Count == 1 ? e.Message : $"({files[file].Path}, its row {index + 1 - (file == 0 ? 0 : ends[file - 1])}): {e.Message}");
             return null;
         }
     }

@@ -15,12 +15,12 @@ internal sealed class JsonSettings(JsonElement root, string path)
             return null;
         }
 
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) && number is > 0 and <= int.MaxValue)
+        if (JsonText.Whole(value) is > 0 and <= int.MaxValue and { } number)
         {
             return number;
         }
 
-        Require(false, string.Join('.', keys), $"must be a positive integer, found {value.GetRawText()}");
+        Require(false, string.Join('.', keys), $"must be a positive integer, found {JsonText.Show(value)}");
         return null;
     }
 
@@ -31,8 +31,9 @@ internal sealed class JsonSettings(JsonElement root, string path)
             return null;
         }
 
-        Require(value.ValueKind == JsonValueKind.Number, key, $"must be a number, found {value.GetRawText()}");
-        return value.ValueKind == JsonValueKind.Number ? value.GetDouble() : null;
+        var number = JsonText.Real(value);
+        Require(number is not null, key, $"must be a number, found {JsonText.Show(value)}");
+        return number;
     }
 
     public IReadOnlyList<double>? ThreeNumbers(string key)
@@ -42,12 +43,12 @@ internal sealed class JsonSettings(JsonElement root, string path)
             return null;
         }
 
-        if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 3 && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Number))
+        if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 3 && value.EnumerateArray().All(item => JsonText.Real(item) is not null))
         {
             return value.EnumerateArray().Select(item => item.GetDouble()).ToArray();
         }
 
-        Require(false, key, $"must be three numbers, found {value.GetRawText()}");
+        Require(false, key, $"must be three numbers, found {JsonText.Show(value)}");
         return null;
     }
 

@@ -38,20 +38,10 @@ public sealed record Qwen2VlImageSettings
         var newerPath = Path.Combine(modelFolder, NewerFileName);
         var isNewer = !File.Exists(path) && File.Exists(newerPath);
         path = isNewer ? newerPath : path;
-        try
-        {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(path));
-            var root = isNewer && json.RootElement.TryGetProperty("image_processor", out var nested) ? nested : json.RootElement;
-            return Parse(root, path);
-        }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new ConfigException($"{path} is missing: the model folder needs the image processor's configuration");
-        }
-        catch (JsonException error)
-        {
-            throw new ConfigException($"{path} is not valid JSON: {error.Message}");
-        }
+        using var json = JsonFile.ReadObject(path, "the model folder needs the image processor's configuration");
+        var root = isNewer && json.RootElement.TryGetProperty("image_processor", out var nested) ? nested : json.RootElement;
+        return root.ValueKind == JsonValueKind.Object ? Parse(root, path)
+            : throw new ConfigException($"{path}: image_processor must be an object, not {JsonText.Show(root)}");
     }
 
     private static string Numbers(IReadOnlyList<double> values) => string.Join(',', values.Select(v => v.ToString("R", CultureInfo.InvariantCulture)));

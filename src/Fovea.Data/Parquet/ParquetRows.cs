@@ -97,10 +97,10 @@ internal static class ParquetRows
     {
         try
         {
-            using var document = JsonDocument.Parse(values.Count == 1 ? values[0] : "null"u8.ToArray());
+            using var document = JsonText.Parse(TextFile.Check(values.Count == 1 ? values[0] : "null"u8.ToArray(), "conversations"));
             document.RootElement.WriteTo(json);
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or ConfigException)
         {
             json.WriteStringValue(Encoding.UTF8.GetString(values[0]));
         }

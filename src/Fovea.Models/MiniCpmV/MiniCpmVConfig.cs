@@ -77,7 +77,7 @@ public sealed record MiniCpmVConfig
             return root.Has("scale_emb") ? 2 : root.Section("vision_config")?.Text("model_type") == "idefics2" ? 2.5 : 2.6;
         }
 
-        var text = root.Text("version");
+        var text = root.HasText("version") ? root.Text("version") : string.Empty;
         var version = text.Length == 0 ? root.Double("version")
             : double.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number
             : throw root.Wrong("version", "a number");

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.RegularExpressions;
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
@@ -80,20 +79,10 @@ public sealed partial record MiniCpmVProcessor : ModelProcessor
             return (half, half);
         }
 
-        try
-        {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            double[] Three(string key) => document.RootElement.TryGetProperty(key, out var list) && list.ValueKind != JsonValueKind.Null
-                ? [.. list.EnumerateArray().Select(v => v.GetDouble())]
-                : half;
-            return (Three("norm_mean"), Three("norm_std")) is var (mean, deviation) && mean.Length == 3 && deviation.Length == 3 && deviation.All(v => v > 0)
-                ? (mean, deviation)
-                : throw new ConfigException($"{path}: norm_mean and norm_std must be three numbers each, the latter positive");
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            throw new ConfigException($"{path}: norm_mean and norm_std must be three numbers each: {e.Message}");
-        }
+        var json = ConfigReader.Open(path);
+        return (json.Doubles("norm_mean", half), json.Doubles("norm_std", half)) is ({ Length: 3 } mean, { Length: 3 } deviation) && deviation.All(v => v > 0)
+            ? (mean, deviation)
+            : throw new ConfigException($"{path}: norm_mean and norm_std must be three numbers each, the latter positive");
     }
 
     [GeneratedRegex(@"<\|im_start\|>system(?:\\n|\n)([^'""{}<]+)<\|im_end\|>", RegexOptions.CultureInvariant)]

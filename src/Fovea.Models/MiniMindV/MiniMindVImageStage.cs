@@ -99,7 +99,7 @@ internal sealed class MiniMindVImageStage : IImageStage
     {
         foreach (var key in cuts ? ["size", "crop_size"] : new[] { "size" })
         {
-            var section = json.Section(key);
+            var section = json.HasObject(key) ? json.Section(key) : null;
             var given = section is null ? json.Int(key, vision.ImageSize)
                 : section.Has("shortest_edge") ? section.Int("shortest_edge")
                 : section.Int("height") == section.Int("width") ? section.Int("height") : -1;

@@ -27,14 +27,8 @@ internal static class SystemPrompts
             return Published;
         }
 
-        try
-        {
-            string[] lines = [.. File.ReadLines(file).Select(line => line.Trim()).Where(line => line.Length > 0)];
-            return lines.Length > 0 ? lines : throw new ConfigException($"system_prompts: {file} holds no line of text; give one system message a line");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigException($"system_prompts: {file} cannot be read: {e.Message}");
-        }
+        var text = TextFile.Lines(file, "system_prompts is a text with one system message a line");
+        string[] lines = [.. text.Select(line => line.Trim()).Where(line => line.Length > 0)];
+        return lines.Length > 0 ? lines : throw new ConfigException($"system_prompts: {file} holds no line of text; give one system message a line");
     }
 }

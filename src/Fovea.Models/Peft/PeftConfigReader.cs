@@ -35,12 +35,8 @@ internal static class PeftConfigReader
 
     public static PeftConfig Read(string path)
     {
-        using var document = Parse(path);
+        using var document = JsonFile.ReadObject(path, $"an adapter is a folder with {PeftConfig.FileName} and adapter_model.safetensors");
         var root = document.RootElement;
-        if (root.ValueKind != JsonValueKind.Object)
-        {
-            throw new ConfigException($"{path}: not a JSON object");
-        }
 
         var problems = new List<string>();
         CheckFeatures(path, root, problems);
@@ -75,22 +71,6 @@ internal static class PeftConfigReader
         return problems.Count == 0 ? config : throw new ConfigException(problems);
     }
 
-    private static JsonDocument Parse(string path)
-    {
-        try
-        {
-            return JsonDocument.Parse(File.ReadAllBytes(path));
-        }
-        catch (JsonException e)
-        {
-            throw new ConfigException($"{path}: not JSON: {e.Message}");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigException($"{path}: {e.Message}; an adapter is a folder with {PeftConfig.FileName} and adapter_model.safetensors");
-        }
-    }
-
     private static void CheckFeatures(string path, JsonElement root, List<string> problems)
     {
         if (Text(root, "peft_type") is var type && type != "LORA")
@@ -112,7 +92,7 @@ internal static class PeftConfigReader
         {
             if (Has(root, key, out var value) && !IsOff(value))
             {
-                problems.Add($"{path}: {key} is set to {value.GetRawText()}: {reason}");
+                problems.Add($"{path}: {key} is set to {JsonText.Show(value)}: {reason}");
             }
         }
     }
@@ -139,12 +119,12 @@ internal static class PeftConfigReader
             return otherwise;
         }
 
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number))
+        if (JsonText.Real(value) is { } number)
         {
             return number;
         }
 
-        problems.Add($"{path}: {key} must be a number, not {value.GetRawText()}");
+        problems.Add($"{path}: {key} must be a number, not {JsonText.Show(value)}");
         return otherwise;
     }
 
@@ -160,7 +140,7 @@ internal static class PeftConfigReader
             return [.. value.EnumerateArray().Select(item => item.GetString()!)];
         }
 
-        problems.Add($"{path}: {key} must be a list of names or null, not {value.GetRawText()}");
+        problems.Add($"{path}: {key} must be a list of names or null, not {JsonText.Show(value)}");
         return null;
     }
 }

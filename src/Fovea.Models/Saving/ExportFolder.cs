@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Fovea.Models.Peft;
 using Fovea.Tensors.Safetensors;
 
@@ -106,10 +105,10 @@ public sealed class ExportFolder : IDisposable
         {
             try
             {
-                using var json = JsonDocument.Parse(File.ReadAllBytes(note));
+                using var json = JsonFile.Read(note);
                 own.UnionWith(json.RootElement.GetProperty("files").EnumerateArray().Select(file => file.GetString()!));
             }
-            catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
+            catch (Exception e) when (e is ConfigException or InvalidOperationException or KeyNotFoundException)
             {
                 own.Clear(); // not a note of ours
             }

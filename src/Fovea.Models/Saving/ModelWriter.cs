@@ -139,10 +139,9 @@ public static class ModelWriter
 
     private static byte[] Configuration(string path, DType? dtype)
     {
-        var bytes = File.ReadAllBytes(path);
         if (dtype is null)
         {
-            return bytes;
+            return File.ReadAllBytes(path);
         }
 
         var name = dtype switch
@@ -152,7 +151,7 @@ public static class ModelWriter
             DType.F16 => "float16",
             _ => throw new ArgumentException($"no model is stored as {dtype}"),
         };
-        var root = JsonNode.Parse(bytes)!.AsObject();
+        var root = JsonNode.Parse(TextFile.ReadBytes(path).Span)!.AsObject();
         if (!Rename(root, name))
         {
             root["torch_dtype"] = name;

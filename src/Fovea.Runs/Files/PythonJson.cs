@@ -45,7 +45,7 @@ public static class PythonJson
     public static Dictionary<string, object?> ReadObject(string text)
     {
         // Python writes bare NaN and Infinity, which JSON proper does not have.
-        using var json = JsonDocument.Parse(QuoteNames(text));
+        using var json = JsonText.Parse(Encoding.UTF8.GetBytes(QuoteNames(text)));
         return json.RootElement.ValueKind == JsonValueKind.Object
             ? (Dictionary<string, object?>)Read(json.RootElement)!
             : throw new JsonException("not a JSON object");

@@ -53,33 +53,32 @@ public sealed record TrainerState
     };
 
     /// <summary>Reads a state, for instance to resume from.</summary>
-    /// <exception cref="InvalidDataException">The file is not a trainer state; names it.</exception>
+    /// <exception cref="ConfigException">The file is not a trainer state; names it and the key.</exception>
     public static TrainerState Load(string path)
     {
+        var text = TextFile.Read(path);
         try
         {
-            var map = PythonJson.ReadObject(File.ReadAllText(path));
+            var map = PythonJson.ReadObject(text);
             return new TrainerState
             {
                 Epoch = TakeReal(map, "epoch"),
-                GlobalStep = (int)TakeReal(map, "global_step", required: true),
-                MaxSteps = (int)TakeReal(map, "max_steps"),
-                NumTrainEpochs = (int)TakeReal(map, "num_train_epochs"),
-                LoggingSteps = (int)TakeReal(map, "logging_steps"),
-                EvalSteps = (int)TakeReal(map, "eval_steps"),
-                SaveSteps = (int)TakeReal(map, "save_steps"),
-                TrainBatchSize = (int)TakeReal(map, "train_batch_size"),
-                NumInputTokensSeen = (long)TakeReal(map, "num_input_tokens_seen"),
+                GlobalStep = (int)TakeCount(map, "global_step", int.MaxValue, required: true),
+                MaxSteps = (int)TakeCount(map, "max_steps"),
+                NumTrainEpochs = (int)TakeCount(map, "num_train_epochs"),
+                LoggingSteps = (int)TakeCount(map, "logging_steps"),
+                EvalSteps = (int)TakeCount(map, "eval_steps"),
+                SaveSteps = (int)TakeCount(map, "save_steps"),
+                TrainBatchSize = (int)TakeCount(map, "train_batch_size"),
+                NumInputTokensSeen = TakeCount(map, "num_input_tokens_seen", 1L << 53),
                 TotalFlos = TakeReal(map, "total_flos"),
-                LogHistory = map.Remove("log_history", out var log)
-                    ? [.. ((List<object?>)log!).Cast<IReadOnlyDictionary<string, object?>>()]
-                    : [],
+                LogHistory = TakeLog(map),
                 Others = map,
             };
         }
-        catch (Exception e) when (e is JsonException or InvalidCastException or IOException or UnauthorizedAccessException)
+        catch (JsonException e)
         {
-            throw new InvalidDataException($"{path}: not a readable trainer state: {e.Message}", e);
+            throw new ConfigException($"{path}: not a readable trainer state: {e.Message}");
         }
     }
 
@@ -95,6 +94,26 @@ public sealed record TrainerState
             double real => real,
             null when !required => 0,
             _ => throw new JsonException($"{key} is missing or no number"),
+        };
+    }
+
+    private static long TakeCount(Dictionary<string, object?> map, string key, long most = int.MaxValue, bool required = false)
+    {
+        // Where the number of steps is unknown, Transformers writes -1. Intervals below 1 are parts of the run, which is no count.
+        var value = TakeReal(map, key, required);
+        return value > 0 && value < 1 && !required ? 0
+            : value == Math.Floor(value) && value >= -1 && value <= most ? (long)value
+            : throw new JsonException($"{key} must be a whole number up to {most}, not {PythonJson.Float(value)}");
+    }
+
+    private static IReadOnlyDictionary<string, object?>[] TakeLog(Dictionary<string, object?> map)
+    {
+        map.Remove("log_history", out var log);
+        return log switch
+        {
+            null => [],
+            List<object?> list when list.All(entry => entry is IReadOnlyDictionary<string, object?>) => [.. list.Cast<IReadOnlyDictionary<string, object?>>()],
+            _ => throw new JsonException("log_history must be a list of objects"),
         };
     }
 

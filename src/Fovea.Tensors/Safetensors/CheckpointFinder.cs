@@ -116,7 +116,7 @@ internal static class CheckpointFinder
     {
         try
         {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { AllowDuplicateProperties = false });
+            using var json = JsonFile.Read(path);
             var root = json.RootElement;
             if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("weight_map", out var map) || map.ValueKind != JsonValueKind.Object)
             {
@@ -128,7 +128,7 @@ internal static class CheckpointFinder
             {
                 if (pair.Value.ValueKind != JsonValueKind.String || !IsPlainName(pair.Value.GetString()!))
                 {
-                    throw FileProblem.InTensor(path, pair.Name, $"the weight_map gives {pair.Value.GetRawText()}, "
+                    throw FileProblem.InTensor(path, pair.Name, $"the weight_map gives {JsonText.Show(pair.Value)}, "
                         + "expected the name of a file beside the index");
                 }
 
@@ -137,13 +137,9 @@ internal static class CheckpointFinder
 
             return result;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (ConfigException e)
         {
-            throw FileProblem.In(path, $"is not valid JSON: {e.Message}", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw FileProblem.In(path, $"cannot be read: {e.Message}", e);
+            throw new CheckpointException(e.Message, e);
         }
     }
 

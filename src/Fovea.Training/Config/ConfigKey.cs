@@ -20,6 +20,9 @@ internal sealed class ConfigKey(PropertyInfo property)
     /// <summary>The list may be one regular expression.</summary>
     public bool Pattern { get; } = property.GetCustomAttribute<PatternAttribute>() is not null;
 
+    /// <summary>It names files or folders.</summary>
+    public bool FilePath { get; } = property.GetCustomAttribute<FilePathAttribute>() is not null;
+
     /// <summary>The text may be a mapping.</summary>
     public bool Inline { get; } = property.GetCustomAttribute<InlineAttribute>() is not null;
 

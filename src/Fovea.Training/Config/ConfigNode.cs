@@ -13,6 +13,9 @@ internal abstract record ConfigNode
 
     internal sealed record Scalar(string? Text) : ConfigNode
     {
+        /// <summary>Text without quotes, of which some words mean nothing.</summary>
+        public static Scalar Plain(string? text) => new(text is null or "" or "~" or "null" or "Null" or "NULL" ? null : text);
+
         public override string ToJson() => Text is null ? "null" : IsLiteral(Text) ? Text : JsonSerializer.Serialize(Text);
 
         private static bool IsLiteral(string text)

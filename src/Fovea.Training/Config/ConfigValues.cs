@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 
 namespace Fovea.Training.Config;
@@ -11,7 +12,8 @@ internal static class ConfigValues
         var type = Nullable.GetUnderlyingType(key.Property.PropertyType) ?? key.Property.PropertyType;
         if (type == typeof(IReadOnlyList<string>))
         {
-            return Texts(node, key.Pattern);
+            var texts = Texts(node, key.Pattern);
+            return key.FilePath ? Array.ConvertAll(texts, Home) : texts;
         }
 
         if (type == typeof(IReadOnlyDictionary<string, double>))
@@ -27,10 +29,10 @@ internal static class ConfigValues
         var text = node is ConfigNode.Scalar { Text: { } scalar } ? scalar.Trim() : throw new FormatException("it must be a single value");
         return type switch
         {
-            _ when type == typeof(string) => text,
+            _ when type == typeof(string) => key.FilePath ? Home(text) : text,
             _ when type == typeof(bool) => Flag(text) ?? throw new FormatException("it must be true or false"),
             _ when type == typeof(int) => (int)Whole(text, key, int.MaxValue),
-            _ when type == typeof(long) => Whole(text, key, long.MaxValue),
+            _ when type == typeof(long) => Whole(text, key, 1L << 53),
             _ when type == typeof(double) => Real(text, key),
             _ when type == typeof(StepInterval) => Steps(text),
             _ when type == typeof(MemorySize) => MemorySize.Parse(text) ?? throw new FormatException($"it must be a size such as 20GiB or 512MiB{OrAuto(key)}"),
@@ -39,6 +41,18 @@ internal static class ConfigValues
             _ when type == typeof(RecomputeMode) && Flag(text) is { } on => on ? RecomputeMode.Always : RecomputeMode.Never,
             _ => Choice(text, type),
         };
+    }
+
+    private static string Home(string path)
+    {
+        try
+        {
+            return UserPath.Expand(path);
+        }
+        catch (ConfigException e)
+        {
+            throw new FormatException(e.Message);
+        }
     }
 
     private static bool? Flag(string text) => text.ToLowerInvariant() switch
@@ -107,22 +121,33 @@ internal static class ConfigValues
     {
         if (node is ConfigNode.Scalar { Text: { } text })
         {
-            try
+            node = Json(text);
+        }
+
+        var numbers = new Dictionary<string, double>();
+        foreach (var (key, value) in node is ConfigNode.Map map ? map.Pairs : throw new FormatException("it must be a map from names to numbers"))
+        {
+            var number = value is ConfigNode.Scalar { Text: { } written } ? Number(written) : null;
+            if (!numbers.TryAdd(key, number ?? throw new FormatException($"{key} must be a number")))
             {
-                return JsonSerializer.Deserialize<Dictionary<string, double>>(text) ?? [];
-            }
-            catch (JsonException)
-            {
-                throw new FormatException("it must be a map from names to numbers");
+                throw new FormatException($"{key} is given twice");
             }
         }
 
-        var pairs = node is ConfigNode.Map map ? map.Pairs : throw new FormatException("it must be a map from names to numbers");
-        return pairs.ToDictionary(
-            pair => pair.Key,
-            pair => pair.Value is ConfigNode.Scalar { Text: { } number } && Number(number) is { } value
-                ? value
-                : throw new FormatException($"{pair.Key} must be a number"));
+        return numbers;
+    }
+
+    private static ConfigNode Json(string text)
+    {
+        try
+        {
+            using var json = JsonText.Parse(Encoding.UTF8.GetBytes(text));
+            return ConfigFile.Convert(json.RootElement);
+        }
+        catch (JsonException)
+        {
+            throw new FormatException("it must be a map from names to numbers");
+        }
     }
 
     private static string Range(ConfigKey key) => key.Bounds is null ? string.Empty : $", {key.Bounds}";

@@ -15,10 +15,10 @@ public sealed partial record TrainConfig
     // ---- model ----
 
     /// <summary>Folder of the base model, in Hugging Face's layout.</summary>
-    public string ModelNameOrPath { get; init; } = string.Empty;
+    [FilePath] public string ModelNameOrPath { get; init; } = string.Empty;
 
     /// <summary>Adapters to load over the base; training goes on with the last.</summary>
-    public IReadOnlyList<string> AdapterNameOrPath { get; init; } = [];
+    [FilePath] public IReadOnlyList<string> AdapterNameOrPath { get; init; } = [];
 
     /// <summary>Largest image area in pixels; larger ones are scaled down first.</summary>
     [Bounds(1)]
@@ -101,18 +101,18 @@ public sealed partial record TrainConfig
     // ---- data ----
 
     /// <summary>Names in <c>dataset_info.json</c>, or paths of files.</summary>
-    [Alias("data_path")]
+    [Alias("data_path"), FilePath]
     public IReadOnlyList<string> Dataset { get; init; } = [];
 
     /// <summary>The same for evaluation.</summary>
-    [Alias("eval_data_path")]
+    [Alias("eval_data_path"), FilePath]
     public IReadOnlyList<string> EvalDataset { get; init; } = [];
 
     /// <summary>Folder of <c>dataset_info.json</c> and of the files that it names.</summary>
-    public string DatasetDir { get; init; } = "data";
+    [FilePath] public string DatasetDir { get; init; } = "data";
 
     /// <summary>Folder of images; null is <see cref="DatasetDir"/>.</summary>
-    [Alias("images_path")]
+    [Alias("images_path"), FilePath]
     public string? MediaDir { get; init; }
 
     /// <summary>Conversation template; null is the model family's own.</summary>
@@ -158,7 +158,7 @@ public sealed partial record TrainConfig
     public double AddSystemRatio { get; init; } = 0.2;
 
     /// <summary>A file of system messages to draw from, one a line; null is the ten of the model's own code.</summary>
-    public string? SystemPrompts { get; init; }
+    [FilePath] public string? SystemPrompts { get; init; }
 
     /// <summary>Keep the order of the files.</summary>
     public bool DisableShuffling { get; init; }
@@ -170,7 +170,7 @@ public sealed partial record TrainConfig
     // ---- output ----
 
     /// <summary>Where the adapter or model, checkpoints and logs go.</summary>
-    public string OutputDir { get; init; } = string.Empty;
+    [FilePath] public string OutputDir { get; init; } = string.Empty;
 
     /// <summary>Start afresh in a folder that is not empty. Without it, a folder with checkpoints is resumed and any other is refused.</summary>
     public bool OverwriteOutputDir { get; init; }
@@ -201,10 +201,10 @@ public sealed partial record TrainConfig
     public IReadOnlyList<string> ReportTo { get; init; } = [];
 
     /// <summary>Folder of TensorBoard event files; null is a new folder under <c>output_dir/runs</c>.</summary>
-    public string? LoggingDir { get; init; }
+    [FilePath] public string? LoggingDir { get; init; }
 
     /// <summary>A checkpoint folder, <c>true</c> for the newest in <see cref="OutputDir"/>, or the <c>_resume.pth</c> of MiniMind-V's own scripts.</summary>
-    public string? ResumeFromCheckpoint { get; init; }
+    [FilePath] public string? ResumeFromCheckpoint { get; init; }
 
     // ---- training ----
 
@@ -308,7 +308,7 @@ public sealed partial record TrainConfig
     public OffloadKind Offload { get; init; }
 
     /// <summary>A DeepSpeed JSON file, or its content, instead of <see cref="Zero"/> and <see cref="Offload"/>; values must agree with other keys.</summary>
-    [Inline]
+    [Inline, FilePath]
     public string? Deepspeed { get; init; }
 
     /// <summary>FSDP's words for the same: <c>full_shard</c> is <c>zero: 3</c>, <c>shard_grad_op</c> <c>zero: 2</c>; with <c>offload</c> beside it.</summary>
@@ -353,7 +353,7 @@ public sealed partial record TrainConfig
     public double RepetitionPenalty { get; init; } = 1;
 
     /// <summary>Folder for the merged model.</summary>
-    public string? ExportDir { get; init; }
+    [FilePath] public string? ExportDir { get; init; }
 
     /// <summary>Largest file of an export, in GB (10^9 bytes).</summary>
     [Bounds(1)]
@@ -378,7 +378,7 @@ public sealed partial record TrainConfig
     public Toggle CacheVisionFeatures { get; init; } = Toggle.Auto;
 
     /// <summary>Folder of those on disk, which runs may share; null is <c>~/.cache/fovea/vision</c>, <c>none</c> keeps them in memory only.</summary>
-    public string? VisionCacheDir { get; init; }
+    [FilePath] public string? VisionCacheDir { get; init; }
 
     /// <summary>Most that is kept in memory; null (<c>auto</c>) is a quarter of what weights and optimizer leave of <see cref="MemoryBudget"/>.</summary>
     [Auto]

@@ -94,16 +94,19 @@ public sealed class CheckpointStore(string outputDir, int? limit)
     public static RunProgress ReadProgress(string checkpoint)
     {
         var path = Path.Combine(checkpoint, ProgressFile);
-        try
-        {
-            return JsonSerializer.Deserialize<RunProgress>(File.ReadAllText(path), Json) ?? throw new JsonException("empty");
-        }
-        catch (FileNotFoundException)
+        if (!Path.Exists(path))
         {
             throw new ConfigException(
                 $"resume_from_checkpoint: {checkpoint} cannot be resumed: it has no {ProgressFile}; it was saved with save_only_model or by another program");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+
+        using var json = JsonFile.ReadObject(path);
+        try
+        {
+            var progress = json.RootElement.Deserialize<RunProgress>(Json)!;
+            return progress.Damage() is { } damage ? throw new JsonException(damage) : progress;
+        }
+        catch (JsonException e)
         {
             throw new ConfigException($"resume_from_checkpoint: {path} is damaged: {e.Message}");
         }

@@ -52,6 +52,15 @@ public sealed record RunProgress
     [JsonIgnore]
     public double? MeanLoss => Step > ForeignSteps ? LossSum / (Step - ForeignSteps) : null;
 
+    /// <summary>What cannot be in a file that a run wrote; null where all is well.</summary>
+    internal string? Damage() =>
+        Step < 0 || Step > TotalSteps ? $"step {Step} of {TotalSteps}"
+        : Samples < 1 || SamplesPerStep < 1 ? $"{Samples} samples, {SamplesPerStep} a step"
+        : ForeignSteps < 0 || ForeignSteps > Step || Overflows < 0 || Tokens < 0 || MicroBatchTokens < 0 ? "a count below 0 or above the steps"
+        : !double.IsFinite(LossSum) ? $"loss_sum {LossSum}"
+        : Scale is { } scale && !(double.IsFinite(scale.Value) && scale.Value > 0 && scale.GoodSteps >= 0) ? "a scale that is no positive number"
+        : null;
+
     /// <summary>After a step whose loss and gradients were finite or not: in fp16 the scale follows.</summary>
     /// <returns>Null where the run cannot go on.</returns>
     public RunProgress? Rescaled(bool finite) => Scale?.After(finite) switch

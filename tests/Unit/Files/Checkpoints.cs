@@ -98,7 +98,7 @@ public sealed class Checkpoints : IDisposable
     [InlineData("""{"weight_map":{"a":1}}""", "tensor 'a': the weight_map gives 1")]
     [InlineData("""{"weight_map":{"a":"../1.safetensors"}}""", "expected the name of a file beside the index")]
     [InlineData("""{"weight_map":{"a":".."}}""", "expected the name of a file beside the index")]
-    [InlineData("""{"weight_map":{"a":"x","a":"y"}}""", "not valid JSON")]
+    [InlineData("""{"weight_map":{"a":"x","a":"y"}}""", "gives weight_map.a twice")]
     public void A_malformed_index_is_refused_with_the_reason(string index, string reason)
     {
         folder.Write(IndexName, index);

@@ -68,8 +68,8 @@ public sealed class PeftConfigTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{", "not JSON")]
-    [InlineData("[]", "not a JSON object")]
+    [InlineData("{", "is not valid JSON")]
+    [InlineData("[]", "one JSON object ({...}) is expected")]
     [InlineData("""{"peft_type": "IA3"}""", "peft_type IA3 is not supported")]
     [InlineData("""{"peft_type": "LORA", "r": 0}""", "r must be a whole number")]
     [InlineData("""{"peft_type": "LORA", "r": "8"}""", "r must be a number, not \"8\"")]

@@ -85,11 +85,16 @@ public sealed class TrainerStateTests
     [InlineData("{\"epoch\": 1}")]
     [InlineData("{\"global_step\": \"two\"}")]
     [InlineData("{\"global_step\": 1, \"log_history\": 3}")]
+    [InlineData("{\"global_step\": 1, \"log_history\": [1]}")]
+    [InlineData("{\"global_step\": 2.5}")]
+    [InlineData("{\"global_step\": 1e30}")]
+    [InlineData("{\"global_step\": NaN}")]
+    [InlineData("{\"global_step\": 1, \"a\": \"\\ud83d\"}")]
     public void A_file_that_is_no_state_is_refused_by_name(string text)
     {
         using var folder = new TempFolder();
         File.WriteAllText(folder["bad.json"], text);
 
-        Assert.Contains("bad.json", Assert.Throws<InvalidDataException>(() => TrainerState.Load(folder["bad.json"])).Message);
+        Assert.Contains("bad.json", Assert.Throws<ConfigException>(() => TrainerState.Load(folder["bad.json"])).Message);
     }
 }

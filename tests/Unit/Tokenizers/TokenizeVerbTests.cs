@@ -23,8 +23,8 @@ public sealed class TokenizeVerbTests
     [InlineData("{\"text\": \"a\"}\n{\"txt\": 1}", "rows, line 2: the object has no \"text\"")]
     [InlineData("{\"text\": 5}", "rows, line 1: \"text\" is a number, not a string")]
     [InlineData("{\"text\": \"a\"}\n[1]", "rows, line 2: a JSON array instead of an object")]
-    [InlineData("{\"text\": \"a\"}\n\n{\"text\": ", "rows, line 3: not valid JSON")]
-    [InlineData("{\"text\": \"\\ud800\"}", "rows, line 1: \"text\" has a lone surrogate escape")]
+    [InlineData("{\"text\": \"a\"}\n\n{\"text\": ", "rows, line 3: column 10 is not valid JSON")]
+    [InlineData("{\"text\": \"\\ud800\"}", "rows, line 1: column 11, text holds half a surrogate pair")]
     public void A_bad_row_is_named_by_its_line(string rows, string expected) =>
         Assert.Contains(expected, Assert.Throws<ConfigException>(() => Encode(rows)).Message, StringComparison.Ordinal);
 

@@ -14,9 +14,9 @@ internal static class AddedTokenReader
             return null;
         }
 
-        if (id is null && element.TryGetProperty("id", out var own) && own.ValueKind == JsonValueKind.Number && own.TryGetInt32(out var value))
+        if (id is null && element.TryGetProperty("id", out var own) && JsonText.Whole(own) is >= 0 and <= TokenizerFile.LargestId and { } value)
         {
-            id = value;
+            id = (int)value;
         }
 
         var special = Flag("special");

@@ -15,7 +15,7 @@ internal readonly record struct Component(JsonElement Json, string Place, List<s
         Find(key) is { ValueKind: JsonValueKind.True or JsonValueKind.False } value ? value.GetBoolean() : otherwise;
 
     internal int Number(string key, int otherwise) =>
-        Find(key) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt32(out var number) ? number : otherwise;
+        Find(key) is { } value && JsonText.Whole(value) is >= 0 and <= int.MaxValue and { } number ? (int)number : otherwise;
 
     internal bool Has(string key) => Find(key) is { ValueKind: not JsonValueKind.Null };
 
@@ -78,7 +78,7 @@ internal readonly record struct Component(JsonElement Json, string Place, List<s
             return text;
         }
 
-        Report($"the pattern {(pattern.IsAbsent ? "(none)" : pattern.Json.GetRawText())} is not supported here: a plain {{\"String\": ...}} is");
+        Report($"the pattern {(pattern.IsAbsent ? "(none)" : JsonText.Show(pattern.Json))} is not supported here: a plain {{\"String\": ...}} is");
         return null;
     }
 

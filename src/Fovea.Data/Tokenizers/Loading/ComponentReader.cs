@@ -109,13 +109,13 @@ internal static class ComponentReader
 
             foreach (var id in token.Json.EnumerateArray())
             {
-                if (id.ValueKind == System.Text.Json.JsonValueKind.Number && id.TryGetInt32(out var value))
+                if (JsonText.Whole(id) is >= 0 and <= TokenizerFile.LargestId and { } value)
                 {
-                    ids[Math.Min(sequences, 1)].Add(value);
+                    ids[Math.Min(sequences, 1)].Add((int)value);
                 }
                 else
                 {
-                    json.Report($"special_tokens[\"{name}\"].ids holds {id.GetRawText()}, which is no id");
+                    json.Report($"special_tokens[\"{name}\"].ids holds {JsonText.Show(id)}, which is no id");
                 }
             }
         }

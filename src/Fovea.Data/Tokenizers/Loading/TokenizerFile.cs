@@ -15,20 +15,17 @@ internal sealed class TokenizerFile
 
     private TokenizerFile(string path)
     {
+        var bytes = TextFile.ReadBytes(path);
         try
         {
-            var bytes = File.ReadAllBytes(path).AsSpan();
-            Scan(bytes.StartsWith("\uFEFF"u8) ? bytes[3..] : bytes);
-            Build();
+            Scan(bytes.Span);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (JsonException e)
         {
-            throw new ConfigException($"{path}: not a valid tokenizer.json: {e.Message}");
+            throw new ConfigException($"{path}: not a valid tokenizer.json: {JsonText.Explain(bytes.Span, e)}");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigException($"{path}: cannot be read: {e.Message}");
-        }
+
+        Build();
 
         if (problems.Count > 0)
         {
@@ -52,6 +49,7 @@ internal sealed class TokenizerFile
 
     private void Scan(ReadOnlySpan<byte> json)
     {
+        JsonText.RefuseHalfSurrogates(json);
         var reader = new Utf8JsonReader(json);
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
@@ -67,11 +65,13 @@ internal sealed class TokenizerFile
             {
                 ScanModel(ref reader);
             }
-            else
+            else if (!parts.TryAdd(name, JsonElement.ParseValue(ref reader)))
             {
-                parts[name] = JsonElement.ParseValue(ref reader);
+                problems.Add($"{name} stands twice");
             }
         }
+
+        reader.Read(); // nothing may follow
     }
 
     private void ScanModel(ref Utf8JsonReader reader)
@@ -126,7 +126,7 @@ internal sealed class TokenizerFile
         }
 
         if (options.Has("dropout") && options.Json.GetProperty("dropout") is var dropout
-            && !(dropout.ValueKind == JsonValueKind.Number && dropout.GetDouble() == 0))
+            && JsonText.Real(dropout) != 0)
         {
             options.Report("dropout is not supported: merges would be left out at random");
         }
@@ -177,7 +177,7 @@ internal sealed class TokenizerFile
             }
             else
             {
-                problems.Add($"added_tokens: {item.GetRawText()} is no token: an object with \"id\" and \"content\" is expected");
+                problems.Add($"added_tokens: {JsonText.Show(item)} is no token: an object with \"id\" and \"content\" is expected");
             }
         }
     }

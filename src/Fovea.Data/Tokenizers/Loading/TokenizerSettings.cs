@@ -9,28 +9,16 @@ internal sealed record TokenizerSettings(string? Eos, string? Pad, string? Bos, 
     {
         var path = Path.Combine(folder, "tokenizer_config.json");
         var templatePath = Path.Combine(folder, "chat_template.jinja");
-        var template = File.Exists(templatePath) ? File.ReadAllText(templatePath) : null;
+        var template = File.Exists(templatePath) ? TextFile.Read(templatePath) : null;
         if (!File.Exists(path))
         {
             return new TokenizerSettings(null, null, null, template, []);
         }
 
-        try
-        {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            var root = document.RootElement;
-            if (root.ValueKind != JsonValueKind.Object)
-            {
-                throw new ConfigException($"{path}: a JSON object is expected, found {root.ValueKind}");
-            }
-
-            return new TokenizerSettings(
-                TokenText(root, "eos_token"), TokenText(root, "pad_token"), TokenText(root, "bos_token"), template ?? Template(root), Added(root, path));
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            throw new ConfigException($"{path}: not a valid tokenizer_config.json: {e.Message}");
-        }
+        using var document = JsonFile.ReadObject(path);
+        var root = document.RootElement;
+        return new TokenizerSettings(
+            TokenText(root, "eos_token"), TokenText(root, "pad_token"), TokenText(root, "bos_token"), template ?? Template(root), Added(root, path));
     }
 
     /// <summary>A token is a string, an object with its content, or null.</summary>

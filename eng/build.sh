@@ -4,7 +4,9 @@
 build() {
   local stamp
   stamp="$STATE/built-$(basename "$1")"
-  is_fresh "$stamp" || locked "$STATE/build.lock" "the build of this clone" build_now "$1" "$stamp"
+  is_fresh "$stamp" && return
+  may_write_clone
+  locked "$STATE/build.lock" "the build of this clone" build_now "$1" "$stamp"
 }
 
 is_fresh() {

@@ -19,6 +19,24 @@ have() { command -v "$1" > /dev/null 2>&1; }
 
 short_hash() { sha256sum | cut -c1-16; }
 
+# may_write FOLDER REMEDY...: ends with one sentence where this folder, or one directly in it, cannot be written.
+may_write() {
+  local folder
+  for folder in "$1" "$1"/*/; do
+    [ -d "$folder" ] && [ ! -w "$folder" ] || continue
+    shift
+    die "${folder%/} belongs to $(stat -c %U "$folder") and cannot be written by $(id -un)" "$@"
+  done
+}
+
+# May this user build in this clone?
+may_write_clone() {
+  local folder
+  for folder in "$ROOT/artifacts" "$STATE"; do
+    may_write "$folder" "The clone must be writable by whoever starts it: make one of your own (git clone $ROOT), or have its owner let you write there."
+  done
+}
+
 # locked FILE WHAT COMMAND...: one process at a time; the second waits and says so.
 locked() {
   local file="$1" what="$2" status=0

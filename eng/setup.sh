@@ -33,8 +33,11 @@ setup() {
   read_stamp && return
   load_all
   mkdir -p "$STATE" 2> /dev/null || die "cannot write to $ROOT/artifacts" "The clone must be writable: what is built goes there."
+  may_write_clone
   [[ "$CACHE" != *[[:space:],:]* ]] || die "the cache folder's name holds a space, comma or colon, which compilers and loaders cannot take: $CACHE" \
     "Set XDG_CACHE_HOME to a folder without."
+  may_write "$CACHE" "What is fetched and made for all clones goes there: set XDG_CACHE_HOME to a folder of your own," \
+    "or take it back (sudo chown -R $(id -un) $CACHE)."
   check_platform
   require_dotnet
   local new="$STATE/environment.new"

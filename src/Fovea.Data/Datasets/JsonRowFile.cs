@@ -120,7 +120,8 @@ public sealed class JsonRowFile : IDisposable
     {
         if (end - start > Array.MaxLength)
         {
-            throw new ConfigException($"data file {Path}: row {Count + 1} is {end - start} bytes long, which is more than fits in memory; is a line break missing?");
+            throw new ConfigException(
+                $"data file {Path}: row {Count + 1} is {end - start} bytes long, which is more than a row can have; is a line break missing?");
         }
 
         starts.Add(start);

@@ -42,7 +42,7 @@ internal sealed class JsonRowShape
         }
 
         return shape.firstEnd <= firstLineEnd ? null
-            : shape.values > 1 ? "has rows of several lines without [ ] around them: write one row a line, or [ before the first, commas between, and ] at the end"
+            : shape.values > 1 ? "has rows of several lines that are no list: write one row a line, or put all into [ ] with commas between"
             : shape.keys.Overlaps(RowKeys) ? "is one row over several lines; put it into [ ], or write it on one line"
             : "is one object over several lines, where a list of rows is needed: [{...}, {...}], or one row a line";
     }

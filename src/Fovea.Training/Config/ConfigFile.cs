@@ -20,8 +20,7 @@ internal static class ConfigFile
     public static IReadOnlyList<ConfigEntry> ParseYaml(string text, string name) => YamlText.Parse(text, name) switch
     {
         null or YamlScalarNode { Value: null or "" } => [],
-        YamlMappingNode root =>
-            [.. root.Children.Select(pair => new ConfigEntry(YamlText.KeyOf(pair.Key), YamlText.Convert(pair.Value, name), $"{name} line {pair.Key.Start.Line}"))],
+        YamlMappingNode root => [.. root.Children.Select(pair => Entry(pair.Key, pair.Value, name))],
         _ => throw new ConfigException($"{name}: a configuration is one list of lines 'key: value'"),
     };
 
@@ -42,6 +41,9 @@ internal static class ConfigFile
 
         return ConfigNode.Scalar.Plain(text);
     }
+
+    private static ConfigEntry Entry(YamlNode key, YamlNode value, string name) =>
+        new(YamlText.KeyOf(key), YamlText.Convert(value, name), $"{name} line {key.Start.Line}");
 
     private static List<ConfigEntry> ParseJson(ReadOnlyMemory<byte> text, string name)
     {

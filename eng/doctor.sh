@@ -93,10 +93,8 @@ doctor_codecs() {
     else missing "${name%%.so*}" "not in $CODECS" "rm -r ${CODECS%/usr/lib/*}; ./fovea env"; fi
   done << 'LIST'
 libturbojpeg.so.0 libturbojpeg0
-libpng16.so.16 libpng16-16t64
 libwebp.so.7 libwebp7
 libwebpdemux.so.2 libwebpdemux2
-libgif.so.7 libgif7
 LIST
 }
 

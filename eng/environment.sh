@@ -6,7 +6,7 @@ find_codecs() {
     return
   fi
   local name
-  for name in libturbojpeg.so.0 libpng16.so.16 libwebp.so.7 libgif.so.7; do
+  for name in libturbojpeg.so.0 libwebp.so.7 libwebpdemux.so.2; do
     if ! [ -e "/usr/lib/$TRIPLET/$name" ] && ! [ -e "/usr/lib64/$name" ]; then
       lay_codecs
       return

@@ -46,7 +46,7 @@ make_pack() {
   cp -rL "$DOTNET_HOME/host" "$DOTNET_HOME/dotnet" "$stage/fovea/dotnet/"
   cp -rL "$DOTNET_HOME/shared/Microsoft.NETCore.App/$DOTNET_VERSION" "$stage/fovea/dotnet/shared/Microsoft.NETCore.App/"
   find "$stage/fovea/managed" -name '*.pdb' -delete
-  for name in libturbojpeg.so.0 libjpeg.so.62 libpng16.so.16 libwebp.so.7 libwebpdemux.so.2 libsharpyuv.so.0 libgif.so.7; do
+  for name in libturbojpeg.so.0 libjpeg.so.62 libwebp.so.7 libwebpdemux.so.2 libsharpyuv.so.0; do
     [ -e "$FOVEA_CODECS/$name" ] && cp -L "$FOVEA_CODECS/$name" "$stage/fovea/codecs/"
   done
   tar -C "$stage" -czf "$target" fovea

@@ -3,6 +3,7 @@
 SUITE="${FOVEA_SUITE:-trixie}"
 MIRROR="${FOVEA_MIRROR:-http://deb.debian.org/debian}"
 TORCH_PACKAGES="libtorch-dev libopenblas0-openmp libgloo-dev g++ patchelf ca-certificates"
+# libpng and giflib are not used any more. They go when the list changes next: its hash names the folder, and a new one is fetched anew.
 CODEC_PACKAGES="libturbojpeg0 libpng16-16t64 libwebp7 libwebpdemux2 libgif7"
 
 # Sets KEYRING to Debian's archive keys, or refuses.

@@ -54,6 +54,9 @@ internal sealed class HeaderReader(Stream stream, string name)
         stream.Position += count;
     }
 
+    /// <summary>As many of the next bytes as there are, at most what fits; 0 at the end.</summary>
+    public int Read(Span<byte> target) => stream.Read(target);
+
     private void Fill(Span<byte> target)
     {
         if (stream.ReadAtLeast(target, target.Length, throwOnEndOfStream: false) < target.Length)

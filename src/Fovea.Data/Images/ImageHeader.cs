@@ -5,29 +5,20 @@ namespace Fovea.Data.Images;
 /// </summary>
 internal sealed record ImageHeader(ImageFormat Format, int Width, int Height, int Orientation = 1)
 {
-    /// <summary>Sides beyond this are refused: no published vision tower can use them.</summary>
-    public const int MaxSide = 20_000;
-
     /// <summary>PIL's limit against decompression bombs: twice 1024^3 / 4 / 3.</summary>
     public const long MaxPixels = 178_956_970;
 
     /// <summary>JPEG: colour components (1 grey, 3 colour, 4 CMYK or YCCK).</summary>
     public int Components { get; init; }
 
-    /// <summary>PNG: bits a sample.</summary>
-    public int Bits { get; init; }
+    /// <summary>JPEG: packed by arithmetic coding instead of Huffman's.</summary>
+    public bool IsArithmetic { get; init; }
 
-    /// <summary>PNG: colour type, W3C PNG 11.2.1 (0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha).</summary>
-    public int ColorType { get; init; }
-
-    /// <summary>WebP: where the first frame's VP8 or VP8L data lie in the file, and where that frame sits on the canvas.</summary>
-    public WebpFrame? Frame { get; init; }
-
-    /// <summary>GIF: the palette index shown where the first frame does not reach.</summary>
-    public int Background { get; init; }
+    /// <summary>GIF: its first frame.</summary>
+    public GifFrame? Gif { get; init; }
 
     /// <summary>Whether PIL opens it in a mode that it resizes by nearest neighbour (palette, single bits).</summary>
-    public bool Indexed => Format == ImageFormat.Gif || (Format == ImageFormat.Png && (ColorType == 3 || Bits == 1));
+    public bool Indexed { get; init; }
 
     /// <summary>Orientations 5 to 8 exchange the sides.</summary>
     public (int Width, int Height) UprightSize => Orientation >= 5 ? (Height, Width) : (Width, Height);
@@ -46,11 +37,6 @@ internal sealed record ImageHeader(ImageFormat Format, int Width, int Height, in
         if (header.Width <= 0 || header.Height <= 0)
         {
             throw reader.Bad($"has no pixels ({header.Width} x {header.Height})");
-        }
-
-        if (header.Width > MaxSide || header.Height > MaxSide)
-        {
-            throw reader.Bad($"is {header.Width} x {header.Height} pixels; sides beyond {MaxSide} are refused, make it smaller");
         }
 
         if ((long)header.Width * header.Height > MaxPixels)

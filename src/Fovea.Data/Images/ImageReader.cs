@@ -10,7 +10,7 @@ public static class ImageReader
 {
     private const long MaxFileBytes = 1L << 30;
 
-    /// <exception cref="ImageException">Missing, empty, truncated, corrupt, of another format, or larger than 20,000 pixels a side.</exception>
+    /// <exception cref="ImageException">Missing, empty, truncated, corrupt, of another format, or of more pixels than PIL's limit.</exception>
     /// <exception cref="ConfigException">The codec library is missing.</exception>
     public static RgbImage Read(string path, ExifOrientation orientation = ExifOrientation.Apply)
     {
@@ -35,26 +35,14 @@ public static class ImageReader
     public static RgbImage Decode(byte[] bytes, string name, ExifOrientation orientation = ExifOrientation.Apply)
     {
         var header = ImageHeader.Parse(new MemoryStream(bytes, writable: false), name);
-        var indexed = header.Indexed;
-        byte[] pixels;
-        byte[]? alpha = null;
-        switch (header.Format)
+        var (pixels, alpha) = header.Format switch
         {
-            case ImageFormat.Jpeg:
-                pixels = TurboJpeg.Decode(bytes, header, name);
-                break;
-            case ImageFormat.Png:
-                (pixels, alpha) = LibPng.Decode(bytes, header, name);
-                break;
-            case ImageFormat.Webp:
-                (pixels, alpha) = LibWebp.Decode(bytes, header, name);
-                break;
-            default:
-                (pixels, indexed) = LibGif.Decode(bytes, header, name);
-                break;
-        }
-
-        var image = new RgbImage(header.Width, header.Height, pixels) { Indexed = indexed, Alpha = alpha };
+            ImageFormat.Jpeg => (TurboJpeg.Decode(bytes, header, name), null),
+            ImageFormat.Png => PngDecoder.Decode(bytes, header, name),
+            ImageFormat.Webp => LibWebp.Decode(bytes, header, name),
+            _ => (GifDecoder.Decode(bytes, header, name), null),
+        };
+        var image = new RgbImage(header.Width, header.Height, pixels) { Indexed = header.Indexed, Alpha = alpha };
         return orientation == ExifOrientation.Apply ? Upright.Turn(image, header.Orientation) : image;
     }
 

@@ -4,7 +4,7 @@ namespace Fovea.Data.Images;
 internal static class Rgba
 {
     /// <summary>[pixels, 4] into colours [pixels, 3] and opacity [pixels], null where all is opaque.</summary>
-    public static (byte[] Pixels, byte[]? Alpha) Split(byte[] rgba)
+    public static (byte[] Pixels, byte[]? Alpha) Split(ReadOnlySpan<byte> rgba)
     {
         var pixels = new byte[rgba.Length / 4 * 3];
         var alpha = new byte[rgba.Length / 4];

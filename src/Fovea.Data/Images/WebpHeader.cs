@@ -2,42 +2,38 @@ using System.Buffers.Binary;
 
 namespace Fovea.Data.Images;
 
-/// <summary>Walks a WebP file's RIFF chunks (RFC 9649): canvas, first frame, orientation.</summary>
+/// <summary>
+/// Finds a WebP file's canvas and orientation among its RIFF chunks (RFC 9649). Whether they are sound is libwebp's to say, and only after the size is known
+/// to be bearable.
+/// </summary>
 internal static class WebpHeader
 {
-    private const int AlphaFlag = 0x10;
-    private const int AnimationFlag = 0x02;
+    private const int ExifFlag = 0x08;
 
     public static ImageHeader Parse(HeaderReader reader)
     {
-        reader.Skip(12);
+        reader.Position = 4;
+        var end = Math.Min(BinaryPrimitives.ReadUInt32LittleEndian(reader.Take(4)) + 8L, reader.Length);
+        reader.Skip(4);
         (int Width, int Height)? canvas = null;
-        WebpFrame? frame = null;
-        var (orientation, flags) = (1, 0);
-        while (reader.Position + 8 <= reader.Length)
+        var (orientation, hasExif) = (1, false);
+        while (reader.Position + 8 <= end)
         {
-            var (type, length) = TakeChunkStart(reader);
+            var start = reader.Take(8);
+            var type = start[..4].ToArray();
+            var length = BinaryPrimitives.ReadUInt32LittleEndian(start[4..]);
             var next = reader.Position + length + (length & 1);
-            if (type.SequenceEqual("VP8X"u8) && length >= 10)
+            if (canvas is null)
             {
-                var data = reader.Take(10);
-                flags = data[0];
-                canvas = (Int24(data[4..]) + 1, Int24(data[7..]) + 1);
+                (canvas, hasExif) = TakeCanvas(reader, type, length);
             }
-            else if (IsImage(type) && frame is null)
-            {
-                frame = TakeFrame(reader, type, length, 0, 0);
-            }
-            else if (type.SequenceEqual("ANMF"u8) && frame is null)
-            {
-                frame = TakeAnimationFrame(reader, reader.Position + length);
-            }
-            else if (type.SequenceEqual("EXIF"u8))
+            else if (hasExif && type.AsSpan().SequenceEqual("EXIF"u8))
             {
                 orientation = ExifTag.Orientation(reader.TakeArray((int)Math.Min(length, int.MaxValue)));
+                break;
             }
 
-            if (next > reader.Length)
+            if (next > end)
             {
                 break;
             }
@@ -45,73 +41,37 @@ internal static class WebpHeader
             reader.Position = next;
         }
 
-        if (frame is null)
-        {
-            throw reader.Bad("is truncated or corrupt: the WebP holds no picture");
-        }
-
-        var (width, height) = canvas ?? (frame.Width, frame.Height);
-        if (frame.X + frame.Width > width || frame.Y + frame.Height > height)
-        {
-            throw reader.Bad("is corrupt: the WebP's first frame does not lie on its canvas");
-        }
-
-        var isStill = (flags & AnimationFlag) == 0;
-        frame = frame with { HasAlpha = isStill && (frame.HasAlpha || (flags & AlphaFlag) != 0) };
-        return new ImageHeader(ImageFormat.Webp, width, height, orientation) { Frame = frame };
+        var (width, height) = canvas ?? throw reader.Bad("is truncated or corrupt: the WebP holds no picture");
+        return new ImageHeader(ImageFormat.Webp, width, height, orientation);
     }
 
-    private static WebpFrame TakeAnimationFrame(HeaderReader reader, long end)
+    /// <summary>The first chunk tells the size: the extended header, or a simple file's only picture.</summary>
+    private static ((int Width, int Height) Canvas, bool HasExif) TakeCanvas(HeaderReader reader, ReadOnlySpan<byte> type, long length)
     {
-        var data = reader.Take(16);
-        var (x, y) = (2 * Int24(data), 2 * Int24(data[3..]));
-        while (reader.Position + 8 <= end)
+        if (length < 10 && !(type.SequenceEqual("VP8L"u8) && length >= 5))
         {
-            var (type, length) = TakeChunkStart(reader);
-            if (IsImage(type))
-            {
-                return TakeFrame(reader, type, length, x, y);
-            }
-
-            reader.Skip(length + (length & 1));
+            throw reader.Bad("is truncated or corrupt: the WebP's first chunk is too short");
         }
 
-        throw reader.Bad("is corrupt: the WebP's first frame is empty");
-    }
-
-    private static WebpFrame TakeFrame(HeaderReader reader, byte[] type, long length, int x, int y)
-    {
-        var offset = reader.Position;
-        if (length < 10 || length > reader.Length - offset)
+        var data = reader.Take(type.SequenceEqual("VP8L"u8) ? 5 : 10);
+        if (type.SequenceEqual("VP8X"u8))
         {
-            throw reader.Bad($"is truncated or corrupt: the WebP's picture needs {length} bytes at {offset}, the file has {reader.Length}; fetch it again");
+            return ((Int24(data[4..]) + 1, Int24(data[7..]) + 1), (data[0] & ExifFlag) != 0);
         }
 
-        var data = reader.Take(10);
-        int width, height;
-        var hasAlpha = false;
-        if (type[3] == 'L')
+        if (type.SequenceEqual("VP8L"u8))
         {
             var bits = BinaryPrimitives.ReadUInt32LittleEndian(data[1..]);
-            (width, height) = ((int)(bits & 0x3FFF) + 1, (int)((bits >> 14) & 0x3FFF) + 1);
-            hasAlpha = ((bits >> 28) & 1) != 0;
+            return (((int)(bits & 0x3FFF) + 1, (int)((bits >> 14) & 0x3FFF) + 1), false);
         }
-        else
+
+        if (type.SequenceEqual("VP8 "u8))
         {
-            width = BinaryPrimitives.ReadUInt16LittleEndian(data[6..]) & 0x3FFF;
-            height = BinaryPrimitives.ReadUInt16LittleEndian(data[8..]) & 0x3FFF;
+            return ((BinaryPrimitives.ReadUInt16LittleEndian(data[6..]) & 0x3FFF, BinaryPrimitives.ReadUInt16LittleEndian(data[8..]) & 0x3FFF), false);
         }
 
-        return new WebpFrame(offset, (int)length, x, y, width, height) { HasAlpha = hasAlpha };
+        throw reader.Bad("is corrupt: the WebP does not begin with a picture or its extended header");
     }
-
-    private static (byte[] Type, long Length) TakeChunkStart(HeaderReader reader)
-    {
-        var start = reader.Take(8);
-        return (start[..4].ToArray(), BinaryPrimitives.ReadUInt32LittleEndian(start[4..]));
-    }
-
-    private static bool IsImage(ReadOnlySpan<byte> type) => type.SequenceEqual("VP8 "u8) || type.SequenceEqual("VP8L"u8);
 
     private static int Int24(ReadOnlySpan<byte> data) => data[0] | (data[1] << 8) | (data[2] << 16);
 }

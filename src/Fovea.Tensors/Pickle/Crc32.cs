@@ -2,8 +2,8 @@ using System.Buffers.Binary;
 
 namespace Fovea.Tensors.Pickle;
 
-/// <summary>CRC-32 as zip uses it (polynomial 0xEDB88320), eight bytes at a time.</summary>
-internal static class Crc32
+/// <summary>CRC-32 as zip and PNG use it (polynomial 0xEDB88320), eight bytes at a time.</summary>
+public static class Crc32
 {
     private static readonly uint[][] Tables = MakeTables();
 

@@ -7,11 +7,10 @@ public static class CodecLibraries
 {
     public const string FoldersVariable = "FOVEA_CODECS";
     internal const string TurboJpeg = "libturbojpeg.so.0";
-    internal const string Png = "libpng16.so.16";
     internal const string Webp = "libwebp.so.7";
-    internal const string Gif = "libgif.so.7";
+    internal const string WebpDemux = "libwebpdemux.so.2";
 
-    private static readonly (string Purpose, string FileName)[] Known = [("JPEG", TurboJpeg), ("PNG", Png), ("WebP", Webp), ("GIF", Gif)];
+    private static readonly (string Purpose, string FileName)[] Known = [("JPEG", TurboJpeg), ("WebP", Webp), ("WebP", WebpDemux)];
     private static readonly Dictionary<string, (nint Handle, string Place)> Loaded = [];
 
     static CodecLibraries() => NativeLibrary.SetDllImportResolver(typeof(CodecLibraries).Assembly, (name, _, _) => TryLoad(name)?.Handle ?? 0);

@@ -36,6 +36,9 @@ public sealed record TrainerState
     /// <summary>One entry a log event, each with its <c>step</c> and <c>epoch</c>.</summary>
     public IReadOnlyList<IReadOnlyDictionary<string, object?>> LogHistory { get; init; } = [];
 
+    /// <summary>Where the run was taken up, or when the checkpoint was written; null where nothing says so.</summary>
+    public RunMark? Mark { get; init; }
+
     /// <summary>What else the file held.</summary>
     public IReadOnlyDictionary<string, object?> Others { get; init; } = Defaults;
 
@@ -74,12 +77,27 @@ public sealed record TrainerState
                 LogHistory = map.Remove("log_history", out var log)
                     ? [.. ((List<object?>)log!).Cast<IReadOnlyDictionary<string, object?>>()]
                     : [],
+                Mark = RunMark.Take(map),
                 Others = map,
             };
         }
         catch (Exception e) when (e is JsonException or InvalidCastException or IOException or UnauthorizedAccessException)
         {
             throw new InvalidDataException($"{path}: not a readable trainer state: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The state in a folder; null where there is none that can be read.</summary>
+    public static TrainerState? Find(string folder)
+    {
+        var path = Path.Combine(folder, FileName);
+        try
+        {
+            return File.Exists(path) ? Load(path) : null;
+        }
+        catch (InvalidDataException)
+        {
+            return null;
         }
     }
 
@@ -98,7 +116,14 @@ public sealed record TrainerState
         };
     }
 
-    private Dictionary<string, object?> ToMap() => new(Others)
+    private Dictionary<string, object?> ToMap()
+    {
+        var map = Known();
+        Mark?.Put(map);
+        return map;
+    }
+
+    private Dictionary<string, object?> Known() => new(Others)
     {
         ["epoch"] = Epoch,
         ["global_step"] = GlobalStep,

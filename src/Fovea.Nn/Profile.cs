@@ -38,10 +38,11 @@ public static class Profile
     public static Span Open(string name) => new(name, IsOn ? Stopwatch.GetTimestamp() : 0);
 
     /// <summary>Ends tracing and writes the file.</summary>
-    public static void Stop(string path)
+    /// <param name="path">Null drops what was taken.</param>
+    public static void Stop(string? path)
     {
         var taken = Interlocked.Exchange(ref spans, null);
-        if (taken is null)
+        if (taken is null || path is null)
         {
             return;
         }

@@ -114,7 +114,7 @@ internal static partial class ConfigurationPage
     [GeneratedRegex(@"^    /// <summary>(.*)</summary>$", RegexOptions.CultureInvariant)]
     private static partial Regex Summary();
 
-    [GeneratedRegex(@"^    public [^(=]*?(\w+) \{ get; init; \}", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^    (?:\[.*\] )?public [^(=]*?(\w+) \{ get; init; \}", RegexOptions.CultureInvariant)]
     private static partial Regex Property();
 
     [GeneratedRegex(@"<see cref=""(\w+)""/>", RegexOptions.CultureInvariant)]

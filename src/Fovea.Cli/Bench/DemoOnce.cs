@@ -69,7 +69,7 @@ public static class DemoOnce
                     CpuAtStart = CpuSeconds;
                     break;
                 case StepDone step:
-                    Losses.Add(step.Loss);
+                    Losses.Add(step.Loss ?? double.NaN);
                     CpuAtEnd = CpuSeconds;
                     break;
                 case RunFinished finished:

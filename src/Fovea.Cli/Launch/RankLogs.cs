@@ -6,6 +6,7 @@ internal sealed class RankLogs(IEnumerable<int> ranks, string? outputDir) : IDis
 {
     private readonly string temporary = Directory.CreateTempSubdirectory("fovea-ranks-").FullName;
     private readonly DateTime started = DateTime.UtcNow;
+    private readonly DateTime? before = LastWritten(outputDir);
     private RankLog[] logs = [];
     private bool moved;
     private bool wanted = true;
@@ -20,11 +21,14 @@ internal sealed class RankLogs(IEnumerable<int> ranks, string? outputDir) : IDis
 
     public void Open() => logs = [.. ranks.Select(rank => new RankLog(rank, temporary))];
 
-    /// <summary>Moves into the run's folder once the run has written something there itself, or at its good end; without such a folder they go then.</summary>
+    /// <summary>
+    /// Moves into the run's folder once the run has written something there itself, or at its good end; without such a folder they go then, and where the
+    /// run found that it had ended before and wrote nothing.
+    /// </summary>
     public void Settle(bool finished = false)
     {
-        wanted = !finished || outputDir is not null;
-        if (moved || outputDir is null || !(finished || RunHasBegun(outputDir)))
+        wanted = !finished || (outputDir is not null && (moved || before is null || LastWritten(outputDir) != before));
+        if (!wanted || moved || outputDir is null || !(finished || RunHasBegun(outputDir)))
         {
             return;
         }
@@ -48,6 +52,11 @@ internal sealed class RankLogs(IEnumerable<int> ranks, string? outputDir) : IDis
             Directory.Delete(temporary, recursive: true);
         }
     }
+
+    /// <summary>When a file in the folder was last written; null where there is none.</summary>
+    private static DateTime? LastWritten(string? folder) => !Directory.Exists(folder)
+        ? null
+        : new DirectoryInfo(folder).EnumerateFiles().Select(file => (DateTime?)file.LastWriteTimeUtc).Max();
 
     private bool RunHasBegun(string folder)
     {

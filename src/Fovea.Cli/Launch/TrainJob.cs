@@ -41,25 +41,43 @@ internal sealed class TrainJob
 
     private (IReadOnlyList<string> Arguments, string How) Again()
     {
-        var saved = Saved();
         // What lay there before belongs to an earlier run, unless this one was to go on from it.
-        var own = saved is not null && (saved != found || !config.OverwriteOutputDir);
-        if (own && !config.SaveOnlyModel)
+        var newest = checkpoints.Newest;
+        if (newest is not null && Saved() != found)
         {
-            return ([.. arguments, "--resume_from_checkpoint=true"], $"from {Path.GetFileName(checkpoints.Newest)}");
+            return ([.. arguments, "--resume_from_checkpoint=true"], $"from {Path.GetFileName(newest)}");
         }
 
-        return config.ResumeFromCheckpoint is { } given && !given.Equals("false", StringComparison.OrdinalIgnoreCase)
-            ? (arguments, $"from {given}, as before")
+        var given = config.ResumeFromCheckpoint;
+        if (given is not null && !IsOneOf(given, "false", "auto"))
+        {
+            return (arguments, $"from {(IsOneOf(given, "true") ? Path.GetFileName(newest) : given)}, as before");
+        }
+
+        return newest is not null && (!config.OverwriteOutputDir || (given is not null && IsOneOf(given, "auto")))
+            ? (arguments, $"from {Path.GetFileName(newest)}, as before")
             : ([.. arguments, "--overwrite_output_dir=true"], "from the beginning: no checkpoint was saved yet");
     }
 
-    /// <summary>The newest complete checkpoint, told apart from another run's of the same name.</summary>
+    private static bool IsOneOf(string value, params ReadOnlySpan<string> words)
+    {
+        foreach (var word in words)
+        {
+            if (value.Equals(word, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Names what was saved last.</summary>
     private string? Saved()
     {
         try
         {
-            return checkpoints.Newest is { } newest ? $"{newest} {Directory.GetLastWriteTimeUtc(newest).Ticks}" : null;
+            return checkpoints.Trace;
         }
         catch (IOException)
         {

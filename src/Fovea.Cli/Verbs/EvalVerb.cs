@@ -55,6 +55,12 @@ public static class EvalVerb
         }
 
         output.WriteLine(EventText.Evaluation(result));
+        if (result.Loss is null)
+        {
+            output.WriteLine($"{result.Samples} samples, none with a token to predict");
+            return 0;
+        }
+
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.Samples} samples, perplexity {result.Metrics["perplexity"]:0.###}, ")
             + string.Create(CultureInfo.InvariantCulture, $"token accuracy {100 * result.Metrics["token_accuracy"]:0.0} %"));
         return 0;

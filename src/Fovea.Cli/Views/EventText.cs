@@ -25,9 +25,12 @@ internal static class EventText
     }
 
     /// <summary>The numbers of a log event as Transformers prints them.</summary>
-    public static string Numbers(StepLogged log) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{{'loss': {log.Loss:0.0000}, 'grad_norm': {log.GradNorm:0.0000}, 'learning_rate': {log.LearningRate:0.0000e-00}, 'epoch': {log.Epoch:0.00}}}");
+    public static string Numbers(StepLogged log)
+    {
+        var loss = log.Loss is { } mean ? string.Create(CultureInfo.InvariantCulture, $"'loss': {mean:0.0000}, ") : string.Empty;
+        var norm = log.GradNorm is { } last ? string.Create(CultureInfo.InvariantCulture, $"'grad_norm': {last:0.0000}, ") : string.Empty;
+        return string.Create(CultureInfo.InvariantCulture, $"{{{loss}{norm}'learning_rate': {log.LearningRate:0.0000e-00}, 'epoch': {log.Epoch:0.00}}}");
+    }
 
     /// <summary>Step, time so far and left, speed and memory, as tqdm prints them.</summary>
     public static string Pace(StepLogged log, RunProgress progress)
@@ -41,9 +44,8 @@ internal static class EventText
     public static string Evaluation(Evaluated eval)
     {
         var more = string.Concat(eval.Metrics.Select(metric => string.Create(CultureInfo.InvariantCulture, $", 'eval_{metric.Key}': {metric.Value:0.0000}")));
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"{{'eval_loss': {eval.Loss:0.0000}{more}, 'eval_runtime': {eval.RuntimeSeconds:0.00}, 'epoch': {eval.Epoch:0.00}}}");
+        var loss = eval.Loss is { } mean ? string.Create(CultureInfo.InvariantCulture, $"'eval_loss': {mean:0.0000}{more}, ") : string.Empty;
+        return string.Create(CultureInfo.InvariantCulture, $"{{{loss}'eval_runtime': {eval.RuntimeSeconds:0.00}, 'epoch': {eval.Epoch:0.00}}}");
     }
 
     /// <summary>The first few by name; then they are only counted, while <c>running_log.txt</c> names them all.</summary>
@@ -57,7 +59,7 @@ internal static class EventText
     public static IEnumerable<string> Interrupted(RunInterrupted run)
     {
         yield return $"stopped after step {run.Step} ({run.Reason})";
-        yield return run.CheckpointPath is null ? "no checkpoint could be written" : $"saved    {run.CheckpointPath}";
+        yield return run.CheckpointPath is null ? "no checkpoint was written" : $"saved    {run.CheckpointPath}";
         yield return $"go on    {run.ResumeCommand}";
     }
 

@@ -15,6 +15,9 @@ public sealed class StepBatch : IDisposable
     /// <summary>Trained tokens of this rank.</summary>
     public required long TrainedTokens { get; init; }
 
+    /// <summary>What the means of batches are divided by where the loss is their mean: their number, or the steps of accumulation.</summary>
+    public required int Groups { get; init; }
+
     /// <summary>Batches (of <c>per_device_train_batch_size</c>) in which nothing is trained.</summary>
     public required int EmptyGroups { get; init; }
 

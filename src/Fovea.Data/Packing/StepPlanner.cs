@@ -64,6 +64,7 @@ public static class StepPlanner
             MicroBatches = batches,
             Reduction = options.Reduction,
             TrainedTokens = trained,
+            Groups = Parts(options, groups.Count),
             EmptyGroups = empty,
             TruncatedSamples = truncated,
         };

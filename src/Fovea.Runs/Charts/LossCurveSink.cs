@@ -13,15 +13,17 @@ namespace Fovea.Runs.Charts;
 public sealed class LossCurveSink(string outputDir, IEnumerable<IReadOnlyDictionary<string, object?>>? history = null) : IEventSink
 {
     private readonly List<IReadOnlyDictionary<string, object?>> entries = [.. history ?? []];
+    private bool trained;
 
     public void Write(RunEvent e)
     {
+        trained |= LogEntries.ShowTraining(e);
         if (LogEntries.For(e) is { } entry)
         {
             entries.Add(entry);
         }
 
-        if (e is RunFinished or RunInterrupted or Evaluated { Final: true })
+        if (trained && e is RunFinished or RunInterrupted or Evaluated { Final: true })
         {
             Draw("loss");
             Draw("eval_loss");

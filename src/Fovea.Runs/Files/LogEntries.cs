@@ -5,17 +5,17 @@ namespace Fovea.Runs.Files;
 /// <summary>The entries that Transformers logs for each event; <c>log_history</c>, result files and TensorBoard are made of them.</summary>
 internal static class LogEntries
 {
-    /// <summary>The entry of an event, or null for events that Transformers does not log.</summary>
+    /// <summary>The entry of an event, or null for events that Transformers does not log. A step without a loss has none in it.</summary>
     public static Dictionary<string, object?>? For(RunEvent e) => e switch
     {
-        StepLogged log => new()
+        StepLogged log => Known(new()
         {
             ["loss"] = log.Loss,
             ["grad_norm"] = log.GradNorm,
             ["learning_rate"] = log.LearningRate,
             ["epoch"] = log.Epoch,
             ["step"] = log.Step,
-        },
+        }),
         Evaluated eval => Evaluation(eval),
         RunFinished run => new()
         {
@@ -29,6 +29,10 @@ internal static class LogEntries
         },
         _ => null,
     };
+
+    /// <summary>Whether a run has trained something by then, or saved: what an earlier run left in its folder may be replaced from there on.</summary>
+    public static bool ShowTraining(RunEvent e) => e is
+        StepDone { Loss: not null } or StepLogged { Loss: not null } or CheckpointSaved or Evaluated { Final: true } or RunFinished;
 
     private static Dictionary<string, object?> Evaluation(Evaluated eval)
     {
@@ -46,8 +50,11 @@ internal static class LogEntries
             entry[$"eval_{name}"] = value;
         }
 
-        return entry;
+        return Known(entry);
     }
+
+    private static Dictionary<string, object?> Known(Dictionary<string, object?> entry) =>
+        entry.Where(pair => pair.Value is not null).ToDictionary(pair => pair.Key, pair => pair.Value);
 
     private static double Rate(double count, double seconds) => seconds > 0 ? Math.Round(count / seconds, 3) : 0;
 }

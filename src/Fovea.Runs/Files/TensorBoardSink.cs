@@ -28,7 +28,7 @@ public sealed class TensorBoardSink(string outputDir, string? loggingDir = null)
             entry["tokens_per_second"] = rate;
         }
 
-        writer.Scalars(e.Time, step, entry.Select(pair => KeyValuePair.Create(TagOf(pair.Key), (double)pair.Value!)));
+        writer.Scalars(e.Time, step, entry.Where(pair => pair.Value is not null).Select(pair => KeyValuePair.Create(TagOf(pair.Key), (double)pair.Value!)));
     }
 
     public void Dispose() => writer?.Dispose();

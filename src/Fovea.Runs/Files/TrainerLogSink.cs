@@ -4,24 +4,30 @@ using Fovea.Runs.Events;
 namespace Fovea.Runs.Files;
 
 /// <summary>
-/// Writes <c>trainer_log.jsonl</c> in LLaMA-Factory's shape, a line a log event, as soon as it happens. A new run replaces the file;
-/// a resumed one keeps the lines up to the step it resumes from.
+/// Writes <c>trainer_log.jsonl</c> in LLaMA-Factory's shape, a line a log event, as soon as it happens. A new run replaces the file,
+/// a resumed one keeps the lines up to the step it resumes from: either once it has trained something, not before.
 /// </summary>
 public sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
 {
     public const string FileName = "trainer_log.jsonl";
 
     private readonly string path = Path.Combine(outputDir, FileName);
+    private readonly List<string> waiting = [];
     private StreamWriter? file;
     private DateTimeOffset started;
     private int startStep;
 
     public void Write(RunEvent e)
     {
+        if (file is null && LogEntries.ShowTraining(e))
+        {
+            Open();
+        }
+
         switch (e)
         {
             case RunStarted start:
-                Open(start);
+                (started, startStep) = (start.Time, start.StartStep);
                 break;
             case StepLogged log:
                 var line = Line(log, log.Step, log.TotalSteps, log.Epoch, loss: log.Loss, learningRate: log.LearningRate);
@@ -79,12 +85,12 @@ public sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
         }
     }
 
-    private void Open(RunStarted start)
+    private void Open()
     {
-        (started, startStep) = (start.Time, start.StartStep);
         Directory.CreateDirectory(outputDir);
-        var kept = start.StartStep > 0 && File.Exists(path) ? File.ReadLines(path).Where(line => IsUpTo(line, start.StartStep)).ToList() : [];
-        AtomicFile.WriteText(path, string.Concat(kept.Select(line => line + "\n")));
+        var kept = startStep > 0 && File.Exists(path) ? File.ReadLines(path).Where(line => IsUpTo(line, startStep)).ToList() : [];
+        AtomicFile.WriteText(path, string.Concat(kept.Concat(waiting).Select(line => line + "\n")));
+        waiting.Clear();
         file = new StreamWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true };
     }
 
@@ -111,7 +117,12 @@ public sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
 
     private void Append(Dictionary<string, object?> line)
     {
-        file ??= new StreamWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true };
+        if (file is null)
+        {
+            waiting.Add(PythonJson.Line(line));
+            return;
+        }
+
         file.Write(PythonJson.Line(line) + "\n");
     }
 }

@@ -36,6 +36,9 @@ public sealed record TrainerState
     /// <summary>One entry a log event, each with its <c>step</c> and <c>epoch</c>.</summary>
     public IReadOnlyList<IReadOnlyDictionary<string, object?>> LogHistory { get; init; } = [];
 
+    /// <summary>Where the run was taken up, or when the checkpoint was written; null where nothing says so.</summary>
+    public RunMark? Mark { get; init; }
+
     /// <summary>What else the file held.</summary>
     public IReadOnlyDictionary<string, object?> Others { get; init; } = Defaults;
 
@@ -73,12 +76,27 @@ public sealed record TrainerState
                 NumInputTokensSeen = TakeCount(map, "num_input_tokens_seen", 1L << 53),
                 TotalFlos = TakeReal(map, "total_flos"),
                 LogHistory = TakeLog(map),
+                Mark = RunMark.Take(map),
                 Others = map,
             };
         }
         catch (JsonException e)
         {
             throw new ConfigException($"{path}: not a readable trainer state: {e.Message}");
+        }
+    }
+
+    /// <summary>The state in a folder; null where there is none that can be read.</summary>
+    public static TrainerState? Find(string folder)
+    {
+        var path = Path.Combine(folder, FileName);
+        try
+        {
+            return File.Exists(path) ? Load(path) : null;
+        }
+        catch (InvalidDataException)
+        {
+            return null;
         }
     }
 
@@ -117,7 +135,14 @@ public sealed record TrainerState
         };
     }
 
-    private Dictionary<string, object?> ToMap() => new(Others)
+    private Dictionary<string, object?> ToMap()
+    {
+        var map = Known();
+        Mark?.Put(map);
+        return map;
+    }
+
+    private Dictionary<string, object?> Known() => new(Others)
     {
         ["epoch"] = Epoch,
         ["global_step"] = GlobalStep,

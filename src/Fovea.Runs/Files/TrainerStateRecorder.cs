@@ -3,8 +3,8 @@ using Fovea.Runs.Events;
 namespace Fovea.Runs.Files;
 
 /// <summary>
-/// Keeps <see cref="TrainerState"/> up to date from the events and writes <c>trainer_state.json</c> into the output folder when the run ends.
-/// Checkpoints save <see cref="State"/> themselves.
+/// Keeps <see cref="TrainerState"/> up to date from the events and writes <c>trainer_state.json</c> into the output folder: once the run has trained
+/// something, so that the state of an earlier run there is not taken for its own, and when it ends. Checkpoints save <see cref="State"/> themselves.
 /// </summary>
 /// <param name="outputDir">The run's folder.</param>
 /// <param name="initial">The settings of a new run, or the state that a resumed run goes on from.</param>
@@ -12,6 +12,7 @@ public sealed class TrainerStateRecorder(string outputDir, TrainerState initial)
 {
     private readonly List<IReadOnlyDictionary<string, object?>> history = [.. initial.LogHistory];
     private TrainerState counters = initial;
+    private bool trained;
 
     /// <summary>The state at this moment, with a copy of the history.</summary>
     public TrainerState State => counters with { LogHistory = [.. history] };
@@ -43,7 +44,9 @@ public sealed class TrainerStateRecorder(string outputDir, TrainerState initial)
             history.Add(entry);
         }
 
-        if (e is RunFinished or RunInterrupted or Evaluated { Final: true })
+        var begins = !trained && LogEntries.ShowTraining(e);
+        trained |= begins;
+        if (begins || (trained && e is RunFinished or RunInterrupted or Evaluated { Final: true }))
         {
             State.Save(Path.Combine(outputDir, TrainerState.FileName));
         }

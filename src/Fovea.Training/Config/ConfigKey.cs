@@ -14,6 +14,12 @@ internal sealed class ConfigKey(PropertyInfo property)
 
     public BoundsAttribute? Bounds { get; } = property.GetCustomAttribute<BoundsAttribute>();
 
+    /// <summary>What it changes; a test holds that every key says so.</summary>
+    public Effect Effect { get; } = property.GetCustomAttribute<AffectsAttribute>()?.Effect ?? Effect.Learning;
+
+    /// <summary>The property of a run's progress that is compared instead of what is written.</summary>
+    public string? As { get; } = property.GetCustomAttribute<AffectsAttribute>()?.As;
+
     /// <summary>The key takes <c>auto</c> for null.</summary>
     public bool Auto { get; } = property.GetCustomAttribute<AutoAttribute>() is not null;
 

@@ -1,24 +1,51 @@
 using System.Globalization;
 using System.Text.Json;
+using Fovea.Distributed;
 using Fovea.Runs.Files;
 
 namespace Fovea.Training.Engine;
 
 /// <summary>
 /// The <c>checkpoint-N</c> folders of a run. Each is written beside its final name and renamed when it is complete, so that a half-written one is
-/// never picked up; the oldest go when there are more than the limit.
+/// never picked up; those written first go when there are more than the limit. Each says when it was written (<see cref="RunProgress.Order"/>), and
+/// <c>trainer_state.json</c> in the run's folder where the run was taken up (<see cref="RunMark"/>): a run that goes on from an older checkpoint leaves
+/// the later ones behind, and their higher numbers must not make them the newest.
 /// </summary>
 /// <param name="limit">Checkpoints kept; null is all.</param>
 public sealed class CheckpointStore(string outputDir, int? limit)
 {
-    private const string Prefix = "checkpoint-";
-    private const string ProgressFile = "fovea_state.json";
+    private bool begun;
+    private string? own;
 
-    /// <summary>The newest complete checkpoint, or null.</summary>
-    public string? Newest => All().LastOrDefault();
+    /// <summary>The complete checkpoint that a run goes on from: the last that it wrote, else the one that it was taken up from; null without any.</summary>
+    public string? Newest => begun ? own : NewestInFolder();
+
+    /// <summary>Names what was saved last, told apart from another run's of the same name; null where there is nothing.</summary>
+    public string? Trace
+    {
+        get
+        {
+            var (newest, last) = (Newest, SavedCheckpoint.In(outputDir).LastOrDefault());
+            var written = last is null ? 0 : Directory.GetLastWriteTimeUtc(last.Path).Ticks;
+            return last is null && newest is null ? null : string.Create(CultureInfo.InvariantCulture, $"{newest} {last?.Path} {last?.Order} {written}");
+        }
+    }
+
+    /// <summary>What has the name of a checkpoint and was not made by Fovea, with its number; it is never removed.</summary>
+    public IReadOnlyList<(string Path, int Step)> Others => SavedCheckpoint.Others(outputDir);
+
+    /// <summary>From now on the newest checkpoint is this run's own.</summary>
+    /// <param name="from">The checkpoint that it goes on from; null where it begins anew.</param>
+    /// <returns>What <c>trainer_state.json</c> is to say about it, once the run has trained something.</returns>
+    public RunMark Begin(string? from)
+    {
+        (begun, own) = (true, from);
+        var here = from is not null && Path.GetFullPath(Path.GetDirectoryName(Path.GetFullPath(from)) ?? "/") == Path.GetFullPath(outputDir);
+        return new RunMark(NextOrder(), from is null ? null : here ? Path.GetFileName(Path.GetFullPath(from)) : Path.GetFullPath(from));
+    }
 
     /// <summary>The folder in which the checkpoint of a step grows.</summary>
-    public string Partial(int step) => Path.Combine(outputDir, $".{Prefix}{step}.partial");
+    public string Partial(int step) => Path.Combine(outputDir, $".{SavedCheckpoint.Prefix}{step}.partial");
 
     /// <summary>Makes the folder in which the checkpoint of a step grows, empty.</summary>
     public void Begin(int step)
@@ -41,29 +68,31 @@ public sealed class CheckpointStore(string outputDir, int? limit)
     /// <returns>Its folder.</returns>
     public string Complete(RunProgress? progress, TrainerState state, int step)
     {
-        var target = Path.Combine(outputDir, $"{Prefix}{step}");
+        var target = Folder(step);
+        var order = NextOrder();
         if (progress is not null)
         {
-            File.WriteAllText(Path.Combine(Partial(step), ProgressFile), JsonSerializer.Serialize(progress, Json));
+            progress = progress with { Order = order };
+            File.WriteAllText(Path.Combine(Partial(step), SavedCheckpoint.StateFile), JsonSerializer.Serialize(progress, Json));
         }
 
-        state.Save(Path.Combine(Partial(step), TrainerState.FileName));
-        if (Directory.Exists(target))
-        {
-            Directory.Delete(target, recursive: true);
-        }
-
+        (state with { Mark = progress is null ? new RunMark(order) : null }).Save(Path.Combine(Partial(step), TrainerState.FileName));
+        MakeRoom(target, step);
         Directory.Move(Partial(step), target);
+        own = progress is null ? own : target;
         Rotate(target);
         return target;
     }
 
-    /// <summary>Deletes every checkpoint of an earlier run, complete or not.</summary>
+    /// <summary>Another rank completes the checkpoint of a step, which can be resumed.</summary>
+    public void CompletedBy(Mesh mesh, int step) => own = mesh.IsMain ? own : Folder(step);
+
+    /// <summary>Deletes every checkpoint of an earlier run, complete or not. What Fovea did not make stays.</summary>
     public void Clear()
     {
-        foreach (var folder in Directory.GetDirectories(outputDir, $"{Prefix}*"))
+        foreach (var old in SavedCheckpoint.In(outputDir))
         {
-            Directory.Delete(folder, recursive: true);
+            Remove(old.Path);
         }
 
         ClearPartial();
@@ -72,9 +101,9 @@ public sealed class CheckpointStore(string outputDir, int? limit)
     /// <summary>Deletes what a run left that was ended while it wrote a checkpoint.</summary>
     public void ClearPartial()
     {
-        foreach (var folder in Directory.GetDirectories(outputDir, $".{Prefix}*.partial"))
+        foreach (var folder in Directory.GetDirectories(outputDir, $".{SavedCheckpoint.Prefix}*").Where(SavedCheckpoint.IsPartial))
         {
-            Directory.Delete(folder, recursive: true);
+            Remove(folder);
         }
     }
 
@@ -93,11 +122,11 @@ public sealed class CheckpointStore(string outputDir, int? limit)
     /// <summary>How far the run of a checkpoint was.</summary>
     public static RunProgress ReadProgress(string checkpoint)
     {
-        var path = Path.Combine(checkpoint, ProgressFile);
+        var path = Path.Combine(checkpoint, SavedCheckpoint.StateFile);
         if (!Path.Exists(path))
         {
-            throw new ConfigException(
-                $"resume_from_checkpoint: {checkpoint} cannot be resumed: it has no {ProgressFile}; it was saved with save_only_model or by another program");
+            throw new ConfigException($"resume_from_checkpoint: {checkpoint} cannot be resumed: it has no {SavedCheckpoint.StateFile}; "
+                + "it was saved with save_only_model or by another program");
         }
 
         using var json = JsonFile.ReadObject(path);
@@ -114,6 +143,54 @@ public sealed class CheckpointStore(string outputDir, int? limit)
 
     private static JsonSerializerOptions Json { get; } = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
 
+    private string Folder(int step) => Path.Combine(outputDir, $"{SavedCheckpoint.Prefix}{step}");
+
+    private static void Remove(string folder)
+    {
+        if (!SavedCheckpoint.IsLink(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>What lies where a checkpoint is to go: an earlier one of ours, or nothing.</summary>
+    private void MakeRoom(string target, int step)
+    {
+        if (Others.Any(other => other.Step == step))
+        {
+            throw new TrainingException(
+                $"{target} was not made by Fovea and is not replaced; the checkpoint of step {step} stays in {Partial(step)}: rename that folder to go on from it");
+        }
+
+        if (Directory.Exists(target))
+        {
+            Directory.Delete(target, recursive: true);
+        }
+    }
+
+    private string? NewestInFolder()
+    {
+        var all = SavedCheckpoint.In(outputDir).Where(c => c.CanResume).ToList();
+        var newest = all.LastOrDefault(c => !c.IsDamaged);
+
+        // Whoever loses power loses what was written last; going on from an earlier one is for the user to say.
+        if (all.LastOrDefault(c => c.IsDamaged) is { } damaged && damaged.Step > (newest?.Step ?? 0))
+        {
+            return damaged.Path;
+        }
+
+        if (TrainerState.Find(outputDir)?.Mark is { } mark && mark.Order > (newest?.Order ?? 0))
+        {
+            var from = mark.From is null ? null : Path.Combine(outputDir, mark.From);
+            return from is null || Path.Exists(from) ? from : newest?.Path;
+        }
+
+        return newest?.Path;
+    }
+
+    private int NextOrder() =>
+        1 + Math.Max(TrainerState.Find(outputDir)?.Mark?.Order ?? 0, SavedCheckpoint.In(outputDir).Select(c => c.Order).DefaultIfEmpty().Max());
+
     private void Rotate(string newest)
     {
         if (limit is not { } keep)
@@ -121,21 +198,9 @@ public sealed class CheckpointStore(string outputDir, int? limit)
             return;
         }
 
-        foreach (var old in All().Where(c => c != newest).SkipLast(Math.Max(0, keep - 1)))
+        foreach (var old in SavedCheckpoint.In(outputDir).Where(c => c.Path != newest).SkipLast(Math.Max(0, keep - 1)))
         {
-            Directory.Delete(old, recursive: true);
+            Remove(old.Path);
         }
     }
-
-    /// <summary>Complete checkpoints, oldest first.</summary>
-    private IEnumerable<string> All() => !Directory.Exists(outputDir)
-        ? []
-        : Directory.GetDirectories(outputDir, $"{Prefix}*")
-            .Select(path => (Path: path, Step: StepOf(path)))
-            .Where(c => c.Step is not null && File.Exists(System.IO.Path.Combine(c.Path, TrainerState.FileName)))
-            .OrderBy(c => c.Step)
-            .Select(c => c.Path);
-
-    private static int? StepOf(string path) =>
-        int.TryParse(Path.GetFileName(path)[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var step) ? step : null;
 }

@@ -7,7 +7,7 @@ namespace Fovea.Training.Engine;
 
 /// <summary>
 /// The loss on held-out samples: the mean of the batches' means, weighed by samples, as Transformers computes it; besides, over all their trained tokens,
-/// the mean loss, its exponential, and the share of tokens that had the largest logit.
+/// the mean loss, its exponential, and the share of tokens that had the largest logit. A batch without a trained token has no loss and is in no mean.
 /// </summary>
 public static class Evaluation
 {
@@ -15,7 +15,7 @@ public static class Evaluation
     public static Evaluated Run(StepRunner runner, DataPipeline pipeline, Mesh mesh, Division division, int step, int totalSteps, double epoch, bool final)
     {
         var watch = Stopwatch.StartNew();
-        var (sum, samples, batches) = (0.0, 0L, 0L);
+        var (sum, samples, batches, weighed) = (0.0, 0L, 0L, 0L);
         var (tokenLosses, tokens, hits) = (0.0, 0L, 0L);
         while (pipeline.TryNext(out var batch))
         {
@@ -41,19 +41,21 @@ public static class Evaluation
 
                 sum += loss * batch.Samples;
                 samples += batch.Samples;
+                weighed += batch.TrainedTokens > 0 ? batch.Samples : 0;
                 batches += batch.Samples > 0 ? 1 : 0;
             }
         }
 
-        var all = mesh.Sum("the sum of evaluation losses", sum, samples, batches, tokenLosses, tokens, hits);
-        return new Evaluated(step, totalSteps, epoch, all[0] / Math.Max(1, all[1]), watch.Elapsed.TotalSeconds, (int)all[1], (int)all[2])
+        var all = mesh.Sum("the sum of evaluation losses", sum, samples, batches, tokenLosses, tokens, hits, weighed);
+        var measured = new Evaluated(step, totalSteps, epoch, null, watch.Elapsed.TotalSeconds, (int)all[1], (int)all[2]) { Final = final };
+        return all[4] == 0 ? measured : measured with
         {
-            Final = final,
+            Loss = all[0] / all[6],
             Metrics = new Dictionary<string, double>
             {
-                ["token_loss"] = all[3] / Math.Max(1, all[4]),
-                ["perplexity"] = Math.Exp(all[3] / Math.Max(1, all[4])),
-                ["token_accuracy"] = all[5] / Math.Max(1, all[4]),
+                ["token_loss"] = all[3] / all[4],
+                ["perplexity"] = Math.Exp(all[3] / all[4]),
+                ["token_accuracy"] = all[5] / all[4],
             },
         };
     }

@@ -7,24 +7,25 @@ public sealed class LossWindow
 {
     private readonly Stopwatch watch = Stopwatch.StartNew();
     private double losses;
-    private int steps;
+    private int known;
     private long tokens;
 
-    public void Add(double loss, long stepTokens)
+    /// <param name="loss">Null where the step has none.</param>
+    public void Add(double? loss, long stepTokens)
     {
-        losses += loss;
-        steps++;
+        losses += loss ?? 0;
+        known += loss is null ? 0 : 1;
         tokens += stepTokens;
     }
 
     /// <summary>Tokens a second since the last log line.</summary>
     public double TokensPerSecond => tokens / Math.Max(1e-9, watch.Elapsed.TotalSeconds);
 
-    /// <summary>Mean loss and tokens a second since the last call, and begins anew.</summary>
-    public (double Loss, double TokensPerSecond) Take()
+    /// <summary>Mean loss of the steps that have one (null: none has) and tokens a second since the last call, and begins anew.</summary>
+    public (double? Loss, double TokensPerSecond) Take()
     {
-        var result = (losses / Math.Max(1, steps), TokensPerSecond);
-        (losses, steps, tokens) = (0, 0, 0);
+        var result = (known == 0 ? (double?)null : losses / known, TokensPerSecond);
+        (losses, known, tokens) = (0, 0, 0);
         watch.Restart();
         return result;
     }

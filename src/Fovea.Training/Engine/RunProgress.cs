@@ -33,6 +33,15 @@ public sealed record RunProgress
     /// <summary>What else decides what is learnt, by key of the configuration; null in checkpoints of earlier versions.</summary>
     public IReadOnlyDictionary<string, string>? Settings { get; init; }
 
+    /// <summary>
+    /// What was decided for this run by name and must stay so however it goes on, whatever another machine would decide; null where nothing was.
+    /// A resumed run takes it over as it is: <see cref="Choice"/>, <see cref="With"/>.
+    /// </summary>
+    public IReadOnlyDictionary<string, string>? Choices { get; init; }
+
+    /// <summary>Of a checkpoint: what is written later in the same folder has a higher number; 0 in checkpoints of earlier versions.</summary>
+    public int Order { get; init; }
+
     /// <summary>How the loss is scaled for fp16; null in other types.</summary>
     public LossScale? Scale { get; init; }
 
@@ -45,12 +54,33 @@ public sealed record RunProgress
     /// <summary>Steps that another program made before, whose losses are not known.</summary>
     public int ForeignSteps { get; init; }
 
+    /// <summary>Steps that have no loss: no token was trained in them.</summary>
+    public int StepsWithoutLoss { get; init; }
+
     /// <summary>Sum of the losses of all other steps so far.</summary>
     public double LossSum { get; init; }
 
     /// <summary>Mean of those losses; null without any.</summary>
     [JsonIgnore]
-    public double? MeanLoss => Step > ForeignSteps ? LossSum / (Step - ForeignSteps) : null;
+    public double? MeanLoss => Step - ForeignSteps - StepsWithoutLoss is > 0 and var steps ? LossSum / steps : null;
+
+    /// <summary>What was decided under a name; null where nothing was.</summary>
+    public string? Choice(string name) => Choices?.GetValueOrDefault(name);
+
+    /// <summary>The same run with something decided.</summary>
+    public RunProgress With(string name, string choice) =>
+        this with { Choices = new Dictionary<string, string>(Choices ?? new Dictionary<string, string>()) { [name] = choice } };
+
+    /// <summary>One step further.</summary>
+    /// <param name="tokens">Tokens of the step.</param>
+    /// <param name="loss">Its loss; null where it has none.</param>
+    public RunProgress Done(long tokens, double? loss) => this with
+    {
+        Step = Step + 1,
+        Tokens = Tokens + tokens,
+        LossSum = LossSum + (loss ?? 0),
+        StepsWithoutLoss = StepsWithoutLoss + (loss is null ? 1 : 0),
+    };
 
     /// <summary>What cannot be in a file that a run wrote; null where all is well.</summary>
     internal string? Damage() =>

@@ -93,10 +93,18 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
             MicroBatchTokens = config.MicroBatchTokens ?? Math.Max(1, saved.MicroBatchTokens),
             Scale = config.Fp16 ? saved.Scale ?? fresh.Scale : null,
             Settings = fresh.Settings,
+            BaseModel = fresh.BaseModel,
         };
         var state = TrainerState.Load(Path.Combine(checkpoint, TrainerState.FileName)) with { MaxSteps = fresh.TotalSteps };
-        return new Resumption(progress, state, [Resuming(checkpoint, progress), .. RunSettings.Differences(saved.Settings, fresh.Settings!)]);
+        return new Resumption(progress, state with { Mark = null },
+        [
+            Resuming(checkpoint, progress), .. OtherBase(saved.BaseModel, fresh.BaseModel), .. RunSettings.Differences(saved.Settings, fresh.Settings!),
+        ]);
     }
+
+    /// <summary>A folder may have moved, so that another path is no fault.</summary>
+    private static IEnumerable<string> OtherBase(string? then, string? now) =>
+        then is null || then == now ? [] : [$"the checkpoint was made of the model {then}, this run has {now}: it must be the same one"];
 
     /// <param name="order">Tells which batches make which step.</param>
     /// <param name="fresh">The run as it would begin.</param>

@@ -1,38 +1,47 @@
+using System.Text.Json;
 using Fovea.Training.Config;
 
 namespace Fovea.Training.Recipes;
 
 /// <summary>
-/// The settings that decide what a run learns, beside those that a resumed run may not change at all (<see cref="Resumption.Check"/>). Where it runs and what
-/// it writes is not among them: paths, ranks, sharding, memory, logging, saving and evaluation may differ freely.
+/// The settings that decide what a run learns, as the configuration says of each key (<see cref="Effect.Learning"/>), but for those whose outcome is compared
+/// instead (<see cref="Resumption.Check"/>). Where it runs and what it writes is not among them: ranks, sharding, memory, logging, saving and evaluation
+/// may differ freely.
 /// </summary>
 internal static class RunSettings
 {
-    private static readonly string[] Names =
-    [
-        "stage", "finetuning_type", "lora_rank", "lora_alpha", "lora_dropout", "lora_target", "additional_target", "use_rslora", "freeze_vision_tower",
-        "freeze_multi_modal_projector", "freeze_language_model", "freeze_trainable_layers", "freeze_trainable_modules", "freeze_extra_modules", "freeze_llm",
-        "moe_aux", "vision_mask", "dataset", "image_max_pixels", "image_min_pixels", "max_slice_nums", "default_system", "cutoff_len", "train_on_prompt",
-        "mask_history", "label_mask", "empty_think_ratio", "add_system_ratio", "system_prompts", "disable_shuffling", "learning_rate", "num_train_epochs",
-        "max_steps", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_ratio", "warmup_steps", "optim", "weight_decay", "decay_norms", "adam_beta1",
-        "adam_beta2", "adam_epsilon", "max_grad_norm", "bf16", "fp16", "pure_bf16", "seed", "loss_reduction", "step_rounding",
-    ];
+    private const string Scheduler = "scheduler of deepspeed";
 
     /// <summary>Their values as the configuration's page writes them.</summary>
     public static IReadOnlyDictionary<string, string> Of(TrainConfig config)
     {
         var all = config.ToDictionary();
-        return Names.ToDictionary(name => name, name => all[name]);
+        var settings = ConfigKeys.All.Where(key => key is { Effect: Effect.Learning, As: null }).ToDictionary(key => key.Name, key => all[key.Name]);
+
+        // It comes out of a file that may have been changed under the same name.
+        settings.Add(Scheduler, config.DeepSpeedSchedule is { } given ? JsonSerializer.Serialize(given with { Source = string.Empty }) : "null");
+        return settings;
     }
 
-    /// <summary>One sentence for all that differ; none where nothing does or the checkpoint is of an earlier version and does not know.</summary>
+    /// <summary>
+    /// One sentence for all that differ, and one for all that the checkpoint does not tell, because it is of an earlier version; none where nothing does.
+    /// </summary>
     public static IEnumerable<string> Differences(IReadOnlyDictionary<string, string>? then, IReadOnlyDictionary<string, string> now)
     {
-        var changed = Names.Where(name => then?.GetValueOrDefault(name, now[name]) is { } value && value != now[name]).ToList();
+        var changed = now.Where(setting => then?.GetValueOrDefault(setting.Key, setting.Value) is { } value && value != setting.Value).ToList();
         if (changed.Count > 0)
         {
             yield return "the checkpoint was made with other settings, this run goes on with its own: "
-                + string.Join(", ", changed.Select(name => $"{name} {then![name]} -> {now[name]}"));
+                + string.Join(", ", changed.Select(setting => $"{setting.Key} {then![setting.Key]} -> {setting.Value}"));
+        }
+
+        if (then is null)
+        {
+            yield return "the checkpoint is of an earlier version and does not tell the settings that it was made with: whether this run has the same is not known";
+        }
+        else if (now.Keys.Where(name => !then.ContainsKey(name)).ToList() is { Count: > 0 } unknown)
+        {
+            yield return $"the checkpoint is of an earlier version and does not tell {string.Join(", ", unknown)}: whether this run has the same is not known";
         }
     }
 }

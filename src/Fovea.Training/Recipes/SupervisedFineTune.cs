@@ -24,6 +24,7 @@ public sealed class SupervisedFineTune
     private readonly Mesh mesh;
     private readonly CancellationToken stop;
     private readonly CheckpointStore checkpoints;
+    private readonly OutputFolder output;
     private readonly DataSetup setup;
     private readonly LoadedData data;
     private readonly ModelSetup model;
@@ -40,18 +41,20 @@ public sealed class SupervisedFineTune
     private RunProgress progress;
     private readonly int firstStep;
     private int lastSaved = -1;
+    private bool hasTakenOver;
     private long samplesTrained;
     private long samplesLeftOut;
 
     private SupervisedFineTune(
-        TrainConfig config, EventHub events, Mesh mesh, CheckpointStore checkpoints, DataSetup setup, LoadedData data, ModelSetup model,
-        AdamW optimizer, Division division, MemoryBudget budget, VisionFeatureCache? cache, RunProgress fresh, string? resumeFrom, CancellationToken stop)
+        TrainConfig config, EventHub events, Mesh mesh, CheckpointStore checkpoints, OutputFolder output, DataSetup setup, LoadedData data,
+        ModelSetup model, AdamW optimizer, Division division, MemoryBudget budget, VisionFeatureCache? cache, RunProgress fresh, string? resumeFrom, CancellationToken stop)
     {
         this.config = config;
         this.events = events;
         this.mesh = mesh;
         this.stop = stop;
         this.checkpoints = checkpoints;
+        this.output = output;
         this.setup = setup;
         this.data = data;
         this.model = model;
@@ -65,7 +68,7 @@ public sealed class SupervisedFineTune
         memory = memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", memory.MicroBatchTokens) };
         progress = fresh with { MicroBatchTokens = memory.MicroBatchTokens };
         resumed = resumeFrom is null ? null : Resume(resumeFrom);
-        var state = resumed?.State ?? NewState();
+        var state = (resumed?.State ?? NewState()) with { Mark = checkpoints.Begin(resumeFrom) };
         firstStep = progress.Step;
         recorder = mesh.IsMain
             ? RunFolder.Attach(events, config.OutputDir, state, config.PlotLoss, config.UseTensorBoard, config.LoggingDir)
@@ -97,8 +100,15 @@ public sealed class SupervisedFineTune
         var checkpoints = new CheckpointStore(config.OutputDir, config.SaveTotalLimit);
         var setup = DataSetup.From(config);
         using var data = DatasetLoader.Load(setup.Options);
-        var resumeFrom = mesh.FromMain("the choice of a checkpoint", () => OutputFolder.Prepare(config, checkpoints));
+        var output = new OutputFolder(config, checkpoints);
         var fresh = Fresh(config, setup, data.Train.Count, mesh);
+        if (mesh.FromMain("whether the run has ended", () => output.Ended(fresh, mesh.WorldSize)) is { } ended)
+        {
+            events.Write(new Notice(ended));
+            return new RunOutcome(fresh.TotalSteps, Interrupted: false, TrainLoss: null);
+        }
+
+        var resumeFrom = mesh.FromMain("the choice of a checkpoint", () => output.Choose(fresh));
         Resumption.Check(resumeFrom, config, mesh.WorldSize, fresh);
         using var model = ModelSetup.Load(config, resumeFrom);
         var caches = model.Model.ImagesStandAlone && config.CacheVisionFeatures != Toggle.Off
@@ -113,7 +123,7 @@ public sealed class SupervisedFineTune
         var budget = MemoryBudget.For(config, model.Model, caches, mesh.RanksHere, mesh.WorldSize);
         using var cache = caches ? OpenCache(config, model, setup.Images, identity, budget, events) : null;
         var run = new SupervisedFineTune(
-            config, events, mesh, checkpoints, setup, data, model, optimizer, division, budget, cache, fresh, resumeFrom, stop);
+            config, events, mesh, checkpoints, output, setup, data, model, optimizer, division, budget, cache, fresh, resumeFrom, stop);
         run.Announce();
         if (config.Profile)
         {
@@ -133,7 +143,7 @@ public sealed class SupervisedFineTune
         }
         finally
         {
-            Profile.Stop(Path.Combine(config.OutputDir, mesh.IsMain ? "trace.json" : $"trace.rank{mesh.Rank}.json"));
+            Profile.Stop(!run.hasTakenOver ? null : Path.Combine(config.OutputDir, mesh.IsMain ? "trace.json" : $"trace.rank{mesh.Rank}.json"));
         }
     }
 
@@ -165,7 +175,15 @@ public sealed class SupervisedFineTune
             {
                 var totals = StepTotals.Of(batch, mesh);
                 Report(batch, totals);
-                TrainStep(batch, totals, feed);
+                if (totals.Trains)
+                {
+                    TrainStep(batch, totals, feed);
+                }
+                else
+                {
+                    // Nothing pulls on the weights: neither moments nor weight decay move them, on any number of ranks.
+                    CloseStep(totals, loss: null, norm: null, schedule.Rate(batch.Step));
+                }
             }
 
             if (config.EvalStrategy != IntervalStrategy.No && IsDue(config.EvalStrategy, config.EvalSteps ?? config.LoggingSteps))
@@ -215,17 +233,19 @@ public sealed class SupervisedFineTune
         {
             events.Write(new Notice(
                 $"step {batch.Step + 1} is left out: gradients overflow fp16 when scaled by {runner.Scale}; {progress.Scale!.Value} is next"));
-            loss = double.IsFinite(loss) ? loss : progress.MeanLoss ?? 0;
         }
 
-        progress = progress with { Step = batch.Step + 1, Tokens = progress.Tokens + totals.Tokens, LossSum = progress.LossSum + loss };
-        samplesTrained += totals.Samples;
-        window.Add(loss, totals.Tokens);
-        Log(loss, norm, rate);
+        CloseStep(totals, double.IsFinite(loss) ? totals.Loss(loss, config.LossReduction) : null, norm, rate);
+        TakeOver();
     }
 
-    private void Log(double loss, double norm, double rate)
+    /// <summary>The step is done.</summary>
+    /// <param name="loss">Null where it has none: no token was trained, or none could be.</param>
+    private void CloseStep(StepTotals totals, double? loss, double? norm, double rate)
     {
+        progress = progress.Done(totals.Tokens, loss);
+        samplesTrained += totals.Samples;
+        window.Add(loss, totals.Tokens);
         events.Write(new StepDone(progress.Step, progress.TotalSteps, loss)
         {
             MemoryBytes = ProcessMemory.Anonymous,
@@ -261,8 +281,19 @@ public sealed class SupervisedFineTune
         events.Write(Evaluation.Run(runner, pipeline, mesh, division, progress.Step, progress.TotalSteps, order.EpochAfter(progress.Step), final));
     }
 
+    /// <summary>From here on the output folder is this run's: what an earlier one left there may go.</summary>
+    private void TakeOver()
+    {
+        if (!hasTakenOver)
+        {
+            hasTakenOver = true;
+            mesh.OnMain(output.TakeOver);
+        }
+    }
+
     private void SaveCheckpoint()
     {
+        TakeOver();
         lastSaved = progress.Step;
         mesh.OnMain(() => checkpoints.Begin(progress.Step));
         if (!config.SaveOnlyModel && (mesh.IsMain || division.IsDivided))
@@ -294,10 +325,15 @@ public sealed class SupervisedFineTune
             var state = recorder.State with { GlobalStep = progress.Step, Epoch = order.EpochAfter(progress.Step) };
             events.Write(new CheckpointSaved(progress.Step, checkpoints.Complete(config.SaveOnlyModel ? null : progress, state, progress.Step)));
         });
+        if (!config.SaveOnlyModel)
+        {
+            checkpoints.CompletedBy(mesh, progress.Step);
+        }
     }
 
     private RunOutcome Finished(TimeSpan elapsed)
     {
+        TakeOver();
         division.OnMain(() => SaveResult(config.OutputDir));
         if (config.Evaluates)
         {
@@ -329,14 +365,14 @@ public sealed class SupervisedFineTune
 
     private RunOutcome Interrupted()
     {
-        if (lastSaved != progress.Step && !config.SaveOnlyModel)
+        if (lastSaved != progress.Step && progress.Step > firstStep && !config.SaveOnlyModel)
         {
             SaveCheckpoint();
         }
 
         var saved = checkpoints.Newest;
-        events.Write(new RunInterrupted(
-            progress.Step, "stopped on request", saved, $"run the same command again with resume_from_checkpoint={saved ?? "true"}"));
+        var with = saved is not null ? $" with resume_from_checkpoint={saved}" : config.OverwriteOutputDir ? string.Empty : " with overwrite_output_dir=true";
+        events.Write(new RunInterrupted(progress.Step, "stopped on request", saved, $"run the same command again{with}"));
         return new RunOutcome(progress.Step, Interrupted: true, progress.MeanLoss);
     }
 
@@ -382,7 +418,7 @@ public sealed class SupervisedFineTune
             StartStep = progress.Step,
             Ranks = mesh.WorldSize,
         });
-        foreach (var notice in config.Notices.Concat(model.Model.Notices).Concat(resumed?.Notices ?? []))
+        foreach (var notice in config.Notices.Concat(model.Model.Notices).Concat(resumed?.Notices ?? []).Concat(output.Notices))
         {
             events.Write(new Notice(notice));
         }
@@ -422,7 +458,9 @@ public sealed class SupervisedFineTune
 
         if (totals.EmptyGroups > 0)
         {
-            events.Write(new Warning($"step {batch.Step + 1}: in {totals.EmptyGroups} of its batches no token is trained"));
+            events.Write(new Warning(totals.Trains
+                ? $"step {batch.Step + 1}: in {totals.EmptyGroups} of its batches no token is trained"
+                : $"step {batch.Step + 1}: no token is trained; the step counts, has no loss and leaves the weights as they are"));
         }
     }
 

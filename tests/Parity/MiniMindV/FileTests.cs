@@ -215,7 +215,7 @@ public sealed class FileTests : NativeTest
         {
             if (e is StepLogged step)
             {
-                Seen.Add(step.Loss);
+                Seen.Add(step.Loss!.Value);
             }
         }
     }

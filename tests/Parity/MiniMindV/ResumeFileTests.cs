@@ -126,7 +126,7 @@ public sealed class ResumeFileTests : NativeTest
         {
             if (e is StepLogged step)
             {
-                Losses.Add(step.Loss);
+                Losses.Add(step.Loss!.Value);
             }
             else if (e is Notice notice)
             {

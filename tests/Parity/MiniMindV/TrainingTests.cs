@@ -38,10 +38,10 @@ public sealed class TrainingTests : NativeTest
         {
             var (loss, norm) = expected[i];
             Assert.Equal(rates[i], steps.Seen[i].LearningRate, 1e-12);
-            var seen = steps.Seen[i];
-            Assert.True(Math.Abs(loss - seen.Loss) < TestDevice.Tolerance(rounds ? 5e-4 : 1e-4), $"update {i + 1}: loss {seen.Loss}, not {loss}");
-            var relative = Math.Abs(norm - seen.GradNorm) / norm;
-            Assert.True(relative < TestDevice.Tolerance(rounds ? 5e-3 : 1e-3), $"update {i + 1}: norm {seen.GradNorm}, not {norm}");
+            var (seenLoss, seenNorm) = (steps.Seen[i].Loss!.Value, steps.Seen[i].GradNorm!.Value);
+            Assert.True(Math.Abs(loss - seenLoss) < TestDevice.Tolerance(rounds ? 5e-4 : 1e-4), $"update {i + 1}: loss {seenLoss}, not {loss}");
+            var relative = Math.Abs(norm - seenNorm) / norm;
+            Assert.True(relative < TestDevice.Tolerance(rounds ? 5e-3 : 1e-3), $"update {i + 1}: norm {seenNorm}, not {norm}");
         }
     }
 

@@ -54,9 +54,12 @@ public sealed class RunFileTests
         using (var sink = new TrainerLogSink(folder.Path))
         {
             sink.Write(Started(folder, totalSteps: 4));
+            sink.Write(new StepDone(1, 4, Loss: null));
+            sink.Write(new StepLogged(1, 4, null, null, 0.5, 0.25) { Time = Start });
+            Assert.Equal(lines, File.ReadAllLines(folder["trainer_log.jsonl"])); // nothing has been trained yet
+            sink.Write(new StepDone(2, 4, 1.5));
+            Assert.StartsWith("{\"current_steps\": 1, \"total_steps\": 4, \"lr\": 0.5, ", Assert.Single(File.ReadAllLines(folder["trainer_log.jsonl"])));
         }
-
-        Assert.Empty(File.ReadAllText(folder["trainer_log.jsonl"]));
     }
 
     [Fact]
@@ -94,11 +97,15 @@ public sealed class RunFileTests
         {
             sink.Write(new StepLogged(300, 400, 1.5, 0.5, 0.25, 2) { Time = Start, TokensPerSecond = 1000 });
             sink.Write(new Evaluated(300, 400, 2, 0.75, 2, 8, 4) { Time = Start });
+            sink.Write(new StepLogged(301, 400, null, null, 0.25, 2) { Time = Start });
+            sink.Write(new RunFinished(301, 2, null, 4) { Time = Start });
         }
 
         var file = Assert.Single(Directory.EnumerateFiles(folder["runs"], "events.out.tfevents.*", SearchOption.AllDirectories));
         var records = Records(File.ReadAllBytes(file));
-        Assert.Equal(3, records.Count);
+        Assert.Equal(5, records.Count);
+        Assert.Equal([("train/learning_rate", 0.25f), ("train/epoch", 2f)], Scalars(records[3])); // a step without a loss shows none, and not 0
+        Assert.DoesNotContain(Scalars(records[4]), scalar => scalar.Item1 == "train/train_loss");
         Assert.Contains("brain.Event:2", Encoding.Latin1.GetString(records[0]));
         Assert.Equal((Start - DateTimeOffset.UnixEpoch).TotalSeconds, BinaryPrimitives.ReadDoubleLittleEndian(records[1].AsSpan(1)));
 

@@ -29,7 +29,7 @@ public sealed class HeldOutEvaluationTests : NativeTest
                 """, "test", use: ConfigUse.Any),
             model);
         Assert.Equal(1, result.Samples);
-        Assert.Equal(item.GetProperty("loss").GetDouble(), result.Loss, 1e-4);
+        Assert.Equal(item.GetProperty("loss").GetDouble(), result.Loss!.Value, 1e-4);
         Assert.Equal(Math.Exp(result.Metrics["token_loss"]), result.Metrics["perplexity"], 1e-6);
         Assert.Equal(trained.Count(i => best[i - 1] == labels[i]) / (double)trained.Count, result.Metrics["token_accuracy"], 1e-9);
     }

@@ -1,0 +1,99 @@
+using System.Reflection;
+using Fovea.Tests.Unit.Robustness;
+using Fovea.Training.Config;
+using Fovea.Training.Engine;
+using Fovea.Training.Recipes;
+
+namespace Fovea.Tests.Unit.Training;
+
+/// <summary>A resumed run compares every setting that changes what is learnt, as the configuration itself says of each key.</summary>
+public sealed class RunSettingsTests : NativeTest
+{
+    private readonly TinyRun run = new();
+
+    [Fact]
+    public void Every_key_says_what_it_changes_and_an_outcome_that_is_compared_instead_is_in_the_checkpoint()
+    {
+        foreach (var key in ConfigKeys.All)
+        {
+            Assert.True(key.Property.GetCustomAttribute<AffectsAttribute>() is not null, $"{key.Name} does not say what it changes: [Affects(...)]");
+            Assert.True(key.As is null || (key.Effect == Effect.Learning && typeof(RunProgress).GetProperty(key.As) is not null), key.Name);
+        }
+    }
+
+    [Fact]
+    public void Every_setting_that_changes_what_is_learnt_is_told_when_it_differs_and_when_it_is_not_known()
+    {
+        var now = RunSettings.Of(new TrainConfig());
+        Assert.Empty(RunSettings.Differences(now, now));
+        Assert.Superset(
+            new HashSet<string> { "per_device_train_batch_size", "on_bad_sample", "loss_reduction", "learning_rate", "dataset" }, now.Keys.ToHashSet());
+        foreach (var name in now.Keys)
+        {
+            var then = new Dictionary<string, string>(now) { [name] = "another" };
+            Assert.EndsWith($": {name} another -> {now[name]}", Assert.Single(RunSettings.Differences(then, now)));
+            then.Remove(name);
+            Assert.Contains($"does not tell {name}:", Assert.Single(RunSettings.Differences(then, now)));
+        }
+
+        Assert.Single(RunSettings.Differences(null, now));
+    }
+
+    [Fact]
+    public void The_schedule_of_a_DeepSpeed_file_is_compared_by_what_it_says()
+    {
+        var first = RunSettings.Of(new TrainConfig { DeepSpeedSchedule = new DeepSpeedSchedule(DeepSpeedScheduler.WarmupLR, "a.json") });
+        var moved = RunSettings.Of(new TrainConfig { DeepSpeedSchedule = new DeepSpeedSchedule(DeepSpeedScheduler.WarmupLR, "b.json") });
+        var other = RunSettings.Of(new TrainConfig { DeepSpeedSchedule = new DeepSpeedSchedule(DeepSpeedScheduler.WarmupLR, "a.json") { MinRate = 0.5 } });
+        Assert.Empty(RunSettings.Differences(first, moved));
+        Assert.Contains("scheduler of deepspeed", Assert.Single(RunSettings.Differences(first, other)));
+    }
+
+    [Fact]
+    public void A_run_that_goes_on_with_another_split_of_its_steps_or_another_way_with_bad_samples_is_told()
+    {
+        string[] mean = ["loss_reduction=mean", "per_device_train_batch_size=2", "gradient_accumulation_steps=4"];
+        Train([.. mean, "max_steps=1"]);
+        var told = Train([.. mean, "max_steps=2", "per_device_train_batch_size=4", "gradient_accumulation_steps=2", "on_bad_sample=skip"]);
+        Assert.Contains(told, notice => notice.EndsWith(
+            "goes on with its own: per_device_train_batch_size 2 -> 4, max_steps 1 -> 2, on_bad_sample error -> skip", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void What_only_changes_how_it_runs_or_what_is_written_is_not_told()
+    {
+        Train("max_steps=2", "save_steps=1");
+        var told = Train(
+            "max_steps=2", $"resume_from_checkpoint={run.Out("out/checkpoint-1")}", "recompute=always", "micro_batch_tokens=4000", "logging_steps=2", "save_steps=5",
+            "dataloader_num_workers=1", "plot_loss=true", "max_new_tokens=3");
+        Assert.DoesNotContain(told, notice => notice.Contains("settings") || notice.Contains("does not tell"));
+    }
+
+    [Fact]
+    public void Another_folder_of_the_base_model_is_told()
+    {
+        Train("max_steps=1");
+        var model = run.CopyOfModel();
+        Assert.Contains(Train("max_steps=2", $"model_name_or_path={model}"), notice => notice.Contains(TinyRun.Model) && notice.EndsWith($"this run has {model}: it must be the same one", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void What_was_decided_by_name_for_a_run_is_there_when_it_goes_on()
+    {
+        var progress = new RunProgress { Step = 1, TotalSteps = 2, Samples = 3, SamplesPerStep = 1, Seed = 4 };
+        Assert.Null(progress.Choice("products"));
+        var decided = progress.With("products", "library").With("other", "x").With("products", "widened");
+        var text = System.Text.Json.JsonSerializer.Serialize(decided);
+        var read = System.Text.Json.JsonSerializer.Deserialize<RunProgress>(text)!;
+        Assert.Equal(("widened", "x", null), (read.Choice("products"), read.Choice("other"), read.Choice("third")));
+    }
+
+    protected override void Cleanup() => run.Dispose();
+
+    private List<string> Train(params string[] overrides)
+    {
+        using var seen = new SeenEvents();
+        SupervisedFineTune.Run(TrainConfig.Load(run.Config, [$"output_dir={run.Out()}", .. overrides]), [seen]);
+        return [.. seen.Notices];
+    }
+}

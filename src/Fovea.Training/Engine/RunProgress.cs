@@ -33,6 +33,12 @@ public sealed record RunProgress
     /// <summary>What else decides what is learnt, by key of the configuration; null in checkpoints of earlier versions.</summary>
     public IReadOnlyDictionary<string, string>? Settings { get; init; }
 
+    /// <summary>
+    /// What was decided for this run by name and must stay so however it goes on, whatever another machine would decide; null where nothing was.
+    /// A resumed run takes it over as it is: <see cref="Choice"/>, <see cref="With"/>.
+    /// </summary>
+    public IReadOnlyDictionary<string, string>? Choices { get; init; }
+
     /// <summary>How the loss is scaled for fp16; null in other types.</summary>
     public LossScale? Scale { get; init; }
 
@@ -51,6 +57,13 @@ public sealed record RunProgress
     /// <summary>Mean of those losses; null without any.</summary>
     [JsonIgnore]
     public double? MeanLoss => Step > ForeignSteps ? LossSum / (Step - ForeignSteps) : null;
+
+    /// <summary>What was decided under a name; null where nothing was.</summary>
+    public string? Choice(string name) => Choices?.GetValueOrDefault(name);
+
+    /// <summary>The same run with something decided.</summary>
+    public RunProgress With(string name, string choice) =>
+        this with { Choices = new Dictionary<string, string>(Choices ?? new Dictionary<string, string>()) { [name] = choice } };
 
     /// <summary>After a step whose loss and gradients were finite or not: in fp16 the scale follows.</summary>
     /// <returns>Null where the run cannot go on.</returns>

@@ -152,7 +152,7 @@ public static class BenchOutput
     {
         var names = Enum.GetValues<ProductKernel>().Select(ProductChoice.NameOf).Where(name => r.Rows.Any(row => row.Rates.ContainsKey(name))).ToList();
         var table = new Table().Border(TableBorder.Rounded).AddColumn("GFLOP/s, medians");
-        foreach (var column in names.Append("best of fp32 peak"))
+        foreach (var column in names.Append("% of peak"))
         {
             table.AddColumn(new TableColumn(column).RightAligned());
         }
@@ -160,9 +160,9 @@ public static class BenchOutput
         foreach (var row in r.Rows)
         {
             table.AddRow([
-                $"{row.Type} {row.Shape} {row.Form}",
+                $"{row.Type} {row.Shape.Replace(" x ", "x", StringComparison.Ordinal)} {row.Form switch { "Forward" => "y", "InputGradient" => "dx", _ => "dW" }}",
                 .. names.Select(name => row.Rates.TryGetValue(name, out var rate) ? Number(rate, "0") : string.Empty),
-                Number(100 * row.Rates.Values.Max() / r.PeakFp32, "0") + " %",
+                Number(100 * row.Rates.Values.Max() / r.PeakFp32, "0"),
             ]);
         }
 

@@ -1,5 +1,6 @@
 // fovea::linear: x W^T + b with its gradients, on the fastest product at hand (products.h).
 #include "few_rows.h"
+#include "product_choice.h"
 #include "products.h"
 
 #include <ATen/ATen.h>
@@ -30,7 +31,8 @@ bool has_avx512() {
 
 bool on_onednn(const at::Tensor& x, const at::Tensor& weight) {
     static const bool faster = has_avx512();
-    return faster && x.is_cpu() && x.scalar_type() == at::kFloat && x.numel() * weight.size(0) >= least_multiplications && onednn_linear() != nullptr;
+    return faster && x.is_cpu() && x.scalar_type() == at::kFloat && product_kernel(at::kFloat) == ProductKernel::library
+        && x.numel() * weight.size(0) >= least_multiplications && onednn_linear() != nullptr;
 }
 
 struct Linear : torch::autograd::Function<Linear> {

@@ -55,26 +55,43 @@ FOVEA_INLINE word_lanes words_of(const T* line, int64_t n, int64_t count) {
     }
 }
 
+// Neighbouring bf16 numbers are turned around as pairs, half as many words, and widened behind that.
 template <class T, bool Pairs>
 FOVEA_INLINE void lines_into(const T* from, int64_t stride, int64_t lines, int64_t wide, int64_t count, word* to) {
-    constexpr int64_t per_word = Pairs ? 2 : 1;
-    const auto words = (count + per_word - 1) / per_word;
+    constexpr bool split = std::is_same_v<T, bf16> && !Pairs, turned_pairs = split || Pairs;
+    constexpr int64_t per_turned = turned_pairs ? 2 : 1, block_numbers = width * per_turned;
     for (int64_t i = 0; i < wide; i += width) {
         const auto here = std::min(width, wide - i);
         const auto whole = here == width || wide < width; // what a narrow row writes too much, the next one writes over
-        for (int64_t w = 0; w < words; w += width) {
+        const auto put = [&](int64_t word_row, const word_lanes& words) {
+            auto* row = to + word_row * wide + i;
+            if (whole) {
+                std::memcpy(row, &words, sizeof words);
+            } else {
+                std::memcpy(row, &words, here * sizeof(word));
+            }
+        };
+        const auto filled = std::min(width, lines - i);
+        for (int64_t n = 0; n < count; n += block_numbers) {
             word_lanes block[16];
             for (int64_t j = 0; j < 16; j++) {
-                block[j] = i + j < lines ? words_of<T, Pairs>(from + (i + j) * stride, w * per_word, count) : word_lanes{};
+                const auto* line = from + (i + j) * stride;
+                __builtin_prefetch(line + filled * stride + n); // the next lines: a processor's own prefetching starts anew at each
+                block[j] = j < filled ? words_of<T, turned_pairs>(line, n, count) : word_lanes{};
             }
             transpose(block);
-            const auto rows = std::min(width, words - w);
-            for (int64_t j = 0; j < rows; j++) {
-                auto* row = to + (w + j) * wide + i;
-                if (whole) {
-                    std::memcpy(row, &block[j], sizeof block[j]);
-                } else {
-                    std::memcpy(row, &block[j], here * sizeof(word));
+            const auto numbers = std::min(block_numbers, count - n);
+            if constexpr (split) {
+                for (int64_t j = 0; j < numbers / 2; j++) {
+                    put(n + 2 * j, block[j] << 16);
+                    put(n + 2 * j + 1, block[j] & 0xffff0000u);
+                }
+                if (numbers % 2 != 0) {
+                    put(n + numbers - 1, block[numbers / 2] << 16);
+                }
+            } else {
+                for (int64_t j = 0; j < (numbers + per_turned - 1) / per_turned; j++) {
+                    put(n / per_turned + j, block[j]);
                 }
             }
         }

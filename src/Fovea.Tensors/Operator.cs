@@ -52,6 +52,13 @@ public sealed class Operator
         return Door.ToTensor(results[0]);
     }
 
+    /// <summary>Calls it for its one number; true is 1.</summary>
+    public double Number(params ReadOnlySpan<Arg> args)
+    {
+        Span<NativeValue> results = stackalloc NativeValue[1];
+        return Door.Call(this, args, results) == 1 ? Door.ToNumber(results[0]) : throw new TorchException($"{this} returned no number");
+    }
+
     /// <summary>Calls it for its first two tensors of several; the others are released.</summary>
     public (Tensor First, Tensor Second) CallTwo(params ReadOnlySpan<Arg> args)
     {

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Fovea.Tensors;
 using Spectre.Console;
 
 namespace Fovea.Cli.Bench;
@@ -145,6 +146,30 @@ public static class BenchOutput
         }
 
         AnsiConsole.WriteLine($"{r.Hardware}; {(r.Libtorch is null ? string.Empty : $"libtorch {r.Libtorch}; ")}commit {r.Commit}");
+    }
+
+    public static void Print(ProductResult r)
+    {
+        var names = Enum.GetValues<ProductKernel>().Select(ProductChoice.NameOf).Where(name => r.Rows.Any(row => row.Rates.ContainsKey(name))).ToList();
+        var table = new Table().Border(TableBorder.Rounded).AddColumn("GFLOP/s, medians");
+        foreach (var column in names.Append("% of peak"))
+        {
+            table.AddColumn(new TableColumn(column).RightAligned());
+        }
+
+        foreach (var row in r.Rows)
+        {
+            table.AddRow([
+                $"{row.Type} {row.Shape.Replace(" x ", "x", StringComparison.Ordinal)} {row.Form switch { "Forward" => "y", "InputGradient" => "dx", _ => "dW" }}",
+                .. names.Select(name => row.Rates.TryGetValue(name, out var rate) ? Number(rate, "0") : string.Empty),
+                Number(100 * row.Rates.Values.Max() / r.PeakFp32, "0"),
+            ]);
+        }
+
+        AnsiConsole.Write(table);
+        AnsiConsole.WriteLine($"in registers: fp32 {Number(r.PeakFp32, "0")} GFLOP/s"
+            + (r.PeakPairs > 0 ? $", bf16 pairs {Number(r.PeakPairs, "0")}" : string.Empty) + $"; a new run uses {r.Chosen}");
+        AnsiConsole.WriteLine($"{r.Hardware}; {r.Threads} threads; libtorch {r.Libtorch}; commit {r.Commit}");
     }
 
     private static string Cell(double? value, string format) => value is { } number ? Number(number, format) : string.Empty;

@@ -21,6 +21,7 @@ public static class BenchVerb
         verb.Subcommands.Add(Decode());
         verb.Subcommands.Add(Images());
         verb.Subcommands.Add(Tokens());
+        verb.Subcommands.Add(ProductBenchVerb.Create());
         verb.Subcommands.Add(Plain("door", "What one call into native code costs, in microseconds."));
         verb.Subcommands.Add(Plain("attention", "Packed attention, forward and backward, at the shapes of vision towers and language models: GFLOP/s."));
         verb.Subcommands.Add(Plain("head", "Loss and its gradient before a frozen head, with logits in memory and in the caches: GFLOP/s."));
@@ -186,6 +187,9 @@ public static class BenchVerb
     internal static T Measure<T>(int? threads, Func<T> work) => StepThread.Run(() =>
     {
         SetThreads(threads);
+        var products = ProductPolicy.ForMachine(CacheFolder.Path, DType.F32, DType.BF16);
+        products.Choice.Use();
+        Console.Error.WriteLine(string.Join('\n', products.Reasons));
         return work();
     });
 

@@ -7,6 +7,7 @@ using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
 using Fovea.Training.Config;
+using Fovea.Training.Engine;
 using Fovea.Training.Recipes;
 
 namespace Fovea.Cli.Verbs;
@@ -79,6 +80,11 @@ internal sealed class ChatSetup : IDisposable
         };
         var device = ModelSetup.ChooseDevice(config);
         var compute = Compute(config, device);
+        foreach (var reason in ProductSetup.Apply(compute, mesh ?? Mesh.Alone(), device).Reasons)
+        {
+            notes.WriteLine(reason);
+        }
+
         notes.WriteLine($"loading {config.ModelNameOrPath} ({family.ModelType}, {compute.SafetensorsName().ToLowerInvariant()}, {device})"
             + string.Concat(config.AdapterNameOrPath.Select(adapter => $" with adapter {adapter}")));
         var divides = mesh is { WorldSize: > 1 } && config.Sharding.Stage == 3;

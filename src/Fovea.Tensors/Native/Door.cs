@@ -63,6 +63,13 @@ internal static unsafe class Door
         ? new Tensor((nint)value.Bits)
         : throw new TorchException("the operator returned no tensor where one was expected");
 
+    internal static double ToNumber(NativeValue value) => value.Tag switch
+    {
+        ArgTag.Int or ArgTag.Bool => value.Bits,
+        ArgTag.Double => BitConverter.Int64BitsToDouble(value.Bits),
+        _ => throw new TorchException("the operator returned no number where one was expected"),
+    };
+
     internal static void Discard(NativeValue value)
     {
         if (value.Tag == ArgTag.Tensor)

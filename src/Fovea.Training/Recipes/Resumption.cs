@@ -20,6 +20,9 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
     /// <summary>Whether it is a file of other scripts, not a checkpoint folder.</summary>
     public static bool IsFile(string from) => File.Exists(from);
 
+    /// <summary>The progress kept in a checkpoint folder; null in a run that begins or goes on from a file.</summary>
+    public static RunProgress? ProgressOf(string? from) => from is null || IsFile(from) ? null : CheckpointStore.ReadProgress(from);
+
     /// <summary>Refuses what no such file can be used for, before anything is loaded.</summary>
     public static void CheckFile(string path, TrainConfig config)
     {
@@ -94,6 +97,7 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
             Scale = config.Fp16 ? saved.Scale ?? fresh.Scale : null,
             Settings = fresh.Settings,
             BaseModel = fresh.BaseModel,
+            Choices = fresh.Choices,
         };
         var state = TrainerState.Load(Path.Combine(checkpoint, TrainerState.FileName)) with { MaxSteps = fresh.TotalSteps };
         return new Resumption(progress, state with { Mark = null },

@@ -110,6 +110,9 @@ public sealed class SupervisedFineTune
 
         var resumeFrom = mesh.FromMain("the choice of a checkpoint", () => output.Choose(fresh));
         Resumption.Check(resumeFrom, config, mesh.WorldSize, fresh);
+        var products = ProductSetup.Apply(config.Compute, mesh, ModelSetup.ChooseDevice(config), Resumption.ProgressOf(resumeFrom));
+        config = config with { Notices = [.. config.Notices, .. products.Reasons] };
+        fresh = fresh.With(ProductSetup.Name, products.Choice.ToString());
         using var model = ModelSetup.Load(config, resumeFrom);
         var caches = model.Model.ImagesStandAlone && config.CacheVisionFeatures != Toggle.Off
             && (!model.VisionLearns || (model.LearnsOverTower && !config.Sharding.Shards));

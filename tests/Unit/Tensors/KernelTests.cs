@@ -5,7 +5,6 @@ public sealed class KernelTests : NativeTest
 {
     private static readonly Operator BySegments = new("fovea::attention_by_segments");
     private static readonly Operator ByTiles = new("fovea::attention_by_tiles");
-    private static readonly Operator Widened = new("fovea::widened_product");
 
     [Theory]
     [InlineData(DType.F32, 1e-6)]
@@ -117,50 +116,6 @@ public sealed class KernelTests : NativeTest
         {
             Assert.Contains("grouped_linear", Assert.Throws<TorchException>(() => x.GroupedLinear(weights, starts)).Message);
         }
-    }
-
-    [Theory]
-    [InlineData(DType.BF16, 4e-3)]
-    [InlineData(DType.F16, 5e-4)]
-    public void Products_in_16_bits_are_sums_in_fp32_rounded_once(DType dtype, double rounding)
-    {
-        using var scope = TensorScope.Open("test");
-        Tensor Halves(ulong seed, params long[] shape)
-        {
-            Torch.Seed(seed);
-            return CreateOps.Empty(shape).Normal_(0, 0.2).To(dtype);
-        }
-
-        void AreNear(Tensor exact, Tensor found)
-        {
-            Assert.Equal(dtype, found.DType);
-            var expected = exact.ToArray<float>();
-            Near(expected, found.To(DType.F32).ToArray<float>(), rounding * Scale(expected));
-        }
-
-        // Those of 40,000 terms go in several pieces.
-        foreach (var (rows, inner, columns) in new[] { (3L, 5L, 7L), (300L, 40_000L, 290L) })
-        {
-            var (sum, a, b) = (Halves(1, columns), Halves(2, rows, inner), Halves(3, columns, inner).Transpose());
-            var exact = a.To(DType.F32).MatMul(b.To(DType.F32));
-            AreNear(exact.Mul(2).Add(sum.To(DType.F32).Mul(0.5)), Widened.Call(sum, a, b, 0.5, 2.0));
-            AreNear(exact, a.MatMul(b)); // by whichever way this processor takes
-            AreNear(exact, a.Linear(b.Transpose().Contiguous()));
-        }
-
-        var (x, y) = (Halves(4, 4, 9, 11), Halves(5, 4, 11, 6));
-        var batch = x.To(DType.F32).MatMul(y.To(DType.F32));
-        AreNear(batch, Widened.Call(CreateOps.Zeros([4, 9, 6], dtype), x, y, 1.0, 1.0));
-        AreNear(batch, x.MatMul(y));
-    }
-
-    [Fact]
-    public void Products_in_16_bits_refuse_shapes_that_do_not_fit()
-    {
-        using var scope = TensorScope.Open("test");
-        Tensor Zeros(params long[] shape) => CreateOps.Zeros(shape, DType.BF16);
-        Assert.Contains("cannot be multiplied", Assert.Throws<TorchException>(() => Widened.Call(Zeros(2), Zeros(3, 4), Zeros(5, 2), 1.0, 1.0)).Message);
-        Assert.Throws<TorchException>(() => Widened.Call(Zeros(3), Zeros(3, 4), Zeros(4, 2), 1.0, 1.0)); // the sum
     }
 
     [Fact]

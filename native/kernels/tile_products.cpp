@@ -1,0 +1,233 @@
+#include "tile_products.h"
+#include "tiles.h"
+#include "workers.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <unistd.h>
+
+namespace fovea {
+namespace {
+
+// Numbers of K that are packed at a time. The blocks of the result that a task computes, and both packed factors, stay in the second-level cache.
+constexpr int64_t depth = 256;
+constexpr int64_t least_work = 1 << 20; // multiplications that a task is worth
+
+struct BlockSize {
+    int64_t rows, columns;
+};
+
+template <class Tiles>
+BlockSize largest_block() {
+    static const auto cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    const int64_t columns = cache >= (2 << 20) ? 512 : cache >= (1 << 20) ? 384 : 192;
+    const int64_t rows = cache >= (2 << 20) ? 448 : cache >= (1 << 20) ? 224 : 144;
+    return {rows / Tiles::rows * Tiles::rows, columns};
+}
+
+int64_t pieces(int64_t count, int64_t most) { return (count + most - 1) / most; }
+int64_t up_to(int64_t count, int64_t step) { return pieces(count, step) * step; }
+
+// One matrix of a batch.
+template <class T>
+struct Matrix {
+    T* data;
+    int64_t by_row, by_column;
+
+    T* at(int64_t row, int64_t column) const { return data + row * by_row + column * by_column; }
+};
+
+template <class T>
+Matrix<T> matrix_of(const at::Tensor& x, int64_t index) {
+    const auto d = x.dim();
+    return {const_cast<T*>(data_of<T>(x)) + (d == 3 ? index * x.stride(0) : 0), x.stride(d - 2), x.stride(d - 1)};
+}
+
+// Memory of a thread, kept for its next product.
+float* scratch(int64_t count) {
+    struct Free {
+        void operator()(float* memory) const { std::free(memory); }
+    };
+    static thread_local std::unique_ptr<float, Free> memory;
+    static thread_local int64_t size = 0;
+    if (size < count) {
+        memory.reset(static_cast<float*>(std::aligned_alloc(64, up_to(count * static_cast<int64_t>(sizeof(float)), 64))));
+        size = memory == nullptr ? 0 : count;
+        TORCH_CHECK(memory != nullptr, "no memory for a block of ", count, " numbers");
+    }
+    return memory.get();
+}
+
+// to = beta * sum + alpha * x for one row of a block.
+template <class T>
+FOVEA_INLINE void finish(const float* x, float alpha, const T* sum, int64_t by_sum, float beta, T* to, int64_t by_to, int64_t count) {
+    if (by_to == 1 && (sum == nullptr || by_sum == 1)) {
+        each_of(count, FOVEA_EACH {
+            const auto value = read(x + i, zero) * alpha;
+            write(sum == nullptr ? value : value + read(sum + i, zero) * beta, to + i);
+        });
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        const auto value = x[i] * alpha;
+        narrow(sum == nullptr ? value : value + widen(sum[i * by_sum]) * beta, to + i * by_to);
+    }
+}
+
+FOVEA_CLONES void finish_of(const float* x, float a, const float* s, int64_t bs, float b, float* to, int64_t bt, int64_t n) {
+    finish(x, a, s, bs, b, to, bt, n);
+}
+FOVEA_CLONES void finish_of(const float* x, float a, const bf16* s, int64_t bs, float b, bf16* to, int64_t bt, int64_t n) {
+    finish(x, a, s, bs, b, to, bt, n);
+}
+
+// The product of one pair of matrices, block by block.
+template <class Tiles, class T>
+class Product {
+public:
+    Matrix<const T> a, b, sum;
+    Matrix<T> to;
+    int64_t rows, inner, columns;
+    float beta, alpha;
+
+    // What `block` needs for the largest one.
+    static int64_t scratch_size(const BlockSize& most) { return Blocks(most).all; }
+
+    void block(int64_t row, int64_t row_end, int64_t column, int64_t column_end, const BlockSize& most, float* memory) const {
+        const Blocks place(most);
+        auto* left = reinterpret_cast<word*>(memory);
+        auto* right = left + place.left;
+        auto* result = memory + place.left + place.right;
+        const auto stride = up_to(column_end - column, Tiles::columns);
+        for (int64_t k = 0; k < inner; k += depth) {
+            const auto count = std::min(depth, inner - k);
+            pack_right(k, count, column, column_end, right);
+            pack_left(row, row_end, k, count, left);
+            multiply(left, right, row_end - row, stride, Tiles::words(count), result, k > 0);
+        }
+        for (auto r = row; r < row_end; r++) {
+            const auto* s = sum.data == nullptr ? nullptr : sum.at(r, column);
+            const float nothing[1] = {};
+            if (inner == 0) {
+                for (auto c = column; c < column_end; c++) {
+                    finish_of(nothing, alpha, s == nullptr ? s : sum.at(r, c), 1, beta, to.at(r, c), 1, 1);
+                }
+            } else {
+                finish_of(result + (r - row) * stride, alpha, s, sum.by_column, beta, to.at(r, column), to.by_column, column_end - column);
+            }
+        }
+    }
+
+private:
+    // Rows of a packed left factor: filled up to a whole vector where there is little to fill, so that no row straddles cache lines.
+    static constexpr int step = Tiles::rows > 8 ? 16 : Tiles::rows;
+
+    struct Blocks {
+        explicit Blocks(const BlockSize& most)
+            : left(up_to(pieces(most.rows, Tiles::rows) * step * Tiles::words(depth) + width, width)),
+              right(up_to(most.columns, Tiles::columns) * Tiles::words(depth) + width),
+              all(left + right + up_to(most.rows, Tiles::rows) * up_to(most.columns, Tiles::columns)) {}
+        int64_t left, right, all;
+    };
+
+    void pack_left(int64_t row, int64_t row_end, int64_t k, int64_t count, word* to) const {
+        for (auto r = row; r < row_end; r += Tiles::rows, to += Tiles::words(count) * step) {
+            if (a.by_column == 1) {
+                pack_lines(a.at(r, k), a.by_row, std::min<int64_t>(Tiles::rows, row_end - r), step, count, Tiles::pairs, to);
+            } else {
+                // Rows behind the tile's own fill a vector where there are some.
+                pack_columns(a.at(r, k), a.by_column, std::min<int64_t>(step, rows - r), step, count, Tiles::pairs, to);
+            }
+        }
+    }
+
+    void pack_right(int64_t k, int64_t count, int64_t column, int64_t column_end, word* to) const {
+        constexpr int wide = Tiles::columns;
+        constexpr int64_t together = 16; // rows of b that are read along all panels, before the next ones
+        const auto lines = [&](int64_t c) { return std::min<int64_t>(wide, column_end - c); };
+        if (b.by_column == 1) {
+            for (int64_t i = 0; i < count; i += together) {
+                auto* panel = to + Tiles::words(i) * wide;
+                for (auto c = column; c < column_end; c += wide, panel += Tiles::words(count) * wide) {
+                    pack_columns(b.at(k + i, c), b.by_row, lines(c), wide, std::min(together, count - i), Tiles::pairs, panel);
+                }
+            }
+        } else {
+            for (auto c = column; c < column_end; c += wide, to += Tiles::words(count) * wide) {
+                pack_lines(b.at(k, c), b.by_column, lines(c), wide, count, Tiles::pairs, to);
+            }
+        }
+    }
+
+    static void multiply(const word* left, const word* right, int64_t count, int64_t stride, int64_t words, float* result, bool add) {
+        for (int64_t c = 0; c < stride; c += Tiles::columns) {
+            for (int64_t r = 0; r < count; r += Tiles::rows) {
+                Tiles::template multiply<2, 1, step>(left + r / Tiles::rows * step * words, right + c * words, words, result + r * stride + c, stride, add);
+            }
+        }
+    }
+};
+
+// A factor as packing reads it: one of its last two strides is 1.
+at::Tensor packable(const at::Tensor& x) {
+    const auto row = x.stride(-2), column = x.stride(-1);
+    return column == 1 || row == 1 ? x : x.contiguous();
+}
+
+template <class Tiles, class T>
+void all_blocks(const at::Tensor& a, const at::Tensor& b, const at::Tensor& sum, double beta, double alpha, const at::Tensor& to) {
+    const auto batch = to.dim() == 3 ? to.size(0) : 1, rows = to.size(-2), columns = to.size(-1), inner = a.size(-1);
+    const auto most = largest_block<Tiles>();
+    auto by_rows = pieces(rows, most.rows), by_columns = pieces(columns, most.columns);
+    // Enough tasks that threads of unequal speed end together.
+    const auto wanted = std::min<int64_t>(at::get_num_threads() == 1 ? 1 : 4 * at::get_num_threads(), rows * columns / least_work * inner + 1);
+    while (batch * by_rows * by_columns < wanted) {
+        const auto height = rows / by_rows, breadth = columns / by_columns;
+        if (height > breadth && height > 4 * Tiles::rows) {
+            by_rows++;
+        } else if (breadth > 4 * Tiles::columns) {
+            by_columns++;
+        } else {
+            break;
+        }
+    }
+    const BlockSize block{up_to(pieces(rows, by_rows), Tiles::rows), up_to(pieces(columns, by_columns), Tiles::columns)};
+    by_rows = pieces(rows, block.rows);
+    by_columns = pieces(columns, block.columns);
+    const auto size = Product<Tiles, T>::scratch_size(block);
+    const bool sums = sum.defined() && beta != 0;
+    const auto task = [&](int64_t i, float* memory) {
+        const auto index = i / (by_rows * by_columns), row = i % by_rows * block.rows, column = i / by_rows % by_columns * block.columns;
+        const Product<Tiles, T> product{
+            matrix_of<const T>(a, index), matrix_of<const T>(b, index), sums ? matrix_of<const T>(sum, index) : Matrix<const T>{}, matrix_of<T>(to, index),
+            rows, inner, columns, static_cast<float>(beta), static_cast<float>(alpha)};
+        product.block(row, std::min(rows, row + block.rows), column, std::min(columns, column + block.columns), block, memory);
+    };
+    share_out(batch * by_rows * by_columns, [&] { return [&, memory = scratch(size)](int64_t i) { task(i, memory); }; });
+}
+
+template <class T>
+void by_kind(const at::Tensor& a, const at::Tensor& b, const at::Tensor& sum, double beta, double alpha, const at::Tensor& to, bool pairs, bool narrow) {
+    by_tiles<T>(narrow ? TileKind::narrow : pairs ? TileKind::pairs : TileKind::wide, [&](auto tiles) {
+        all_blocks<decltype(tiles), T>(a, b, sum, beta, alpha, to);
+    });
+}
+
+} // namespace
+
+bool has_pair_tiles() { return best_tiles() == TileKind::pairs; }
+
+void tile_product(
+    const at::Tensor& a, const at::Tensor& b, const at::Tensor& sum, double beta, double alpha, const at::Tensor& to, bool pairs, bool narrow) {
+    if (to.numel() == 0) {
+        return;
+    }
+    const auto left = packable(a), right = packable(b);
+    (to.scalar_type() == at::kFloat ? by_kind<float> : by_kind<bf16>)(left, right, sum, beta, alpha, to, pairs, narrow);
+}
+
+} // namespace fovea

@@ -1,3 +1,4 @@
+using Fovea.Tensors.Files;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
 
@@ -52,7 +53,7 @@ public static class OutputFolder
             return checkpoint;
         }
 
-        var used = Directory.Exists(config.OutputDir) && Directory.EnumerateFileSystemEntries(config.OutputDir).Any();
+        var used = WriteTarget.Entries(config.OutputDir).Any();
         if (used && !config.OverwriteOutputDir)
         {
             return store.Newest ?? throw new ConfigException(

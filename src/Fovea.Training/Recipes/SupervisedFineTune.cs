@@ -94,6 +94,7 @@ public sealed class SupervisedFineTune
 
     private static RunOutcome Run(TrainConfig config, EventHub events, Mesh mesh, CancellationToken stop)
     {
+        mesh.OnMain(() => RunTargets.Check(config));
         var checkpoints = new CheckpointStore(config.OutputDir, config.SaveTotalLimit);
         var setup = DataSetup.From(config);
         using var data = DatasetLoader.Load(setup.Options);
@@ -101,6 +102,7 @@ public sealed class SupervisedFineTune
         var fresh = Fresh(config, setup, data.Train.Count, mesh);
         Resumption.Check(resumeFrom, config, mesh.WorldSize, fresh);
         using var model = ModelSetup.Load(config, resumeFrom);
+        mesh.OnMain(() => RunTargets.CheckRoom(config, model));
         var caches = model.Model.ImagesStandAlone && config.CacheVisionFeatures != Toggle.Off
             && (!model.VisionLearns || (model.LearnsOverTower && !config.Sharding.Shards));
 

@@ -10,6 +10,7 @@ namespace Fovea.Tensors.Files;
 public static class WriteTarget
 {
     private const int MostLinks = 40;
+    private const int LongestName = 255;
 
     /// <summary>Where a folder's content will lie, links resolved. Nothing is made or changed; what does not exist yet is looked for in what does.</summary>
     /// <param name="key">The key or option that named it, for messages.</param>
@@ -129,6 +130,11 @@ public static class WriteTarget
         var at = Path.GetPathRoot(full)!;
         foreach (var name in full.Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries))
         {
+            if (Encoding.UTF8.GetByteCount(name) > LongestName)
+            {
+                throw Refused(path, key, $"cannot be made: a name in it is longer than {LongestName} bytes");
+            }
+
             var link = Path.Combine(at, name);
             if (new FileInfo(link).LinkTarget is not { } leads)
             {
@@ -196,7 +202,9 @@ public static class WriteTarget
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // The name of the hidden file would only puzzle.
-            var reason = e is UnauthorizedAccessException ? "permission denied" : e.Message.Split(" : '")[0];
+            var reason = e is UnauthorizedAccessException ? "permission denied"
+                : e is FileNotFoundException or DirectoryNotFoundException ? "no files can be made"
+                : e.Message.Split(" : '")[0];
             throw Refused(path, key, $"cannot be written ({reason}{(folder == path ? string.Empty : $" in {folder}")}); make it writable or choose another place");
         }
     }

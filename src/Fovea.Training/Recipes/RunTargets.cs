@@ -7,7 +7,10 @@ using Fovea.Training.Config;
 
 namespace Fovea.Training.Recipes;
 
-/// <summary>Looks at every folder that a run will write before the work begins: what cannot be written shows now, not after hours.</summary>
+/// <summary>
+/// Looks at the folders of a run's results before the work begins: what cannot be written shows now, not after hours. The cache of vision features is not
+/// among them: the run goes on without one, and says so.
+/// </summary>
 internal static class RunTargets
 {
     private const string Checkpoint = "checkpoint-";
@@ -43,12 +46,6 @@ internal static class RunTargets
         if (config.UseTensorBoard)
         {
             Look(() => WriteTarget.Folder(config.LoggingDir ?? Path.Combine(config.OutputDir, "runs"), config.LoggingDir is null ? "output_dir" : "logging_dir"));
-        }
-
-        // A cache that may only be read is of use too, and one that cannot be used at all is told by the run, which goes on without it.
-        if (config is { VisionCacheDir: not null, EffectiveVisionCacheDir: { } cache })
-        {
-            Look(() => WriteTarget.Folder(cache, "vision_cache_dir", writable: false));
         }
 
         if (problems.Count > 0)

@@ -367,12 +367,14 @@ public sealed class SupervisedFineTune
 
     private void Announce()
     {
+        var kernels = KernelReport.Of(model.Model.Device, mesh.RanksHere);
         events.Write(new RunStarted
         {
             OutputDir = config.OutputDir,
             Model = config.ModelNameOrPath,
             Family = model.Family.ModelType,
             Device = $"{model.Model.Device}, {config.ComputeName}",
+            Kernels = KernelReport.Line(kernels),
             Config = config.ToDictionary(),
             TrainableParameters = model.TrainableParameters,
             AllParameters = model.AllParameters,
@@ -387,6 +389,11 @@ public sealed class SupervisedFineTune
         foreach (var notice in config.Notices.Concat(model.Model.Notices).Concat(resumed?.Notices ?? []))
         {
             events.Write(new Notice(notice));
+        }
+
+        foreach (var fallback in kernels.Select(fact => fact.Warning).OfType<string>())
+        {
+            events.Write(new Warning(fallback));
         }
 
         AnnounceMemory();

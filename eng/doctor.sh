@@ -39,6 +39,8 @@ doctor() {
   if [ -n "${TORCH_LIB:-}" ] && look codecs find_codecs; then doctor_codecs; fi
   printf 'Bridge and build\n'
   if [ -n "${TORCH_LIB:-}" ]; then doctor_bridge; fi
+  printf 'Kernels\n'
+  doctor_kernels
   printf 'Cache\n'
   doctor_cache
   if [ "$MISSING" -eq 0 ]; then echo 'All is well.'; else printf '%d missing.\n' "$MISSING"; return 1; fi
@@ -105,6 +107,13 @@ doctor_bridge() {
   if look compiler choose_compiler; then found compiler "$COMPILER"; fi
   if look bridge prepare_bridge; then found bridge "${BRIDGE:+hash $BRIDGE_HASH, $BRIDGE}"; fi
   if [ -e "$ROOT/artifacts/bin/Fovea.Cli/release/fovea.dll" ]; then found build "$ROOT/artifacts/bin/Fovea.Cli/release/fovea.dll"; else note build 'not built yet: the next start builds it'; fi
+}
+
+# The program itself says which kernels it uses, once it is built.
+doctor_kernels() {
+  local program="$ROOT/artifacts/bin/Fovea.Cli/release/fovea.dll" words
+  if [ -z "${BRIDGE:-}" ] || ! [ -e "$BRIDGE" ] || ! [ -e "$program" ] || [ -z "${DOTNET:-}" ]; then note kernels 'known once bridge and program are built'; return; fi
+  if words="$( (eval "$(environment)" && "$DOTNET" "$program" kernels) 2>&1)"; then printf '%s\n' "$words"; else missing kernels "$words"; fi
 }
 
 doctor_cache() {

@@ -57,6 +57,7 @@ public static class Program
         Fovea.Cli.Verbs.ExportVerb.Create(),
         Fovea.Cli.Verbs.PlanVerb.Create(),
         Fovea.Cli.Verbs.SelfCheckVerb.Create(),
+        Fovea.Cli.Verbs.KernelsVerb.Create(),
         Fovea.Cli.Verbs.MeshVerb.Create(),
         Fovea.Cli.Verbs.LaunchCheckVerb.Create(),
         Fovea.Cli.Verbs.BenchVerb.Create(),

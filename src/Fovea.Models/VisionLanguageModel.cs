@@ -30,7 +30,7 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     public abstract IReadOnlyList<ModelUnit> Units { get; }
 
     /// <summary>What was remarkable about the files that the weights came from, in sentences.</summary>
-    public IReadOnlyList<string> Notices { get; internal set; } = [];
+    public IReadOnlyList<string> Notices { get; set; } = [];
 
     /// <summary>Elements that the projector keeps for its backward pass, for each patch.</summary>
     public virtual long ProjectorElements => Head.Shape[1] / 2;

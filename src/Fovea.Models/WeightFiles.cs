@@ -46,6 +46,9 @@ public sealed class WeightFiles : IWeightSource, IDisposable
     public DType StoredType =>
         files[0].Tensors.Values.Select(entry => entry.DType).Distinct().ToList() is [var one and (DType.F16 or DType.BF16)] ? one : DType.F32;
 
+    /// <summary>All of it.</summary>
+    internal IReadOnlyList<Checkpoint> Files => files;
+
     public bool Has(string name) => sources.Any(source => source.Has(name)) || canBeFresh(name);
 
     public Tensor Read(string name, long[] shape)

@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Fovea.Tensors;
+using Fovea.Tensors.Files;
 using Spectre.Console;
 
 namespace Fovea.Cli.Bench;
@@ -30,12 +31,7 @@ public static class BenchOutput
     {
         if (path is not null)
         {
-            if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder)
-            {
-                Directory.CreateDirectory(folder);
-            }
-
-            File.WriteAllText(path, ToJson(result) + "\n");
+            WriteTarget.Text(path, "--json", ToJson(result) + "\n");
         }
     }
 

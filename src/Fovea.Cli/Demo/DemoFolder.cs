@@ -1,3 +1,5 @@
+using Fovea.Tensors.Files;
+
 namespace Fovea.Cli.Demo;
 
 /// <summary>Where the demonstration's files lie. A folder of an earlier demonstration is replaced; any other that is not empty is refused.</summary>
@@ -35,14 +37,10 @@ internal sealed class DemoFolder
     /// <exception cref="ConfigException">The path is a file, or holds what no demonstration made.</exception>
     public static DemoFolder Create(string path)
     {
-        if (File.Exists(path))
-        {
-            throw new ConfigException($"--output {path}: this is a file; name a folder");
-        }
-
+        WriteTarget.Folder(path, "--output");
         var folder = At(path);
         var marker = Path.Combine(folder.Root, Marker);
-        if (Directory.Exists(folder.Root) && Directory.EnumerateFileSystemEntries(folder.Root).Any())
+        if (WriteTarget.Entries(folder.Root).Any())
         {
             if (!File.Exists(marker))
             {
@@ -57,12 +55,19 @@ internal sealed class DemoFolder
         return folder;
     }
 
-    /// <summary>Removes what a demonstration writes and nothing else, the marker last of all.</summary>
+    /// <summary>Removes what a demonstration writes and nothing else. Its folders stay, empty: they may be links or mount points.</summary>
     private void Clear()
     {
-        foreach (var made in new[] { Data, Blank, Base, Adapter }.Where(Directory.Exists))
+        foreach (var made in new[] { Data, Blank, Base, Adapter }.SelectMany(WriteTarget.Entries))
         {
-            Directory.Delete(made, recursive: true);
+            if (made is DirectoryInfo folder)
+            {
+                folder.Delete(recursive: true);
+            }
+            else
+            {
+                made.Delete();
+            }
         }
 
         foreach (var made in new[] { BaseConfig, AdapterConfig })

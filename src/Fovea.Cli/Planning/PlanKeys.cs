@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Fovea.Tensors.Files;
 using Fovea.Training.Config;
 
 namespace Fovea.Cli.Planning;
@@ -35,9 +36,7 @@ internal static class PlanKeys
             throw new ConfigException($"{path} is not made of lines 'key: value'; add {string.Join(", ", Lines(row))} yourself");
         }
 
-        var temporary = $"{path}.new";
-        File.WriteAllText(temporary, changed);
-        File.Move(temporary, path, overwrite: true);
+        WriteTarget.Text(path, "--write", changed);
     }
 
     private static string Put(string text, string key, string value, bool always)

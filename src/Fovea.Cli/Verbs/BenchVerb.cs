@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Fovea.Cli.Bench;
 using Fovea.Tensors;
+using Fovea.Tensors.Files;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
 
@@ -223,7 +224,21 @@ public static class BenchVerb
         DefaultValueFactory = _ => count,
     };
 
-    internal static Option<string?> JsonOption() => new Option<string?>("--json") { Description = "Write the result to this file too." }.IsPath();
+    internal static Option<string?> JsonOption(string description = "Write the result to this file too.") => FileOption("--json", description);
+
+    /// <summary>An option that names a file to write; whether it can be written is looked at before anything is measured.</summary>
+    internal static Option<string?> FileOption(string name, string description)
+    {
+        var option = new Option<string?>(name) { Description = description };
+        option.Validators.Add(given =>
+        {
+            if (given.GetValueOrDefault<string?>() is { } path)
+            {
+                WriteTarget.File(path, name);
+            }
+        });
+        return option.IsPath();
+    }
 
     internal static Option<int?> ThreadsOption() => new("--threads") { Description = "Threads of one operator; left out, the CPUs that may be used." };
 }

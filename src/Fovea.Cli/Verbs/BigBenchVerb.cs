@@ -17,7 +17,7 @@ public static class BigBenchVerb
         var kept = new Option<int?>("--kept-blocks") { Description = "Blocks of 28 that keep their activations; left out, what memory allows." };
         var peak = new Option<double?>("--peak-tflops") { Description = "The card's bf16 TFLOP/s, for utilisation; left out, by the card's name." };
         var dry = new Option<bool>("--dry-run") { Description = "Forward and backward on shapes alone, at true dimensions; operations and bytes by count." };
-        var json = new Option<string?>("--json") { Description = "Write the result to this file too." }.IsPath();
+        var json = BenchVerb.JsonOption();
         var verb = new Command("7b", """
             Training steps of Qwen2.5-VL-7B (random weights, bf16, LoRA of rank 8, one image a sample) on a CUDA card: tokens/s, utilisation, peak memory.
 

@@ -32,32 +32,66 @@ internal sealed class ChatSetup : IDisposable
 
     public GenerationOptions Options { get; }
 
-    /// <summary>Completes a configuration: a training run's own output where no adapter is named, an adapter's own base where no model is.</summary>
-    /// <param name="notes">Receives what was chosen.</param>
+    /// <summary>Completes a configuration: a training run's own output, once it is there, an adapter's own base where no model is named.</summary>
+    /// <param name="notes">Receives what was chosen, and what the user is to know about it.</param>
     public static TrainConfig Complete(TrainConfig config, TextWriter notes)
     {
-        if (config.AdapterNameOrPath.Count == 0 && config.OutputDir.Length > 0)
+        string? found = null;
+        if (config.OutputDir.Length > 0)
         {
-            if (config.FinetuningType == FinetuningType.Lora && PeftAdapter.IsAdapter(config.OutputDir))
-            {
-                notes.WriteLine($"using the adapter in output_dir, {config.OutputDir}");
-                config = config with { AdapterNameOrPath = [config.OutputDir] };
-            }
-            else if (config.FinetuningType != FinetuningType.Lora && File.Exists(Families.ConfigPath(config.OutputDir)))
-            {
-                notes.WriteLine($"using the model in output_dir, {config.OutputDir}");
-                config = config with { ModelNameOrPath = config.OutputDir };
-            }
+            (config, found) = config.FinetuningType == FinetuningType.Lora ? WithAdapter(config, notes) : (WithModel(config, notes), null);
         }
 
-        foreach (var adapter in config.AdapterNameOrPath.Where(adapter => !PeftAdapter.IsAdapter(adapter)))
+        var missing = config.AdapterNameOrPath.Where(adapter => !PeftAdapter.IsAdapter(adapter)).Select(AdapterFolder.Problem).ToList();
+        if (missing.Count > 0)
         {
-            throw new ConfigException($"{adapter}: not an adapter folder, it has no {PeftConfig.FileName}");
+            throw new ConfigException(missing);
         }
 
-        return config.ModelNameOrPath.Length > 0 ? config
+        config = config.ModelNameOrPath.Length > 0 ? config
             : config.AdapterNameOrPath.Count > 0 ? config with { ModelNameOrPath = PeftAdapter.ResolveBase(config.AdapterNameOrPath[0]) }
             : throw new ConfigException("no model is named: give a configuration file, --model FOLDER or --adapter FOLDER (fovea chat --help shows examples)");
+        foreach (var notice in AdapterBase.Check(
+            config.ModelNameOrPath, config.AdapterNameOrPath, found,
+            $"give that model, or --adapter {found} to use the adapter here all the same, or output_dir= to use {config.ModelNameOrPath} alone"))
+        {
+            notes.WriteLine($"warning: {notice}");
+        }
+
+        return config;
+    }
+
+    /// <summary>Whether a word of the command line names the adapters to use, which stand before what the run wrote.</summary>
+    public static bool NamesAdapter(IEnumerable<string> overrides) =>
+        overrides.Any(word => word.StartsWith("adapter_name_or_path=", StringComparison.Ordinal));
+
+    /// <summary>The adapter that the run wrote, on top of those that it was trained over; until then the one that it starts from, or none.</summary>
+    private static (TrainConfig Config, string? Found) WithAdapter(TrainConfig config, TextWriter notes)
+    {
+        var (folder, start) = (config.OutputDir, config.AdapterNameOrPath.LastOrDefault());
+        if (PeftAdapter.IsAdapter(folder))
+        {
+            notes.WriteLine($"using the adapter in output_dir, {folder}"
+                + (start is null || start == folder ? string.Empty : $": the result of the run that went on from {start}"));
+            return (config with { AdapterNameOrPath = [.. config.AdapterNameOrPath.SkipLast(1), folder] }, folder);
+        }
+
+        var instead = start is null ? "the base model answers, without any training of this run" : $"{start}, from which the run starts, is used";
+        var checkpoints = AdapterFolder.In(folder) is [var newest, ..] ? $"; --adapter {newest} uses its newest checkpoint" : string.Empty;
+        notes.WriteLine($"warning: no adapter in output_dir, {folder}, yet: {instead}{checkpoints}");
+        return (config, null);
+    }
+
+    private static TrainConfig WithModel(TrainConfig config, TextWriter notes)
+    {
+        if (File.Exists(Families.ConfigPath(config.OutputDir)))
+        {
+            notes.WriteLine($"using the model in output_dir, {config.OutputDir}");
+            return config with { ModelNameOrPath = config.OutputDir };
+        }
+
+        notes.WriteLine($"warning: no model in output_dir, {config.OutputDir}, yet: the one that the run starts from is used, {config.ModelNameOrPath}");
+        return config;
     }
 
     /// <param name="config">A completed configuration.</param>

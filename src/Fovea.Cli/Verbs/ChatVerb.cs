@@ -126,11 +126,14 @@ public static class ChatVerb
         var adapters = parsed.GetValue(Adapter) ?? [];
 
         // A model that is named stands before the one that the run wrote; an adapter that it wrote may well go onto another copy of its base.
-        config = parsed.GetValue(Model) is null || config.FinetuningType == FinetuningType.Lora ? config : config with { OutputDir = string.Empty };
+        // So does an adapter that is named on the command line.
+        var named = adapters.Length > 0 || ChatSetup.NamesAdapter(words)
+            || (parsed.GetValue(Model) is not null && config.FinetuningType != FinetuningType.Lora);
         return config with
         {
             ModelNameOrPath = parsed.GetValue(Model) ?? config.ModelNameOrPath,
             AdapterNameOrPath = adapters.Length > 0 ? adapters : config.AdapterNameOrPath,
+            OutputDir = named ? string.Empty : config.OutputDir,
             Template = parsed.GetValue(Template) ?? config.Template,
             InferDtype = parsed.GetValue(Dtype) ?? config.InferDtype,
             UseCpu = config.UseCpu || parsed.GetValue(Cpu),

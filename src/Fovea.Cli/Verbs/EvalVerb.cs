@@ -16,6 +16,10 @@ public static class EvalVerb
         var path = new Argument<string>("CONFIG") { Description = "The YAML or JSON file of a training run." }.IsPath();
         var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Keys that replace those of the file.", Arity = ArgumentArity.ZeroOrMore };
         var model = new Option<string?>("--model") { Description = "Model folder; left out, the run's own result, else model_name_or_path." }.IsPath();
+        var adapter = new Option<string[]>("--adapter")
+        {
+            Description = "Adapter folder, for instance a checkpoint, instead of the run's own result. May be repeated.",
+        }.IsPath();
         var verb = new Command("eval", """
             Measures what a model predicts on held-out samples (eval_dataset, else what val_size sets aside, else dataset): the mean loss of a
             trained token, its exponential (perplexity), and how many tokens had the largest logit (token accuracy). Nothing is written.
@@ -24,24 +28,35 @@ public static class EvalVerb
               fovea eval examples/minimind_v_sft.yaml
               fovea eval mine/run.yaml eval_dataset=mine/held_out.jsonl
               fovea eval mine/run.yaml --model models/Qwen2.5-VL-3B-Instruct
+              fovea eval mine/run.yaml --adapter saves/mine/checkpoint-100
               NPROC_PER_NODE=2 fovea eval mine/run.yaml          (samples are shared out; with zero: 3 the weights are divided too)
             """)
         {
-            path, overrides, model,
+            path, overrides, model, adapter,
         };
-        verb.SetAction(parsed => Run(parsed.GetValue(path)!, parsed.GetValue(overrides) ?? [], parsed.GetValue(model), parsed.InvocationConfiguration.Output));
+        verb.SetAction(parsed => RankedRun.Run(
+            use => Read(parsed.GetValue(path)!, parsed.GetValue(overrides) ?? [], parsed.GetValue(model), parsed.GetValue(adapter) ?? [], use),
+            talks: false, (config, mesh) => Evaluate(config, mesh, parsed.InvocationConfiguration.Output)));
         return verb;
     }
 
-    private static int Run(string path, string[] overrides, string? model, TextWriter output) => RankedRun.Run(
-        use => TrainConfig.Load(path, overrides, use), talks: false, (config, mesh) => Evaluate(config, mesh, model, output));
+    /// <summary>The configuration that the command line asks for. A model or adapters that are named stand before the run's own result.</summary>
+    internal static TrainConfig Read(string path, string[] overrides, string? model, string[] adapters, ConfigUse use)
+    {
+        var config = TrainConfig.Load(path, overrides, use);
+        var named = model is not null || adapters.Length > 0 || ChatSetup.NamesAdapter(overrides);
+        return config with
+        {
+            ModelNameOrPath = model ?? config.ModelNameOrPath,
+            AdapterNameOrPath = adapters.Length > 0 ? adapters : model is not null ? [] : config.AdapterNameOrPath,
+            OutputDir = named ? string.Empty : config.OutputDir,
+        };
+    }
 
-    private static int Evaluate(TrainConfig config, Mesh mesh, string? model, TextWriter output)
+    private static int Evaluate(TrainConfig config, Mesh mesh, TextWriter output)
     {
         var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
-        config = model is null
-            ? ChatSetup.Complete(config, notes)
-            : config with { ModelNameOrPath = model, AdapterNameOrPath = [], OutputDir = string.Empty };
+        config = ChatSetup.Complete(config, notes);
         using var setup = ChatSetup.Load(config, fromModel: false, notes, mesh);
         foreach (var notice in config.Notices.Concat(setup.Model.Notices))
         {

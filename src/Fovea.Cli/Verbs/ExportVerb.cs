@@ -66,7 +66,7 @@ public static class ExportVerb
             }
             else
             {
-                problems.Add($"adapter_name_or_path: {first} is not an adapter folder (no {PeftConfig.FileName})");
+                problems.Add($"adapter_name_or_path: {AdapterFolder.Problem(first)}");
             }
         }
         else if (source is null)

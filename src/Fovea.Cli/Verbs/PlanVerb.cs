@@ -22,7 +22,7 @@ public static class PlanVerb
         };
         var card = new Option<string?>("--card") { Description = "Memory of one card, for instance 24GiB: says what fits." };
         var length = new Option<int?>("--length") { Description = "Tokens of the longest sample; left out, cutoff_len." };
-        var json = new Option<string?>("--json") { Description = "Write the table to this file too." }.IsPath();
+        var json = BenchVerb.JsonOption("Write the table to this file too.");
         var write = new Option<bool>("--write") { Description = "Put the setting that fits on the fewest ranks into CONFIG (zero, offload)." };
         var verb = new Command("plan", """
             Counts the memory of a training run from its configuration and the checkpoint's config.json: weights, gradients, optimizer, activations and

@@ -19,7 +19,7 @@ internal static class RankBenchVerb
         var steps = new Option<int>("--steps") { Description = "Measured steps.", DefaultValueFactory = _ => 3 };
         var tokens = new Option<int?>("--tokens") { Description = "Tokens of a sample, text alone; left out, 512 with an image." };
         var dtype = BenchVerb.DTypeOption();
-        var json = new Option<string?>("--json") { Description = "Write the figures into this file." }.IsPath();
+        var json = BenchVerb.JsonOption();
         var once = new Option<string?>("--once") { Description = "One rank of one setting, as JSON.", Hidden = true };
         var verb = new Command("ranks", """
             Data parallel and each stage of ZeRO over processes of this machine, one thread each: time of a step, how much of the

@@ -14,7 +14,7 @@ internal static class SlicesBenchVerb
         var frozen = new Option<bool>("--frozen-tower") { Description = "The vision tower does not learn (tune_vision false)." };
         var cached = new Option<bool>("--cached-vision") { Description = "With --frozen-tower: its features kept, as from the second epoch on." };
         var (peer, attention) = BenchVerb.PeerOptions();
-        var trace = new Option<string?>("--trace") { Description = "Write a trace of one more step of ours to this file." }.IsPath();
+        var trace = BenchVerb.FileOption("--trace", "Write a trace of one more step of ours to this file.");
         var verb = new Command("minicpm", """
             Training steps of a MiniCPM-V-2.6 of 203 M random weights: 2 samples of 448 tokens with three images in eight slices.
 

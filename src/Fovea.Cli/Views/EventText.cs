@@ -13,6 +13,11 @@ internal static class EventText
         var share = start.AllParameters > 0 ? 100.0 * start.TrainableParameters / start.AllParameters : 0;
         var family = start.Family.Length > 0 ? $" ({start.Family})" : string.Empty;
         yield return $"model    {start.Model}{family} on {start.Device}{(start.Ranks > 1 ? $", {start.Ranks} ranks" : string.Empty)}";
+        if (start.Kernels.Length > 0)
+        {
+            yield return $"kernels  {start.Kernels}";
+        }
+
         yield return string.Create(
             CultureInfo.InvariantCulture,
             $"trains   {Human.Count(start.TrainableParameters)} of {Human.Count(start.AllParameters)} parameters ({share:0.####} %)");

@@ -31,6 +31,11 @@ internal static class ParquetRows
         {
             Directory.CreateDirectory(working);
             Write(parquet, working, folder);
+            if (Directory.Exists(folder) && !File.Exists(rows))
+            {
+                Directory.Delete(folder, recursive: true); // what a cleaner of caches has left of it
+            }
+
             if (!Directory.Exists(folder))
             {
                 Directory.Move(working, folder);

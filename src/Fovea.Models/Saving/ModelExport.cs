@@ -1,6 +1,7 @@
 using Fovea.Models.Peft;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
+using Fovea.Tensors.Files;
 using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Models.Saving;
@@ -36,7 +37,13 @@ public sealed record ModelExport
     {
         Check();
         var family = Families.Of(Model);
-        var stored = StoredType(Model, family);
+        var (stored, count, bytes) = Stored(Model, family);
+        WriteTarget.Room(Target, "export_dir", DType is { } type ? count * type.Size() : bytes, "the model");
+        foreach (var notice in AdapterBase.Check(Model, Adapters, found: null, string.Empty))
+        {
+            say($"note: {notice}");
+        }
+
         say($"loading {Model} ({stored.SafetensorsName()})");
         using var model = Families.Load(Model, new ModelOptions { Compute = stored, Master = Tensors.DType.F32 });
         if (Overlay is not null)
@@ -47,9 +54,9 @@ public sealed record ModelExport
         foreach (var adapter in Adapters)
         {
             var config = PeftAdapter.Attach(model, family, adapter, trainable: false);
-            var count = model.Ledger.Linears.Count(linear => linear.Lora is not null);
+            var linears = model.Ledger.Linears.Count(linear => linear.Lora is not null);
             Nn.Lora.Adapters.Merge(model.Ledger);
-            say($"merged {adapter}: rank {config.Lora.Rank} on {count} linear layers");
+            say($"merged {adapter}: rank {config.Lora.Rank} on {linears} linear layers");
         }
 
         var step = 0L;
@@ -67,16 +74,25 @@ public sealed record ModelExport
 
     private static string Size(long bytes) => bytes >= 1_000_000_000 ? $"{bytes / 1e9:0.0} GB" : $"{bytes / 1e6:0.0} MB";
 
-    /// <summary>The element type of the base's weights; fp32, which holds the others, where there are several.</summary>
-    private static DType StoredType(string folder, Family family)
+    /// <summary>The element type of the base's weights, fp32, which holds the others, where there are several; how many elements and bytes they are.</summary>
+    private static (DType Type, long Count, long Bytes) Stored(string folder, Family family)
     {
         if (family.Open is { } open)
         {
             using var files = open(folder, null);
-            return files.StoredType;
+            return (files.StoredType, files.Files.Sum(Elements), files.Files.Sum(Bytes));
         }
 
         using var checkpoint = Checkpoint.Open(folder);
+        return (StoredType(folder, checkpoint), Elements(checkpoint), Bytes(checkpoint));
+    }
+
+    private static long Elements(Checkpoint checkpoint) => checkpoint.Tensors.Values.Sum(entry => entry.Bytes / entry.DType.Size());
+
+    private static long Bytes(Checkpoint checkpoint) => checkpoint.Tensors.Values.Sum(entry => entry.Bytes);
+
+    private static DType StoredType(string folder, Checkpoint checkpoint)
+    {
         var types = checkpoint.Tensors.Values.Select(entry => entry.DType).Where(type => type.IsFloating()).Distinct().ToList();
         return types switch
         {
@@ -100,7 +116,7 @@ public sealed record ModelExport
         }
 
         problems.AddRange(Adapters.Where(folder => !PeftAdapter.IsAdapter(folder))
-            .Select(folder => $"adapter_name_or_path: {folder} is not an adapter folder (no {PeftConfig.FileName})"));
+            .Select(folder => $"adapter_name_or_path: {AdapterFolder.Problem(folder)}"));
         try
         {
             ExportFolder.Check(Model, Target, Force);

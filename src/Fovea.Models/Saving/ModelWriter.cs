@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Fovea.Models.Peft;
 using Fovea.Tensors;
 using Fovea.Tensors.Safetensors;
 
@@ -45,7 +46,8 @@ public static class ModelWriter
     {
         using var output = ExportFolder.Open(sourceFolder, targetFolder, force);
         var files = WriteInto(model, family, sourceFolder, output.WorkingFolder, maxShardBytes, dtype, progress);
-        return output.Commit(files, sourceFolder, adapters ?? []);
+        adapters ??= [];
+        return output.Commit(files, sourceFolder, adapters, [.. ExportFolder.MergedInto(sourceFolder), .. adapters.Select(AdapterBase.IdentityOf)]);
     }
 
     /// <summary>The same into a folder as it is, for instance a training run's: each file appears whole or not at all, the configuration last.</summary>

@@ -15,6 +15,9 @@ public sealed record RunStarted : RunEvent
     /// <summary>Where it runs and in which precision, for instance <c>cpu, bf16</c>.</summary>
     public string Device { get; init; } = "cpu";
 
+    /// <summary>The kernels in use, in one line; empty where nobody asked.</summary>
+    public string Kernels { get; init; } = string.Empty;
+
     /// <summary>The honoured keys and their values, as text.</summary>
     public IReadOnlyDictionary<string, string> Config { get; init; } = new Dictionary<string, string>();
 

@@ -11,6 +11,11 @@ public static class AtomicFile
     public static void WriteText(string path, string text)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        if (Directory.Exists(path))
+        {
+            throw new IOException($"{path} is a folder, and a file belongs there; move it away");
+        }
+
         var partial = $"{path}.{Environment.ProcessId}.partial";
         try
         {

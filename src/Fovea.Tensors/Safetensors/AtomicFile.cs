@@ -38,6 +38,11 @@ public sealed class AtomicFile : IDisposable
         return Guard(path, () =>
         {
             Directory.CreateDirectory(folder);
+            if (Directory.Exists(full))
+            {
+                throw new IOException("it is a folder, and a file belongs there; move it away");
+            }
+
             var options = new FileStreamOptions
             {
                 Mode = FileMode.Create,

@@ -14,6 +14,9 @@ public sealed class FeatureFolder : IDisposable
     private const string Partial = ".partial";
     private const int Waiting = 64;
 
+    // At the top of a mounted disk lies a folder that only root may look into.
+    private static readonly EnumerationOptions Everything = new() { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = 0 };
+
     private readonly string folder;
     private readonly long budget;
     private readonly Action<string> warn;
@@ -160,7 +163,7 @@ public sealed class FeatureFolder : IDisposable
     {
         // Exists asks the disk, once for all: a file that another process has renamed or deleted since it was listed has no length.
         var files = Directory.Exists(folder)
-            ? new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Where(f => f.Exists).OrderBy(f => f.LastWriteTimeUtc).ToList()
+            ? new DirectoryInfo(folder).EnumerateFiles("*", Everything).Where(f => f.Exists).OrderBy(f => f.LastWriteTimeUtc).ToList()
             : [];
         bytes = files.Sum(f => f.Length);
         foreach (var file in files)

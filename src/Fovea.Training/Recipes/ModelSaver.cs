@@ -26,6 +26,7 @@ public static class ModelSaver
         var baseFolder = config.ModelNameOrPath;
         if (setup.Adapter is { } adapter)
         {
+            setup.Base?.Write(folder);
             PeftAdapter.Save(setup.Model, adapter, folder);
             ModelWriter.CopyCompanions(baseFolder, folder);
         }

@@ -14,6 +14,9 @@ namespace Fovea.Training.Recipes;
 /// <param name="Policy">Decides what blocks keep for backward.</param>
 public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftConfig? Adapter, DropoutStream? Dropout, BlockPolicy Policy) : IDisposable
 {
+    /// <summary>What the adapter learns over; kept beside it wherever it is saved. Null when the whole model is trained.</summary>
+    public AdapterBase? Base { get; init; }
+
     /// <summary>Elements that learn.</summary>
     public long TrainableParameters => Model.Ledger.Trainable.Sum(p => p.Count);
 
@@ -33,6 +36,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         var isFile = resumeFrom is not null && Resumption.IsFile(resumeFrom);
         var folder = resumeFrom is not null && !lora && !isFile && ModelSaver.HasWeights(resumeFrom) ? resumeFrom : config.ModelNameOrPath;
         var family = Families.Of(folder);
+        var notices = lora ? CheckAdapters(config, resumeFrom) : [];
         var policy = new BlockPolicy(config.UsualBlockMode);
         var model = Families.Load(folder, new ModelOptions
         {
@@ -50,7 +54,11 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         {
             var dropout = lora && config.LoraDropout > 0 ? new DropoutStream(config.LoraDropout, (ulong)config.Seed) : null;
             var adapter = lora ? AttachAdapter(config, model, family, resumeFrom, dropout) : null;
-            return new ModelSetup(model, family, adapter, dropout, policy);
+            model.Notices = [.. model.Notices, .. notices];
+            return new ModelSetup(model, family, adapter, dropout, policy)
+            {
+                Base = lora ? AdapterBase.Of(folder, Given(config, resumeFrom).SkipLast(1)) : null,
+            };
         }
         catch
         {
@@ -92,8 +100,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
 
     internal static PeftConfig AttachAdapter(TrainConfig config, VisionLanguageModel model, Family family, string? resumeFrom, DropoutStream? dropout)
     {
-        // Every adapter but the last is folded into the base; training goes on with the last, or with a fresh one.
-        string[] given = resumeFrom is null ? [.. config.AdapterNameOrPath] : [.. config.AdapterNameOrPath.SkipLast(1), resumeFrom];
+        var given = Given(config, resumeFrom);
         foreach (var earlier in given.SkipLast(1))
         {
             PeftAdapter.Attach(model, family, earlier, trainable: false);
@@ -117,6 +124,20 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         CheckAdditional(config, model);
         Adapters.Attach(model.Ledger, options, targets.Matches, dropout: dropout);
         return PeftConfig.For(config.ModelNameOrPath, options, targets, config.AdditionalTarget) with { TaskType = family.TaskType };
+    }
+
+    /// <summary>Every adapter but the last is folded into the base; training goes on with the last, or with a fresh one.</summary>
+    private static string[] Given(TrainConfig config, string? resumeFrom) =>
+        resumeFrom is null ? [.. config.AdapterNameOrPath] : [.. config.AdapterNameOrPath.SkipLast(1), resumeFrom];
+
+    private static IReadOnlyList<string> CheckAdapters(TrainConfig config, string? resumeFrom)
+    {
+        var given = Given(config, resumeFrom);
+        var problems = given.Where(folder => !PeftAdapter.IsAdapter(folder))
+            .Select(folder => $"{(folder == resumeFrom ? "resume_from_checkpoint" : "adapter_name_or_path")}: {AdapterFolder.Problem(folder)}").ToList();
+        return problems.Count > 0 ? throw new ConfigException(problems) : AdapterBase.Check(
+            config.ModelNameOrPath, given, resumeFrom,
+            "go on with the model that the run began with, or begin a new run: its folder as adapter_name_or_path, and another output_dir");
     }
 
     private static void CheckAdditional(TrainConfig config, VisionLanguageModel model)

@@ -1,4 +1,5 @@
 using Fovea.Runs.Files;
+using Fovea.Tensors.Files;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
 
@@ -123,7 +124,7 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
             return newest ?? throw new ConfigException($"resume_from_checkpoint: {config.OutputDir} holds no complete checkpoint{WhatItHolds()}");
         }
 
-        var used = Directory.Exists(config.OutputDir) && Directory.EnumerateFileSystemEntries(config.OutputDir).Any();
+        var used = WriteTarget.Entries(config.OutputDir).Any();
         return !used || config.OverwriteOutputDir
             ? null
             : newest ?? throw new ConfigException($"output_dir: {config.OutputDir} is not empty and holds no checkpoint to resume from{WhatItHolds()}; "

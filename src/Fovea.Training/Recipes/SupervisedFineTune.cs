@@ -97,6 +97,7 @@ public sealed class SupervisedFineTune
 
     private static RunOutcome Run(TrainConfig config, EventHub events, Mesh mesh, CancellationToken stop)
     {
+        mesh.OnMain(() => RunTargets.Check(config));
         var checkpoints = new CheckpointStore(config.OutputDir, config.SaveTotalLimit);
         var setup = DataSetup.From(config);
         using var data = DatasetLoader.Load(setup.Options);
@@ -114,6 +115,7 @@ public sealed class SupervisedFineTune
         config = config with { Notices = [.. config.Notices, .. products.Reasons] };
         fresh = fresh.With(ProductSetup.Name, products.Choice.ToString());
         using var model = ModelSetup.Load(config, resumeFrom);
+        mesh.OnMain(() => RunTargets.CheckRoom(config, model));
         var caches = model.Model.ImagesStandAlone && config.CacheVisionFeatures != Toggle.Off
             && (!model.VisionLearns || (model.LearnsOverTower && !config.Sharding.Shards));
 
@@ -404,12 +406,14 @@ public sealed class SupervisedFineTune
 
     private void Announce()
     {
+        var kernels = KernelReport.Of(model.Model.Device, mesh.RanksHere);
         events.Write(new RunStarted
         {
             OutputDir = config.OutputDir,
             Model = config.ModelNameOrPath,
             Family = model.Family.ModelType,
             Device = $"{model.Model.Device}, {config.ComputeName}",
+            Kernels = KernelReport.Line(kernels),
             Config = config.ToDictionary(),
             TrainableParameters = model.TrainableParameters,
             AllParameters = model.AllParameters,
@@ -424,6 +428,11 @@ public sealed class SupervisedFineTune
         foreach (var notice in config.Notices.Concat(model.Model.Notices).Concat(resumed?.Notices ?? []).Concat(output.Notices))
         {
             events.Write(new Notice(notice));
+        }
+
+        foreach (var fallback in kernels.Select(fact => fact.Warning).OfType<string>())
+        {
+            events.Write(new Warning(fallback));
         }
 
         AnnounceMemory();

@@ -1,0 +1,28 @@
+using System.CommandLine;
+using Fovea.Tensors;
+using Fovea.Training.Engine;
+
+namespace Fovea.Cli.Verbs;
+
+/// <summary><c>fovea kernels</c> (not listed): the kernels in use, in the lines of <c>doctor</c>, which asks for them.</summary>
+internal static class KernelsVerb
+{
+    public static Command Create()
+    {
+        var verb = new Command("kernels", "Names the kernels in use, and what a slower one costs.") { Hidden = true };
+        verb.SetAction(parsed => Run(KernelReport.Of(Devices.Choose("auto")), parsed.InvocationConfiguration.Output));
+        return verb;
+    }
+
+    internal static void Run(IEnumerable<KernelFact> facts, TextWriter output)
+    {
+        foreach (var fact in facts)
+        {
+            output.WriteLine($"  {(fact.Cost is null ? "ok  " : "note")} {fact.Name,-14} {fact.InUse}{(fact.Cost is null ? string.Empty : $": {fact.Cost}")}");
+            if (fact.Remedy is not null)
+            {
+                output.WriteLine($"       {string.Empty,-14} mend: {fact.Remedy}");
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+using Fovea.Cli.Verbs;
+using Fovea.Training.Engine;
+
+namespace Fovea.Tests.Unit.Devices;
+
+/// <summary>Which kernels serve, and that each slower way is told with its cost and the remedy.</summary>
+public sealed class KernelReportTests : NativeTest
+{
+    private static readonly Surroundings Best = new()
+    {
+        Blas = new Blas("OpenBLAS", "/lib/libopenblas.so.0", OwnThreads: false, "SkylakeX"),
+        CudaSupport = "kernels of its own",
+        Vectors = "AVX-512",
+        Threads = 8,
+        Processors = 8,
+        Variable = _ => null,
+    };
+
+    [Fact]
+    public void Where_everything_is_the_fast_way_the_kernels_are_named_and_nothing_is_warned_of()
+    {
+        var facts = KernelReport.Of(Device.Cpu, 1, Best);
+        Assert.Equal("own kernels: AVX-512, products: OpenBLAS (SkylakeX), threads: 8 on 8 processors", KernelReport.Line(facts));
+        Assert.All(facts, fact => Assert.Null(fact.Warning));
+        Assert.Equal("own kernels: CUDA, threads: 8 on 8 processors", KernelReport.Line(KernelReport.Of(Device.Cuda(0), 1, Best)));
+    }
+
+    [Theory]
+    [InlineData("no vectors", "own kernels: no AVX2: every step takes many times as long; use a processor with AVX2")]
+    [InlineData("pthread", "products: OpenBLAS (Haswell) with threads of its own: beside libtorch's OpenMP threads small products take up to 40 times as long; sudo")]
+    [InlineData("reference", "products: reference BLAS, /lib/libblas.so.3: it uses one thread and no vectors; sudo apt-get install libopenblas0-openmp")]
+    [InlineData("threads", "threads: 9 on 8 processors: threads that wait awake take the processors from those that compute, and every operator")]
+    [InlineData("OPENBLAS_CORETYPE", "environment: OPENBLAS_CORETYPE=2: OpenBLAS computes with the kernels of that processor, whatever this one is; unset OPENB")]
+    [InlineData("OPENBLAS_NUM_THREADS", "environment: OPENBLAS_NUM_THREADS=2: matrix products keep to that many threads")]
+    [InlineData("ATEN_CPU_CAPABILITY", "environment: ATEN_CPU_CAPABILITY=2: libtorch's own loops")]
+    [InlineData("ONEDNN_MAX_CPU_ISA", "environment: ONEDNN_MAX_CPU_ISA=2: 16-bit products")]
+    public void Each_slower_way_on_the_processor_is_told_once_with_cost_and_remedy(string way, string expected)
+    {
+        var here = way switch
+        {
+            "no vectors" => Best with { Vectors = "no AVX2" },
+            "pthread" => Best with { Blas = new Blas("OpenBLAS", "/lib/openblas-pthread/libopenblas.so.0", OwnThreads: true, "Haswell") },
+            "reference" => Best with { Blas = new Blas("reference BLAS", "/lib/libblas.so.3", OwnThreads: false, string.Empty) },
+            "threads" => Best with { Threads = 9 },
+            _ => Best with { Variable = name => name == way ? "2" : null },
+        };
+        var warning = Assert.Single(KernelReport.Of(Device.Cpu, 1, here), fact => fact.Warning is not null).Warning!;
+        Assert.StartsWith(expected, warning, StringComparison.Ordinal);
+        Assert.Contains("; ", warning, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Threads_of_several_ranks_are_counted_together_and_the_right_number_is_named()
+    {
+        Assert.All(KernelReport.Of(Device.Cpu, 4, Best with { Threads = 2 }), fact => Assert.Null(fact.Warning));
+        var fact = Assert.Single(KernelReport.Of(Device.Cpu, 4, Best with { Threads = 3 }), fact => fact.Warning is not null);
+        Assert.Equal("3 for each of 4 ranks on 8 processors", fact.InUse);
+        Assert.StartsWith("set OMP_NUM_THREADS=2,", fact.Remedy, StringComparison.Ordinal);
+        Assert.All(KernelReport.Of(Device.Cpu, 16, Best with { Threads = 1 }), fact => Assert.Null(fact.Warning)); // one is the least
+    }
+
+    [Fact]
+    public void A_card_without_own_kernels_is_told_and_the_processor_s_ways_are_no_matter_there()
+    {
+        var here = Best with { CudaSupport = "libtorch's operators", Threads = 99, Variable = _ => "1" };
+        var fact = Assert.Single(KernelReport.Of(Device.Cuda(0), 1, here), fact => fact.Warning is not null);
+        Assert.Contains("nvcc", fact.Remedy, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/usr/lib/openblas-pthread/libopenblasp-r0.3.29.so", -1, "OpenBLAS", true)]
+    [InlineData("/usr/lib/libopenblasp-r0.3.29.so", 1, "OpenBLAS", true)]
+    [InlineData("/usr/lib/openblas-openmp/libopenblasp-r0.3.29.so", 2, "OpenBLAS", false)]
+    [InlineData("/opt/libmkl_core.so.2", -1, "MKL", false)]
+    [InlineData("/usr/lib/blas/libblas.so.3.12.0", -1, "reference BLAS", false)]
+    [InlineData("/opt/libtorch_cpu.so", -1, "libtorch's own", false)]
+    public void The_library_of_products_is_known_by_its_file_and_what_it_says(string file, int parallel, string name, bool ownThreads)
+    {
+        var blas = Blas.Among(["", "/lib/libc.so.6", file, file], _ => parallel < 0 ? null : (parallel, "Zen"));
+        Assert.Equal((name, ownThreads), (blas.Name, blas.OwnThreads));
+        Assert.Equal(parallel < 0 ? string.Empty : "Zen", blas.Core);
+    }
+
+    [Fact]
+    public void This_process_knows_its_own_kernels_and_doctor_gets_them_in_its_lines()
+    {
+        var facts = KernelReport.Of(Device.Cpu);
+        Assert.Equal(["own kernels", "products", "threads"], facts.Select(fact => fact.Name).Where(name => name != "environment"));
+        Assert.DoesNotContain("reference", facts[1].InUse, StringComparison.Ordinal);
+        var output = new StringWriter();
+        KernelsVerb.Run([new KernelFact("products", "MKL"), new KernelFact("threads", "9 on 8", "slow", "set 8")], output);
+        Assert.Equal("  ok   products       MKL\n  note threads        9 on 8: slow\n                      mend: set 8\n", output.ToString());
+    }
+}

@@ -22,4 +22,8 @@ public sealed record DatasetColumns
     public string? Videos { get; init; }
 
     public string? Audios { get; init; }
+
+    /// <summary>The fields that are read.</summary>
+    internal IEnumerable<string> Named =>
+        new[] { Prompt, Query, Response, History, Messages, System, Tools, Images, Videos, Audios }.OfType<string>();
 }

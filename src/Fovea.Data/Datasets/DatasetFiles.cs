@@ -1,5 +1,3 @@
-using Fovea.Data.Parquet;
-
 namespace Fovea.Data.Datasets;
 
 /// <summary>The files of one data set: the file itself, or every file of a folder in the order of their names.</summary>
@@ -26,8 +24,7 @@ internal static class DatasetFiles
             throw new ConfigException($"data set '{dataset}': {Path.GetFullPath(path)} does not exist");
         }
 
-        files = Array.ConvertAll(files, file => ParquetRows.IsParquet(file) ? ParquetRows.Unpack(file) : file);
-        var foreign = files.Where(f => Path.GetExtension(f).ToLowerInvariant() is not (".json" or ".jsonl")).ToArray();
+        var foreign = files.Where(f => Path.GetExtension(f).ToLowerInvariant() is not (".json" or ".jsonl" or ".parquet")).ToArray();
         return foreign.Length == 0 ? files : throw new ConfigException(
             foreign.Select(f => $"data set '{dataset}': {f} is none of .json, .jsonl and .parquet; convert it to one of them").ToArray());
     }

@@ -382,7 +382,7 @@ public sealed class SupervisedFineTune
             StartStep = progress.Step,
             Ranks = mesh.WorldSize,
         });
-        foreach (var notice in config.Notices.Concat(model.Model.Notices).Concat(resumed?.Notices ?? []))
+        foreach (var notice in config.Notices.Concat(data.Notices).Concat(model.Model.Notices).Concat(resumed?.Notices ?? []))
         {
             events.Write(new Notice(notice));
         }

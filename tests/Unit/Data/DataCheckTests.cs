@@ -37,7 +37,7 @@ public sealed class DataCheckTests : IDisposable
         Assert.Contains("too long", rejected[1].Reason);
         Assert.Contains("cannot be read", rejected[2].Reason);
         folder.Write("good.txt", "4 4 torn");
-        Assert.Contains(Check(decode: true).Rejected, b => b.Row == 1 && b.Reason.Contains("ends too early", StringComparison.Ordinal));
+        Assert.Contains(Check().Rejected, b => b.Row == 1 && b.Reason.Contains("ends too early", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public sealed class DataCheckTests : IDisposable
         Assert.Equal(exit, DataVerb.Create().Parse(["check", config, $"on_bad_sample={policy}"]).Invoke());
     }
 
-    private DataReport Check(bool decode = false)
+    private DataReport Check()
     {
         if (!File.Exists(Path.Combine(folder.Root, "d.jsonl")))
         {
@@ -104,7 +104,7 @@ public sealed class DataCheckTests : IDisposable
         }
 
         var options = new DataOptions { Datasets = ["d.jsonl"], DatasetDir = folder.Root, CutoffLength = 60 };
-        return DataCheck.Run(options, Tokenizer, new FakeImageStage(), decode);
+        return DataCheck.Run(options, Tokenizer, new FakeImageStage());
     }
 
     private static string Row(string question, string answer, string? image = null) =>

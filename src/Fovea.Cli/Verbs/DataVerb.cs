@@ -16,7 +16,10 @@ public static class DataVerb
     {
         var config = new Argument<string>("CONFIG") { Description = "The YAML or JSON file that a run would use." };
         var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Keys that replace those of the file.", Arity = ArgumentArity.ZeroOrMore };
-        var decode = new Option<bool>("--decode") { Description = $"Decode every image in full, not only {DataCheck.DecodedByDefault} of them (slower; finds all torn files)." };
+        var decode = new Option<bool>("--decode")
+        {
+            Description = $"Decode every image in full, not only {DataCheck.DecodedByDefault} of them (slower; finds all torn files).",
+        };
         var rows = new Option<int>("--rows") { Description = "List at most so many rejected rows.", DefaultValueFactory = _ => 20 };
         var check = new Command("check", """
             Checks the data sets of a configuration: counts samples, tokens, images and trained tokens, lists rows that cannot be used with the reason,
@@ -35,7 +38,8 @@ public static class DataVerb
             DataReport report;
             try
             {
-                report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, parsed.GetValue(decode) ? int.MaxValue : DataCheck.DecodedByDefault, cancellation, setup.NewEncoder());
+                var most = parsed.GetValue(decode) ? int.MaxValue : DataCheck.DecodedByDefault;
+                report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, most, cancellation, setup.NewEncoder());
             }
             catch (OperationCanceledException)
             {

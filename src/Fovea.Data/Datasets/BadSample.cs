@@ -12,5 +12,8 @@ public sealed record BadSample(string Dataset, int Row, string Reason)
     /// <summary>Nothing is wrong with it but its length under the cutoff.</summary>
     public bool TooLong { get; init; }
 
-    public override string ToString() => $"data set '{Dataset}', row {Row}{(Place is null ? string.Empty : $" ({Place})")}: {Reason}";
+    /// <summary>The reason, and the place where there is one to say.</summary>
+    public string PlacedReason => Place is null ? Reason : $"{Reason} (in {Place})";
+
+    public override string ToString() => $"data set '{Dataset}', row {Row}: {PlacedReason}";
 }

@@ -25,7 +25,7 @@ internal sealed class ColumnUse(DatasetSpec spec)
         var quoted = $"'{Brief.Of(name, 30)}'";
         if (spec.Shape is { } shape)
         {
-            return DatasetEntryKeys.ColumnFor(name, shape.Format) is { } key && !shape.Columns.Named.Contains(name)
+            return DatasetEntryKeys.ColumnFor(name, shape.Format) is { } key && !shape.Columns.Reads(name)
                 ? $"{quoted} (columns.{key} would)"
                 : Near(shape.Columns.Named);
         }

@@ -21,7 +21,8 @@ public static class DatasetCatalog
             }
             catch (InvalidOperationException)
             {
-                problems.Add($"data set '{name}': {Path.Combine(datasetDir, InfoFile)} holds text that is not valid Unicode (half a surrogate pair, or not UTF-8)");
+                var path = Path.Combine(datasetDir, InfoFile);
+                problems.Add($"data set '{name}': {path} holds text that is not valid Unicode (half a surrogate pair, or not UTF-8)");
             }
         }
 
@@ -108,7 +109,7 @@ public static class DatasetCatalog
         var path = Path.Exists(name) ? name : Path.Combine(datasetDir, name);
         if (!Path.Exists(path))
         {
-            throw new ConfigException($"data set '{name}': neither {Path.GetFullPath(name)} nor {Path.GetFullPath(path)} exists");
+            throw new ConfigException($"data set '{name}': neither {DatasetFiles.Full(name)} nor {DatasetFiles.Full(path)} exists");
         }
 
         return new DatasetSpec(name, DatasetFiles.Find(name, path), null);

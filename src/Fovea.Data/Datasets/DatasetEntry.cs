@@ -80,9 +80,10 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
             }
             else
             {
-                var known = honoured.Concat(prefix.Length > 0 ? [] : DatasetEntryKeys.Refused.Keys.Where(k => !k.Contains('.')).Concat(DatasetEntryKeys.Ignored.Keys));
-                var near = NearestKey.To(Brief.Of(property.Name), known);
-                Refuse(Brief.Of(key), $"is not a key that Fovea knows; {(near is null ? $"known: {string.Join(", ", honoured)}" : $"did you mean {prefix}{near}?")}");
+                var others = DatasetEntryKeys.Refused.Keys.Concat(DatasetEntryKeys.Ignored.Keys).Where(k => prefix.Length == 0 && !k.Contains('.'));
+                var near = NearestKey.To(Brief.Of(property.Name), honoured.Concat(others));
+                var hint = near is null ? $"known: {string.Join(", ", honoured)}" : $"did you mean {prefix}{near}?";
+                Refuse(Brief.Of(key), $"is not a key that Fovea knows; {hint}");
             }
         }
     }

@@ -32,7 +32,8 @@ internal sealed class MessageReader(RowShape shape, List<string> problems)
             var before = problems.Count;
             if (message.TryGetProperty(tags.Content, out var parts) && parts.ValueKind == JsonValueKind.Array)
             {
-                problems.Add($"{what}: {tags.Content} is a list of parts; write one text with <image> where an image goes, and list the images in the row's images");
+                problems.Add($"{what}: {tags.Content} is a list of parts; write one text with {Conversation.ImagePlaceholder} where an image goes, "
+                    + "and list the images in the row's images");
                 return;
             }
 
@@ -120,11 +121,12 @@ internal sealed class MessageReader(RowShape shape, List<string> problems)
     /// <summary>Images that hang on a message would be left out.</summary>
     private void CheckImages(JsonElement message, string what)
     {
-        foreach (var property in message.EnumerateObject())
+        foreach (var property in message.EnumerateObject().Where(property => property.Name != tags.Role && property.Name != tags.Content))
         {
-            if (property.Name != tags.Role && property.Name != tags.Content && !IsEmpty(property.Value) && ImageNames.IsImage(property.Name, property.Value, false))
+            if (!IsEmpty(property.Value) && ImageNames.IsImage(property.Name, property.Value, false))
             {
-                problems.Add($"{what}: its '{Brief.Of(property.Name)}' holds images, and nothing reads it: list them in the row's images, and write <image> where each goes");
+                problems.Add($"{what}: its '{Brief.Of(property.Name)}' holds images, and nothing reads it: list them in the row's images, "
+                    + $"and write {Conversation.ImagePlaceholder} where each goes");
             }
         }
     }

@@ -73,7 +73,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
     /// <summary>Fields that are not read: images among them are missed by what the model would learn, others are told once.</summary>
     private void CheckOthers(JsonElement row, DatasetColumns columns, bool hasImages, List<string> problems, ColumnUse? use)
     {
-        foreach (var property in row.EnumerateObject().Where(property => !columns.Named.Contains(property.Name) && !IsEmpty(property.Value)))
+        foreach (var property in row.EnumerateObject().Where(property => !columns.Reads(property.Name) && !IsEmpty(property.Value)))
         {
             var name = property.Name;
             if (!ImageNames.IsImage(name, property.Value, hasImages))

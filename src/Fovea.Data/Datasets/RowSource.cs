@@ -67,7 +67,7 @@ internal sealed class RowSource : IDisposable
     {
         var (file, row) = Find(index);
         var name = Path.GetFileName(Spec.Files[file]);
-        return files.Count > 1 ? bad with { Place = $"{name}, row {row + 1}" }
+        return files.Count > 1 ? bad with { Place = $"{name}, there row {row + 1}" }
             : Spec.Name.EndsWith(name, StringComparison.Ordinal) ? bad
             : bad with { Place = name };
     }

@@ -52,6 +52,10 @@ internal sealed class ParquetFile : IDisposable
 
     public IEnumerable<string> Names => columns.Select(column => column.Name);
 
+    /// <summary>Whether there is text or bytes in a column, which could be images, and not numbers alone.</summary>
+    public bool HoldsBytes(string name) => columns.Where(column => column.Name == name)
+        .Any(column => Enumerable.Range(column.Leaf, column.Leaves).Any(leaf => column.LeafAt(leaf).Type is 6 or 7));
+
     /// <summary>
     /// The values of one column, row after row: null, truth, a long, a double, text, bytes, a list of such, or named fields of such.
     /// </summary>

@@ -34,7 +34,7 @@ internal static class ParquetRows
         {
             Directory.CreateDirectory(working);
             new ParquetUnpacking(parquet, working, folder).Write(name =>
-                RowShape.Known.Contains(name) || named.Contains(name) || ImageNames.IsLike(name));
+                RowShape.Known.Contains(name) || named.Contains(name) || (ImageNames.IsLike(name) && parquet.HoldsBytes(name)));
             if (!Directory.Exists(folder))
             {
                 Directory.Move(working, folder);

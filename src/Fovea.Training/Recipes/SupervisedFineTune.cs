@@ -391,7 +391,7 @@ public sealed class SupervisedFineTune
 
         foreach (var bad in data.Rejected)
         {
-            events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.Reason, "left out"));
+            events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.PlacedReason, "left out"));
         }
     }
 
@@ -417,7 +417,7 @@ public sealed class SupervisedFineTune
         samplesLeftOut += batch.BadSamples.Count;
         foreach (var bad in batch.BadSamples)
         {
-            events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.Reason, config.OnBadSample == BadSamplePolicy.Skip ? "left out" : "replaced"));
+            events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.PlacedReason, config.OnBadSample == BadSamplePolicy.Skip ? "left out" : "replaced"));
         }
 
         if (totals.EmptyGroups > 0)

@@ -45,7 +45,8 @@ internal sealed class OfficialRun : IDisposable
         var conversation = data.Train[row];
         var listed = Golden.Json(Path.Combine(Folder("data"), "train.json"))[row].GetProperty("image");
         return Encoder.Encode(conversation, listed.ValueKind == JsonValueKind.String ? null
-            : [.. listed.EnumerateObject().Select(image => conversation.Images.ToList().FindIndex(path => Path.GetFileName(path.Name) == image.Value.GetString()))]);
+            : [.. listed.EnumerateObject().Select(image =>
+                conversation.Images.ToList().FindIndex(source => Path.GetFileName(source.Name) == image.Value.GetString()))]);
     }
 
     /// <summary>Rows as one batch whose loss is the mean over its labels, as the original's.</summary>

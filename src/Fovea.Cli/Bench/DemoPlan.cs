@@ -83,7 +83,7 @@ public static class DemoPlan
         ["labels"] = Array(sample.Labels),
         ["images"] = new JsonArray([.. sample.Images.Select(image => new JsonObject
         {
-            ["path"] = Path.GetFullPath(image.Path),
+            ["path"] = Path.GetFullPath(image.Source.Name),
             ["grid"] = new JsonArray(image.Grid.T, image.Grid.H, image.Grid.W),
         })]),
     };

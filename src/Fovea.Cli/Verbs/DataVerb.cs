@@ -16,7 +16,10 @@ public static class DataVerb
     {
         var config = new Argument<string>("CONFIG") { Description = "The YAML or JSON file that a run would use." }.IsPath();
         var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Keys that replace those of the file.", Arity = ArgumentArity.ZeroOrMore };
-        var decode = new Option<bool>("--decode") { Description = "Also decode every image in full (slower; finds torn files)." };
+        var decode = new Option<bool>("--decode")
+        {
+            Description = $"Decode every image in full, not only {DataCheck.DecodedByDefault} of them (slower; finds all torn files).",
+        };
         var rows = new Option<int>("--rows") { Description = "List at most so many rejected rows.", DefaultValueFactory = _ => 20 };
         var check = new Command("check", """
             Checks the data sets of a configuration: counts samples, tokens, images and trained tokens, lists rows that cannot be used with the reason,
@@ -35,7 +38,8 @@ public static class DataVerb
             DataReport report;
             try
             {
-                report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, parsed.GetValue(decode), cancellation, setup.NewEncoder());
+                var most = parsed.GetValue(decode) ? int.MaxValue : DataCheck.DecodedByDefault;
+                report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, most, cancellation, setup.NewEncoder());
             }
             catch (OperationCanceledException)
             {
@@ -44,7 +48,8 @@ public static class DataVerb
 
             if (Console.IsOutputRedirected)
             {
-                AnsiConsole.Profile.Width = 240;
+                // A message is a line, whatever its length.
+                AnsiConsole.Profile.Width = 2000;
                 AnsiConsole.Profile.Capabilities.Ansi = false;
             }
 
@@ -74,6 +79,17 @@ public static class DataVerb
             console.MarkupLineInterpolated($"[yellow]{set.Name}: in {set.Untrained:N0} samples nothing is left to train after truncation; raise cutoff_len[/]");
         }
 
+        var images = report.Datasets.Sum(set => (long)set.Images);
+        if (images > report.Decoded)
+        {
+            console.WriteLine($"{report.Decoded:N0} of {images:N0} images were decoded, drawn by a fixed seed; --decode decodes all");
+        }
+
+        foreach (var notice in report.Notices)
+        {
+            console.MarkupLineInterpolated($"[yellow]{notice}[/]");
+        }
+
         if (report.Example.Count > 0)
         {
             // Where there are no colours, signs say what they would.
@@ -100,7 +116,7 @@ public static class DataVerb
         }
 
         console.WriteLine();
-        console.MarkupLineInterpolated($"[red]{report.Datasets.Sum(s => s.Rejected):N0} rows cannot be used:[/]");
+        console.MarkupLineInterpolated($"[red]{report.RejectedRows:N0} rows cannot be used:[/]");
         foreach (var bad in report.Rejected.Take(rows))
         {
             console.WriteLine($"  {bad}");
@@ -108,10 +124,10 @@ public static class DataVerb
 
         if (report.Rejected.Count > rows)
         {
-            console.WriteLine($"  and {report.Datasets.Sum(s => s.Rejected) - rows:N0} more (--rows {report.Rejected.Count})");
+            console.WriteLine($"  and {report.RejectedRows - rows:N0} more (--rows {report.Rejected.Count})");
         }
 
-        console.WriteLine("Mend them, or set on_bad_sample: skip to leave them out.");
+        console.WriteLine("Fix them, or set on_bad_sample: skip to drop them.");
     }
 
     // A trained line break ends the answer: it is shown, since a highlighted one cannot be seen.

@@ -63,7 +63,7 @@ public static class EvalVerb
             notes.WriteLine(notice);
         }
 
-        var result = HeldOutEvaluation.Run(config, setup.Model, mesh, setup.Weights);
+        var result = HeldOutEvaluation.Run(config, setup.Model, mesh, setup.Weights, notes.WriteLine);
         if (!mesh.IsMain)
         {
             return 0;

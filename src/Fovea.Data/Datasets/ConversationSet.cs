@@ -26,9 +26,15 @@ public sealed class ConversationSet
             var problems = new List<string>();
             var source = sources[this.source[index]];
             return source.Read(row[index], problems)
-                ?? throw new BadSampleException(new BadSample(source.Spec.Name, row[index] + 1, string.Join("; ", problems)));
+                ?? throw new BadSampleException(source.Bad(row[index], problems));
         }
     }
+
+    /// <summary>Which of the data sets, in the order of their naming, <paramref name="index"/> belongs to.</summary>
+    internal int SourceOf(int index) => source[index];
+
+    /// <summary>What is wrong with the sample at <paramref name="index"/>, with its file and the row in it.</summary>
+    internal BadSample Place(BadSample bad, int index) => bad.Place is null ? sources[source[index]].Place(bad, row[index]) : bad;
 
     /// <summary>The data set that <paramref name="index"/> belongs to, and its row counted from 1.</summary>
     public (string Dataset, int Row) Origin(int index) => (sources[source[index]].Spec.Name, row[index] + 1);

@@ -1,6 +1,6 @@
 using System.Buffers;
-using System.Collections.Concurrent;
 using Fovea.Data.Images;
+using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 
@@ -11,74 +11,96 @@ public static class DataCheck
 {
     // Among so many first samples, one with an image is preferred as the example.
     private const int ExampleSearch = 200;
+    private const ulong DrawSeed = 42;
+
+    /// <summary>Enough to find what is wrong with a share of the images: one torn of a hundred is among so many with more than 92 in 100.</summary>
+    public const int DecodedByDefault = 256;
 
     /// <summary>
-    /// Checks what <paramref name="options"/> name. Images are opened for their size only, unless <paramref name="decodeImages"/>.
+    /// Checks what <paramref name="options"/> name. All images are opened for their size, and some or all decoded in full.
     /// Bad rows are reported whatever the policy; a data set that cannot be opened at all is a <see cref="ConfigException"/>.
     /// </summary>
+    /// <param name="decode">Images to decode, drawn from all by a fixed seed; <see cref="int.MaxValue"/> decodes all.</param>
     public static DataReport Run(
-        DataOptions options, Tokenizer tokenizer, IImageStage images, bool decodeImages = false, CancellationToken cancellation = default,
+        DataOptions options, Tokenizer tokenizer, IImageStage images, int decode = DecodedByDefault, CancellationToken cancellation = default,
         ISampleEncoder? encoder = null)
     {
         options = options with { OnBadSample = BadSamplePolicy.Skip };
         using var data = DatasetLoader.Load(options);
         encoder ??= new SampleEncoder(ChatTemplates.Get(options.Template), tokenizer, images, options);
-        var rejected = new List<BadSample>(data.Rejected);
-        var train = Measure(data.Train, encoder, decodeImages ? images : null, rejected, cancellation);
-        var eval = data.Eval is null ? [] : Measure(data.Eval, encoder, decodeImages ? images : null, rejected, cancellation);
-
-        // A split leaves the evaluation rows in the data set they came from.
-        var split = options.EvalDatasets.Count == 0;
-        var reports = data.Summaries.Select(s =>
-            Report(s, (split ? train.Concat(eval) : s.ForEvaluation ? eval : train).Where(m => m.Dataset == s.Name).ToArray())).ToArray();
+        Measured[] all = [.. Measure(data.Train, encoder, cancellation), .. data.Eval is null ? [] : Measure(data.Eval, encoder, cancellation)];
+        var decoded = DecodeSome(all, decode, encoder, images, cancellation);
+        var reports = data.Summaries.Select((summary, source) => Report(summary, Array.FindAll(all, m => m.Source == source))).ToArray();
+        var rejected = data.Rejected.Concat(all.Select(m => m.Bad).OfType<BadSample>()).DistinctBy(b => (b.Dataset, b.Row))
+            .OrderBy(b => b.Dataset, StringComparer.Ordinal).ThenBy(b => b.Row);
         var (name, spans) = Example(data.Train, encoder, tokenizer);
-        return new DataReport(reports, [.. rejected.OrderBy(b => b.Dataset, StringComparer.Ordinal).ThenBy(b => b.Row)], name, spans);
+        return new DataReport(reports, [.. rejected], name, spans) { Decoded = decoded, Notices = data.Notices };
     }
 
-    private static List<Measured> Measure(
-        ConversationSet samples, ISampleEncoder encoder, IImageStage? decoder, List<BadSample> rejected, CancellationToken cancellation)
+    private static Measured[] Measure(ConversationSet samples, ISampleEncoder encoder, CancellationToken cancellation)
     {
-        var bad = new ConcurrentBag<BadSample>();
-        var measured = new Measured?[samples.Count];
+        var measured = new Measured[samples.Count];
         Parallel.For(0, samples.Count, new ParallelOptions { CancellationToken = cancellation }, i =>
         {
+            measured[i] = new Measured(samples, i);
             try
             {
-                var sample = encoder.Encode(samples[i]);
-                foreach (var image in sample.Images)
-                {
-                    Decode(decoder, sample, image);
-                }
-
-                var shown = sample.Images.Count(image => image.Part == 0);
-                measured[i] = new Measured(sample.Dataset, sample.Ids.Length, sample.TrainedTokens, shown, sample.Truncated, false);
+                measured[i].Take(encoder.Encode(samples[i]));
             }
             catch (BadSampleException e)
             {
-                bad.Add(e.Sample);
-                measured[i] = new Measured(e.Sample.Dataset, -1, 0, 0, false, e.Sample.TooLong);
+                measured[i].Bad = samples.Place(e.Sample, i);
             }
         });
-        rejected.AddRange(bad);
-        return [.. measured.OfType<Measured>()];
+        return measured;
     }
 
-    private static void Decode(IImageStage? decoder, EncodedSample sample, ImageRef image)
+    /// <returns>How many were decoded.</returns>
+    private static int DecodeSome(Measured[] all, int most, ISampleEncoder encoder, IImageStage decoder, CancellationToken cancellation)
     {
-        if (decoder is null)
+        var places = all.SelectMany((sample, i) => Enumerable.Range(0, sample.Images).Select(image => (Sample: i, Image: image))).ToArray();
+        if (places.Length > most)
         {
-            return;
+            places = Array.ConvertAll(new NumpyRandom(DrawSeed).Permutation(places.Length)[..most], i => places[i]);
         }
 
+        var work = places.GroupBy(place => place.Sample, place => place.Image).ToArray();
+        Parallel.ForEach(work, new ParallelOptions { CancellationToken = cancellation }, images => Decode(all[images.Key], [.. images], encoder, decoder));
+        return places.Length;
+    }
+
+    private static void Decode(Measured measured, HashSet<int> wanted, ISampleEncoder encoder, IImageStage decoder)
+    {
+        try
+        {
+            var sample = encoder.Encode(measured.Samples[measured.Index]);
+            var number = -1;
+            foreach (var image in sample.Images)
+            {
+                number += image.Part == 0 ? 1 : 0;
+                if (wanted.Contains(number))
+                {
+                    Decode(decoder, sample, image);
+                }
+            }
+        }
+        catch (BadSampleException e)
+        {
+            measured.Bad = measured.Samples.Place(e.Sample, measured.Index);
+        }
+    }
+
+    private static void Decode(IImageStage decoder, EncodedSample sample, ImageRef image)
+    {
         var values = image.Grid.Patches * decoder.PatchLength;
         var buffer = ArrayPool<float>.Shared.Rent(values);
         try
         {
-            decoder.Load(image.Path, image.Part, image.Grid, buffer.AsSpan(0, values));
+            decoder.Load(image.Source, image.Part, image.Grid, buffer.AsSpan(0, values));
         }
         catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
         {
-            var reason = e is ImageException ? e.Message : $"image {image.Path}: {e.Message}";
+            var reason = e is ImageException ? e.Message : $"image {image.Source}: {e.Message}";
             throw new BadSampleException(new BadSample(sample.Dataset, sample.Row, reason), e);
         }
         finally
@@ -89,7 +111,7 @@ public static class DataCheck
 
     private static DatasetReport Report(DatasetSummary summary, Measured[] all)
     {
-        var good = Array.FindAll(all, m => m.Tokens >= 0);
+        var good = Array.FindAll(all, m => m.Bad is null);
         var lengths = Array.ConvertAll(good, m => m.Tokens);
         Array.Sort(lengths);
         return new DatasetReport
@@ -106,7 +128,7 @@ public static class DataCheck
             TrainedTokens = good.Sum(m => (long)m.Trained),
             Truncated = good.Count(m => m.Truncated),
             Untrained = good.Count(m => m.Trained == 0),
-            TooLong = all.Count(m => m.TooLong),
+            TooLong = all.Count(m => m.Bad is { TooLong: true }),
             Rejected = summary.Rejected + all.Length - good.Length,
         };
     }
@@ -162,5 +184,29 @@ public static class DataCheck
         return spans;
     }
 
-    private sealed record Measured(string Dataset, int Tokens, int Trained, int Images, bool Truncated, bool TooLong);
+    /// <summary>What was found of a sample, or what is wrong with it.</summary>
+    private sealed class Measured(ConversationSet samples, int index)
+    {
+        public ConversationSet Samples { get; } = samples;
+
+        public int Index { get; } = index;
+
+        public int Source { get; } = samples.SourceOf(index);
+
+        public BadSample? Bad { get; set; }
+
+        public int Tokens { get; private set; }
+
+        public int Trained { get; private set; }
+
+        public int Images { get; private set; }
+
+        public bool Truncated { get; private set; }
+
+        public void Take(EncodedSample sample)
+        {
+            (Tokens, Trained, Truncated) = (sample.Ids.Length, sample.TrainedTokens, sample.Truncated);
+            Images = sample.Images.Count(image => image.Part == 0);
+        }
+    }
 }

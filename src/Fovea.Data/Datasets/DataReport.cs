@@ -2,4 +2,14 @@ namespace Fovea.Data.Datasets;
 
 /// <summary>The outcome of a check: each data set, every rejected row (the first 10,000 a data set), and one sample as the model sees it.</summary>
 public sealed record DataReport(
-    IReadOnlyList<DatasetReport> Datasets, IReadOnlyList<BadSample> Rejected, string? ExampleName, IReadOnlyList<ExampleSpan> Example);
+    IReadOnlyList<DatasetReport> Datasets, IReadOnlyList<BadSample> Rejected, string? ExampleName, IReadOnlyList<ExampleSpan> Example)
+{
+    /// <summary>Images that were decoded in full.</summary>
+    public required int Decoded { get; init; }
+
+    /// <summary>What is without effect: keys of entries, and columns that nothing reads; a line each.</summary>
+    public required IReadOnlyList<string> Notices { get; init; }
+
+    /// <summary>Rows that cannot be used, each counted once however often its data set is named.</summary>
+    public int RejectedRows => Datasets.DistinctBy(set => set.Name).Sum(set => set.Rejected);
+}

@@ -15,25 +15,38 @@ public static class DatasetCatalog
         using var info = names.All(IsPath) ? null : ReadInfo(datasetDir, problems);
         foreach (var name in names)
         {
-            if (info is not null && info.RootElement.TryGetProperty(name, out var entry))
+            try
             {
-                if (FromEntry(name, entry, datasetDir, problems) is { } spec)
-                {
-                    specs.Add(spec);
-                }
+                Resolve(name, datasetDir, info, specs, problems);
             }
-            else if (IsPath(name))
+            catch (InvalidOperationException)
             {
-                Capture(() => specs.Add(FromPath(name, datasetDir)), problems);
-            }
-            else if (info is not null)
-            {
-                problems.Add($"data set '{name}' is neither an entry of {Path.Combine(datasetDir, InfoFile)} nor a path ending in .json, .jsonl or .parquet" +
-                    Suggest(name, info.RootElement));
+                var path = Path.Combine(datasetDir, InfoFile);
+                problems.Add($"data set '{name}': {path} holds text that is not valid Unicode (half a surrogate pair, or not UTF-8)");
             }
         }
 
         return problems.Count == 0 ? specs : throw new ConfigException(problems);
+    }
+
+    private static void Resolve(string name, string datasetDir, JsonDocument? info, List<DatasetSpec> specs, List<string> problems)
+    {
+        var path = Path.Combine(datasetDir, InfoFile);
+        if (info is not null && info.RootElement.TryGetProperty(name, out var entry))
+        {
+            if (new DatasetEntry(name, entry, path, problems).Read() is { } spec)
+            {
+                specs.Add(spec);
+            }
+        }
+        else if (IsPath(name))
+        {
+            Capture(() => specs.Add(FromPath(name, datasetDir)), problems);
+        }
+        else if (info is not null)
+        {
+            problems.Add($"data set '{name}' is neither an entry of {path} nor a path ending in .json, .jsonl or .parquet" + Suggest(name, info.RootElement));
+        }
     }
 
     private static bool IsPath(string name) =>
@@ -75,7 +88,8 @@ public static class DatasetCatalog
         }
 
         var near = known.Where(k => k.Contains(name, StringComparison.OrdinalIgnoreCase) || name.Contains(k, StringComparison.OrdinalIgnoreCase)).ToArray();
-        return "; known: " + string.Join(", ", (near.Length > 0 ? near : known).Take(8));
+        return near.Length == 0 && NearestKey.To(name, known) is { } meant ? $"; did you mean '{Brief.Of(meant)}'?"
+            : "; known: " + Brief.List(near.Length > 0 ? near : known);
     }
 
     private static DatasetSpec FromPath(string name, string datasetDir)
@@ -83,163 +97,9 @@ public static class DatasetCatalog
         var path = Path.Exists(name) ? name : Path.Combine(datasetDir, name);
         if (!Path.Exists(path))
         {
-            throw new ConfigException($"data set '{name}': neither {Path.GetFullPath(name)} nor {Path.GetFullPath(path)} exists");
+            throw new ConfigException($"data set '{name}': neither {DatasetFiles.Full(name)} nor {DatasetFiles.Full(path)} exists");
         }
 
-        var files = DatasetFiles.Find(name, path);
-        return RowFormatGuess.Guess(name, files);
-    }
-
-    private static DatasetSpec? FromEntry(string name, JsonElement entry, string datasetDir, List<string> problems)
-    {
-        var before = problems.Count;
-        void Refuse(string key, string why) => problems.Add($"data set '{name}': {key} {why}");
-
-        if (entry.ValueKind != JsonValueKind.Object)
-        {
-            Refuse("its entry", "must be a JSON object");
-            return null;
-        }
-
-        foreach (var key in (string[])["hf_hub_url", "ms_hub_url", "om_hub_url", "script_url", "cloud_file_name"])
-        {
-            if (entry.TryGetProperty(key, out _))
-            {
-                Refuse(key, "is not supported (nothing is downloaded or executed): save the rows as json or jsonl and name them by file_name");
-            }
-        }
-
-        if (entry.TryGetProperty("ranking", out var ranking) && ranking.ValueKind == JsonValueKind.True)
-        {
-            Refuse("ranking: true", "is preference data, which supervised fine-tuning cannot use");
-        }
-
-        if (entry.TryGetProperty("num_samples", out var sampled) && sampled.ValueKind != JsonValueKind.Null)
-        {
-            Refuse("num_samples", "(a random selection) is not supported: use max_samples, or a smaller file");
-        }
-
-        var format = RowFormat.Alpaca;
-        switch (Text(entry, "formatting", name, problems) ?? "alpaca")
-        {
-            case "alpaca":
-                break;
-            case "sharegpt":
-                format = RowFormat.ShareGpt;
-                break;
-            case "openai":
-                format = RowFormat.OpenAi;
-                break;
-            case var other:
-                Refuse("formatting", $"is '{other}'; it must be alpaca, sharegpt or openai");
-                break;
-        }
-
-        var columns = Columns(name, entry, format, problems);
-        var tags = Tags(name, entry, format, problems);
-        IReadOnlyList<string> files = [];
-        if (problems.Count == before)
-        {
-            var fileName = Text(entry, "file_name", name, problems);
-            if (fileName is null)
-            {
-                Refuse("file_name", "is missing: it names a json or jsonl file, or a folder of them");
-            }
-            else
-            {
-                Capture(() => files = DatasetFiles.Find(name, Path.Combine(datasetDir, UserPath.Expand(fileName))), problems);
-            }
-        }
-
-        return problems.Count == before ? new DatasetSpec(name, files, format, columns, tags) : null;
-    }
-
-    private static DatasetColumns Columns(string name, JsonElement entry, RowFormat format, List<string> problems)
-    {
-        var messages = format == RowFormat.OpenAi ? "messages" : "conversations";
-        if (!Section(entry, "columns", name, problems, out var section))
-        {
-            return format == RowFormat.Alpaca
-                ? new DatasetColumns { Prompt = "instruction", Query = "input", Response = "output" }
-                : new DatasetColumns { Messages = messages };
-        }
-
-        string? Column(string key) => Text(section, key, name, problems);
-        foreach (var key in (string[])["chosen", "rejected", "kto_tag"])
-        {
-            if (Column(key) is not null)
-            {
-                problems.Add($"data set '{name}': columns.{key} is preference data, which supervised fine-tuning cannot use");
-            }
-        }
-
-        // A column that the entry does not name is not read, as in LLaMA-Factory; only what no row can do without keeps its default.
-        var alpaca = format == RowFormat.Alpaca;
-        return new DatasetColumns
-        {
-            Prompt = alpaca ? Column("prompt") ?? "instruction" : null,
-            Query = alpaca ? Column("query") : null,
-            Response = alpaca ? Column("response") ?? "output" : null,
-            History = alpaca ? Column("history") : null,
-            Messages = alpaca ? null : Column("messages") ?? messages,
-            System = Column("system"),
-            Tools = Column("tools"),
-            Images = Column("images"),
-            Videos = Column("videos"),
-            Audios = Column("audios"),
-        };
-    }
-
-    private static DatasetTags Tags(string name, JsonElement entry, RowFormat format, List<string> problems)
-    {
-        var defaults = format == RowFormat.OpenAi ? DatasetTags.OpenAi : new DatasetTags();
-        if (!Section(entry, "tags", name, problems, out var section))
-        {
-            return defaults;
-        }
-
-        string Tag(string key, string otherwise) => Text(section, key, name, problems) ?? otherwise;
-        return new DatasetTags
-        {
-            Role = Tag("role_tag", defaults.Role),
-            Content = Tag("content_tag", defaults.Content),
-            User = Tag("user_tag", defaults.User),
-            Assistant = Tag("assistant_tag", defaults.Assistant),
-            Observation = Tag("observation_tag", defaults.Observation),
-            Function = Tag("function_tag", defaults.Function),
-            System = Tag("system_tag", defaults.System),
-        };
-    }
-
-    private static bool Section(JsonElement entry, string key, string name, List<string> problems, out JsonElement section)
-    {
-        if (!entry.TryGetProperty(key, out section) || section.ValueKind == JsonValueKind.Null)
-        {
-            return false;
-        }
-
-        if (section.ValueKind != JsonValueKind.Object)
-        {
-            problems.Add($"data set '{name}': {key} must be a JSON object");
-            return false;
-        }
-
-        return true;
-    }
-
-    private static string? Text(JsonElement parent, string key, string name, List<string> problems)
-    {
-        if (!parent.TryGetProperty(key, out var value) || value.ValueKind == JsonValueKind.Null)
-        {
-            return null;
-        }
-
-        if (value.ValueKind == JsonValueKind.String)
-        {
-            return value.GetString();
-        }
-
-        problems.Add($"data set '{name}': {key} must be text");
-        return null;
+        return new DatasetSpec(name, DatasetFiles.Find(name, path), null);
     }
 }

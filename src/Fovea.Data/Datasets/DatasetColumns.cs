@@ -22,4 +22,13 @@ public sealed record DatasetColumns
     public string? Videos { get; init; }
 
     public string? Audios { get; init; }
+
+    /// <summary>Whether a field of that name is read.</summary>
+    internal bool Reads(string name) =>
+        name == Prompt || name == Query || name == Response || name == History || name == Messages || name == System || name == Tools || name == Images
+        || name == Videos || name == Audios;
+
+    /// <summary>The fields that are read.</summary>
+    internal IEnumerable<string> Named =>
+        new[] { Prompt, Query, Response, History, Messages, System, Tools, Images, Videos, Audios }.OfType<string>();
 }

@@ -1,16 +1,17 @@
-using Fovea.Data.Parquet;
-
 namespace Fovea.Data.Datasets;
 
 /// <summary>The files of one data set: the file itself, or every file of a folder in the order of their names.</summary>
 internal static class DatasetFiles
 {
+    /// <summary>The path from the root, for a message.</summary>
+    internal static string Full(string path) => Brief.Of(path.Contains('\0', StringComparison.Ordinal) ? path : Path.GetFullPath(path), 300);
+
     internal static IReadOnlyList<string> Find(string dataset, string path)
     {
         string[] files;
         if (Directory.Exists(path))
         {
-            files = Directory.GetFiles(path);
+            files = List(dataset, path);
             Array.Sort(files, StringComparer.Ordinal);
             if (files.Length == 0)
             {
@@ -23,12 +24,23 @@ internal static class DatasetFiles
         }
         else
         {
-            throw new ConfigException($"data set '{dataset}': {Path.GetFullPath(path)} does not exist");
+            throw new ConfigException($"data set '{dataset}': {Full(path)} does not exist");
         }
 
-        files = Array.ConvertAll(files, file => ParquetRows.IsParquet(file) ? ParquetRows.Unpack(file) : file);
-        var foreign = files.Where(f => Path.GetExtension(f).ToLowerInvariant() is not (".json" or ".jsonl")).ToArray();
+        var foreign = files.Where(f => Path.GetExtension(f).ToLowerInvariant() is not (".json" or ".jsonl" or ".parquet")).ToArray();
         return foreign.Length == 0 ? files : throw new ConfigException(
             foreign.Select(f => $"data set '{dataset}': {f} is none of .json, .jsonl and .parquet; convert it to one of them").ToArray());
+    }
+
+    private static string[] List(string dataset, string folder)
+    {
+        try
+        {
+            return Directory.GetFiles(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"data set '{dataset}': the folder {folder} cannot be read: {e.Message}");
+        }
     }
 }

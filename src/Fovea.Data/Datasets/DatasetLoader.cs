@@ -73,16 +73,19 @@ public static class DatasetLoader
 
         var rejected = new List<BadSample>();
         var good = new bool[sources.Count][];
+        var notices = new List<string>();
         var summaries = new List<DatasetSummary>();
         for (var s = 0; s < sources.Count; s++)
         {
-            good[s] = Validate(sources[s], rejected);
+            // A data set that is named twice is looked at once.
+            var first = sources.IndexOf(sources[s]);
+            good[s] = first < s ? good[first] : Validate(sources[s], rejected, notices);
             summaries.Add(new DatasetSummary(sources[s].Spec.Name, s >= trainSources, sources[s].Count, good[s].Count(g => !g)));
         }
 
         if (options.OnBadSample == BadSamplePolicy.Error && rejected.Count > 0)
         {
-            throw Refusal(rejected, summaries.Sum(s => s.Rejected));
+            throw Refusal(rejected, summaries.DistinctBy(s => s.Name).Sum(s => s.Rejected));
         }
 
         var train = All(sources, 0, trainSources);
@@ -100,7 +103,7 @@ public static class DatasetLoader
             throw new ConfigException(["no usable row is left to train on", .. rejected.Take(Listed).Select(r => r.ToString())]);
         }
 
-        return new LoadedData(sources, trainSet, evalSet, summaries, rejected);
+        return new LoadedData(sources, trainSet, evalSet, summaries, rejected, notices);
     }
 
     private static int Open(IReadOnlyList<string> names, DataOptions options, List<RowSource> sources, List<string> errors)
@@ -111,7 +114,7 @@ public static class DatasetLoader
             {
                 try
                 {
-                    sources.Add(new RowSource(spec, options.ImageRoot, options.MaxSamples));
+                    sources.Add(sources.Find(s => s.Spec.Name == spec.Name) ?? new RowSource(spec, options.ImageRoot, options.MaxSamples));
                     if (sources[^1].Count == 0)
                     {
                         errors.Add($"data set '{spec.Name}' has no rows");
@@ -131,19 +134,26 @@ public static class DatasetLoader
         return sources.Count;
     }
 
-    private static bool[] Validate(RowSource source, List<BadSample> rejected)
+    private static bool[] Validate(RowSource source, List<BadSample> rejected, List<string> notices)
     {
         var good = new bool[source.Count];
         var problems = new List<string>();
+        var use = new ColumnUse(source.Spec);
         for (var row = 0; row < good.Length; row++)
         {
-            good[row] = source.Read(row, problems) is not null;
+            good[row] = source.Read(row, problems, use) is not null;
             if (!good[row] && rejected.Count < Kept)
             {
-                rejected.Add(new BadSample(source.Spec.Name, row + 1, string.Join("; ", problems)));
+                rejected.Add(source.Bad(row, problems));
             }
 
             problems.Clear();
+        }
+
+        notices.AddRange(source.Spec.Notices);
+        if (use.Notice() is { } notice)
+        {
+            notices.Add(notice);
         }
 
         return good;
@@ -157,7 +167,7 @@ public static class DatasetLoader
             lines.Add($"and {total - lines.Count} more rows; 'fovea data check' counts them by reason");
         }
 
-        lines.Add("mend these rows, or set on_bad_sample: skip to leave them out");
+        lines.Add("fix these rows, or set on_bad_sample: skip to leave them out");
         return new ConfigException(lines);
     }
 

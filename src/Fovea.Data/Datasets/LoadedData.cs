@@ -10,13 +10,15 @@ public sealed class LoadedData : IDisposable
         ConversationSet train,
         ConversationSet? eval,
         IReadOnlyList<DatasetSummary> summaries,
-        IReadOnlyList<BadSample> rejected)
+        IReadOnlyList<BadSample> rejected,
+        IReadOnlyList<string> notices)
     {
         this.sources = sources;
         Train = train;
         Eval = eval;
         Summaries = summaries;
         Rejected = rejected;
+        Notices = notices;
     }
 
     public ConversationSet Train { get; }
@@ -27,6 +29,9 @@ public sealed class LoadedData : IDisposable
 
     /// <summary>Rows that cannot be used, by data set and row; the first 10,000 (<see cref="Summaries"/> counts all).</summary>
     public IReadOnlyList<BadSample> Rejected { get; }
+
+    /// <summary>What is without effect: keys of entries, and columns that nothing reads; a line each.</summary>
+    public IReadOnlyList<string> Notices { get; }
 
     public void Dispose()
     {

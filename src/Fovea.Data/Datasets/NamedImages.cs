@@ -19,10 +19,10 @@ internal static partial class NamedImages
     }
 
     /// <summary>Puts common placeholders where images are named, each on a line of its own.</summary>
-    /// <returns>The paths in the order of the text.</returns>
-    internal static List<string> Resolve(JsonElement named, List<Turn> turns, List<string> problems)
+    /// <returns>Names and values in the order of the text.</returns>
+    internal static List<(string Name, JsonElement Value)> Resolve(JsonElement named, List<Turn> turns, List<string> problems)
     {
-        var paths = new List<string>();
+        var images = new List<(string, JsonElement)>();
         var used = new HashSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < turns.Count; i++)
         {
@@ -31,28 +31,28 @@ internal static partial class NamedImages
 
         foreach (var image in named.EnumerateObject().Where(image => !used.Contains(image.Name)))
         {
-            problems.Add($"{image.Name} is listed but not in the text");
+            problems.Add($"{Brief.Of(image.Name)} is listed but not in the text");
         }
 
-        return paths;
+        return images;
 
         string Write(string text)
         {
             var pieces = Names().Split(text);
             for (var i = 1; i < pieces.Length; i += 2)
             {
-                if (!named.TryGetProperty(pieces[i], out var path) || path.ValueKind != JsonValueKind.String)
+                if (!named.TryGetProperty(pieces[i], out var image))
                 {
-                    problems.Add($"the text has {pieces[i]}, which the row's images do not name");
+                    problems.Add($"the text has {Brief.Of(pieces[i])}, which the row's images do not name");
                     continue;
                 }
 
                 if (!used.Add(pieces[i]))
                 {
-                    problems.Add($"{pieces[i]} is in the text more than once");
+                    problems.Add($"{Brief.Of(pieces[i])} is in the text more than once");
                 }
 
-                paths.Add(path.GetString()!);
+                images.Add((pieces[i], image));
                 pieces[i] = Conversation.ImagePlaceholder;
             }
 

@@ -1,45 +1,94 @@
 using System.Text.Json;
+using Fovea.Data.Images;
 using static Fovea.Data.Datasets.RowFields;
 
 namespace Fovea.Data.Datasets;
 
-/// <summary>Brings alpaca, sharegpt and openai rows into the common form and says everything that is wrong with a row.</summary>
+/// <summary>
+/// Brings alpaca, sharegpt and openai rows into the common form and says everything that is wrong with a row. Each row is read by itself: which fields it
+/// has, no other row decides.
+/// </summary>
 internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
 {
-    private readonly DatasetColumns columns = spec.Columns;
-    private readonly DatasetTags tags = spec.Tags;
+    private readonly ImageValues imageValues = new(mediaDir);
 
     /// <summary>The conversation of one row (counted from 1), or null and at least one more entry in <paramref name="problems"/>.</summary>
-    internal Conversation? Convert(JsonElement row, int number, List<string> problems)
+    /// <param name="use">Is told the fields that are not read; null where nobody asks.</param>
+    internal Conversation? Convert(JsonElement row, int number, List<string> problems, ColumnUse? use = null)
     {
-        var before = problems.Count;
         if (row.ValueKind != JsonValueKind.Object)
         {
             problems.Add($"is {Kind(row)}, not a JSON object");
             return null;
         }
 
-        var turns = new List<Turn>();
-        var system = Text(row, columns.System, problems);
-        if (spec.Format == RowFormat.Alpaca)
+        try
         {
-            ReadAlpaca(row, turns, problems);
+            if ((spec.Shape ?? RowShape.Of(row)) is { } shape)
+            {
+                return Convert(row, shape, number, problems, use);
+            }
+
+            problems.Add($"is not recognised: it needs {RowShape.Needs}, and has {Brief.List([.. row.EnumerateObject().Select(p => p.Name)])}; "
+                + $"describe other field names in {DatasetCatalog.InfoFile}");
+        }
+        catch (InvalidOperationException)
+        {
+            problems.Add("the name of a field, or text in one, is not valid Unicode (half a surrogate pair, or not UTF-8)");
+        }
+
+        return null;
+    }
+
+    private Conversation? Convert(JsonElement row, RowShape shape, int number, List<string> problems, ColumnUse? use)
+    {
+        var before = problems.Count;
+        var turns = new List<Turn>();
+        var columns = shape.Columns;
+        var system = Text(row, columns.System, problems);
+        if (shape.Format == RowFormat.Alpaca)
+        {
+            ReadAlpaca(row, columns, turns, problems);
         }
         else
         {
-            ReadMessages(row, turns, ref system, problems);
+            new MessageReader(shape, problems).Read(row, turns, ref system);
         }
 
         RefuseUnsupported(row, columns.Tools, "tools", problems);
         RefuseUnsupported(row, columns.Videos, "videos", problems);
         RefuseUnsupported(row, columns.Audios, "audios", problems);
-        var images = Images(row, turns, problems);
+        var images = columns.Images is { } column && row.TryGetProperty(column, out var value) && !IsEmpty(value)
+            ? Images(column, value, turns, problems)
+            : [];
+        CheckOthers(row, columns, images.Count > 0, problems, use);
         if (problems.Count == before)
         {
-            CheckTurns(turns, images, problems);
+            CheckTurns(turns, images.Count, columns, problems);
         }
 
         return problems.Count == before ? new Conversation(spec.Name, number, system, turns, images) : null;
+    }
+
+    /// <summary>Fields that are not read: images among them are missed by what the model would learn, others are told once.</summary>
+    private void CheckOthers(JsonElement row, DatasetColumns columns, bool hasImages, List<string> problems, ColumnUse? use)
+    {
+        foreach (var property in row.EnumerateObject().Where(property => !columns.Reads(property.Name) && !IsEmpty(property.Value)))
+        {
+            var name = property.Name;
+            if (!ImageNames.IsImage(name, property.Value, hasImages))
+            {
+                use?.Unread(name);
+                continue;
+            }
+
+            var shown = Brief.Of(name);
+            var remedy = hasImages ? $"the row's images are read from '{columns.Images}': put all of them there"
+                : spec.Shape is null ? $"name it images, or describe it in {DatasetCatalog.InfoFile} (\"columns\": {{\"images\": \"{shown}\"}})"
+                : $"write \"images\": \"{shown}\" into the columns of '{spec.Name}' in {DatasetCatalog.InfoFile}"
+                    + (columns.Images is null ? string.Empty : $", which say '{columns.Images}'");
+            problems.Add($"the field '{shown}' holds images, and nothing reads it: {remedy}");
+        }
     }
 
     private static int Count(string text, string what)
@@ -53,9 +102,9 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
         return count;
     }
 
-    private void ReadAlpaca(JsonElement row, List<Turn> turns, List<string> problems)
+    private static void ReadAlpaca(JsonElement row, DatasetColumns columns, List<Turn> turns, List<string> problems)
     {
-        if (columns.History is { } history && row.TryGetProperty(history, out var pairs) && pairs.ValueKind != JsonValueKind.Null)
+        if (columns.History is { } history && row.TryGetProperty(history, out var pairs) && !IsEmpty(pairs))
         {
             if (pairs.ValueKind != JsonValueKind.Array)
             {
@@ -97,165 +146,38 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
         }
     }
 
-    private void ReadMessages(JsonElement row, List<Turn> turns, ref string? system, List<string> problems)
+    private List<MediaSource> Images(string column, JsonElement value, List<Turn> turns, List<string> problems)
     {
-        if (!row.TryGetProperty(columns.Messages!, out var messages) || messages.ValueKind != JsonValueKind.Array)
+        if (value.ValueKind == JsonValueKind.Object && !ImageValues.IsOne(value))
         {
-            problems.Add($"needs a list of messages in the field '{columns.Messages}'");
-            return;
+            return Read(NamedImages.Resolve(value, turns, problems).Select(image => (image.Value, $"{column}.{Brief.Of(image.Name)}")));
         }
 
-        string? question = null;
-        var position = 0;
-        foreach (var message in messages.EnumerateArray())
+        if (value.ValueKind == JsonValueKind.Array)
         {
-            position++;
-            var what = $"message {position}";
-            if (message.ValueKind != JsonValueKind.Object)
-            {
-                problems.Add($"{what} is {Kind(message)}, not an object");
-                return;
-            }
-
-            var before = problems.Count;
-            var role = Text(message, tags.Role, problems);
-            var content = Text(message, tags.Content, problems);
-            if (problems.Count > before)
-            {
-                problems[^1] = $"{what}: {problems[^1]}";
-                return;
-            }
-
-            if (!CheckRole(message, role, what, problems))
-            {
-                return;
-            }
-
-            if (content is null)
-            {
-                problems.Add($"{what} has no '{tags.Content}'");
-                return;
-            }
-
-            if (position == 1 && role == tags.System)
-            {
-                system = content;
-            }
-            else if (role == (question is null ? tags.User : tags.Assistant))
-            {
-                if (question is null)
-                {
-                    question = content;
-                }
-                else
-                {
-                    turns.Add(new Turn(question, content));
-                    question = null;
-                }
-            }
-            else
-            {
-                var expected = question is null ? tags.User : tags.Assistant;
-                problems.Add($"{what} is by '{role}' where '{expected}' must speak (questions and answers take turns)");
-                return;
-            }
+            return Read(value.EnumerateArray().Select((image, i) => (image, $"{column}[{i}]")));
         }
 
-        if (question is not null)
-        {
-            problems.Add("ends with a question: the last message must be an answer");
-        }
-        else if (turns.Count == 0)
-        {
-            problems.Add("has no messages");
-        }
-    }
-
-    private bool CheckRole(JsonElement message, string? role, string what, List<string> problems)
-    {
-        var calls = message.TryGetProperty("tool_calls", out var tools) && tools.ValueKind == JsonValueKind.Array && tools.GetArrayLength() > 0;
-        if (calls || role == tags.Function || role == tags.Observation)
-        {
-            problems.Add($"{what} is a tool call or its result, which are not supported");
-            return false;
-        }
-
-        if (role is null)
-        {
-            problems.Add($"{what} has no '{tags.Role}'");
-            return false;
-        }
-
-        if (role != tags.User && role != tags.Assistant && role != tags.System)
-        {
-            problems.Add(
-                $"{what} is by '{role}'; known roles are '{tags.User}', '{tags.Assistant}' and, first, '{tags.System}' " +
-                $"(set tags in {DatasetCatalog.InfoFile})");
-            return false;
-        }
-
-        return true;
-    }
-
-    private string[] Images(JsonElement row, List<Turn> turns, List<string> problems)
-    {
-        if (columns.Images is not { } column || !row.TryGetProperty(column, out var value) || value.ValueKind == JsonValueKind.Null)
-        {
-            return [];
-        }
-
-        if (value.ValueKind == JsonValueKind.Object)
-        {
-            return [.. NamedImages.Resolve(value, turns, problems).Select(path => Find(path, problems))];
-        }
-
-        if (value.ValueKind == JsonValueKind.String && column == "image")
+        if (column == "image")
         {
             NamedImages.Place(turns);
         }
 
-        if (value.ValueKind is not (JsonValueKind.Array or JsonValueKind.String))
-        {
-            problems.Add($"{column} must be a list of paths, not {Kind(value)}");
-            return [];
-        }
-
         // MiniMind-V names several images in one text.
-        if (value.ValueKind == JsonValueKind.String && value.GetString() is { } list && list.Contains(',', StringComparison.Ordinal)
-            && !File.Exists(Path.Combine(mediaDir, list)))
+        if (value.ValueKind == JsonValueKind.String && TextOf(value, column, problems) is { } list && list.Contains(',', StringComparison.Ordinal)
+            && !ImageValues.IsWhole(list) && !File.Exists(Path.Combine(mediaDir, list)))
         {
-            return [.. list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(path => Find(path, problems))];
+            var paths = list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+            return [.. paths.Select((path, i) => imageValues.FromText(path, $"{column}[{i}]", problems)).OfType<MediaSource>()];
         }
 
-        var count = value.ValueKind == JsonValueKind.Array ? value.GetArrayLength() : 1;
-        var paths = new string[count];
-        for (var i = 0; i < count; i++)
-        {
-            var path = TextOf(value.ValueKind == JsonValueKind.Array ? value[i] : value, $"{column}[{i}]", problems);
-            paths[i] = path is null ? string.Empty : Find(path, problems);
-        }
+        return Read([(value, column)]);
 
-        return paths;
+        List<MediaSource> Read(IEnumerable<(JsonElement Value, string What)> images) =>
+            [.. images.Select(image => imageValues.Read(image.Value, image.What, problems)).OfType<MediaSource>()];
     }
 
-    private string Find(string path, List<string> problems)
-    {
-        var inMedia = Path.Combine(mediaDir, path);
-        if (File.Exists(inMedia))
-        {
-            return inMedia;
-        }
-
-        if (File.Exists(path))
-        {
-            return path;
-        }
-
-        problems.Add($"image '{path}' does not exist (media_dir is {mediaDir}){UserPath.NotInRows(path)}");
-        return path;
-    }
-
-    private void CheckTurns(List<Turn> turns, string[] images, List<string> problems)
+    private static void CheckTurns(List<Turn> turns, int images, DatasetColumns columns, List<string> problems)
     {
         var placeholders = 0;
         for (var i = 0; i < turns.Count; i++)
@@ -276,10 +198,10 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
             }
         }
 
-        if (placeholders != images.Length)
+        if (placeholders != images)
         {
             var remedy = columns.Images is null ? " (the data set's columns name no images field)" : string.Empty;
-            problems.Add($"the text holds {placeholders} {Conversation.ImagePlaceholder} but the row lists {images.Length} image(s){remedy}");
+            problems.Add($"the text holds {placeholders} {Conversation.ImagePlaceholder} but the row lists {images} image(s){remedy}");
         }
     }
 }

@@ -15,6 +15,15 @@ internal static class RowFields
         _ => "true or false",
     };
 
+    /// <summary>Nothing is there: null, empty text, an empty list, also one written as text.</summary>
+    internal static bool IsEmpty(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Null => true,
+        JsonValueKind.String => value.ValueEquals(string.Empty) || value.ValueEquals("[]"),
+        JsonValueKind.Array => value.GetArrayLength() == 0,
+        _ => false,
+    };
+
     internal static string? Text(JsonElement row, string? column, List<string> problems)
     {
         if (column is null || !row.TryGetProperty(column, out var value) || value.ValueKind == JsonValueKind.Null)
@@ -29,7 +38,7 @@ internal static class RowFields
     {
         if (value.ValueKind != JsonValueKind.String)
         {
-            problems.Add($"{what} must be text, not {Kind(value)}");
+            problems.Add($"{Brief.Of(what)} must be text, not {Kind(value)}");
             return null;
         }
 
@@ -39,26 +48,14 @@ internal static class RowFields
         }
         catch (InvalidOperationException)
         {
-            problems.Add($"{what} is not valid Unicode (half a surrogate pair)");
+            problems.Add($"{Brief.Of(what)} is not valid Unicode (half a surrogate pair, or not UTF-8)");
             return null;
         }
     }
 
     internal static void RefuseUnsupported(JsonElement row, string? column, string what, List<string> problems)
     {
-        if (column is null || !row.TryGetProperty(column, out var value))
-        {
-            return;
-        }
-
-        var empty = value.ValueKind switch
-        {
-            JsonValueKind.Null => true,
-            JsonValueKind.String => value.ValueEquals(string.Empty) || value.ValueEquals("[]"),
-            JsonValueKind.Array => value.GetArrayLength() == 0,
-            _ => false,
-        };
-        if (!empty)
+        if (column is not null && row.TryGetProperty(column, out var value) && !IsEmpty(value))
         {
             problems.Add($"has {what}, which are not supported");
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Fovea.Data.Parquet;
 
 namespace Fovea.Data.Datasets;
 
@@ -18,7 +19,7 @@ internal sealed class RowSource : IDisposable
         {
             foreach (var path in spec.Files)
             {
-                files.Add(JsonRowFile.Open(path));
+                files.Add(JsonRowFile.Open(ParquetRows.IsParquet(path) ? ParquetRows.Unpack(path, spec.Shape?.Columns) : path));
                 rows += files[^1].Count;
                 ends.Add(rows);
             }
@@ -39,7 +40,39 @@ internal sealed class RowSource : IDisposable
     public void Dispose() => files.ForEach(f => f.Dispose());
 
     /// <summary>Row <paramref name="index"/> (from 0), or null and the reasons in <paramref name="problems"/>.</summary>
-    internal Conversation? Read(int index, List<string> problems)
+    internal Conversation? Read(int index, List<string> problems, ColumnUse? use = null)
+    {
+        var (file, row) = Find(index);
+        try
+        {
+            using var document = files[file].Read(row);
+            return converter.Convert(document.RootElement, index + 1, problems, use);
+        }
+        catch (JsonException e)
+        {
+            problems.Add(Brief.Of(e.Message, 300));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            problems.Add($"cannot be read: {e.Message}");
+        }
+
+        return null;
+    }
+
+    /// <summary>A row that cannot be used, with its place where the data set's name does not say it.</summary>
+    internal BadSample Bad(int index, IReadOnlyList<string> problems) => Place(new BadSample(Spec.Name, index + 1, Brief.Join(problems)), index);
+
+    internal BadSample Place(BadSample bad, int index)
+    {
+        var (file, row) = Find(index);
+        var name = Path.GetFileName(Spec.Files[file]);
+        return files.Count > 1 ? bad with { Place = $"{name}, there row {row + 1}" }
+            : Spec.Name.EndsWith(name, StringComparison.Ordinal) ? bad
+            : bad with { Place = name };
+    }
+
+    private (int File, int Row) Find(int index)
     {
         var file = 0;
         while (index >= ends[file])
@@ -47,15 +80,6 @@ internal sealed class RowSource : IDisposable
             file++;
         }
 
-        try
-        {
-            using var document = files[file].Read(index - (file == 0 ? 0 : ends[file - 1]));
-            return converter.Convert(document.RootElement, index + 1, problems);
-        }
-        catch (JsonException e)
-        {
-            problems.Add(files.Count == 1 ? e.Message : $"({files[file].Path}, its row {index + 1 - (file == 0 ? 0 : ends[file - 1])}): {e.Message}");
-            return null;
-        }
+        return (file, index - (file == 0 ? 0 : ends[file - 1]));
     }
 }

@@ -27,7 +27,7 @@ public sealed class PackedBatch : IDisposable
     /// <summary>Each image's size in patches, in stream order [I].</summary>
     public required ImageGrid[] Grids { get; init; }
 
-    /// <summary>The files of the images, in stream order [I].</summary>
+    /// <summary>The files of the images, or the names of those within rows, in stream order [I].</summary>
     public required string[] ImagePaths { get; init; }
 
     /// <summary>Positions of the image tokens in the stream, ascending [M].</summary>

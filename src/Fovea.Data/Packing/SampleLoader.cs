@@ -30,9 +30,15 @@ internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encod
                 var sample = epoch is { } pass ? encoder.Encode(samples[index], pass, index) : encoder.Encode(samples[index]);
                 return new LoadedSample(new StepSample(index, sample), Images(sample), bad);
             }
-            catch (BadSampleException e) when (policy != BadSamplePolicy.Error)
+            catch (BadSampleException e)
             {
-                bad.Add(e.Sample);
+                var placed = samples.Place(e.Sample, index);
+                if (policy == BadSamplePolicy.Error)
+                {
+                    throw new BadSampleException(placed, e.InnerException);
+                }
+
+                bad.Add(placed);
             }
 
             if (policy == BadSamplePolicy.Skip)
@@ -71,7 +77,7 @@ internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encod
                     Return(loaded[r].Pixels);
                 }
 
-                var reason = e is ImageException ? e.Message : $"image {image.Path}: {e.Message}";
+                var reason = e is ImageException ? e.Message : $"image {image.Source}: {e.Message}";
                 throw new BadSampleException(new BadSample(sample.Dataset, sample.Row, reason), e);
             }
         }
@@ -81,7 +87,7 @@ internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encod
 
     private LoadedImage Load(ImageRef image)
     {
-        var ticket = options.Features?.Ask(image.Path, image.Grid, image.Part);
+        var ticket = options.Features?.Ask(image.Source, image.Grid, image.Part);
         if (ticket?.Features is not null)
         {
             return new LoadedImage(null, ticket);
@@ -91,7 +97,7 @@ internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encod
         var pixels = ArrayPool<float>.Shared.Rent(values);
         try
         {
-            images.Load(image.Path, image.Part, image.Grid, pixels.AsSpan(0, values));
+            images.Load(image.Source, image.Part, image.Grid, pixels.AsSpan(0, values));
         }
         catch
         {

@@ -132,7 +132,7 @@ public static class StepPlanner
             foreach (var image in sample.Images)
             {
                 batch.Grids[images] = image.Grid;
-                batch.ImagePaths[images++] = image.Path;
+                batch.ImagePaths[images++] = image.Source.Name;
                 for (var i = 0; i < image.Tokens; i++)
                 {
                     batch.ImageSlots[slots++] = start + image.Offset + i;

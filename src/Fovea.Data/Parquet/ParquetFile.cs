@@ -5,17 +5,16 @@ using Microsoft.Win32.SafeHandles;
 namespace Fovea.Data.Parquet;
 
 /// <summary>
-/// Reads columns of bytes and text, single or in lists, out of a parquet file: plain and dictionary encoding
+/// Reads columns of truth, numbers, bytes and text, in lists and structures too, out of a parquet file: plain and dictionary encoding
 /// (apache/parquet-format). Goes page by page, so that a row group of many gigabytes (pyarrow makes one of a million rows) takes the memory of a page:
 /// Parquet.Net 6.1, which was tried first, holds a whole column of a row group, four times over. Whatever else the file holds is left alone.
 /// </summary>
 internal sealed class ParquetFile : IDisposable
 {
-    private const int ByteArray = 6;
     private readonly string path;
     private readonly SafeFileHandle handle;
     private readonly List<Dictionary<int, object>> groups = [];
-    private readonly List<ParquetColumn> columns = [];
+    private readonly IReadOnlyList<ParquetNode> columns;
 
     /// <exception cref="ConfigException">The file is missing, damaged or no parquet file.</exception>
     public ParquetFile(string path)
@@ -35,7 +34,7 @@ internal sealed class ParquetFile : IDisposable
             var meta = Footer();
             Rows = (long)meta[3];
             groups.AddRange(((List<object>)meta[4]).Cast<Dictionary<int, object>>());
-            ReadSchema([.. ((List<object>)meta[2]).Cast<Dictionary<int, object>>()]);
+            columns = SchemaTree.Read([.. ((List<object>)meta[2]).Cast<Dictionary<int, object>>()]);
         }
         catch (Exception e) when (e is InvalidDataException or KeyNotFoundException or InvalidCastException or IOException)
         {
@@ -53,19 +52,26 @@ internal sealed class ParquetFile : IDisposable
 
     public IEnumerable<string> Names => columns.Select(column => column.Name);
 
-    public bool Has(string name) => columns.Any(column => column.Name == name);
+    /// <summary>Whether there is text or bytes in a column, which could be images, and not numbers alone.</summary>
+    public bool HoldsBytes(string name) => columns.Where(column => column.Name == name)
+        .Any(column => Enumerable.Range(column.Leaf, column.Leaves).Any(leaf => column.LeafAt(leaf).Type is 6 or 7));
 
-    /// <summary>The values of one column, row after row: one, several in a list, or none where it is null.</summary>
-    public IEnumerable<IReadOnlyList<byte[]>> Read(string name)
+    /// <summary>
+    /// The values of one column, row after row: null, truth, a long, a double, text, bytes, a list of such, or named fields of such.
+    /// </summary>
+    public IEnumerable<object?> Read(string name)
     {
         var column = columns.FirstOrDefault(c => c.Name == name)
             ?? throw Problem($"has no column '{name}'; it has {string.Join(", ", Names)}");
-        if (column.Type != ByteArray || columns.Count(c => c.Name == name) > 1 || column.MostRepeated > 1)
+        for (var leaf = column.Leaf; leaf < column.Leaf + column.Leaves; leaf++)
         {
-            throw Problem($"column '{name}' must hold text or bytes, or lists of them");
+            if (!PlainValues.Reads(column.LeafAt(leaf).Type))
+            {
+                throw Problem($"column '{name}' holds values of a type that is not read; it must hold text, bytes or numbers, or lists or structures of them");
+            }
         }
 
-        return groups.SelectMany(group => ReadChunk(group, column));
+        return groups.SelectMany(group => Records(group, column));
     }
 
     public void Dispose() => handle.Dispose();
@@ -90,55 +96,47 @@ internal sealed class ParquetFile : IDisposable
         return new ThriftReader(ReadBytes(length - 8 - size, size)).Struct();
     }
 
-    private void ReadSchema(List<Dictionary<int, object>> schema)
+    private IEnumerable<object?> Records(Dictionary<int, object> group, ParquetNode column)
     {
-        var next = 1;
-        var children = schema.Count == 0 ? 0 : (long)schema[0].GetValueOrDefault(5, 0L);
-        for (var i = 0; i < children; i++)
+        var leaves = Enumerable.Range(column.Leaf, column.Leaves).Select(leaf => ReadChunk(group, column.LeafAt(leaf)).GetEnumerator()).ToArray();
+        try
         {
-            Walk(null, 0, 0);
+            var cells = new ArraySegment<ParquetCell>[leaves.Length];
+            while (leaves[0].MoveNext())
+            {
+                for (var i = 0; i < leaves.Length; i++)
+                {
+                    cells[i] = i == 0 || leaves[i].MoveNext() ? leaves[i].Current : default;
+                }
+
+                yield return Guarded(() => ParquetRecords.Value(column, cells));
+            }
         }
-
-        void Walk(string? top, int defined, int repeated)
+        finally
         {
-            if (next >= schema.Count)
+            foreach (var leaf in leaves)
             {
-                throw new InvalidDataException("the schema ends too early");
-            }
-
-            var element = schema[next++];
-            var repetition = (long)element.GetValueOrDefault(3, 0L);
-            top ??= Encoding.UTF8.GetString((byte[])element[4]);
-            defined += repetition == 0 ? 0 : 1;
-            repeated += repetition == 2 ? 1 : 0;
-            var inside = (long)element.GetValueOrDefault(5, 0L);
-            if (inside == 0)
-            {
-                columns.Add(new ParquetColumn(top, columns.Count, (int)(long)element.GetValueOrDefault(1, -1L), defined, repeated));
-            }
-
-            for (var i = 0; i < inside; i++)
-            {
-                Walk(top, defined, repeated);
+                leaf.Dispose();
             }
         }
     }
 
     /// <summary>Where a column's pages begin in a group of rows, how they are compressed and how many places they have.</summary>
-    private static (int Codec, long Start, long Places) Chunk(Dictionary<int, object> group, ParquetColumn column)
+    private static (int Codec, long Start, long Places) Chunk(Dictionary<int, object> group, ParquetNode column)
     {
         var chunks = (List<object>)group[1];
-        var meta = (Dictionary<int, object>)((Dictionary<int, object>)chunks[column.Index])[3];
+        var meta = (Dictionary<int, object>)((Dictionary<int, object>)chunks[column.Leaf])[3];
         var pages = (long)meta[9];
         var start = meta.TryGetValue(11, out var dictionary) && (long)dictionary > 0 ? Math.Min((long)dictionary, pages) : pages;
         return ((int)(long)meta[4], start, (long)meta[5]);
     }
 
-    private IEnumerable<IReadOnlyList<byte[]>> ReadChunk(Dictionary<int, object> group, ParquetColumn column)
+    /// <summary>A leaf's cells, those of one row at a time.</summary>
+    private IEnumerable<ArraySegment<ParquetCell>> ReadChunk(Dictionary<int, object> group, ParquetNode column)
     {
         var (codec, at, left) = Guarded(() => Chunk(group, column));
-        byte[][] dictionary = [];
-        List<byte[]>? row = null;
+        object[] dictionary = [];
+        var row = new List<ParquetCell>();
         while (left > 0)
         {
             var (header, headerBytes) = Guarded(() => Header(at));
@@ -147,33 +145,30 @@ internal sealed class ParquetFile : IDisposable
             switch (kind)
             {
                 case 2:
-                    dictionary = Guarded(() => Plain(Decompress(page, codec, (int)(long)header[2]), (int)(long)((Dictionary<int, object>)header[7])[1]));
+                    dictionary = Guarded(() => PlainValues.Read(
+                        column, Decompress(page, codec, (int)(long)header[2]), (int)(long)((Dictionary<int, object>)header[7])[1]));
                     break;
                 case 0 or 3:
-                    var (levels, values) = Guarded(() => DataPage(header, page, codec, column, dictionary));
-                    left -= levels.Length;
-                    var value = 0;
-                    foreach (var (starts, isValue) in levels)
+                    var cells = Guarded(() => DataPage(header, page, codec, column, dictionary));
+                    left -= cells.Length;
+                    foreach (var cell in cells)
                     {
-                        if (starts && row is not null)
+                        if (cell.Repeated == 0 && row.Count > 0)
                         {
-                            yield return row;
+                            yield return row.ToArray();
+                            row.Clear();
                         }
 
-                        row = starts || row is null ? [] : row;
-                        if (isValue)
-                        {
-                            row.Add(values[value++]);
-                        }
+                        row.Add(cell);
                     }
 
                     break;
             }
         }
 
-        if (row is not null)
+        if (row.Count > 0)
         {
-            yield return row;
+            yield return row.ToArray();
         }
     }
 
@@ -196,14 +191,12 @@ internal sealed class ParquetFile : IDisposable
         return (reader.Struct(), reader.Position);
     }
 
-    /// <summary>For every place of the page, whether it begins a row and whether a value stands there; and the values.</summary>
-    private ((bool Starts, bool IsValue)[] Levels, byte[][] Values) DataPage(
-        Dictionary<int, object> header, byte[] page, int codec, ParquetColumn column, byte[][] dictionary)
+    private ParquetCell[] DataPage(Dictionary<int, object> header, byte[] page, int codec, ParquetNode column, object[] dictionary)
     {
         var isSecond = (long)header[1] == 3;
         var inner = (Dictionary<int, object>)header[isSecond ? 8 : 5];
         var count = (int)(long)inner[1];
-        var (repeatedWidth, definedWidth) = (HybridRuns.WidthOf(column.MostRepeated), HybridRuns.WidthOf(column.MostDefined));
+        var (repeatedWidth, definedWidth) = (HybridRuns.WidthOf(column.Repeated), HybridRuns.WidthOf(column.Defined));
         int[] repeated, defined;
         byte[] body;
         int from;
@@ -225,26 +218,27 @@ internal sealed class ParquetFile : IDisposable
             defined = Levels(body, ref from, definedWidth, count);
         }
 
-        var present = defined.Count(level => level == column.MostDefined);
+        var present = defined.Count(level => level == column.Defined);
         var encoding = (long)inner[isSecond ? 4 : 2];
-        var values = encoding switch
+        object[] values = encoding switch
         {
-            0 => Plain(body.AsSpan(from), present),
+            0 => PlainValues.Read(column, body.AsSpan(from), present),
+            3 when column.Type == 0 => Array.ConvertAll(HybridRuns.Read(body.AsSpan(from + 4), 1, present), bit => (object)(bit == 1)),
             2 or 8 when present == 0 => [],
             2 or 8 => Array.ConvertAll(HybridRuns.Read(body.AsSpan(from + 1), body[from], present), index => Entry(dictionary, index)),
             _ => throw Problem($"column '{column.Name}' has encoding {encoding}, which is not read; write it again plain or with a dictionary "
                 + "(in Python: pyarrow.parquet.write_table(pyarrow.parquet.read_table(old), new))"),
         };
-        var places = new (bool, bool)[count];
-        for (var i = 0; i < count; i++)
+        var cells = new ParquetCell[count];
+        for (int i = 0, value = 0; i < count; i++)
         {
-            places[i] = (repeated[i] == 0, defined[i] == column.MostDefined);
+            cells[i] = new ParquetCell(repeated[i], defined[i], defined[i] == column.Defined ? values[value++] : null);
         }
 
-        return (places, values);
+        return cells;
     }
 
-    private static byte[] Entry(byte[][] dictionary, int index) =>
+    private static object Entry(object[] dictionary, int index) =>
         index < dictionary.Length ? dictionary[index] : throw new InvalidDataException("an index beyond the dictionary");
 
     private static int[] Levels(byte[] body, ref int from, int width, int count)
@@ -258,20 +252,6 @@ internal sealed class ParquetFile : IDisposable
         var levels = HybridRuns.Read(body.AsSpan(from + 4, length), width, count);
         from += 4 + length;
         return levels;
-    }
-
-    private static byte[][] Plain(ReadOnlySpan<byte> body, int count)
-    {
-        var values = new byte[count][];
-        var at = 0;
-        for (var i = 0; i < count; i++)
-        {
-            var length = BinaryPrimitives.ReadInt32LittleEndian(body[at..]);
-            values[i] = body.Slice(at + 4, length).ToArray();
-            at += 4 + length;
-        }
-
-        return values;
     }
 
     private byte[] Decompress(byte[] page, int codec, int length) => PageCodec.Refused(codec) is { } name

@@ -288,11 +288,11 @@ public sealed class SampleEncoder : ISampleEncoder
     {
         for (var i = 0; i < spans.Length; i++)
         {
-            var (path, part, grid) = parts[first + i];
-            images.Add(new ImageRef(path, grid, offset + spans[i].Start, spans[i].Length) { Part = part });
+            var (source, part, grid) = parts[first + i];
+            images.Add(new ImageRef(source, grid, offset + spans[i].Start, spans[i].Length) { Part = part });
         }
     }
 
     /// <summary>An image, or a part of one.</summary>
-    private sealed record Part(string Path, int Number, ImageGrid Grid);
+    private sealed record Part(MediaSource Source, int Number, ImageGrid Grid);
 }

@@ -60,14 +60,14 @@ public sealed class MiniCpmVEncoder : ISampleEncoder
             ids.RemoveRange(options.CutoffLength, ids.Count - options.CutoffLength);
         }
 
-        var parts = new List<(string Path, int Part, ImageGrid Grid)>();
+        var parts = new List<(MediaSource Source, int Part, ImageGrid Grid)>();
         foreach (var i in listed ?? [.. Enumerable.Range(0, layouts.Length)])
         {
             parts.AddRange(layouts[i].Parts.Select((grid, part) => (conversation.Images[i], part, grid)));
         }
 
         var bounds = Bounds(conversation, ids, parts.Count, truncated);
-        var placed = parts.Select((part, i) => new ImageRef(part.Path, part.Grid, bounds[i], config.Queries) { Part = part.Part }).ToArray();
+        var placed = parts.Select((part, i) => new ImageRef(part.Source, part.Grid, bounds[i], config.Queries) { Part = part.Part }).ToArray();
         return new EncodedSample([.. ids], Labels(ids, trained), placed, conversation.Dataset, conversation.Row) { Truncated = truncated };
     }
 

@@ -4,7 +4,7 @@ using Fovea.Data.Templates;
 
 namespace Fovea.Models.MiniCpmV;
 
-/// <summary>Image files for MiniCPM-V: the whole picture and, of large ones, the cells that it is cut into. Safe to call from several threads.</summary>
+/// <summary>Images for MiniCPM-V: the whole picture and, of large ones, the cells that it is cut into. Safe to call from several threads.</summary>
 public sealed class MiniCpmVImageStage : IImageStage
 {
     private const int Channels = 3;
@@ -45,9 +45,9 @@ public sealed class MiniCpmVImageStage : IImageStage
         CultureInfo.InvariantCulture,
         $"minicpmv/1 {slicing.MaxSlices} {slicing.Resolution} {slicing.PatchSize} {string.Join(',', mean)} {string.Join(',', deviation)} {preResize}");
 
-    public ImageGrid GridOf(string path) => LayoutOf(path).Parts[0];
+    public ImageGrid GridOf(MediaSource image) => LayoutOf(image).Parts[0];
 
-    public ImageLayout LayoutOf(string path) => LayoutOf(PlanOf(Size(path)));
+    public ImageLayout LayoutOf(MediaSource image) => LayoutOf(PlanOf(Size(image)));
 
     /// <summary>The parts of a picture of such a plan, in patches.</summary>
     public ImageLayout LayoutOf(SlicePlan plan)
@@ -80,16 +80,16 @@ public sealed class MiniCpmVImageStage : IImageStage
         return config.NewSchema ? text + rows : $"{text}<slice>{rows}</slice>";
     }
 
-    public void Load(string path, ImageGrid grid, Span<float> patches) => Load(path, 0, grid, patches);
+    public void Load(MediaSource source, ImageGrid grid, Span<float> patches) => Load(source, 0, grid, patches);
 
-    public void Load(string path, int part, ImageGrid grid, Span<float> patches)
+    public void Load(MediaSource source, int part, ImageGrid grid, Span<float> patches)
     {
-        var stamp = File.GetLastWriteTimeUtc(path);
-        var image = last.Value is { } known && known.Path == path && known.Stamp == stamp && part > 0 ? known : Decode(path, stamp);
+        var stamp = source.Stamp();
+        var image = last.Value is { } known && known.Source.Equals(source) && known.Stamp == stamp && part > 0 ? known : Decode(source, stamp);
         var plan = image.Plan;
         if (part >= plan.Parts || Grid(part == 0 ? plan.Source : plan.Cell) != grid)
         {
-            throw new ImageException(path, "its header promises another size than it has");
+            throw new ImageException(source.Name, "its header promises another size than it has");
         }
 
         last.Value = part < plan.Parts - 1 ? image : null;
@@ -103,21 +103,21 @@ public sealed class MiniCpmVImageStage : IImageStage
         Fill(patches, image.Refined.Value, (column * plan.Cell.Width, row * plan.Cell.Height), plan.Cell);
     }
 
-    private Decoded Decode(string path, DateTime stamp)
+    private Decoded Decode(MediaSource source, (long Length, DateTime Written)? stamp)
     {
-        var image = ImageReader.Read(path, Orientation);
+        var image = source.Read(Orientation);
         image = preResize?.Apply(image) ?? image;
         var plan = PlanOf((image.Width, image.Height));
         return new Decoded(
-            path, stamp, plan, image, new(() => Resizer.Resize(image, plan.Refined.Width, plan.Refined.Height, ResizeFilter.PillowBicubic)));
+            source, stamp, plan, image, new(() => Resizer.Resize(image, plan.Refined.Width, plan.Refined.Height, ResizeFilter.PillowBicubic)));
     }
 
     // The official loader does not look at EXIF; LLaMA-Factory's pictures are turned upright.
     private ExifOrientation Orientation => preResize is null ? ExifOrientation.Ignore : ExifOrientation.Apply;
 
-    private (int Width, int Height) Size(string path)
+    private (int Width, int Height) Size(MediaSource source)
     {
-        var (width, height) = ImageReader.ReadSize(path, Orientation);
+        var (width, height) = source.ReadSize(Orientation);
         return preResize?.SizeFor(width, height) ?? (width, height);
     }
 
@@ -151,5 +151,5 @@ public sealed class MiniCpmVImageStage : IImageStage
         }
     }
 
-    private sealed record Decoded(string Path, DateTime Stamp, SlicePlan Plan, RgbImage Whole, Lazy<RgbImage> Refined);
+    private sealed record Decoded(MediaSource Source, (long Length, DateTime Written)? Stamp, SlicePlan Plan, RgbImage Whole, Lazy<RgbImage> Refined);
 }

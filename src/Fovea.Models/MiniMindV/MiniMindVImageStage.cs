@@ -5,7 +5,7 @@ using Fovea.Data.Templates;
 namespace Fovea.Models.MiniMindV;
 
 /// <summary>
-/// Image files for MiniMind-V, with Pillow's pixels: CLIP's shortest side to the encoder's size and a cut from the middle, or SigLIP's resize to a square;
+/// Images for MiniMind-V, with Pillow's pixels: CLIP's shortest side to the encoder's size and a cut from the middle, or SigLIP's resize to a square;
 /// then (x / 255 - mean) / deviation. Every picture has the same number of patches.
 /// </summary>
 internal sealed class MiniMindVImageStage : IImageStage
@@ -48,17 +48,17 @@ internal sealed class MiniMindVImageStage : IImageStage
 
     public string Identity => $"minimind-v/1 {vision.ImageSize} {vision.PatchSize} {settings}";
 
-    public ImageGrid GridOf(string path)
+    public ImageGrid GridOf(MediaSource image)
     {
-        ImageReader.ReadSize(path);
+        image.ReadSize();
         return grid;
     }
 
     public int TokensOf(ImageGrid grid) => grid.Patches;
 
-    public void Load(string path, ImageGrid grid, Span<float> patches)
+    public void Load(MediaSource source, ImageGrid grid, Span<float> patches)
     {
-        var image = Squared(ImageReader.Read(path) with { Indexed = false });
+        var image = Squared(source.Read() with { Indexed = false });
         var (size, stride) = (vision.PatchSize, vision.ImageSize * 3);
         var to = 0;
         for (var row = 0; row < vision.Side; row++)

@@ -67,7 +67,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
     /// <param name="keepsEmpty">Answers without reasoning keep the template's empty block.</param>
     private EncodedSample Encode(Conversation conversation, string? added, bool keepsEmpty)
     {
-        var grids = Array.ConvertAll([.. conversation.Images], path => Grid(conversation, path));
+        var grids = Array.ConvertAll([.. conversation.Images], image => Grid(conversation, image));
         var ids = new List<int>();
         tokenizer.Encode(Text(conversation, added, keepsEmpty), ids);
         var full = ids.Count;
@@ -87,15 +87,15 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
     private static BadSampleException Bad(Conversation conversation, string reason, Exception? inner = null) =>
         new(new BadSample(conversation.Dataset, conversation.Row, reason), inner);
 
-    private ImageGrid Grid(Conversation conversation, string path)
+    private ImageGrid Grid(Conversation conversation, MediaSource image)
     {
         try
         {
-            return images.GridOf(path);
+            return images.GridOf(image);
         }
         catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
         {
-            throw Bad(conversation, e is ImageException ? e.Message : $"image {path}: {e.Message}", e);
+            throw Bad(conversation, e is ImageException ? e.Message : $"image {image}: {e.Message}", e);
         }
     }
 

@@ -1,28 +1,27 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
+using Fovea.Data.Images;
 
 namespace Fovea.Training.Engine;
 
-/// <summary>SHA-256 of files' bytes, computed once for each state of a file (length and time of writing). For several threads.</summary>
+/// <summary>SHA-256 of images' bytes, computed once for each state of a file (length and time of writing). For several threads.</summary>
 internal sealed class ContentHashes
 {
     private readonly ConcurrentDictionary<string, (long Length, DateTime Written, byte[] Hash)> known = new(StringComparer.Ordinal);
 
-    /// <summary>Length and time of writing; null without a file.</summary>
-    internal static (long Length, DateTime Written)? StampOf(string path)
-    {
-        var file = new FileInfo(path);
-        return file.Exists ? (file.Length, file.LastWriteTimeUtc) : null;
-    }
-
-    /// <summary>The hash and the stamp that the file had before it was read; null when it cannot be read.</summary>
-    internal (byte[] Hash, (long Length, DateTime Written) Stamp)? Of(string path)
+    /// <summary>The hash and the stamp that the image had before it was read; null when it cannot be read.</summary>
+    internal (byte[] Hash, (long Length, DateTime Written) Stamp)? Of(MediaSource image)
     {
         try
         {
-            if (StampOf(path) is not { } stamp)
+            if (image.Stamp() is not { } stamp)
             {
                 return null;
+            }
+
+            // Bytes of a row are gone after their sample, and soon hashed again.
+            if (image.Path is not { } path)
+            {
+                return (image.Hash(), stamp);
             }
 
             if (known.TryGetValue(path, out var entry) && (entry.Length, entry.Written) == stamp)
@@ -30,8 +29,7 @@ internal sealed class ContentHashes
                 return (entry.Hash, stamp);
             }
 
-            using var stream = File.OpenRead(path);
-            var hash = SHA256.HashData(stream);
+            var hash = image.Hash();
             known[path] = (stamp.Length, stamp.Written, hash);
             return (hash, stamp);
         }

@@ -38,9 +38,9 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
     /// <summary>Images whose features were computed.</summary>
     public long Misses => Interlocked.Read(ref misses);
 
-    public ImageTicket? Ask(string path, ImageGrid grid, int part = 0)
+    public ImageTicket? Ask(MediaSource image, ImageGrid grid, int part = 0)
     {
-        if (contents.Of(path) is not { } content)
+        if (contents.Of(image) is not { } content)
         {
             return null;
         }
@@ -54,10 +54,10 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
             Keep(key, read);
         }
 
-        return new ImageTicket(path, key, features, content.Stamp);
+        return new ImageTicket(image.Path, key, features, content.Stamp);
     }
 
-    public bool IsCurrent(ImageTicket ticket) => ContentHashes.StampOf(ticket.Path) == ticket.Stamp;
+    public bool IsCurrent(ImageTicket ticket) => ticket.Path is not { } path || MediaSource.FromFile(path).Stamp() == ticket.Stamp;
 
     /// <summary>
     /// Features [M, E] of all images of the batch in order; null without images. Belongs to the open scope. Images go through the tower one by one, so that

@@ -17,8 +17,9 @@ public static class HeldOutEvaluation
 
     /// <param name="mesh">The processes that share the samples out; null is this one alone.</param>
     /// <param name="weights">Brings the weights together where they are divided over these processes.</param>
+    /// <param name="tell">Takes what is to be known about the data, a sentence at a time.</param>
     /// <exception cref="ConfigException">The configuration names no usable samples.</exception>
-    public static Evaluated Run(TrainConfig config, VisionLanguageModel model, Mesh? mesh = null, Division? weights = null)
+    public static Evaluated Run(TrainConfig config, VisionLanguageModel model, Mesh? mesh = null, Division? weights = null, Action<string>? tell = null)
     {
         mesh ??= Mesh.Alone();
         var setup = DataSetup.From(config);
@@ -30,6 +31,11 @@ public static class HeldOutEvaluation
         }
 
         using var data = DatasetLoader.Load(options);
+        foreach (var notice in data.Notices)
+        {
+            tell?.Invoke(notice);
+        }
+
         var samples = data.Eval ?? data.Train;
         return StepThread.Run(() =>
         {

@@ -425,7 +425,7 @@ public sealed class SupervisedFineTune
             StartStep = progress.Step,
             Ranks = mesh.WorldSize,
         });
-        foreach (var notice in config.Notices.Concat(model.Model.Notices).Concat(resumed?.Notices ?? []).Concat(output.Notices))
+        foreach (var notice in config.Notices.Concat(data.Notices).Concat(model.Model.Notices).Concat(resumed?.Notices ?? []).Concat(output.Notices))
         {
             events.Write(new Notice(notice));
         }
@@ -439,7 +439,7 @@ public sealed class SupervisedFineTune
 
         foreach (var bad in data.Rejected)
         {
-            events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.Reason, "left out"));
+            events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.PlacedReason, "left out"));
         }
     }
 
@@ -465,7 +465,7 @@ public sealed class SupervisedFineTune
         samplesLeftOut += batch.BadSamples.Count;
         foreach (var bad in batch.BadSamples)
         {
-            events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.Reason, config.OnBadSample == BadSamplePolicy.Skip ? "left out" : "replaced"));
+            events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.PlacedReason, config.OnBadSample == BadSamplePolicy.Skip ? "left out" : "replaced"));
         }
 
         if (totals.EmptyGroups > 0)

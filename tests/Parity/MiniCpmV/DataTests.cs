@@ -89,7 +89,7 @@ public sealed class DataTests
         using var data = DatasetLoader.Load(OfficialRun.Options("minicpm_v26"));
         var sample = run.Encoder.Encode(data.Train[5]);
         Assert.Equal(
-            ["sq.png", "p.png", "p.png", "p.png", "wide.png", "wide.png", "wide.png"], sample.Images.Select(i => Path.GetFileName(i.Path)));
+            ["sq.png", "p.png", "p.png", "p.png", "wide.png", "wide.png", "wide.png"], sample.Images.Select(i => Path.GetFileName(i.Source.Name)));
         Assert.Equal([0, 0, 1, 2, 0, 1, 2], sample.Images.Select(i => i.Part));
     }
 

@@ -45,7 +45,8 @@ internal sealed class OfficialRun : IDisposable
         var conversation = data.Train[row];
         var listed = Golden.Json(Path.Combine(Folder("data"), "train.json"))[row].GetProperty("image");
         return Encoder.Encode(conversation, listed.ValueKind == JsonValueKind.String ? null
-            : [.. listed.EnumerateObject().Select(image => conversation.Images.ToList().FindIndex(path => Path.GetFileName(path) == image.Value.GetString()))]);
+            : [.. listed.EnumerateObject().Select(image =>
+                conversation.Images.ToList().FindIndex(source => Path.GetFileName(source.Name) == image.Value.GetString()))]);
     }
 
     /// <summary>Rows as one batch whose loss is the mean over its labels, as the original's.</summary>
@@ -64,7 +65,7 @@ internal sealed class OfficialRun : IDisposable
             foreach (var grid in batch.Grids)
             {
                 var image = images.Dequeue();
-                Processor.Images.Load(image.Path, image.Part, grid, pixels[..(grid.Patches * length)]);
+                Processor.Images.Load(image.Source, image.Part, grid, pixels[..(grid.Patches * length)]);
                 pixels = pixels[(grid.Patches * length)..];
             }
         }
@@ -77,7 +78,7 @@ internal sealed class OfficialRun : IDisposable
     {
         const int patch = 14;
         var values = new float[image.Grid.Patches * Processor.Images.PatchLength];
-        Processor.Images.Load(image.Path, image.Part, image.Grid, values);
+        Processor.Images.Load(image.Source, image.Part, image.Grid, values);
         var (columns, width) = strip ? (image.Grid.Patches, patch * image.Grid.Patches) : (image.Grid.W, patch * image.Grid.W);
         var height = values.Length / 3 / width;
         var turned = new float[values.Length];

@@ -134,7 +134,7 @@ public sealed class MiniMindFolder : IDisposable
         var system = messages[0].Role == "system" ? messages[0].Text : null;
         var texts = messages.Where(m => m.Role != "system").Select(m => m.Text).ToList();
         var turns = texts.Chunk(2).Select(pair => new Turn(pair[0], pair[1])).ToList();
-        return new Conversation(file, index + 1, system, turns, Images(row));
+        return new Conversation(file, index + 1, system, turns, [.. Images(row).Select(Fovea.Data.Images.MediaSource.FromFile)]);
     }
 
     public void Dispose() => Directory.Delete(Path, recursive: true);

@@ -37,7 +37,37 @@ public sealed class DataCheckTests : IDisposable
         Assert.Contains("too long", rejected[1].Reason);
         Assert.Contains("cannot be read", rejected[2].Reason);
         folder.Write("good.txt", "4 4 torn");
-        Assert.Contains(Check(decode: true).Rejected, b => b.Row == 1 && b.Reason.Contains("ends too early", StringComparison.Ordinal));
+        Assert.Contains(Check().Rejected, b => b.Row == 1 && b.Reason.Contains("ends too early", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void So_many_images_are_decoded_drawn_by_a_fixed_seed_or_all()
+    {
+        for (var i = 0; i < 40; i++)
+        {
+            folder.Write($"{i}.txt", i % 2 == 0 ? "4 4" : "4 4 torn");
+        }
+
+        folder.Write("many.jsonl", string.Join('\n', Enumerable.Range(0, 20).Select(i =>
+            $$"""{"instruction":"<image><image>What?","output":"This.","images":["{{2 * i}}.txt","{{(2 * i) + 1}}.txt"]}""")));
+        var options = new DataOptions { Datasets = ["many.jsonl"], DatasetDir = folder.Root };
+        var stage = new FakeImageStage();
+        var some = DataCheck.Run(options, Tokenizer, stage, decode: 10);
+        Assert.Equal((10, some.Decoded), (stage.Loaded, 10));
+        Assert.InRange(some.Rejected.Count, 1, 9);
+        Assert.Equal(some.Rejected, DataCheck.Run(options, Tokenizer, new FakeImageStage(), decode: 10).Rejected);
+        Assert.Equal((40, 20), (DataCheck.Run(options, Tokenizer, new FakeImageStage()).Decoded, Check("many.jsonl").Rejected.Count));
+        Assert.Empty(DataCheck.Run(options, Tokenizer, new FakeImageStage(), decode: 0).Rejected);
+    }
+
+    [Fact]
+    public void A_data_set_that_is_named_twice_is_counted_by_each_naming_and_its_bad_rows_are_listed_once()
+    {
+        var once = Check();
+        var twice = Check("d.jsonl", "d.jsonl");
+        Assert.Equal([once.Datasets[0], once.Datasets[0]], twice.Datasets);
+        Assert.Equal(once.Rejected, twice.Rejected);
+        Assert.Equal((3, 3), (once.RejectedRows, twice.RejectedRows));
     }
 
     [Fact]
@@ -88,7 +118,7 @@ public sealed class DataCheckTests : IDisposable
         Assert.Equal(exit, DataVerb.Create().Parse(["check", config, $"on_bad_sample={policy}"]).Invoke());
     }
 
-    private DataReport Check(bool decode = false)
+    private DataReport Check(params string[] names)
     {
         if (!File.Exists(Path.Combine(folder.Root, "d.jsonl")))
         {
@@ -103,8 +133,8 @@ public sealed class DataCheckTests : IDisposable
             folder.Write("d.jsonl", string.Join('\n', rows));
         }
 
-        var options = new DataOptions { Datasets = ["d.jsonl"], DatasetDir = folder.Root, CutoffLength = 60 };
-        return DataCheck.Run(options, Tokenizer, new FakeImageStage(), decode);
+        var options = new DataOptions { Datasets = names is [] ? ["d.jsonl"] : names, DatasetDir = folder.Root, CutoffLength = 60 };
+        return DataCheck.Run(options, Tokenizer, new FakeImageStage());
     }
 
     private static string Row(string question, string answer, string? image = null) =>

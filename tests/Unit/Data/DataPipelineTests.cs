@@ -267,8 +267,8 @@ public sealed class DataPipelineTests : IDisposable
     {
         public required Func<string, bool> Known { get; set; }
 
-        public ImageTicket Ask(string path, ImageGrid grid, int part = 0) =>
-            new(path, path, Known(path) ? new ImageFeatures(HeapMemory.Allocate(4), 1, 1, DType.F32) : null, default);
+        public ImageTicket Ask(MediaSource image, ImageGrid grid, int part = 0) =>
+            new(image.Path, image.Name, Known(image.Name) ? new ImageFeatures(HeapMemory.Allocate(4), 1, 1, DType.F32) : null, default);
 
         public bool IsCurrent(ImageTicket ticket) => true;
     }

@@ -58,7 +58,7 @@ public sealed class DatasetLoaderTests : IDisposable
         folder.Write("a.json", """[{"instruction":"Q","output":"A"}]""");
         using var data = Load(shareGpt, "o.jsonl", "a.json");
         Assert.Equal(2, data.Train[0].Turns.Count);
-        Assert.Equal([Path.Combine(folder.Root, "i.png")], data.Train[1].Images);
+        Assert.Equal([Path.Combine(folder.Root, "i.png")], data.Train[1].Images.Select(image => image.Name));
         Assert.Equal([new Turn("Q", "A")], data.Train[2].Turns);
     }
 
@@ -100,7 +100,8 @@ public sealed class DatasetLoaderTests : IDisposable
             (Messages("user", "Q", "assistant", "A", ",\"tools\":\"[{}]\""), "has tools"),
             (Messages("user", "<video>", "assistant", "A", ",\"videos\":[\"v.mp4\"]"), "has videos"),
             (Messages("user", "Q \\ud800", "assistant", "A"), "half a surrogate pair"),
-            (Messages("user", "<image>Q", "assistant", "A", ",\"images\":[7]"), "images[0] must be text, not a number"),
+            (Messages("user", "<image>Q", "assistant", "A", ",\"images\":[7]"),
+                "images[0] must be text (a path, a data URI or base64) or an object with path or bytes, not a number"),
         ];
         folder.Write("bad.jsonl", string.Join('\n', rows.Select(r => r.Row)));
         var error = Assert.Throws<ConfigException>(() => Load("bad"));

@@ -1,3 +1,4 @@
+using System.Text;
 using Fovea.Data.Images;
 using Fovea.Data.Templates;
 
@@ -14,22 +15,24 @@ internal sealed class FakeImageStage : IImageStage
 
     internal int Loaded => loaded;
 
-    public ImageGrid GridOf(string path)
+    public ImageGrid GridOf(MediaSource image)
     {
-        var words = File.ReadAllText(path).Split(' ');
-        return words.Length >= 2 ? new ImageGrid(1, int.Parse(words[0]), int.Parse(words[1])) : throw new ImageException(path, "cannot be read");
+        var words = Text(image).Split(' ');
+        return words.Length >= 2 ? new ImageGrid(1, int.Parse(words[0]), int.Parse(words[1])) : throw new ImageException(image.Name, "cannot be read");
     }
 
     public int TokensOf(ImageGrid grid) => grid.MergedTokens(2);
 
-    public void Load(string path, ImageGrid grid, Span<float> patches)
+    public void Load(MediaSource image, ImageGrid grid, Span<float> patches)
     {
         Interlocked.Increment(ref loaded);
-        if (File.ReadAllText(path).EndsWith("torn", StringComparison.Ordinal))
+        if (Text(image).EndsWith("torn", StringComparison.Ordinal))
         {
-            throw new ImageException(path, "ends too early");
+            throw new ImageException(image.Name, "ends too early");
         }
 
         patches[..(grid.Patches * PatchLength)].Fill(grid.Patches);
     }
+
+    private static string Text(MediaSource image) => Encoding.UTF8.GetString(image.ReadBytes());
 }

@@ -62,15 +62,15 @@ public sealed class PrefetchTests : NativeTest
 
         internal TimeSpan Decoding => TimeSpan.FromTicks(Interlocked.Read(ref ticks));
 
-        public ImageGrid GridOf(string path) => images.GridOf(path);
+        public ImageGrid GridOf(MediaSource image) => images.GridOf(image);
 
         public int TokensOf(ImageGrid grid) => images.TokensOf(grid);
 
-        public void Load(string path, ImageGrid grid, Span<float> patches)
+        public void Load(MediaSource image, ImageGrid grid, Span<float> patches)
         {
             var start = Stopwatch.GetTimestamp();
             Thread.Sleep(30);
-            images.Load(path, grid, patches);
+            images.Load(image, grid, patches);
             Interlocked.Add(ref ticks, Stopwatch.GetElapsedTime(start).Ticks);
         }
     }

@@ -82,7 +82,7 @@ public sealed class FailureTests : NativeTest
         var errors = Fails(2, run.Train("out", overrides));
         foreach (var (row, reason) in new[] { (1, "narrator"), (3, "is empty"), (5, "image"), (7, "no messages") })
         {
-            Assert.Contains(errors, e => e.Contains($"'rows', row {row}:") && e.Contains(reason));
+            Assert.Contains(errors, e => e.Contains($"'rows', row {row}:") && e.Contains(reason) && e.EndsWith("(in rows.json)"));
         }
 
         Assert.DoesNotContain(errors, e => e.Contains("row 2:"));

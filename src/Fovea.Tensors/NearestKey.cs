@@ -1,7 +1,7 @@
-namespace Fovea.Training.Config;
+namespace Fovea;
 
 /// <summary>Finds the known key that a misspelt one was probably meant to be.</summary>
-internal static class NearestKey
+public static class NearestKey
 {
     /// <summary>The nearest of <paramref name="known"/>, the first of equals; null when none is near.</summary>
     public static string? To(string key, IEnumerable<string> known)

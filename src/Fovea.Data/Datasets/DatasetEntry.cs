@@ -1,0 +1,190 @@
+using System.Text.Json;
+
+namespace Fovea.Data.Datasets;
+
+/// <summary>One entry of <c>dataset_info.json</c>. Everything that is wrong with it goes into <c>problems</c>.</summary>
+internal sealed class DatasetEntry(string name, JsonElement entry, string infoFile, List<string> problems)
+{
+    private readonly List<string> notices = [];
+
+    /// <summary>The data set of the entry, or null and at least one more problem.</summary>
+    internal DatasetSpec? Read()
+    {
+        var before = problems.Count;
+        if (entry.ValueKind != JsonValueKind.Object)
+        {
+            Refuse("its entry", $"must be a JSON object, not {RowFields.Kind(entry)}");
+            return null;
+        }
+
+        CheckKeys(entry, string.Empty, DatasetEntryKeys.Entry);
+        if (Text(entry, "split", string.Empty) is { } split && split != "train")
+        {
+            Refuse("split", $"'{Brief.Of(split)}' is not supported: a file is read whole; use max_samples, or a smaller file");
+        }
+
+        var format = Format();
+        var columns = Columns(format);
+        var tags = Tags(format);
+        var fileName = Text(entry, "file_name", string.Empty);
+        if (problems.Count == before && string.IsNullOrEmpty(fileName))
+        {
+            Refuse("file_name", "is missing: it names a json, jsonl or parquet file, or a folder of them");
+        }
+
+        if (problems.Count > before)
+        {
+            return null;
+        }
+
+        try
+        {
+            var files = DatasetFiles.Find(name, Path.Combine(Path.GetDirectoryName(infoFile)!, UserPath.Expand(fileName!)));
+            return new DatasetSpec(name, files, new RowShape(format, columns, tags)) { Notices = notices };
+        }
+        catch (ConfigException e)
+        {
+            problems.AddRange(e.Problems);
+            return null;
+        }
+    }
+
+    private static bool IsOff(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.False => true,
+        JsonValueKind.Number => value.TryGetDouble(out var number) && number == 0,
+        _ => RowFields.IsEmpty(value),
+    };
+
+    private void Refuse(string key, string why) => problems.Add($"{infoFile}: data set '{name}': {key} {why}");
+
+    /// <summary>Honoured, refused, without effect, or unknown and then perhaps a misspelt one.</summary>
+    private void CheckKeys(JsonElement section, string prefix, IReadOnlyList<string> honoured)
+    {
+        foreach (var property in section.EnumerateObject().Where(property => !honoured.Contains(property.Name)))
+        {
+            var key = prefix + property.Name;
+            if (DatasetEntryKeys.Refused.TryGetValue(key, out var reason))
+            {
+                if (!IsOff(property.Value))
+                {
+                    Refuse(property.Value.ValueKind == JsonValueKind.True ? $"{key}: true" : key, reason);
+                }
+            }
+            else if (DatasetEntryKeys.Ignored.TryGetValue(key, out var why))
+            {
+                if (!IsOff(property.Value))
+                {
+                    notices.Add($"{infoFile}: data set '{name}': {key} is ignored: {why}");
+                }
+            }
+            else
+            {
+                var others = DatasetEntryKeys.Refused.Keys.Concat(DatasetEntryKeys.Ignored.Keys).Where(k => prefix.Length == 0 && !k.Contains('.'));
+                var near = NearestKey.To(Brief.Of(property.Name), honoured.Concat(others));
+                var hint = near is null ? $"known: {string.Join(", ", honoured)}" : $"did you mean {prefix}{near}?";
+                Refuse(Brief.Of(key), $"is not a key that Fovea knows; {hint}");
+            }
+        }
+    }
+
+    private RowFormat Format()
+    {
+        switch (Text(entry, "formatting", string.Empty) ?? "alpaca")
+        {
+            case "alpaca":
+                return RowFormat.Alpaca;
+            case "sharegpt":
+                return RowFormat.ShareGpt;
+            case "openai":
+                return RowFormat.OpenAi;
+            case var other:
+                Refuse("formatting", $"is '{Brief.Of(other)}'; it must be alpaca, sharegpt or openai");
+                return RowFormat.Alpaca;
+        }
+    }
+
+    private DatasetColumns Columns(RowFormat format)
+    {
+        var messages = format == RowFormat.OpenAi ? "messages" : "conversations";
+        var alpaca = format == RowFormat.Alpaca;
+        if (!Section("columns", DatasetEntryKeys.Columns, out var section))
+        {
+            return alpaca
+                ? new DatasetColumns { Prompt = "instruction", Query = "input", Response = "output" }
+                : new DatasetColumns { Messages = messages };
+        }
+
+        string? Column(string key) => Text(section, key, "columns.");
+        foreach (var key in (alpaca ? ["messages"] : new[] { "prompt", "query", "response", "history" }).Where(key => Column(key) is not null))
+        {
+            notices.Add($"{infoFile}: data set '{name}': columns.{key} is without effect: its formatting is {(alpaca ? "alpaca" : "not alpaca")}");
+        }
+
+        // A column that the entry does not name is not read, as in LLaMA-Factory; only what no row can do without keeps its default.
+        return new DatasetColumns
+        {
+            Prompt = alpaca ? Column("prompt") ?? "instruction" : null,
+            Query = alpaca ? Column("query") : null,
+            Response = alpaca ? Column("response") ?? "output" : null,
+            History = alpaca ? Column("history") : null,
+            Messages = alpaca ? null : Column("messages") ?? messages,
+            System = Column("system"),
+            Tools = Column("tools"),
+            Images = Column("images"),
+            Videos = Column("videos"),
+            Audios = Column("audios"),
+        };
+    }
+
+    private DatasetTags Tags(RowFormat format)
+    {
+        var defaults = format == RowFormat.OpenAi ? DatasetTags.OpenAi : new DatasetTags();
+        if (!Section("tags", DatasetEntryKeys.Tags, out var section))
+        {
+            return defaults;
+        }
+
+        if (format == RowFormat.Alpaca)
+        {
+            notices.Add($"{infoFile}: data set '{name}': tags is without effect: its formatting is alpaca");
+        }
+
+        string Tag(string key, string otherwise) => Text(section, key, "tags.") ?? otherwise;
+        return new DatasetTags
+        {
+            Role = Tag("role_tag", defaults.Role),
+            Content = Tag("content_tag", defaults.Content),
+            User = Tag("user_tag", defaults.User),
+            Assistant = Tag("assistant_tag", defaults.Assistant),
+            Observation = Tag("observation_tag", defaults.Observation),
+            Function = Tag("function_tag", defaults.Function),
+            System = Tag("system_tag", defaults.System),
+        };
+    }
+
+    private bool Section(string key, IReadOnlyList<string> honoured, out JsonElement section)
+    {
+        if (!entry.TryGetProperty(key, out section) || section.ValueKind == JsonValueKind.Null)
+        {
+            return false;
+        }
+
+        if (section.ValueKind != JsonValueKind.Object)
+        {
+            Refuse(key, $"must be a JSON object, not {RowFields.Kind(section)}");
+            return false;
+        }
+
+        CheckKeys(section, $"{key}.", honoured);
+        return true;
+    }
+
+    private string? Text(JsonElement parent, string key, string prefix)
+    {
+        var found = new List<string>();
+        var text = RowFields.Text(parent, key, found);
+        found.ForEach(problem => problems.Add($"{infoFile}: data set '{name}': {prefix}{problem}"));
+        return text;
+    }
+}

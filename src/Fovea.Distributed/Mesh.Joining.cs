@@ -20,7 +20,12 @@ public sealed partial class Mesh
     /// <param name="timeout">How long a rank may be waited for, in a collective or at the start (<c>ddp_timeout</c>).</param>
     /// <param name="choose">Where the tensors of collectives live; null is the CPU.</param>
     /// <exception cref="MeshException">A rank cannot be reached or did not come.</exception>
-    public static Mesh Join(RankVariables variables, TimeSpan timeout, Func<Device>? choose = null)
+    public static Mesh Join(RankVariables variables, TimeSpan timeout, Func<Device>? choose = null) =>
+        Join(variables, timeout, choose, (store, device, hosts) => Open(store, variables, device, timeout, hosts));
+
+    /// <param name="open">Connects the ranks for collectives; null of it for ranks that only know of one another.</param>
+    internal static Mesh Join(
+        RankVariables variables, TimeSpan timeout, Func<Device>? choose, Func<TcpStore, Device, string[], ProcessGroup?> open)
     {
         if (variables.WorldSize == 1)
         {
@@ -38,8 +43,13 @@ public sealed partial class Mesh
             var hosts = Meet(store, variables, host, patience);
             watch = new MeshWatch(
                 Connect(variables, patience, serves: false), variables.Rank, hosts, timeout < LongestSilence ? timeout : LongestSilence);
-            var group = Open(store, variables, device, timeout, hosts);
-            return new Mesh(variables, hosts, timeout, device, store, watch, group);
+            var mesh = new Mesh(variables, hosts, timeout, device, store, watch, open(store, device, hosts));
+            if (device.Type == DeviceType.Cuda)
+            {
+                DeviceReads.WaitWith(mesh.Settle);
+            }
+
+            return mesh;
         }
         catch
         {
@@ -78,14 +88,16 @@ public sealed partial class Mesh
             Outlast(store);
         }
 
+        DeviceReads.WaitWith(null);
         if (blamed is not null || unreachable)
         {
-            // Closing would wait for collectives that will never end. The process ends soon, and all of this with it.
+            // Closing would wait for collectives that will never end. The process ends soon, and all of this with it; but a card would be waited for.
+            _ = device.Type == DeviceType.Cpu || group is null || Quietly(Task.Run(group.Abort), Linger);
             return;
         }
 
         watch!.Dispose();
-        group!.Dispose();
+        group?.Dispose();
         store.Dispose();
     }
 

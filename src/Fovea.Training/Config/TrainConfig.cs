@@ -380,7 +380,7 @@ public sealed partial record TrainConfig
     /// <summary>Folder of those on disk, which runs may share; null is <c>~/.cache/fovea/vision</c>, <c>none</c> keeps them in memory only.</summary>
     public string? VisionCacheDir { get; init; }
 
-    /// <summary>Most that is kept in memory; null (<c>auto</c>) is a quarter of what weights and optimizer leave of <see cref="MemoryBudget"/>.</summary>
+    /// <summary>Most that is kept in the host's memory; null (<c>auto</c>) is a quarter of what is free, on the CPU of what the rest of the run leaves.</summary>
     [Auto]
     public MemorySize? VisionCacheMemory { get; init; }
 
@@ -391,7 +391,7 @@ public sealed partial record TrainConfig
     /// <summary>What backward computes again: blocks, or what is cheap. <see cref="DisableGradientCheckpointing"/> makes it <c>never</c>.</summary>
     public RecomputeMode Recompute { get; init; } = RecomputeMode.Auto;
 
-    /// <summary>Memory for the run, weights included; null (<c>auto</c>) is nine tenths of what machine and control group have free.</summary>
+    /// <summary>Memory of the device for the run, weights included; null (<c>auto</c>) is nine tenths of what is free: a GPU's own, or the host's.</summary>
     [Auto]
     public MemorySize? MemoryBudget { get; init; }
 

@@ -33,6 +33,8 @@ public sealed class SupervisedFineTune
     private readonly SampleOrder order;
     private readonly StepRunner runner;
     private readonly VisionFeatureCache? cache;
+    private readonly MemoryBudget budget;
+    private readonly IMemory machine;
     private MemoryPlan memory;
     private readonly LossWindow window = new();
     private readonly TrainerStateRecorder recorder;
@@ -58,6 +60,8 @@ public sealed class SupervisedFineTune
         this.optimizer = optimizer;
         this.division = division;
         this.cache = cache;
+        this.budget = budget;
+        machine = new MachineMemory(model.Model.Device);
         order = new SampleOrder(DataSetup.Order(config, data.Train.Count, mesh.Rank, mesh.WorldSize));
         schedule = new Schedule(config, fresh.TotalSteps, order);
         runner = new StepRunner(model.Model, model.VisionLearns, model.Dropout, cache, Decide, together: division.RunsTogether);
@@ -110,7 +114,7 @@ public sealed class SupervisedFineTune
             : null;
         using var division = model.Divide(config, mesh);
         using var optimizer = new AdamW(division.Parts, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay, config.DecayNorms);
-        var budget = MemoryBudget.For(config, model.Model, caches, mesh.RanksHere, mesh.WorldSize);
+        var budget = MemoryBudget.For(config, model.Model, new MachineMemory(model.Model.Device), caches, mesh.RanksHere, mesh.WorldSize);
         using var cache = caches ? OpenCache(config, model, setup.Images, identity, budget, events) : null;
         var run = new SupervisedFineTune(
             config, events, mesh, checkpoints, setup, data, model, optimizer, division, budget, cache, fresh, resumeFrom, stop);
@@ -228,7 +232,7 @@ public sealed class SupervisedFineTune
     {
         events.Write(new StepDone(progress.Step, progress.TotalSteps, loss)
         {
-            MemoryBytes = ProcessMemory.Anonymous,
+            MemoryBytes = machine.Used,
             TokensPerSecond = window.TokensPerSecond,
         });
         var interval = config.LoggingSteps.In(progress.TotalSteps);
@@ -242,7 +246,8 @@ public sealed class SupervisedFineTune
         {
             TotalTokens = progress.Tokens,
             TokensPerSecond = speed,
-            MemoryBytes = ProcessMemory.Anonymous,
+            MemoryBytes = machine.Used,
+            MemoryReservedBytes = machine.Reserved,
         });
     }
 
@@ -321,7 +326,7 @@ public sealed class SupervisedFineTune
             SamplesTrained = samplesTrained,
             TotalTokens = progress.Tokens,
             TotalFlos = 6.0 * model.AllParameters * progress.Tokens,
-            PeakMemoryBytes = ProcessMemory.Peak,
+            PeakMemoryBytes = machine.Peak,
             Paths = ResultPaths(),
         });
         return new RunOutcome(progress.Step, Interrupted: false, loss);
@@ -382,7 +387,7 @@ public sealed class SupervisedFineTune
             StartStep = progress.Step,
             Ranks = mesh.WorldSize,
         });
-        foreach (var notice in config.Notices.Concat(model.Model.Notices).Concat(resumed?.Notices ?? []))
+        foreach (var notice in config.Notices.Concat(model.Model.Notices).Concat(resumed?.Notices ?? []).Append(budget.Notice).OfType<string>())
         {
             events.Write(new Notice(notice));
         }
@@ -455,11 +460,12 @@ public sealed class SupervisedFineTune
     {
         if (config.EffectiveVisionCacheDir is not { } folder)
         {
-            return new VisionFeatureCache(budget.VisionCache);
+            return new VisionFeatureCache(budget.VisionCache, device: model.Model.Device);
         }
 
         var bytes = config.VisionCacheDisk?.Bytes ?? Math.Min(20L << 30, ProcessMemory.FreeDisk(folder) / 10);
         var disk = new FeatureFolder(folder, bytes, text => events.Write(new Warning(text)));
-        return new VisionFeatureCache(budget.VisionCache, () => identity ?? VisionIdentity.Of(model.Model, model.Family, images, model.LearnsOverTower), disk);
+        return new VisionFeatureCache(
+            budget.VisionCache, () => identity ?? VisionIdentity.Of(model.Model, model.Family, images, model.LearnsOverTower), disk, model.Model.Device);
     }
 }

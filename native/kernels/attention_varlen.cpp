@@ -45,8 +45,9 @@ Answers& answers() {
 const char* name_of(Kind kind) { return kind == Kind::Flash ? "flash attention" : "memory-efficient attention"; }
 
 std::string first_line(const c10::Error& e) {
+    constexpr size_t most = 200;
     const std::string words = e.what_without_backtrace();
-    return words.substr(0, words.find('\n'));
+    return words.substr(0, std::min(most, words.find('\n')));
 }
 
 int64_t longest(at::IntArrayRef boundaries) {

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Fovea.Tensors;
 using Fovea.Tensors.Collectives;
 
@@ -162,40 +160,11 @@ public sealed partial class Mesh
         try
         {
             // Gloo's own limit comes after ours, which can name the rank.
-            return new ProcessGroup(store, variables.Rank, variables.WorldSize, "world", AddressTowards(variables), device, timeout + Margin);
+            return new ProcessGroup(store, variables.Rank, variables.WorldSize, "world", OwnAddress.Towards(variables), device, timeout + Margin);
         }
         catch (TorchException e)
         {
             throw new MeshException(variables.Rank, hosts[variables.Rank], $"cannot connect to the other ranks: {e.Message.Split('\n')[0]}", e);
         }
-    }
-
-    /// <summary>
-    /// This process's address on the way to the store: what its host name resolves to may be the loopback or another network. Empty where the user names
-    /// the interface (GLOO_SOCKET_IFNAME).
-    /// </summary>
-    private static string AddressTowards(RankVariables variables)
-    {
-        if (!string.IsNullOrEmpty(Environment.GetEnvironmentVariable("GLOO_SOCKET_IFNAME")))
-        {
-            return string.Empty;
-        }
-
-        try
-        {
-            foreach (var address in Dns.GetHostAddresses(variables.MasterAddress).OrderBy(a => a.AddressFamily))
-            {
-                // Connecting a datagram socket sends nothing; it only picks the route.
-                using var probe = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
-                probe.Connect(address, variables.MasterPort);
-                return ((IPEndPoint)probe.LocalEndPoint!).Address.ToString();
-            }
-        }
-        catch (SocketException)
-        {
-            // The store was reached, so this is odd; the host name is the next best.
-        }
-
-        return string.Empty;
     }
 }

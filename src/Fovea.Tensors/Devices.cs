@@ -25,7 +25,7 @@ public static class Devices
         {
             Bridge.EnsureLoaded();
             var lines = Bridge.KernelState().Split('\n', StringSplitOptions.RemoveEmptyEntries);
-            return [.. lines.Select(line => line.Split('\t', 3)).Where(parts => parts.Length == 3).Select(parts => new KernelRefusal(parts[0], parts[1], parts[2]))];
+            return [.. lines.Select(line => line.Split('\t', 3)).Where(p => p.Length == 3).Select(p => new KernelRefusal(p[0], p[1], p[2]))];
         }
     }
 

@@ -288,6 +288,10 @@ public sealed partial record TrainConfig
     /// <summary>Where to compute: auto (the card of LOCAL_RANK where there is one), cpu, cuda or cuda:N.</summary>
     public string Device { get; init; } = "auto";
 
+    /// <summary>The same numbers in every run on a GPU too, more slowly; an operator that cannot is an error. The CPU repeats itself in any case.</summary>
+    [Alias("full_determinism")]
+    public bool Deterministic { get; init; }
+
     /// <summary>Train on the CPU even where an accelerator is found.</summary>
     [Alias("no_cuda")]
     public bool UseCpu { get; init; }
@@ -380,7 +384,7 @@ public sealed partial record TrainConfig
     /// <summary>Folder of those on disk, which runs may share; null is <c>~/.cache/fovea/vision</c>, <c>none</c> keeps them in memory only.</summary>
     public string? VisionCacheDir { get; init; }
 
-    /// <summary>Most that is kept in the host's memory; null (<c>auto</c>) is a quarter of what is free, on the CPU of what the rest of the run leaves.</summary>
+    /// <summary>Most that is kept in the host's memory; null (<c>auto</c>) is a quarter of what is free, on the CPU of what the run leaves.</summary>
     [Auto]
     public MemorySize? VisionCacheMemory { get; init; }
 

@@ -13,11 +13,7 @@ public sealed class DeviceWaysTests : NativeTest
     [Fact]
     public void Attention_that_both_operators_refuse_is_computed_all_the_same_and_the_refusals_are_told()
     {
-        if (!TestDevice.IsCpu)
-        {
-            Assert.Skip("the CPU's libtorch has neither operator; a card's has");
-        }
-
+        TestFiles.Require(TestDevice.IsCpu, "the CPU's libtorch has neither operator, a card's has");
         using var scope = TensorScope.Open("test");
         Torch.Seed(4);
         Tensor Random(int heads) => CreateOps.Empty([9, heads, 24], DType.BF16).Normal_(0, 1);

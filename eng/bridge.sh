@@ -40,11 +40,19 @@ add_cuda() {
     if [ -e "$place/cuda_runtime_api.h" ]; then CUDA_HEADERS="$place"; break; fi
   done
   [ -n "$CUDA_HEADERS" ] || { say "CUDA's headers were not found: the bridge is built without CUDA extras (pip install nvidia-cuda-runtime, or the CUDA toolkit)"; return 0; }
-  CXX_FLAGS+=(-DFOVEA_CUDA -isystem "$CUDA_HEADERS")
+  CXX_FLAGS+=(-DFOVEA_CUDA)
+  add_headers "$CUDA_HEADERS"
+  # CUDA 13 keeps nv/target and the like in a folder of their own, where nvcc looks and other compilers do not. Wheels spread the rest over several.
+  for place in "$CUDA_HEADERS/cccl" "$TORCH_ROOT"/../nvidia/cu*/include "$TORCH_ROOT"/../nvidia/cu*/include/cccl "$TORCH_ROOT"/../nvidia/*/include; do
+    [ ! -d "$place" ] || [ "$place" -ef "$CUDA_HEADERS" ] || add_headers "$place"
+  done
   [ -z "$NVCC" ] || CXX_FLAGS+=(-DFOVEA_NVCC)
   LINK_FLAGS+=(-Wl,--no-as-needed -ltorch_cuda -lc10_cuda -Wl,--as-needed)
   add_cudart
 }
+
+# A folder of headers. /usr/include is searched anyway, and named as such it would come before the C++ library, which does not work.
+add_headers() { [ "$1" -ef /usr/include ] || CXX_FLAGS+=(-isystem "$1"); }
 
 # libtorch's own CUDA runtime, so that there is one in the process: beside it in wheels, in the toolkit or the prefix otherwise.
 add_cudart() {
@@ -70,17 +78,22 @@ cuda_architectures() {
   for found in $found; do printf '%s\n' -gencode "arch=compute_$found,code=sm_$found"; done
 }
 
-# NCCL is part of CUDA builds of libtorch; its header comes with pip's nvidia-nccl or with the system.
+# NCCL is part of CUDA builds of libtorch; its header comes with pip's nvidia-nccl or with the system. Its use needs those of cuBLAS, cuSPARSE and cuSOLVER
+# too, so it is tried.
 add_nccl() {
   [ -n "$CUDA_HEADERS" ] || return 0
-  local place folder
-  for place in "$CUDA_HEADERS" /usr/include "$TORCH_ROOT"/../nvidia/nccl/include; do
-    [ -e "$place/nccl.h" ] || continue
-    for folder in $TORCH_INCLUDES; do
-      [ -e "$folder/torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp" ] && CXX_FLAGS+=(-DUSE_C10D_NCCL) && { [ "$place" = /usr/include ] || CXX_FLAGS+=(-isystem "$place"); return 0; }
-    done
-  done
-  return 0
+  local answer
+  answer="$CACHE/bridge/nccl-$(printf '%s\n' "$TORCH_VERSION" "$TORCH_LIB" "${CXX_COMMAND[@]}" "${CXX_FLAGS[@]}" | short_hash)"
+  if [ ! -e "$answer" ]; then
+    mkdir -p "$CACHE/bridge"
+    echo '#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>' |
+      "${CXX_COMMAND[@]}" "${CXX_FLAGS[@]}" -DUSE_C10D_NCCL -w -fsyntax-only -x c++ - > "$answer.log" 2>&1 && mv "$answer.log" "$answer"
+  fi
+  if [ -e "$answer" ]; then
+    CXX_FLAGS+=(-DUSE_C10D_NCCL)
+  else
+    say "the bridge is built without NCCL, which several GPUs in one run need: $(grep -m 1 -E 'error' "$answer.log" | cut -c1-200)"
+  fi
 }
 
 native_sources() {
@@ -149,6 +162,8 @@ build_bridge() {
   memory="$(awk '/MemAvailable/ { print int($2 / 1572864) }' /proc/meminfo)"
   jobs="$(usable_cpus)"
   [ "$memory" -ge "$jobs" ] || jobs=$((memory > 0 ? memory : 1))
+  jobs="${FOVEA_JOBS:-$jobs}"
+  case "$jobs" in '' | 0* | *[!0-9]*) die "FOVEA_JOBS=$jobs is no number of compilers." "Give a whole number from 1 on, or unset it." ;; esac
   STAGE_TAIL=40 stage "compiling the bridge for libtorch $TORCH_VERSION" compiled compile_all "$jobs" "$OBJECT_LIST" ||
     die "the bridge could not be compiled with $COMPILER against libtorch $TORCH_VERSION in $TORCH_ROOT."
   part="$(mktemp -d "$CACHE/bridge/new.XXXXXX")" || die "cannot write to $CACHE/bridge"
@@ -165,8 +180,12 @@ link_bridge() {
   mapfile -t objects < <(cut -f2 "$OBJECT_LIST")
   "${CXX_COMMAND[@]}" "${objects[@]}" -o "$1" "${LINK_FLAGS[@]}" || return
   [ -n "$TORCH_PREFIX" ] && return
-  local missing
-  missing="$(ldd "$1" 2>&1 | sed -n 's/^.*: \(version .*not found\).*/\1/p; s/^[[:space:]]*\(.*\) => not found/\1 not found/p' | sort -u | head -n 5 | paste -sd ';')"
-  [ -z "$missing" ] || die "libtorch in $TORCH_ROOT cannot be loaded on this system:" "$missing" \
-    "Install what is missing, or use fovea's own libtorch:  LIBTORCH=private ./fovea ..."
+  local said older missing
+  said="$(ldd "$1" 2>&1)"
+  older="$(printf '%s\n' "$said" | sed -n 's/^.*: \(version .*not found\).*/\1/p' | sort -u | head -n 5 | paste -sd ';')"
+  [ -z "$older" ] || die "libtorch in $TORCH_ROOT cannot be loaded on this system:" "$older" \
+    "Use a libtorch that was built for it, or fovea's own:  LIBTORCH=private ./fovea ..."
+  # A library that is not found need not be one that is called: the loader has the last word.
+  missing="$(printf '%s\n' "$said" | sed -n 's/^[[:space:]]*\(.*\) => not found/\1/p' | sort -u | head -n 5 | paste -sd ';')"
+  [ -z "$missing" ] || say "libtorch in $TORCH_ROOT wants libraries that are not found: $missing. If the bridge does not load, install them, or use LIBTORCH=private"
 }

@@ -47,7 +47,7 @@ write_apt_config() {
   mkdir -p "$state/lists/partial" "$state/empty/partial" "$dir/archives-$SUITE/partial"
   : > "$state/status"
   find_keyring
-  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$MIRROR" "$SUITE" "$KEYRING" > "$state/debian.sources"
+  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: %s\n' "$MIRROR" "$SUITE" "${COMPONENTS:-main}" "$KEYRING" > "$state/debian.sources"
   cat > "$dir/$SUITE.conf" <<CONF
 Dir::State "$state";
 Dir::State::Lists "$state/lists";

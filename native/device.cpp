@@ -1,11 +1,15 @@
 // Streams, memory and names of devices. Without a device (CPU, meta) streams do nothing, so that one code serves all.
 #include "bridge.h"
 
+#include <ATen/Context.h>
 #include <c10/core/Stream.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <memory>
+#include <thread>
 
 #ifdef FOVEA_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -36,6 +40,14 @@ c10::Stream unpack(const PackedStream& stream) {
 // The device with a number: "cuda" alone is the current one.
 c10::Device numbered(const c10::impl::VirtualGuardImpl& guard, c10::Device device) { return device.has_index() ? device : guard.getDevice(); }
 
+// What a stream held when it was made; null where there are no streams.
+struct Event {
+    void* event;
+    c10::DeviceIndex device;
+
+    ~Event() { c10::impl::VirtualGuardImpl(c10::DeviceType::CUDA).destroyEvent(event, device); }
+};
+
 #ifdef FOVEA_CUDA
 c10::DeviceIndex index_of(int64_t device) { return numbered(c10::impl::VirtualGuardImpl(c10::DeviceType::CUDA), unpack_device(device)).index(); }
 #endif
@@ -46,7 +58,13 @@ c10::DeviceIndex index_of(int64_t device) { return numbered(c10::impl::VirtualGu
 FOVEA_EXPORT int fovea_use_device(int64_t device) {
     return guarded([&] {
         const auto d = unpack_device(device);
-        if (d.is_cuda() && d.has_index()) {
+        if (!d.is_cuda()) {
+            return;
+        }
+        at::globalContext().lazyInitDevice(c10::DeviceType::CUDA);
+        // Recent builds prefer cuDNN's attention on Hopper, which makes a plan for each new shape: every generated token has one.
+        at::globalContext().setSDPUseCuDNN(false);
+        if (d.has_index()) {
             c10::impl::VirtualGuardImpl(d.type()).setDevice(d);
         }
     });
@@ -99,6 +117,40 @@ FOVEA_EXPORT int fovea_stream_wait(const PackedStream* waiter, const PackedStrea
     });
 }
 
+// Marks what the stream holds now; null without streams.
+FOVEA_EXPORT int fovea_event_record(const PackedStream* stream, void** made) {
+    return guarded([&] {
+        *made = nullptr;
+        if (is_real(*stream)) {
+            const auto on = unpack(*stream);
+            auto event = std::make_unique<Event>(Event{nullptr, on.device_index()});
+            c10::impl::VirtualGuardImpl(c10::DeviceType::CUDA).record(&event->event, on, on.device_index(), c10::EventFlag::PYTORCH_DEFAULT);
+            *made = event.release();
+        }
+    });
+}
+
+// Waits for at most so long until the device has come there. The wait is a question now and then: one that blocks could not be given up.
+FOVEA_EXPORT int fovea_event_wait(void* event, int64_t slice_us, int* done) {
+    return guarded([&] {
+        const auto* e = static_cast<Event*>(event);
+        if (e == nullptr) {
+            *done = 1;
+            return;
+        }
+        const c10::impl::VirtualGuardImpl guard(c10::DeviceType::CUDA);
+        const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(slice_us);
+        constexpr auto pause = std::chrono::microseconds(50);
+        while ((*done = guard.queryEvent(e->event)) == 0 && std::chrono::steady_clock::now() < end) {
+            std::this_thread::sleep_for(pause);
+        }
+    });
+}
+
+FOVEA_EXPORT void fovea_event_close(void* event) {
+    guarded([&] { delete static_cast<Event*>(event); });
+}
+
 // The memory of a tensor made on another stream stays its own until what `stream` has queued by the time it is freed is done.
 FOVEA_EXPORT int fovea_stream_keeps(Handle tensor, const PackedStream* stream) {
     return guarded([&] {
@@ -125,6 +177,7 @@ FOVEA_EXPORT int fovea_device_memory(int64_t device, int64_t* bytes) {
         std::fill(bytes, bytes + 5, 0);
 #ifdef FOVEA_CUDA
         if (unpack_device(device).is_cuda()) {
+            at::globalContext().lazyInitDevice(c10::DeviceType::CUDA); // before it the allocator counts nothing
             const auto index = index_of(device);
             const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(index);
             const c10::cuda::CUDAGuard guard(index);
@@ -144,6 +197,7 @@ FOVEA_EXPORT int fovea_reset_peak_memory(int64_t device) {
     return guarded([&] {
 #ifdef FOVEA_CUDA
         if (unpack_device(device).is_cuda()) {
+            at::globalContext().lazyInitDevice(c10::DeviceType::CUDA);
             c10::cuda::CUDACachingAllocator::resetPeakStats(index_of(device));
         }
 #endif

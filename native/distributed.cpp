@@ -88,6 +88,9 @@ using Store = c10::intrusive_ptr<c10d::Store>;
 struct Group {
     c10::intrusive_ptr<c10d::ProcessGroup> group;
     std::string name;
+#ifdef USE_C10D_NCCL
+    c10::intrusive_ptr<c10d::ProcessGroupNCCL> cards;
+#endif
 };
 
 struct Pending {
@@ -221,8 +224,8 @@ FOVEA_EXPORT int fovea_group_open(
             nccl->timeout = Milliseconds(timeout_ms);
             Store cards = c10::make_intrusive<c10d::PrefixStore>("nccl/", base);
             result->group->setDefaultBackend(c10d::ProcessGroup::BackendType::NCCL);
-            result->group->setBackend(
-                c10::DeviceType::CUDA, c10d::ProcessGroup::BackendType::NCCL, c10::make_intrusive<c10d::ProcessGroupNCCL>(cards, rank, world, nccl));
+            result->cards = c10::make_intrusive<c10d::ProcessGroupNCCL>(cards, rank, world, nccl);
+            result->group->setBackend(c10::DeviceType::CUDA, c10d::ProcessGroup::BackendType::NCCL, result->cards);
             backends |= NcclFlag;
         }
 #endif
@@ -239,6 +242,22 @@ FOVEA_EXPORT void fovea_group_close(void* group) {
     guarded([&] {
         const std::unique_ptr<Group> closing(static_cast<Group*>(group));
         c10d::unregister_process_group(closing->name);
+#ifdef USE_C10D_NCCL
+        if (closing->cards) {
+            closing->cards->shutdown();
+        }
+#endif
+    });
+}
+
+// Ends collectives on cards that will never end by themselves; nothing can be started afterwards.
+FOVEA_EXPORT int fovea_group_abort([[maybe_unused]] void* group) {
+    return guarded([&] {
+#ifdef USE_C10D_NCCL
+        if (const auto& cards = static_cast<Group*>(group)->cards) {
+            cards->abort();
+        }
+#endif
     });
 }
 
@@ -324,6 +343,7 @@ FOVEA_EXPORT int fovea_store_get(void*, const char*, void*, int64_t, int64_t*) {
 FOVEA_EXPORT int fovea_store_add(void*, const char*, int64_t, int64_t*) { return absent(); }
 FOVEA_EXPORT int fovea_group_open(void*, int, int, const char*, const char*, int64_t, int64_t, void**) { return absent(); }
 FOVEA_EXPORT void fovea_group_close(void*) {}
+FOVEA_EXPORT int fovea_group_abort(void*) { return absent(); }
 FOVEA_EXPORT int fovea_collective(void*, int, Handle, Handle, int, int, void**) { return absent(); }
 FOVEA_EXPORT int fovea_work_wait(void*, int64_t) { return absent(); }
 FOVEA_EXPORT int64_t fovea_work_ended(void*) { return 0; }

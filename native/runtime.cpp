@@ -1,5 +1,6 @@
 // Facts about the libtorch at hand, threads, random numbers.
 #include "bridge.h"
+#include "kernels/attention_varlen.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
@@ -7,6 +8,7 @@
 #include <ATen/Version.h>
 #include <torch/version.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 
@@ -22,6 +24,18 @@ FOVEA_EXPORT int fovea_build_report(char* buffer, int capacity) {
         std::strncpy(buffer, text.c_str(), static_cast<size_t>(capacity) - 1);
         buffer[capacity - 1] = '\0';
     });
+}
+
+// A line for each operator that this card or build refused so far: its name, for what, and why, with tabs between. Returns the length of all of them.
+FOVEA_EXPORT int fovea_kernel_state(char* buffer, int capacity) {
+    int length = 0;
+    const int status = guarded([&] {
+        const auto text = attention_refusals();
+        length = static_cast<int>(text.size());
+        std::strncpy(buffer, text.c_str(), static_cast<size_t>(capacity) - 1);
+        buffer[capacity - 1] = '\0';
+    });
+    return status == 0 ? length : -1;
 }
 
 FOVEA_EXPORT int fovea_threads(int wanted) {
@@ -57,5 +71,9 @@ FOVEA_EXPORT int fovea_set_rng_state(Handle state) {
 }
 
 FOVEA_EXPORT void fovea_deterministic(int enabled) {
+    if (enabled != 0) {
+        setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0); // without it cuBLAS may add in another order, and libtorch then refuses every product
+    }
+    at::globalContext().setDeterministicFillUninitializedMemory(false); // nobody reads before writing
     at::globalContext().setDeterministicAlgorithms(enabled != 0, false);
 }

@@ -3,6 +3,7 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/GradMode.h>
 
 #include <vector>
@@ -96,6 +97,7 @@ FOVEA_EXPORT int fovea_hold(Handle handle, int hold) {
         if ((storage->data() != nullptr) == (hold != 0)) {
             return;
         }
+        const c10::DeviceGuard guard(t.device()); // the allocator of a card serves the current one
         storage->set_data_ptr_noswap(storage->allocator()->allocate(bytes));
         storage->set_nbytes(bytes);
     });

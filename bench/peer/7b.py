@@ -102,7 +102,9 @@ def main():
     torch.manual_seed(11)
     torch.set_default_dtype(torch.bfloat16)
     with device:
-        model = Qwen2_5_VLForConditionalGeneration._from_config(config(), attn_implementation=arguments.attention, torch_dtype=torch.bfloat16)
+        # Transformers 5 calls it dtype, and 4 knows only the older name.
+        dtype = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
+        model = Qwen2_5_VLForConditionalGeneration._from_config(config(), attn_implementation=arguments.attention, **{dtype: torch.bfloat16})
     torch.set_default_dtype(torch.float32)
     model = model.to(torch.bfloat16)
     if arguments.checkpointing:

@@ -4,10 +4,11 @@
 #include "dispatch.h"
 
 #include <ATen/ATen.h>
-#include <c10/core/Allocator.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <atomic>
+#include <algorithm>
+#include <map>
+#include <mutex>
 
 namespace fovea {
 namespace {
@@ -18,8 +19,36 @@ constexpr int64_t largest_flash_head = 256;
 
 enum class Kind : int64_t { Flash = 0, Efficient = 1 };
 
-// What a card or build refused once is not tried again.
-std::atomic<bool> flash_refused{false}, efficient_refused{false};
+// What an operator said to its first call for an element type and size of heads; no words when it took them.
+struct Answers {
+    using Question = std::tuple<Kind, at::ScalarType, int64_t>;
+    std::mutex gate;
+    std::map<Question, std::string> known;
+
+    std::optional<std::string> find(const Question& question) {
+        const std::lock_guard lock(gate);
+        const auto found = known.find(question);
+        return found == known.end() ? std::nullopt : std::optional(found->second);
+    }
+
+    void note(const Question& question, std::string words) {
+        const std::lock_guard lock(gate);
+        known.emplace(question, std::move(words));
+    }
+};
+
+Answers& answers() {
+    static Answers all;
+    return all;
+}
+
+const char* name_of(Kind kind) { return kind == Kind::Flash ? "flash attention" : "memory-efficient attention"; }
+
+std::string first_line(const c10::Error& e) {
+    constexpr size_t most = 200;
+    const std::string words = e.what_without_backtrace();
+    return words.substr(0, std::min(most, words.find('\n')));
+}
 
 int64_t longest(at::IntArrayRef boundaries) {
     int64_t most = 0;
@@ -123,22 +152,41 @@ bool flash_takes(const at::Tensor& q) {
     return (q.scalar_type() == at::kBFloat16 || q.scalar_type() == at::kHalf) && q.size(2) <= largest_flash_head;
 }
 
-// Runs body; false when the card or the build refused it. Running out of memory is no refusal.
+// Whether an operator says that it is not for this card, build, element type or size of heads. Whatever else goes wrong, memory or an earlier kernel, is no
+// refusal.
+bool is_refusal(const c10::Error& e) {
+    if (dynamic_cast<const c10::NotImplementedError*>(&e) != nullptr) {
+        return true;
+    }
+    constexpr const char* words[] = {
+        "was not enabled for build", "not compiled", "only support", "head dim", "no kernel found to launch", "Expected GPU capability"};
+    const std::string said = e.what_without_backtrace();
+    return said.find("CUDA error") == std::string::npos
+        && std::any_of(std::begin(words), std::end(words), [&](const char* part) { return said.find(part) != std::string::npos; });
+}
+
+// Runs body; false when the card or the build refuses such heads.
 template <class Body>
-bool accepted(std::atomic<bool>& refused, Body&& body) {
-    if (refused) {
+bool accepted(Kind kind, const at::Tensor& q, Body&& body) {
+    const Answers::Question question{kind, q.scalar_type(), q.size(2)};
+    const auto known = answers().find(question);
+    if (known && !known->empty()) {
         return false;
     }
     try {
         body();
-        return true;
-    } catch (const c10::OutOfMemoryError&) {
-        throw;
     } catch (const c10::Error& e) {
-        refused = true;
-        TORCH_WARN("attention takes a slower way, because of: ", e.what_without_backtrace());
+        if (known || !is_refusal(e)) {
+            throw;
+        }
+        answers().note(question, first_line(e));
+        TORCH_WARN("attention takes a slower way, because ", name_of(kind), " is refused: ", first_line(e));
         return false;
     }
+    if (!known) {
+        answers().note(question, {});
+    }
+    return true;
 }
 
 } // namespace
@@ -161,10 +209,20 @@ at::Tensor attention_varlen(
     const auto most = longest(boundaries);
     at::Tensor out;
     const auto run = [&](Kind kind) { out = VarlenAttention::apply(q, k, v, offsets, static_cast<int64_t>(kind), most, causal, scale); };
-    if ((flash_takes(q) && accepted(flash_refused, [&] { run(Kind::Flash); })) || accepted(efficient_refused, [&] { run(Kind::Efficient); })) {
-        return out;
+    const auto taken = [&](Kind kind) { return accepted(kind, q, [&] { run(kind); }); };
+    return (flash_takes(q) && taken(Kind::Flash)) || taken(Kind::Efficient) ? out : attention_by_segments(q, k, v, boundaries, causal, scale);
+}
+
+std::string attention_refusals() {
+    const std::lock_guard lock(answers().gate);
+    std::string lines;
+    for (const auto& [question, words] : answers().known) {
+        if (!words.empty()) {
+            const auto& [kind, type, head] = question;
+            lines += c10::str(name_of(kind), "\t", type, ", heads of ", head, "\t", words, "\n");
+        }
     }
-    return attention_by_segments(q, k, v, boundaries, causal, scale);
+    return lines;
 }
 
 } // namespace fovea
@@ -180,6 +238,9 @@ TORCH_LIBRARY_FRAGMENT(fovea, library) {
         "attention_varlen_backward(int kind, Tensor dout, Tensor q, Tensor k, Tensor v, Tensor out, Tensor lse, Tensor seed, Tensor offset, Tensor offsets,"
         " int most, bool causal, float scale) -> (Tensor, Tensor, Tensor)",
         fovea::backward_of);
+    // For tests: as attention, on any device the way that cards go.
+    library.def(
+        "attention_varlen(Tensor q, Tensor k, Tensor v, Tensor offsets, int[] boundaries, bool causal, float scale) -> Tensor", fovea::attention_varlen);
     library.def("attention_by_segments(Tensor q, Tensor k, Tensor v, int[] boundaries, bool causal, float scale) -> Tensor", fovea::attention_by_segments);
 }
 

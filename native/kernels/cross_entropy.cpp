@@ -54,11 +54,16 @@ at::Tensor cross_entropy_in_place(at::Tensor& logits, const at::Tensor& targets,
         "cross_entropy_in_place: logits ", logits.sizes(), ", targets ", targets.sizes(), ", weights ", weights.sizes());
     check_one_device("cross_entropy_in_place", {&logits, &targets, &weights});
     if (!fused_on_cpu(logits)) {
+        if (logits.is_cpu()) {
+            checked_targets("cross_entropy_in_place", targets, logits.size(1));
+        }
+        // As cuda/cross_entropy.cu: a target outside the classes has no number for a loss. An index outside would end all that the card has to do.
+        const auto known = targets.clamp(0, logits.size(1) - 1);
+        const auto index = known.unsqueeze(1);
         const auto log_probabilities = at::log_softmax(logits, 1, at::kFloat);
-        const auto index = targets.unsqueeze(1);
-        const auto losses = log_probabilities.gather(1, index).neg().squeeze(1);
+        const auto losses = log_probabilities.gather(1, index).neg().squeeze(1).masked_fill_(known.ne(targets), std::numeric_limits<float>::quiet_NaN());
         auto gradient = log_probabilities.exp();
-        gradient.scatter_add_(1, index, at::full_like(index, -1, gradient.options()));
+        gradient.scatter_add_(1, index, known.eq(targets).unsqueeze(1).to(gradient.scalar_type()).neg());
         logits.copy_(gradient.mul_(weights.unsqueeze(1)));
         return losses;
     }

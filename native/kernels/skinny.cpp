@@ -2,6 +2,7 @@
 #include "simd.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 
 #include <algorithm>
 
@@ -56,6 +57,14 @@ void products(const float* l, const T* x, int64_t stride, int64_t tokens, int64_
     });
 }
 
+// l^T x with sums that are not rounded to 16 bits, on cards of a libtorch that has such a product (2.8); undefined elsewhere.
+at::Tensor wide_product(const at::Tensor& l, const at::Tensor& x) {
+    static const auto product = c10::Dispatcher::singleton().findSchema({"aten::mm", "dtype"});
+    return x.is_cuda() && x.scalar_type() != at::kFloat && product
+        ? product->typed<at::Tensor(const at::Tensor&, const at::Tensor&, at::ScalarType)>().call(l.t(), x, at::kFloat)
+        : at::Tensor();
+}
+
 } // namespace
 
 at::Tensor skinny_product(const at::Tensor& l, const at::Tensor& x) {
@@ -63,7 +72,9 @@ at::Tensor skinny_product(const at::Tensor& l, const at::Tensor& x) {
     const auto whole = wide / columns * columns;
     constexpr int64_t most_ranks = 32; // beyond this, a library's product of matrices is faster
     if (!fused_on_cpu(x) || x.stride(1) != 1 || rank > most_ranks || whole == 0) {
-        return l.to(x.scalar_type()).t().mm(x).to(at::kFloat);
+        const auto narrow = l.to(x.scalar_type());
+        const auto wide = wide_product(narrow, x);
+        return wide.defined() ? wide : narrow.t().mm(x).to(at::kFloat);
     }
     const auto rank_blocks = (rank + ranks - 1) / ranks;
     auto sums = at::zeros({rank_blocks * ranks, wide}, x.options().dtype(at::kFloat));

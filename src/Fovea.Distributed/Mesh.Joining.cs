@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Fovea.Tensors;
 using Fovea.Tensors.Collectives;
 
@@ -20,7 +18,12 @@ public sealed partial class Mesh
     /// <param name="timeout">How long a rank may be waited for, in a collective or at the start (<c>ddp_timeout</c>).</param>
     /// <param name="choose">Where the tensors of collectives live; null is the CPU.</param>
     /// <exception cref="MeshException">A rank cannot be reached or did not come.</exception>
-    public static Mesh Join(RankVariables variables, TimeSpan timeout, Func<Device>? choose = null)
+    public static Mesh Join(RankVariables variables, TimeSpan timeout, Func<Device>? choose = null) =>
+        Join(variables, timeout, choose, (store, device, hosts) => Open(store, variables, device, timeout, hosts));
+
+    /// <param name="open">Connects the ranks for collectives; null of it for ranks that only know of one another.</param>
+    internal static Mesh Join(
+        RankVariables variables, TimeSpan timeout, Func<Device>? choose, Func<TcpStore, Device, string[], ProcessGroup?> open)
     {
         if (variables.WorldSize == 1)
         {
@@ -38,8 +41,13 @@ public sealed partial class Mesh
             var hosts = Meet(store, variables, host, patience);
             watch = new MeshWatch(
                 Connect(variables, patience, serves: false), variables.Rank, hosts, timeout < LongestSilence ? timeout : LongestSilence);
-            var group = Open(store, variables, device, timeout, hosts);
-            return new Mesh(variables, hosts, timeout, device, store, watch, group);
+            var mesh = new Mesh(variables, hosts, timeout, device, store, watch, open(store, device, hosts));
+            if (device.Type == DeviceType.Cuda)
+            {
+                DeviceReads.WaitWith(mesh.Settle);
+            }
+
+            return mesh;
         }
         catch
         {
@@ -78,14 +86,16 @@ public sealed partial class Mesh
             Outlast(store);
         }
 
+        DeviceReads.WaitWith(null);
         if (blamed is not null || unreachable)
         {
-            // Closing would wait for collectives that will never end. The process ends soon, and all of this with it.
+            // Closing would wait for collectives that will never end. The process ends soon, and all of this with it; but a card would be waited for.
+            _ = device.Type == DeviceType.Cpu || group is null || Quietly(Task.Run(group.Abort), Linger);
             return;
         }
 
         watch!.Dispose();
-        group!.Dispose();
+        group?.Dispose();
         store.Dispose();
     }
 
@@ -150,40 +160,11 @@ public sealed partial class Mesh
         try
         {
             // Gloo's own limit comes after ours, which can name the rank.
-            return new ProcessGroup(store, variables.Rank, variables.WorldSize, "world", AddressTowards(variables), device, timeout + Margin);
+            return new ProcessGroup(store, variables.Rank, variables.WorldSize, "world", OwnAddress.Towards(variables), device, timeout + Margin);
         }
         catch (TorchException e)
         {
             throw new MeshException(variables.Rank, hosts[variables.Rank], $"cannot connect to the other ranks: {e.Message.Split('\n')[0]}", e);
         }
-    }
-
-    /// <summary>
-    /// This process's address on the way to the store: what its host name resolves to may be the loopback or another network. Empty where the user names
-    /// the interface (GLOO_SOCKET_IFNAME).
-    /// </summary>
-    private static string AddressTowards(RankVariables variables)
-    {
-        if (!string.IsNullOrEmpty(Environment.GetEnvironmentVariable("GLOO_SOCKET_IFNAME")))
-        {
-            return string.Empty;
-        }
-
-        try
-        {
-            foreach (var address in Dns.GetHostAddresses(variables.MasterAddress).OrderBy(a => a.AddressFamily))
-            {
-                // Connecting a datagram socket sends nothing; it only picks the route.
-                using var probe = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
-                probe.Connect(address, variables.MasterPort);
-                return ((IPEndPoint)probe.LocalEndPoint!).Address.ToString();
-            }
-        }
-        catch (SocketException)
-        {
-            // The store was reached, so this is odd; the host name is the next best.
-        }
-
-        return string.Empty;
     }
 }

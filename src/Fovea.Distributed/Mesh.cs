@@ -58,7 +58,7 @@ public sealed partial class Mesh : IDisposable
     /// <summary>What this rank had to send, by theory; <see cref="ProcessGroup.WireBytes"/> says what went out.</summary>
     public Traffic Traffic { get; } = new();
 
-    /// <summary>Time that this rank stood still for collectives.</summary>
+    /// <summary>Time that this rank stood still for collectives; with cards, for all that was queued there besides.</summary>
     public TimeSpan Waited { get; private set; }
 
     /// <summary>What a run over several ranks should say at its end: nothing with one. Every rank asks.</summary>
@@ -218,7 +218,18 @@ public sealed partial class Mesh : IDisposable
         }
     }
 
-    internal void Await(Work work, string what)
+    /// <summary>
+    /// Waits until a device has done what this thread has queued there. Collectives on cards are waited for by the card alone; here the host does, and a
+    /// rank that died or does not come is found.
+    /// </summary>
+    internal void Settle(Device on)
+    {
+        using var queued = DeviceEvent.Now(on);
+        Await(queued, watch!.Last);
+    }
+
+    /// <exception cref="MeshException">A rank died, hangs or failed.</exception>
+    internal void Await(IAwaited work, string what)
     {
         using var span = Profile.Open(WaitForRanks);
         var start = Stopwatch.StartNew();
@@ -233,7 +244,7 @@ public sealed partial class Mesh : IDisposable
                 }
             }
         }
-        catch (TorchException e)
+        catch (TorchException e) when (work is Work) // what a card itself reports is this rank's own fault
         {
             throw Explain(what, e.Message.Split('\n')[0], null, e);
         }

@@ -6,6 +6,7 @@ namespace Fovea.Distributed;
 
 /// <summary>
 /// A rank's heartbeat in the store, and its look at the others': a thread with a connection of its own, so that a long computation or a wait does not
+/// stop it.
 /// </summary>
 internal sealed class MeshWatch : IDisposable
 {
@@ -42,6 +43,9 @@ internal sealed class MeshWatch : IDisposable
     public MeshFailure? Failure => failure ?? (Stopwatch.GetElapsedTime(Interlocked.Read(ref contact)) > silence
         ? new MeshFailure(0, hosts[0], $"has not answered for {silence.TotalSeconds:0} s (it serves the store)")
         : null);
+
+    /// <summary>The collective that this rank came to last.</summary>
+    public string Last => Volatile.Read(ref what);
 
     /// <summary>Says what this rank has come to.</summary>
     public void Reached(string collective)

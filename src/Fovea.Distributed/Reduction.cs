@@ -10,9 +10,13 @@ internal sealed class Reduction(Pending pending, Tensor sent, Tensor sum, Tensor
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("step");
         pending.Wait();
-        gradient.Add_(sum.To(gradient.Device));
+        gradient.Add_(OnHostOf(gradient));
         Dispose();
     }
+
+    /// <summary>Where gradients lie in the host's memory, the sum comes through pinned memory.</summary>
+    private Tensor OnHostOf(Tensor gradient) =>
+        sum.Device == gradient.Device ? sum : CreateOps.Staging(sum.Shape, sum.DType, sum.Device).Copy_(sum);
 
     public void Dispose()
     {

@@ -70,7 +70,22 @@ public sealed class Replicated : Division
 
         foreach (var bucket in buckets)
         {
-            bucket.Take();
+            bucket.Wait();
+        }
+
+        if (buckets.Length == 0)
+        {
+            return;
+        }
+
+        // One reading for all of them: on a GPU each would wait for all that is queued.
+        using var scope = TensorScope.Open("step");
+        var present = ShapeOps.Cat([.. buckets.Select(bucket => bucket.Present)]).ToArray<float>();
+        var at = 0;
+        foreach (var bucket in buckets)
+        {
+            bucket.Take(present.AsSpan(at, bucket.Parameters.Length));
+            at += bucket.Parameters.Length;
         }
     }
 
@@ -163,19 +178,23 @@ public sealed class Replicated : Division
                 value.SetGrad(null);
             }
 
-            parts[^1] = CreateOps.From(present).To(parts[0].Device);
+            parts[^1] = CreateOps.On(parts[0].Device, present);
             flat = ShapeOps.Cat(parts).Keep();
             pending = mesh.AllReduce(flat, $"the sum of gradients, part {number}");
         }
 
-        /// <summary>Waits for the sum and hands it out; a weight of which no rank has a gradient keeps none.</summary>
-        public void Take()
+        /// <summary>Of each weight how many ranks have a gradient of it, in the open scope; valid after <see cref="Wait"/>.</summary>
+        public Tensor Present => flat!.Slice(0, flat!.Count - parameters.Length, flat.Count);
+
+        /// <summary>Waits for the sum.</summary>
+        public void Wait() => pending!.Wait();
+
+        /// <summary>Hands the sum out; a weight of which no rank has a gradient keeps none.</summary>
+        public void Take(ReadOnlySpan<float> present)
         {
-            pending!.Wait();
             using (TensorScope.Open("step"))
             {
                 var sums = flat!;
-                var present = sums.Slice(0, sums.Count - parameters.Length, sums.Count).ToArray<float>();
                 var at = 0L;
                 for (var i = 0; i < parameters.Length; i++)
                 {

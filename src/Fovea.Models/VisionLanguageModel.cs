@@ -77,6 +77,9 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <summary>Rows of <see cref="VisionFeatures"/> that one image makes.</summary>
     public abstract int FeatureRows(ImageGrid grid);
 
+    /// <summary>Rows of <see cref="TowerFeatures"/> that one image makes.</summary>
+    public virtual int TowerRows(ImageGrid grid) => grid.Patches;
+
     /// <summary>Most patches that the vision side sees of one image, for counting memory.</summary>
     /// <param name="pixels">Images are scaled down to this area, where the family does so.</param>
     /// <param name="slices">Most slices of an image; null is the model's own number.</param>

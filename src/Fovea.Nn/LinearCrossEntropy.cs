@@ -8,7 +8,10 @@ namespace Fovea.Nn;
 /// </summary>
 public static class LinearCrossEntropy
 {
+    // On the CPU a chunk should stay near the caches. On a GPU each chunk reads the whole head twice, and products of fewer than some 2,000 rows do not hide
+    // that: as many as 152,064 classes in bf16 fill with 2,206 rows.
     private const long ChunkBytes = 64L << 20;
+    private const long ChunkBytesOnDevice = 640L << 20;
 
     // Sums that stretches of the head leave for fewer rows than that, with the packed rows.
     private const long SumsBytes = 18L << 20;
@@ -40,13 +43,13 @@ public static class LinearCrossEntropy
         var rows = hidden_LE.Size(0);
         var weight = head.Use();
         var hidden = hidden_LE.Detach();
-        if (!headLearns && InCaches(hidden.Size(1), hidden.DType, hidden.Device.Type == DeviceType.Cpu))
+        if (!headLearns && InCaches(hidden.Size(1), hidden.DType, IsHost(hidden)))
         {
             var (tokenLosses, hiddenGradient) = hidden.LinearCrossEntropy(weight, targets_L, weights_L, hiddenLearns);
             return (tokenLosses.Mul(weights_L).Sum(), tokenLosses, hiddenLearns ? hiddenGradient : null);
         }
 
-        var chunk = Math.Min(rows, ChunkOf(head, weight.DType));
+        var chunk = Math.Min(rows, ChunkOf(head, weight.DType, IsHost(weight)));
         var gradient = hiddenLearns ? CreateOps.Empty(hidden.Shape, hidden.DType, hidden.Device) : null;
         var headGradient = headLearns ? CreateOps.Zeros(head.Shape, head.Value.DType, weight.Device) : null;
         var losses = new Tensor[(rows + chunk - 1) / chunk];
@@ -76,7 +79,7 @@ public static class LinearCrossEntropy
         using var grad = Autograd.NoGrad();
         using var open = head.Open();
         var (rows, weight) = (hidden_LE.Size(0), head.Use());
-        var chunk = Math.Min(rows, ChunkOf(head, weight.DType));
+        var chunk = Math.Min(rows, ChunkOf(head, weight.DType, IsHost(weight)));
         var hits = CreateOps.Zeros([], DType.F64, weight.Device);
         for (var start = 0L; start < rows; start += chunk)
         {
@@ -93,12 +96,16 @@ public static class LinearCrossEntropy
     public static long WorkingBytes(Parameter head, long rows, DType dtype, bool onHost) =>
         !head.Trainable && InCaches(head.Shape[1], dtype, onHost)
             ? Math.Min(33 * rows * head.Shape[1] * DType.F32.Size(), SumsBytes)
-            : Math.Min(rows, ChunkOf(head, dtype)) * head.Shape[0] * dtype.Size();
+            : Math.Min(rows, ChunkOf(head, dtype, onHost)) * head.Shape[0] * dtype.Size();
 
     private static bool InCaches(long width, DType dtype, bool onHost) =>
         onHost && width <= WidestInCaches && (dtype == DType.F32 || (dtype == DType.BF16 && !Processor.HasBf16Tiles));
 
-    private static long ChunkOf(Parameter head, DType dtype) => Math.Clamp(ChunkBytes / (head.Shape[0] * dtype.Size()), 16, 4096);
+    private static bool IsHost(Tensor x) => x.Device.Type == DeviceType.Cpu;
+
+    private static long ChunkOf(Parameter head, DType dtype, bool onHost) => onHost
+        ? Math.Clamp(ChunkBytes / (head.Shape[0] * dtype.Size()), 16, 4096)
+        : Math.Clamp(ChunkBytesOnDevice / (head.Shape[0] * dtype.Size()), 256, 16384);
 
     private static void Accumulate(Tensor leaf, Tensor gradient)
     {

@@ -16,6 +16,7 @@ public sealed class Segments
             throw new ArgumentException("boundaries run from 0 to the number of tokens");
         }
 
+        List<long> kept = [0];
         for (var i = 1; i < boundaries.Length; i++)
         {
             var length = boundaries[i] - boundaries[i - 1];
@@ -27,18 +28,15 @@ public sealed class Segments
             if (length > 0)
             {
                 Append(boundaries[i - 1], length);
+                kept.Add(boundaries[i]);
             }
         }
 
         Tokens = boundaries[^1];
-        Boundaries = new long[boundaries.Length];
-        for (var i = 0; i < boundaries.Length; i++)
-        {
-            Boundaries[i] = boundaries[i];
-        }
+        Boundaries = kept.Count > 1 ? [.. kept] : [0, 0];
     }
 
-    /// <summary>Cumulated lengths, from 0 to the number of tokens. Do not write into it.</summary>
+    /// <summary>Cumulated lengths without those of empty segments, from 0 to the number of tokens. Do not write into it.</summary>
     public long[] Boundaries { get; }
 
     public int Tokens { get; }

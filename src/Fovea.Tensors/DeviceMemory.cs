@@ -10,6 +10,9 @@ namespace Fovea.Tensors;
 /// <param name="Total">Of the card.</param>
 public readonly record struct DeviceMemory(long Allocated, long Peak, long Reserved, long Free, long Total)
 {
+    /// <summary>False where the bridge was built without CUDA's headers, and for the CPU.</summary>
+    public bool IsKnown => Total > 0;
+
     public static DeviceMemory Of(Device device)
     {
         Bridge.EnsureLoaded();

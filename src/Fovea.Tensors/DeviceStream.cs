@@ -8,9 +8,9 @@ namespace Fovea.Tensors;
 /// </summary>
 public sealed class DeviceStream
 {
-    private readonly NativeStream native;
+    private DeviceStream(NativeStream native) => Native = native;
 
-    private DeviceStream(NativeStream native) => this.native = native;
+    internal NativeStream Native { get; }
 
     /// <summary>One of the device's pool.</summary>
     public static DeviceStream New(Device device)
@@ -29,11 +29,11 @@ public sealed class DeviceStream
     }
 
     /// <summary>Work that this thread queues from now on goes here.</summary>
-    public void Use() => Bridge.Check(Bridge.StreamUse(native));
+    public void Use() => Bridge.Check(Bridge.StreamUse(Native));
 
     /// <summary>What is queued here from now on starts after what <paramref name="other"/> holds now. The host does not wait.</summary>
-    public void After(DeviceStream other) => Bridge.Check(Bridge.StreamWait(native, other.native));
+    public void After(DeviceStream other) => Bridge.Check(Bridge.StreamWait(Native, other.Native));
 
     /// <summary>The memory of a tensor that was made on another stream is not given to others before this stream has done with it.</summary>
-    public void Keeps(Tensor tensor) => Bridge.Check(Bridge.StreamKeeps(tensor.Handle, native));
+    public void Keeps(Tensor tensor) => Bridge.Check(Bridge.StreamKeeps(tensor.Handle, Native));
 }

@@ -18,6 +18,17 @@ public static class Devices
         }
     }
 
+    /// <summary>What was refused so far in this process; the first call of a kernel decides.</summary>
+    public static IReadOnlyList<KernelRefusal> Refusals
+    {
+        get
+        {
+            Bridge.EnsureLoaded();
+            var lines = Bridge.KernelState().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            return [.. lines.Select(line => line.Split('\t', 3)).Where(p => p.Length == 3).Select(p => new KernelRefusal(p[0], p[1], p[2]))];
+        }
+    }
+
     /// <summary>Whether <see cref="Choose(string)"/> knows the name.</summary>
     public static bool IsName(string name) => name is "auto" or "cpu" or "cuda" || CardOf(name) is not null;
 

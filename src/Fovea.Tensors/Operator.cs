@@ -44,6 +44,13 @@ public sealed class Operator
         }
     }
 
+    /// <summary>Whether the libtorch at hand, or the bridge, has it.</summary>
+    public static bool Exists(string name, string overload = "")
+    {
+        Bridge.EnsureLoaded();
+        return Bridge.Find(name, overload, out _) == 0;
+    }
+
     /// <summary>Calls it for its one tensor.</summary>
     public Tensor Call(params ReadOnlySpan<Arg> args)
     {

@@ -4,4 +4,4 @@ using Fovea.Tensors.Native;
 namespace Fovea.Data.Packing;
 
 /// <summary>What a vision tower makes of one image: [Rows, Width] elements, row after row. The memory is counted by its references.</summary>
-public sealed record ImageFeatures(HeapMemory Memory, long Rows, long Width, DType DType);
+public sealed record ImageFeatures(WritableMemory Memory, long Rows, long Width, DType DType);

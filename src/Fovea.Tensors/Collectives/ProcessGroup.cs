@@ -52,6 +52,9 @@ public sealed class ProcessGroup : IDisposable
         return new Work(pending);
     }
 
+    /// <summary>Ends collectives on cards that would never end, because a rank is gone; the group is of no use afterwards.</summary>
+    public void Abort() => Bridge.Check(Bridge.GroupAbort(handle != 0 ? handle : throw new ObjectDisposedException(nameof(ProcessGroup))));
+
     public void Dispose()
     {
         var closing = Interlocked.Exchange(ref handle, 0);

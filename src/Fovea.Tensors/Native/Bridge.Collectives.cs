@@ -39,6 +39,9 @@ internal static unsafe partial class Bridge
     [LibraryImport(Lib, EntryPoint = "fovea_group_close")]
     internal static partial void GroupClose(nint group);
 
+    [LibraryImport(Lib, EntryPoint = "fovea_group_abort")]
+    internal static partial int GroupAbort(nint group);
+
     [LibraryImport(Lib, EntryPoint = "fovea_collective")]
     internal static partial int Collective(nint group, int kind, nint output, nint input, int root, int timed, out nint pending);
 

@@ -23,6 +23,18 @@ internal static unsafe partial class Bridge
     [LibraryImport(Lib, EntryPoint = "fovea_stream_keeps")]
     internal static partial int StreamKeeps(nint tensor, in NativeStream stream);
 
+    [LibraryImport(Lib, EntryPoint = "fovea_event_record")]
+    internal static partial int EventRecord(in NativeStream stream, out nint made);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_event_wait")]
+    internal static partial int EventWait(nint made, long microseconds, out int done);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_event_close")]
+    internal static partial void EventClose(nint made);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_kernel_state")]
+    private static partial int KernelState(byte* buffer, int capacity);
+
     [LibraryImport(Lib, EntryPoint = "fovea_synchronize")]
     internal static partial int Synchronize(long device);
 
@@ -47,6 +59,13 @@ internal static unsafe partial class Bridge
         }
 
         return bytes;
+    }
+
+    internal static string KernelState()
+    {
+        const int capacity = 16384;
+        var buffer = stackalloc byte[capacity];
+        return KernelState(buffer, capacity) < 0 ? throw new TorchException(LastErrorText()) : Marshal.PtrToStringUTF8((nint)buffer) ?? string.Empty;
     }
 
     internal static string NameOf(long device)

@@ -23,6 +23,15 @@ internal static unsafe partial class Bridge
 
         // c10d writes a stack trace for every connection that breaks; what matters of it comes back as an exception.
         _ = SetEnv("TORCH_CPP_LOG_LEVEL", "ERROR", 0);
+
+        // Packed batches differ in length: segments that grow leave no holes between them. Whoever sets one of the two names has their way.
+        if (Environment.GetEnvironmentVariable("PYTORCH_ALLOC_CONF") is null)
+        {
+            _ = SetEnv("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True", 0);
+        }
+
+        // NCCL's watchdog would end the process before Mesh can say which rank is to blame; Mesh has a time limit of its own and ends what hangs.
+        _ = SetEnv("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0", 0);
         var path = Environment.GetEnvironmentVariable("FOVEA_NATIVE");
         if (string.IsNullOrEmpty(path))
         {

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Fovea.Tensors.Native;
 
 /// <summary>Bytes allocated outside the managed heap, aligned to 64.</summary>
-public sealed unsafe class HeapMemory : RawMemory
+public sealed unsafe class HeapMemory : WritableMemory
 {
     private HeapMemory(byte* pointer, long length)
         : base(pointer, length)
@@ -16,10 +16,6 @@ public sealed unsafe class HeapMemory : RawMemory
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         return new HeapMemory((byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(length, 1), 64), length);
     }
-
-    /// <summary>All bytes, for writing, while a reference is held.</summary>
-    /// <exception cref="OverflowException">They are more than a span can be.</exception>
-    public Span<byte> Bytes => new(Pointer, checked((int)Length));
 
     /// <summary>A row-major copy of a strided array. Strides count elements; the caller has checked that every index lies in the source.</summary>
     internal static HeapMemory Gather(RawMemory source, long offset, int elementBytes, ReadOnlySpan<long> shape, ReadOnlySpan<long> strides)

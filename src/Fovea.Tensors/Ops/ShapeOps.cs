@@ -76,7 +76,16 @@ public static class ShapeOps
     public static Tensor To(this Tensor x, DType dtype) => x.DType == dtype ? x : ToOp.Call(x, dtype);
 
     /// <summary>On another device; the same tensor when it is already there.</summary>
-    public static Tensor To(this Tensor x, Device device) => x.Device == device ? x : ToOp.Call(x, Arg.None, Arg.None, device);
+    public static Tensor To(this Tensor x, Device device)
+    {
+        if (x.Device == device)
+        {
+            return x;
+        }
+
+        DeviceReads.Announce(x, device);
+        return ToOp.Call(x, Arg.None, Arg.None, device);
+    }
 
     /// <summary>As <see cref="To(Tensor, Device)"/>, without waiting where x is pinned (<see cref="CreateOps.Staging"/>).</summary>
     public static Tensor Send(this Tensor x, Device device) => x.Device == device ? x : ToOp.Call(x, Arg.None, Arg.None, device, Arg.None, true);
@@ -84,6 +93,11 @@ public static class ShapeOps
     /// <summary>Overwrites x with the values of <paramref name="source"/>, converting type and device.</summary>
     public static Tensor Copy_(this Tensor x, Tensor source)
     {
+        if (DeviceReads.AreWatched)
+        {
+            DeviceReads.Announce(source, x.Device);
+        }
+
         CopyOp.Run(x, source);
         return x;
     }

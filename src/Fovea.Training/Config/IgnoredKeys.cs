@@ -44,7 +44,6 @@ internal static class IgnoredKeys
             "local_rank ddp_backend dispatch_batches split_batches ddp_find_unused_parameters ddp_broadcast_buffers"
             + " ddp_static_graph"),
         ("checkpoints are written once, as safetensors", "save_on_each_node save_safetensors"),
-        ("runs are reproducible as they are", "full_determinism"),
         ("an interrupted run always saves itself", "enable_jit_checkpoint"),
         ("tokens are averaged as loss_reduction says", "average_tokens_across_devices"),
         ("merging runs on the CPU", "export_device"),

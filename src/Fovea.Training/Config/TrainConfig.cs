@@ -290,6 +290,10 @@ public sealed partial record TrainConfig
     /// <summary>Where to compute: auto (the card of LOCAL_RANK where there is one), cpu, cuda or cuda:N.</summary>
     [Affects(Execution)] public string Device { get; init; } = "auto";
 
+    /// <summary>The same numbers in every run on a GPU too, more slowly; an operator that cannot is an error. The CPU repeats itself in any case.</summary>
+    [Alias("full_determinism")]
+    public bool Deterministic { get; init; }
+
     /// <summary>Train on the CPU even where an accelerator is found.</summary>
     [Alias("no_cuda")]
     [Affects(Execution)] public bool UseCpu { get; init; }
@@ -382,7 +386,7 @@ public sealed partial record TrainConfig
     /// <summary>Folder of those on disk, which runs may share; null is <c>~/.cache/fovea/vision</c>, <c>none</c> keeps them in memory only.</summary>
     [FilePath, Affects(Execution)] public string? VisionCacheDir { get; init; }
 
-    /// <summary>Most that is kept in memory; null (<c>auto</c>) is a quarter of what weights and optimizer leave of <see cref="MemoryBudget"/>.</summary>
+    /// <summary>Most that is kept in the host's memory; null (<c>auto</c>) is a quarter of what is free, on the CPU of what the run leaves.</summary>
     [Auto]
     [Affects(Execution)] public MemorySize? VisionCacheMemory { get; init; }
 
@@ -393,7 +397,7 @@ public sealed partial record TrainConfig
     /// <summary>What backward computes again: blocks, or what is cheap. <see cref="DisableGradientCheckpointing"/> makes it <c>never</c>.</summary>
     [Affects(Execution)] public RecomputeMode Recompute { get; init; } = RecomputeMode.Auto;
 
-    /// <summary>Memory for the run, weights included; null (<c>auto</c>) is nine tenths of what machine and control group have free.</summary>
+    /// <summary>Memory of the device for the run, weights included; null (<c>auto</c>) is nine tenths of what is free: a GPU's own, or the host's.</summary>
     [Auto]
     [Affects(Execution)] public MemorySize? MemoryBudget { get; init; }
 

@@ -6,28 +6,53 @@ using Fovea.Training.Config;
 namespace Fovea.Training.Engine;
 
 /// <summary>
-/// How the memory of a run is shared out, in bytes: after weights and optimizer, a part for cached vision features, the rest for activations.
+/// What a run may take beside weights and optimizer, in bytes: activations on its device, cached vision features in the host's memory. On the CPU both come
+/// from the same memory.
 /// </summary>
-public sealed record MemoryBudget(long Total, long Resident, long VisionCache, long Activations)
+/// <param name="Notice">What the user should know about it; usually null.</param>
+public sealed record MemoryBudget(long Activations, long VisionCache, string? Notice = null)
 {
     // The runtime, libtorch, and a step's data.
     private const long Process = 256L << 20;
 
+    // On a GPU, beside the tenth that is left alone: workspaces of cuBLAS, attention's sums in fp32, holes between tensors.
+    private const long Margin = 1L << 30;
+
     /// <param name="cachesVision">Whether vision features are kept at all.</param>
     /// <param name="ranksHere">Processes that share this host's memory.</param>
     /// <param name="worldSize">Processes that weights, gradients and optimizer are divided over.</param>
-    public static MemoryBudget For(TrainConfig config, VisionLanguageModel model, bool cachesVision, int ranksHere = 1, int worldSize = 1)
+    public static MemoryBudget For(
+        TrainConfig config, VisionLanguageModel model, IMemory memory, bool cachesVision, int ranksHere = 1, int worldSize = 1)
     {
         // What loading left free goes back; what this process holds is part of what it may hold.
         HostBlocks.Trim();
-        var total = config.MemoryBudget?.Bytes ?? ((ProcessMemory.Available / ranksHere) + ProcessMemory.Anonymous) / 10 * 9;
-        var onHost = model.Device.Type == DeviceType.Cpu;
+        var device = memory.Device;
+        var onHost = device is null;
 
         // On the CPU nothing is elsewhere, whatever is offloaded.
         var sharding = onHost ? new ShardingOptions { Stage = config.Sharding.Stage } : config.Sharding;
-        var resident = ShardPlan.For(ShardGroup.Of(model), sharding, worldSize, ShardTypes.Of(model, config, mapped: false, onHost)).Device + Process;
-        var rest = Math.Max(0, total - resident);
-        var cache = cachesVision ? Math.Min(rest, config.VisionCacheMemory?.Bytes ?? rest / 4) : 0;
-        return new MemoryBudget(total, resident, cache, rest - cache);
+        var resident = ShardPlan.For(ShardGroup.Of(model), sharding, worldSize, ShardTypes.Of(model, config, mapped: false, onHost)).Device;
+        if (device is { } gpu)
+        {
+            var given = config.MemoryBudget?.Bytes;
+            return new MemoryBudget(
+                Math.Max(0, given - resident ?? RoomOn(gpu, resident)), Cache(NineTenths(memory.HostFree / ranksHere)),
+                gpu.IsKnown || given is not null ? null
+                    : "how much memory the GPU has is not known, because the bridge was built without CUDA's headers: nothing is kept that can be "
+                      + "computed again. Install the headers (pip install nvidia-cuda-runtime, or the CUDA toolkit), or set memory_budget");
+        }
+
+        var total = config.MemoryBudget?.Bytes ?? NineTenths((memory.HostFree / ranksHere) + memory.HostUsed);
+        var rest = Math.Max(0, total - resident - Process);
+        var cache = Cache(rest);
+        return new MemoryBudget(rest - cache, cache);
+
+        long Cache(long room) => cachesVision ? Math.Min(room, config.VisionCacheMemory?.Bytes ?? room / 4) : 0;
     }
+
+    /// <summary>Free memory, that of the allocator included, less a margin and what of weights, gradients and optimizer is still to come.</summary>
+    private static long RoomOn(DeviceMemory gpu, long resident) =>
+        NineTenths(gpu.Free + gpu.Reserved - gpu.Allocated) - Margin - Math.Max(0, resident - gpu.Allocated);
+
+    private static long NineTenths(long bytes) => bytes / 10 * 9;
 }

@@ -19,7 +19,7 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
     // Beyond this, larger products are no faster.
     private const int MostTokens = 4096;
 
-    // A chunk of logits, its gradient, and what libraries allocate for themselves.
+    // A chunk of logits as on the CPU, and what libraries allocate for themselves.
     private const long Reserve = 256L << 20;
 
     private const long PatchBytes = 4 * 1176;
@@ -28,6 +28,7 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
     private long projectorBytes;
     private long rotaryBytes;
     private long onceBytes;
+    private long reserve = Reserve;
 
     /// <param name="castsWeights">What learns is used as a copy in the element type of the computation; false where that copy is gathered from ranks.</param>
     public static MemoryPlan For(VisionLanguageModel model, TrainConfig config, long budgetBytes, bool castsWeights = true)
@@ -39,13 +40,17 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
         // Short micro-batches that keep much are faster than long ones that compute again.
         var kind = mode switch { RecomputeMode.Always => BlockMode.Recompute, RecomputeMode.Never => BlockMode.Keep, _ => BlockMode.Selective };
         var token = Math.Max(1, costs.Where(c => !c.Vision).Sum(c => c.Of(kind)) + (3 * stream));
-        var tokens = config.MicroBatchTokens ?? (int)Math.Clamp((budgetBytes - Reserve) / token, LeastTokens, MostTokens);
+        var reserve = Reserve + (model.Device.Type == DeviceType.Cpu
+            ? 0
+            : LinearCrossEntropy.WorkingBytes(model.Head, MostTokens, model.Ledger.Options.Compute, onHost: false));
+        var tokens = config.MicroBatchTokens ?? (int)Math.Clamp((budgetBytes - reserve) / token, LeastTokens, MostTokens);
         
         // Angles, cosines and sines in fp32.
         var head = model.Blocks[^1].AttentionOutput / model.Blocks[^1].Heads;
         return new MemoryPlan(tokens, mode, budgetBytes)
         {
             costs = costs,
+            reserve = reserve,
             streamBytes = stream,
             projectorBytes = model.ProjectorElements * model.Ledger.Options.Compute.Size(),
             rotaryBytes = 3 * 4 * head,
@@ -71,7 +76,7 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
 
         // Backward works in one block at a time: what it computed again there, and gradients of as much.
         var largest = costs.Count == 0 ? 0 : costs.Max(c => c.Keep * Rows(c));
-        var room = Budget - Reserve - (2 * largest) - Predict(modes, tokens, patches);
+        var room = Budget - reserve - (2 * largest) - Predict(modes, tokens, patches);
 
         // Dropping what is cheap frees much for little time, so it is undone last. The last blocks go first: backward frees them first.
         foreach (var better in (ReadOnlySpan<BlockMode>)[BlockMode.Selective, BlockMode.Keep])

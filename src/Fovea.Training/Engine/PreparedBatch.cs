@@ -12,6 +12,9 @@ namespace Fovea.Training.Engine;
 /// <param name="Tensors">Everything that was made for it.</param>
 public sealed record PreparedBatch(PackedBatch Batch, ModelInput Input, Tensor LossIndex, Tensor Targets, IReadOnlyList<Tensor> Tensors) : IDisposable
 {
+    /// <summary>Features of its images that were at hand, on the device; null for each that was not, or where none were sent ahead.</summary>
+    public IReadOnlyList<Tensor?>? Features { get; init; }
+
     public void Dispose()
     {
         foreach (var tensor in Tensors)

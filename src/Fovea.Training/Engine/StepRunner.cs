@@ -11,12 +11,16 @@ namespace Fovea.Training.Engine;
 /// <param name="dropout">Told which tokens come; null without dropout.</param>
 /// <param name="cache">Keeps features of a frozen vision side, or of a frozen tower under a projector that learns; null to compute them each time.</param>
 /// <param name="plan">Decides what blocks keep, before each micro-batch that trains; null to leave that as it is.</param>
-/// <param name="together">Whether all images of a micro-batch go through a frozen tower at once, because other ranks run it at the same time.</param>
+/// <param name="together">
+/// Whether all images of a micro-batch go through a frozen tower at once: because other ranks run it at the same time, and on a GPU in any case, which has
+/// more to do then. One by one, no image's features depend on the others, to the last bit.
+/// </param>
 public sealed class StepRunner(
     VisionLanguageModel model, bool visionLearns, DropoutStream? dropout = null, VisionFeatureCache? cache = null, Action<PackedBatch>? plan = null,
     bool together = false)
 {
     private readonly DeviceStream copies = DeviceStream.New(model.Device);
+    private readonly bool together = together || model.Device.Type != DeviceType.Cpu;
 
     /// <summary>What gradients are multiplied by, and losses are not; a power of two (<see cref="LossScale"/>).</summary>
     public double Scale { get; set; } = 1;
@@ -53,7 +57,8 @@ public sealed class StepRunner(
         {
             var input = model.Prepare(batch);
             var (index, targets) = (CreateOps.On(model.Device, batch.LossIndex), CreateOps.On(model.Device, batch.Targets));
-            return new PreparedBatch(batch, input, index, targets, scope.KeepAll());
+            var features = cache is null || model.Device.Type == DeviceType.Cpu ? null : cache.Send(batch, model.Device);
+            return new PreparedBatch(batch, input, index, targets, scope.KeepAll()) { Features = features };
         }
         finally
         {
@@ -151,7 +156,7 @@ public sealed class StepRunner(
     private Tensor TrainedHidden(PreparedBatch prepared, SideLosses? others)
     {
         using var span = Profile.Open("forward");
-        var features = Features(prepared.Batch, prepared.Input);
+        var features = Features(prepared);
         var input = prepared.Input with { Side = others };
 
         // Dropout masks every row that it was told of.
@@ -160,23 +165,21 @@ public sealed class StepRunner(
             : model.Hidden(input, features).IndexSelect(0, prepared.LossIndex);
     }
 
-    private Tensor? Features(PackedBatch batch, ModelInput input)
+    private Tensor? Features(PreparedBatch prepared)
     {
-        if (visionLearns)
-        {
-            return cache is null ? model.VisionFeatures(input) : Tower(batch, input) is { } tower ? model.Project(tower, input) : null;
-        }
-
-        using var grad = Autograd.NoGrad();
-        return together
-            ? VisionFeatureCache.TogetherFeatures(model, batch, input, cache)
-            : VisionFeatureCache.Features(model, batch, input, cache);
+        var input = prepared.Input;
+        return !visionLearns ? Frozen(prepared, towerOnly: false)
+            : cache is null ? model.VisionFeatures(input)
+            : Frozen(prepared, towerOnly: true) is { } tower ? model.Project(tower, input)
+            : null;
     }
 
-    private Tensor? Tower(PackedBatch batch, ModelInput input)
+    private Tensor? Frozen(PreparedBatch prepared, bool towerOnly)
     {
         using var grad = Autograd.NoGrad();
-        return VisionFeatureCache.Features(model, batch, input, cache, towerOnly: true);
+        return together
+            ? VisionFeatureCache.TogetherFeatures(model, prepared.Batch, prepared.Input, cache, towerOnly, prepared.Features)
+            : VisionFeatureCache.Features(model, prepared.Batch, prepared.Input, cache, towerOnly);
     }
 
     /// <summary>The weights go along now, not earlier: other ranks have a say in them.</summary>

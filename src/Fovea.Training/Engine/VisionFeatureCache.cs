@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
@@ -16,8 +17,15 @@ namespace Fovea.Training.Engine;
 /// <param name="budgetBytes">Most bytes in memory.</param>
 /// <param name="identity">Hash of model and image processor; asked for once, from a thread that prepares batches. Null where only one model is at work.</param>
 /// <param name="disk">The folder, or null. It belongs to the cache.</param>
-public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity = null, FeatureFolder? disk = null) : IFeatureStore, IDisposable
+/// <param name="device">What computes the features. With a GPU they lie in pinned memory, and no copy from or to it is waited for.</param>
+/// <param name="queued">Whether copies are queued; null is as the device does. For tests.</param>
+public sealed class VisionFeatureCache(
+    long budgetBytes, Func<string>? identity = null, FeatureFolder? disk = null, Device device = default, bool? queued = null) : IFeatureStore, IDisposable
 {
+    private static readonly TimeSpan LongestCopy = TimeSpan.FromSeconds(10);
+
+    private readonly bool queues = queued ?? device.Type != DeviceType.Cpu;
+    private readonly Queue<(string Key, ImageFeatures Features, DeviceEvent Copied)> arriving = new();
     private readonly Lock gate = new();
     private readonly Dictionary<string, ImageFeatures> kept = new(StringComparer.Ordinal);
     private readonly ContentHashes contents = new();
@@ -50,8 +58,8 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
         if (features is null && disk?.Read(key) is { } read)
         {
             Interlocked.Increment(ref diskHits);
-            features = read;
-            Keep(key, read);
+            features = queues ? Pinned(read) : read;
+            Keep(key, features);
         }
 
         return new ImageTicket(image.Path, key, features, content.Stamp);
@@ -105,18 +113,28 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
 
     /// <summary>
     /// As <see cref="Features"/>, with all images that were prepared in one run of the tower, or none: so that every rank knows beforehand
-    /// which of them run it.
+    /// which of them run it, and a GPU has as much to do at once as there is.
     /// </summary>
-    public static Tensor? TogetherFeatures(VisionLanguageModel model, PackedBatch batch, ModelInput input, VisionFeatureCache? cache)
+    /// <param name="sent">What <see cref="Send"/> has sent for this batch; null where nothing was.</param>
+    public static Tensor? TogetherFeatures(
+        VisionLanguageModel model, PackedBatch batch, ModelInput input, VisionFeatureCache? cache, bool towerOnly = false,
+        IReadOnlyList<Tensor?>? sent = null)
     {
         if (batch.Grids.Length == 0)
         {
             return null;
         }
 
+        if (!model.ImagesStandAlone)
+        {
+            return towerOnly ? model.TowerFeatures(input) : model.VisionFeatures(input);
+        }
+
         using var scope = TensorScope.Open("block");
+        cache?.Collect(TimeSpan.Zero);
         var run = Enumerable.Range(0, batch.Grids.Length).Where(batch.NeedsPixels).ToList();
-        var made = run.Count == 0 ? null : model.VisionFeatures(input with { Grids = [.. run.Select(i => batch.Grids[i])] });
+        var images = input with { Grids = [.. run.Select(i => batch.Grids[i])] };
+        var made = run.Count == 0 ? null : towerOnly ? model.TowerFeatures(images) : model.VisionFeatures(images);
         var parts = new Tensor[batch.Grids.Length];
         var row = 0L;
         for (var i = 0; i < parts.Length; i++)
@@ -124,22 +142,27 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
             var ticket = batch.Tickets.Count == 0 ? null : batch.Tickets[i];
             if (!batch.NeedsPixels(i))
             {
-                parts[i] = cache!.Take(ticket)!.To(model.Device);
+                parts[i] = sent?[i] ?? cache!.Take(ticket)!.Send(model.Device);
                 continue;
             }
 
-            var rows = model.FeatureRows(batch.Grids[i]);
+            var rows = towerOnly ? model.TowerRows(batch.Grids[i]) : model.FeatureRows(batch.Grids[i]);
             parts[i] = made!.Slice(0, row, row + rows);
             row += rows;
             cache?.Put(ticket, parts[i]);
         }
 
-        return scope.Release(ShapeOps.Cat(parts));
+        return scope.Release(parts.Length == 1 ? parts[0] : ShapeOps.Cat(parts));
     }
+
+    /// <summary>Queues copies of the features that the batch's tickets hold, in the open scope; null where an image has none.</summary>
+    public IReadOnlyList<Tensor?> Send(PackedBatch batch, Device to) =>
+        [.. batch.Tickets.Select(ticket => ticket?.Features is null ? null : Take(ticket)?.Send(to))];
 
     /// <summary>Finishes writing, and frees everything but what tickets still hold.</summary>
     public void Dispose()
     {
+        Collect(LongestCopy);
         disk?.Dispose();
         lock (gate)
         {
@@ -151,6 +174,14 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
             kept.Clear();
             Bytes = 0;
         }
+
+        foreach (var (_, features, copied) in arriving)
+        {
+            features.Memory.Release();
+            copied.Dispose();
+        }
+
+        arriving.Clear();
     }
 
     private string KeyOf(byte[] content, ImageGrid grid, int part)
@@ -160,6 +191,9 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
         hash.AppendData(Encoding.UTF8.GetBytes($"{(part == 0 ? string.Empty : $"{part}: ")}{grid.T} {grid.H} {grid.W} {model.Value}"));
         return Convert.ToHexString(hash.GetHashAndReset());
     }
+
+    /// <summary>Pinned memory comes in powers of two.</summary>
+    private long Held(long length) => device.Type == DeviceType.Cpu ? length : (long)BitOperations.RoundUpToPowerOf2((ulong)length);
 
     /// <summary>What the ticket holds, or what has been computed since it was written.</summary>
     private Tensor? Take(ImageTicket? ticket)
@@ -181,8 +215,14 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
     private void Put(ImageTicket? ticket, Tensor features)
     {
         Interlocked.Increment(ref misses);
-        if (ticket is null || (disk is null && Bytes + (features.Count * features.DType.Size()) > budgetBytes))
+        if (ticket is null || (disk is null && Bytes + Held(features.Count * features.DType.Size()) > budgetBytes))
         {
+            return;
+        }
+
+        if (queues)
+        {
+            Fetch(ticket.Key, features);
             return;
         }
 
@@ -199,6 +239,37 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
         var bytes = dense.DType.Size() == 2 ? MemoryMarshal.AsBytes(dense.Elements<short>()) : MemoryMarshal.AsBytes(dense.Elements<float>());
         bytes.CopyTo(memory.Bytes);
         return new ImageFeatures(memory, dense.Size(0), dense.Size(1), dense.DType);
+    }
+
+    /// <summary>Queues a copy to pinned memory; <see cref="Collect"/> takes it in when it is there.</summary>
+    private void Fetch(string key, Tensor features)
+    {
+        var memory = PinnedMemory.Allocate(features.Count * features.DType.Size(), device);
+        memory.AddRef(); // the tensor's own
+        CreateOps.FromMemory(memory.Address, [features.Size(0), features.Size(1)], features.DType, memory.Release).Fetch_(features.Contiguous());
+        arriving.Enqueue((key, new ImageFeatures(memory, features.Size(0), features.Size(1), features.DType), DeviceEvent.Now(device)));
+    }
+
+    /// <summary>Takes in what has been copied; waits so long for each. What does not come is given up: the device has failed.</summary>
+    private void Collect(TimeSpan patience)
+    {
+        while (arriving.TryPeek(out var first) && first.Copied.Wait(patience))
+        {
+            arriving.Dequeue();
+            Keep(first.Key, first.Features);
+            disk?.Write(first.Key, first.Features);
+            first.Features.Memory.Release();
+            first.Copied.Dispose();
+        }
+    }
+
+    /// <summary>The same in pinned memory; gives the reference to the other back.</summary>
+    private ImageFeatures Pinned(ImageFeatures features)
+    {
+        var memory = PinnedMemory.Allocate(features.Memory.Length, device);
+        features.Memory.Bytes.CopyTo(memory.Bytes);
+        features.Memory.Release();
+        return features with { Memory = memory };
     }
 
     /// <summary>With a reference for the caller.</summary>
@@ -219,10 +290,10 @@ public sealed class VisionFeatureCache(long budgetBytes, Func<string>? identity 
     {
         lock (gate)
         {
-            if (Bytes + features.Memory.Length <= budgetBytes && kept.TryAdd(key, features))
+            if (Bytes + Held(features.Memory.Length) <= budgetBytes && kept.TryAdd(key, features))
             {
                 features.Memory.AddRef();
-                Bytes += features.Memory.Length;
+                Bytes += Held(features.Memory.Length);
             }
         }
     }

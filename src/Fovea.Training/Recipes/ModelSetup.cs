@@ -94,7 +94,11 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         .. model.Units.Select(u => new GatherUnit(u.Name, u.Path) { IsLookup = u.IsLookup, NeedsImages = u.Part != ModelPart.Language }),
     ];
 
-    public static Device ChooseDevice(TrainConfig config) => config.UseCpu ? Device.Cpu : Devices.Choose(config.Device);
+    public static Device ChooseDevice(TrainConfig config)
+    {
+        Torch.Deterministic(config.Deterministic); // before cuBLAS is first used
+        return config.UseCpu ? Device.Cpu : Devices.Choose(config.Device);
+    }
 
     public void Dispose() => Model.Dispose();
 

@@ -34,6 +34,8 @@ public sealed class SupervisedFineTune
     private readonly SampleOrder order;
     private readonly StepRunner runner;
     private readonly VisionFeatureCache? cache;
+    private readonly MemoryBudget budget;
+    private readonly IMemory machine;
     private MemoryPlan memory;
     private readonly LossWindow window = new();
     private readonly TrainerStateRecorder recorder;
@@ -61,6 +63,8 @@ public sealed class SupervisedFineTune
         this.optimizer = optimizer;
         this.division = division;
         this.cache = cache;
+        this.budget = budget;
+        machine = new MachineMemory(model.Model.Device);
         order = new SampleOrder(DataSetup.Order(config, data.Train.Count, mesh.Rank, mesh.WorldSize));
         schedule = new Schedule(config, fresh.TotalSteps, order);
         runner = new StepRunner(model.Model, model.VisionLearns, model.Dropout, cache, Decide, together: division.RunsTogether);
@@ -125,7 +129,7 @@ public sealed class SupervisedFineTune
             : null;
         using var division = model.Divide(config, mesh);
         using var optimizer = new AdamW(division.Parts, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay, config.DecayNorms);
-        var budget = MemoryBudget.For(config, model.Model, caches, mesh.RanksHere, mesh.WorldSize);
+        var budget = MemoryBudget.For(config, model.Model, new MachineMemory(model.Model.Device), caches, mesh.RanksHere, mesh.WorldSize);
         using var cache = caches ? OpenCache(config, model, setup.Images, identity, budget, events) : null;
         var run = new SupervisedFineTune(
             config, events, mesh, checkpoints, output, setup, data, model, optimizer, division, budget, cache, fresh, resumeFrom, stop);
@@ -253,7 +257,7 @@ public sealed class SupervisedFineTune
         window.Add(loss, totals.Tokens);
         events.Write(new StepDone(progress.Step, progress.TotalSteps, loss)
         {
-            MemoryBytes = ProcessMemory.Anonymous,
+            MemoryBytes = machine.Used,
             TokensPerSecond = window.TokensPerSecond,
         });
         var interval = config.LoggingSteps.In(progress.TotalSteps);
@@ -267,7 +271,8 @@ public sealed class SupervisedFineTune
         {
             TotalTokens = progress.Tokens,
             TokensPerSecond = speed,
-            MemoryBytes = ProcessMemory.Anonymous,
+            MemoryBytes = machine.Used,
+            MemoryReservedBytes = machine.Reserved,
         });
     }
 
@@ -362,7 +367,7 @@ public sealed class SupervisedFineTune
             SamplesTrained = samplesTrained,
             TotalTokens = progress.Tokens,
             TotalFlos = 6.0 * model.AllParameters * progress.Tokens,
-            PeakMemoryBytes = ProcessMemory.Peak,
+            PeakMemoryBytes = machine.Peak,
             Paths = ResultPaths(),
         });
         return new RunOutcome(progress.Step, Interrupted: false, loss);
@@ -425,7 +430,8 @@ public sealed class SupervisedFineTune
             StartStep = progress.Step,
             Ranks = mesh.WorldSize,
         });
-        foreach (var notice in config.Notices.Concat(data.Notices).Concat(model.Model.Notices).Concat(resumed?.Notices ?? []).Concat(output.Notices))
+        List<string?> notices = [.. config.Notices, .. data.Notices, .. model.Model.Notices, .. resumed?.Notices ?? [], .. output.Notices, budget.Notice];
+        foreach (var notice in notices.OfType<string>())
         {
             events.Write(new Notice(notice));
         }
@@ -505,11 +511,12 @@ public sealed class SupervisedFineTune
     {
         if (config.EffectiveVisionCacheDir is not { } folder)
         {
-            return new VisionFeatureCache(budget.VisionCache);
+            return new VisionFeatureCache(budget.VisionCache, device: model.Model.Device);
         }
 
         var bytes = config.VisionCacheDisk?.Bytes ?? Math.Min(20L << 30, ProcessMemory.FreeDisk(folder) / 10);
         var disk = new FeatureFolder(folder, bytes, text => events.Write(new Warning(text)));
-        return new VisionFeatureCache(budget.VisionCache, () => identity ?? VisionIdentity.Of(model.Model, model.Family, images, model.LearnsOverTower), disk);
+        return new VisionFeatureCache(
+            budget.VisionCache, () => identity ?? VisionIdentity.Of(model.Model, model.Family, images, model.LearnsOverTower), disk, model.Model.Device);
     }
 }

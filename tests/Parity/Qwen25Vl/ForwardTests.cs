@@ -74,7 +74,7 @@ public sealed class ForwardTests : NativeTest
         using var scope = TensorScope.Open("test");
         var input = Input(9, golden.Floats("s9.pixel_values"), Grids("s9"));
         var features = model.VisionFeatures(input);
-        var wanted = CreateOps.From([1L, 7L, 8L, input.Ids.Size(0) - 1]);
+        var wanted = CreateOps.On(TestDevice.Device, [1L, 7L, 8L, input.Ids.Size(0) - 1]);
         var part = model.Hidden(input with { Wanted = wanted }, features);
         var whole = model.Hidden(input, features).IndexSelect(0, wanted);
         Assert.Equal(whole.Shape, part.Shape);

@@ -133,7 +133,10 @@ public sealed class KernelTests : NativeTest
         var low = x.Linear(a.Detach().To(DType.BF16)).To(DType.F32);
         var expected = gradient.To(DType.F32).Transpose().MatMul(low);
         Assert.Equal(DType.F32, b.Grad()!.DType);
-        Assert.True(b.Grad()!.Sub(expected).Abs().Max().Item() < 1e-4 * expected.Abs().Max().Item());
+
+        // Cards whose libtorch has no product of 16 bits with a wide sum (before 2.8) round that sum once.
+        var tolerance = TestDevice.IsCpu || Operator.Exists("aten::mm", "dtype") ? 1e-4 : 4e-3;
+        Assert.True(b.Grad()!.Sub(expected).Abs().Max().Item() < tolerance * expected.Abs().Max().Item());
     }
 
     [Fact]

@@ -1,8 +1,12 @@
 using System.Text.Json.Nodes;
 using Fovea.Models;
 using Fovea.Data.Images;
+using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
+using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
+using Fovea.Data.Tokenizers;
+using Fovea.Nn.Lora;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
 using Fovea.Tensors.Native;
@@ -186,6 +190,31 @@ public sealed class FeatureCacheTests : NativeTest
         Assert.Throws<ObjectDisposedException>(ticket.Features.Memory.AddRef);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Copies_that_are_queued_as_for_a_card_keep_the_same_features_and_losses(bool onDisk)
+    {
+        var computed = Losses(null);
+        using var plain = new VisionFeatureCache(1 << 20, () => "m");
+        Assert.Equal(computed, Losses(plain));
+        var disk = onDisk ? Open(1 << 20) : null;
+        using (var cache = new VisionFeatureCache(1 << 20, () => "m", disk, queued: true))
+        {
+            Assert.Equal(computed, Losses(cache));
+            Assert.Equal(plain.Bytes, cache.Bytes);
+            Assert.Equal((12, 12), (cache.Hits, cache.Misses)); // the second epoch is from memory
+        }
+
+        if (onDisk)
+        {
+            Assert.Equal(12, Files().Length); // the last ones too, which no later batch took in
+            using var warm = new VisionFeatureCache(1 << 20, () => "m", Open(1 << 20), queued: true);
+            Assert.Equal(computed, Losses(warm));
+            Assert.Equal((12, 0), (warm.DiskHits, warm.Misses));
+        }
+    }
+
     protected override void Cleanup()
     {
         Assert.Equal(memory, RawMemory.Live);
@@ -236,6 +265,42 @@ public sealed class FeatureCacheTests : NativeTest
         var path = Path.Combine(folder, name);
         File.WriteAllText(path, content);
         return path;
+    }
+
+    /// <summary>Of two epochs over 12 images, about two of them at once through the tower. No step is prepared an epoch ahead.</summary>
+    private static List<double> Losses(VisionFeatureCache? cache)
+    {
+        var options = new DataOptions { Datasets = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data"), MaxSamples = 12 };
+        var stage = new Qwen2VlImageStage(Qwen2VlImageProcessor.Load(Model));
+        using var data = DatasetLoader.Load(options);
+        Torch.Seed(5);
+        using var model = Families.Load(Model, new ModelOptions());
+        Adapters.Attach(model.Ledger, new LoraOptions { Rank = 4 }, path => path.StartsWith("model.layers.", StringComparison.Ordinal));
+        using var optimizer = new AdamW(model.Ledger.Trainable, 0.9, 0.999, 1e-8, 0);
+        using var pipeline = new DataPipeline(
+            data.Train, new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer.Load(Model), stage, options), stage,
+            new SampleOrder(new OrderOptions { Samples = 12, Shuffle = false, BatchSize = 2, Accumulation = 1 }), new PlanOptions { MicroBatchTokens = 4096 },
+            new PipelineOptions { EndStep = 12, ReadySteps = 1, Features = cache });
+        var runner = new StepRunner(model, visionLearns: false, cache: cache, together: true);
+        var losses = new List<double>();
+        while (pipeline.TryNext(out var step))
+        {
+            using (step)
+            using (TensorScope.Open("step"))
+            {
+                var loss = CreateOps.Zeros([], DType.F64);
+                foreach (var batch in step.MicroBatches)
+                {
+                    using var prepared = runner.Prepare(batch);
+                    loss.Add_(runner.Queue(prepared, step.Step).To(DType.F64));
+                }
+
+                losses.Add(optimizer.Update(1e-2, 1, loss).ToArray<double>()[0]);
+            }
+        }
+
+        Assert.Equal(12, losses.Count);
+        return losses;
     }
 
     private double[] Run(string name, params string[] overrides)

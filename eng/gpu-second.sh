@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# After eng/gpu-first.sh, while the machine is warm: where a step's time goes, kernel by kernel (ncu), and the memory checker over our own kernels
+# (compute-sanitizer). Same options; less than 300 seconds.
+set -uo pipefail
+ROOT="$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)"
+. "$ROOT/eng/common.sh"
+. "$ROOT/eng/cpus.sh"
+. "$ROOT/eng/setup.sh"
+. "$ROOT/eng/build.sh"
+. "$ROOT/eng/gpu.sh"
+
+out="${OUT:-$ROOT/artifacts/gpu-second}" budget=290
+while [ $# -gt 0 ]; do
+  [ $# -ge 2 ] || die "$1 needs a value"
+  case "$1" in
+    --out) out="$2" ;;
+    --budget) budget="$2" ;;
+    *) die "unknown option $1" "The options stand at the top of eng/gpu-second.sh." ;;
+  esac
+  shift 2
+done
+export FOVEA_JOBS="${FOVEA_JOBS:-$(nproc)}"
+results_begin "$out" "$budget"
+[ -x "$ROOT/dotnet/dotnet" ] || unpack
+bridge_part 200 || results_end
+
+# Some 4,300 launches are a step: the third one, after the libraries have chosen what they use.
+part ncu 170 ncu --clock-control none --target-processes all --metrics gpu__time_duration.sum --launch-skip 9600 --launch-count 4400 --csv \
+  --log-file "$RESULTS/ncu.csv" "$FOVEA_DOTNET" "$MANAGED/fovea.dll" bench 7b --tokens 2048 --steps 1 --kept-blocks 28
+python3 - "$RESULTS/ncu.csv" > "$RESULTS/kernels.txt" 2>&1 <<'P'
+import collections, csv, re, sys
+times = collections.defaultdict(lambda: [0, 0.0])
+for row in csv.reader(open(sys.argv[1], errors='replace')):
+    if len(row) > 14 and row[0].isdigit():
+        try:
+            value = float(row[-1].replace(',', ''))
+        except ValueError:
+            continue
+        kernel = times[re.sub(r'\(.*', '', row[4])[:90]]
+        kernel[0] += 1
+        kernel[1] += value
+for name, (count, value) in sorted(times.items(), key=lambda item: -item[1][1])[:45]:
+    print(f'{value:12.0f} {count:6d} {name}')
+P
+head -n 20 "$RESULTS/kernels.txt" | tee -a "$RESULTS/summary.txt"
+FOVEA_TEST_DEVICE=cuda part memcheck 100 compute-sanitizer --tool memcheck --target-processes all "$FOVEA_DOTNET" "$MANAGED/Fovea.Tests.dll" \
+  -noLogo -noColor -class Fovea.Tests.Unit.Tensors.KernelTests
+grep -hE 'ERROR SUMMARY|Invalid|Total:' "$RESULTS/memcheck.log" 2> /dev/null | sort | uniq -c | head | tee -a "$RESULTS/summary.txt"
+results_end

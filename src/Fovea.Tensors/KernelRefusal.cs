@@ -1,0 +1,7 @@
+namespace Fovea.Tensors;
+
+/// <summary>An operator of libtorch that this device or build refused, so that a slower way is taken.</summary>
+/// <param name="Kernel">For instance <c>flash attention</c>.</param>
+/// <param name="Case">Element type and size of heads.</param>
+/// <param name="Why">The operator's own words.</param>
+public sealed record KernelRefusal(string Kernel, string Case, string Why);

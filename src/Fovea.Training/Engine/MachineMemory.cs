@@ -1,0 +1,15 @@
+using Fovea.Tensors;
+
+namespace Fovea.Training.Engine;
+
+/// <summary>The memory that there is.</summary>
+public sealed class MachineMemory(Device device) : IMemory
+{
+    public DeviceMemory? Device => device.Type == DeviceType.Cpu ? null : DeviceMemory.Of(device);
+
+    public long HostFree => ProcessMemory.Available;
+
+    public long HostUsed => ProcessMemory.Anonymous;
+
+    public long HostPeak => ProcessMemory.Peak;
+}

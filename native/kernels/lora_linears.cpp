@@ -1,6 +1,8 @@
 // fovea::lora_linears: y_i = x W_i^T + b_i + scale * (x A_i^T) B_i^T for all linears of one input, the W_i and b_i frozen. The low-rank parts are added
 // inside the products, no gradient of a W is ever formed, the small products of all adapters run as one where they share an input, and the
-// gradients with respect to x are summed inside the products too.
+// gradients with respect to x are summed inside the products too. With dropout each adapter sees an x of its own, which is drawn anew in the backward pass
+// instead of being kept.
+#include "dropout.h"
 #include "few_rows.h"
 #include "products.h"
 #include "skinny.h"
@@ -14,22 +16,53 @@ namespace {
 
 using Tensors = std::vector<at::Tensor>;
 
+// How the adapters' inputs are dropped: by the keys of the rows, each adapter with a number of its own.
+struct Dropping {
+    at::Tensor keys; // undefined: nothing is dropped
+    std::vector<int64_t> modules;
+    double probability;
+
+    bool drops() const { return keys.defined(); }
+    at::Tensor of(const at::Tensor& x, size_t i) const { return dropped(x, keys, modules[i], probability); }
+};
+
+// [sum r, in] of several [r, in]: a view where they lie side by side.
+at::Tensor joined(at::TensorList parts) {
+    auto end = parts[0].storage_offset();
+    int64_t rows = 0;
+    for (const auto& part : parts) {
+        if (!part.is_contiguous() || part.storage_offset() != end || !part.storage().is_alias_of(parts[0].storage())) {
+            return at::cat(parts);
+        }
+        end += part.numel();
+        rows += part.size(0);
+    }
+    const auto width = parts[0].size(1);
+    return parts[0].as_strided({rows, width}, {width, 1});
+}
+
 struct LoraLinears : torch::autograd::Function<LoraLinears> {
     // x [T, in], weights [out_i, in], biases [out_i] or none at all, a [r_i, in], b [out_i, r_i]. The adapters may be fp32 masters of a narrower x:
-    // products run in the type of x, their gradients stay fp32.
+    // products run in the type of x, their gradients stay fp32. `used`: all a, then all b in the type of x, where somebody has them already.
     static torch::autograd::variable_list forward(
         torch::autograd::AutogradContext* context, const at::Tensor& x, const Tensors& weights, const Tensors& biases, at::TensorList a, at::TensorList b,
-        double scale) {
+        const Tensors& used, double scale, const Dropping& dropping) {
         const auto type = x.scalar_type();
-        const auto all_a = (a.size() == 1 ? a[0] : at::cat(a)).to(type); // [sum r, in]
-        const auto low = times_transposed(x, all_a);
-        Tensors saved{x, all_a, low}, outputs;
+        const auto count = weights.size();
+        const auto all_a = used.empty() ? (count == 1 ? a[0] : at::cat(a)).to(type) : joined(at::TensorList(used).slice(0, count)); // [sum r, in]
+        auto low = dropping.drops() ? at::empty({x.size(0), all_a.size(0)}, x.options()) : times_transposed(x, all_a);
+        Tensors saved{x, all_a, low, dropping.keys}, outputs;
         int64_t from = 0;
-        for (size_t i = 0; i < weights.size(); i++) {
-            const auto narrow = b[i].to(type);
+        for (size_t i = 0; i < count; i++) {
+            const auto to = from + a[i].size(0);
+            const auto narrow = used.empty() ? b[i].to(type) : used[count + i];
+            const auto own = low.slice(1, from, to);
+            if (dropping.drops()) {
+                own.copy_(times_transposed(dropping.of(x, i), all_a.slice(0, from, to)));
+            }
             auto y = times_transposed(x, weights[i], biases.empty() ? std::nullopt : std::optional(biases[i]));
-            y.addmm_(low.slice(1, from, from + a[i].size(0)), narrow.t(), 1, scale);
-            from += a[i].size(0);
+            y.addmm_(own, narrow.t(), 1, scale);
+            from = to;
             outputs.push_back(y);
             saved.push_back(weights[i]);
             saved.push_back(narrow);
@@ -37,44 +70,55 @@ struct LoraLinears : torch::autograd::Function<LoraLinears> {
         context->save_for_backward(saved);
         context->saved_data["scale"] = scale;
         context->saved_data["master"] = a[0].scalar_type();
+        context->saved_data["modules"] = dropping.modules;
+        context->saved_data["probability"] = dropping.probability;
         return outputs;
     }
 
     static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
         const auto saved = context->get_saved_variables();
         const auto &x = saved[0], &all_a = saved[1], &low = saved[2];
+        const Dropping dropping{saved[3], context->saved_data["modules"].toIntVector(), context->saved_data["probability"].toDouble()};
         const auto scale = context->saved_data["scale"].toDouble();
         const auto master = context->saved_data["master"].toScalarType();
         const auto count = gradients.size();
+        const auto wants_a = context->needs_input_grad(1), wants_x = context->needs_input_grad(0);
         Tensors da(count), db(count);
         auto dlow = at::empty_like(low);
         at::Tensor dx;
         int64_t from = 0;
         for (size_t i = 0; i < count; i++) {
-            const auto &weight = saved[3 + 2 * i], &b = saved[4 + 2 * i];
+            const auto &weight = saved[4 + 2 * i], &b = saved[5 + 2 * i];
             const auto dy = gradients[i].stride(1) == 1 ? gradients[i] : gradients[i].contiguous();
-            const auto rank = b.size(1);
-            dlow.slice(1, from, from + rank).copy_(dy.mm(b).mul_(scale));
+            const auto to = from + b.size(1);
+            const auto own = dlow.slice(1, from, to);
+            own.copy_(dy.mm(b).mul_(scale));
             if (context->needs_input_grad(1 + count + i)) {
-                db[i] = skinny_product(low.slice(1, from, from + rank), dy).mul_(scale).t().to(master);
+                db[i] = skinny_product(low.slice(1, from, to), dy).mul_(scale).t().to(master);
             }
-            if (context->needs_input_grad(0)) {
+            if (wants_x) {
                 if (dx.defined()) {
                     add_product(dx, dy, weight);
                 } else {
                     dx = times_transposed(dy, weight.t());
                 }
             }
-            from += rank;
+            if (dropping.drops() && wants_a) {
+                da[i] = skinny_product(own, dropping.of(x, i)).to(master);
+            }
+            if (dropping.drops() && wants_x) {
+                dropped(own.mm(all_a.slice(0, from, to)), dropping.keys, dropping.modules[i], dropping.probability, dx);
+            }
+            from = to;
         }
-        if (dx.defined()) {
+        if (wants_x && !dropping.drops()) {
             dx.addmm_(dlow, all_a);
         }
-        if (context->needs_input_grad(1)) {
+        if (wants_a && !dropping.drops()) {
             const auto all = skinny_product(dlow, x).to(master);
             from = 0;
             for (size_t i = 0; i < count; i++) {
-                const auto rank = saved[4 + 2 * i].size(1);
+                const auto rank = saved[5 + 2 * i].size(1);
                 da[i] = all.slice(0, from, from + rank);
                 from += rank;
             }
@@ -82,7 +126,7 @@ struct LoraLinears : torch::autograd::Function<LoraLinears> {
         torch::autograd::variable_list results{dx, at::Tensor(), at::Tensor()};
         results.insert(results.end(), da.begin(), da.end());
         results.insert(results.end(), db.begin(), db.end());
-        results.emplace_back();
+        results.resize(results.size() + 3);
         return results;
     }
 
@@ -98,14 +142,17 @@ private:
 };
 
 // Empty where the kernel for few rows does not take them.
-Tensors of_few_rows(const at::Tensor& x, const Tensors& weights, const Tensors& biases, const Tensors& a, const Tensors& b, double scale) {
+Tensors of_few_rows(
+    const at::Tensor& x, const Tensors& weights, const Tensors& biases, const Tensors& a, const Tensors& b, const Tensors& used, double scale) {
     if (!few_rows_fit(x, weights[0], std::nullopt)) {
         return {}; // before anything is converted
     }
     Tensors results;
-    for (size_t i = 0; i < weights.size(); i++) {
+    const auto count = weights.size();
+    for (size_t i = 0; i < count; i++) {
         const auto bias = biases.empty() ? std::nullopt : std::optional(biases[i]);
-        const LowRank adapter{a[i].to(x.scalar_type()), b[i].to(x.scalar_type()), scale};
+        const auto type = x.scalar_type();
+        const LowRank adapter{used.empty() ? a[i].to(type) : used[i], used.empty() ? b[i].to(type) : used[count + i], scale};
         if (!few_rows_fit(x, weights[i], bias, adapter)) {
             return {};
         }
@@ -115,22 +162,32 @@ Tensors of_few_rows(const at::Tensor& x, const Tensors& weights, const Tensors& 
 }
 
 Tensors lora_linears(
-    const at::Tensor& x, const Tensors& weights, const Tensors& biases, const Tensors& a, const Tensors& b, double scale) {
+    const at::Tensor& x, const Tensors& weights, const Tensors& biases, const Tensors& a, const Tensors& b, const Tensors& used, double scale,
+    const Dropping& dropping) {
     const auto count = weights.size();
     TORCH_CHECK(
-        count > 0 && a.size() == count && b.size() == count && (biases.empty() || biases.size() == count),
-        "lora_linears: ", count, " weights, ", biases.size(), " biases, ", a.size(), " A, ", b.size(), " B");
+        count > 0 && a.size() == count && b.size() == count && (biases.empty() || biases.size() == count) && (used.empty() || used.size() == 2 * count)
+            && (!dropping.drops() || dropping.modules.size() == count),
+        "lora_linears: ", count, " weights, ", biases.size(), " biases, ", a.size(), " A, ", b.size(), " B, ", used.size(), " used, ",
+        dropping.modules.size(), " modules");
     for (size_t i = 0; i < count; i++) {
         TORCH_CHECK(!weights[i].requires_grad() && (biases.empty() || !biases[i].requires_grad()), "lora_linears: the base weights must be frozen");
         TORCH_CHECK(
             weights[i].dim() == 2 && a[i].dim() == 2 && b[i].dim() == 2 && weights[i].size(1) == x.size(-1) && a[i].size(1) == x.size(-1)
                 && b[i].size(0) == weights[i].size(0) && b[i].size(1) == a[i].size(0),
             "lora_linears: x ", x.sizes(), ", weight ", weights[i].sizes(), ", A ", a[i].sizes(), ", B ", b[i].sizes());
+        TORCH_CHECK(
+            used.empty()
+                || (used[i].sizes() == a[i].sizes() && used[count + i].sizes() == b[i].sizes() && used[i].scalar_type() == x.scalar_type()
+                    && used[count + i].scalar_type() == x.scalar_type()),
+            "lora_linears: copies of A and B that do not fit them and x");
     }
-    if (auto few = of_few_rows(x, weights, biases, a, b, scale); !few.empty()) {
-        return few;
+    if (!dropping.drops()) {
+        if (auto few = of_few_rows(x, weights, biases, a, b, used, scale); !few.empty()) {
+            return few;
+        }
     }
-    auto results = LoraLinears::apply(x.reshape({-1, x.size(-1)}), weights, biases, at::TensorList(a), at::TensorList(b), scale);
+    auto results = LoraLinears::apply(x.reshape({-1, x.size(-1)}), weights, biases, at::TensorList(a), at::TensorList(b), used, scale, dropping);
     if (x.dim() != 2) {
         for (auto& y : results) {
             auto sizes = x.sizes().vec();
@@ -141,13 +198,32 @@ Tensors lora_linears(
     return results;
 }
 
+// A weight as its copy in another type, made earlier; the gradient goes to the weight in the weight's type.
+struct UsedAs : torch::autograd::Function<UsedAs> {
+    static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& weight, const Tensors& copy) {
+        context->saved_data["type"] = weight.scalar_type();
+        return copy[0].detach();
+    }
+
+    static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+        return {gradients[0].to(context->saved_data["type"].toScalarType()), at::Tensor()};
+    }
+};
+
 } // namespace
 } // namespace fovea
 
 TORCH_LIBRARY_FRAGMENT(fovea, library) {
     library.def(
-        "lora_linears(Tensor x, Tensor[] weights, Tensor[] biases, Tensor[] a, Tensor[] b, float scale) -> Tensor[]",
-        [](const at::Tensor& x, at::TensorList weights, at::TensorList biases, at::TensorList a, at::TensorList b, double scale) {
-            return fovea::lora_linears(x, weights.vec(), biases.vec(), a.vec(), b.vec(), scale);
+        "lora_linears(Tensor x, Tensor[] weights, Tensor[] biases, Tensor[] a, Tensor[] b, Tensor[] used, float scale, Tensor? keys, int[] modules, "
+        "float dropout) -> Tensor[]",
+        [](const at::Tensor& x, at::TensorList weights, at::TensorList biases, at::TensorList a, at::TensorList b, at::TensorList used, double scale,
+           const std::optional<at::Tensor>& keys, at::IntArrayRef modules, double dropout) {
+            const fovea::Dropping dropping{keys.value_or(at::Tensor()), modules.vec(), dropout};
+            return fovea::lora_linears(x, weights.vec(), biases.vec(), a.vec(), b.vec(), used.vec(), scale, dropping);
         });
+    library.def("used_as(Tensor weight, Tensor copy) -> Tensor", [](const at::Tensor& weight, const at::Tensor& copy) {
+        TORCH_CHECK(weight.sizes() == copy.sizes(), "used_as: a copy ", copy.sizes(), " of a weight ", weight.sizes());
+        return fovea::UsedAs::apply(weight, std::vector<at::Tensor>{copy});
+    });
 }

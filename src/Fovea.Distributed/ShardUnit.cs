@@ -11,6 +11,9 @@ internal sealed class ShardUnit(GatherUnit unit, IReadOnlyList<FlatShard> flats,
 
     public string Name => unit.Name;
 
+    /// <summary>Whether its weights are whole all the time.</summary>
+    public bool IsResident => resident;
+
     public bool IsLookup => unit.IsLookup;
 
     public bool NeedsImages => unit.NeedsImages;

@@ -209,6 +209,8 @@ public sealed class Sharded : Division, IBlockGate, IWeightHolder
         return new Lease(() => Close(unit));
     }
 
+    public bool IsWhole(Parameter parameter) => places[parameter].Unit.IsResident;
+
     /// <summary>Only while rank 0 writes and the others serve it: <see cref="OnMain"/>.</summary>
     public WholeWeight Whole(Parameter parameter)
     {

@@ -10,6 +10,9 @@ public interface IWeightHolder
     /// <summary>Brings a weight that no named stretch of the model brings (the head's), until the result is disposed.</summary>
     IDisposable Open(Parameter parameter);
 
+    /// <summary>Whether all of it is there all the time.</summary>
+    bool IsWhole(Parameter parameter);
+
     /// <summary>The whole value in the element type in which it learns, until the result is disposed.</summary>
     WholeWeight Whole(Parameter parameter);
 }

@@ -39,7 +39,7 @@ public sealed class Linear
             return x.Linear(Weight.Use(), Bias?.Use());
         }
 
-        return AdaptsInside ? Adapted(x, [this])[0] : Lora.AddTo(x.Linear(Weight.Use(), Bias?.Use()), x);
+        return AdaptsInside(x) ? Adapted(x, [this])[0] : Lora.AddTo(x.Linear(Weight.Use(), Bias?.Use()), x);
     }
 
     /// <summary>Several linears of one input, at once where they can be: the products of their adapters are shared.</summary>
@@ -50,7 +50,7 @@ public sealed class Linear
         var shared = linears[0];
         foreach (var linear in linears)
         {
-            if (!linear.AdaptsInside || linear.Lora!.Scale != shared.Lora?.Scale || (linear.Bias is null) != (shared.Bias is null))
+            if (!linear.AdaptsInside(x) || linear.Lora!.Scale != shared.Lora?.Scale || (linear.Bias is null) != (shared.Bias is null))
             {
                 return Array.ConvertAll(linears, l => l.Forward(x));
             }
@@ -59,13 +59,26 @@ public sealed class Linear
         return Adapted(x, linears);
     }
 
-    /// <summary>Whether the adapter may be computed inside the product: it sees the same input, and the base weight needs no gradient.</summary>
-    private bool AdaptsInside => Lora is { DropsNow: false } && !Weight.Trainable && Bias is not { Trainable: true };
+    /// <summary>
+    /// Whether the adapter may be computed inside the product, the base weight needing no gradient. On the CPU one with dropout is not: its sums keep the
+    /// roundings that they had there, so that a run that is resumed goes on with the same bits.
+    /// </summary>
+    private bool AdaptsInside(Tensor x) =>
+        Lora is { } lora && (!lora.DropsNow || x.Device.Type != DeviceType.Cpu) && !Weight.Trainable && Bias is not { Trainable: true };
 
-    private static Tensor[] Adapted(Tensor x, Linear[] linears) => x.LoraLinears(
-        Array.ConvertAll(linears, l => l.Weight.Use()),
-        linears[0].Bias is null ? [] : Array.ConvertAll(linears, l => l.Bias!.Use()),
-        Array.ConvertAll(linears, l => l.Lora!.A.Value),
-        Array.ConvertAll(linears, l => l.Lora!.B.Value),
-        linears[0].Lora!.Scale);
+    private static Tensor[] Adapted(Tensor x, Linear[] linears)
+    {
+        var adapters = Array.ConvertAll(linears, l => l.Lora!);
+        var dropping = adapters[0].Dropping;
+        return x.LoraLinears(
+            Array.ConvertAll(linears, l => l.Weight.Use()),
+            linears[0].Bias is null ? [] : Array.ConvertAll(linears, l => l.Bias!.Use()),
+            Array.ConvertAll(adapters, l => l.A.Value),
+            Array.ConvertAll(adapters, l => l.B.Value),
+            adapters[0].Scale,
+            AdapterCopies.Of(adapters),
+            dropping?.Keys,
+            dropping is null ? [] : Array.ConvertAll(adapters, l => (long)l.Module),
+            dropping?.Probability ?? 0);
+    }
 }

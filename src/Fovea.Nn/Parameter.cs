@@ -56,8 +56,11 @@ public sealed class Parameter
     /// <summary>The value as it is to be placed, with what was left to be folded into it, in the open scope.</summary>
     public Tensor Stored() => changes.Aggregate(Value.Detach(), (value, change) => change.Fold(value));
 
+    /// <summary>The value in the element type of the computation, while somebody keeps it (<see cref="Lora.AdapterCopies"/>).</summary>
+    internal Tensor? Copy { get; set; }
+
     /// <summary>The value in the element type of the computation; gradients flow back into the master.</summary>
-    public Tensor Use() => Value.To(Compute);
+    public Tensor Use() => Copy is { } copy ? Value.UsedAs(copy) : Value.To(Compute);
 
     /// <summary>Has it brought, where it is divided over ranks, until the result is disposed; null where there is nothing to do.</summary>
     public IDisposable? Open() => Holder?.Open(this);

@@ -26,4 +26,9 @@ void silu_mul_backward(Type type, const void* dy, const void* gate, const void* 
 void cross_entropy_in_place(
     Type type, void* logits, const int64_t* targets, const float* weights, float* losses, int64_t rows, int64_t classes, CUstream_st* stream);
 
+// x, y [rows, width] dense: y = x * mask, or y += x * mask; see ../dropout.h.
+void dropped(
+    Type type, const void* x, const int64_t* keys, void* y, int64_t rows, int64_t width, int64_t module, uint32_t threshold, float keep, bool adds,
+    CUstream_st* stream);
+
 } // namespace fovea::cuda

@@ -118,6 +118,20 @@ at::Tensor losses_of(at::Tensor& logits, const at::Tensor& targets, const at::Te
     return losses;
 }
 
+at::Tensor masked(const at::Tensor& given, const at::Tensor& keys, int64_t module, double probability, const std::optional<at::Tensor>& onto) {
+    const c10::cuda::CUDAGuard guard(given.device());
+    const auto x = given.contiguous();
+    auto y = onto ? *onto : at::empty_like(x);
+    check_same("dropout", x, y);
+    if (x.numel() > 0) {
+        cuda::dropped(
+            type_of(x), x.const_data_ptr(), keys.const_data_ptr<int64_t>(), y.mutable_data_ptr(), x.size(0), x.size(1), module,
+            static_cast<uint32_t>(probability * 4294967296.0), static_cast<float>(1 / (1 - probability)), onto.has_value(), stream());
+        C10_CUDA_KERNEL_LAUNCH_CHECK();
+    }
+    return y;
+}
+
 } // namespace
 } // namespace fovea::cuda
 
@@ -129,5 +143,6 @@ TORCH_LIBRARY_IMPL(fovea, CUDA, library) {
     library.impl("silu_mul_forward", cuda::gated);
     library.impl("silu_mul_backward", cuda::gated_gradient);
     library.impl("cross_entropy_in_place", cuda::losses_of);
+    library.impl("dropped", cuda::masked);
 }
 #endif

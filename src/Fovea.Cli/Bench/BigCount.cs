@@ -13,7 +13,7 @@ namespace Fovea.Cli.Bench;
 /// <param name="Flop">4 per decoder weight and token, 4 per head weight and trained token (forward, and backward to the input alone: the base is
 /// frozen), 2 per vision weight (forward alone). Recomputation, attention scores and adapters are not counted.</param>
 /// <param name="WeightBytes">All base weights in the element type of the computation.</param>
-/// <param name="AdapterBytes">Adapters: fp32 master, gradient and two moments.</param>
+/// <param name="AdapterBytes">Adapters: fp32 master, gradient and two moments, and the copy that is used.</param>
 /// <param name="BlockBytes">What one block of the decoder keeps for backward, bounded from above.</param>
 /// <param name="LogitBytes">One chunk of logits.</param>
 public sealed record BigCount(
@@ -39,7 +39,7 @@ public sealed record BigCount(
         // Kept for each token: both norms' inputs and outputs, queries and keys before and after rotation, values, attention's output, gate, up and product.
         var kept = batch.Tokens * ((4 * width) + (2 * (width + keyed)) + keyed + width + (3 * inner)) * size;
         return new BigCount(
-            decoder, head, vision, merger, flop, model.Ledger.Count * size, model.Ledger.AdapterParameters.Sum(p => p.Count) * 16, kept,
+            decoder, head, vision, merger, flop, model.Ledger.Count * size, model.Ledger.AdapterParameters.Sum(p => p.Count) * (16 + size), kept,
             LinearCrossEntropy.WorkingBytes(model.Head, batch.LossIndex.Length, model.Ledger.Options.Compute, onHost: false));
     }
 }

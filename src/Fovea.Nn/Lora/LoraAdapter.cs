@@ -6,7 +6,6 @@ namespace Fovea.Nn.Lora;
 public sealed class LoraAdapter
 {
     private readonly DropoutStream? dropout;
-    private readonly int module;
 
     internal LoraAdapter(Parameter a, Parameter b, double scale, DropoutStream? dropout, int module)
     {
@@ -14,7 +13,7 @@ public sealed class LoraAdapter
         B = b;
         Scale = scale;
         this.dropout = dropout;
-        this.module = module;
+        Module = module;
     }
 
     public Parameter A { get; }
@@ -22,6 +21,12 @@ public sealed class LoraAdapter
     public Parameter B { get; }
 
     public double Scale { get; }
+
+    /// <summary>Its number, which tells its dropout from that of others.</summary>
+    internal int Module { get; }
+
+    /// <summary>What drops its inputs now; null where nothing does.</summary>
+    internal DropoutStream? Dropping => DropsNow ? dropout : null;
 
     /// <summary>Whether the adapter sees another input than the base weight now, because dropout is at work.</summary>
     internal bool DropsNow => dropout is not null && Autograd.IsRecording;
@@ -33,7 +38,7 @@ public sealed class LoraAdapter
 
     internal Tensor AddTo(Tensor y, Tensor x)
     {
-        var dropped = DropsNow ? dropout!.Apply(x, module) : x;
+        var dropped = Dropping?.Apply(x, Module) ?? x;
         return y.Add(dropped.Linear(A.Use()).Linear(B.Use()).Mul(Scale));
     }
 }

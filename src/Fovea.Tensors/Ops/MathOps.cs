@@ -34,6 +34,7 @@ public static class MathOps
     private static readonly Operator ForEachNormOp = new("aten::_foreach_norm", "Scalar");
     private static readonly Operator ForEachMulOp = new("aten::_foreach_mul_", "Scalar");
     private static readonly Operator ForEachAddOp = new("aten::_foreach_add_", "Tensor");
+    private static readonly Operator ForEachCopyOp = new("aten::_foreach_copy_");
     private static readonly Operator ClampMinOp = new("aten::clamp_min");
     private static readonly Operator EqualScalarOp = new("aten::eq", "Scalar");
 
@@ -116,6 +117,9 @@ public static class MathOps
 
     /// <summary>Adds one number, a tensor without dimensions on their device, to each tensor in place.</summary>
     public static void AddAll_(Tensor[] xs, Tensor number) => ForEachAddOp.Run(xs, number);
+
+    /// <summary>Copies each tensor over the one at its place, whatever their element types.</summary>
+    public static void CopyAll_(Tensor[] to, Tensor[] from) => ForEachCopyOp.Run(to, from);
 
     /// <summary>What is smaller becomes <paramref name="least"/>; what is no number stays so.</summary>
     public static Tensor ClampMin(this Tensor x, double least) => ClampMinOp.Call(x, least);

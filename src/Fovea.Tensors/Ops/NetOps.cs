@@ -19,6 +19,8 @@ public static class NetOps
     private static readonly Operator SiluMulOp = new("fovea::silu_mul");
     private static readonly Operator RotaryOp = new("fovea::rotary");
     private static readonly Operator LoraLinearsOp = new("fovea::lora_linears");
+    private static readonly Operator UsedAsOp = new("fovea::used_as");
+    private static readonly Operator DropoutOp = new("fovea::dropout");
     private static readonly Operator GroupedLinearOp = new("fovea::grouped_linear");
     private static readonly Operator CrossEntropyInPlaceOp = new("fovea::cross_entropy_in_place");
     private static readonly Operator LinearCrossEntropyOp = new("fovea::linear_cross_entropy");
@@ -72,8 +74,24 @@ public static class NetOps
 
     /// <summary>x W^T + b + scale (x A^T) B^T of each W of one x; W and b frozen, A and B in the element type of x or fp32 masters.</summary>
     /// <param name="biases">One for each weight, or none at all.</param>
-    public static Tensor[] LoraLinears(this Tensor x, Tensor[] weights, Tensor[] biases, Tensor[] a, Tensor[] b, double scale) =>
-        LoraLinearsOp.CallList(x, weights, biases, a, b, scale);
+    /// <param name="used">All A, then all B in the element type of x; null or empty to cast them here.</param>
+    /// <param name="keys">Drops the inputs of the adapters as <see cref="Dropout"/> does; null for no dropout.</param>
+    /// <param name="modules">A number for each adapter, with keys.</param>
+    public static Tensor[] LoraLinears(
+        this Tensor x, Tensor[] weights, Tensor[] biases, Tensor[] a, Tensor[] b, double scale, Tensor[]? used = null, Tensor? keys = null,
+        long[]? modules = null, double probability = 0) =>
+        LoraLinearsOp.CallList(x, weights, biases, a, b, used ?? [], scale, keys, modules ?? [], probability);
+
+    /// <summary>
+    /// x with a share of <paramref name="probability"/> set to zero and the rest multiplied by 1 / (1 - probability). What is dropped depends on the row's key,
+    /// the module's number and the place in the row alone.
+    /// </summary>
+    /// <param name="x">[T, N]</param>
+    /// <param name="keys">[T], 64 bits</param>
+    public static Tensor Dropout(this Tensor x, Tensor keys, long module, double probability) => DropoutOp.Call(x, keys, module, probability);
+
+    /// <summary>A weight as a copy of it in another element type; gradients go to the weight.</summary>
+    public static Tensor UsedAs(this Tensor weight, Tensor copy) => UsedAsOp.Call(weight, copy);
 
     /// <summary>x W^T of stretches of rows, each with its own weight: rows starts[i] to starts[i + 1] of x [R, in] with weights[i] [out, in].</summary>
     /// <param name="starts">From 0 to R, one more than weights; a stretch may be empty, and its weight then has a gradient of zeros.</param>

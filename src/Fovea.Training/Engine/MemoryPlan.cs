@@ -31,9 +31,11 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
     private long reserve = Reserve;
 
     /// <param name="castsWeights">What learns is used as a copy in the element type of the computation; false where that copy is gathered from ranks.</param>
-    public static MemoryPlan For(VisionLanguageModel model, TrainConfig config, long budgetBytes, bool castsWeights = true)
+    /// <param name="onHost">Whether it will run on the CPU; null where the model's own device says so.</param>
+    public static MemoryPlan For(VisionLanguageModel model, TrainConfig config, long budgetBytes, bool castsWeights = true, bool? onHost = null)
     {
-        var costs = Costs(model, config.LoraDropout > 0, castsWeights);
+        // On the CPU adapters with dropout are computed apart from their linears, and each keeps an input of its own.
+        var costs = Costs(model, config.LoraDropout > 0 && (onHost ?? model.Device.Type == DeviceType.Cpu), castsWeights);
         var stream = model.Head.Shape[1] * model.Ledger.Options.Compute.Size();
         var mode = config.EffectiveRecompute;
 
@@ -139,7 +141,7 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
 
             var adapters = model.Ledger.Linears
                 .Where(l => l.Lora is not null && l.Path.StartsWith(prefix, StringComparison.Ordinal))
-                .Sum(l => l.Lora!.A.Shape[0] + (dropout ? 2 * l.Inputs : 0));
+                .Sum(l => l.Lora!.A.Shape[0] + (dropout ? l.Inputs : 0));
 
             var once = !castsWeights ? 0 : CastBytes(model, own.Contains);
             costs.Add(new Cost(
@@ -150,11 +152,11 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
         return costs;
     }
 
-    /// <summary>Weights that learn in fp32 are used in the element type of the computation: those copies.</summary>
+    /// <summary>Weights that learn in fp32 are used in the element type of the computation: those copies. Adapters' are there all the time (ShardPlan).</summary>
     private static long CastBytes(VisionLanguageModel model, Func<Parameter, bool> which)
     {
         var options = model.Ledger.Options;
-        return options.Master == options.Compute ? 0 : model.Ledger.Trainable.Where(which).Sum(p => p.Count) * options.Compute.Size();
+        return options.Master == options.Compute ? 0 : model.Ledger.Parameters.Where(p => p.Trainable && which(p)).Sum(p => p.Count) * options.Compute.Size();
     }
 
     /// <summary>Bytes a row in each mode, and once for the block.</summary>

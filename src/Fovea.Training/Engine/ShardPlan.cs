@@ -1,4 +1,5 @@
 using Fovea.Distributed;
+using Fovea.Nn.Lora;
 
 namespace Fovea.Training.Engine;
 
@@ -23,7 +24,8 @@ public sealed record ShardPlan
 
     /// <summary>
     /// Stages 0 to 2: all weights; at stage 0 what learns is its own master, at 1 and 2 the copy that is used. Stage 3: the rank's part of what is frozen,
-    /// the rest, which stays whole, and where masters lie in the host's memory, the rank's part of what is used instead of them.
+    /// the rest, which stays whole, and where masters lie in the host's memory, the rank's part of what is used instead of them. Adapters that are whole have
+    /// a copy in the type of the computation besides (<see cref="AdapterCopies"/>).
     /// </summary>
     public long Weights { get; private init; }
 
@@ -74,7 +76,7 @@ public sealed record ShardPlan
         {
             Ranks = ranks,
             Sharding = sharding,
-            Weights = (types.Mapped ? 0 : frozen) + (learning * types.Master),
+            Weights = (types.Mapped ? 0 : frozen) + (learning * types.Master) + Copies(groups, types),
             Mapped = types.Mapped ? frozen : 0,
             Gradients = learning * (ranks == 1 ? types.Master : Single),
             Optimizer = 2 * learning * types.Master,
@@ -105,7 +107,7 @@ public sealed record ShardPlan
         {
             Ranks = ranks,
             Sharding = sharding,
-            Weights = (types.Mapped ? 0 : frozen) + whole.Sum(Learning) + (sharding.OffloadParameters ? 0 : pieces + ready),
+            Weights = (types.Mapped ? 0 : frozen) + whole.Sum(Learning) + Copies(whole, types) + (sharding.OffloadParameters ? 0 : pieces + ready),
             Mapped = types.Mapped ? frozen : 0,
             Gathered = gathered,
             Gradients = collected + (sharding.OffloadOptimizer ? 0 : sums),
@@ -167,6 +169,9 @@ public sealed record ShardPlan
 
         return largest;
     }
+
+    private static long Copies(IEnumerable<ShardGroup> whole, ShardTypes types) =>
+        types.Compute == types.Master ? 0 : AdapterCopies.Bytes(whole.SelectMany(g => g.Adapters), types.Compute);
 
     private static long Up(long count, long multiple) => (count + multiple - 1) / multiple * multiple;
 }

@@ -30,6 +30,7 @@ public sealed class StepFeed(DataPipeline pipeline, StepRunner runner, bool look
     /// <param name="division">The ranks that do this step together; null is this process alone.</param>
     public Tensor Train(StepBatch step, Division? division = null)
     {
+        using var casts = runner.CastAdapters();
         var loss = CreateOps.Zeros([], DType.F64, runner.Device);
         var batches = step.MicroBatches.Where(b => b.LossIndex.Length > 0).ToList();
         var passes = division?.Agree([.. batches.Select(runner.RunsVision)], learns: true);

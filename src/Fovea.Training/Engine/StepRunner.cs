@@ -21,6 +21,7 @@ public sealed class StepRunner(
 {
     private readonly DeviceStream copies = DeviceStream.New(model.Device);
     private readonly bool together = together || model.Device.Type != DeviceType.Cpu;
+    private readonly AdapterCopies adapters = new(model.Ledger);
 
     /// <summary>What gradients are multiplied by, and losses are not; a power of two (<see cref="LossScale"/>).</summary>
     public double Scale { get; set; } = 1;
@@ -31,6 +32,11 @@ public sealed class StepRunner(
     /// <summary>Whether the vision side has something to do for a micro-batch.</summary>
     public bool RunsVision(PackedBatch batch) =>
         visionLearns ? batch.Grids.Length > 0 : Enumerable.Range(0, batch.Grids.Length).Any(batch.NeedsPixels);
+
+    /// <summary>
+    /// Casts adapters once for all that runs until the result is disposed; weights must not change meanwhile. A micro-batch outside does it for itself.
+    /// </summary>
+    public IDisposable CastAdapters() => adapters.Open();
 
     /// <summary>Forward and backward; gradients are accumulated in the weights. Waits for the result.</summary>
     public MicroBatchResult Train(PackedBatch batch, int step)
@@ -85,6 +91,7 @@ public sealed class StepRunner(
         }
 
         using var prepared = Prepare(batch);
+        using var casts = CastAdapters();
         Receive(prepared);
         var hidden_LE = TrainedHidden(prepared, null);
         using var head = model.Head.Open();
@@ -96,10 +103,11 @@ public sealed class StepRunner(
     private (Tensor Loss, Tensor TokenLosses) QueueBoth(PreparedBatch prepared, int step)
     {
         var batch = prepared.Batch;
+        using var casts = CastAdapters();
         if (dropout is not null)
         {
             var (samples, tokens) = RowKeys(batch);
-            dropout.Begin(step, samples, tokens);
+            dropout.Begin(step, samples, tokens, model.Device);
         }
 
         plan?.Invoke(batch);

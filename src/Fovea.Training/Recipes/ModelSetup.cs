@@ -100,7 +100,11 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         return config.UseCpu ? Device.Cpu : Devices.Choose(config.Device);
     }
 
-    public void Dispose() => Model.Dispose();
+    public void Dispose()
+    {
+        Model.Dispose();
+        Dropout?.Dispose();
+    }
 
     internal static PeftConfig AttachAdapter(TrainConfig config, VisionLanguageModel model, Family family, string? resumeFrom, DropoutStream? dropout)
     {

@@ -34,7 +34,7 @@ public sealed class ShardPlanTests
 
         var frozen = 1024 + 640 + 128 + 30;
         var learning = 74 + 512 + 2048 + 70;
-        Assert.Equal((2 * frozen) + (4 * learning), plan.Weights);
+        Assert.Equal((2 * frozen) + (4 * learning) + (2 * (64 + 64)), plan.Weights); // the adapters' copies as used
         Assert.Equal(4 * learning, plan.Gradients);
         Assert.Equal(8 * learning, plan.Optimizer);
         Assert.Equal((0, 0, 0), (plan.Gathered, plan.Host, plan.Mapped));
@@ -78,7 +78,7 @@ public sealed class ShardPlanTests
         Assert.Equal(learning / 2 * 4, plan.Gradients);
 
         // What is used: trained weights in bf16, adapters in fp32, frozen ones as they were.
-        Assert.Equal((2 * (1024 + 640 + 128 + 30)) + (128 * 4) + ((640 + 2048 + 128) * 2), plan.Weights);
+        Assert.Equal((2 * (1024 + 640 + 128 + 30)) + (128 * (4 + 2)) + ((640 + 2048 + 128) * 2), plan.Weights);
         Assert.Equal(0, plan.Gathered);
 
         // Backward is in b; c and the head are sent and received in bf16, with a sum of half of each in fp32.

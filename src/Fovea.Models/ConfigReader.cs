@@ -39,6 +39,15 @@ public sealed class ConfigReader
 
     public bool Has(string key) => element.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null;
 
+    /// <summary>The keys of this object whose value is not null.</summary>
+    public IReadOnlyList<string> Names => [.. element.EnumerateObject().Where(p => p.Value.ValueKind != JsonValueKind.Null).Select(p => p.Name)];
+
+    /// <summary>What an error calls a key of this object.</summary>
+    public string PathOf(string key) => prefix + key;
+
+    /// <summary>The value under a key as it is; null where it is absent.</summary>
+    public JsonElement? Value(string key) => Has(key) ? element.GetProperty(key) : null;
+
     /// <summary>The object under a key, or null when it is absent.</summary>
     public ConfigReader? Section(string key) => Has(key) && element.GetProperty(key).ValueKind == JsonValueKind.Object
         ? new ConfigReader(file, $"{prefix}{key}.", element.GetProperty(key))
@@ -76,6 +85,9 @@ public sealed class ConfigReader
     /// <summary>An error about one key of this file.</summary>
     public ConfigException Wrong(string key, string expected) =>
         new($"{file}: {prefix}{key} must be {expected}{(Has(key) ? $", not {element.GetProperty(key).GetRawText()}" : " and is missing")}");
+
+    /// <summary>An error about a key that must not be there.</summary>
+    public ConfigException Refused(string key, string why) => new($"{file}: {prefix}{key}: {why}");
 
     private T Get<T>(string key, T? otherwise, Func<JsonElement, T?> read, string expected)
         where T : struct

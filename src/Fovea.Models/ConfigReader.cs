@@ -34,6 +34,15 @@ public sealed class ConfigReader
     /// <summary>Whether a key's value is a text.</summary>
     public bool HasText(string key) => Has(key) && element.GetProperty(key).ValueKind == JsonValueKind.String;
 
+    /// <summary>The keys of this object whose value is not null.</summary>
+    public IReadOnlyList<string> Names => [.. element.EnumerateObject().Where(p => p.Value.ValueKind != JsonValueKind.Null).Select(p => p.Name)];
+
+    /// <summary>What an error calls a key of this object.</summary>
+    public string PathOf(string key) => prefix + key;
+
+    /// <summary>The value under a key as it is; null where it is absent.</summary>
+    public JsonElement? Value(string key) => Has(key) ? element.GetProperty(key) : null;
+
     public bool HasObject(string key) => Has(key) && element.GetProperty(key).ValueKind == JsonValueKind.Object;
 
     /// <summary>The object under a key, or null when it is absent.</summary>
@@ -66,6 +75,9 @@ public sealed class ConfigReader
     /// <summary>An error about one key of this file.</summary>
     public ConfigException Wrong(string key, string expected) =>
         new($"{file}: {prefix}{key} must be {expected}{(Has(key) ? $", not {JsonText.Show(element.GetProperty(key))}" : " and is missing")}");
+
+    /// <summary>An error about a key that must not be there.</summary>
+    public ConfigException Refused(string key, string why) => new($"{file}: {prefix}{key}: {why}");
 
     /// <summary>What the value of a key can be at all: layers are built one by one, ids begin at 0, everything else is a size.</summary>
     private static (long Least, long Most) Range(string key) =>

@@ -12,7 +12,10 @@ public static class Families
     /// <summary>One line a family.</summary>
     public static IReadOnlyList<Family> All { get; } =
     [
-        new(Qwen25VlConfig.ModelType, Qwen25VlProcessor.Load, Qwen25VlModel.Build, Qwen25VlModel.Canonical, Qwen25VlModel.PartOf),
+        new(Qwen25VlConfig.ModelType, Qwen25VlProcessor.Load, Qwen25VlModel.Build, Qwen25VlModel.Canonical, Qwen25VlModel.PartOf)
+        {
+            UnknownFields = Qwen25VlFields.Unknown,
+        },
         MiniCpmVModel.Family,
         MiniMindVModel.Family,
     ];
@@ -47,6 +50,7 @@ public static class Families
             model.Ledger.CheckComplete(
                 checkpoint.Path,
                 name => name == "lm_head.weight" || name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || family.LeavesAlone(name));
+            model.Notices = UnknownFields(folder, family);
             return model;
         }
         catch
@@ -64,7 +68,7 @@ public static class Families
         try
         {
             model.Ledger.CheckComplete(folder);
-            model.Notices = files.Notices(model.Ledger, name => name == "lm_head.weight");
+            model.Notices = [.. UnknownFields(folder, family), .. files.Notices(model.Ledger, name => name == "lm_head.weight")];
             return model;
         }
         catch
@@ -73,4 +77,8 @@ public static class Families
             throw;
         }
     }
+
+    private static IReadOnlyList<string> UnknownFields(string folder, Family family) => family.UnknownFields(folder) is { Count: > 0 } fields
+        ? [$"{folder}: these fields of its JSON files are not known and have no effect: {string.Join(", ", fields)}"]
+        : [];
 }

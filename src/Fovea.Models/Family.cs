@@ -41,6 +41,9 @@ public sealed record Family(
     /// <summary>What PEFT is told that the model is for; null for models that only their own code can use.</summary>
     public string? TaskType { get; init; } = "CAUSAL_LM";
 
+    /// <summary>Fields of a model folder's JSON files that nobody knows and whose names say nothing.</summary>
+    public Func<string, IReadOnlyList<string>> UnknownFields { get; init; } = _ => [];
+
     /// <summary>Weights that it does not use, and that are written back as they were.</summary>
     public Func<string, bool> LeavesAlone { get; init; } = _ => false;
 }

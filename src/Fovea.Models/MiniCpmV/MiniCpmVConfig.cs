@@ -1,5 +1,6 @@
 using System.Globalization;
 using Fovea.Data.Images;
+using Fovea.Models.Configs;
 using Fovea.Nn;
 
 namespace Fovea.Models.MiniCpmV;
@@ -22,10 +23,7 @@ public sealed record MiniCpmVConfig
     /// <summary>Most tokens of one sequence.</summary>
     public required int MaxPositions { get; init; }
 
-    public required double RopeTheta { get; init; }
-
-    /// <summary>MiniCPM4's scaling of rotary frequencies; null without.</summary>
-    public LongRope? LongRope { get; init; }
+    public required RopeSettings Rope { get; init; }
 
     /// <summary>Tokens that the language model sees of each slice.</summary>
     public required int Queries { get; init; }
@@ -51,16 +49,17 @@ public sealed record MiniCpmVConfig
         }
 
         var version = VersionOf(root);
+        MiniCpmVFields.Check(root, version);
         var slicing = root.Section("slice_config") ?? root;
         var patch = root.Section("vision_config")?.Int("patch_size", 14) ?? root.Int("patch_size", 14);
+        var positions = root.Int("max_position_embeddings", 32768);
         var config = new MiniCpmVConfig
         {
             Version = version,
             Language = Decoder(root, version),
             Vision = MiniCpmVVisionConfig.Read(root, version),
-            MaxPositions = root.Int("max_position_embeddings", 32768),
-            RopeTheta = root.Double("rope_theta", 10000),
-            LongRope = root.Section("rope_scaling") is { } scaling ? LongRope.Read(scaling, root) : null,
+            MaxPositions = positions,
+            Rope = MiniCpmVFields.Rope(root, version, positions),
             Queries = root.Int("query_num", 64),
             Slicing = new SliceSettings(
                 root.Bool("slice_mode", true) ? slicing.Int("max_slice_nums", 9) : 1, slicing.Int("scale_resolution", 448), patch),
@@ -70,7 +69,7 @@ public sealed record MiniCpmVConfig
     }
 
     /// <summary>V-2's config.json names no version; V-2.5's name it as text, later ones as a number.</summary>
-    private static double VersionOf(ConfigReader root)
+    internal static double VersionOf(ConfigReader root)
     {
         if (!root.Has("version"))
         {
@@ -122,25 +121,19 @@ public sealed record MiniCpmVConfig
             throw root.Wrong("vision_config", "one whose hidden_size is a multiple of its num_attention_heads");
         }
 
-        if (root.Text("hidden_act", "silu") != "silu")
-        {
-            throw root.Wrong("hidden_act", "silu");
-        }
-
-        if (root.Bool("use_sliding_window", false))
-        {
-            throw root.Wrong("use_sliding_window", "false (no published checkpoint uses it)");
-        }
-
         var side = (int)Math.Sqrt(Queries);
         if (PlacedQueries && side * side != Queries)
         {
             throw root.Wrong("query_num", "a square number");
         }
 
-        if (LongRope is { } rope && (rope.Short.Length * 2 != Language.HeadSize || rope.Long.Length * 2 != Language.HeadSize))
+        if (Rope.Kind == RopeKind.LongRope && (Rope.Short.Count * 2 != Language.HeadSize || Rope.Long.Count * 2 != Language.HeadSize))
         {
-            throw root.Wrong("rope_scaling", $"one factor for each of the {Language.HeadSize / 2} rotary frequencies in long_factor and short_factor");
+            throw root.Wrong(
+                root.Has("rope_scaling") ? "rope_scaling" : "rope_parameters",
+                $"one with a factor for each of the {Language.HeadSize / 2} rotary frequencies in long_factor and short_factor");
         }
+
+        MiniCpmVFields.CheckPatches(root, Slicing.PatchSize);
     }
 }

@@ -13,7 +13,7 @@ public sealed class MiniCpmVLanguage(Weights root, MiniCpmVConfig config, BlockP
 
     /// <param name="ids_T">64-bit token ids.</param>
     /// <param name="positions">Place of each token in its sample, [T].</param>
-    /// <param name="lengths">Length of the sample that each token belongs to, [T]; LongRoPE goes by it.</param>
+    /// <param name="lengths">Length of the sample that each token belongs to, [T]; rotary frequencies may go by it.</param>
     /// <param name="attention">Who sees whom.</param>
     /// <param name="images_ME">Features that replace the embeddings at <paramref name="slots_M"/>; null without images.</param>
     /// <param name="slots_M">64-bit positions of the image tokens, ascending.</param>
@@ -34,12 +34,12 @@ public sealed class MiniCpmVLanguage(Weights root, MiniCpmVConfig config, BlockP
     private Rotary Angles(int[] positions, int[] lengths, Device device)
     {
         var (size, half) = (config.Language.HeadSize, config.Language.HeadSize / 2);
-        var usual = config.LongRope?.Frequencies(size, config.RopeTheta, isLong: false) ?? Rotary.InverseFrequencies(size, config.RopeTheta);
-        var stretched = config.LongRope?.Frequencies(size, config.RopeTheta, isLong: true);
+        var usual = config.Rope.Frequencies(size);
+        var stretched = config.Rope.GoesByLength ? config.Rope.Frequencies(size, isLong: true) : null;
         var angles = new float[positions.Length * size];
         for (var token = 0; token < positions.Length; token++)
         {
-            var frequencies = stretched is not null && lengths[token] > config.LongRope!.OriginalPositions ? stretched : usual;
+            var frequencies = stretched is not null && lengths[token] > config.Rope.OriginalPositions ? stretched : usual;
             var line = angles.AsSpan(token * size, size);
             for (var i = 0; i < half; i++)
             {
@@ -48,8 +48,8 @@ public sealed class MiniCpmVLanguage(Weights root, MiniCpmVConfig config, BlockP
         }
 
         var table = CreateOps.On(device, angles, positions.Length, size);
-        return config.LongRope is { Scale: not 1 and var scale }
-            ? new Rotary(table.Cos().Mul(scale), table.Sin().Mul(scale))
-            : new Rotary(table.Cos(), table.Sin());
+        return config.Rope.Scale == 1
+            ? new Rotary(table.Cos(), table.Sin())
+            : new Rotary(table.Cos().Mul(config.Rope.Scale), table.Sin().Mul(config.Rope.Scale));
     }
 }

@@ -28,6 +28,7 @@ public sealed class MiniCpmVModel : VisionLanguageModel
     {
         OtherTypes = [MiniCpmVConfig.OmniModelType],
         LeavesAlone = LeavesAlone,
+        UnknownFields = MiniCpmVFields.Unknown,
         TaskType = null,
     };
 

@@ -28,6 +28,7 @@ public sealed partial record MiniCpmVProcessor : ModelProcessor
     public static ModelProcessor Load(string folder, PreResize? preResize = null)
     {
         var config = MiniCpmVConfig.Read(Families.ConfigPath(folder));
+        MiniCpmVFields.CheckImages(folder, config);
         var (mean, deviation) = Colours(Path.Combine(folder, "preprocessor_config.json"));
         return new MiniCpmVProcessor(Tokenizer.Load(folder), config, new MiniCpmVImageStage(config, mean, deviation), preResize);
     }

@@ -1,3 +1,6 @@
+using Fovea.Data.Templates;
+using Fovea.Models.Configs;
+
 namespace Fovea.Models.MiniMindV;
 
 /// <summary>
@@ -29,7 +32,7 @@ public sealed record MiniMindVConfig
 
     public required double NormEpsilon { get; init; }
 
-    public required double RopeTheta { get; init; }
+    public required RopeSettings Rope { get; init; }
 
     /// <summary>A mixture of experts instead of one MLP.</summary>
     public required bool UseMoe { get; init; }
@@ -79,6 +82,7 @@ public sealed record MiniMindVConfig
             throw json.Wrong("model_type", $"\"{ModelType}\" for this model family");
         }
 
+        MiniMindVFields.Of(json).Check(json);
         var folder = Path.GetDirectoryName(path)!;
         var moe = json.Bool("use_moe", false);
         var config = json.Has("dim") ? ReadA(json, folder, moe) : ReadC(json, folder, moe);
@@ -108,7 +112,7 @@ public sealed record MiniMindVConfig
             VocabularySize = json.Int("vocab_size", 6400),
             MaxPositions = json.Int("max_seq_len", 8192),
             NormEpsilon = json.Double("norm_eps", 1e-5),
-            RopeTheta = json.Double("rope_theta", 1e6),
+            Rope = MiniMindVFields.Rope(json, json.Int("max_seq_len", 8192)),
             UseMoe = moe,
             Experts = json.Int("n_routed_experts", 4),
             ExpertsPerToken = json.Int("num_experts_per_tok", 2),
@@ -140,7 +144,7 @@ public sealed record MiniMindVConfig
             VocabularySize = json.Int("vocab_size", 6400),
             MaxPositions = json.Int("max_position_embeddings", 32768),
             NormEpsilon = json.Double("rms_norm_eps", 1e-6),
-            RopeTheta = json.Double("rope_theta", 1e6),
+            Rope = MiniMindVFields.Rope(json, json.Int("max_position_embeddings", 32768)),
             UseMoe = moe,
             Experts = json.Int("num_experts", 4),
             ExpertsPerToken = json.Int("num_experts_per_tok", 1),
@@ -224,6 +228,13 @@ public sealed record MiniMindVConfig
             throw json.Wrong("tie_word_embeddings", "true (no published checkpoint has a head of its own)");
         }
 
+        if (json.Int("image_hidden_size", Vision.HiddenSize) != Vision.HiddenSize)
+        {
+            throw json.Wrong("image_hidden_size", $"the encoder's {Vision.HiddenSize}");
+        }
+
+        var token = (Interleaved ? ChatTemplates.MiniMind : ChatTemplates.MiniMind3).ImageToken!;
+        MiniMindVFields.CheckImageToken(json, Interleaved ? string.Concat(Enumerable.Repeat(token, ImageTokens)) : token);
         if (Vision.Tokens != ImageTokens)
         {
             throw json.Wrong(Interleaved ? "image_ids" : "image_token_len",

@@ -23,6 +23,7 @@ internal sealed class MiniMindVImageStage : IImageStage
         this.vision = vision;
         grid = new ImageGrid(1, vision.Side, vision.Side);
         var json = ConfigReader.Open(Path.Combine(folder, "preprocessor_config.json"));
+        MiniMindVFields.Images.Check(json);
         cuts = json.Bool("do_center_crop", vision.IsClip);
         var resample = json.Int("resample", 3);
         filter = resample switch

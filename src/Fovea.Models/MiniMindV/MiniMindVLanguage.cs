@@ -58,7 +58,7 @@ public sealed class MiniMindVLanguage
     /// <summary>cos and sin of every token's place [T, D]; the second half repeats the first.</summary>
     private Rotary RotaryFor(int[] positions, Device device)
     {
-        var frequencies = Rotary.InverseFrequencies(config.HeadSize, config.RopeTheta);
+        var frequencies = config.Rope.Frequencies(config.HeadSize);
         var angles = new float[positions.Length * config.HeadSize];
         for (var token = 0; token < positions.Length; token++)
         {

@@ -24,6 +24,7 @@ public sealed class MiniMindVModel : VisionLanguageModel
         Resume = MiniMindVResume.Open,
         Write = MiniMindVFiles.Write,
         CountLayers = MiniMindVConfig.LayersIn,
+        UnknownFields = MiniMindVFields.Unknown,
     };
 
     public MiniMindVConfig Config { get; }

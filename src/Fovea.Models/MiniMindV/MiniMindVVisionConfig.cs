@@ -43,6 +43,7 @@ public sealed record MiniMindVVisionConfig
             throw root.Wrong("model_type", $"{(isClip ? "clip" : "siglip")} or {(isClip ? "clip" : "siglip")}_vision_model, the encoder of this generation");
         }
 
+        MiniMindVFields.CheckEncoder(root);
         var json = root.Section("vision_config") ?? root;
         var config = new MiniMindVVisionConfig
         {

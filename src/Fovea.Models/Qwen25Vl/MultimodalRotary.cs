@@ -11,7 +11,7 @@ public static class MultimodalRotary
     /// <param name="positions">[3][T]</param>
     public static Rotary For(int[][] positions, Qwen25VlConfig config, Device device)
     {
-        var frequencies = Rotary.InverseFrequencies(config.HeadSize, config.RopeTheta);
+        var frequencies = config.Rope.Frequencies(config.HeadSize);
         var axis = AxisOfFrequency(config.MropeSection);
         var (tokens, size, half) = (positions[0].Length, config.HeadSize, frequencies.Length);
         var angles = new float[tokens * size];
@@ -25,7 +25,9 @@ public static class MultimodalRotary
         }
 
         var table = CreateOps.On(device, angles, tokens, size);
-        return new Rotary(table.Cos(), table.Sin());
+        return config.Rope.Scale == 1
+            ? new Rotary(table.Cos(), table.Sin())
+            : new Rotary(table.Cos().Mul(config.Rope.Scale), table.Sin().Mul(config.Rope.Scale));
     }
 
     /// <summary>Places of the tokens of one sample: text advances all three axes; an image keeps time still and spans rows and columns.</summary>

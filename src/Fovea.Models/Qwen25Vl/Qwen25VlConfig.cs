@@ -1,3 +1,4 @@
+using Fovea.Models.Configs;
 using Fovea.Nn;
 
 namespace Fovea.Models.Qwen25Vl;
@@ -24,7 +25,7 @@ public sealed record Qwen25VlConfig
 
     public required double NormEpsilon { get; init; }
 
-    public required double RopeTheta { get; init; }
+    public required RopeSettings Rope { get; init; }
 
     /// <summary>How many of the D/2 rotary frequencies follow time, height and width.</summary>
     public required int[] MropeSection { get; init; }
@@ -33,10 +34,6 @@ public sealed record Qwen25VlConfig
     public required bool TiedEmbeddings { get; init; }
 
     public required int ImageTokenId { get; init; }
-
-    public required int VideoTokenId { get; init; }
-
-    public required int VisionStartTokenId { get; init; }
 
     public required Qwen25VlVisionConfig Vision { get; init; }
 
@@ -65,8 +62,9 @@ public sealed record Qwen25VlConfig
             throw root.Wrong("model_type", $"\"{ModelType}\" for this model family");
         }
 
+        Qwen25VlFields.Check(root);
         var text = root.Section("text_config") ?? root;
-        var rope = text.Section("rope_scaling") ?? text.Section("rope_parameters") ?? root.Section("rope_scaling");
+        var positions = text.Int("max_position_embeddings", 32768);
         var config = new Qwen25VlConfig
         {
             HiddenSize = text.Int("hidden_size"),
@@ -75,22 +73,25 @@ public sealed record Qwen25VlConfig
             Heads = text.Int("num_attention_heads"),
             KeyValueHeads = text.Int("num_key_value_heads"),
             VocabularySize = text.Int("vocab_size"),
-            MaxPositions = text.Int("max_position_embeddings", 32768),
+            MaxPositions = positions,
             NormEpsilon = text.Double("rms_norm_eps", 1e-6),
-            RopeTheta = text.Has("rope_theta") ? text.Double("rope_theta") : rope?.Double("rope_theta", 1e6) ?? 1e6,
-            MropeSection = rope?.Ints("mrope_section") ?? throw text.Wrong("rope_scaling", "an object with mrope_section"),
+            Rope = Qwen25VlFields.Rope(text, positions),
+            MropeSection = RopeReader.Section(text)?.Ints("mrope_section") ?? throw text.Wrong("rope_scaling", "an object with mrope_section"),
             TiedEmbeddings = root.Has("tie_word_embeddings") ? root.Bool("tie_word_embeddings") : text.Bool("tie_word_embeddings", false),
             ImageTokenId = root.Int("image_token_id", 151655),
-            VideoTokenId = root.Int("video_token_id", 151656),
-            VisionStartTokenId = root.Int("vision_start_token_id", 151652),
             Vision = Qwen25VlVisionConfig.Read(root.Section("vision_config") ?? throw root.Wrong("vision_config", "an object")),
         };
-        config.Validate(text);
+        config.Validate(root, text);
         return config;
     }
 
-    private void Validate(ConfigReader text)
+    private void Validate(ConfigReader root, ConfigReader text)
     {
+        if (root.Has("tie_word_embeddings") && text.Bool("tie_word_embeddings", TiedEmbeddings) != TiedEmbeddings)
+        {
+            throw text.Wrong("tie_word_embeddings", "what the file says outside text_config: Transformers 4 reads the one and 5 the other");
+        }
+
         if (HiddenSize % Heads != 0 || Heads % KeyValueHeads != 0)
         {
             throw text.Wrong("num_attention_heads", $"a divisor of hidden_size {HiddenSize} and a multiple of num_key_value_heads {KeyValueHeads}");
@@ -106,14 +107,9 @@ public sealed record Qwen25VlConfig
             throw text.Wrong("hidden_size", $"the vision tower's out_hidden_size {Vision.OutHiddenSize}");
         }
 
-        if (text.Text("hidden_act", "silu") != "silu")
+        if (text.Int("head_dim", HeadSize) != HeadSize)
         {
-            throw text.Wrong("hidden_act", "silu");
-        }
-
-        if (text.Bool("use_sliding_window", false))
-        {
-            throw text.Wrong("use_sliding_window", "false (no published checkpoint uses it)");
+            throw text.Wrong("head_dim", $"hidden_size / num_attention_heads, which is {HeadSize}");
         }
     }
 }

@@ -7,9 +7,19 @@ namespace Fovea.Models.Qwen25Vl;
 /// <summary>Qwen2.5-VL's tokenizer, template and image stage; the last two are those of Qwen2-VL.</summary>
 public sealed record Qwen25VlProcessor(Tokenizer Tokenizer, IImageStage Images) : ModelProcessor(Tokenizer, ChatTemplates.Qwen2Vl, Images)
 {
-    /// <param name="folder">A model folder with tokenizer.json and preprocessor_config.json.</param>
+    /// <param name="folder">A model folder with config.json, tokenizer.json and preprocessor_config.json.</param>
     /// <param name="preResize">A resize that comes before the model's own; null for none.</param>
     /// <exception cref="ConfigException">A file is missing or wrong.</exception>
-    public static ModelProcessor Load(string folder, PreResize? preResize = null) =>
-        new Qwen25VlProcessor(Tokenizer.Load(folder), new Qwen2VlImageStage(Qwen2VlImageProcessor.Load(folder, preResize)));
+    public static ModelProcessor Load(string folder, PreResize? preResize = null)
+    {
+        var config = Qwen25VlConfig.Read(Families.ConfigPath(folder));
+        var tokenizer = Tokenizer.Load(folder);
+        if (tokenizer.IdOf(ChatTemplates.Qwen2Vl.ImageToken!) is { } id && id != config.ImageTokenId)
+        {
+            throw ConfigReader.Open(Families.ConfigPath(folder)).Wrong("image_token_id", $"{id}, the tokenizer's {ChatTemplates.Qwen2Vl.ImageToken}");
+        }
+
+        Qwen25VlFields.CheckImages(folder, config.Vision);
+        return new Qwen25VlProcessor(tokenizer, new Qwen2VlImageStage(Qwen2VlImageProcessor.Load(folder, preResize)));
+    }
 }

@@ -33,10 +33,9 @@ public sealed record Qwen25VlVisionConfig
 
     internal static Qwen25VlVisionConfig Read(ConfigReader json)
     {
-        var activation = json.Text("hidden_act", "silu");
-        if (activation != "silu")
+        if (json.Has("in_channels") && json.Int("in_chans", json.Int("in_channels")) != json.Int("in_channels"))
         {
-            throw json.Wrong("hidden_act", "silu");
+            throw json.Wrong("in_chans", $"in_channels, which is {json.Int("in_channels")}, or be left out");
         }
 
         return new Qwen25VlVisionConfig

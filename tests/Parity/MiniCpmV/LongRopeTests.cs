@@ -15,7 +15,7 @@ public sealed class LongRopeTests : NativeTest
         Assert.Equal(4, config.Version);
         Assert.Equal(MiniCpmVDialogue.Qwen, config.Dialogue);
         Assert.False(config.Language.AttentionBias);
-        Assert.Equal(Golden.Json(Path.Combine(folder, "config.json")).GetProperty("attention_scaling").GetDouble(), config.LongRope!.Scale, 1e-12);
+        Assert.Equal(Golden.Json(Path.Combine(folder, "attention_scaling.json")).GetDouble(), config.Rope.Scale, 1e-12);
 
         using var results = new Golden(Path.Combine(folder, "results.safetensors"));
         using var checkpoint = Checkpoint.Open(Path.Combine(folder, "model.safetensors"));

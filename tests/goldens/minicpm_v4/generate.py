@@ -26,7 +26,8 @@ with torch.no_grad():
         results[f"ids.{length}"] = ids[0]
         results[f"hidden.{length}"] = model.model(ids).last_hidden_state[0]
 save_file(results, f"{out}/results.safetensors")
-json.dump(dict(sizes, model_type="minicpmv", version=4.0, query_num=16, use_image_id=True, rope_scaling=scaling, attention_scaling=model.model.rotary_emb.attention_scaling,
+json.dump(dict(sizes, model_type="minicpmv", version=4.0, query_num=16, use_image_id=True, rope_scaling=scaling,
                slice_config=dict(max_slice_nums=9, patch_size=14, scale_resolution=112),
                vision_config=dict(model_type="siglip", hidden_size=64, image_size=980, intermediate_size=112, num_attention_heads=4, num_hidden_layers=3, patch_size=14)),
           open(f"{out}/config.json", "w"), indent=1)
+json.dump(model.model.rotary_emb.attention_scaling, open(f"{out}/attention_scaling.json", "w"))

@@ -6,6 +6,8 @@ namespace Fovea.Tensors;
 /// <summary>Gradients: grad mode, backward, and recomputation of blocks.</summary>
 public static class Autograd
 {
+    /// <summary>Of this thread: backward runs on the thread that asked for it, and so do its callbacks and its errors.</summary>
+    [ThreadStatic]
     private static ExceptionDispatchInfo? pending;
 
     /// <summary>Whether this thread records for gradients now.</summary>
@@ -37,13 +39,14 @@ public static class Autograd
     /// <summary>The accumulated gradient of a leaf, or null. A new handle each time.</summary>
     public static Tensor? Grad(this Tensor leaf)
     {
-        Bridge.Check(Bridge.GetGrad(leaf.Handle, out var gradient));
+        nint gradient = 0;
+        Door.With(leaf, handle => Bridge.GetGrad(handle, out gradient));
         return gradient == 0 ? null : new Tensor(gradient);
     }
 
     /// <summary>Replaces the accumulated gradient of a leaf; null clears it.</summary>
     public static void SetGrad(this Tensor leaf, Tensor? gradient) =>
-        Bridge.Check(Bridge.SetGrad(leaf.Handle, gradient?.Handle ?? 0));
+        Door.With(leaf, gradient, Bridge.SetGrad);
 
     /// <summary>
     /// Runs <paramref name="block"/> on <paramref name="input"/> without keeping what its backward needs; that is recomputed when backward arrives.
@@ -76,8 +79,13 @@ public static class Autograd
     /// <summary>Calls back in every backward pass when the whole gradient of a result is there, before its inputs get theirs.</summary>
     public static void OnGradient(Tensor result, Action call) => GradientCallback.AttachBefore(result, call);
 
-    internal static void SetPending(Exception e) => Interlocked.Exchange(ref pending, ExceptionDispatchInfo.Capture(e));
+    internal static void SetPending(Exception e) => pending = ExceptionDispatchInfo.Capture(e);
 
     /// <summary>A managed exception that had to travel through native code is thrown again as it was.</summary>
-    internal static void RethrowPending() => Interlocked.Exchange(ref pending, null)?.Throw();
+    internal static void RethrowPending()
+    {
+        var thrown = pending;
+        pending = null;
+        thrown?.Throw();
+    }
 }

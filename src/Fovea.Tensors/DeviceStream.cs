@@ -35,5 +35,5 @@ public sealed class DeviceStream
     public void After(DeviceStream other) => Bridge.Check(Bridge.StreamWait(Native, other.Native));
 
     /// <summary>The memory of a tensor that was made on another stream is not given to others before this stream has done with it.</summary>
-    public void Keeps(Tensor tensor) => Bridge.Check(Bridge.StreamKeeps(tensor.Handle, Native));
+    public void Keeps(Tensor tensor) => Door.With(tensor, handle => Bridge.StreamKeeps(handle, Native));
 }

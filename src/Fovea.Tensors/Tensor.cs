@@ -81,7 +81,7 @@ public sealed class Tensor : IDisposable
     public bool RequiresGrad
     {
         get => Facts().RequiresGrad != 0;
-        set => Bridge.Check(Bridge.RequiresGrad(Handle, value ? 1 : 0));
+        set => Door.With(this, handle => Bridge.RequiresGrad(handle, value ? 1 : 0));
     }
 
     public bool IsContiguous => Facts().Contiguous != 0;
@@ -93,6 +93,7 @@ public sealed class Tensor : IDisposable
 
     internal bool IsFreed => handle == 0;
 
+    /// <summary>For the folder Native only, where whoever takes it keeps the tensor alive until the call is done.</summary>
     internal nint Handle => handle != 0 ? handle : throw new ObjectDisposedException(nameof(Tensor), $"the tensor {Name} was freed with its scope");
 
     /// <summary>Size of one dimension; negative indices count from the end.</summary>
@@ -101,7 +102,7 @@ public sealed class Tensor : IDisposable
     /// <summary>A second handle on the same tensor that belongs to nobody: the caller disposes it.</summary>
     public Tensor Share()
     {
-        var alias = new Tensor(Bridge.Retain(Handle)) { Name = Name };
+        var alias = new Tensor(TensorMemory.Retained(this)) { Name = Name };
         TensorScope.Disown(alias);
         return alias;
     }
@@ -130,12 +131,7 @@ public sealed class Tensor : IDisposable
     public string Describe() =>
         handle == 0 ? "freed tensor" : $"{DType.SafetensorsName()} [{string.Join(", ", Shape)}] on {Device}{(Name is null ? "" : $" ({Name})")}";
 
-    internal NativeFacts Facts()
-    {
-        var facts = TensorMemory.FactsOf(Handle);
-        GC.KeepAlive(this);
-        return facts;
-    }
+    internal NativeFacts Facts() => TensorMemory.FactsOf(this);
 
     private void Learn()
     {

@@ -62,7 +62,7 @@ public static class Torch
         return new Tensor(state);
     }
 
-    public static void SetRngState(Tensor state) => Bridge.Check(Bridge.SetRngState(state.Handle));
+    public static void SetRngState(Tensor state) => Door.With(state, Bridge.SetRngState);
 
     /// <summary>Refuses operators that have no deterministic form.</summary>
     public static void Deterministic(bool enabled)

@@ -1,6 +1,8 @@
 namespace Fovea.Data.Images;
 
-/// <summary>Walks a JPEG's markers up to the first scan (ITU T.81 annex B), as Pillow does, which stumbles over a few short segments that libjpeg forgives.</summary>
+/// <summary>
+/// Walks a JPEG's markers up to the first scan (ITU T.81 annex B), as Pillow does, which stumbles over a few short segments that libjpeg forgives.
+/// </summary>
 internal static class JpegHeader
 {
     public static ImageHeader Parse(HeaderReader reader)

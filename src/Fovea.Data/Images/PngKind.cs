@@ -1,6 +1,6 @@
 namespace Fovea.Data.Images;
 
-/// <summary>A kind of PNG that there is (W3C PNG 11.2.1): bits a sample and colour type (0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha).</summary>
+/// <summary>A kind of PNG (W3C PNG 11.2.1): bits a sample and colour type (0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha).</summary>
 internal sealed record PngKind(int Bits, int ColorType)
 {
     public bool HasPalette => ColorType == 3;

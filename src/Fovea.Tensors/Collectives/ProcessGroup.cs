@@ -16,7 +16,7 @@ public sealed class ProcessGroup : IDisposable
     public ProcessGroup(TcpStore store, int rank, int worldSize, string name, string address, Device device, TimeSpan timeout)
     {
         Bridge.EnsureLoaded();
-        Bridge.Check(Bridge.GroupOpen(store.Handle, rank, worldSize, name, address, device.Packed, TcpStore.Milliseconds(timeout), out handle));
+        Bridge.Check(Bridge.GroupOpen(store.Connection, rank, worldSize, name, address, device.Packed, TcpStore.Milliseconds(timeout), out handle));
         Name = name;
     }
 
@@ -43,12 +43,9 @@ public sealed class ProcessGroup : IDisposable
     /// <param name="timed">Whether <see cref="Work.Ended"/> will be asked for.</param>
     public Work Start(CollectiveKind kind, Tensor output, Tensor input, int root = 0, bool timed = false)
     {
-        var status = Bridge.Collective(
-            handle != 0 ? handle : throw new ObjectDisposedException(nameof(ProcessGroup)), (int)kind, output.Handle, input.Handle, root, timed ? 1 : 0,
-            out var pending);
-        GC.KeepAlive(output);
-        GC.KeepAlive(input);
-        Bridge.Check(status);
+        var group = handle != 0 ? handle : throw new ObjectDisposedException(nameof(ProcessGroup));
+        nint pending = 0;
+        Door.With(output, input, (to, from) => Bridge.Collective(group, (int)kind, to, from, root, timed ? 1 : 0, out pending));
         return new Work(pending);
     }
 

@@ -22,18 +22,19 @@ public sealed class TcpStore : IDisposable
         Bridge.Check(Bridge.StoreOpen(host, port, serves ? 1 : 0, worldSize, Milliseconds(timeout), prefix, out handle));
     }
 
-    internal nint Handle => handle != 0 ? handle : throw new ObjectDisposedException(nameof(TcpStore));
+    /// <summary>Nothing frees it behind its owner's back: there is no finalizer.</summary>
+    internal nint Connection => handle != 0 ? handle : throw new ObjectDisposedException(nameof(TcpStore));
 
-    public void Set(string key, string value) => StoreBytes.Set(Handle, key, value);
+    public void Set(string key, string value) => StoreBytes.Set(Connection, key, value);
 
     /// <summary>Sets a key that nobody has set; says whether it was this call that did.</summary>
-    public bool SetOnce(string key, string value) => StoreBytes.SetOnce(Handle, key, value);
+    public bool SetOnce(string key, string value) => StoreBytes.SetOnce(Connection, key, value);
 
     /// <summary>The value of a key, or null where nobody has set it.</summary>
     public string? TryGet(string key)
     {
-        Bridge.Check(Bridge.StoreHas(Handle, key, out var found));
-        return found != 0 ? StoreBytes.Get(Handle, key) : null;
+        Bridge.Check(Bridge.StoreHas(Connection, key, out var found));
+        return found != 0 ? StoreBytes.Get(Connection, key) : null;
     }
 
     /// <summary>The value of a key, waited for; null when nobody has set it within the timeout.</summary>
@@ -58,7 +59,7 @@ public sealed class TcpStore : IDisposable
     /// <summary>Adds to a counter, which starts at 0, and gives the sum.</summary>
     public long Add(string key, long amount)
     {
-        Bridge.Check(Bridge.StoreAdd(Handle, key, amount, out var sum));
+        Bridge.Check(Bridge.StoreAdd(Connection, key, amount, out var sum));
         return sum;
     }
 

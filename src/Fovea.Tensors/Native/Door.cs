@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Fovea.Tensors.Native;
 
-/// <summary>Marshals one boxed call. The only place that keeps handles alive across it.</summary>
+/// <summary>Marshals one boxed call, or hands a handle to one of the bridge's own. What keeps tensors alive across a call lies in this folder.</summary>
 internal static unsafe class Door
 {
     private const int StackWords = 128;
@@ -57,6 +57,23 @@ internal static unsafe class Door
         }
 
         return count;
+    }
+
+    /// <summary>A call that takes a tensor's handle: the tensor lives until it is done, and a bad status becomes an exception.</summary>
+    internal static void With(Tensor tensor, Func<nint, int> call)
+    {
+        var status = call(tensor.Handle);
+        GC.KeepAlive(tensor);
+        Bridge.Check(status);
+    }
+
+    /// <summary>As the other overload, with two; the second's handle is 0 where there is none.</summary>
+    internal static void With(Tensor tensor, Tensor? other, Func<nint, nint, int> call)
+    {
+        var status = call(tensor.Handle, other?.Handle ?? 0);
+        GC.KeepAlive(tensor);
+        GC.KeepAlive(other);
+        Bridge.Check(status);
     }
 
     internal static Tensor ToTensor(NativeValue value) => value.Tag == ArgTag.Tensor && value.Bits != 0

@@ -7,16 +7,20 @@ internal static unsafe class GradientCallback
 {
     internal static void Attach(Tensor leaf, Action call)
     {
-        var pinned = GCHandle.Alloc(call);
-        Handles.CallbackOpened();
-        Bridge.Check(Bridge.OnAccumulated(leaf.Handle, &Call, &Free, GCHandle.ToIntPtr(pinned)));
+        var context = Pin(call);
+        Door.With(leaf, handle => Bridge.OnAccumulated(handle, &Call, &Free, context));
     }
 
     internal static void AttachBefore(Tensor result, Action call)
     {
-        var pinned = GCHandle.Alloc(call);
+        var context = Pin(call);
+        Door.With(result, handle => Bridge.OnGradient(handle, &Call, &Free, context));
+    }
+
+    private static nint Pin(Action call)
+    {
         Handles.CallbackOpened();
-        Bridge.Check(Bridge.OnGradient(result.Handle, &Call, &Free, GCHandle.ToIntPtr(pinned)));
+        return GCHandle.ToIntPtr(GCHandle.Alloc(call));
     }
 
     [UnmanagedCallersOnly]

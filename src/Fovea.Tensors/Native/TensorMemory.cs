@@ -6,12 +6,22 @@ namespace Fovea.Tensors.Native;
 /// <summary>Tensor contents as managed memory, and managed or mapped memory as tensors.</summary>
 internal static unsafe class TensorMemory
 {
-    /// <summary>What libtorch says of a tensor; the caller keeps it alive.</summary>
-    internal static NativeFacts FactsOf(nint handle)
+    /// <summary>What libtorch says of a tensor.</summary>
+    internal static NativeFacts FactsOf(Tensor tensor)
     {
         NativeFacts facts;
-        Bridge.Check(Bridge.Facts(handle, &facts));
+        var status = Bridge.Facts(tensor.Handle, &facts);
+        GC.KeepAlive(tensor);
+        Bridge.Check(status);
         return facts;
+    }
+
+    /// <summary>A second handle on the same tensor.</summary>
+    internal static nint Retained(Tensor tensor)
+    {
+        var second = Bridge.Retain(tensor.Handle);
+        GC.KeepAlive(tensor);
+        return second;
     }
 
     internal static long SizeAt(NativeFacts facts, int dim) => facts.Sizes[dim];

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Fovea.Tests.Unit.Tensors;
 
 public sealed class AutogradTests : NativeTest
@@ -25,6 +27,52 @@ public sealed class AutogradTests : NativeTest
         Assert.Equal("second time", e.Message);
         Autograd.Backward(Autograd.Checkpoint(h => h.MatMul(w).Silu(), CreateOps.Ones([2, 4])).Sum());
         Assert.NotNull(w.Grad());
+    }
+
+    [Fact]
+    public void An_exception_on_its_way_through_native_code_stays_on_its_thread()
+    {
+        using var scope = TensorScope.Open("test");
+        var (a, b) = (CreateOps.Ones([2, 3]), CreateOps.Ones([2, 3]));
+        Autograd.SetPending(new InvalidDataException("of this thread"));
+        Exception? other = null;
+        var thread = new Thread(() => other = Record.Exception(() => a.MatMul(b)));
+        thread.Start();
+        thread.Join();
+
+        Assert.IsType<TorchException>(other);
+        Assert.Equal("of this thread", Assert.Throws<InvalidDataException>(() => a.MatMul(b)).Message);
+        Assert.Throws<TorchException>(() => a.MatMul(b));
+    }
+
+    [Fact]
+    public void Hooks_that_throw_on_many_threads_throw_each_on_its_own()
+    {
+        const int times = 40;
+        var wrong = new ConcurrentQueue<string>();
+        var threads = Enumerable.Range(0, 6).Select(number => new Thread(() =>
+        {
+            for (var i = 0; i < times; i++)
+            {
+                using var scope = TensorScope.Open("test");
+                var w = Leaf([2, 3]);
+                var error = number % 2 == 0
+                    ? Record.Exception(() => w.MatMul(w))
+                    : Record.Exception(() =>
+                    {
+                        Autograd.OnAccumulated(w, () => throw new InvalidDataException($"{number} {i}"));
+                        Autograd.Backward(w.Mul(3).Sum());
+                    });
+                if (number % 2 == 0 ? error is not TorchException : (error as InvalidDataException)?.Message != $"{number} {i}")
+                {
+                    wrong.Enqueue($"thread {number}, call {i}: {error}");
+                }
+            }
+        })).ToList();
+        threads.ForEach(thread => thread.Start());
+        threads.ForEach(thread => thread.Join());
+
+        Assert.Empty(wrong);
     }
 
     [Fact]

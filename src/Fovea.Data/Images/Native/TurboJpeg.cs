@@ -14,8 +14,8 @@ internal static unsafe partial class TurboJpeg
     private const int StopOnWarning = 8192;
 
     /// <summary>
-    /// What is put behind the file: a marker that no decoder knows, repeated for longer than a segment can be. TurboJPEG would go on with grey where a file ends
-    /// too early and only warn, of its first fault alone; whoever runs into this gets an error.
+    /// What is put behind the file: a marker that no decoder knows, repeated for longer than a segment can be. TurboJPEG would go on with grey where a file
+    /// ends too early and only warn, of its first fault alone; whoever runs into this gets an error.
     /// </summary>
     private const byte UnknownMarker = 0xF0;
     private const byte OtherUnknownMarker = 0xF1;
@@ -51,7 +51,8 @@ internal static unsafe partial class TurboJpeg
     }
 
     /// <summary>
-    /// libjpeg's warnings. TurboJPEG's own word for it (tjGetErrorCode) says so of an error behind a warning too; its message is the first warning's or the error's.
+    /// libjpeg's warnings. TurboJPEG's own word for it (tjGetErrorCode) says so of an error behind a warning too; its message is the first warning's or the
+    /// error's.
     /// </summary>
     private static bool IsWarning(string reason) => Array.Exists(Warnings, start => reason.StartsWith(start, StringComparison.Ordinal));
 

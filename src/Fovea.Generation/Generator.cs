@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Fovea.Models;
+using Fovea.Nn.Lora;
 using Fovea.Tensors;
 
 namespace Fovea.Generation;
@@ -34,6 +35,7 @@ public sealed class Generator(VisionLanguageModel model) : IDisposable
         options.Check();
         Check(prompt);
         using var grad = Autograd.NoGrad();
+        using var casts = new AdapterCopies(model.Ledger).Open(); // once, not for each token
         var reused = Reuse(prompt);
         cache.Reserve(prompt.Ids.Length + Math.Min(options.MaxNewTokens, AnswerReserve));
         var sampler = new Sampler(options);

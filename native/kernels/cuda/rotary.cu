@@ -16,13 +16,14 @@ __global__ void rotate_kernel(
         const float *c = cos + token * 2 * half, *s = sin + token * 2 * half;
         const float *low = inverse ? s + half : s, *high = inverse ? s : s + half;
         const auto va = load<T, N>(from, pack), vb = load<T, N>(from + half, pack);
+        const auto c1 = load<float, N>(c, pack), c2 = load<float, N>(c + half, pack);
+        const auto s1 = load<float, N>(low, pack), s2 = load<float, N>(high, pack);
         Pack<T, N> first, second;
 #pragma unroll
         for (int j = 0; j < N; j++) {
-            const int64_t i = pack * N + j;
             const float a = widen(va.at[j]), b = widen(vb.at[j]);
-            narrow(a * c[i] - sign * b * low[i], &first.at[j]);
-            narrow(b * c[i + half] + sign * a * high[i], &second.at[j]);
+            narrow(a * c1.at[j] - sign * b * s1.at[j], &first.at[j]);
+            narrow(b * c2.at[j] + sign * a * s2.at[j], &second.at[j]);
         }
         store<T, N>(to, pack, first);
         store<T, N>(to + half, pack, second);
@@ -43,7 +44,8 @@ void rotate(
                 static_cast<const T*>(x), cos, sin, static_cast<T*>(y), tokens, heads, half, by_token, by_head, inverse);
         };
         constexpr int n = vector_of<T>;
-        fits<T, n>(half, x, y) && by_token % n == 0 && by_head % n == 0 ? run(rotate_kernel<T, n>, n) : run(rotate_kernel<T, 1>, 1);
+        const bool packs = fits<T, n>(half, x, y) && fits<float, n>(half, cos, sin) && by_token % n == 0 && by_head % n == 0;
+        packs ? run(rotate_kernel<T, n>, n) : run(rotate_kernel<T, 1>, 1);
     });
 }
 

@@ -43,6 +43,16 @@ public sealed class RecipeTests : NativeTest
         Near(plain, Run("cached", "micro_batch_tokens=1", "disable_gradient_checkpointing=true", "cache_vision_features=true"), 1e-5);
     }
 
+    [Theory]
+    [InlineData("zero=1")]
+    [InlineData("zero=2", "offload=optimizer")]
+    [InlineData("zero=3", "offload=cpu")]
+    public void Adapters_cast_once_a_step_learn_the_same_from_divided_masters(params string[] divided)
+    {
+        string[] given = ["bf16=true", "lora_dropout=0.1", "max_steps=3"];
+        Near(Run("whole", given), Run("divided", [.. given, .. divided]), 1e-6);
+    }
+
     [Fact]
     public void Full_fine_tuning_resumes_bitwise_and_saves_a_model_that_loads()
     {

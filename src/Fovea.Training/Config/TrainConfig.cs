@@ -174,7 +174,7 @@ public sealed partial record TrainConfig
     /// <summary>Where the adapter or model, checkpoints and logs go.</summary>
     [FilePath, Affects(Output)] public string OutputDir { get; init; } = string.Empty;
 
-    /// <summary>Start afresh in a folder that is not empty. Without it, a folder with checkpoints is resumed and any other is refused.</summary>
+    /// <summary>Start afresh in a folder that is not empty; Fovea's checkpoints in it go once the first step has trained. Else they are resumed.</summary>
     [Affects(Output)] public bool OverwriteOutputDir { get; init; }
 
     /// <summary>Steps between two logged losses; a part of all steps when below 1.</summary>
@@ -189,7 +189,7 @@ public sealed partial record TrainConfig
     /// <summary>Steps between two checkpoints; a part of all steps when below 1.</summary>
     [Affects(Output)] public StepInterval SaveSteps { get; init; } = 500;
 
-    /// <summary>Checkpoints kept; null is all.</summary>
+    /// <summary>Checkpoints kept, those written last; null is all.</summary>
     [Bounds(1)]
     [Affects(Output)] public int? SaveTotalLimit { get; init; }
 
@@ -205,7 +205,7 @@ public sealed partial record TrainConfig
     /// <summary>Folder of TensorBoard event files; null is a new folder under <c>output_dir/runs</c>.</summary>
     [FilePath, Affects(Output)] public string? LoggingDir { get; init; }
 
-    /// <summary>A checkpoint folder, <c>true</c> for the newest in <see cref="OutputDir"/>, or the <c>_resume.pth</c> of MiniMind-V's own scripts.</summary>
+    /// <summary>A checkpoint; <c>true</c>: the last written in <see cref="OutputDir"/>; <c>auto</c>: that if any; MiniMind-V's <c>_resume.pth</c>.</summary>
     [FilePath, Affects(Output)] public string? ResumeFromCheckpoint { get; init; }
 
     // ---- training ----

@@ -158,8 +158,8 @@ public sealed class CheckpointStore(string outputDir, int? limit)
     {
         if (Others.Any(other => other.Step == step))
         {
-            throw new TrainingException(
-                $"{target} was not made by Fovea and is not replaced; the checkpoint of step {step} stays in {Partial(step)}: rename that folder to go on from it");
+            throw new TrainingException($"{target} was not made by Fovea and is not replaced; the checkpoint of step {step} stays in {Partial(step)}: "
+                + "rename that folder to go on from it");
         }
 
         if (Directory.Exists(target))

@@ -141,12 +141,11 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
     private void FindStrangers(int done, int total)
     {
         var strangers = checkpoints.Others;
-        const string whose = "was not made by Fovea, or by an earlier version with save_only_model";
         List<string> problems =
         [
             .. strangers.Where(other => other.Step > done && other.Step <= total && IsSaved(other.Step, total)).Select(other =>
-                $"output_dir: {other.Path} {whose}: it is never replaced, and this run would save its checkpoint of step {other.Step} there; "
-                + "move it, or choose another folder"),
+                $"output_dir: {other.Path} was not made by Fovea, or was saved by an earlier version with save_only_model: it is never replaced, "
+                + $"and this run would save its checkpoint of step {other.Step} there; move it, or choose another folder"),
         ];
         if (problems.Count > 0)
         {
@@ -155,7 +154,8 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
 
         if (strangers.Count > 0 && (anew || config.SaveTotalLimit is not null))
         {
-            Notices = [$"{string.Join(", ", strangers.Select(other => Path.GetFileName(other.Path)))} in {config.OutputDir} {whose}: never removed, not counted"];
+            var names = string.Join(", ", strangers.Select(other => Path.GetFileName(other.Path)));
+            Notices = [$"{names} in {config.OutputDir}: never removed and not counted, not made by Fovea or saved by an earlier version with save_only_model"];
         }
     }
 

@@ -37,7 +37,8 @@ internal static class RunSettings
 
         if (then is null)
         {
-            yield return "the checkpoint is of an earlier version and does not tell the settings that it was made with: whether this run has the same is not known";
+            yield return "the checkpoint is of an earlier version and does not tell the settings that it was made with: "
+                + "whether this run has the same is not known";
         }
         else if (now.Keys.Where(name => !then.ContainsKey(name)).ToList() is { Count: > 0 } unknown)
         {

@@ -48,8 +48,8 @@ public sealed class SupervisedFineTune
     private long samplesLeftOut;
 
     private SupervisedFineTune(
-        TrainConfig config, EventHub events, Mesh mesh, CheckpointStore checkpoints, OutputFolder output, DataSetup setup, LoadedData data,
-        ModelSetup model, AdamW optimizer, Division division, MemoryBudget budget, VisionFeatureCache? cache, RunProgress fresh, string? resumeFrom, CancellationToken stop)
+        TrainConfig config, EventHub events, Mesh mesh, CheckpointStore checkpoints, OutputFolder output, DataSetup setup, LoadedData data, ModelSetup model,
+        AdamW optimizer, Division division, MemoryBudget budget, VisionFeatureCache? cache, RunProgress fresh, string? resumeFrom, CancellationToken stop)
     {
         this.config = config;
         this.events = events;

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+
 namespace Fovea.Tests.Unit.Robustness;
 
 /// <summary>Everything in a folder, to see what has become of it.</summary>
@@ -9,9 +11,8 @@ internal static class FolderState
         var state = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach (var path in Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories))
         {
-            state.Add(
-                Path.GetRelativePath(folder, path),
-                File.Exists(path) ? $"{Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(path)))} {File.GetLastWriteTimeUtc(path):O}" : "folder");
+            var content = File.Exists(path) ? $"{Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(path)))} {File.GetLastWriteTimeUtc(path):O}" : "folder";
+            state.Add(Path.GetRelativePath(folder, path), content);
         }
 
         return state;

@@ -171,7 +171,8 @@ public sealed class NewestCheckpointTests : NativeTest
 
     private string? Newest(string name = "out") => new CheckpointStore(run.Out(name), null).Newest;
 
-    private string[] Checkpoints() => [.. Directory.GetDirectories(run.Out(), "checkpoint-*").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+    private string[] Checkpoints() =>
+        [.. Directory.GetDirectories(run.Out(), "checkpoint-*").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
 
     private string ResumedFrom(params string[] overrides)
     {

@@ -84,7 +84,8 @@ public sealed class OutputFolderTests : NativeTest
         FolderState.Copy(elsewhere, run.Out("out/checkpoint-9"));
         Directory.CreateDirectory(run.Out("out/.checkpoint-3.partial"));
         var notices = Train("overwrite_output_dir=true", "max_steps=2", "save_steps=2", "save_total_limit=1");
-        Assert.Contains(notices, notice => notice.StartsWith("checkpoint-1, checkpoint-7, checkpoint-9 in ", StringComparison.Ordinal) && notice.Contains("never removed"));
+        Assert.Contains(notices, notice =>
+            notice.StartsWith("checkpoint-1, checkpoint-7, checkpoint-9 in ", StringComparison.Ordinal) && notice.Contains("never removed"));
         Assert.Equal(
             ["checkpoint-07", "checkpoint-1", "checkpoint-2", "checkpoint-7", "checkpoint-9", "checkpoint-best", "checkpoint-notes"],
             Directory.GetDirectories(run.Out(), "checkpoint-*").Select(Path.GetFileName).Order(StringComparer.Ordinal));

@@ -64,8 +64,8 @@ public sealed class RunSettingsTests : NativeTest
     {
         Train("max_steps=2", "save_steps=1");
         var told = Train(
-            "max_steps=2", $"resume_from_checkpoint={run.Out("out/checkpoint-1")}", "recompute=always", "micro_batch_tokens=4000", "logging_steps=2", "save_steps=5",
-            "dataloader_num_workers=1", "plot_loss=true", "max_new_tokens=3");
+            "max_steps=2", $"resume_from_checkpoint={run.Out("out/checkpoint-1")}", "recompute=always", "micro_batch_tokens=4000", "logging_steps=2",
+            "save_steps=5", "dataloader_num_workers=1", "plot_loss=true", "max_new_tokens=3");
         Assert.DoesNotContain(told, notice => notice.Contains("settings") || notice.Contains("does not tell"));
     }
 
@@ -74,7 +74,8 @@ public sealed class RunSettingsTests : NativeTest
     {
         Train("max_steps=1");
         var model = run.CopyOfModel();
-        Assert.Contains(Train("max_steps=2", $"model_name_or_path={model}"), notice => notice.Contains(TinyRun.Model) && notice.EndsWith($"this run has {model}: it must be the same one", StringComparison.Ordinal));
+        Assert.Contains(Train("max_steps=2", $"model_name_or_path={model}"), notice =>
+            notice.Contains(TinyRun.Model) && notice.EndsWith($"this run has {model}: it must be the same one", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -36,9 +36,9 @@ public sealed class StepsWithoutLabelsTests : NativeTest
         Assert.All(losses, loss => Assert.InRange(loss, 1, 20));
         Assert.Equal(losses.Average(), outcome.TrainLoss!.Value, 1e-12);
         Assert.Equal([null, losses[1]], seen.All.OfType<StepDone>().Skip(1).Take(2).Select(done => done.Loss));
-        Assert.Contains(seen.All.OfType<Warning>(), warning => warning.Text.StartsWith("step 2: no token is trained; the step counts", StringComparison.Ordinal));
+        Assert.Contains(seen.All.OfType<Warning>(), warning => warning.Text.StartsWith("step 2: no token is trained;", StringComparison.Ordinal));
         Assert.DoesNotContain("\"loss\": 0.0,", File.ReadAllText(Tiny.Out("with/trainer_log.jsonl")));
-        Assert.Equal(File.ReadAllBytes(Tiny.Out("with/checkpoint-1/adapter_model.safetensors")), File.ReadAllBytes(Tiny.Out("with/checkpoint-2/adapter_model.safetensors")));
+        Assert.Equal(Tiny.Adapter("with/checkpoint-1"), Tiny.Adapter("with/checkpoint-2"));
 
         // The same run without those rows.
         Train("without", seen, [.. Plain, "max_steps=3", .. Rows(8, empty: [2, 3], leaveOut: true)]);
@@ -79,7 +79,8 @@ public sealed class StepsWithoutLabelsTests : NativeTest
     public void Several_ranks_agree_about_it()
     {
         // Of two ranks, one has no label in the first step, and none has in the second.
-        string[] keys = [.. Plain, "max_steps=3", "learning_rate=1e-4", .. Rows(12, empty: [1, 3, 4, 5, 6, 7])];
+        var plain = Plain.Where(key => !key.StartsWith("gradient_accumulation", StringComparison.Ordinal));
+        string[] keys = [.. plain, "max_steps=3", "learning_rate=1e-4", .. Rows(12, empty: [1, 3, 4, 5, 6, 7])];
         foreach (var reduction in new[] { "token", "mean" })
         {
             var one = runs.Train($"{reduction} one", 1, 4, [.. keys, $"loss_reduction={reduction}"]);

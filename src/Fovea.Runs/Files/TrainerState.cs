@@ -74,8 +74,8 @@ public sealed record TrainerState
                 TrainBatchSize = (int)TakeReal(map, "train_batch_size"),
                 NumInputTokensSeen = (long)TakeReal(map, "num_input_tokens_seen"),
                 TotalFlos = TakeReal(map, "total_flos"),
-                LogHistory = map.Remove("log_history", out var log)
-                    ? [.. ((List<object?>)log!).Cast<IReadOnlyDictionary<string, object?>>()]
+                LogHistory = map.Remove("log_history", out var log) && log is not null
+                    ? [.. ((List<object?>)log).Cast<IReadOnlyDictionary<string, object?>>()]
                     : [],
                 Mark = RunMark.Take(map),
                 Others = map,

@@ -40,8 +40,15 @@ public sealed class CheckpointStore(string outputDir, int? limit)
     public RunMark Begin(string? from)
     {
         (begun, own) = (true, from);
-        var here = from is not null && Path.GetFullPath(Path.GetDirectoryName(Path.GetFullPath(from)) ?? "/") == Path.GetFullPath(outputDir);
-        return new RunMark(NextOrder(), from is null ? null : here ? Path.GetFileName(Path.GetFullPath(from)) : Path.GetFullPath(from));
+        return new RunMark(NextOrder(), from is null ? null : NameOf(from));
+    }
+
+    /// <summary>How <see cref="RunMark.From"/> names a checkpoint: by its name where it lies in the run's folder, which may be moved, else by its path.</summary>
+    public string NameOf(string from)
+    {
+        var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(from));
+        var folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(outputDir));
+        return Path.GetDirectoryName(path) == folder ? Path.GetFileName(path) : path;
     }
 
     /// <summary>The folder in which the checkpoint of a step grows.</summary>

@@ -27,7 +27,7 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
     public string? Ended(RunProgress fresh, int ranks)
     {
         var asked = Given is not null || FromNewest;
-        if ((config.OverwriteOutputDir && !asked) || !HoldsResultAt(fresh.TotalSteps) || (Given is { } given && !StandsAt(given, fresh.TotalSteps)))
+        if ((config.OverwriteOutputDir && !asked) || !HoldsResultAt(fresh.TotalSteps) || (Given is { } given && !IsOf(given, fresh.TotalSteps)))
         {
             return null;
         }
@@ -77,6 +77,10 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
     }
 
     private static bool Is(string value, string word) => string.Equals(value, word, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Whether the run that lies there was begun from it, by this same command, or ended with it.</summary>
+    private bool IsOf(string given, int total) =>
+        StandsAt(given, total) || TrainerState.Find(config.OutputDir)?.Mark?.From == checkpoints.NameOf(given);
 
     private static bool StandsAt(string checkpoint, int step)
     {

@@ -85,6 +85,18 @@ public sealed class EndedRunTests : NativeTest
     }
 
     [Fact]
+    public void A_run_that_names_an_older_checkpoint_trains_once_and_has_ended_when_the_same_command_comes_again()
+    {
+        Train("max_steps=4", "save_steps=1");
+        string[] back = ["max_steps=4", "save_steps=1", $"resume_from_checkpoint={run.Out("out/checkpoint-2")}/"];
+        Assert.Contains(Train(back), notice => notice.Contains("checkpoint-2") && notice.Contains("at step 2 of 4"));
+        var before = FolderState.Of(run.Out());
+        Assert.StartsWith("this run has ended: all 4 steps", Assert.Single(Train(back)));
+        Assert.Equal(before, FolderState.Of(run.Out()));
+        Assert.Contains(Train([.. back[..2], $"resume_from_checkpoint={run.Out("out/checkpoint-1")}"]), notice => notice.Contains("at step 1 of 4"));
+    }
+
+    [Fact]
     public void Auto_begins_where_there_is_nothing_and_goes_on_where_there_is()
     {
         Assert.DoesNotContain(Train("max_steps=2", "save_steps=1", "resume_from_checkpoint=auto"), notice => notice.Contains("resuming"));

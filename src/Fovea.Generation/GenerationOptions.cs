@@ -61,6 +61,8 @@ public sealed record GenerationOptions
             {
                 throw new ConfigException($"{path}: not a generation configuration: {e.Message}");
             }
+
+            GenerationFields.Check(path);
         }
 
         options = options with { StopIds = stops };

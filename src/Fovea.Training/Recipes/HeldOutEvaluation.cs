@@ -31,6 +31,7 @@ public static class HeldOutEvaluation
 
         using var data = DatasetLoader.Load(options);
         var samples = data.Eval ?? data.Train;
+        setup.CheckTokens(samples);
         return StepThread.Run(() =>
         {
             var batches = new SampleOrder(DataSetup.EvalOrder(config, samples.Count, mesh.Rank, mesh.WorldSize));

@@ -97,6 +97,7 @@ public sealed class SupervisedFineTune
         var checkpoints = new CheckpointStore(config.OutputDir, config.SaveTotalLimit);
         var setup = DataSetup.From(config);
         using var data = DatasetLoader.Load(setup.Options);
+        setup.CheckTokens(data.Train, data.Eval);
         var resumeFrom = mesh.FromMain("the choice of a checkpoint", () => OutputFolder.Prepare(config, checkpoints));
         var fresh = Fresh(config, setup, data.Train.Count, mesh);
         Resumption.Check(resumeFrom, config, mesh.WorldSize, fresh);

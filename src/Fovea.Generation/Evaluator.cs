@@ -17,7 +17,8 @@ public static class Evaluator
     {
         var stops = template.StopWords.Append(tokenizer.EosToken).Where(word => word is not null).Select(word => tokenizer.IdOf(word!)).OfType<int>();
         var options = new GenerationOptions { MaxNewTokens = maxTokens, StopIds = stops.ToHashSet() };
-        using var session = new ChatSession(model, tokenizer, new PromptBuilder(tokenizer, template, stage)) { System = system };
+        var prompts = new PromptBuilder(tokenizer, template, stage, rows: new TokenRows(tokenizer, (int)model.Head.Shape[0]));
+        using var session = new ChatSession(model, tokenizer, prompts) { System = system };
         return session.Ask(prompt, images, options).Text;
     }
 }

@@ -54,6 +54,7 @@ public sealed record GenerationOptions
         {
             using var json = JsonFile.ReadObject(path);
             options = Parse(json.RootElement, path, stops);
+            GenerationFields.Check(path);
         }
 
         options = options with { StopIds = stops };

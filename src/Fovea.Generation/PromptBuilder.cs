@@ -12,14 +12,16 @@ public sealed class PromptBuilder
     private readonly ChatTemplate template;
     private readonly IImageStage stage;
     private readonly SampleEncoder encoder;
+    private readonly TokenRows? rows;
 
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="template">The chat template that the model was trained with.</param>
     /// <param name="stage">The family's way from image files to patches.</param>
     /// <param name="defaultSystem">System prompt of conversations without one; null is the template's.</param>
-    public PromptBuilder(Tokenizer tokenizer, ChatTemplate template, IImageStage stage, string? defaultSystem = null)
+    /// <param name="rows">Refuses tokens that the model has no embedding for; null for no such look.</param>
+    public PromptBuilder(Tokenizer tokenizer, ChatTemplate template, IImageStage stage, string? defaultSystem = null, TokenRows? rows = null)
     {
-        (this.template, this.stage) = (template, stage);
+        (this.template, this.stage, this.rows) = (template, stage, rows);
         encoder = new SampleEncoder(template, tokenizer, stage, new DataOptions { Datasets = [], Template = template.Name, DefaultSystem = defaultSystem });
     }
 
@@ -54,6 +56,11 @@ public sealed class PromptBuilder
         var parts = images.SelectMany(image => image.Cells.Prepend(image)).ToList();
         var layouts = images.Select(image => new ImageLayout([image.Grid, .. image.Cells.Select(cell => cell.Grid)], image.Columns)).ToList();
         var ids = encoder.EncodePrompt(system, answers, question, layouts);
+        if (rows?.Problem(ids) is { } problem)
+        {
+            throw new ConfigException(problem);
+        }
+
         var places = template.ImageToken is null ? 0 : ids.AsSpan().Count(encoder.ImageTokenId);
         if (places != parts.Count)
         {

@@ -43,14 +43,15 @@ public static class Families
         }
 
         using var checkpoint = Checkpoint.Open(folder);
-        var model = family.Build(ConfigPath(folder), new CheckpointSource(checkpoint, family.Canonical), options);
+        var wrapped = WrapperNames.In(checkpoint);
+        var model = family.Build(ConfigPath(folder), new CheckpointSource(checkpoint, name => family.Canonical(wrapped.Plain(name))), options);
         try
         {
             // A tied head may have been saved all the same; an inverse frequency is a constant that old releases wrote.
             model.Ledger.CheckComplete(
                 checkpoint.Path,
                 name => name == "lm_head.weight" || name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || family.LeavesAlone(name));
-            model.Notices = UnknownFields(folder, family);
+            model.Notices = wrapped.Notice is { } notice ? [notice, .. UnknownFields(folder, family)] : UnknownFields(folder, family);
             return model;
         }
         catch
@@ -67,7 +68,7 @@ public static class Families
         var model = family.Build(ConfigPath(folder), files, options);
         try
         {
-            model.Ledger.CheckComplete(folder);
+            model.Ledger.CheckComplete(folder, held: files.Held);
             model.Notices = [.. UnknownFields(folder, family), .. files.Notices(model.Ledger, name => name == "lm_head.weight")];
             return model;
         }

@@ -7,6 +7,12 @@ namespace Fovea.Models;
 /// <summary>What stands between people's text and images and a model: its tokenizer, its own chat template and its way from image files to patches.</summary>
 public record ModelProcessor(Tokenizer Tokenizer, ChatTemplate Template, IImageStage Images)
 {
+    /// <summary>Rows of the model's embeddings (<c>vocab_size</c>); 0 where they are not known.</summary>
+    public int Rows { get; init; }
+
+    /// <summary>The tokenizer beside the embeddings: which of its tokens the model can compute.</summary>
+    public TokenRows TokenRows => new(Tokenizer, Rows);
+
     /// <summary>The same with what a configuration says about data.</summary>
     /// <exception cref="ConfigException">It asks for what the family does not have.</exception>
     public virtual ModelProcessor With(DataOptions options) => options is { LlmType: null, MaxSliceNums: null }

@@ -14,6 +14,7 @@ public sealed class WeightFiles : IWeightSource, IDisposable
     private readonly List<CheckpointSource> sources = [];
     private readonly Func<string, long[], Tensor?>? fresh;
     private readonly Func<string, bool> canBeFresh;
+    private readonly List<string> wrappers = [];
     private readonly SortedSet<string> made = new(StringComparer.Ordinal);
 
     /// <param name="parts">Path of a file or folder, and the ledger's spelling of its names; null leaves a tensor out.</param>
@@ -29,7 +30,9 @@ public sealed class WeightFiles : IWeightSource, IDisposable
             foreach (var (path, canonical) in parts)
             {
                 files.Add(Checkpoint.Open(path));
-                sources.Add(new CheckpointSource(files[^1], canonical));
+                var wrapped = WrapperNames.In(files[^1]);
+                wrappers.AddRange(wrapped.Notice is { } notice ? [notice] : []);
+                sources.Add(new CheckpointSource(files[^1], name => canonical(wrapped.Plain(name))));
             }
         }
         catch
@@ -41,6 +44,9 @@ public sealed class WeightFiles : IWeightSource, IDisposable
 
     /// <summary>None: what is left over is told by <see cref="Notices"/>.</summary>
     public IReadOnlyCollection<string> Names => [];
+
+    /// <summary>What the files hold, in the ledger's spelling, whether a layer asks for it or not.</summary>
+    public IEnumerable<string> Held => sources.SelectMany(source => source.Names);
 
     /// <summary>The element type of the first file's weights; fp32 where there are several.</summary>
     public DType StoredType =>
@@ -66,7 +72,7 @@ public sealed class WeightFiles : IWeightSource, IDisposable
     /// <param name="ignored">Names that may stay unused without a word.</param>
     public IReadOnlyList<string> Notices(Ledger ledger, Func<string, bool> ignored)
     {
-        var notices = new List<string>();
+        var notices = new List<string>(wrappers);
         if (made.Count > 0)
         {
             notices.Add($"{made.Count} weights are in no file and begin afresh: {Few(made)}");

@@ -40,7 +40,8 @@ public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDispo
 
     /// <summary>Throws when the checkpoint lacked weights or holds some that no layer asked for.</summary>
     /// <param name="ignored">Names in the checkpoint that may stay unused (for instance a tied head that was saved all the same).</param>
-    public void CheckComplete(string where, Func<string, bool>? ignored = null)
+    /// <param name="held">What the files hold, where the source itself tells nothing: shown beside what is missing.</param>
+    public void CheckComplete(string where, Func<string, bool>? ignored = null, IEnumerable<string>? held = null)
     {
         var left = source.Names.Where(n => !byName.ContainsKey(n) && !(ignored?.Invoke(n) ?? false)).ToList();
         if (missing.Count == 0 && left.Count == 0)
@@ -50,7 +51,7 @@ public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDispo
 
         throw new CheckpointException(
             $"{where} does not fit the model its config.json describes."
-            + List("missing", missing) + List("not part of the model", left));
+            + List("missing", missing) + List("not part of the model", left) + Others(left.Count > 0 ? left : held));
     }
 
     public void Dispose()
@@ -105,6 +106,25 @@ public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDispo
     private static string List(string what, List<string> names) => names.Count == 0
         ? string.Empty
         : $"\n  {names.Count} {what}: {string.Join(", ", names.Take(8))}{(names.Count > 8 ? ", ..." : string.Empty)}";
+
+    /// <summary>What the files have instead of what is missing.</summary>
+    private string Others(IEnumerable<string>? held)
+    {
+        if (missing.Count == 0 || held is null)
+        {
+            return string.Empty;
+        }
+
+        var free = held.Where(name => !byName.ContainsKey(name) || missing.Contains(name)).ToList();
+        var pairs = missing.Select(name => (Name: name, Near: free.MaxBy(other => SharedEnd(name, other)))).Where(pair => pair.Near is not null)
+            .Where(pair => SharedEnd(pair.Name, pair.Near!) > 1).Take(3).Select(pair => $"{pair.Near} for {pair.Name}").ToList();
+        return (pairs.Count == 0 ? string.Empty : $"\n  nearest in the files: {string.Join(", ", pairs)}")
+            + (source.Names.Count > 0 ? string.Empty : List("names in the files that nothing asks for", free));
+    }
+
+    /// <summary>Parts of two names, parted by dots, that are equal from the end.</summary>
+    private static int SharedEnd(string a, string b) =>
+        a.Split('.').Reverse().Zip(b.Split('.').Reverse()).TakeWhile(pair => pair.First == pair.Second).Count();
 
     private Tensor Load(string name, long[] shape, DType dtype)
     {

@@ -18,7 +18,7 @@ internal sealed class ChatSetup : IDisposable
     private ChatSetup(VisionLanguageModel model, Sharded? weights, DataSetup data, GenerationOptions options)
     {
         (Model, Weights, Tokenizer, Options) = (model, weights, data.Tokenizer, options);
-        Prompts = new PromptBuilder(data.Tokenizer, data.Template, data.Images, data.Options.DefaultSystem);
+        Prompts = new PromptBuilder(data.Tokenizer, data.Template, data.Images, data.Options.DefaultSystem, data.Processor.TokenRows);
     }
 
     public VisionLanguageModel Model { get; }

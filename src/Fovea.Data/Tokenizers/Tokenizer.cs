@@ -47,6 +47,9 @@ public sealed class Tokenizer
     /// <summary>Number of tokens, base vocabulary and added ones. A model may have more rows.</summary>
     public int VocabularySize { get; }
 
+    /// <summary>The largest id that any token has; -1 where there is none.</summary>
+    public int LargestId => tokens.Length - 1;
+
     /// <summary>The tokens of <c>tokenizer_config.json</c>, null where it is absent or names none.</summary>
     public string? EosToken => settings.Eos;
 

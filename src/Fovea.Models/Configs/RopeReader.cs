@@ -54,13 +54,15 @@ internal static class RopeReader
     {
         var section = Section(json, name);
         var kind = KindOf(section, kinds);
-        string[] known = [.. Reads[kind], .. others, "type", "rope_type", "rope_theta", "partial_rotary_factor"];
+
+        // An original length changes nothing by itself, and files keep it when their rope_type is set back.
+        string[] known = [.. Reads[kind], .. others, "type", "rope_type", "rope_theta", "partial_rotary_factor", "original_max_position_embeddings"];
         if (section.Names.FirstOrDefault(field => !known.Contains(field)) is { } stray)
         {
             var readers = string.Join(" and ", kinds.Where(k => Reads[k].Contains(stray)).Select(Spelling));
             throw section.Refused(stray, readers.Length > 0
-                ? $"only {readers} read it, and the rope_type is {Spelling(kind)}: remove it or set the rope_type"
-                : $"nothing reads it: remove it if it is meant for another model");
+                ? $"it belongs to {readers}, and the rope_type is {Spelling(kind)}: remove it or set the rope_type"
+                : "nothing reads it: remove it if it is meant for another model");
         }
 
         if (section.Double("partial_rotary_factor", 1) != 1)

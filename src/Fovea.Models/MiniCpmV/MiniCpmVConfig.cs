@@ -129,9 +129,10 @@ public sealed record MiniCpmVConfig
 
         if (Rope.Kind == RopeKind.LongRope && (Rope.Short.Count * 2 != Language.HeadSize || Rope.Long.Count * 2 != Language.HeadSize))
         {
-            throw root.Wrong(
-                root.Has("rope_scaling") ? "rope_scaling" : "rope_parameters",
-                $"one with a factor for each of the {Language.HeadSize / 2} rotary frequencies in long_factor and short_factor");
+            throw RopeReader.Section(root)!.Refused(
+                "long_factor and short_factor",
+                $"{Rope.Long.Count} and {Rope.Short.Count} factors, where each of the {Language.HeadSize / 2} rotary frequencies needs one (half of head_dim, "
+                    + "or of hidden_size / num_attention_heads)");
         }
 
         MiniCpmVFields.CheckPatches(root, Slicing.PatchSize);

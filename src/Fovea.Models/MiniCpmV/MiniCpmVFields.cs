@@ -8,7 +8,7 @@ internal static class MiniCpmVFields
     private const string Types = "torch_dtype dtype"; // for chat and plan
 
     public static FieldTable Root { get; } = new FieldTable()
-        .Read("version hidden_size num_attention_heads num_hidden_layers intermediate_size num_key_value_heads head_dim vocab_size rms_norm_eps "
+        .Read("model_type version hidden_size num_attention_heads num_hidden_layers intermediate_size num_key_value_heads head_dim vocab_size rms_norm_eps "
             + "attention_bias tie_word_embeddings scale_emb scale_depth dim_model_base slice_config vision_config patch_size max_position_embeddings "
             + "query_num slice_mode max_slice_nums scale_resolution vision_encoder drop_vision_last_layer use_image_id " + $"{RopeReader.Fields} {Types}")
         .Only("the original computes no other", "hidden_act hidden_activation", "silu")
@@ -30,7 +30,7 @@ internal static class MiniCpmVFields
     public static FieldTable Slices { get; } = new FieldTable().Read("max_slice_nums scale_resolution patch_size");
 
     public static FieldTable Vision { get; } = new FieldTable()
-        .Read("hidden_size image_size intermediate_size num_attention_heads num_hidden_layers patch_size layer_norm_eps")
+        .Read("model_type hidden_size image_size intermediate_size num_attention_heads num_hidden_layers patch_size layer_norm_eps")
         .Only("the original computes no other", "hidden_act", "gelu", "gelu_pytorch_tanh")
         .Only("dropout in the vision tower is not computed; with 0 answers are the same", "attention_dropout dropout hidden_dropout drop_path_rate", 0)
         .Only("pictures are RGB", "num_channels", 3)
@@ -131,13 +131,16 @@ internal static class MiniCpmVFields
         var unknown = Images.Check(json);
         if (config is not null)
         {
-            Same("max_slice_nums", json.Bool("slice_mode", true) ? config.Slicing.MaxSlices : json.Int("max_slice_nums", 9));
-            Same("scale_resolution", config.Slicing.Resolution);
-            Same("patch_size", config.Slicing.PatchSize);
-            Same("image_feature_size", config.Queries);
-            if (json.Bool("slice_mode", config.Slicing.MaxSlices > 1) != config.Slicing.MaxSlices > 1)
+            Same("scale_resolution", config.Slicing.Resolution, "scale_resolution");
+            Same("patch_size", config.Slicing.PatchSize, "patch_size");
+            Same("image_feature_size", config.Queries, "query_num");
+            var most = json.Bool("slice_mode", true) ? json.Int("max_slice_nums", config.Slicing.MaxSlices) : 1;
+            if (most != config.Slicing.MaxSlices)
             {
-                throw json.Wrong("slice_mode", "what config.json says");
+                throw json.Refused(
+                    json.Bool("slice_mode", true) ? "max_slice_nums" : "slice_mode",
+                    $"this allows {most} slices of an image, and slice_mode and max_slice_nums of config.json {config.Slicing.MaxSlices}; they must agree "
+                        + "(a run's own number is max_slice_nums in its configuration)");
             }
 
             if (json.Bool("use_image_id", config.NewSchema) != config.NewSchema)
@@ -148,11 +151,11 @@ internal static class MiniCpmVFields
 
         return unknown;
 
-        void Same(string name, int expected)
+        void Same(string name, int expected, string other)
         {
             if (json.Int(name, expected) != expected)
             {
-                throw json.Wrong(name, $"{expected}, as config.json says (max_slice_nums may also be set in the configuration of a run)");
+                throw json.Wrong(name, $"{expected}, as {other} of config.json says");
             }
         }
     }

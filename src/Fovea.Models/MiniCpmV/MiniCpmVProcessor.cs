@@ -30,7 +30,10 @@ public sealed partial record MiniCpmVProcessor : ModelProcessor
         var config = MiniCpmVConfig.Read(Families.ConfigPath(folder));
         MiniCpmVFields.CheckImages(folder, config);
         var (mean, deviation) = Colours(Path.Combine(folder, "preprocessor_config.json"));
-        return new MiniCpmVProcessor(Tokenizer.Load(folder), config, new MiniCpmVImageStage(config, mean, deviation), preResize);
+        return new MiniCpmVProcessor(Tokenizer.Load(folder), config, new MiniCpmVImageStage(config, mean, deviation), preResize)
+        {
+            Rows = config.Language.VocabularySize,
+        };
     }
 
     public override ModelProcessor With(DataOptions options)

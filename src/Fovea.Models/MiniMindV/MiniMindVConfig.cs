@@ -210,12 +210,13 @@ public sealed record MiniMindVConfig
     {
         if (Heads <= 0 || KeyValueHeads <= 0 || Heads % KeyValueHeads != 0)
         {
-            throw json.Wrong(Generation == MiniMindVGeneration.A ? "n_kv_heads" : "num_key_value_heads", $"a divisor of the {Heads} heads");
+            throw json.Wrong(Generation == MiniMindVGeneration.A ? "n_kv_heads" : "num_key_value_heads", $"a divisor of {(Interleaved ? "n_heads" : "num_attention_heads")}, which is {Heads}");
         }
 
         if (HeadSize % 2 != 0 || (Interleaved && HiddenSize % Heads != 0))
         {
-            throw json.Wrong(Interleaved ? "n_heads" : "head_dim", "such that heads have an even size");
+            throw json.Wrong(
+                Interleaved ? "n_heads" : "head_dim", Interleaved ? $"such that heads have an even part of dim, which is {HiddenSize}" : "even");
         }
 
         if (UseMoe && (ExpertsPerToken < 1 || ExpertsPerToken > Experts))
@@ -238,7 +239,8 @@ public sealed record MiniMindVConfig
         if (Vision.Tokens != ImageTokens)
         {
             throw json.Wrong(Interleaved ? "image_ids" : "image_token_len",
-                $"{Vision.Tokens}: that is how many tokens the encoder in {VisionFolder} makes of an image, not {ImageTokens}");
+                $"{Vision.Tokens}: that is how many tokens the encoder in {VisionFolder} (image_size {Vision.ImageSize}, patch_size {Vision.PatchSize}) "
+                    + $"makes of an image, not {ImageTokens}");
         }
     }
 }

@@ -24,7 +24,7 @@ internal static class MiniMindVFields
         .Only("scaled rotary frequencies are not computed for this model", "inference_rope_scaling", false);
 
     public static FieldTable Encoder { get; } = new FieldTable()
-        .Read("hidden_size intermediate_size num_hidden_layers num_attention_heads patch_size image_size layer_norm_eps hidden_act vision_config")
+        .Read("model_type hidden_size intermediate_size num_hidden_layers num_attention_heads patch_size image_size layer_norm_eps hidden_act vision_config")
         .Only(Dropout, "attention_dropout dropout hidden_dropout", 0)
         .Only("pictures are RGB", "num_channels", 3)
         .Only("Transformers lets it replace vision_config: move its fields there", "vision_config_dict")
@@ -70,7 +70,7 @@ internal static class MiniMindVFields
     }
 
     private static FieldTable Shared() => new FieldTable()
-        .Read($"vision_model weights tie_word_embeddings image_special_token {RopeReader.Fields} {Types}")
+        .Read($"model_type vision_model weights tie_word_embeddings image_special_token {RopeReader.Fields} {Types}")
         .Only("the original computes no other", "hidden_act", "silu")
         .Only(Dropout, "dropout attention_dropout hidden_dropout", 0)
         .Only("this model has none", "attention_bias mlp_bias", false)

@@ -18,7 +18,17 @@ public sealed record MiniMindVProcessor(Tokenizer Tokenizer, ChatTemplate Templa
     {
         var config = MiniMindVConfig.Read(Families.ConfigPath(folder));
         var template = config.Generation == MiniMindVGeneration.A ? ChatTemplates.MiniMind : ChatTemplates.MiniMind3;
-        return new MiniMindVProcessor(Tokenizer.Load(folder), template, new MiniMindVImageStage(config.VisionFolder, config.Vision)) { Config = config };
+        var tokenizer = Tokenizer.Load(folder);
+        if (tokenizer.IdOf(template.ImageToken!) is { } id && id != config.ImageTokenId)
+        {
+            throw ConfigReader.Open(Families.ConfigPath(folder)).Refused("image_ids", $"{config.ImageTokenId} is not the tokenizer's {template.ImageToken}, {id}");
+        }
+
+        return new MiniMindVProcessor(tokenizer, template, new MiniMindVImageStage(config.VisionFolder, config.Vision))
+        {
+            Config = config,
+            Rows = config.VocabularySize,
+        };
     }
 
     public override ISampleEncoder NewEncoder(DataOptions options) => new MiniMindVSampleEncoder(Template, Tokenizer, Images, options, Config);

@@ -62,9 +62,19 @@ public sealed record MiniMindVVisionConfig
             throw json.Wrong("hidden_act", "quick_gelu, gelu or gelu_pytorch_tanh");
         }
 
-        if (config.PatchSize < 1 || config.ImageSize % config.PatchSize != 0 || config.HiddenSize % config.Heads != 0 || json.Int("num_channels", 3) != 3)
+        if (!json.Text("model_type", type).StartsWith(isClip ? "clip" : "siglip", StringComparison.Ordinal))
         {
-            throw json.Wrong("patch_size", $"a divisor of image_size {config.ImageSize}, with hidden_size a multiple of the heads and 3 channels");
+            throw json.Wrong("model_type", isClip ? "clip_vision_model" : "siglip_vision_model");
+        }
+
+        if (config.PatchSize < 1 || config.ImageSize < 1 || config.ImageSize % config.PatchSize != 0)
+        {
+            throw json.Wrong("patch_size", $"a divisor of image_size, which is {config.ImageSize}");
+        }
+
+        if (config.Heads < 1 || config.HiddenSize % config.Heads != 0)
+        {
+            throw json.Wrong("num_attention_heads", $"a divisor of hidden_size, which is {config.HiddenSize}");
         }
 
         return config;

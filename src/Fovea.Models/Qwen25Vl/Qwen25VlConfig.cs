@@ -97,9 +97,9 @@ public sealed record Qwen25VlConfig
             throw text.Wrong("num_attention_heads", $"a divisor of hidden_size {HiddenSize} and a multiple of num_key_value_heads {KeyValueHeads}");
         }
 
-        if (MropeSection.Length != 3 || MropeSection.Sum() * 2 != HeadSize)
+        if (MropeSection.Length != 3 || MropeSection.Any(part => part < 0) || MropeSection.Sum() * 2 != HeadSize)
         {
-            throw text.Wrong("rope_scaling", $"an mrope_section of three parts that add up to half the head size {HeadSize}");
+            throw RopeReader.Section(text)!.Wrong("mrope_section", $"three parts that add up to half of hidden_size / num_attention_heads, which is {HeadSize}");
         }
 
         if (Vision.OutHiddenSize != HiddenSize)

@@ -14,7 +14,7 @@ internal static class Qwen25VlFields
     public static FieldTable Text { get; } = WithText(new FieldTable()).Read($"{Types} tie_word_embeddings");
 
     public static FieldTable Root { get; } = WithText(new FieldTable())
-        .Read($"{Types} tie_word_embeddings image_token_id vision_config text_config")
+        .Read($"{Types} model_type tie_word_embeddings image_token_id vision_config text_config")
         .Unused("videos are not read, and images are told by image_token_id alone", "video_token_id vision_start_token_id vision_end_token_id vision_token_id");
 
     public static FieldTable Vision { get; } = new FieldTable()
@@ -74,18 +74,18 @@ internal static class Qwen25VlFields
         var unknown = Images.Check(json);
         if (vision is not null)
         {
-            Same("patch_size", vision.PatchSize, 14);
-            Same("temporal_patch_size", vision.TemporalPatchSize, 2);
-            Same("merge_size", vision.MergeSize, 2);
+            Same("patch_size", vision.PatchSize, 14, "patch_size");
+            Same("temporal_patch_size", vision.TemporalPatchSize, 2, "temporal_patch_size");
+            Same("merge_size", vision.MergeSize, 2, "spatial_merge_size");
         }
 
         return unknown;
 
-        void Same(string name, int expected, int usual)
+        void Same(string name, int expected, int usual, string other)
         {
             if (json.Int(name, usual) != expected)
             {
-                throw json.Wrong(name, $"{expected}, as vision_config says");
+                throw json.Wrong(name, $"{expected}, as vision_config.{other} says");
             }
         }
     }

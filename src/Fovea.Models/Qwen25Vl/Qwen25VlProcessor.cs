@@ -20,6 +20,9 @@ public sealed record Qwen25VlProcessor(Tokenizer Tokenizer, IImageStage Images) 
         }
 
         Qwen25VlFields.CheckImages(folder, config.Vision);
-        return new Qwen25VlProcessor(tokenizer, new Qwen2VlImageStage(Qwen2VlImageProcessor.Load(folder, preResize)));
+        return new Qwen25VlProcessor(tokenizer, new Qwen2VlImageStage(Qwen2VlImageProcessor.Load(folder, preResize)))
+        {
+            Rows = config.VocabularySize,
+        };
     }
 }

@@ -38,7 +38,13 @@ public sealed record Qwen25VlVisionConfig
             throw json.Wrong("in_chans", $"in_channels, which is {json.Int("in_channels")}, or be left out");
         }
 
-        return new Qwen25VlVisionConfig
+        var channels = json.Has("in_channels") ? "in_channels" : "in_chans";
+        if (json.Int(channels, 3) != 3)
+        {
+            throw json.Wrong(channels, "3: pictures are RGB");
+        }
+
+        var config = new Qwen25VlVisionConfig
         {
             Depth = json.Int("depth", 32),
             HiddenSize = json.Int("hidden_size"),
@@ -52,5 +58,8 @@ public sealed record Qwen25VlVisionConfig
             WindowSize = json.Int("window_size", 112),
             FullAttentionBlocks = json.Ints("fullatt_block_indexes", [7, 15, 23, 31]),
         };
+        return config.Heads > 0 && config.HiddenSize % (4 * config.Heads) == 0
+            ? config
+            : throw json.Wrong("num_heads", $"such that each head has an equal part of hidden_size, {config.HiddenSize}, of a multiple of 4");
     }
 }

@@ -95,9 +95,11 @@ public static class ModelWriter
     private static List<TensorSource> Tensors(VisionLanguageModel model, Family family, Checkpoint source, DType? dtype)
     {
         var tensors = new List<TensorSource>();
+        var wrapped = WrapperNames.In(source);
         var alone = 0;
-        foreach (var (name, entry) in source.Tensors)
+        foreach (var (stored, entry) in source.Tensors)
         {
+            var name = wrapped.Plain(stored);
             var canonical = family.Canonical(name);
             if (model.Ledger.Contains(canonical))
             {
@@ -105,7 +107,7 @@ public static class ModelWriter
             }
             else if (family.LeavesAlone(canonical))
             {
-                tensors.Add(TensorSource.FromEntry(entry));
+                tensors.Add(TensorSource.FromEntry(entry) with { Name = name });
                 alone++;
             }
         }

@@ -43,6 +43,7 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
             PadToCutoff = config.MoeAux == MoeAuxiliary.Original,
             Seed = config.Seed,
         };
+        processor.TokenRows.Check(template);
         return new DataSetup(options, (processor with { Template = template }).With(options));
     }
 
@@ -100,5 +101,14 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
     }
 
     /// <summary>An encoder over this set-up.</summary>
-    public ISampleEncoder NewEncoder() => Processor.NewEncoder(Options);
+    public ISampleEncoder NewEncoder() => Processor.TokenRows.Guard(Processor.NewEncoder(Options));
+
+    /// <summary>Throws when a sample holds a token that the model has no embedding for, where such samples are not left out.</summary>
+    public void CheckTokens(params IEnumerable<ConversationSet?> sets)
+    {
+        if (Options.OnBadSample == BadSamplePolicy.Error)
+        {
+            Processor.TokenRows.Check(sets);
+        }
+    }
 }

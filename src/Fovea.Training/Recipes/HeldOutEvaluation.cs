@@ -37,6 +37,7 @@ public static class HeldOutEvaluation
         }
 
         var samples = data.Eval ?? data.Train;
+        setup.CheckTokens(samples);
         return StepThread.Run(() =>
         {
             var batches = new SampleOrder(DataSetup.EvalOrder(config, samples.Count, mesh.Rank, mesh.WorldSize));

@@ -105,6 +105,7 @@ public sealed class SupervisedFineTune
         var checkpoints = new CheckpointStore(config.OutputDir, config.SaveTotalLimit);
         var setup = DataSetup.From(config);
         using var data = DatasetLoader.Load(setup.Options);
+        setup.CheckTokens(data.Train, data.Eval);
         var output = new OutputFolder(config, checkpoints);
         var fresh = Fresh(config, setup, data.Train.Count, mesh);
         if (mesh.FromMain("whether the run has ended", () => output.Ended(fresh, mesh.WorldSize)) is { } ended)

@@ -41,5 +41,18 @@ public sealed class GenerationOptionsTests : IDisposable
         Assert.All(problems, problem => Assert.StartsWith(path, problem));
     }
 
+    [Theory]
+    [InlineData("num_beams", "3")]
+    [InlineData("no_repeat_ngram_size", "2")]
+    [InlineData("min_p", "0.1")]
+    [InlineData("suppress_tokens", "[5]")]
+    [InlineData("guidance_scale", "1.5")]
+    public void What_would_choose_otherwise_is_refused_by_name(string field, string value)
+    {
+        var path = Path.Combine(folder, "generation_config.json");
+        File.WriteAllText(path, $$"""{ "do_sample": true, "{{field}}": {{value}}, "num_return_sequences": 1, "typical_p": 1.0, "length_penalty": 2.0 }""");
+        Assert.Contains($"{path}: {field}", Assert.Throws<ConfigException>(() => GenerationOptions.Read(folder, tokenizer)).Message);
+    }
+
     public void Dispose() => Directory.Delete(folder, recursive: true);
 }

@@ -145,9 +145,13 @@ public static class DatasetCatalog
             {
                 Refuse("file_name", "is missing: it names a json or jsonl file, or a folder of them");
             }
+            else if (UserPath.TryExpand(fileName, out var path) is { } why)
+            {
+                Refuse($"file_name '{fileName}'", $"is no path: {why}");
+            }
             else
             {
-                Capture(() => files = DatasetFiles.Find(name, Path.Combine(datasetDir, UserPath.Expand(fileName))), problems);
+                Capture(() => files = DatasetFiles.Find(name, Path.Combine(datasetDir, path)), problems);
             }
         }
 

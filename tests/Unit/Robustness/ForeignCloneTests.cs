@@ -3,6 +3,7 @@ using System.Diagnostics;
 namespace Fovea.Tests.Unit.Robustness;
 
 /// <summary>A clone or cache of somebody else: one sentence of the launcher, not the message of whichever tool writes first.</summary>
+[System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
 public sealed class ForeignCloneTests : IDisposable
 {
     private readonly string root = Directory.CreateTempSubdirectory("fovea-foreign-").FullName;

@@ -7,27 +7,29 @@ public static class UserPath
     public static string NotInRows(string path) => path.StartsWith('~') ? "; ~ is not expanded in rows: write the whole path there" : string.Empty;
 
     /// <exception cref="ConfigException">It begins with another user's name (<c>~name</c>).</exception>
-    public static string Expand(string path)
+    public static string Expand(string path) => TryExpand(path, out var expanded) is { } why ? throw new ConfigException($"{path}: {why}") : expanded;
+
+    /// <summary>The same; what is wrong with the path is said in words, null where nothing is.</summary>
+    public static string? TryExpand(string path, out string expanded)
     {
+        expanded = path;
         if (path.Contains('\0'))
         {
-            throw new ConfigException("a path with a NUL character in it names no file");
+            return "a path with a NUL character names no file";
         }
 
         if (!path.StartsWith('~'))
         {
-            return path;
+            return null;
         }
 
         if (path.Length > 1 && path[1] != '/')
         {
-            throw new ConfigException(
-                $"{path}: another user's home folder (~name) is not looked up; write the whole path, or ./{path} for a name that begins with ~");
+            return $"another user's home folder (~name) is not looked up; write the whole path, or ./{path} for a name that begins with ~";
         }
 
         var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        return home.Length == 0
-            ? throw new ConfigException($"{path}: this user has no home folder; set HOME, or write the whole path")
-            : path.Length <= 2 ? home : Path.Combine(home, path[2..].TrimStart('/'));
+        expanded = path.Length <= 2 ? home : Path.Combine(home, path[2..].TrimStart('/'));
+        return home.Length == 0 ? "this user has no home folder; set HOME, or write the whole path" : null;
     }
 }

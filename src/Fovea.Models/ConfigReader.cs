@@ -66,6 +66,10 @@ public sealed class ConfigReader
         : element.GetProperty(key) is { ValueKind: JsonValueKind.String } text ? text.GetString()!
         : throw Wrong(key, "text");
 
+    /// <summary>A path as seen from this file's folder, whole.</summary>
+    public string FilePath(string key, string folder) =>
+        UserPath.TryExpand(Text(key), out var path) is { } why ? throw Wrong(key, $"a file or folder ({why})") : Path.GetFullPath(Path.Combine(folder, path));
+
     /// <summary>Whole numbers of at least 0.</summary>
     public int[] Ints(string key, int[]? otherwise = null) =>
         List(key, otherwise, v => JsonText.Whole(v) is >= 0 and <= MostOfASize and { } i ? (int)i : null, $"a list of whole numbers from 0 to {MostOfASize}");

@@ -32,6 +32,11 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
             Refuse("file_name", "is missing: it names a json, jsonl or parquet file, or a folder of them");
         }
 
+        if (UserPath.TryExpand(fileName ?? string.Empty, out var path) is { } why)
+        {
+            Refuse($"file_name '{Brief.Of(fileName!)}'", $"is no path: {why}");
+        }
+
         if (problems.Count > before)
         {
             return null;
@@ -39,7 +44,7 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
 
         try
         {
-            var files = DatasetFiles.Find(name, Path.Combine(Path.GetDirectoryName(infoFile)!, UserPath.Expand(fileName!)));
+            var files = DatasetFiles.Find(name, Path.Combine(Path.GetDirectoryName(infoFile)!, path));
             return new DatasetSpec(name, files, new RowShape(format, columns, tags)) { Notices = notices };
         }
         catch (ConfigException e)

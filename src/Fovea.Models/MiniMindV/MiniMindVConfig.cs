@@ -173,7 +173,7 @@ public sealed record MiniMindVConfig
     {
         if (json.Has("vision_model"))
         {
-            var given = Path.GetFullPath(Path.Combine(folder, json.Text("vision_model")));
+            var given = json.FilePath("vision_model", folder);
             return File.Exists(Path.Combine(given, "config.json"))
                 ? given
                 : throw json.Wrong("vision_model", $"the folder of the vision encoder ({usual} of the hub, with its config.json), seen from this file");
@@ -189,7 +189,7 @@ public sealed record MiniMindVConfig
     {
         if (json.Has("weights"))
         {
-            return Path.GetFullPath(Path.Combine(folder, json.Text("weights")));
+            return json.FilePath("weights", folder);
         }
 
         string[] usual = ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"];

@@ -43,17 +43,7 @@ internal static class ConfigValues
         };
     }
 
-    private static string Home(string path)
-    {
-        try
-        {
-            return UserPath.Expand(path);
-        }
-        catch (ConfigException e)
-        {
-            throw new FormatException(e.Message);
-        }
-    }
+    private static string Home(string path) => UserPath.TryExpand(path, out var expanded) is { } why ? throw new FormatException(why) : expanded;
 
     private static bool? Flag(string text) => text.ToLowerInvariant() switch
     {

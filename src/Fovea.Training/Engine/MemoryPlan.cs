@@ -60,6 +60,17 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
         };
     }
 
+    /// <summary>What full micro-batches keep of their activations, in words; null where every block keeps all.</summary>
+    public string? Notice(bool visionLearns)
+    {
+        var modes = Modes(MicroBatchTokens, visionLearns ? MicroBatchTokens : 0).Values.CountBy(mode => mode).ToDictionary();
+        return modes.Keys.All(mode => mode == BlockMode.Keep)
+            ? null
+            : $"activations for micro-batches of {MicroBatchTokens} tokens: {modes.GetValueOrDefault(BlockMode.Keep)} blocks keep all, "
+                + $"{modes.GetValueOrDefault(BlockMode.Selective)} all but what is cheap to compute again, "
+                + $"{modes.GetValueOrDefault(BlockMode.Recompute)} are computed again";
+    }
+
     /// <summary>What each block does with a micro-batch of this size.</summary>
     /// <param name="patches">Patches of images that a learning vision tower sees.</param>
     public IReadOnlyDictionary<string, BlockMode> Modes(int tokens, int patches)

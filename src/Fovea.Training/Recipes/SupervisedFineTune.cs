@@ -131,7 +131,7 @@ public sealed class SupervisedFineTune
         using var division = model.Divide(config, mesh);
         using var optimizer = new AdamW(division.Parts, config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay, config.DecayNorms);
         var budget = MemoryBudget.For(config, model.Model, new MachineMemory(model.Model.Device), caches, mesh.RanksHere, mesh.WorldSize);
-        using var cache = caches ? OpenCache(config, model, setup.Images, identity, budget, events) : null;
+        using var cache = caches ? VisionCacheSetup.Open(config, model, setup.Images, identity, budget, text => events.Write(new Warning(text))) : null;
         var run = new SupervisedFineTune(
             config, events, mesh, checkpoints, output, setup, data, model, optimizer, division, budget, cache, fresh, resumeFrom, stop);
         run.Announce();
@@ -431,7 +431,11 @@ public sealed class SupervisedFineTune
             StartStep = progress.Step,
             Ranks = mesh.WorldSize,
         });
-        List<string?> notices = [.. config.Notices, .. data.Notices, .. model.Model.Notices, .. resumed?.Notices ?? [], .. output.Notices, budget.Notice];
+        List<string?> notices =
+        [
+            .. config.Notices, .. data.Notices, .. model.Model.Notices, .. resumed?.Notices ?? [], .. output.Notices, budget.Notice,
+            memory.Notice(model.VisionLearns),
+        ];
         foreach (var notice in notices.OfType<string>())
         {
             events.Write(new Notice(notice));
@@ -442,24 +446,9 @@ public sealed class SupervisedFineTune
             events.Write(new Warning(fallback));
         }
 
-        AnnounceMemory();
-
         foreach (var bad in data.Rejected)
         {
             events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.PlacedReason, "left out"));
-        }
-    }
-
-    private void AnnounceMemory()
-    {
-        var modes = memory.Modes(memory.MicroBatchTokens, model.VisionLearns ? memory.MicroBatchTokens : 0).Values.CountBy(mode => mode)
-            .ToDictionary();
-        if (modes.Keys.Any(mode => mode != BlockMode.Keep))
-        {
-            events.Write(new Notice(
-                $"activations for micro-batches of {memory.MicroBatchTokens} tokens: {modes.GetValueOrDefault(BlockMode.Keep)} blocks keep all, "
-                + $"{modes.GetValueOrDefault(BlockMode.Selective)} all but what is cheap to compute again, "
-                + $"{modes.GetValueOrDefault(BlockMode.Recompute)} are computed again"));
         }
     }
 
@@ -505,19 +494,5 @@ public sealed class SupervisedFineTune
         }
 
         return paths;
-    }
-
-    private static VisionFeatureCache OpenCache(
-        TrainConfig config, ModelSetup model, IImageStage images, string? identity, MemoryBudget budget, EventHub events)
-    {
-        if (config.EffectiveVisionCacheDir is not { } folder)
-        {
-            return new VisionFeatureCache(budget.VisionCache, device: model.Model.Device);
-        }
-
-        var bytes = config.VisionCacheDisk?.Bytes ?? Math.Min(20L << 30, ProcessMemory.FreeDisk(folder) / 10);
-        var disk = new FeatureFolder(folder, bytes, text => events.Write(new Warning(text)));
-        return new VisionFeatureCache(
-            budget.VisionCache, () => identity ?? VisionIdentity.Of(model.Model, model.Family, images, model.LearnsOverTower), disk, model.Model.Device);
     }
 }

@@ -1,4 +1,4 @@
-using Fovea.Data.Packing;
+using Fovea.Data.Templates;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
 

@@ -24,7 +24,7 @@ public sealed class TokenRowsTests : NativeTest
         var setup = DataSetup.From(Config(folder.Path));
         var problem = $"the token {Seal} has the id {rows}, but the model's embeddings end with row {rows - 1} (vocab_size {rows}): enlarge them";
 
-        var report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, false, encoder: setup.NewEncoder());
+        var report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, decode: 0, encoder: setup.NewEncoder());
         var bad = Assert.Single(report.Rejected);
         Assert.Equal(2, bad.Row);
         Assert.StartsWith(problem, bad.Reason);

@@ -14,7 +14,8 @@ internal static partial class ConfigurationPage
         var text = new StringBuilder("""
             # Configuration
             A run is described by one YAML (or JSON) file with the keys of LLaMA-Factory's supervised fine-tuning, and a few of our own at the end
-            of the first table. `fovea train FILE key=value ...` replaces single keys. Paths are relative to the current folder.
+            of the first table. `fovea train FILE key=value ...` replaces single keys. Paths are relative to the current folder, `~` is the home
+            folder. The file is UTF-8; [what is said of other text](decisions/users-text.md) holds for every file that is read.
             Everything that is wrong is reported at once, with exit code 2; a key that is in none of the three tables is an error that names the
             nearest known one.
 
@@ -74,10 +75,10 @@ internal static partial class ConfigurationPage
             : type.IsEnum ? string.Join(", ", Enum.GetNames(type).Select(ConfigKey.SnakeCase))
             : type == typeof(int) || type == typeof(long) ? "whole number"
             : type == typeof(double) ? "number"
-            : type == typeof(string) ? key.Inline ? "path, or mapping" : "text"
+            : type == typeof(string) ? key.Inline ? "path, or mapping" : key.FilePath ? "path" : "text"
             : type == typeof(StepInterval) ? "steps"
             : type == typeof(MemorySize) ? "size, for instance 20GB"
-            : type == typeof(IReadOnlyList<string>) ? key.Pattern ? "names, or one regular expression" : "names"
+            : type == typeof(IReadOnlyList<string>) ? key.Pattern ? "names, or one regular expression" : key.FilePath ? "names or paths" : "names"
             : "map of numbers";
         return key.Bounds is null ? what : $"{what}, {key.Bounds}";
     }

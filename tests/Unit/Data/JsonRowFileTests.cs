@@ -57,6 +57,60 @@ public sealed class JsonRowFileTests : IDisposable
         Assert.Equal("{\"a\":3}", Raw(file, 2));
     }
 
+    [Theory]
+    [InlineData("{\n \"data\": [\n  {\"messages\": [{\"role\": \"user\"}]}\n ]\n}", "is one object with a list of rows under 'data'")]
+    [InlineData("{\"version\": 1, \"train\": [{\"instruction\": \"a\", \"output\": \"b\"}]}", "is one object with a list of rows under 'train'")]
+    [InlineData("{\n \"messages\": [\n {\"role\": \"user\"}\n ]\n}", "is one row over several lines; put it into [ ]")]
+    [InlineData("{\n \"instruction\": \"a\"\n}\n{\n \"instruction\": \"b\"\n}\n", "has rows of several lines that are no list")]
+    [InlineData("{\n \"a\": {\"0\": \"b\"}\n}", "is one object over several lines, where a list of rows is needed")]
+    [InlineData("[{\"a\": 1},\n{\"a\": 2},\n]", "is not valid JSON at line 3, column 1: a comma before ]")]
+    [InlineData("\uFEFF[{\"a\": NaN}]", "is not valid JSON at line 1, column 8: NaN is no JSON number")]
+    [InlineData("[{\"a\": 1}\n", "it ends in the middle")]
+    [InlineData("[{\"a\": 1}]\n[{\"a\": 1}]\n", "something follows after its end")]
+    public void JSON_of_another_shape_is_said_in_words(string text, string expected)
+    {
+        foreach (var name in new[] { "rows.json", "rows.jsonl" })
+        {
+            var path = folder.Write(name, Encoding.UTF8.GetBytes(text));
+            var message = Assert.Throws<ConfigException>(() => JsonRowFile.Open(path)).Message;
+            Assert.StartsWith($"data file {path} ", message);
+            Assert.Contains(expected, message);
+        }
+    }
+
+    [Theory]
+    [InlineData("{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}")]
+    [InlineData("{\"conversations\": [{\"from\": \"human\", \"value\": \"a\"}], \"images\": [{\"path\": \"a\"}]}")]
+    [InlineData("{\"dialog\": [{\"speaker\": \"x\", \"text\": \"a\"}]}\n")]
+    [InlineData("{\"a\": 1}\n{\"a\": 2}")]
+    public void One_row_a_line_is_left_alone(string text)
+    {
+        using var file = JsonRowFile.Open(folder.Write("rows.json", text));
+        Assert.Equal(text.Trim().Split('\n').Length, file.Count);
+    }
+
+    [Fact]
+    public void A_row_that_is_not_UTF_8_spoils_only_itself_and_is_named_by_its_place()
+    {
+        foreach (var (before, between, after) in new[] { ("[", ",", "]"), ("", "\n", "\n") })
+        {
+            var bytes = Encoding.Latin1.GetBytes($"{before}{{\"a\":1}}{between}{{\"a\":\"\xE9\"}}{between}{{\"a\":\"\\ud83d\"}}{between}{{\"a\":1,\"a\":2}}{after}");
+            using var file = JsonRowFile.Open(folder.Write("rows.json", bytes));
+            Assert.Equal(4, file.Count);
+            Assert.Equal("{\"a\":1}", Raw(file, 0));
+            Assert.Contains("byte 7: 0xE9 is not UTF-8", Assert.Throws<JsonException>(() => file.Read(1)).Message);
+            Assert.Contains("a holds half a surrogate pair, \\ud83d", Assert.Throws<JsonException>(() => file.Read(2)).Message);
+            Assert.Contains("gives a twice", Assert.Throws<JsonException>(() => file.Read(3)).Message);
+        }
+    }
+
+    [Fact]
+    public void Other_encodings_are_refused_with_what_to_do()
+    {
+        var path = folder.Write("rows.json", Encoding.Unicode.GetBytes("[{\"a\": 1}]"));
+        Assert.Contains("is UTF-16; save it as UTF-8", Assert.Throws<ConfigException>(() => JsonRowFile.Open(path)).Message);
+    }
+
     [Fact]
     public void A_missing_file_is_named()
     {

@@ -112,7 +112,10 @@ doctor_bridge() {
 # The program itself says which kernels it uses, once it is built.
 doctor_kernels() {
   local program="$ROOT/artifacts/bin/Fovea.Cli/release/fovea.dll" words
-  if [ -z "${BRIDGE:-}" ] || ! [ -e "$BRIDGE" ] || ! [ -e "$program" ] || [ -z "${DOTNET:-}" ]; then note kernels 'known once bridge and program are built'; return; fi
+  if [ -z "${BRIDGE:-}" ] || ! [ -e "$BRIDGE" ] || ! [ -e "$program" ] || [ -z "${DOTNET:-}" ]; then
+    note kernels "known once bridge and program are built"
+    return
+  fi
   if words="$( (eval "$(environment)" && "$DOTNET" "$program" kernels) 2>&1)"; then printf '%s\n' "$words"; else missing kernels "$words"; fi
 }
 

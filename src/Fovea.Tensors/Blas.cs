@@ -22,7 +22,8 @@ public sealed record Blas(string Name, string Path, bool OwnThreads, string Core
         if (File("libopenblas") is { } open)
         {
             var said = ask(open);
-            return new Blas("OpenBLAS", open, said is (1, _) || (said is null && open.Contains("pthread", StringComparison.Ordinal)), said?.Core ?? string.Empty);
+            var own = said is (1, _) || (said is null && open.Contains("pthread", StringComparison.Ordinal));
+            return new Blas("OpenBLAS", open, own, said?.Core ?? string.Empty);
         }
 
         return File("libmkl_") is { } mkl ? new Blas("MKL", mkl, false, string.Empty)

@@ -95,7 +95,8 @@ public sealed class ExportFolder : IDisposable
         }
 
         string[] written = [NoteName, "config.json", "model.safetensors", "model.safetensors.index.json"];
-        RefuseFolders(target, Directory.Exists(sourceFolder) ? written.Union(Directory.EnumerateFiles(sourceFolder).Select(path => Path.GetFileName(path))) : written);
+        var copied = Directory.Exists(sourceFolder) ? Directory.EnumerateFiles(sourceFolder).Select(path => Path.GetFileName(path)) : [];
+        RefuseFolders(target, written.Union(copied));
         return target;
     }
 
@@ -103,7 +104,8 @@ public sealed class ExportFolder : IDisposable
     {
         if (files.FirstOrDefault(name => Directory.Exists(Path.Combine(target, name))) is { } folder)
         {
-            throw new ConfigException($"{Key}: {Path.Combine(target, folder)} is a folder where the export writes a file; move it away or choose another folder");
+            throw new ConfigException($"{Key}: {Path.Combine(target, folder)} is a folder where the export writes a file; "
+                + "move it away or choose another folder");
         }
     }
 

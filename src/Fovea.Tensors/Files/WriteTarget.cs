@@ -116,10 +116,11 @@ public static class WriteTarget
         var disk = new DriveInfo(Nearest(Path.GetFullPath(folder)));
         if (disk.IsReady && disk.TotalSize > 0 && disk.AvailableFreeSpace < bytes)
         {
-            throw Refused(folder, key, string.Create(
-                CultureInfo.InvariantCulture,
-                $"lies on a disk with {disk.AvailableFreeSpace / 1e9:0.00} GB free, and {what} takes {bytes / 1e9:0.00} GB; free some or choose another place"));
+            var (free, needed) = (Size(disk.AvailableFreeSpace), Size(bytes));
+            throw Refused(folder, key, $"lies on a disk with {free} free, and {what} takes {needed}; free some or choose another place");
         }
+
+        static string Size(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:0.00} GB");
     }
 
     /// <summary>The path with every link in it resolved.</summary>
@@ -205,7 +206,8 @@ public static class WriteTarget
             var reason = e is UnauthorizedAccessException ? "permission denied"
                 : e is FileNotFoundException or DirectoryNotFoundException ? "no files can be made"
                 : e.Message.Split(" : '")[0];
-            throw Refused(path, key, $"cannot be written ({reason}{(folder == path ? string.Empty : $" in {folder}")}); make it writable or choose another place");
+            reason += folder == path ? string.Empty : $" in {folder}";
+            throw Refused(path, key, $"cannot be written ({reason}); make it writable or choose another place");
         }
     }
 

@@ -5,7 +5,9 @@ namespace Fovea.Tensors.Native;
 /// <summary>What the OpenBLAS that this process has loaded says of itself.</summary>
 internal static unsafe class OpenBlas
 {
-    /// <summary>How it runs in parallel, 0 not, 1 by threads of its own, 2 by OpenMP, and the processor that its kernels are for; null where it does not say.</summary>
+    /// <summary>
+    /// How it runs in parallel, 0 not, 1 by threads of its own, 2 by OpenMP, and the processor that its kernels are for; null where it does not say.
+    /// </summary>
     public static (int Parallel, string Core)? Ask(string path)
     {
         if (!NativeLibrary.TryLoad(path, out var library))

@@ -3,7 +3,9 @@ using Fovea.Tensors;
 
 namespace Fovea.Training.Engine;
 
-/// <summary>The kernels in use, and where a slower way is taken: why, what it costs, what to do. One list for <c>doctor</c> and for the first lines of a run.</summary>
+/// <summary>
+/// The kernels in use, and where a slower way is taken: why, what it costs, what to do. One list for <c>doctor</c> and for the first lines of a run.
+/// </summary>
 public static class KernelReport
 {
     // What is left in the environment from some other day, and quietly makes every step slower.
@@ -28,7 +30,8 @@ public static class KernelReport
     ];
 
     /// <summary>All of it in one line.</summary>
-    public static string Line(IEnumerable<KernelFact> facts) => string.Join(", ", facts.Where(fact => fact.Name != "environment").Select(fact => $"{fact.Name}: {fact.InUse}"));
+    public static string Line(IEnumerable<KernelFact> facts) =>
+        string.Join(", ", facts.Where(fact => fact.Name != "environment").Select(fact => $"{fact.Name}: {fact.InUse}"));
 
     // A line for each kind of work on the CPU.
     private static IEnumerable<KernelFact> OnProcessor(Surroundings here)
@@ -57,7 +60,8 @@ public static class KernelReport
         var name = blas.Core.Length > 0 ? $"{blas.Name} ({blas.Core})" : blas.Name;
         const string remedy = "sudo apt-get install libopenblas0-openmp, or start with LIBTORCH=private";
         return blas.OwnThreads
-            ? new KernelFact("products", $"{name} with threads of its own", "beside libtorch's OpenMP threads small products take up to 40 times as long", remedy)
+            ? new KernelFact(
+                "products", $"{name} with threads of its own", "beside libtorch's OpenMP threads small products take up to 40 times as long", remedy)
             : blas.Name == "reference BLAS"
                 ? new KernelFact("products", $"{name}, {blas.Path}", "it uses one thread and no vectors", remedy)
                 : new KernelFact("products", name);

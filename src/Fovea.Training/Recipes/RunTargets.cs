@@ -45,7 +45,8 @@ internal static class RunTargets
         });
         if (config.UseTensorBoard)
         {
-            Look(() => WriteTarget.Folder(config.LoggingDir ?? Path.Combine(config.OutputDir, "runs"), config.LoggingDir is null ? "output_dir" : "logging_dir"));
+            var (folder, key) = config.LoggingDir is { } named ? (named, "logging_dir") : (Path.Combine(config.OutputDir, "runs"), "output_dir");
+            Look(() => WriteTarget.Folder(folder, key));
         }
 
         if (problems.Count > 0)

@@ -94,7 +94,8 @@ public sealed class ExportTargetTests : NativeTest
         File.WriteAllText(In("precious"), "mine");
         Directory.CreateDirectory(In("merged"));
         var files = new JsonArray("../precious", In("precious"), "a\0b", null, 3);
-        File.WriteAllText(In("merged/fovea_export.json"), new JsonObject { ["files"] = new JsonArray("../precious", In("precious"), "fovea_export.json") }.ToJsonString());
+        var outside = new JsonArray("../precious", In("precious"), "fovea_export.json");
+        File.WriteAllText(In("merged/fovea_export.json"), new JsonObject { ["files"] = outside }.ToJsonString());
         Export("merged");
         Assert.Equal("mine", File.ReadAllText(In("precious")));
         File.WriteAllText(In("merged/fovea_export.json"), new JsonObject { ["files"] = files }.ToJsonString());

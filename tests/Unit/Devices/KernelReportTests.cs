@@ -27,10 +27,10 @@ public sealed class KernelReportTests : NativeTest
 
     [Theory]
     [InlineData("no vectors", "own kernels: no AVX2: every step takes many times as long; use a processor with AVX2")]
-    [InlineData("pthread", "products: OpenBLAS (Haswell) with threads of its own: beside libtorch's OpenMP threads small products take up to 40 times as long; sudo")]
+    [InlineData("pthread", "products: OpenBLAS (Haswell) with threads of its own: beside libtorch's OpenMP threads small products take up to 40 times")]
     [InlineData("reference", "products: reference BLAS, /lib/libblas.so.3: it uses one thread and no vectors; sudo apt-get install libopenblas0-openmp")]
     [InlineData("threads", "threads: 9 on 8 processors: threads that wait awake take the processors from those that compute, and every operator")]
-    [InlineData("OPENBLAS_CORETYPE", "environment: OPENBLAS_CORETYPE=2: OpenBLAS computes with the kernels of that processor, whatever this one is; unset OPENB")]
+    [InlineData("OPENBLAS_CORETYPE", "environment: OPENBLAS_CORETYPE=2: OpenBLAS computes with the kernels of that processor, whatever this one is; unset")]
     [InlineData("OPENBLAS_NUM_THREADS", "environment: OPENBLAS_NUM_THREADS=2: matrix products keep to that many threads")]
     [InlineData("ATEN_CPU_CAPABILITY", "environment: ATEN_CPU_CAPABILITY=2: libtorch's own loops")]
     [InlineData("ONEDNN_MAX_CPU_ISA", "environment: ONEDNN_MAX_CPU_ISA=2: 16-bit products")]

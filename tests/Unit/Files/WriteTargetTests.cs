@@ -115,7 +115,8 @@ public sealed class WriteTargetTests : IDisposable
     private void Refused(string expected, Action action, params string[] names)
     {
         var error = Assert.Throws<ConfigException>(action);
-        Assert.Contains(string.Format(null, expected, [.. names.Select(folder.File), .. names.Length == 0 ? [folder.Path] : Array.Empty<string>()]), error.Message);
+        string[] paths = names.Length == 0 ? [folder.Path] : [.. names.Select(folder.File)];
+        Assert.Contains(string.Format(null, expected, paths), error.Message);
         Assert.DoesNotContain(".writable", error.Message);
         Assert.DoesNotContain('\n', error.Message);
     }

@@ -60,11 +60,11 @@ public sealed class AdapterBaseTests : NativeTest
 
         Assert.Empty(AdapterBase.Check(Model, [adapter], adapter, "do"));
         var error = Assert.Throws<ConfigException>(() => AdapterBase.Check(other, [adapter], adapter, "give the right one"));
-        Assert.Equal($"{adapter} was trained on model, and {other} is another model: {difference}; give the right one", error.Message.Split(" (was")[0] + Rest(error.Message));
+        Assert.StartsWith($"{adapter} was trained on model, and {other} is another model: {difference}", error.Message, StringComparison.Ordinal);
+        Assert.EndsWith("; give the right one", error.Message, StringComparison.Ordinal);
         var notice = Assert.Single(AdapterBase.Check(other, [adapter], null, string.Empty));
         Assert.Contains(difference, notice, StringComparison.Ordinal);
         Assert.EndsWith("it is used all the same, since it was named", notice, StringComparison.Ordinal);
-        static string Rest(string message) => message.Contains(" (was", StringComparison.Ordinal) ? message[message.IndexOf(';', StringComparison.Ordinal)..] : string.Empty;
     }
 
     [Fact]
@@ -76,7 +76,8 @@ public sealed class AdapterBaseTests : NativeTest
         CopyFiles(Trained, copy);
         foreach (var adapter in new[] { Trained, copy })
         {
-            var error = Assert.Throws<ConfigException>(() => new ModelExport { Model = merged, Adapters = [adapter], Target = Path.Combine(folder, "twice") }.Run(_ => { }));
+            var export = new ModelExport { Model = merged, Adapters = [adapter], Target = Path.Combine(folder, "twice") };
+            var error = Assert.Throws<ConfigException>(() => export.Run(_ => { }));
             Assert.Contains("would be applied twice", error.Message, StringComparison.Ordinal);
         }
 

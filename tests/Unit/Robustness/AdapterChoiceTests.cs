@@ -75,7 +75,8 @@ public sealed class AdapterChoiceTests : NativeTest
     {
         Train("out");
         File.Delete(Path.Combine(run.Out(), PeftConfig.FileName));
-        Assert.Contains($"--adapter {Path.Combine(run.Out(), "checkpoint-2")} uses its newest checkpoint", Complete(Config("out")).Text, StringComparison.Ordinal);
+        var newest = Path.Combine(run.Out(), "checkpoint-2");
+        Assert.Contains($"--adapter {newest} uses its newest checkpoint", Complete(Config("out")).Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -94,7 +95,7 @@ public sealed class AdapterChoiceTests : NativeTest
 
         (code, errors) = FailureTests.Invoke([.. chat, "--adapter", run.Out()]);
         Assert.Equal(0, code);
-        Assert.Contains(errors, line => line.StartsWith("warning: ", StringComparison.Ordinal) && line.Contains("since it was named", StringComparison.Ordinal));
+        Assert.Single(errors, line => line.StartsWith("warning: ", StringComparison.Ordinal) && line.EndsWith("since it was named", StringComparison.Ordinal));
         (code, errors) = FailureTests.Invoke([.. chat.Select(word => word.StartsWith("output_dir=", StringComparison.Ordinal) ? "output_dir=" : word)]);
         Assert.Equal(0, code);
         Assert.DoesNotContain(errors, line => line.Contains("adapter", StringComparison.Ordinal));
@@ -117,7 +118,8 @@ public sealed class AdapterChoiceTests : NativeTest
         string[] resumed = run.Train("out", "max_steps=4", $"model_name_or_path={other}", $"resume_from_checkpoint={Path.Combine(run.Out(), "checkpoint-1")}");
         var (code, errors) = FailureTests.Invoke(resumed);
         Assert.Equal(2, code);
-        Assert.Contains("its config.json differs in what it computes; go on with the model that the run began with", Assert.Single(errors), StringComparison.Ordinal);
+        const string remedy = "its config.json differs in what it computes; go on with the model that the run began with";
+        Assert.Contains(remedy, Assert.Single(errors), StringComparison.Ordinal);
 
         // Named, it is trained further there, and the run says so.
         Train("next", $"model_name_or_path={other}", $"adapter_name_or_path={run.Out()}");
@@ -130,7 +132,8 @@ public sealed class AdapterChoiceTests : NativeTest
     {
         var (code, errors) = FailureTests.Invoke(run.Train("out", $"adapter_name_or_path={run.Out("none")}"));
         Assert.Equal(2, code);
-        Assert.Equal($"error: adapter_name_or_path: {run.Out("none")} is not an adapter folder (no adapter_config.json): it does not exist", Assert.Single(errors));
+        var expected = $"error: adapter_name_or_path: {run.Out("none")} is not an adapter folder (no adapter_config.json): it does not exist";
+        Assert.Equal(expected, Assert.Single(errors));
     }
 
     protected override void Cleanup() => run.Dispose();

@@ -29,7 +29,7 @@ choose_compiler() {
   [ -n "$COMPILER" ] || die "the compiler ${CXX_COMMAND[*]} does not start."
 }
 
-# CUDA builds of libtorch: their own headers are used where CUDA's are at hand, and .cu files where nvcc is.
+# CUDA builds of libtorch: their own headers are used where CUDA's are at hand, and .cu files where nvcc is (FOVEA_NVCC=none does without).
 add_cuda() {
   NVCC='' CUDA_HEADERS=''
   [ -n "$TORCH_CUDA" ] || return 0
@@ -39,6 +39,7 @@ add_cuda() {
   for place in "${NVCC:+$(dirname "$(dirname "$(readlink -f "$NVCC")")")/include}" /usr/local/cuda/include "$TORCH_ROOT"/../nvidia/cu*/include "$TORCH_ROOT"/../nvidia/cuda_runtime/include ${TORCH_INCLUDES%% *}; do
     if [ -e "$place/cuda_runtime_api.h" ]; then CUDA_HEADERS="$place"; break; fi
   done
+  [ "${FOVEA_NVCC:-}" != none ] || NVCC=''
   [ -n "$CUDA_HEADERS" ] || { say "CUDA's headers were not found: the bridge is built without CUDA extras (pip install nvidia-cuda-runtime, or the CUDA toolkit)"; return 0; }
   CXX_FLAGS+=(-DFOVEA_CUDA)
   add_headers "$CUDA_HEADERS"

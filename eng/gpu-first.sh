@@ -49,7 +49,7 @@ if bridge_part "${BRIDGE_SECONDS:-240}"; then
   bridge=1
   (cuobjdump --dump-sass "$FOVEA_NATIVE" 2> /dev/null | grep -oE '(LDG|STG)\.E[A-Z0-9.]*' | sort | uniq -c > "$RESULTS/sass.txt") &
   FOVEA_TEST_DEVICE=cuda part parity 150 tests "${PARITY[@]}"
-  grep -hE '\[FAIL\]|Total:' "$RESULTS/parity.log" 2> /dev/null | sort | uniq -c | tee -a "$RESULTS/summary.txt"
+  { grep -h -m 12 '\[FAIL\]' "$RESULTS/parity.log"; grep -h 'Total:' "$RESULTS/parity.log"; } | tee -a "$RESULTS/summary.txt"
   bench_7b 7b-2048 60 --tokens 2048 --steps 10
   bench_7b 7b-8192 70 --tokens 8192 --steps 8
 else

@@ -162,14 +162,22 @@ results_end() {
   [ ${#FAILED[@]} -eq 0 ] || exit 3
 }
 
-# bridge_part SECONDS: sets up as prepare does, without collectives where those do not compile: one GPU does without.
+# bridge_part SECONDS: sets up as prepare does. What does not compile is left out rather than all: kernels of our own, for which libtorch's operators serve
+# too, or collectives, without which one GPU does.
 bridge_part() {
-  local found="$RESULTS/prepared.sh"
-  prepare_to() { set -e; prepare; { declare -p MANAGED; export -p; } > "$found"; }
+  local found="$RESULTS/prepared.sh" without
+  # Bash's own form, "declare", would set them for this function alone.
+  prepare_to() { set -e; prepare; { printf 'MANAGED=%q\n' "$MANAGED"; export -p | sed 's/^declare -x /export /'; } > "$found"; }
   if ! part bridge "$1" prepare_to; then
     printf '#!/bin/sh\nexec %s -DFOVEA_NO_C10D "$@"\n' "${CXX:-g++}" > "$STATE/cxx"
     chmod +x "$STATE/cxx"
-    CXX="$STATE/cxx" part bridge-without-collectives "$1" prepare_to || return 1
+    without="collectives kernels"
+    ! grep -q 'compilation of ".*\.cu"' "$RESULTS/bridge.log" || without="kernels collectives"
+    for without in $without; do
+      case $without in collectives) export CXX="$STATE/cxx" ;; kernels) export FOVEA_NVCC=none ;; esac
+      ! part "bridge-without-$without" "$1" prepare_to || break
+    done
+    [ -e "$found" ] || return 1
   fi
   # shellcheck disable=SC1090
   . "$found"

@@ -84,6 +84,13 @@ public sealed class TrainConfigTests
     }
 
     [Fact]
+    public void Full_determinism_is_honoured_as_deterministic()
+    {
+        Assert.True(TrainConfig.Parse(Minimal + "full_determinism: true\n", "c.yaml").Deterministic);
+        Assert.False(TrainConfig.Parse(Minimal, "c.yaml").Deterministic);
+    }
+
+    [Fact]
     public void A_stray_word_on_the_command_line_is_an_error() =>
         Assert.Contains(Problems(Minimal, "cosine"), problem => problem == "command line: 'cosine' is neither 'key=value' nor '--key value'");
 

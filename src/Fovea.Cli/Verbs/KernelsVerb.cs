@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Fovea.Distributed;
 using Fovea.Tensors;
 using Fovea.Training.Engine;
 
@@ -10,7 +11,13 @@ internal static class KernelsVerb
     public static Command Create()
     {
         var verb = new Command("kernels", "Names the kernels in use, and what a slower one costs.") { Hidden = true };
-        verb.SetAction(parsed => Run(KernelReport.Of(Devices.Choose("auto")), parsed.InvocationConfiguration.Output));
+        verb.SetAction(parsed =>
+        {
+            var device = Devices.Choose("auto");
+            var products = ProductSetup.Apply(DType.BF16, Mesh.Alone(), device);
+            Run(KernelReport.Of(device), parsed.InvocationConfiguration.Output);
+            Run(products.Reasons.Select(reason => new KernelFact("bf16", reason)), parsed.InvocationConfiguration.Output);
+        });
         return verb;
     }
 

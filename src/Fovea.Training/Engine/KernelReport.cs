@@ -38,6 +38,7 @@ public static class KernelReport
     {
         yield return Vectors(here);
         yield return Products(here.Blas);
+        yield return new KernelFact("product kernels", here.Products);
     }
 
     // A line for each kind of work on a card. Which attention serves is known after the first call only.

@@ -8,6 +8,9 @@ internal sealed record Surroundings
 {
     public required Blas Blas { get; init; }
 
+    /// <summary>Which kernel multiplies matrices of each element type (<see cref="ProductChoice"/>).</summary>
+    public required string Products { get; init; }
+
     /// <summary>As <see cref="Devices.CudaSupport"/> says it.</summary>
     public required string CudaSupport { get; init; }
 
@@ -25,6 +28,7 @@ internal sealed record Surroundings
     public static Surroundings Here() => new()
     {
         Blas = Blas.InUse(),
+        Products = ProductChoice.InUse().ToString(),
         CudaSupport = Devices.CudaSupport,
         Vectors = Avx512F.IsSupported ? "AVX-512" : Avx2.IsSupported ? "AVX2" : "no AVX2",
         Threads = Torch.Threads,

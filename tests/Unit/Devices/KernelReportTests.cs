@@ -10,6 +10,7 @@ public sealed class KernelReportTests : NativeTest
     {
         Blas = new Blas("OpenBLAS", "/lib/libopenblas.so.0", OwnThreads: false, "SkylakeX"),
         CudaSupport = "kernels of its own",
+        Products = "fp32 library, bf16 tiles, fp16 library",
         Vectors = "AVX-512",
         Threads = 8,
         Processors = 8,
@@ -20,7 +21,8 @@ public sealed class KernelReportTests : NativeTest
     public void Where_everything_is_the_fast_way_the_kernels_are_named_and_nothing_is_warned_of()
     {
         var facts = KernelReport.Of(Device.Cpu, 1, Best);
-        Assert.Equal("own kernels: AVX-512, products: OpenBLAS (SkylakeX), threads: 8 on 8 processors", KernelReport.Line(facts));
+        Assert.Equal("own kernels: AVX-512, products: OpenBLAS (SkylakeX), "
+            + "product kernels: fp32 library, bf16 tiles, fp16 library, threads: 8 on 8 processors", KernelReport.Line(facts));
         Assert.All(facts, fact => Assert.Null(fact.Warning));
         Assert.Equal("own kernels: CUDA, threads: 8 on 8 processors", KernelReport.Line(KernelReport.Of(Device.Cuda(0), 1, Best)));
     }
@@ -85,7 +87,7 @@ public sealed class KernelReportTests : NativeTest
     public void This_process_knows_its_own_kernels_and_doctor_gets_them_in_its_lines()
     {
         var facts = KernelReport.Of(Device.Cpu);
-        Assert.Equal(["own kernels", "products", "threads"], facts.Select(fact => fact.Name).Where(name => name != "environment"));
+        Assert.Equal(["own kernels", "products", "product kernels", "threads"], facts.Select(fact => fact.Name).Where(name => name != "environment"));
         Assert.DoesNotContain("reference", facts[1].InUse, StringComparison.Ordinal);
         var output = new StringWriter();
         KernelsVerb.Run([new KernelFact("products", "MKL"), new KernelFact("threads", "9 on 8", "slow", "set 8")], output);

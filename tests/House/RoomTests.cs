@@ -65,6 +65,19 @@ public sealed partial class RoomTests
     public void Unsafe_code_and_imports_live_in_folders_named_Native() => Assert.Empty(SourceTree.Find(
         SourceTree.CSharp("src").Where(file => !file.Key.Split('/').Contains("Native")), Unsafe()));
 
+    // What they read is the system's, another process's, or what Fovea itself wrote as a log.
+    private static readonly string[] ReadOtherText =
+    [
+        "src/Fovea.Cli/Bench/PeerProcess.cs", "src/Fovea.Cli/Bench/RankBench.cs", "src/Fovea.Cli/Bench/RunTrace.cs", "src/Fovea.Cli/Bench/Machine.cs",
+        "src/Fovea.Cli/Verbs/RankBenchVerb.cs", "src/Fovea.Cli/Launch/MemoryEvents.cs", "src/Fovea.Cli/Launch/RankLog.cs",
+        "src/Fovea.Runs/Files/TrainerLogSink.cs", "src/Fovea.Runs/Files/ResultsSink.cs", "src/Fovea.Training/Engine/ProcessMemory.cs",
+    ];
+
+    [Fact]
+    public void Users_text_and_JSON_are_opened_in_Base_alone() => Assert.Empty(SourceTree.Find(
+        SourceTree.CSharp("src").Where(file => !file.Key.StartsWith("src/Fovea.Base/", StringComparison.Ordinal) && !ReadOtherText.Contains(file.Key)),
+        OpensText()));
+
     [Fact]
     public void Models_free_nothing_themselves()
     {
@@ -80,6 +93,11 @@ public sealed partial class RoomTests
 
     [GeneratedRegex(@"\bunsafe\s|\[(?:LibraryImport|DllImport)\b|\bstackalloc\s+\w+\s*\*", RegexOptions.CultureInvariant)]
     private static partial Regex Unsafe();
+
+    [GeneratedRegex(
+        @"JsonDocument\.Parse\(|File\.ReadAll(?:Text|Lines)\(|File\.ReadLines\(|new StreamReader\(|JsonNode\.Parse\((?!TextFile)",
+        RegexOptions.CultureInvariant)]
+    private static partial Regex OpensText();
 
     [GeneratedRegex(@"\bGC\.Collect\b", RegexOptions.CultureInvariant)]
     private static partial Regex Collect();

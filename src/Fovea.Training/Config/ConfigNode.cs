@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Fovea.Training.Config;
@@ -22,7 +23,7 @@ internal abstract record ConfigNode
         {
             try
             {
-                using var json = JsonDocument.Parse(text);
+                using var json = JsonText.Parse(Encoding.UTF8.GetBytes(text));
                 return json.RootElement.ValueKind is JsonValueKind.True or JsonValueKind.False or JsonValueKind.Number;
             }
             catch (JsonException)

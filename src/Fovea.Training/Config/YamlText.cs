@@ -1,4 +1,5 @@
 using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
 
 namespace Fovea.Training.Config;
@@ -18,7 +19,7 @@ internal static class YamlText
         var stream = new YamlStream();
         try
         {
-            CheckDepth(text, name);
+            Check(text, name);
             stream.Load(new StringReader(text));
         }
         catch (YamlException e)
@@ -72,16 +73,40 @@ internal static class YamlText
         _ => "{...}",
     };
 
-    private static void CheckDepth(string text, string name)
+    /// <summary>What an escape such as <c>"\ud83d"</c> leaves behind.</summary>
+    private static bool HasHalfPair(string text)
+    {
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (i + 1 < text.Length && char.IsSurrogatePair(text[i], text[i + 1]))
+            {
+                i++;
+            }
+            else if (char.IsSurrogate(text[i]))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Looks at the text piece by piece, before anything is built from it.</summary>
+    private static void Check(string text, string name)
     {
         var parser = new Parser(new StringReader(text));
         for (var level = 0; parser.MoveNext();)
         {
-            level += parser.Current!.NestingIncrease;
+            var at = parser.Current!.Start;
+            level += parser.Current.NestingIncrease;
             if (level > MostLevels)
             {
-                var at = parser.Current.Start;
                 throw new ConfigException($"{name} line {at.Line}, column {at.Column}: nested deeper than {MostLevels} levels");
+            }
+
+            if (parser.Current is Scalar scalar && HasHalfPair(scalar.Value))
+            {
+                throw new ConfigException($"{name} line {at.Line}, column {at.Column}: half a surrogate pair (\\ud83d alone), which is no character");
             }
         }
     }

@@ -13,8 +13,8 @@ public sealed class UserPathTests
     // Options and arguments with text that is no path.
     private static readonly string[] Words =
     [
-        "KEY=VALUE", "KEYS", "overrides", "actions", "--device", "--dtype", "--peer-attention", "--zero", "--ranks", "--offload", "--card", "--format", "--template",
-        "--prompt", "--system",
+        "KEY=VALUE", "KEYS", "overrides", "actions", "--device", "--dtype", "--peer-attention", "--zero", "--ranks", "--offload", "--card", "--format",
+        "--template", "--prompt", "--system",
     ];
 
     public static TheoryData<string> PathKeys => [.. ConfigKeys.All.Where(key => key.FilePath).Select(key => key.Name)];
@@ -66,7 +66,8 @@ public sealed class UserPathTests
     public void No_key_that_sounds_like_a_path_is_left_out()
     {
         string[] sounds = ["Dir", "Path", "File", "Folder", "Dataset", "Checkpoint", "Prompts", "Deepspeed"];
-        var keys = ConfigKeys.All.Where(key => sounds.Any(end => key.Property.Name.EndsWith(end, StringComparison.Ordinal)) && key.Property.PropertyType != typeof(bool));
+        var keys = ConfigKeys.All.Where(key => key.Property.PropertyType != typeof(bool))
+            .Where(key => key.FilePath || sounds.Any(end => key.Property.Name.EndsWith(end, StringComparison.Ordinal)));
         Assert.Equal(13, keys.Count());
         Assert.All(keys, key => Assert.True(key.FilePath, key.Name));
         Assert.Equal(13, PathKeys.Count());
@@ -78,13 +79,13 @@ public sealed class UserPathTests
         var seen = 0;
         foreach (var (verb, command) in Commands(Program.Root(), []))
         {
-            foreach (var option in command.Options.Where(option => option.ValueType == typeof(string) || option.ValueType == typeof(string[])))
+            foreach (var option in command.Options.Where(option => IsText(option.ValueType)))
             {
                 seen++;
                 Check(option.Name, Program.Root().Parse([.. verb, option.Name, "~/x"]), result => result.GetValue<object>(option.Name));
             }
 
-            foreach (var argument in command.Arguments.Where(a => (a.ValueType == typeof(string) || a.ValueType == typeof(string[])) && !Words.Contains(a.Name)))
+            foreach (var argument in command.Arguments.Where(a => !Words.Contains(a.Name) && IsText(a.ValueType)))
             {
                 seen++;
                 var before = command.Arguments.TakeWhile(a => a != argument).Select(_ => "x");
@@ -94,12 +95,15 @@ public sealed class UserPathTests
 
         Assert.True(seen > 30, $"only {seen} options seen");
 
+        static bool IsText(Type type) => type == typeof(string) || type == typeof(string[]);
+
         static void Check(string name, ParseResult parsed, Func<ParseResult, object?> read)
         {
             if (!Words.Contains(name))
             {
                 var value = read(parsed);
-                Assert.True((value as string ?? (value as string[])?[^1]) == $"{Home}/x", $"{name} gives {value}: call IsPath() where it is made, or list it as a word");
+                var given = value as string ?? (value as string[])?[^1];
+                Assert.True(given == $"{Home}/x", $"{name} gives {given}: call IsPath() where it is made, or list it as a word");
             }
         }
     }
@@ -124,7 +128,9 @@ public sealed class UserPathTests
     public void A_row_s_image_is_taken_as_it_stands_and_the_error_says_so()
     {
         using var folder = new Data.TempFolder();
-        folder.Write("rows.json", "[{\"messages\": [{\"role\": \"user\", \"content\": \"<image>a\"}, {\"role\": \"assistant\", \"content\": \"b\"}], \"images\": [\"~/x.png\"]}]");
+        folder.Write("rows.json", """
+            [{"messages": [{"role": "user", "content": "<image>a"}, {"role": "assistant", "content": "b"}], "images": ["~/x.png"]}]
+            """);
         using var rows = new RowSource(DatasetCatalog.Resolve(["rows.json"], folder.Root).Single(), folder.Root, maxSamples: null);
         var problems = new List<string>();
         Assert.Null(rows.Read(0, problems));

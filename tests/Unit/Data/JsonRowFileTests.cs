@@ -94,7 +94,8 @@ public sealed class JsonRowFileTests : IDisposable
     {
         foreach (var (before, between, after) in new[] { ("[", ",", "]"), ("", "\n", "\n") })
         {
-            var bytes = Encoding.Latin1.GetBytes($"{before}{{\"a\":1}}{between}{{\"a\":\"\xE9\"}}{between}{{\"a\":\"\\ud83d\"}}{between}{{\"a\":1,\"a\":2}}{after}");
+            string[] rows = ["{\"a\":1}", "{\"a\":\"\xE9\"}", "{\"a\":\"\\ud83d\"}", "{\"a\":1,\"a\":2}"];
+            var bytes = Encoding.Latin1.GetBytes($"{before}{string.Join(between, rows)}{after}");
             using var file = JsonRowFile.Open(folder.Write("rows.json", bytes));
             Assert.Equal(4, file.Count);
             Assert.Equal("{\"a\":1}", Raw(file, 0));

@@ -73,7 +73,9 @@ internal static class FileMutations
     {
         var random = new Random(seed);
         byte[][] strangers =
-            [[0xFF], [0xC3, 0x28], [0xED, 0xA0, 0x80], [0], [0xEF, 0xBB, 0xBF], [(byte)'\n'], [(byte)'"'], [(byte)'\\'], [(byte)'}'], [(byte)'\t'], [(byte)'&', (byte)'*']];
+        [
+            [0xFF], [0xC3, 0x28], [0xED, 0xA0, 0x80], [0], [0xEF, 0xBB, 0xBF], .. "\n\"\\}\t&*:-"u8.ToArray().Select(c => new[] { c }),
+        ];
         yield return ("empty", []);
         yield return ("only spaces", "  \n "u8.ToArray());
         foreach (var encoding in new Encoding[] { Encoding.Unicode, Encoding.BigEndianUnicode, Encoding.UTF32 })

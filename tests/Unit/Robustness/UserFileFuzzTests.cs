@@ -36,14 +36,14 @@ public sealed class UserFileFuzzTests : NativeTest
     {
         var path = Path.Combine(folder, "run.yaml");
         var yaml = File.ReadAllBytes(Path.Combine(TestFiles.Root, "examples", "qwen2_5vl_lora_sft.yaml"));
-        byte[][] odd =
+        string[] odd =
         [
-            "a: &a [*a]"u8.ToArray(), "? [a, b]\n: c\n"u8.ToArray(), "--- a\n--- b\n"u8.ToArray(), "%YAML 9.9\n---\na: 1\n"u8.ToArray(), "seed: !!int x"u8.ToArray(),
-            "{a: {a: {a: [}}}"u8.ToArray(), "lr_scheduler_kwargs: {min_lr: 1, \"min_lr\": 2}"u8.ToArray(), "output_dir: \"a\\0b\""u8.ToArray(), "seed: 1e400"u8.ToArray(),
-            Encoding.ASCII.GetBytes("a: &a [x, x, x, x, x, x, x, x, x]\n" + string.Concat(Enumerable.Range(0, 9)
-                .Select(i => $"{(char)('b' + i)}: &{(char)('b' + i)} [{string.Join(", ", Enumerable.Repeat($"*{(char)('a' + i)}", 9))}]\n"))),
+            "a: &a [*a]", "? [a, b]\n: c\n", "--- a\n--- b\n", "%YAML 9.9\n---\na: 1\n", "seed: !!int x", "{a: {a: {a: [}}}", "seed: 1e400",
+            "lr_scheduler_kwargs: {min_lr: 1, \"min_lr\": 2}", "output_dir: \"a\\0b\"", "dataset: \"\\ud83d\"", "- a", "a", "a: b: c", "\ta: 1",
+            "a: &a [x, x, x, x, x, x, x, x, x]\n" + string.Concat(Enumerable.Range(0, 9)
+                .Select(i => $"{(char)('b' + i)}: &{(char)('b' + i)} [{string.Join(", ", Enumerable.Repeat($"*{(char)('a' + i)}", 9))}]\n")),
         ];
-        Fuzz(path, [.. FileMutations.OfBytes(yaml, Count(240), Seed + 1), .. odd.Select(bytes => (Encoding.UTF8.GetString(bytes), bytes))],
+        Fuzz(path, [.. FileMutations.OfBytes(yaml, Count(240), Seed + 1), .. odd.Select(text => (text, Encoding.UTF8.GetBytes(text)))],
             () => TrainConfig.Load(path), ["run.yaml", .. Keys]);
     }
 
@@ -51,8 +51,8 @@ public sealed class UserFileFuzzTests : NativeTest
     public void A_configuration_in_JSON_with_every_key()
     {
         var path = Path.Combine(folder, "run.json");
-        var values = TrainConfig.Parse("model_name_or_path: m\ndataset: d\noutput_dir: o\nlr_scheduler_kwargs: {min_lr: 0.1}\nlr_scheduler_type: cosine_with_min_lr", "x")
-            .ToDictionary();
+        var values = TrainConfig.Parse(
+            "model_name_or_path: m\ndataset: d\noutput_dir: o\nlr_scheduler_kwargs: {min_lr: 0.1}\nlr_scheduler_type: cosine_with_min_lr", "x").ToDictionary();
         var json = $"{{{string.Join(",\n", values.Select(pair => $"\"{pair.Key}\": {System.Text.Json.JsonSerializer.Serialize(pair.Value)}"))}}}";
         Fuzz(path, Both(json, 500), () => TrainConfig.Load(path), ["run.json", .. Keys]);
     }
@@ -79,16 +79,19 @@ public sealed class UserFileFuzzTests : NativeTest
     }
 
     [Theory]
-    [InlineData("rows.json", "[{\"messages\": [{\"role\": \"user\", \"content\": \"<image>Q\"}, {\"role\": \"assistant\", \"content\": \"A\"}], \"images\": [\"1 4 4\"]},\n"
+    [InlineData("rows.json", "[{\"messages\": [{\"role\": \"user\", \"content\": \"<image>Q\"}, {\"role\": \"assistant\", \"content\": \"A\"}], "
+        + "\"images\": [\"1 4 4\"]},\n"
         + "{\"messages\": [{\"role\": \"user\", \"content\": \"é\"}, {\"role\": \"assistant\", \"content\": \"\\u00e9\"}], \"images\": []}]")]
     [InlineData("rows.jsonl", "{\"instruction\": \"a\", \"input\": \"b\", \"output\": \"c\", \"history\": [[\"d\", \"e\"]], \"system\": \"s\"}\n"
         + "{\"instruction\": \"a\", \"input\": \"\", \"output\": \"c\", \"history\": null, \"image\": \"1 4 4\"}\n")]
-    [InlineData("rows.jsonl", "{\"conversations\": [{\"from\": \"human\", \"value\": \"<image>\"}, {\"from\": \"gpt\", \"value\": \"c\"}], \"image\": {\"<image>\": \"1 4 4\"}}\n")]
+    [InlineData("rows.jsonl", "{\"conversations\": [{\"from\": \"human\", \"value\": \"<image>\"}, {\"from\": \"gpt\", \"value\": \"c\"}], "
+        + "\"image\": {\"<image>\": \"1 4 4\"}}\n")]
     public void Rows_of_data_sets(string name, string rows)
     {
         var path = Path.Combine(folder, name);
         var mutations = rows.StartsWith('[') ? FileMutations.OfJson(rows, Count(150), Seed + 3)
-            : FileMutations.OfJson($"[{rows.Trim().Replace("\n", ",")}]", Count(150), Seed + 3).Select(m => (m.What, m.Bytes[0] == '[' ? Lines(m.Bytes) : m.Bytes));
+            : FileMutations.OfJson($"[{rows.Trim().Replace("\n", ",")}]", Count(150), Seed + 3)
+                .Select(m => (m.What, m.Bytes[0] == '[' ? Lines(m.Bytes) : m.Bytes));
         Fuzz(path, [.. mutations, .. FileMutations.OfBytes(Encoding.UTF8.GetBytes(rows), Count(150), Seed + 4)], () => Rows(name), name, name);
 
         // A list of rows as lines, as far as it is one.
@@ -116,7 +119,8 @@ public sealed class UserFileFuzzTests : NativeTest
     [InlineData("preprocessor_config.json", "minicpm_configs/v26")]
     public void A_file_of_a_MiniCPM_folder(string name, string config)
     {
-        var tokenizer = config.EndsWith("v25", StringComparison.Ordinal) ? "tokenizer/minicpm_v25" : config.EndsWith("v2", StringComparison.Ordinal) ? "tokenizer/minicpm_v2"
+        var tokenizer = config.EndsWith("v25", StringComparison.Ordinal) ? "tokenizer/minicpm_v25"
+            : config.EndsWith("v2", StringComparison.Ordinal) ? "tokenizer/minicpm_v2"
             : "minicpm_v26/model";
         Model(Path.Combine(Goldens, tokenizer), Path.Combine(Goldens, config));
         File.WriteAllText(Path.Combine(folder, "preprocessor_config.json"), "{\"norm_mean\": [0.5, 0.5, 0.5], \"norm_std\": [0.5, 0.5, 0.5]}");
@@ -131,9 +135,13 @@ public sealed class UserFileFuzzTests : NativeTest
     public void A_file_of_a_MiniMind_folder(string name, string generation)
     {
         var (golden, encoder, config) = generation == "A"
-            ? ("minimind_a", "clip-vit-base-patch16", "{\"dim\": 64, \"n_heads\": 4, \"n_kv_heads\": 2, \"n_layers\": 2, \"vocab_size\": 6400, \"image_ids\": [34, 34]")
-            : ("minimind_c", "siglip2-base-p32-256-ve", "{\"hidden_size\": 64, \"num_attention_heads\": 4, \"num_key_value_heads\": 2, \"num_hidden_layers\": 2, "
-                + "\"intermediate_size\": 96, \"use_moe\": true, \"num_experts\": 4, \"num_experts_per_tok\": 1, \"rope_theta\": 1000000.0, \"image_ids\": [12]");
+            ? ("minimind_a", "clip-vit-base-patch16", """
+                {"dim": 64, "n_heads": 4, "n_kv_heads": 2, "n_layers": 2, "vocab_size": 6400, "image_ids": [34, 34]
+                """)
+            : ("minimind_c", "siglip2-base-p32-256-ve", """
+                {"hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2, "num_hidden_layers": 2, "intermediate_size": 96, "use_moe": true,
+                 "num_experts": 4, "num_experts_per_tok": 1, "rope_theta": 1000000.0, "image_ids": [12]
+                """);
         Model(Path.Combine(Goldens, golden, "tokenizer"), null);
         Directory.CreateDirectory(Path.Combine(folder, "vision"));
         foreach (var file in Directory.GetFiles(Path.Combine(Goldens, golden, "vision", encoder), "*.json"))
@@ -141,7 +149,9 @@ public sealed class UserFileFuzzTests : NativeTest
             File.Copy(file, Path.Combine(folder, "vision", Path.GetFileName(file)));
         }
 
-        File.WriteAllText(Path.Combine(folder, "config.json"), config + ", \"model_type\": \"minimind-v\", \"vision_model\": \"vision\", \"weights\": \"x.pth\"}");
+        File.WriteAllText(Path.Combine(folder, "config.json"), config + """
+            , "model_type": "minimind-v", "vision_model": "vision", "weights": "x.pth"}
+            """);
         Folder(name, "seed.yaml");
     }
 
@@ -156,8 +166,10 @@ public sealed class UserFileFuzzTests : NativeTest
             """
             {"added_tokens": [{"id": 7, "content": "<x>", "special": true, "lstrip": false}],
              "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Replace", "pattern": {"String": " "}, "content": "_"}]},
-             "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true}, {"type": "ByteLevel", "add_prefix_space": false}]},
-             "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<x>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+             "pre_tokenizer": {"type": "Sequence", "pretokenizers":
+               [{"type": "Digits", "individual_digits": true}, {"type": "ByteLevel", "add_prefix_space": false}]},
+             "post_processor": {"type": "TemplateProcessing",
+               "single": [{"SpecialToken": {"id": "<x>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
                "special_tokens": {"<x>": {"id": "<x>", "ids": [7], "tokens": ["<x>"]}}},
              "decoder": {"type": "Sequence", "decoders": [{"type": "Strip", "content": " ", "start": 1, "stop": 0}, {"type": "ByteLevel"}]}}
             """);
@@ -177,14 +189,15 @@ public sealed class UserFileFuzzTests : NativeTest
     public void The_states_of_a_checkpoint()
     {
         var state = Path.Combine(folder, TrainerState.FileName);
-        new TrainerState { GlobalStep = 4, MaxSteps = 10, Epoch = 0.5, LogHistory = [new Dictionary<string, object?> { ["loss"] = double.NaN, ["step"] = 1 }] }.Save(state);
+        var log = new Dictionary<string, object?> { ["loss"] = double.NaN, ["step"] = 1 };
+        new TrainerState { GlobalStep = 4, MaxSteps = 10, Epoch = 0.5, LogHistory = [log] }.Save(state);
         Fuzz(state, Both(File.ReadAllText(state).Replace("NaN", "1.5"), 300), () => TrainerState.Load(state), TrainerState.FileName);
 
         var progress = Path.Combine(folder, "fovea_state.json");
         Fuzz(progress, Both("""
             {"step": 4, "total_steps": 10, "samples": 24, "samples_per_step": 2, "seed": 42, "micro_batch_tokens": 512, "base_model": "m", "llm_type": null,
-             "template": "qwen2_vl", "settings": {"lora_rank": "8"}, "scale": {"value": 1024, "good_steps": 3}, "overflows": 1, "tokens": 99, "foreign_steps": 0,
-             "loss_sum": 8.5}
+             "template": "qwen2_vl", "settings": {"lora_rank": "8"}, "scale": {"value": 1024, "good_steps": 3}, "overflows": 1, "tokens": 99,
+             "foreign_steps": 0, "loss_sum": 8.5}
             """, 300), () => CheckpointStore.ReadProgress(folder), "fovea_state.json");
     }
 

@@ -43,7 +43,7 @@ public sealed class CheckpointStore(string outputDir, int? limit)
         return new RunMark(NextOrder(), from is null ? null : NameOf(from));
     }
 
-    /// <summary>How <see cref="RunMark.From"/> names a checkpoint: where it lies in the run's folder, which may be moved, by its name, else by its path.</summary>
+    /// <summary>How <see cref="RunMark.From"/> names a checkpoint: in the run's folder, which may be moved, by its name, elsewhere by its path.</summary>
     public string NameOf(string from)
     {
         var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(from));

@@ -55,7 +55,8 @@ ProductKernel product_kernel(at::ScalarType type) {
 
 void choose_product_kernel(at::ScalarType type, ProductKernel kernel) {
     auto* place = chosen(type);
-    TORCH_CHECK(place != nullptr && product_kernel_fits(type, kernel), "products of ", type, " have no kernel ", static_cast<int64_t>(kernel), " on this processor");
+    TORCH_CHECK(
+        place != nullptr && product_kernel_fits(type, kernel), "products of ", type, " have no kernel ", static_cast<int64_t>(kernel), " on this processor");
     place->store(kernel, std::memory_order_relaxed);
 }
 

@@ -156,7 +156,7 @@ public static class BenchOutput
         foreach (var row in r.Rows)
         {
             table.AddRow([
-                $"{row.Type} {row.Shape.Replace(" x ", "x", StringComparison.Ordinal)} {row.Form switch { "Forward" => "y", "InputGradient" => "dx", _ => "dW" }}",
+                $"{row.Type} {row.Shape.Replace(" x ", "x", StringComparison.Ordinal)} {Symbol(row.Form)}",
                 .. names.Select(name => row.Rates.TryGetValue(name, out var rate) ? Number(rate, "0") : string.Empty),
                 Number(100 * row.Rates.Values.Max() / r.PeakFp32, "0"),
             ]);
@@ -167,6 +167,8 @@ public static class BenchOutput
             + (r.PeakPairs > 0 ? $", bf16 pairs {Number(r.PeakPairs, "0")}" : string.Empty) + $"; a new run uses {r.Chosen}");
         AnsiConsole.WriteLine($"{r.Hardware}; {r.Threads} threads; libtorch {r.Libtorch}; commit {r.Commit}");
     }
+
+    private static string Symbol(string form) => form switch { "Forward" => "y", "InputGradient" => "dx", _ => "dW" };
 
     private static string Cell(double? value, string format) => value is { } number ? Number(number, format) : string.Empty;
 

@@ -4,7 +4,7 @@ using Fovea.Data.Templates;
 namespace Fovea.Data.Tokenizers;
 
 /// <summary>
-/// A tokenizer beside the rows of a model's embeddings: a token whose id has no row cannot be computed. Where every id has one, which the largest tells, nothing
+/// A tokenizer beside the rows of a model's embeddings: a token whose id has no row cannot be computed. Where every id has one, the largest shows, nothing
 /// else is looked at.
 /// </summary>
 /// <param name="tokenizer">The model's.</param>
@@ -50,7 +50,7 @@ public sealed class TokenRows(Tokenizer tokenizer, int rows)
         }
     }
 
-    /// <summary>Throws when a text of a data set holds such a token, before anything is trained. Reads the texts only where a token without a row exists.</summary>
+    /// <summary>Throws when a text of a data set holds such a token, before anything is trained. Reads the texts only where such a token exists.</summary>
     /// <exception cref="ConfigException">Names data sets, rows and tokens.</exception>
     public void Check(params IEnumerable<ConversationSet?> sets)
     {

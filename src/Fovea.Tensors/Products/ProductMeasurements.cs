@@ -40,7 +40,8 @@ public sealed class ProductMeasurements
 
     private static ProductRates? Usable(Dictionary<string, double> rates, DType type)
     {
-        var known = rates.Where(rate => ProductChoice.KernelOf(rate.Key) is not null).ToDictionary(rate => ProductChoice.KernelOf(rate.Key)!.Value, rate => rate.Value);
+        var known = rates.Where(rate => ProductChoice.KernelOf(rate.Key) is not null)
+            .ToDictionary(rate => ProductChoice.KernelOf(rate.Key)!.Value, rate => rate.Value);
         return Enum.GetValues<ProductKernel>().All(kernel => known.ContainsKey(kernel) == ProductKernels.Fit(type, kernel)) ? new ProductRates(known) : null;
     }
 

@@ -163,7 +163,7 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
         return costs;
     }
 
-    /// <summary>Weights that learn in fp32 are used in the element type of the computation: those copies. Adapters' are there all the time (ShardPlan).</summary>
+    /// <summary>Weights that learn in fp32 are used in the element type of the computation: those copies. Adapters' are always there (ShardPlan).</summary>
     private static long CastBytes(VisionLanguageModel model, Func<Parameter, bool> which)
     {
         var options = model.Ledger.Options;

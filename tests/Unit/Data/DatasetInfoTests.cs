@@ -28,17 +28,25 @@ public sealed class DatasetInfoTests : IDisposable
     [InlineData("\"ranking\":true", "ranking: true is preference data")]
     [InlineData("\"num_samples\":10", "num_samples (a random selection) is not supported")]
     [InlineData("\"columns\":{\"chosen\":\"c\"}", "columns.chosen is preference data")]
-    [InlineData("\"columns\":{\"system\":\"\\ud800\"}", "columns.system is not valid Unicode")]
-    [InlineData("\"file_name\":\"a\\u0000.json\"", "a .json does not exist")]
+    [InlineData("\"file_name\":\"a\\u0000.json\"", "a path with a NUL character names no file")]
     [InlineData("\"file_name\":[\"rows.json\"]", "file_name must be text, not a list")]
     [InlineData("\"file_name\":\"\"", "file_name is missing")]
-    [InlineData("\"\\udfff\":1", "holds text that is not valid Unicode")]
     public void A_key_that_would_change_the_data_or_is_unknown_is_refused_with_file_data_set_and_key(string key, string reason)
     {
         var error = Assert.Throws<ConfigException>(() => Load(key));
         Assert.Contains(reason, Assert.Single(error.Problems));
         Assert.Contains(folder.Root, error.Message);
         Assert.Contains("data set 'd'", error.Message);
+    }
+
+    [Theory]
+    [InlineData("\"columns\":{\"system\":\"\\ud800\"}")]
+    [InlineData("\"\\udfff\":1")]
+    public void Half_a_surrogate_pair_is_refused_with_file_and_place(string key)
+    {
+        var error = Assert.Throws<ConfigException>(() => Load(key));
+        Assert.StartsWith(Path.Combine(folder.Root, "dataset_info.json") + " line 1, column ", Assert.Single(error.Problems));
+        Assert.Contains("holds half a surrogate pair", error.Message);
     }
 
     [Theory]
@@ -76,7 +84,7 @@ public sealed class DatasetInfoTests : IDisposable
 
     private LoadedData Load(string keys)
     {
-        folder.Write("dataset_info.json", "{\"d\":{\"file_name\":\"rows.json\"," + keys + "}}");
+        folder.Write("dataset_info.json", "{\"d\":{" + (keys.StartsWith("\"file_name\"", StringComparison.Ordinal) ? string.Empty : "\"file_name\":\"rows.json\",") + keys + "}}");
         folder.Write("rows.json", """[{"instruction":"Q","output":"A"}]""");
         return DatasetLoader.Load(new DataOptions { Datasets = ["d"], DatasetDir = folder.Root });
     }

@@ -139,7 +139,7 @@ public sealed class RowImageTests : IDisposable
         { "\"gone\\nfile.png\"", "image 'gone file.png' does not exist" },
         { $"\"{new string('g', 3000)}.png\"", "does not exist" },
         { "\"\\u0000\"", "does not exist" },
-        { "\"\\ud800\"", "images[0] is not valid Unicode" },
+        { "\"\\ud800\"", "holds half a surrogate pair" },
     };
 
     [Theory]

@@ -90,7 +90,8 @@ internal static class MiniCpmVFields
                 throw vision.Wrong("model_type", "siglip, siglip_vision_model, idefics2 or timm's vit");
             }
 
-            if (root.Has("vision_encoder") && type.StartsWith("vit", StringComparison.Ordinal) && !root.Text("vision_encoder").StartsWith(type, StringComparison.Ordinal))
+            if (root.Has("vision_encoder") && type.StartsWith("vit", StringComparison.Ordinal)
+                && !root.Text("vision_encoder").StartsWith(type, StringComparison.Ordinal))
             {
                 throw root.Wrong("vision_encoder", $"{type}, as vision_config.model_type says, or be left out");
             }

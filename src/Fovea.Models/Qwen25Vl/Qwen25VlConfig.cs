@@ -99,7 +99,8 @@ public sealed record Qwen25VlConfig
 
         if (MropeSection.Length != 3 || MropeSection.Any(part => part < 0) || MropeSection.Sum() * 2 != HeadSize)
         {
-            throw RopeReader.Section(text)!.Wrong("mrope_section", $"three parts that add up to half of hidden_size / num_attention_heads, which is {HeadSize}");
+            throw RopeReader.Section(text)!.Wrong(
+                "mrope_section", $"three parts that add up to half of hidden_size / num_attention_heads, which is {HeadSize}");
         }
 
         if (Vision.OutHiddenSize != HiddenSize)

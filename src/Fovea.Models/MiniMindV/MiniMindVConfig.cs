@@ -210,9 +210,9 @@ public sealed record MiniMindVConfig
     {
         if (Heads <= 0 || KeyValueHeads <= 0 || Heads % KeyValueHeads != 0)
         {
-            throw json.Wrong(
-                Generation == MiniMindVGeneration.A ? "n_kv_heads" : "num_key_value_heads",
-                $"a divisor of {(Interleaved ? "n_heads" : "num_attention_heads")}, which is {Heads}");
+            throw Interleaved
+                ? json.Wrong("n_kv_heads", $"a divisor of n_heads, which is {Heads}")
+                : json.Wrong("num_key_value_heads", $"a divisor of num_attention_heads, which is {Heads}");
         }
 
         if (HeadSize % 2 != 0 || (Interleaved && HiddenSize % Heads != 0))

@@ -22,7 +22,7 @@ public sealed record MiniMindVProcessor(Tokenizer Tokenizer, ChatTemplate Templa
         if (tokenizer.IdOf(template.ImageToken!) is { } id && id != config.ImageTokenId)
         {
             throw ConfigReader.Open(Families.ConfigPath(folder)).Refused(
-                "image_ids", $"{config.ImageTokenId} is not the tokenizer's {template.ImageToken}, {id}");
+                "image_ids", $"{config.ImageTokenId} is not the tokenizer's {template.ImageToken}, which is {id}");
         }
 
         return new MiniMindVProcessor(tokenizer, template, new MiniMindVImageStage(config.VisionFolder, config.Vision))

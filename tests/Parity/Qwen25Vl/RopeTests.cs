@@ -50,13 +50,10 @@ public sealed class RopeTests : NativeTest
     }
 
     [Theory]
-    [InlineData("""{ "type": "dynamic", "factor": 2.0, "mrope_section": [4, 6, 6] }""",
-        "rope_scaling.type must be default, linear, yarn; dynamic goes by")]
+    [InlineData("""{ "type": "dynamic", "factor": 2.0, "mrope_section": [4, 6, 6] }""", "rope_scaling.type must be default, linear, yarn; dynamic goes by")]
     [InlineData("""{ "rope_type": "llama3", "factor": 2.0, "mrope_section": [4, 6, 6] }""", "rope_scaling.rope_type must be default, linear, yarn; others")]
-    [InlineData("""{ "rope_type": "yarn", "type": "linear", "factor": 2.0, "mrope_section": [4, 6, 6] }""",
-        "rope_scaling.type must be what rope_type says (yarn)")]
-    [InlineData("""{ "type": "mrope", "factor": 2.0, "mrope_section": [4, 6, 6] }""",
-        "rope_scaling.factor: it belongs to linear and yarn, and the rope_type is default")]
+    [InlineData("""{ "rope_type": "yarn", "type": "linear", "factor": 2.0, "mrope_section": [4, 6, 6] }""", "type must be what rope_type says (yarn)")]
+    [InlineData("""{ "type": "mrope", "factor": 2.0, "mrope_section": [4, 6, 6] }""", "factor: it belongs to linear and yarn, and the rope_type is default")]
     [InlineData("""{ "type": "linear", "factor": 0.5, "mrope_section": [4, 6, 6] }""", "rope_scaling.factor must be at least 1")]
     [InlineData("""{ "type": "linear", "mrope_section": [4, 6, 6] }""", "rope_scaling.factor must be a number and is missing")]
     [InlineData("""{ "type": "mrope", "rope_theta": 5.0, "mrope_section": [4, 6, 6] }""", "rope_scaling.rope_theta must be rope_theta, which is 1000000")]

@@ -147,8 +147,8 @@ internal static class FieldEffects
     private static IReadOnlyList<JsonNode> Others(JsonNode? value) => value switch
     {
         null => [JsonValue.Create(3), JsonValue.Create("other")],
-        JsonArray { Count: > 0 } list => 
-            [.. Others(list[0]).Take(1).Select(first => Changed(list, first)), .. list.Count > 1 ? [Shorter(list)] : (JsonNode[])[]],
+        JsonArray { Count: > 1 } list => [Changed(list, Others(list[0])[0]), Shorter(list)],
+        JsonArray { Count: 1 } list => [Changed(list, Others(list[0])[0])],
         JsonArray => [JsonNode.Parse("[1]")!],
         _ => value.GetValueKind() switch
         {
@@ -178,7 +178,9 @@ internal static class FieldEffects
         return other;
     }
 
-    /// <summary>Everything that a folder's files decide: the prompt with its picture, logits, losses beside them, longest sequence, element type.</summary>
+    /// <summary>
+    /// Everything that a folder's files decide: the prompt with its picture, logits, losses beside them, the longest sequence, the element type.
+    /// </summary>
     private static string Result(string folder, string image)
     {
         using var noGrad = Autograd.NoGrad();

@@ -2,7 +2,9 @@ using Fovea.Nn;
 
 namespace Fovea.Tests.Unit.Configs;
 
-/// <summary>Random weights that depend on their name and shape alone, so that one more layer leaves the others alone. No weight is without effect.</summary>
+/// <summary>
+/// Random weights that depend on their name and shape alone, so that one more layer leaves the others as they are. No weight is without effect.
+/// </summary>
 internal sealed class NamedSource : IWeightSource
 {
     public IReadOnlyCollection<string> Names => [];

@@ -65,7 +65,7 @@ public static class JsonProblem
             return "it ends in the middle (was the file cut, or is a ] or } or \" missing?)";
         }
 
-        if (e.Message.Contains("after a single JSON value", StringComparison.Ordinal))
+        if (e.Message.Contains("after a single JSON value", StringComparison.Ordinal) && !rest.StartsWith("\uFEFF"u8))
         {
             return "something follows after its end";
         }

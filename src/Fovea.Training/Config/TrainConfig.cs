@@ -292,7 +292,7 @@ public sealed partial record TrainConfig
 
     /// <summary>The same numbers in every run on a GPU too, more slowly; an operator that cannot is an error. The CPU repeats itself in any case.</summary>
     [Alias("full_determinism")]
-    public bool Deterministic { get; init; }
+    [Affects(Execution)] public bool Deterministic { get; init; }
 
     /// <summary>Train on the CPU even where an accelerator is found.</summary>
     [Alias("no_cuda")]

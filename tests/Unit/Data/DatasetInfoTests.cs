@@ -84,7 +84,8 @@ public sealed class DatasetInfoTests : IDisposable
 
     private LoadedData Load(string keys)
     {
-        folder.Write("dataset_info.json", "{\"d\":{" + (keys.StartsWith("\"file_name\"", StringComparison.Ordinal) ? string.Empty : "\"file_name\":\"rows.json\",") + keys + "}}");
+        var file = keys.StartsWith("\"file_name\"", StringComparison.Ordinal) ? string.Empty : "\"file_name\":\"rows.json\",";
+        folder.Write("dataset_info.json", "{\"d\":{" + file + keys + "}}");
         folder.Write("rows.json", """[{"instruction":"Q","output":"A"}]""");
         return DatasetLoader.Load(new DataOptions { Datasets = ["d"], DatasetDir = folder.Root });
     }

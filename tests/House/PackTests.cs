@@ -34,7 +34,7 @@ public sealed class PackTests
     private static long Compressed(string file)
     {
         var target = new CountingStream();
-        using (var brotli = new BrotliStream(target, new BrotliCompressionOptions { Quality = 5 }))
+        using (var brotli = new BrotliStream(target, new BrotliCompressionOptions { Quality = 9 }))
         using (var source = File.OpenRead(file))
         {
             source.CopyTo(brotli);

@@ -71,6 +71,7 @@ public sealed partial class RoomTests
         "src/Fovea.Cli/Bench/PeerProcess.cs", "src/Fovea.Cli/Bench/RankBench.cs", "src/Fovea.Cli/Bench/RunTrace.cs", "src/Fovea.Cli/Bench/Machine.cs",
         "src/Fovea.Cli/Verbs/RankBenchVerb.cs", "src/Fovea.Cli/Launch/MemoryEvents.cs", "src/Fovea.Cli/Launch/RankLog.cs",
         "src/Fovea.Runs/Files/TrainerLogSink.cs", "src/Fovea.Runs/Files/ResultsSink.cs", "src/Fovea.Training/Engine/ProcessMemory.cs",
+        "src/Fovea.Tensors/Blas.cs", "src/Fovea.Tensors/Processor.cs",
     ];
 
     [Fact]

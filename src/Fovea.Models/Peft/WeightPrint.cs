@@ -30,7 +30,7 @@ internal sealed record WeightPrint(string Config, string Shapes, string Weights)
     public static WeightPrint OfModel(string folder)
     {
         var family = Families.Of(folder);
-        using var json = JsonDocument.Parse(File.ReadAllText(Families.ConfigPath(folder)));
+        using var json = JsonFile.ReadObject(Families.ConfigPath(folder));
         var config = new StringBuilder();
         Append(config, json.RootElement, string.Empty);
         var text = config.ToString();

@@ -60,13 +60,12 @@ internal sealed record SavedCheckpoint(string Path, int Step, int Order, bool Ca
 
         try
         {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(state));
+            using var json = JsonFile.ReadObject(state);
             var written = json.RootElement.GetProperty("step").GetInt32();
             var order = json.RootElement.TryGetProperty("order", out var given) ? given.GetInt32() : 0;
             return written == step ? new SavedCheckpoint(path, step, order, CanResume: true, IsDamaged: false) : null;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or IOException
-            or UnauthorizedAccessException)
+        catch (Exception e) when (e is ConfigException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
             return new SavedCheckpoint(path, step, Order: 0, CanResume: true, IsDamaged: true);
         }

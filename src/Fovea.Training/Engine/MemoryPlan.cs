@@ -163,11 +163,12 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
         return costs;
     }
 
-    /// <summary>Weights that learn in fp32 are used in the element type of the computation: those copies. Adapters' are always there (ShardPlan).</summary>
+    /// <summary>Weights that learn in fp32 are used in the element type of the computation: those copies. Adapters' are counted once (ShardPlan).</summary>
     private static long CastBytes(VisionLanguageModel model, Func<Parameter, bool> which)
     {
         var options = model.Ledger.Options;
-        return options.Master == options.Compute ? 0 : model.Ledger.Parameters.Where(p => p.Trainable && which(p)).Sum(p => p.Count) * options.Compute.Size();
+        var casts = options.Master == options.Compute ? [] : model.Ledger.Parameters.Where(p => p.Trainable && which(p));
+        return casts.Sum(p => p.Count) * options.Compute.Size();
     }
 
     /// <summary>Bytes a row in each mode, and once for the block.</summary>

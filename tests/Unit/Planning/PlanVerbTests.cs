@@ -21,7 +21,7 @@ public sealed class PlanVerbTests : NativeTest
 
         Assert.Equal((8_312_351_744, 20_185_088), (result.Parameters, result.LearningParameters));
         var row = result.Rows.Single(r => r is { Zero: 0, Offload: "none" });
-        Assert.Equal((8_292_166_656 * 2) + (20_185_088 * (4 + 2)), row.Weights); // adapters in fp32, and their copies in bf16
+        Assert.Equal((8_292_166_656 * 2) + (20_185_088 * (4 + 2)), row.Weights); // adapters: masters, and copies as used
         Assert.Equal(20_185_088 * 4, row.Gradients);
         Assert.Equal(20_185_088 * 8, row.Optimizer);
     }

@@ -11,7 +11,7 @@ public sealed class BadImageTests : NativeTest
 
     public static TheoryData<string> Unusable { get; } =
     [
-        "corrupt.jpg", "corrupt.png", "truncated.jpg", "truncated.png", "truncated.webp",
+        "corrupt.png", "truncated.jpg", "truncated.png", "truncated.webp",
         "truncated.gif", "empty.jpg", "zero.png", "huge.png", "text.jpg", "gone.jpg",
     ];
 
@@ -51,7 +51,7 @@ public sealed class BadImageTests : NativeTest
 
     [Theory]
     [InlineData("broken/grey16.png")]
-    [InlineData("broken/rgba16.png")]
+    [InlineData("odd/png_rgba16.png")]
     [InlineData("decode/cmyk.jpg")]
     [InlineData("decode/rgb16.png")]
     public void Images_of_16_bits_and_in_CMYK_are_usable_or_named(string file)

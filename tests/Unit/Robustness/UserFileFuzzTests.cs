@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using Fovea.Cli.Planning;
 using Fovea.Data.Datasets;
 using Fovea.Data.Tokenizers;
@@ -255,6 +256,10 @@ public sealed class UserFileFuzzTests : NativeTest
             {
                 var problems = new List<string>();
                 Assert.True(source.Read(i, problems) is not null || problems.Count > 0, $"row {i} is neither read nor refused");
+                if (problems.Count > 0)
+                {
+                    throw new ConfigException([.. problems.Select(problem => $"{dataset}: {problem}")]);
+                }
             }
         }
     }
@@ -268,7 +273,18 @@ public sealed class UserFileFuzzTests : NativeTest
 
         if (config is not null)
         {
-            File.Copy(Path.Combine(config, "config.json"), Path.Combine(folder, "config.json"), overwrite: true);
+            // As large as the tokenizer is, and with its ids: what does not fit together is refused without any damage.
+            var published = JsonNode.Parse(File.ReadAllText(Path.Combine(config, "config.json")))!;
+            var own = Path.Combine(source, "config.json");
+            foreach (var key in File.Exists(own) ? (string[])["vocab_size", "image_token_id", "video_token_id", "vision_start_token_id"] : [])
+            {
+                if (JsonNode.Parse(File.ReadAllText(own))![key] is { } value)
+                {
+                    published[key] = value.DeepClone();
+                }
+            }
+
+            File.WriteAllText(Path.Combine(folder, "config.json"), published.ToJsonString());
         }
     }
 

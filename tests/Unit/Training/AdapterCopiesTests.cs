@@ -18,8 +18,8 @@ public sealed class AdapterCopiesTests : NativeTest
     [InlineData(BlockMode.Recompute, 0.1)]
     public void Gradients_are_bitwise_those_of_adapters_cast_in_each_pass(BlockMode mode, double dropout)
     {
-        using var model = Build(new ModelOptions { Compute = DType.BF16, Policy = new BlockPolicy(mode), Trainable = (_, _) => false },
-            dropout, out var stream);
+        var options = new ModelOptions { Compute = DType.BF16, Policy = new BlockPolicy(mode), Trainable = (_, _) => false };
+        using var model = Build(options, dropout, out var stream);
         using var owned = stream;
         using var batch = MidModel.Batch(1);
         stream?.Begin(3, new long[batch.Tokens], [.. Enumerable.Range(0, batch.Tokens)]);
@@ -138,9 +138,8 @@ public sealed class AdapterCopiesTests : NativeTest
         Assert.Equal((Address(q) + (q.Count * 2), Address(k) + (k.Count * 2)), (Address(k), Address(v)));
         var addresses = model.Ledger.AdapterParameters.Select(p => Address(p.Copy!)).ToList();
         var last = model.Ledger.AdapterParameters.MaxBy(p => Address(p.Copy!))!;
-        Assert.Equal(
-            AdapterCopies.Bytes(model.Ledger.AdapterParameters.Select(p => p.Count), 2),
-            addresses.Max() + AdapterCopies.Bytes([last.Count], 2) - addresses.Min());
+        var taken = addresses.Max() + AdapterCopies.Bytes([last.Count], 2) - addresses.Min();
+        Assert.Equal(AdapterCopies.Bytes(model.Ledger.AdapterParameters.Select(p => p.Count), 2), taken);
     }
 
     private static Ledger Zeroed(VisionLanguageModel model)

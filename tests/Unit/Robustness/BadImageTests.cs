@@ -45,7 +45,8 @@ public sealed class BadImageTests : NativeTest
             Assert.Contains(log.Split('\n'), line => line.Contains($"{done}: rows row ") && line.Contains(Broken(file.Data)));
         }
 
-        Assert.Equal(8, run.Losses("out").Length);
+        // A step that has lost both of its samples has no loss.
+        Assert.Equal(policy == "skip" ? 5 : 8, run.Losses("out").Length);
         Assert.All(run.Losses("out"), loss => Assert.True(double.IsFinite(loss)));
     }
 

@@ -30,7 +30,7 @@ public sealed class OddConfigTests : IDisposable
     [InlineData("vocab_size", "99999999999999999999", "must be a whole number from 1")]
     [InlineData("intermediate_size", "null", "is missing")]
     [InlineData("rms_norm_eps", "1e400", "must be a number")]
-    [InlineData("hidden_act", "3", "must be silu")]
+    [InlineData("hidden_act", "3", "must be \"silu\"")]
     [InlineData("vision_config", "[]", "must be an object")]
     [InlineData("tie_word_embeddings", "\"yes\"", "must be true or false")]
     [InlineData("rope_scaling", "{\"type\": \"mrope\", \"mrope_section\": [\"4\", 6, 6]}", "must be a list of whole numbers")]

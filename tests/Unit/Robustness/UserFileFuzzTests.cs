@@ -258,7 +258,7 @@ public sealed class UserFileFuzzTests : NativeTest
                 Assert.True(source.Read(i, problems) is not null || problems.Count > 0, $"row {i} is neither read nor refused");
                 if (problems.Count > 0)
                 {
-                    throw new ConfigException([.. problems.Select(problem => $"{dataset}: {problem}")]);
+                    throw new ConfigException([.. problems.Select(problem => $"data set '{dataset}': {problem}")]);
                 }
             }
         }

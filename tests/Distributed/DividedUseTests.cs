@@ -10,6 +10,7 @@ using Fovea.Tests.Unit.Robustness;
 namespace Fovea.Tests.Distributed;
 
 /// <summary>Evaluation and answers of two processes that divide the weights (<c>zero: 3</c>) are those of one that has them all.</summary>
+[Trait("Category", "Long")]
 public sealed partial class DividedUseTests : IDisposable
 {
     private const string Third = "zero=3";

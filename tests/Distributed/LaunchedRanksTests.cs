@@ -4,6 +4,7 @@ using Fovea.Tests.Unit.Robustness;
 namespace Fovea.Tests.Distributed;
 
 /// <summary>Several ranks that train together under the launcher, and what becomes of them when one is lost.</summary>
+[Trait("Category", "Long")]
 public sealed class LaunchedRanksTests : IDisposable
 {
     private readonly TinyRun run = new();

@@ -3,6 +3,7 @@ using Fovea.Tests.Unit.Robustness;
 namespace Fovea.Tests.Distributed;
 
 /// <summary>Training under the launcher goes the way of a single process.</summary>
+[Trait("Category", "Long")]
 public sealed class LaunchedTrainingTests : IDisposable
 {
     // Steps enough to be hit on the way also by a test that comes late.

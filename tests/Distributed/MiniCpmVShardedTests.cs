@@ -5,6 +5,7 @@ using Fovea.Training.Recipes;
 namespace Fovea.Tests.Distributed;
 
 /// <summary>The official arguments on ranks that divide the weights: losses are those of one rank that has them all.</summary>
+[Trait("Category", "Long")]
 public sealed class MiniCpmVShardedTests : NativeTest
 {
     private readonly string folder = Directory.CreateTempSubdirectory("fovea-minicpm-ranks-").FullName;

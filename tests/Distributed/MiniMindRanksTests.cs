@@ -4,6 +4,7 @@ using Fovea.Tests.Parity.MiniMindV;
 namespace Fovea.Tests.Distributed;
 
 /// <summary>MiniMind-V on two ranks: both stages, dense and with experts and their loss, equal one rank's, also from the scripts' own file on.</summary>
+[Trait("Category", "Long")]
 public sealed class MiniMindRanksTests : NativeTest
 {
     private readonly RankRuns runs = new() { ProtocolMegabytes = 0.1 };

@@ -6,6 +6,7 @@ using Fovea.Tensors.Safetensors;
 namespace Fovea.Tests.Distributed;
 
 /// <summary>OpenBMB's finetune_ds.sh and finetune_lora.sh with the program's name changed: two ranks, the scripts' arguments, their DeepSpeed files.</summary>
+[Trait("Category", "Long")]
 public sealed class OfficialScriptsTests : NativeTest
 {
     private static readonly string Model = TestFiles.Golden("minicpm_v26/model");

@@ -11,6 +11,7 @@ namespace Fovea.Tests.Distributed;
 /// <summary>
 /// What <c>fovea plan</c> counts is what ranks take: the highest anonymous memory of each process of a training run on the CPU, watched from outside.
 /// </summary>
+[Trait("Category", "Long")]
 public sealed class PlannedMemoryTests(PlannedMemoryTests.Models models) : NativeTest, IClassFixture<PlannedMemoryTests.Models>
 {
     private readonly TinyRun run = new();

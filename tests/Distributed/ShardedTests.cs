@@ -31,6 +31,7 @@ public sealed class ShardedTests : NativeTest
     [InlineData(1, "none")]
     [InlineData(2, "none")]
     [InlineData(3, "cpu")]
+    [Trait("Category", "Long")]
     public void Full_fine_tuning_agrees_with_one_rank_where_some_ranks_see_text_only(int stage, string offload)
     {
         // Rank 1 of two never sees an image, and no rank does in the second step.
@@ -55,6 +56,7 @@ public sealed class ShardedTests : NativeTest
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void Ranks_without_a_usable_sample_or_with_fewer_micro_batches_do_not_hang()
     {
         // With one sample a batch, rank 1 of two has nothing at all in the first step; later steps have unequal lengths and a short end.
@@ -77,6 +79,7 @@ public sealed class ShardedTests : NativeTest
     [InlineData("finetuning_type=lora")]
     [InlineData("additional_target=lm_head")]
     [InlineData("finetuning_type=full")]
+    [Trait("Category", "Long")]
     public void A_run_goes_on_with_other_numbers_of_ranks_and_other_stages(string what)
     {
         string[] both = [what.EndsWith("lora", StringComparison.Ordinal) ? Rate : "learning_rate=1e-5", what, "save_steps=1", "lr_scheduler_type=constant"];
@@ -104,6 +107,7 @@ public sealed class ShardedTests : NativeTest
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void Image_features_are_kept_across_epochs_and_runs_also_where_weights_are_divided()
     {
         string[] cached = [Rate, "max_steps=12", "max_samples=8", $"vision_cache_dir={Path.Combine(runs.Tiny.Folder, "features")}", "zero=3"];
@@ -114,6 +118,7 @@ public sealed class ShardedTests : NativeTest
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void A_full_model_may_stay_in_the_ranks_parts_and_is_put_together_by_export()
     {
         string[] parts =

@@ -3,6 +3,7 @@ using System.Diagnostics;
 namespace Fovea.Tests.Distributed;
 
 /// <summary>Two launchers in two network namespaces, joined by a cable: two machines to each other.</summary>
+[Trait("Category", "Long")]
 public sealed class TwoNodesTests : IDisposable
 {
     private readonly TwoNodes nodes = new();

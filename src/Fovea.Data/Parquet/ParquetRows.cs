@@ -60,9 +60,5 @@ internal static class ParquetRows
         }
     }
 
-    private static string Root() => Path.Combine(
-        Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache
-            ? cache
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
-        "fovea", "parquet");
+    private static string Root() => Path.Combine(CacheFolder.Path, "parquet");
 }

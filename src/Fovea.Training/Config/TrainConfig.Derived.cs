@@ -56,11 +56,7 @@ public sealed partial record TrainConfig
     public string? EffectiveVisionCacheDir => VisionCacheDir switch
     {
         "none" => null,
-        null => Path.Combine(
-            Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache
-                ? cache
-                : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
-            "fovea", "vision"),
+        null => Path.Combine(CacheFolder.Path, "vision"),
         var folder => folder,
     };
 

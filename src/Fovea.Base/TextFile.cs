@@ -91,7 +91,7 @@ public static class TextFile
             return "is a folder, where a file is needed: name the file in it";
         }
 
-        if (new FileInfo(path).LinkTarget is { } target && !File.Exists(path))
+        if (e is FileNotFoundException or DirectoryNotFoundException && new FileInfo(path).LinkTarget is { } target)
         {
             return $"is a link to {target}, which does not exist: copy or download what it stands for";
         }

@@ -10,11 +10,11 @@ namespace Fovea.Cli.Verbs;
 /// <summary><c>fovea chat</c>: talks with a model about images, in the terminal or with one question from the command line.</summary>
 public static class ChatVerb
 {
-    private static readonly Argument<string[]> Config = new("CONFIG")
+    private static readonly Argument<string[]> Config = new Argument<string[]>("CONFIG")
     {
         Description = "A YAML or JSON file as LLaMA-Factory's chat takes it, or that of a training run; then key=value for what should differ.",
         Arity = ArgumentArity.ZeroOrMore,
-    };
+    }.IsPath();
 
     private static readonly Option<string?> Model = new Option<string?>("--model")
     {

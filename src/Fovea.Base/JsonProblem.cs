@@ -65,7 +65,12 @@ public static class JsonProblem
             return "it ends in the middle (was the file cut, or is a ] or } or \" missing?)";
         }
 
-        if (e.Message.Contains("after a single JSON value", StringComparison.Ordinal) && !rest.StartsWith("\uFEFF"u8))
+        if (rest.StartsWith("\uFEFF"u8))
+        {
+            return "a byte order mark in the middle of the file (were files joined?); take it out";
+        }
+
+        if (e.Message.Contains("after a single JSON value", StringComparison.Ordinal))
         {
             return "something follows after its end";
         }
@@ -78,7 +83,6 @@ public static class JsonProblem
         return rest switch
         {
             [(byte)'/', (byte)'/' or (byte)'*', ..] or [(byte)'#', ..] => "a comment, which JSON does not have; take it out",
-            [0xEF, 0xBB, 0xBF, ..] => "a byte order mark in the middle of the file (were files joined?); take it out",
             [(byte)'\'', ..] => "a single quote; keys and texts stand in double quotes (is this Python's print of a dict? use json.dump)",
             [< 0x20, ..] => $"a bare control character (0x{rest[0]:X2}) in a text; write line breaks as \\n and tabs as \\t",
             _ when Python(rest, before) is { } word => word,

@@ -14,7 +14,7 @@ namespace fovea {
 namespace {
 
 // Numbers of K that are packed at a time. The blocks of the result that a task computes, and both packed factors, stay in the second-level cache.
-constexpr int64_t depth = 256;
+constexpr int64_t depth = 192;
 constexpr int64_t least_work = 1 << 20; // multiplications that a task is worth
 
 struct BlockSize {

@@ -13,10 +13,15 @@ public sealed class ProductMeasurements
     // Another kernel of ours is another measurement.
     private const int Revision = 1;
 
-    private readonly string file;
+    // What the fastest kernel reaches of the processor's peak where nothing else runs is far more.
+    private const double LeastOfPeak = 0.3;
+
 
     /// <param name="folder">Where the file lies, named after what it holds for.</param>
-    public ProductMeasurements(string folder) => file = Path.Combine(folder, $"products-{Revision}-{Slug(Processor.Name)}-{Slug(Torch.Version)}.json");
+    public ProductMeasurements(string folder) => File = Path.Combine(folder, $"products-{Revision}-{Slug(Processor.Name)}-{Slug(Torch.Version)}.json");
+
+    /// <summary>Where they are kept; it may be missing.</summary>
+    internal string File { get; }
 
     /// <summary>The rates of an element type, from the file or measured now.</summary>
     /// <param name="type">fp32, bf16 or fp16.</param>
@@ -33,6 +38,11 @@ public sealed class ProductMeasurements
 
         measured = true;
         var fresh = ProductRates.Measure(type);
+        if (fresh.Gflops.Values.Max() * 1e9 < LeastOfPeak * ProductKernels.Peak(pairs: false))
+        {
+            return fresh; // other programs want the processor: good enough for this run, not to be kept
+        }
+
         all[name] = fresh.Gflops.ToDictionary(rate => ProductChoice.NameOf(rate.Key), rate => Math.Round(rate.Value, 1));
         Write(all);
         return fresh;
@@ -49,7 +59,7 @@ public sealed class ProductMeasurements
     {
         try
         {
-            return JsonSerializer.Deserialize<Dictionary<string, Dictionary<string, double>>>(File.ReadAllBytes(file)) ?? [];
+            return JsonSerializer.Deserialize<Dictionary<string, Dictionary<string, double>>>(System.IO.File.ReadAllBytes(File)) ?? [];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
@@ -61,7 +71,7 @@ public sealed class ProductMeasurements
     {
         try
         {
-            AtomicFile.Write(file, stream => JsonSerializer.Serialize(stream, all));
+            AtomicFile.Write(File, stream => JsonSerializer.Serialize(stream, all));
         }
         catch (CheckpointException)
         {

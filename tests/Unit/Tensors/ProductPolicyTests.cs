@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace Fovea.Tests.Unit.Tensors;
 
 /// <summary>How a kernel for products is chosen, and how the choice is written down.</summary>
@@ -23,7 +21,7 @@ public sealed class ProductPolicyTests : NativeTest
     }
 
     [Fact]
-    public void A_measurement_covers_every_kernel_that_fits_and_is_taken_once()
+    public void A_measurement_covers_every_kernel_that_fits_and_is_taken_once_unless_the_machine_is_busy()
     {
         foreach (var (name, type) in ProductChoice.Types)
         {
@@ -31,10 +29,11 @@ public sealed class ProductPolicyTests : NativeTest
             Assert.True(measured);
             Assert.Equal(Enum.GetValues<ProductKernel>().Where(kernel => ProductKernels.Fit(type, kernel)), first.Gflops.Keys.Order());
             Assert.Contains(first.Gflops.Values, rate => rate > 0.1);
+            var kept = Directory.GetFiles(folder).Any(file => File.ReadAllText(file).Contains(name, StringComparison.Ordinal));
             var again = new ProductMeasurements(folder).Of(type, out measured);
-            Assert.False(measured, name);
+            Assert.Equal(!kept, measured);
             Assert.Equal(first.Gflops.Keys.Order(), again.Gflops.Keys.Order());
-            Assert.All(first.Gflops, rate => Assert.Equal(rate.Value, again.Gflops[rate.Key], 0.06));
+            Assert.All(first.Gflops, rate => Assert.True(!kept || Math.Abs(rate.Value - again.Gflops[rate.Key]) < 0.06));
         }
 
         Assert.Equal(ProductChoice.Rule, ProductChoice.InUse()); // nothing was chosen by measuring
@@ -47,12 +46,10 @@ public sealed class ProductPolicyTests : NativeTest
     [InlineData("{\"fp32\": {\"library\": 1, \"cubes\": 9}}")]
     public void A_file_of_measurements_that_does_not_speak_for_this_machine_is_measured_again(string content)
     {
-        _ = new ProductMeasurements(folder).Of(DType.F32, out _);
-        var file = Assert.Single(Directory.GetFiles(folder));
-        File.WriteAllText(file, content);
-        _ = new ProductMeasurements(folder).Of(DType.F32, out var measured);
+        File.WriteAllText(new ProductMeasurements(folder).File, content);
+        var rates = new ProductMeasurements(folder).Of(DType.F32, out var measured);
         Assert.True(measured);
-        Assert.True(JsonDocument.Parse(File.ReadAllText(file)).RootElement.GetProperty("fp32").TryGetProperty("tiles", out _));
+        Assert.Contains(ProductKernel.Tiles, rates.Gflops.Keys);
     }
 
     [Fact]

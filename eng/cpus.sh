@@ -28,18 +28,3 @@ export_threads() {
   [ -n "${OMP_NUM_THREADS:-}" ] || { OMP_NUM_THREADS="$(usable_cpus)"; export FOVEA_THREADS="$OMP_NUM_THREADS"; }
   export OMP_NUM_THREADS
 }
-
-# Threads of libgomp wait awake for the next parallel loop, for some 16 ms by default: right where they have the processors to themselves, since being woken
-# costs more than a small model's loop; wrong where other programs want them, which then slow every step down 4 to 80 times. So the time is cut where
-# processors are short as a program starts: as many running tasks as processors, in most of a few looks.
-export_waiting() {
-  [ -z "${GOMP_SPINCOUNT:-}${OMP_WAIT_POLICY:-}" ] || return 0
-  local look running rest busy=0
-  for look in 1 2 3 4 5; do
-    [ "$look" = 1 ] || sleep 0.02
-    read -r _ _ _ running rest < /proc/loadavg || return 0
-    [ $((${running%%/*} - 1)) -lt "$OMP_NUM_THREADS" ] || busy=$((busy + 1))
-  done 2> /dev/null
-  [ "$busy" -lt 4 ] || export GOMP_SPINCOUNT="$BUSY_SPINS"
-}
-BUSY_SPINS=1000

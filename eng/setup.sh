@@ -30,7 +30,6 @@ load_all() {
 setup() {
   DOTNET_ROOT_GIVEN="${DOTNET_ROOT:-}"
   export_threads
-  export_waiting
   read_stamp && return
   load_all
   mkdir -p "$STATE" 2> /dev/null || die "cannot write to $ROOT/artifacts" "The clone must be writable: what is built goes there."

@@ -8,7 +8,7 @@ namespace Fovea.Distributed;
 /// backward still computes the rest. Every rank sends the same parts in the same order whatever its data was, so that ranks with fewer micro-batches,
 /// without images or without a trained token never keep others waiting. With one rank nothing happens.
 /// </summary>
-public sealed class Replicated : Division
+public sealed class Replicated : ParallelStrategy
 {
     private readonly Bucket[] buckets;
     private readonly Lock gate = new();
@@ -44,7 +44,7 @@ public sealed class Replicated : Division
     public int Overlapped { get; private set; }
 
     /// <summary>Only in a step's last pass are gradients sent.</summary>
-    public override void Begin(Pass pass)
+    protected override void Begin(Pass pass)
     {
         lock (gate)
         {

@@ -8,7 +8,7 @@ namespace Fovea.Distributed;
 /// the weights too, frozen ones included, which are brought together unit by unit while the model runs and freed behind it. Stage 1 sums gradients once
 /// a step, 2 and 3 after every micro-batch.
 /// </summary>
-public sealed class Sharded : Division, IBlockGate, IWeightHolder
+public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
 {
     private readonly ShardingOptions options;
     private readonly List<ShardUnit> units = [];
@@ -91,11 +91,11 @@ public sealed class Sharded : Division, IBlockGate, IWeightHolder
 
     public override IReadOnlyList<LearnedPart> Parts => parts;
 
-    public override bool IsDivided => true;
+    public override Func<Tensor, Tensor>? SumOfParts => Total;
 
     public override bool RunsTogether => true;
 
-    public override void Begin(Pass pass)
+    protected override void Begin(Pass pass)
     {
         if (pass.Learns && fresh)
         {
@@ -109,7 +109,7 @@ public sealed class Sharded : Division, IBlockGate, IWeightHolder
         passage = new Passage(Passage.Plan(units, head, rest, pass), sums: options.Stage > 1 || pass.Last);
     }
 
-    public override void End()
+    protected override void End()
     {
         passage?.End();
         passage = null;
@@ -125,14 +125,6 @@ public sealed class Sharded : Division, IBlockGate, IWeightHolder
         {
             numbers = flat.SetPresent(numbers);
         }
-    }
-
-    public override Tensor Total(Tensor number)
-    {
-        using var scope = TensorScope.Open("step");
-        var sum = number.Clone();
-        Mesh.AllReduce(sum, "the norm of the gradients").Wait();
-        return scope.Release(sum);
     }
 
     public override void Publish()
@@ -254,6 +246,26 @@ public sealed class Sharded : Division, IBlockGate, IWeightHolder
         }
     }
 
+    public override void Save(CheckpointContent content)
+    {
+        if (content.Optimizer is { } write)
+        {
+            Mesh.Barrier("the start of a checkpoint");
+            write(Mesh.Rank, Mesh.WorldSize);
+        }
+
+        if (content is { Optimizer: not null, WithoutWeights: { } companions })
+        {
+            Mesh.OnMain(companions);
+        }
+        else
+        {
+            OnMain(content.Weights);
+        }
+
+        Mesh.Barrier("the end of a checkpoint");
+    }
+
     public override void Dispose()
     {
         passage?.Dispose();
@@ -267,6 +279,14 @@ public sealed class Sharded : Division, IBlockGate, IWeightHolder
         {
             unit.Dispose();
         }
+    }
+
+    private Tensor Total(Tensor number)
+    {
+        using var scope = TensorScope.Open("step");
+        var sum = number.Clone();
+        Mesh.AllReduce(sum, "the norm of the gradients").Wait();
+        return scope.Release(sum);
     }
 
     /// <summary>Who opens a weight that is open already shares it.</summary>

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Fovea.Training.Config;
+using Fovea.Training.Optim;
 
 namespace Fovea.Tests.House;
 

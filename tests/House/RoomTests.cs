@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using Fovea.Training.Engine;
 
 namespace Fovea.Tests.House;
 

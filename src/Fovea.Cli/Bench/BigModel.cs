@@ -86,8 +86,6 @@ public static class BigModel
             trained.AddRange(Enumerable.Range(start + SampleTokens - TrainedTokens - 1, TrainedTokens).Select(i => (long)i));
         }
 
-        var weights = new float[trained.Count];
-        Array.Fill(weights, 1f / trained.Count);
         var batch = new PackedBatch
         {
             Ids = ids,
@@ -98,7 +96,6 @@ public static class BigModel
             ImageSlots = [.. slots],
             LossIndex = [.. trained],
             Targets = [.. trained.Select(i => ids[i + 1])],
-            LossWeight = weights,
         };
         foreach (ref var value in batch.AllocatePixels(samples * Grid.Patches, PatchLength))
         {

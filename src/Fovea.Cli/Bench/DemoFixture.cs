@@ -1,5 +1,5 @@
 using Fovea.Cli.Demo;
-using Fovea.Training.Engine;
+using Fovea.Training.Session;
 
 namespace Fovea.Cli.Bench;
 

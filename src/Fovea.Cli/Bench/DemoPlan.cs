@@ -5,8 +5,8 @@ using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
 using Fovea.Models;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
-using Fovea.Training.Recipes;
+using Fovea.Training.Optim;
+using Fovea.Training.Session;
 
 namespace Fovea.Cli.Bench;
 

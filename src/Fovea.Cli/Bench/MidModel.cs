@@ -86,8 +86,6 @@ public static class MidModel
             }
         }
 
-        var weights = new float[trained.Count];
-        Array.Fill(weights, 1f / trained.Count);
         var batch = new PackedBatch
         {
             Ids = ids,
@@ -98,7 +96,6 @@ public static class MidModel
             ImageSlots = [.. slots],
             LossIndex = [.. trained],
             Targets = [.. trained.Select(i => ids[i + 1])],
-            LossWeight = weights,
             Tickets = [.. Enumerable.Range(0, samples).Select(i => new ImageTicket($"mid-{i}.png", $"mid-{i}", null, default))],
         };
         FillNormal(batch.AllocatePixels(samples * Grid.Patches, PatchLength), random);
@@ -126,7 +123,6 @@ public static class MidModel
             ImageSlots = [],
             LossIndex = trained,
             Targets = [.. trained.Select(i => ids[i + 1])],
-            LossWeight = [.. Enumerable.Repeat(1f / trained.Length, trained.Length)],
         };
     }
 

@@ -5,8 +5,9 @@ using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
 using Fovea.Tensors.Collectives;
-using Fovea.Training.Engine;
-using Fovea.Training.Recipes;
+using Fovea.Training.Objectives;
+using Fovea.Training.Optim;
+using Fovea.Training.Session;
 
 namespace Fovea.Cli.Bench;
 
@@ -34,12 +35,12 @@ public static class RankJob
             Adapters.Attach(model.Ledger, new LoraOptions { Rank = 8, Alpha = 16 }, path => path.StartsWith("model.layers.", StringComparison.Ordinal));
         }
 
-        using var division = Divide(mesh, model, sharding, policy);
-        using var optimizer = new AdamW(division.Parts, 0.9, 0.999, 1e-8, 0.01);
-        var runner = new StepRunner(model, visionLearns: false, together: division.RunsTogether);
+        using var session = TrainSession.Over(
+            model, parts => new AdamW(parts, 0.9, 0.999, 1e-8, 0.01), new SessionOptions(), mesh, Divide(mesh, model, sharding, policy));
         var samples = MidJob.Samples / mesh.WorldSize;
         using var batch = options.Tokens is { } tokens ? MidModel.Text(samples, tokens) : MidModel.Batch(samples);
-        batch.LossWeight.AsSpan().Fill(1f / (batch.LossWeight.Length * mesh.WorldSize));
+        var objective = new TokenLoss();
+        using var feed = session.Feed(new RepeatedSteps(batch), objective);
         var loss = Step();
         count.TakePeak();
         var (waited, theory, wire) = (mesh.Waited, mesh.Traffic.Total, ProcessGroup.WireBytes);
@@ -85,25 +86,12 @@ public static class RankJob
 
         double Step()
         {
-            using var scope = TensorScope.Open("step");
-            foreach (var pass in division.Agree([runner.RunsVision(batch)], learns: true))
-            {
-                division.Begin(pass);
-                using var prepared = runner.Prepare(batch);
-                var part = runner.Queue(prepared, 0);
-                division.End();
-                division.Finish();
-                mesh.AllReduce(part.View(1), "the sum of losses").Wait();
-                var result = optimizer.Update(1e-5, 1, part, division.IsDivided ? division.Total : null);
-                division.Publish();
-                return result.ToArray<double>()[0];
-            }
-
-            throw new InvalidOperationException("no pass was agreed on");
+            using var step = feed.Next()!;
+            return session.Train(step, objective, 1e-5).Loss!.Value;
         }
     }
 
-    private static Division Divide(Mesh mesh, VisionLanguageModel model, ShardingOptions sharding, BlockPolicy policy)
+    private static ParallelStrategy Divide(Mesh mesh, VisionLanguageModel model, ShardingOptions sharding, BlockPolicy policy)
     {
         if (!sharding.Shards)
         {

@@ -6,6 +6,8 @@ using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
 using Fovea.Training.Engine;
+using Fovea.Training.Optim;
+using Fovea.Training.Session;
 
 namespace Fovea.Cli.Bench;
 
@@ -45,11 +47,7 @@ public sealed class SlicesJob : IDisposable
         new(1, 16, 16), new(1, 18, 14), new(1, 18, 14), new(1, 18, 14), new(1, 14, 18), new(1, 20, 12), new(1, 16, 16), new(1, 16, 16),
     ];
 
-    private readonly AdamW optimizer;
-    private readonly VisionFeatureCache? cache;
-    private readonly StepRunner runner;
-    private readonly PackedBatch batch;
-    private int step;
+    private readonly RepeatedTraining training;
 
     /// <param name="depth">Blocks of the language model, and of the tower.</param>
     /// <param name="lora">The official LoRA of rank 64 on attention with embeddings, resampler and tower trained whole; otherwise every weight learns.</param>
@@ -57,35 +55,21 @@ public sealed class SlicesJob : IDisposable
     /// <param name="cachedVision">With a frozen tower: take what it made in the first step in all later ones, as from the second epoch on.</param>
     public SlicesJob(DType compute, int depth, bool lora, bool frozenTower, bool cachedVision)
     {
-        Model = Build(compute, depth, lora, frozenTower);
-        optimizer = new AdamW(Model.Ledger.Trainable.Select(p => new LearnedPart(p)), 0.9, 0.95, 1e-8, 0.1);
-        cache = cachedVision ? new VisionFeatureCache(1L << 30) : null;
-        runner = new StepRunner(Model, visionLearns: true, cache: cache);
-        batch = Batch();
+        training = new RepeatedTraining(
+            Build(compute, depth, lora, frozenTower), Batch(), parts => new AdamW(parts, 0.9, 0.95, 1e-8, 0.1),
+            new SessionOptions { VisionLearns = true, Cache = cachedVision ? new VisionFeatureCache(1L << 30) : null }, rate: 1e-6);
     }
 
-    public VisionLanguageModel Model { get; }
+    public VisionLanguageModel Model => training.Model;
 
     /// <summary>One optimizer step.</summary>
     /// <returns>Its loss, before the update.</returns>
-    public double Step()
-    {
-        using var scope = TensorScope.Open("step");
-        using var prepared = runner.Prepare(batch);
-        var loss = runner.Queue(prepared, step++);
-        return optimizer.Update(1e-6, 1, loss).ToArray<double>()[0];
-    }
+    public double Step() => training.Step().Loss;
 
     /// <summary>Writes what a peer needs to do the same (<see cref="PeerJob"/>).</summary>
-    public void Write(string folder) => PeerJob.Write(folder, Model.Ledger.Parameters, batch);
+    public void Write(string folder) => PeerJob.Write(folder, Model.Ledger.Parameters, training.Batch);
 
-    public void Dispose()
-    {
-        batch.Dispose();
-        cache?.Dispose();
-        optimizer.Dispose();
-        Model.Dispose();
-    }
+    public void Dispose() => training.Dispose();
 
     private static VisionLanguageModel Build(DType compute, int depth, bool lora, bool frozenTower)
     {
@@ -139,7 +123,6 @@ public sealed class SlicesJob : IDisposable
             ImageSlots = [.. slots],
             LossIndex = [.. trained.Select(i => i - 1L)],
             Targets = [.. trained.Select(i => ids[i])],
-            LossWeight = [.. Enumerable.Repeat(1f / trained.Length, trained.Length)],
             Tickets = [.. Enumerable.Range(0, Grids.Length).Select(i => new ImageTicket($"{i}.png", $"{i}", null, default))],
         };
         foreach (ref var value in made.AllocatePixels(Grids.Sum(grid => grid.Patches), PatchLength))

@@ -4,6 +4,8 @@ using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Tensors;
 using Fovea.Training.Engine;
+using Fovea.Training.Optim;
+using Fovea.Training.Session;
 
 namespace Fovea.Cli.Bench;
 
@@ -25,34 +27,22 @@ public sealed class StagesJob : IDisposable
     private static readonly ImageGrid Grid = new(1, 8, 8);
 
     private readonly bool moe;
-    private readonly AdamW optimizer;
-    private readonly VisionFeatureCache? cache;
-    private readonly StepRunner runner;
-    private readonly PackedBatch batch;
-    private int step;
+    private readonly RepeatedTraining training;
 
     /// <param name="cachedVision">Take the encoder's features of the first step in all later ones, as from the second epoch on.</param>
     public StagesJob(DType compute, bool moe, bool cachedVision)
     {
         this.moe = moe;
-        Model = Build(compute, moe);
-        optimizer = new AdamW(Model.Ledger.Trainable.Select(p => new LearnedPart(p)), 0.9, 0.999, 1e-8, 0.01, decayAll: true);
-        cache = cachedVision ? new VisionFeatureCache(1L << 30) : null;
-        runner = new StepRunner(Model, visionLearns: true, cache: cache);
-        batch = Batch();
+        training = new RepeatedTraining(
+            Build(compute, moe), Batch(), parts => new AdamW(parts, 0.9, 0.999, 1e-8, 0.01, decayAll: true),
+            new SessionOptions { VisionLearns = true, Cache = cachedVision ? new VisionFeatureCache(1L << 30) : null }, rate: 5e-6);
     }
 
-    public VisionLanguageModel Model { get; }
+    public VisionLanguageModel Model => training.Model;
 
     /// <summary>One optimizer step.</summary>
     /// <returns>Its loss, before the update.</returns>
-    public double Step()
-    {
-        using var scope = TensorScope.Open("step");
-        using var prepared = runner.Prepare(batch);
-        var loss = runner.Queue(prepared, step++);
-        return optimizer.Update(5e-6, 1, loss).ToArray<double>()[0];
-    }
+    public double Step() => training.Step().Loss;
 
     /// <summary>Writes what a peer needs to do the same: the model's <c>.pth</c>, and the encoder with the batch (<see cref="PeerJob"/>).</summary>
     public void Write(string folder)
@@ -60,16 +50,10 @@ public sealed class StagesJob : IDisposable
         File.WriteAllText(Families.ConfigPath(folder), ConfigJson(moe));
         var family = Families.Of(folder);
         family.Write!(Model, folder, folder, "sft_vlm", DType.F32);
-        PeerJob.Write(folder, Model.Ledger.Parameters.Where(p => family.PartOf(p.Name) == ModelPart.Vision), batch);
+        PeerJob.Write(folder, Model.Ledger.Parameters.Where(p => family.PartOf(p.Name) == ModelPart.Vision), training.Batch);
     }
 
-    public void Dispose()
-    {
-        batch.Dispose();
-        cache?.Dispose();
-        optimizer.Dispose();
-        Model.Dispose();
-    }
+    public void Dispose() => training.Dispose();
 
     private static string ConfigJson(bool moe) =>
         $$"""{"model_type": "minimind-v", "hidden_size": 768, "use_moe": {{(moe ? "true" : "false")}}, "vision_model": "encoder", "weights": "none.pth"}""";
@@ -120,7 +104,6 @@ public sealed class StagesJob : IDisposable
             ImageSlots = [.. Enumerable.Range(0, ids.Length).Where(i => ids[i] == Image)],
             LossIndex = [.. trained.Select(i => i - 1L)],
             Targets = [.. trained.Select(i => ids[i])],
-            LossWeight = [.. Enumerable.Repeat(1f / trained.Length, trained.Length)],
             Tickets = [.. Enumerable.Range(0, Samples).Select(i => new ImageTicket($"{i}.png", $"{i}", null, default))],
         };
         foreach (ref var value in made.AllocatePixels(Samples * Grid.Patches, PatchLength))

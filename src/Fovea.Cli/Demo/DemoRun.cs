@@ -2,8 +2,8 @@ using System.Diagnostics;
 using Fovea.Runs.Events;
 using Fovea.Tensors;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
 using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 
 namespace Fovea.Cli.Demo;
 

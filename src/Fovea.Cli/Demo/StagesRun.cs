@@ -3,8 +3,8 @@ using System.Globalization;
 using Fovea.Runs.Events;
 using Fovea.Tensors;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
 using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 
 namespace Fovea.Cli.Demo;
 

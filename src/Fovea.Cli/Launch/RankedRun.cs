@@ -1,6 +1,6 @@
 using Fovea.Distributed;
 using Fovea.Training.Config;
-using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 
 namespace Fovea.Cli.Launch;
 

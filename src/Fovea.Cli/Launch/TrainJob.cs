@@ -1,5 +1,5 @@
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
+using Fovea.Training.Session;
 
 namespace Fovea.Cli.Launch;
 

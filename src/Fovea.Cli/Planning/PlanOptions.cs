@@ -1,4 +1,5 @@
 using Fovea.Training.Config;
+using Fovea.Training.Optim;
 
 namespace Fovea.Cli.Planning;
 

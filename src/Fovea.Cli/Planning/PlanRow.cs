@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Fovea.Training.Config;
+using Fovea.Training.Optim;
 
 namespace Fovea.Cli.Planning;
 

@@ -3,7 +3,7 @@ using Fovea.Cli.Bench;
 using Fovea.Tensors;
 using Fovea.Tensors.Files;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
+using Fovea.Training.Session;
 
 namespace Fovea.Cli.Verbs;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Fovea.Cli.Bench;
 using Fovea.Tensors;
-using Fovea.Training.Engine;
+using Fovea.Training.Session;
 using Spectre.Console;
 
 namespace Fovea.Cli.Verbs;

@@ -7,8 +7,7 @@ using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
-using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 
 namespace Fovea.Cli.Verbs;
 

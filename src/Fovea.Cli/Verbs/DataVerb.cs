@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Fovea.Data.Datasets;
 using Fovea.Training.Config;
-using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 using Spectre.Console;
 
 namespace Fovea.Cli.Verbs;

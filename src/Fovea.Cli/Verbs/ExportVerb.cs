@@ -3,8 +3,7 @@ using Fovea.Models.Peft;
 using Fovea.Models.Saving;
 using Fovea.Tensors;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
-using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 
 namespace Fovea.Cli.Verbs;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Fovea.Distributed;
 using Fovea.Tensors;
-using Fovea.Training.Engine;
+using Fovea.Training.Session;
 
 namespace Fovea.Cli.Verbs;
 

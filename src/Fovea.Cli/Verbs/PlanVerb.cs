@@ -3,6 +3,7 @@ using System.Globalization;
 using Fovea.Cli.Bench;
 using Fovea.Cli.Planning;
 using Fovea.Training.Config;
+using Fovea.Training.Engine;
 using Spectre.Console;
 
 namespace Fovea.Cli.Verbs;

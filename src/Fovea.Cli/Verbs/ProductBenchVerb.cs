@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Fovea.Cli.Bench;
 using Fovea.Tensors;
-using Fovea.Training.Engine;
 
 namespace Fovea.Cli.Verbs;
 

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using Fovea.Cli.Bench;
 using Fovea.Distributed;
 using Fovea.Tensors;
-using Fovea.Training.Engine;
+using Fovea.Training.Session;
 using Spectre.Console;
 
 namespace Fovea.Cli.Verbs;

@@ -6,6 +6,7 @@ using Fovea.Cli.Views;
 using Fovea.Distributed;
 using Fovea.Training.Config;
 using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 
 namespace Fovea.Cli.Verbs;
 

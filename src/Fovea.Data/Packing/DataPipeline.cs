@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.ExceptionServices;
 using Fovea.Data.Datasets;
 using Fovea.Data.Sampling;
@@ -11,7 +12,7 @@ namespace Fovea.Data.Packing;
 /// Delivers step after step, prepared by background threads: text is encoded and images are decoded just ahead of their use, so the first step is
 /// there at once and memory stays bounded. The order does not depend on the threads. Pull with <see cref="TryNext"/> from one thread.
 /// </summary>
-public sealed class DataPipeline : IDisposable
+public sealed class DataPipeline : IStepSource, IDisposable
 {
     private readonly SampleLoader loader;
     private readonly SampleOrder order;
@@ -54,7 +55,7 @@ public sealed class DataPipeline : IDisposable
     /// The next step, waited for if need be; false after the last. The caller disposes it. Throws what went wrong in the background
     /// (<see cref="BadSampleException"/> under <see cref="BadSamplePolicy.Error"/>) when that step's turn comes.
     /// </summary>
-    public bool TryNext([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out StepBatch? step, CancellationToken cancellation = default)
+    public bool TryNext([NotNullWhen(true)] out StepBatch? step, CancellationToken cancellation = default)
     {
         if (ready.TryTake(out step, Timeout.Infinite, cancellation))
         {

@@ -21,6 +21,9 @@ public sealed class PackedBatch : IDisposable
     /// <summary>Which batch (of <c>per_device_train_batch_size</c>) of the step each sample belongs to [S].</summary>
     public int[] SampleGroup { get; init; } = [];
 
+    /// <summary>How many trained tokens that batch has in the whole step [S].</summary>
+    public long[] GroupTokens { get; init; } = [];
+
     /// <summary>What each sample weighs where a loss is a mean over samples [S]: over the step and all ranks they add up to 1.</summary>
     public float[] SampleWeight { get; init; } = [];
 
@@ -38,9 +41,6 @@ public sealed class PackedBatch : IDisposable
 
     /// <summary>The ids to predict [L].</summary>
     public required long[] Targets { get; init; }
-
-    /// <summary>What each trained token weighs in the step's loss [L]: loss = sum of weight x cross entropy.</summary>
-    public required float[] LossWeight { get; init; }
 
     /// <summary>What a feature store says of each image [I], or empty without one. They belong to the batch.</summary>
     public IReadOnlyList<ImageTicket?> Tickets { get; set; } = [];

@@ -27,31 +27,28 @@ public sealed class StepBatch : IDisposable
     /// <summary>Samples whose end was cut off.</summary>
     public int TruncatedSamples { get; init; }
 
+    /// <summary>Whether the micro-batches belong to somebody else and outlive the step.</summary>
+    public bool IsBorrowed { get; init; }
+
     public int Samples => MicroBatches.Sum(b => b.Samples);
 
     public long Tokens => MicroBatches.Sum(b => (long)b.Tokens);
 
-    /// <summary>
-    /// Says how many tokens all ranks train in this step, once they know of each other. Needed with more than one rank and
-    /// <see cref="LossReduction.Token"/>; changes nothing with <see cref="LossReduction.Mean"/>.
-    /// </summary>
-    public void WeighBy(long trainedTokensOfAllRanks)
+    /// <summary>A step of one micro-batch that stays the caller's; all its trained tokens count the same.</summary>
+    public static StepBatch Of(PackedBatch batch, int step = 0) => new()
     {
-        if (Reduction != LossReduction.Token || trainedTokensOfAllRanks <= 0)
-        {
-            return;
-        }
-
-        var weight = (float)(1.0 / trainedTokensOfAllRanks);
-        foreach (var batch in MicroBatches)
-        {
-            Array.Fill(batch.LossWeight, weight);
-        }
-    }
+        Step = step,
+        MicroBatches = [batch],
+        Reduction = LossReduction.Token,
+        TrainedTokens = batch.LossIndex.Length,
+        Groups = 1,
+        EmptyGroups = batch.LossIndex.Length == 0 ? 1 : 0,
+        IsBorrowed = true,
+    };
 
     public void Dispose()
     {
-        foreach (var batch in MicroBatches)
+        foreach (var batch in IsBorrowed ? [] : MicroBatches)
         {
             batch.Dispose();
         }

@@ -5,7 +5,7 @@ namespace Fovea.Data.Packing;
 
 /// <summary>
 /// Packs the samples of one step into micro-batches: in order, as many as fit the token budget, no sample split. Since every trained token
-/// carries its weight, the packing does not change the gradient.
+/// counts in its batch wherever it is packed, the packing does not change the gradient.
 /// </summary>
 public static class StepPlanner
 {
@@ -32,11 +32,10 @@ public static class StepPlanner
         }
 
         var batches = new List<PackedBatch>();
-        var open = new List<(StepSample Sample, float Weight, int Group, float Share)>();
+        var open = new List<(StepSample Sample, long GroupTokens, int Group, float Share)>();
         var tokens = 0;
         for (var g = 0; g < groups.Count; g++)
         {
-            var weight = Weight(options, trained, perGroup[g], groups.Count);
             var share = (float)(1.0 / (Math.Max(groups[g].Count, 1) * (double)Parts(options, groups.Count) * options.WorldSize));
             foreach (var sample in groups[g])
             {
@@ -48,7 +47,7 @@ public static class StepPlanner
                     tokens = 0;
                 }
 
-                open.Add((sample, weight, g, share));
+                open.Add((sample, perGroup[g], g, share));
                 tokens += length;
             }
         }
@@ -70,16 +69,10 @@ public static class StepPlanner
         };
     }
 
-    private static float Weight(PlanOptions options, long trained, long ofGroup, int groups)
-    {
-        var divisor = options.Reduction == LossReduction.Token ? trained : (double)ofGroup * Parts(options, groups) * options.WorldSize;
-        return divisor == 0 ? 0 : (float)(1.0 / divisor);
-    }
-
     /// <summary>What the sum over the step's batches is divided by.</summary>
     private static int Parts(PlanOptions options, int groups) => options.Reduction == LossReduction.Accumulate ? options.Accumulation : groups;
 
-    private static PackedBatch Pack(List<(StepSample Sample, float Weight, int Group, float Share)> samples)
+    private static PackedBatch Pack(List<(StepSample Sample, long GroupTokens, int Group, float Share)> samples)
     {
         var tokens = 0;
         var trained = 0;
@@ -102,21 +95,22 @@ public static class StepPlanner
             CuSeqlens = new int[samples.Count + 1],
             SampleIndices = new int[samples.Count],
             SampleGroup = new int[samples.Count],
+            GroupTokens = new long[samples.Count],
             SampleWeight = new float[samples.Count],
             Grids = new ImageGrid[images],
             ImagePaths = new string[images],
             ImageSlots = new int[slots],
             LossIndex = new long[trained],
             Targets = new long[trained],
-            LossWeight = new float[trained],
         };
         var start = 0;
         trained = images = slots = 0;
         for (var s = 0; s < samples.Count; s++)
         {
-            var ((index, sample), weight, group, share) = samples[s];
+            var ((index, sample), groupTokens, group, share) = samples[s];
             batch.SampleIndices[s] = index;
             batch.SampleGroup[s] = group;
+            batch.GroupTokens[s] = groupTokens;
             batch.SampleWeight[s] = share;
             for (var i = 0; i < sample.Ids.Length; i++)
             {
@@ -124,8 +118,7 @@ public static class StepPlanner
                 if (i > 0 && sample.Labels[i] != EncodedSample.Ignored)
                 {
                     batch.LossIndex[trained] = start + i - 1;
-                    batch.Targets[trained] = sample.Labels[i];
-                    batch.LossWeight[trained++] = weight;
+                    batch.Targets[trained++] = sample.Labels[i];
                 }
             }
 

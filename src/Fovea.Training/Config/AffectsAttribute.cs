@@ -1,3 +1,5 @@
+using Fovea.Training.Session;
+
 namespace Fovea.Training.Config;
 
 /// <summary>Says what a key changes. From it follows what a resumed run compares (<see cref="Recipes.RunSettings"/>); every key has one.</summary>

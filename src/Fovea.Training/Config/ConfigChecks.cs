@@ -1,4 +1,5 @@
 using Fovea.Tensors;
+using Fovea.Training.Optim;
 
 namespace Fovea.Training.Config;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fovea.Training.Optim;
 
 namespace Fovea.Training.Config;
 

@@ -1,3 +1,5 @@
+using Fovea.Training.Optim;
+
 namespace Fovea.Training.Config;
 
 /// <summary>

@@ -3,6 +3,9 @@ using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 using Fovea.Models;
 using Fovea.Training.Engine;
+using Fovea.Training.Optim;
+using Fovea.Training.Session;
+
 using static Fovea.Training.Config.Effect;
 
 namespace Fovea.Training.Config;

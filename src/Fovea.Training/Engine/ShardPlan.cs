@@ -1,5 +1,6 @@
 using Fovea.Distributed;
 using Fovea.Nn.Lora;
+using Fovea.Training.Optim;
 
 namespace Fovea.Training.Engine;
 

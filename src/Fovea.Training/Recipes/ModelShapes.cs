@@ -3,6 +3,7 @@ using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Tensors;
 using Fovea.Training.Config;
+using Fovea.Training.Session;
 
 namespace Fovea.Training.Recipes;
 

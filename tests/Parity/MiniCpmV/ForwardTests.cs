@@ -3,7 +3,7 @@ using Fovea.Data.Packing;
 using Fovea.Models;
 using Fovea.Models.MiniCpmV;
 using Fovea.Tensors.Safetensors;
-using Fovea.Training.Engine;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Parity.MiniCpmV;
 

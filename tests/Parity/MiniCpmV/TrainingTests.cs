@@ -4,7 +4,8 @@ using Fovea.Models.Peft;
 using Fovea.Nn;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
-using Fovea.Training.Recipes;
+using Fovea.Training.Optim;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Parity.MiniCpmV;
 
@@ -93,7 +94,7 @@ public sealed class TrainingTests : NativeTest
             using var scope = TensorScope.Open("step");
             using var batch = rows.Step(groups);
             var number = step.GetProperty("step").GetInt32();
-            var loss = batch.MicroBatches.Sum(b => runner.Train(b, number).Loss);
+            var loss = batch.MicroBatches.Sum(b => runner.Train(b, number, StepTotals.Of(batch)).Loss);
             Near($"{run} step {number} loss", step.GetProperty("loss").GetDouble(), loss, 1e-4);
             if (number == 0)
             {

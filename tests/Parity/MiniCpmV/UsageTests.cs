@@ -11,7 +11,9 @@ using Fovea.Runs.Events;
 using Fovea.Tensors.Safetensors;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
+using Fovea.Training.Optim;
 using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Parity.MiniCpmV;
 

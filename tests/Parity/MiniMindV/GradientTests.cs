@@ -4,7 +4,7 @@ using Fovea.Data.Templates;
 using Fovea.Models;
 using Fovea.Models.MiniMindV;
 using Fovea.Nn;
-using Fovea.Training.Engine;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Parity.MiniMindV;
 
@@ -94,7 +94,7 @@ public sealed class GradientTests : NativeTest
         foreach (var batch in step.MicroBatches)
         {
             Fill(batch, processor.Images);
-            loss += runner.Train(batch, 0).Loss;
+            loss += runner.Train(batch, 0, StepTotals.Of(step)).Loss;
         }
 
         return loss;

@@ -114,7 +114,6 @@ public sealed class MiniMindFolder : IDisposable
             ImageSlots = [.. slots],
             LossIndex = [.. Enumerable.Range(0, all.Length).Select(i => (long)i)],
             Targets = targets.SelectMany(row => row).ToArray(),
-            LossWeight = new float[all.Length],
         };
         var pixels = batch.AllocatePixels(grid.Patches * paths.Count, stage.PatchLength);
         for (var i = 0; i < paths.Count; i++)

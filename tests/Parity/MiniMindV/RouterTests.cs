@@ -1,7 +1,7 @@
 using Fovea.Data.Packing;
 using Fovea.Models;
 using Fovea.Nn;
-using Fovea.Training.Engine;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Parity.MiniMindV;
 
@@ -19,7 +19,7 @@ public sealed class RouterTests : NativeTest
         var batch = new PackedBatch
         {
             Ids = [300], CuSeqlens = [0, 1], SampleIndices = [0], SampleGroup = [0], SampleWeight = [1], Grids = [], ImagePaths = [], ImageSlots = [],
-            LossIndex = [0], Targets = [301], LossWeight = [1],
+            LossIndex = [0], Targets = [301],
         };
         new StepRunner(model, visionLearns: false).Train(batch, 0);
         var zero = 0;

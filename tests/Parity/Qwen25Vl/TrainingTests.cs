@@ -8,6 +8,9 @@ using Fovea.Nn.Lora;
 using Fovea.Tensors.Safetensors;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
+using Fovea.Training.Optim;
+using Fovea.Training.Session;
+
 using LossReduction = Fovea.Data.Packing.LossReduction;
 
 namespace Fovea.Tests.Parity.Qwen25Vl;
@@ -109,11 +112,11 @@ public sealed class TrainingTests : NativeTest
         var groups = batches.Select(batch => (IReadOnlyList<StepSample>)[.. batch.Select(i => new StepSample(i, samples[i]))]).ToArray();
         using var step = WithPixels(StepPlanner.Plan(0, groups, new PlanOptions { MicroBatchTokens = 200, Reduction = LossReduction.Mean }));
         Assert.True(step.MicroBatches.Count > 1);
-        Assert.Equal(expected, step.MicroBatches.Sum(micro => runner.Evaluate(micro).Loss), 1e-5);
+        Assert.Equal(expected, step.MicroBatches.Sum(micro => runner.Evaluate(micro, StepTotals.Of(step)).Loss), 1e-5);
 
         // Not the mean over all tokens, nor over samples: the batches differ in length.
         using var byToken = WithPixels(StepPlanner.Plan(0, groups, new PlanOptions { MicroBatchTokens = 4096, Reduction = LossReduction.Token }));
-        Assert.NotEqual(expected, byToken.MicroBatches.Sum(micro => runner.Evaluate(micro).Loss), 1e-4);
+        Assert.NotEqual(expected, byToken.MicroBatches.Sum(micro => runner.Evaluate(micro, StepTotals.Of(byToken)).Loss), 1e-4);
     }
 
     [Fact]
@@ -179,18 +182,13 @@ public sealed class TrainingTests : NativeTest
             using var batch = Plan(step, [.. indices], reduction, microBatchTokens);
             if (afterClip is null)
             {
-                var (sum, gradients) = Queued(runner, batch, step, schedule.Rate(step));
+                var (sum, gradients) = Queued(runner, batch, schedule.Rate(step));
                 log.Add((sum, gradients, schedule.Rate(step)));
                 continue;
             }
 
-            var loss = batch.MicroBatches.Sum(micro => runner.Train(micro, step).Loss);
-            var norm = optimizer.GradientNorm();
-            if (norm > 1)
-            {
-                optimizer.ScaleGradients(1 / (norm + 1e-6));
-            }
-
+            var loss = batch.MicroBatches.Sum(micro => runner.Train(micro, step, StepTotals.Of(batch)).Loss);
+            var norm = optimizer.Clip(1);
             afterClip(step);
             optimizer.Step(schedule.Rate(step));
             log.Add((loss, norm, schedule.Rate(step)));
@@ -200,17 +198,10 @@ public sealed class TrainingTests : NativeTest
     }
 
     /// <summary>The step as a run makes it: everything queued, one reading at the end.</summary>
-    private (double Loss, double Norm) Queued(StepRunner runner, StepBatch batch, int step, double rate)
+    private (double Loss, double Norm) Queued(StepRunner runner, StepBatch batch, double rate)
     {
         using var scope = TensorScope.Open("step");
-        var loss = CreateOps.Zeros([], DType.F64, runner.Device);
-        foreach (var micro in batch.MicroBatches)
-        {
-            using var prepared = runner.Prepare(micro);
-            loss.Add_(runner.Queue(prepared, step).To(DType.F64));
-        }
-
-        var result = optimizer!.Update(rate, 1, loss).ToArray<double>();
+        var result = optimizer!.Update(rate, 1, runner.Queue(batch)).ToArray<double>();
         return (result[0], result[1]);
     }
 

@@ -22,7 +22,6 @@ public sealed class BenchTests : NativeTest
             Assert.InRange(batch.LossIndex[i] % 512, 255, 510);
         }
 
-        Assert.Equal(1, batch.LossWeight.Sum(), 1e-5);
     }
 
     [Fact]

@@ -5,7 +5,7 @@ using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 using Fovea.Training.Config;
-using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Bench;
 

@@ -1,5 +1,6 @@
 using Fovea.Distributed;
 using Fovea.Training.Config;
+using Fovea.Training.Optim;
 
 namespace Fovea.Tests.Unit.Config;
 

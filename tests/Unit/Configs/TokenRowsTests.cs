@@ -5,7 +5,7 @@ using Fovea.Generation;
 using Fovea.Models;
 using Fovea.Tests.Parity.MiniMindV;
 using Fovea.Training.Config;
-using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Configs;
 

@@ -240,7 +240,7 @@ public sealed class DataPipelineTests : IDisposable
         while (pipeline.TryNext(out var step))
         {
             var ids = step.MicroBatches.SelectMany(b => b.Ids);
-            var weights = step.MicroBatches.SelectMany(b => b.LossWeight);
+            var weights = step.MicroBatches.SelectMany(b => b.GroupTokens);
             steps.Add($"{step.Step}: {string.Join(',', ids)} {string.Join(',', weights)}");
             step.Dispose();
         }

@@ -6,7 +6,7 @@ using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
 using Fovea.Models;
 using Fovea.Nn.Lora;
-using Fovea.Training.Engine;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Data;
 
@@ -41,7 +41,7 @@ public sealed class PrefetchTests : NativeTest
 
             using (step)
             {
-                Assert.All(step!.MicroBatches, batch => Assert.InRange(runner.Train(batch, step.Step).Loss, 0, 100));
+                Assert.All(step!.MicroBatches, batch => Assert.InRange(runner.Train(batch, step.Step, StepTotals.Of(step)).Loss, 0, 100));
                 steps++;
             }
         }

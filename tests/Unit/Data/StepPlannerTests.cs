@@ -1,6 +1,8 @@
 using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Data.Templates;
+using Fovea.Training.Objectives;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Data;
 
@@ -26,7 +28,7 @@ public sealed class StepPlannerTests
         // The second sample's first token is labelled, but nothing in its own sample predicts it.
         Assert.Equal([1, 5, 6], batch.LossIndex);
         Assert.Equal([12, 21, 22], batch.Targets);
-        Assert.Equal([1 / 3f, 1 / 3f, 1 / 3f], batch.LossWeight);
+        Assert.Equal([1 / 3f, 1 / 3f, 1 / 3f], TokenLoss.Weights(batch, StepTotals.Of(step)));
         Assert.Equal(3, step.TrainedTokens);
     }
 
@@ -42,7 +44,7 @@ public sealed class StepPlannerTests
         using var step = StepPlanner.Plan(0, [samples], new PlanOptions { MicroBatchTokens = budget });
         Assert.Equal(expected, step.MicroBatches.Select(b => b.Samples));
         Assert.Equal([0, 1, 2, 3, 4], step.MicroBatches.SelectMany(b => b.SampleIndices));
-        Assert.All(step.MicroBatches.SelectMany(b => b.LossWeight), w => Assert.Equal(0.2f, w));
+        Assert.All(step.MicroBatches.SelectMany(b => TokenLoss.Weights(b, StepTotals.Of(step))), w => Assert.Equal(0.2f, w));
     }
 
     [Fact]
@@ -55,11 +57,14 @@ public sealed class StepPlannerTests
         {
             using var step = StepPlanner.Plan(0, groups, options with { MicroBatchTokens = budget });
             float[] expected = [1 / 24f, 1 / 24f, 1 / 24f, 1 / 24f, 1 / 12f, 1 / 12f];
-            Assert.Equal(expected, step.MicroBatches.SelectMany(b => b.LossWeight));
+            var totals = StepTotals.Of(step);
+            totals = totals with { Means = totals.Means * 2 };
+            Assert.Equal(expected, step.MicroBatches.SelectMany(b => TokenLoss.Weights(b, totals)));
             Assert.Equal(1, step.EmptyGroups);
             Assert.Equal(6, step.TrainedTokens);
-            step.WeighBy(1000);
-            Assert.Equal(expected, step.MicroBatches.SelectMany(b => b.LossWeight));
+
+            // The other rank's tokens have no say in it.
+            Assert.Equal(expected, step.MicroBatches.SelectMany(b => TokenLoss.Weights(b, totals with { TrainedTokens = 1000 })));
         }
     }
 
@@ -67,9 +72,9 @@ public sealed class StepPlannerTests
     public void Token_weights_follow_the_tokens_of_all_ranks_once_known()
     {
         using var step = StepPlanner.Plan(0, [[new StepSample(0, Sample(5, 2))]], new PlanOptions { WorldSize = 2 });
-        Assert.All(step.MicroBatches[0].LossWeight, w => Assert.Equal(0.5f, w));
-        step.WeighBy(8);
-        Assert.All(step.MicroBatches[0].LossWeight, w => Assert.Equal(0.125f, w));
+        var totals = StepTotals.Of(step);
+        Assert.All(TokenLoss.Weights(step.MicroBatches[0], totals), w => Assert.Equal(0.5f, w));
+        Assert.All(TokenLoss.Weights(step.MicroBatches[0], totals with { TrainedTokens = 8 }), w => Assert.Equal(0.125f, w));
     }
 
     [Fact]

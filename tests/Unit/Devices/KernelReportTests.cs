@@ -1,5 +1,5 @@
 using Fovea.Cli.Verbs;
-using Fovea.Training.Engine;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Devices;
 

@@ -4,6 +4,7 @@ using Fovea.Cli.Planning;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
+using Fovea.Training.Optim;
 using Fovea.Training.Recipes;
 
 namespace Fovea.Tests.Unit.Planning;

@@ -1,5 +1,6 @@
 using Fovea.Distributed;
 using Fovea.Training.Engine;
+using Fovea.Training.Optim;
 
 namespace Fovea.Tests.Unit.Planning;
 

@@ -10,8 +10,8 @@ using Fovea.Tensors.Safetensors;
 using Fovea.Tests.Unit.Data;
 using Fovea.Tests.Unit.Tokenizers;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
 using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Robustness;
 

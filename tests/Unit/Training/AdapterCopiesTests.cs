@@ -3,8 +3,8 @@ using Fovea.Distributed;
 using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
-using Fovea.Training.Engine;
-using Fovea.Training.Recipes;
+using Fovea.Training.Optim;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Training;
 

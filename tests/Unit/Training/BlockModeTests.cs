@@ -3,6 +3,7 @@ using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Training;
 

@@ -1,7 +1,7 @@
 using Fovea.Models;
 using Fovea.Tests.Parity.MiniMindV;
 using Fovea.Training.Config;
-using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Training;
 

@@ -1,4 +1,5 @@
-using Fovea.Training.Engine;
+using Fovea.Training.Optim;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Training;
 

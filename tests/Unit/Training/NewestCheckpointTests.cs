@@ -4,8 +4,8 @@ using Fovea.Runs.Events;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
 using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Training;
 

@@ -1,8 +1,8 @@
 using System.Text.Json.Nodes;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
 using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Training;
 

@@ -4,9 +4,12 @@ using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
+using Fovea.Distributed;
 using Fovea.Models;
 using Fovea.Nn.Lora;
-using Fovea.Training.Engine;
+using Fovea.Training.Objectives;
+using Fovea.Training.Optim;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Training;
 
@@ -33,25 +36,25 @@ public sealed class StepFeedTests : NativeTest
         var stage = new Qwen2VlImageStage(Qwen2VlImageProcessor.Load(folder));
         using var data = DatasetLoader.Load(options);
         var order = new SampleOrder(new OrderOptions { Samples = 64, Shuffle = false, BatchSize = 1, Accumulation = 3 });
-        using var pipeline = new DataPipeline(
+        var pipeline = new DataPipeline(
             data.Train, new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer.Load(folder), stage, options), stage, order,
             new PlanOptions { MicroBatchTokens = 1 }, new PipelineOptions { EndStep = Steps });
         Torch.Seed(5);
         using var model = Families.Load(folder, new ModelOptions { Device = TestDevice.Device });
         Adapters.Attach(model.Ledger, new LoraOptions { Rank = 4 }, path => path.StartsWith("model.layers.", StringComparison.Ordinal));
-        using var optimizer = new AdamW(model.Ledger.Trainable, 0.9, 0.999, 1e-8, 0);
-        using var feed = new StepFeed(pipeline, new StepRunner(model, visionLearns: false), lookAhead);
+        using var session = TrainSession.Over(
+            model, parts => new AdamW(parts, 0.9, 0.999, 1e-8, 0), new SessionOptions());
+        var objective = new TokenLoss();
+        using var feed = new StepFeed(pipeline, session.Runner, objective, Mesh.Alone(), lookAhead);
         var losses = new List<double>();
         while (losses.Count < stopAfter && feed.Next() is { } step)
         {
             using (step)
-            using (TensorScope.Open("step"))
             {
-                Assert.Equal(3, step.MicroBatches.Count);
-                var result = optimizer.Update(1e-2, 1, feed.Train(step));
+                Assert.Equal(3, step.Batch.MicroBatches.Count);
+                var loss = session.Accumulate(step, objective);
                 SpinWait.SpinUntil(() => !lookAhead || pipeline.Ready > 0 || losses.Count == Steps - 1, TimeSpan.FromSeconds(5));
-                feed.LookAhead();
-                losses.Add(result.ToArray<double>()[0]);
+                losses.Add(session.Update(step, loss, 1e-2).Loss!.Value);
             }
         }
 

@@ -5,6 +5,7 @@ using Fovea.Tests.Distributed;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training.Config;
 using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Training;
 

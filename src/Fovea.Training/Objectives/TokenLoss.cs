@@ -1,0 +1,92 @@
+using Fovea.Data.Packing;
+using Fovea.Models;
+using Fovea.Nn;
+using Fovea.Tensors;
+using Fovea.Training.Session;
+
+namespace Fovea.Training.Objectives;
+
+/// <summary>
+/// Cross-entropy of the labelled tokens, averaged as <see cref="LossReduction"/> says, plus the losses that arise inside the model, such as those that balance
+/// a router's experts.
+/// </summary>
+public sealed class TokenLoss : IObjective
+{
+    public IReadOnlyList<string> Sums { get; } = ["token losses", "tokens", "hits"];
+
+    public bool Uses(PackedBatch batch) => batch.LossIndex.Length > 0;
+
+    public BatchLoss Loss(StepRunner runner, PreparedBatch batch, StepTotals totals)
+    {
+        var side = new SideLosses();
+        var hidden_LE = runner.Hidden(batch, side);
+        var (loss, tokenLosses, gradient) = OverTokens(runner, hidden_LE, batch, totals);
+        var other = side.Close();
+        var value = other is null ? loss : loss.Add(other.Detach());
+        if (gradient is null)
+        {
+            return new TokenBatchLoss(value, [], [], tokenLosses);
+        }
+
+        return other is { RequiresGrad: true }
+            ? new TokenBatchLoss(
+                value, [hidden_LE, other], [gradient, CreateOps.Ones([], other.DType, other.Device).Mul(runner.Scale)], tokenLosses)
+            : new TokenBatchLoss(value, [hidden_LE], [gradient], tokenLosses);
+    }
+
+    public BatchMeasure Measure(StepRunner runner, PreparedBatch batch, StepTotals totals)
+    {
+        var hidden_LE = runner.Hidden(batch);
+        using var head = runner.Model.Head.Open();
+        var (loss, tokenLosses, _) = OverTokens(runner, hidden_LE, batch, totals);
+        var hits = LinearCrossEntropy.Hits(hidden_LE, runner.Model.Head, batch.Targets);
+        var losses = tokenLosses.ToArray<float>();
+        return new TokenBatchMeasure(loss.Item(), [losses.Sum(l => (double)l), losses.Length, hits.Item()], losses);
+    }
+
+    /// <summary>The mean over all trained tokens, its exponential, and the share of tokens that had the largest logit.</summary>
+    public IReadOnlyDictionary<string, double> Metrics(ReadOnlySpan<double> sums)
+    {
+        var (losses, tokens, hits) = (sums[0], sums[1], sums[2]);
+        return tokens == 0 ? new Dictionary<string, double>() : new Dictionary<string, double>
+        {
+            ["token_loss"] = losses / tokens,
+            ["perplexity"] = Math.Exp(losses / tokens),
+            ["token_accuracy"] = hits / tokens,
+        };
+    }
+
+    /// <summary>The factor of each trained token's cross-entropy in the loss of the step [L].</summary>
+    public static float[] Weights(PackedBatch batch, StepTotals totals)
+    {
+        var weights = new float[batch.LossIndex.Length];
+        if (totals.Reduction == LossReduction.Token)
+        {
+            Array.Fill(weights, (float)(1.0 / totals.TrainedTokens));
+            return weights;
+        }
+
+        var sample = 0;
+        for (var i = 0; i < weights.Length; i++)
+        {
+            while (batch.LossIndex[i] >= batch.CuSeqlens[sample + 1])
+            {
+                sample++;
+            }
+
+            weights[i] = (float)(1.0 / ((double)batch.GroupTokens[sample] * totals.Means));
+        }
+
+        return weights;
+    }
+
+    private static (Tensor Loss, Tensor TokenLosses, Tensor? Gradient) OverTokens(
+        StepRunner runner, Tensor hidden_LE, PreparedBatch batch, StepTotals totals)
+    {
+        using var span = Profile.Open("head and loss");
+        var weights = CreateOps.On(runner.Device, Weights(batch.Batch, totals));
+        var (loss, tokenLosses, gradient) = LinearCrossEntropy.Queue(
+            hidden_LE, runner.Model.Head, batch.Targets, runner.Scale == 1 ? weights : weights.Mul(runner.Scale));
+        return (runner.Scale == 1 ? loss : loss.Mul(1 / runner.Scale), tokenLosses, gradient);
+    }
+}

@@ -1,0 +1,17 @@
+using System.Text.RegularExpressions;
+using Fovea.Nn;
+
+namespace Fovea.Training.Optim;
+
+/// <summary>Which weights weight decay pulls on: all but biases and norms by name, and layer norms by kind, as Transformers decides it.</summary>
+public static partial class DecayRule
+{
+    public static bool Applies(LearnedPart part) => !part.IsNorm && Applies(part.Name);
+
+    public static bool Applies(Parameter parameter) => !parameter.IsNorm && Applies(parameter.Name);
+
+    public static bool Applies(string name) => !Exempt().IsMatch(name);
+
+    [GeneratedRegex(@"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Exempt();
+}

@@ -1,0 +1,116 @@
+using Fovea.Data.Sampling;
+using Fovea.Training.Config;
+
+namespace Fovea.Training.Optim;
+
+/// <summary>
+/// The learning rate of every optimizer step: linear warm-up from 0, then the chosen shape, as Transformers computes it. The scheduler of a DeepSpeed file
+/// goes before that and follows <c>deepspeed/runtime/lr_schedules.py</c>.
+/// </summary>
+public sealed class Schedule
+{
+    private readonly TrainConfig config;
+    private readonly int totalSteps;
+    private readonly int warmup;
+    private readonly SampleOrder? order;
+
+    /// <param name="order">For shapes that go by batches; null where a step is one batch.</param>
+    /// <exception cref="ConfigException">A DeepSpeed file counts on another number of steps.</exception>
+    public Schedule(TrainConfig config, int totalSteps, SampleOrder? order = null)
+    {
+        this.order = order;
+        this.config = config;
+        this.totalSteps = totalSteps;
+        warmup = config.LrSchedulerType == LrSchedulerType.Constant && config.DeepSpeedSchedule is null ? 0 : config.WarmupStepsIn(totalSteps);
+        if (config.DeepSpeedSchedule is { } given)
+        {
+            Check(given);
+        }
+    }
+
+    /// <summary>The rate used by one update.</summary>
+    /// <param name="step">Updates done before it: 0 for the first.</param>
+    public double Rate(int step) => config.DeepSpeedSchedule is { } given ? DeepSpeed(given, step) : config.LearningRate * Factor(step);
+
+    private double Factor(int step)
+    {
+        if (step < warmup)
+        {
+            return (double)step / Math.Max(1, warmup);
+        }
+
+        var progress = (double)(step - warmup) / Math.Max(1, totalSteps - warmup);
+        return config.LrSchedulerType switch
+        {
+            LrSchedulerType.Constant or LrSchedulerType.ConstantWithWarmup => 1,
+            LrSchedulerType.Linear => Math.Max(0, 1 - progress),
+            LrSchedulerType.Cosine => Cosine(progress),
+            LrSchedulerType.CosineWithMinLr => Floor + ((1 - Floor) * Cosine(progress)),
+            LrSchedulerType.CosinePlusTenth => 0.1 + (0.5 * (1 + Math.Cos(Math.PI * (Batches(step) - 1) / TotalBatches))),
+            LrSchedulerType.CosineToTenth => 0.1 + (0.45 * (1 + Math.Cos(Math.PI * Batches(step) / TotalBatches))),
+            _ => throw new ArgumentOutOfRangeException(nameof(step), config.LrSchedulerType, "no such schedule"),
+        };
+    }
+
+    private double Batches(int step) => order?.BatchesUpTo(step) ?? step + 1;
+
+    private double TotalBatches => order is null ? totalSteps
+        : config.MaxSteps > 0 ? order.BatchesUpTo(totalSteps - 1)
+        : Math.Ceiling(config.NumTrainEpochs * order.BatchesPerEpoch);
+
+    private double Floor => config.LrSchedulerKwargs.TryGetValue("min_lr", out var rate) ? rate / config.LearningRate
+        : config.LrSchedulerKwargs.TryGetValue("min_lr_rate", out var part) ? part
+        : 0;
+
+    private double Cosine(double progress)
+    {
+        var cycles = config.LrSchedulerKwargs.TryGetValue("num_cycles", out var n) ? n : 0.5;
+        return Math.Max(0, 0.5 * (1 + Math.Cos(Math.PI * 2 * cycles * progress)));
+    }
+
+    private double DeepSpeed(DeepSpeedSchedule given, int step)
+    {
+        // Its scheduler moves after each update and starts at -1: the first two updates have the lowest rate, and a warm-up ends one step late.
+        var at = step - 1;
+        var steps = Math.Max(2, warmup);
+        var cosine = given.Kind == DeepSpeedScheduler.WarmupCosineLR;
+        if (at < 0)
+        {
+            return cosine ? 0 : given.MinRate;
+        }
+
+        var risen = at >= steps ? 1 : given.Linear ? (double)at / steps : Math.Log(at + 1) / Math.Log(steps);
+        if (cosine)
+        {
+            return config.LearningRate * (at < steps ? given.MinRatio + ((1 - given.MinRatio) * risen) : Fallen(given, at, steps));
+        }
+
+        var part = given.Kind == DeepSpeedScheduler.WarmupLR || at < steps ? risen : Math.Max(0, (totalSteps - at) / Math.Max(1.0, totalSteps - steps));
+        return given.MinRate + ((config.LearningRate - given.MinRate) * part);
+    }
+
+    private double Fallen(DeepSpeedSchedule given, int at, int steps)
+    {
+        var progress = Math.Min(1, (at - steps + 1) / (double)Math.Max(1, totalSteps - steps));
+        return Math.Max(0, given.EndRatio + ((1 - given.EndRatio) * (1 + Math.Cos(Math.PI * progress)) / 2));
+    }
+
+    private void Check(DeepSpeedSchedule given)
+    {
+        List<string> problems = [];
+        Same("warmup_num_steps", given.WarmupSteps, warmup, "the warm-up of warmup_steps and warmup_ratio");
+        Same("total_num_steps", given.TotalSteps, totalSteps, "the run");
+        if (problems.Count > 0)
+        {
+            throw new ConfigException(problems);
+        }
+
+        void Same(string key, int? theirs, int mine, string what)
+        {
+            if (theirs is { } n && n != mine)
+            {
+                problems.Add($"deepspeed: {given.Source}: scheduler.params.{key}: {n} steps, but {what} has {mine}; write \"auto\" there");
+            }
+        }
+    }
+}

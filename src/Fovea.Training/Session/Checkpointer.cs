@@ -1,0 +1,72 @@
+using Fovea.Distributed;
+using Fovea.Training.Config;
+using Fovea.Training.Optim;
+
+namespace Fovea.Training.Session;
+
+/// <summary>Saves a run's checkpoints and its result, and takes the output folder over once the run has trained something.</summary>
+internal sealed class Checkpointer(TrainConfig config, RunInputs inputs, ModelSetup model, TrainSession session, Mesh mesh, RunState state, Reporter reporter)
+{
+    private readonly CheckpointStore store = inputs.Checkpoints;
+    private int lastSaved = -1;
+
+    /// <summary>The checkpoint that the run would go on from; null without any.</summary>
+    public string? Newest => store.Newest;
+
+    /// <summary>Whether the output folder is this run's by now.</summary>
+    public bool HasTakenOver { get; private set; }
+
+    /// <summary>Saves where <c>save_strategy</c> says so, and after the last step.</summary>
+    public void IfDue()
+    {
+        if (config.SaveStrategy != IntervalStrategy.No && (state.IsDue(config.SaveStrategy, config.SaveSteps) || state.IsLastStep))
+        {
+            Save();
+        }
+    }
+
+    /// <summary>Saves what was done since the last checkpoint of a run that is stopped.</summary>
+    public void IfUnsaved()
+    {
+        if (lastSaved != state.Progress.Step && state.Progress.Step > state.FirstStep && !config.SaveOnlyModel)
+        {
+            Save();
+        }
+    }
+
+    /// <summary>From here on the output folder is this run's: what an earlier one left there may go.</summary>
+    public void TakeOver()
+    {
+        if (!HasTakenOver)
+        {
+            HasTakenOver = true;
+            mesh.OnMain(inputs.Output.TakeOver);
+        }
+    }
+
+    /// <summary>Writes the adapter or the model into the output folder.</summary>
+    public void SaveResult()
+    {
+        TakeOver();
+        session.Strategy.OnMain(() => ModelSaver.Save(model, config, config.OutputDir));
+    }
+
+    private void Save()
+    {
+        TakeOver();
+        var step = state.Progress.Step;
+        lastSaved = step;
+        mesh.OnMain(() => store.Begin(step));
+        session.Strategy.Save(new CheckpointContent(
+            config.SaveOnlyModel ? null : (part, parts) => store.SaveOptimizer(step, session.Optimizer, part, parts),
+            () => ModelSaver.Save(model, config, store.Partial(step)),
+            model is { Adapter: null, Family.Write: null } && !config.Sharding.SaveWhole
+                ? () => ModelSaver.SaveCompanions(config.ModelNameOrPath, store.Partial(step))
+                : null));
+        mesh.OnMain(() => reporter.Saved(store.Complete(config.SaveOnlyModel ? null : state.Progress, reporter.Log, step)));
+        if (!config.SaveOnlyModel)
+        {
+            store.CompletedBy(mesh, step);
+        }
+    }
+}

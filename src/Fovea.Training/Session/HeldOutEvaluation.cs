@@ -1,0 +1,54 @@
+using Fovea.Data.Datasets;
+using Fovea.Data.Packing;
+using Fovea.Data.Sampling;
+using Fovea.Distributed;
+using Fovea.Models;
+using Fovea.Runs.Events;
+using Fovea.Training.Config;
+using Fovea.Training.Objectives;
+
+namespace Fovea.Training.Session;
+
+/// <summary>Measures a model on held-out samples: <c>eval_dataset</c>, else the part that <c>val_size</c> sets aside, else <c>dataset</c>.</summary>
+public static class HeldOutEvaluation
+{
+    // Activations are not kept, so more fits than in training.
+    private const int MicroBatchTokens = 4096;
+
+    /// <param name="mesh">The processes that share the samples out; null is this one alone.</param>
+    /// <param name="weights">Gathers the weights where they are sharded over these processes.</param>
+    /// <param name="tell">Takes what is to be known about the data, a sentence at a time.</param>
+    /// <exception cref="ConfigException">The configuration names no usable samples.</exception>
+    public static Evaluated Run(TrainConfig config, VisionLanguageModel model, Mesh? mesh = null, ParallelStrategy? weights = null, Action<string>? tell = null)
+    {
+        mesh ??= Mesh.Alone();
+        var setup = DataSetup.From(config);
+        var named = config.EvalDataset.Count > 0;
+        var options = setup.Options with { Datasets = named ? config.EvalDataset : config.Dataset, EvalDatasets = [] };
+        if (options.Datasets.Count == 0)
+        {
+            throw new ConfigException("eval_dataset is missing: names from dataset_info.json, or files, separated by commas");
+        }
+
+        using var data = DatasetLoader.Load(options);
+        foreach (var notice in data.Notices)
+        {
+            tell?.Invoke(notice);
+        }
+
+        var samples = data.Eval ?? data.Train;
+        setup.CheckTokens(samples);
+        return StepThread.Run(() =>
+        {
+            var batches = new SampleOrder(DataSetup.EvalOrder(config, samples.Count, mesh.Rank, mesh.WorldSize));
+            using var pipeline = new DataPipeline(
+                samples, setup.NewEncoder(), setup.Images, batches,
+                DataSetup.Plan(config, MicroBatchTokens, worldSize: 1) with { Reduction = LossReduction.Mean },
+                DataSetup.Pipeline(config, 0, batches.StepsPerEpoch));
+            using var whole = weights is null ? new Replicated(mesh, [], late: null, bucketBytes: 1) : null;
+            var strategy = weights ?? whole!;
+            var runner = new StepRunner(model, visionLearns: false, together: strategy.RunsTogether);
+            return Evaluation.Run(runner, new TokenLoss(), pipeline, mesh, strategy) with { Final = true };
+        });
+    }
+}

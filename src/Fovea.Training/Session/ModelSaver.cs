@@ -1,0 +1,43 @@
+using Fovea.Models;
+using Fovea.Models.Peft;
+using Fovea.Models.Saving;
+using Fovea.Training.Config;
+
+namespace Fovea.Training.Session;
+
+/// <summary>Writes what a run trained: a PEFT adapter, or the whole model as a Hugging Face folder.</summary>
+public static class ModelSaver
+{
+    /// <summary>What goes along with a checkpoint whose weights are in the ranks' parts of the optimizer: configuration, tokenizer, processor.</summary>
+    public static void SaveCompanions(string baseFolder, string folder)
+    {
+        ModelWriter.CopyCompanions(baseFolder, folder);
+        File.Copy(Families.ConfigPath(baseFolder), Families.ConfigPath(folder));
+    }
+
+    /// <summary>Whether a folder holds the weights of a model.</summary>
+    public static bool HasWeights(string folder) => Directory.EnumerateFiles(folder).Select(Path.GetFileName).Any(name =>
+        Path.GetExtension(name) is ".safetensors" or ".pth" or ".bin" && !name!.StartsWith("optimizer", StringComparison.Ordinal));
+
+    /// <param name="config">Names the folder of the base model, whose configuration and tokenizer files go along.</param>
+    /// <param name="folder">The run's own folder, or that of a checkpoint, which keeps weights that do not learn to the last digit.</param>
+    public static void Save(ModelSetup setup, TrainConfig config, string folder)
+    {
+        var baseFolder = config.ModelNameOrPath;
+        if (setup.Adapter is { } adapter)
+        {
+            setup.Base?.Write(folder);
+            PeftAdapter.Save(setup.Model, adapter, folder);
+            ModelWriter.CopyCompanions(baseFolder, folder);
+        }
+        else if (setup.Family.Write is { } write)
+        {
+            var stage = config.Stage == TrainingStage.Pretrain ? "pretrain_vlm" : "sft_vlm";
+            write(setup.Model, baseFolder, folder, stage, folder == config.OutputDir ? null : setup.Model.Ledger.Options.Master);
+        }
+        else
+        {
+            ModelWriter.WriteInto(setup.Model, setup.Family, baseFolder, folder);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+using Fovea.Distributed;
+using Fovea.Models;
+using Fovea.Models.Peft;
+using Fovea.Nn;
+using Fovea.Nn.Lora;
+using Fovea.Tensors;
+using Fovea.Training.Config;
+
+namespace Fovea.Training.Session;
+
+/// <summary>The model that a configuration asks for: base weights, adapters attached, frozen parts frozen.</summary>
+/// <param name="Adapter">What the saved adapter's config says; null when the whole model is trained.</param>
+/// <param name="Dropout">The stream behind lora_dropout; null without it.</param>
+/// <param name="Policy">Decides what blocks keep for backward.</param>
+public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftConfig? Adapter, DropoutStream? Dropout, BlockPolicy Policy) : IDisposable
+{
+    /// <summary>What the adapter learns over; kept beside it wherever it is saved. Null when the whole model is trained.</summary>
+    public AdapterBase? Base { get; init; }
+
+    /// <summary>Elements that learn.</summary>
+    public long TrainableParameters => Model.Ledger.Trainable.Sum(p => p.Count);
+
+    /// <summary>Elements of base and adapters together.</summary>
+    public long AllParameters => Model.Ledger.Count + Model.Ledger.AdapterParameters.Sum(p => p.Count);
+
+    public bool VisionLearns => TrainableRule.ReachesVision(Model.Ledger.Trainable.Select(p => p.Name), Family.PartOf);
+
+    /// <summary>Whether the projector learns over a tower that does not and whose features can be kept.</summary>
+    public bool LearnsOverTower => Model.HasTower && VisionLearns && !Model.Ledger.Trainable.Any(p => Family.PartOf(p.Name) == ModelPart.Vision);
+
+    /// <param name="resumeFrom">A checkpoint whose adapter or weights, or a file whose weights, replace the configuration's; null for a new run.</param>
+    public static ModelSetup Load(TrainConfig config, string? resumeFrom)
+    {
+        Torch.Seed((ulong)config.Seed);
+        var lora = config.FinetuningType == FinetuningType.Lora;
+        var isFile = resumeFrom is not null && Resumption.IsFile(resumeFrom);
+        var folder = resumeFrom is not null && !lora && !isFile && ModelSaver.HasWeights(resumeFrom) ? resumeFrom : config.ModelNameOrPath;
+        var family = Families.Of(folder);
+        var notices = lora ? CheckAdapters(config, resumeFrom) : [];
+        var policy = new BlockPolicy(config.UsualBlockMode);
+        var model = Families.Load(folder, new ModelOptions
+        {
+            Compute = config.Compute,
+            Master = config.PureBf16 ? DType.BF16 : DType.F32,
+            Device = ChooseDevice(config),
+            Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),
+            OriginalPadding = config.VisionMask == VisionMask.Original,
+            Deferred = config.Sharding.Shards,
+            Policy = policy,
+            MoeAuxiliary = config.MoeAux,
+            WeightsFile = isFile ? resumeFrom : null,
+        });
+        try
+        {
+            var dropout = lora && config.LoraDropout > 0 ? new DropoutStream(config.LoraDropout, (ulong)config.Seed) : null;
+            var adapter = lora ? AttachAdapter(config, model, family, resumeFrom, dropout) : null;
+            model.Notices = [.. model.Notices, .. notices];
+            return new ModelSetup(model, family, adapter, dropout, policy)
+            {
+                Base = lora ? AdapterBase.Of(folder, Given(config, resumeFrom).SkipLast(1)) : null,
+            };
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Divides what learns over the ranks, and the weights too where the configuration says so.</summary>
+    public ParallelStrategy Divide(TrainConfig config, Mesh mesh)
+    {
+        var ledger = Model.Ledger;
+        if (!config.Sharding.Shards)
+        {
+            return new Replicated(mesh, ledger.Trainable, Model.Head, (long)(config.DdpBucketCapMb * (1 << 20)));
+        }
+
+        return Shard(Model, Policy, config.Sharding, mesh);
+    }
+
+    /// <summary>Divides a model whose weights were deferred over the ranks of a mesh.</summary>
+    /// <param name="policy">The model's own: it tells which weights are needed next.</param>
+    public static Sharded Shard(VisionLanguageModel model, BlockPolicy policy, ShardingOptions sharding, Mesh mesh)
+    {
+        var sharded = new Sharded(mesh, model.Ledger, model.Head, UnitsOf(model), sharding);
+        policy.Gate = sharded;
+        return sharded;
+    }
+
+    /// <summary>What is brought together at one time where weights are divided over ranks.</summary>
+    internal static IReadOnlyList<GatherUnit> UnitsOf(VisionLanguageModel model) =>
+    [
+        .. model.Units.Select(u => new GatherUnit(u.Name, u.Path) { IsLookup = u.IsLookup, NeedsImages = u.Part != ModelPart.Language }),
+    ];
+
+    public static Device ChooseDevice(TrainConfig config)
+    {
+        Torch.Deterministic(config.Deterministic); // before cuBLAS is first used
+        return config.UseCpu ? Device.Cpu : Devices.Choose(config.Device);
+    }
+
+    public void Dispose()
+    {
+        Model.Dispose();
+        Dropout?.Dispose();
+    }
+
+    internal static PeftConfig AttachAdapter(TrainConfig config, VisionLanguageModel model, Family family, string? resumeFrom, DropoutStream? dropout)
+    {
+        var given = Given(config, resumeFrom);
+        foreach (var earlier in given.SkipLast(1))
+        {
+            PeftAdapter.Attach(model, family, earlier, trainable: false);
+            Adapters.Merge(model.Ledger);
+        }
+
+        if (given.Length > 0)
+        {
+            return PeftAdapter.Attach(model, family, given[^1], trainable: true, dropout);
+        }
+
+        var targets = LoraTargets.Choose(
+            model, family, config.LoraTarget, config.FreezeVisionTower, config.FreezeMultiModalProjector, config.FreezeLanguageModel);
+        var options = new LoraOptions
+        {
+            Rank = config.LoraRank,
+            Alpha = config.EffectiveLoraAlpha,
+            Dropout = config.LoraDropout,
+            RankStabilized = config.UseRslora,
+        };
+        CheckAdditional(config, model);
+        Adapters.Attach(model.Ledger, options, targets.Matches, dropout: dropout);
+        return PeftConfig.For(config.ModelNameOrPath, options, targets, config.AdditionalTarget) with { TaskType = family.TaskType };
+    }
+
+    /// <summary>Every adapter but the last is folded into the base; training goes on with the last, or with a fresh one.</summary>
+    private static string[] Given(TrainConfig config, string? resumeFrom) =>
+        resumeFrom is null ? [.. config.AdapterNameOrPath] : [.. config.AdapterNameOrPath.SkipLast(1), resumeFrom];
+
+    private static IReadOnlyList<string> CheckAdapters(TrainConfig config, string? resumeFrom)
+    {
+        var given = Given(config, resumeFrom);
+        var problems = given.Where(folder => !PeftAdapter.IsAdapter(folder))
+            .Select(folder => $"{(folder == resumeFrom ? "resume_from_checkpoint" : "adapter_name_or_path")}: {AdapterFolder.Problem(folder)}").ToList();
+        return problems.Count > 0 ? throw new ConfigException(problems) : AdapterBase.Check(
+            config.ModelNameOrPath, given, resumeFrom,
+            "go on with the model that the run began with, or begin a new run: its folder as adapter_name_or_path, and another output_dir");
+    }
+
+    private static void CheckAdditional(TrainConfig config, VisionLanguageModel model)
+    {
+        var nowhere = config.AdditionalTarget
+            .Where(target => !model.Ledger.Trainable.Any(p => new PeftConfig { ModulesToSave = [target] }.SavesWhole(p.Name)))
+            .Select(target => $"additional_target: the model has no module whose name ends with '{target}' (for instance lm_head or embed_tokens)")
+            .ToList();
+        if (nowhere.Count > 0)
+        {
+            throw new ConfigException(nowhere);
+        }
+    }
+}

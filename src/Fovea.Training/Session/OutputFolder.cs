@@ -1,0 +1,171 @@
+using Fovea.Runs.Files;
+using Fovea.Tensors.Files;
+using Fovea.Training.Config;
+
+namespace Fovea.Training.Session;
+
+/// <summary>
+/// Decides what an output folder that is already there means: the run in it has ended, goes on, begins anew, or is refused. Nothing in it is touched
+/// before the new run has trained something (<see cref="TakeOver"/>).
+/// </summary>
+internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoints)
+{
+    private bool anew;
+
+    /// <summary>What of the folder's content stays, and the user might not expect it, in sentences.</summary>
+    public IReadOnlyList<string> Notices { get; private set; } = [];
+
+    /// <summary>Whether the configuration names a file or checkpoint to go on from.</summary>
+    private string? Given => config.ResumeFromCheckpoint is { } wanted && !Is(wanted, "false") && !Is(wanted, "true") && !Is(wanted, "auto") ? wanted : null;
+
+    private bool FromNewest => config.ResumeFromCheckpoint is { } wanted && (Is(wanted, "true") || Is(wanted, "auto"));
+
+    /// <summary>What to tell where the run that the configuration describes lies there with all its steps done; null where there is something to do.</summary>
+    /// <param name="fresh">The run as it would begin.</param>
+    /// <exception cref="ConfigException">Another run lies there.</exception>
+    public string? Ended(RunProgress fresh, int ranks)
+    {
+        var asked = Given is not null || FromNewest;
+        if ((config.OverwriteOutputDir && !asked) || !HoldsResultAt(fresh.TotalSteps) || (Given is { } given && !IsOf(given, fresh.TotalSteps)))
+        {
+            return null;
+        }
+
+        if (checkpoints.Newest is { } newest && StandsAt(newest, fresh.TotalSteps))
+        {
+            Resumption.Check(newest, config, ranks, fresh);
+        }
+
+        return $"this run has ended: all {fresh.TotalSteps} steps are done and {config.OutputDir} holds the result, so nothing was trained or written; "
+            + "raise num_train_epochs or max_steps to train on, or name another output_dir or set overwrite_output_dir: true"
+            + $"{(asked ? " without resume_from_checkpoint" : string.Empty)} to begin anew";
+    }
+
+    /// <returns>The checkpoint to go on from, or null for a new run.</returns>
+    /// <param name="fresh">The run as it would begin.</param>
+    /// <exception cref="ConfigException">The folder, or what to go on from, cannot be used.</exception>
+    public string? Choose(RunProgress fresh)
+    {
+        var from = Choose();
+        anew = from is null;
+        FindStrangers(from is null || Resumption.IsFile(from) ? 0 : CheckpointStore.ReadProgress(from).Step, fresh.TotalSteps);
+        try
+        {
+            Directory.CreateDirectory(config.OutputDir);
+            var probe = Path.Combine(config.OutputDir, $".writable.{Environment.ProcessId}");
+            File.WriteAllText(probe, string.Empty);
+            File.Delete(probe);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"output_dir: {config.OutputDir} cannot be written: {e.Message}");
+        }
+
+        return from;
+    }
+
+    /// <summary>The new run has trained something: what an earlier one left must not be picked up as its own any more.</summary>
+    public void TakeOver()
+    {
+        if (anew)
+        {
+            checkpoints.Clear();
+        }
+
+        checkpoints.ClearPartial();
+    }
+
+    private static bool Is(string value, string word) => string.Equals(value, word, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Whether the run that lies there was begun from it, by this same command, or ended with it.</summary>
+    private bool IsOf(string given, int total) =>
+        StandsAt(given, total) || TrainerState.Find(config.OutputDir)?.Mark?.From == checkpoints.NameOf(given);
+
+    private static bool StandsAt(string checkpoint, int step)
+    {
+        try
+        {
+            return !Resumption.IsFile(checkpoint) && CheckpointStore.ReadProgress(checkpoint).Step == step;
+        }
+        catch (ConfigException)
+        {
+            // Whoever goes on from it hears of it then.
+            return false;
+        }
+    }
+
+    /// <summary>A run that ends logs its time and leaves its result; one that has begun since has replaced the log.</summary>
+    private bool HoldsResultAt(int step) => TrainerState.Find(config.OutputDir) is { } state && state.GlobalStep == step
+        && state.LogHistory.Any(entry => entry.ContainsKey("train_runtime") && entry.GetValueOrDefault("step") is long at && at == step)
+        && ModelSaver.HasWeights(config.OutputDir);
+
+    private string? Choose()
+    {
+        if (File.Exists(config.OutputDir))
+        {
+            throw new ConfigException($"output_dir: {config.OutputDir} is a file; it must be a folder");
+        }
+
+        if (Given is { } given)
+        {
+            if (!Path.Exists(given))
+            {
+                throw new ConfigException($"resume_from_checkpoint: there is nothing at {given}");
+            }
+
+            if (Resumption.IsFile(given))
+            {
+                Resumption.CheckFile(given, config);
+            }
+
+            return given;
+        }
+
+        var newest = checkpoints.Newest;
+        if (FromNewest && (newest is not null || !Is(config.ResumeFromCheckpoint!, "auto")))
+        {
+            return newest ?? throw new ConfigException($"resume_from_checkpoint: {config.OutputDir} holds no complete checkpoint{WhatItHolds()}");
+        }
+
+        var used = WriteTarget.Entries(config.OutputDir).Any();
+        return !used || config.OverwriteOutputDir
+            ? null
+            : newest ?? throw new ConfigException($"output_dir: {config.OutputDir} is not empty and holds no checkpoint to resume from{WhatItHolds()}; "
+                + "choose another folder or set overwrite_output_dir: true");
+    }
+
+    private string WhatItHolds() =>
+        SavedCheckpoint.In(config.OutputDir).LastOrDefault(c => !c.CanResume) is { } only
+            ? $" ({Path.GetFileName(only.Path)} was saved with save_only_model)"
+        : checkpoints.Others is [.., var (path, _)] ? $" ({Path.GetFileName(path)} has no {SavedCheckpoint.StateFile} of Fovea for that step)"
+        : string.Empty;
+
+    /// <summary>Folders that are named like checkpoints and are not ours: in the way they are refused, elsewhere told.</summary>
+    private void FindStrangers(int done, int total)
+    {
+        var strangers = checkpoints.Others;
+        List<string> problems =
+        [
+            .. strangers.Where(other => other.Step > done && other.Step <= total && IsSaved(other.Step, total)).Select(other =>
+                $"output_dir: {other.Path} was not made by Fovea, or was saved by an earlier version with save_only_model: it is never replaced, "
+                + $"and this run would save its checkpoint of step {other.Step} there; move it, or choose another folder"),
+        ];
+        if (problems.Count > 0)
+        {
+            throw new ConfigException(problems);
+        }
+
+        if (strangers.Count > 0 && (anew || config.SaveTotalLimit is not null))
+        {
+            var names = string.Join(", ", strangers.Select(other => Path.GetFileName(other.Path)));
+            Notices = [$"{names} in {config.OutputDir}: never removed and not counted, not made by Fovea or saved by an earlier version with save_only_model"];
+        }
+    }
+
+    private bool IsSaved(int step, int total) => config.SaveStrategy switch
+    {
+        IntervalStrategy.No => false,
+        IntervalStrategy.Steps => step == total || step % config.SaveSteps.In(total) == 0,
+        _ => true,
+    };
+}

@@ -1,0 +1,207 @@
+using Fovea.Data.Packing;
+using Fovea.Data.Datasets;
+using Fovea.Distributed;
+using Fovea.Runs.Events;
+using Fovea.Runs.Files;
+using Fovea.Training.Config;
+using Fovea.Training.Engine;
+
+namespace Fovea.Training.Session;
+
+/// <summary>Turns what happens in a run into its events; views and files are made from those.</summary>
+internal sealed class Reporter
+{
+    private readonly TrainConfig config;
+    private readonly RunInputs inputs;
+    private readonly ModelSetup model;
+    private readonly Mesh mesh;
+    private readonly RunState state;
+    private readonly EventHub events;
+    private readonly IMemory machine;
+    private readonly TrainerStateRecorder recorder;
+    private readonly LossWindow window = new();
+    private long samplesTrained;
+    private long samplesLeftOut;
+    private int refusals;
+
+    /// <param name="log">What was logged before, where the run goes on.</param>
+    public Reporter(TrainConfig config, RunInputs inputs, ModelSetup model, Mesh mesh, RunState state, EventHub events, TrainerState log)
+    {
+        (this.config, this.inputs, this.model, this.mesh, this.state, this.events) = (config, inputs, model, mesh, state, events);
+        machine = new MachineMemory(model.Model.Device);
+        recorder = mesh.IsMain
+            ? RunFolder.Attach(events, config.OutputDir, log, config.PlotLoss, config.UseTensorBoard, config.LoggingDir)
+            : new TrainerStateRecorder(config.OutputDir, log);
+    }
+
+    /// <summary>The log so far, as a checkpoint keeps it.</summary>
+    public TrainerState Log => recorder.State with { GlobalStep = state.Progress.Step, Epoch = state.Epoch };
+
+    /// <summary>The log of a run that begins.</summary>
+    public static TrainerState NewLog(TrainConfig config, RunState state)
+    {
+        var steps = state.Progress.TotalSteps;
+        return new TrainerState
+        {
+            MaxSteps = steps,
+            NumTrainEpochs = (int)Math.Ceiling(state.Epochs),
+            LoggingSteps = config.LoggingSteps.In(steps),
+            EvalSteps = (config.EvalSteps ?? config.LoggingSteps).In(steps),
+            SaveSteps = config.SaveSteps.In(steps),
+            TrainBatchSize = config.PerDeviceTrainBatchSize,
+        };
+    }
+
+    /// <summary>Says what is about to be trained, and everything that was remarkable on the way here.</summary>
+    /// <param name="notices">What is known besides the configuration, the data, the model and the output folder.</param>
+    public void Started(IEnumerable<string?> notices)
+    {
+        var kernels = KernelReport.Of(model.Model.Device, mesh.RanksHere);
+        events.Write(new RunStarted
+        {
+            OutputDir = config.OutputDir,
+            Model = config.ModelNameOrPath,
+            Family = model.Family.ModelType,
+            Device = $"{model.Model.Device}, {config.ComputeName}",
+            Kernels = KernelReport.Line(kernels),
+            Config = config.ToDictionary(),
+            TrainableParameters = model.TrainableParameters,
+            AllParameters = model.AllParameters,
+            Samples = inputs.Data.Train.Count,
+            EvalSamples = inputs.Data.Eval?.Count ?? 0,
+            TotalSteps = state.Progress.TotalSteps,
+            Epochs = state.Epochs,
+            SamplesPerStep = state.Progress.SamplesPerStep,
+            StartStep = state.Progress.Step,
+            Ranks = mesh.WorldSize,
+        });
+        IEnumerable<string?> all = [.. config.Notices, .. inputs.Data.Notices, .. model.Model.Notices, .. notices];
+        foreach (var notice in all.OfType<string>())
+        {
+            events.Write(new Notice(notice));
+        }
+
+        foreach (var fallback in kernels.Select(fact => fact.Warning).OfType<string>())
+        {
+            events.Write(new Warning(fallback));
+        }
+
+        Skipped(inputs.Data.Rejected, BadSamplePolicy.Skip);
+    }
+
+    /// <summary>A step has come from the data pipeline.</summary>
+    public void Took(StepBatch batch, StepTotals totals)
+    {
+        samplesLeftOut += batch.BadSamples.Count;
+        Skipped(batch.BadSamples, config.OnBadSample);
+        if (totals.EmptyGroups > 0)
+        {
+            events.Write(new Warning(totals.Trains
+                ? $"step {batch.Step + 1}: in {totals.EmptyGroups} of its batches no token is trained"
+                : $"step {batch.Step + 1}: no token is trained; the step counts, has no loss and leaves the weights as they are"));
+        }
+    }
+
+    /// <summary>The step is done and counted.</summary>
+    /// <param name="loss">Null where it has none: no token was trained, or none could be.</param>
+    public void Done(StepTotals totals, double? loss, StepResult result)
+    {
+        var progress = state.Progress;
+        samplesTrained += totals.Samples;
+        window.Add(loss, totals.Tokens);
+        events.Write(new StepDone(progress.Step, progress.TotalSteps, loss)
+        {
+            MemoryBytes = machine.Used,
+            TokensPerSecond = window.TokensPerSecond,
+        });
+        WarnOfRefusals();
+        if (progress.Step % config.LoggingSteps.In(progress.TotalSteps) != 0 && !(config.LoggingFirstStep && progress.Step == 1))
+        {
+            return;
+        }
+
+        var (mean, speed) = window.Take();
+        events.Write(new StepLogged(progress.Step, progress.TotalSteps, mean, result.Norm, result.Rate, state.Epoch)
+        {
+            TotalTokens = progress.Tokens,
+            TokensPerSecond = speed,
+            MemoryBytes = machine.Used,
+            MemoryReservedBytes = machine.Reserved,
+        });
+    }
+
+    public void Notice(string text) => events.Write(new Notice(text));
+
+    public void Warn(string text) => events.Write(new Warning(text));
+
+    public void Saved(string checkpoint) => events.Write(new CheckpointSaved(state.Progress.Step, checkpoint));
+
+    public void Failed(Exception e) => events.Write(new RunFailed(state.Progress.Step, e.Message));
+
+    public void Interrupted(string? saved)
+    {
+        var with = saved is not null ? $" with resume_from_checkpoint={saved}" : config.OverwriteOutputDir ? string.Empty : " with overwrite_output_dir=true";
+        events.Write(new RunInterrupted(state.Progress.Step, "stopped on request", saved, $"run the same command again{with}"));
+    }
+
+    public void Finished(TimeSpan elapsed)
+    {
+        var progress = state.Progress;
+        var elsewhere = mesh.Sum("the count of bad samples", samplesLeftOut)[0] - samplesLeftOut;
+        if (elsewhere > 0)
+        {
+            Warn($"{elsewhere} bad samples were met by other ranks: their logs name them");
+        }
+
+        foreach (var notice in mesh.Notices(progress.Step - state.FirstStep))
+        {
+            Notice(notice);
+        }
+
+        events.Write(new RunFinished(progress.Step, state.Epoch, progress.MeanLoss, elapsed.TotalSeconds)
+        {
+            SamplesTrained = samplesTrained,
+            TotalTokens = progress.Tokens,
+            TotalFlos = 6.0 * model.AllParameters * progress.Tokens,
+            PeakMemoryBytes = machine.Peak,
+            Paths = ResultPaths(),
+        });
+    }
+
+    private void Skipped(IEnumerable<BadSample> samples, BadSamplePolicy policy)
+    {
+        foreach (var bad in samples)
+        {
+            events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.PlacedReason, policy == BadSamplePolicy.Skip ? "left out" : "replaced"));
+        }
+    }
+
+    /// <summary>Only when a kernel is called is it known whether the device takes it.</summary>
+    private void WarnOfRefusals()
+    {
+        if (KernelReport.Refused is { Count: var count } refused && count > refusals)
+        {
+            foreach (var refusal in refused.Skip(refusals))
+            {
+                Warn(refusal.Warning!);
+            }
+
+            refusals = count;
+        }
+    }
+
+    private List<KeyValuePair<string, string>> ResultPaths()
+    {
+        List<KeyValuePair<string, string>> paths =
+        [
+            new(model.Adapter is null ? "model" : "adapter", config.OutputDir),
+            new("log", Path.Combine(config.OutputDir, TrainerLogSink.FileName)),
+        ];
+        if (config.PlotLoss && recorder.State.LogHistory.Any(entry => entry.ContainsKey("loss")))
+        {
+            paths.Add(new("loss curve", Path.Combine(config.OutputDir, "training_loss.svg")));
+        }
+
+        return paths;
+    }
+}

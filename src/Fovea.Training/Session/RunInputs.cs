@@ -1,0 +1,75 @@
+using Fovea.Data.Datasets;
+using Fovea.Data.Sampling;
+using Fovea.Distributed;
+using Fovea.Training.Config;
+using Fovea.Training.Optim;
+
+namespace Fovea.Training.Session;
+
+/// <summary>What a run is made from, read and checked before its model is loaded: data, output folder, and the checkpoint to go on from.</summary>
+public sealed class RunInputs : IDisposable
+{
+    private RunInputs(TrainConfig config, Mesh mesh)
+    {
+        mesh.OnMain(() => RunTargets.Check(config));
+        Checkpoints = new CheckpointStore(config.OutputDir, config.SaveTotalLimit);
+        Setup = DataSetup.From(config);
+        Data = DatasetLoader.Load(Setup.Options);
+        try
+        {
+            Setup.CheckTokens(Data.Train, Data.Eval);
+            Output = new OutputFolder(config, Checkpoints);
+            Fresh = Begin(config, mesh);
+            Ended = mesh.FromMain("whether the run has ended", () => Output.Ended(Fresh, mesh.WorldSize));
+            if (Ended is null)
+            {
+                ResumeFrom = mesh.FromMain("the choice of a checkpoint", () => Output.Choose(Fresh));
+                Resumption.Check(ResumeFrom, config, mesh.WorldSize, Fresh);
+            }
+        }
+        catch
+        {
+            Data.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A sentence where the output folder holds this very run with all its steps done; null where there is something to do.</summary>
+    public string? Ended { get; }
+
+    /// <summary>The run as it would begin.</summary>
+    public RunProgress Fresh { get; }
+
+    internal DataSetup Setup { get; }
+
+    internal LoadedData Data { get; }
+
+    internal CheckpointStore Checkpoints { get; }
+
+    internal OutputFolder Output { get; }
+
+    /// <summary>A checkpoint, or a file of a family's own scripts; null in a run that begins.</summary>
+    internal string? ResumeFrom { get; }
+
+    /// <exception cref="ConfigException">The configuration, the data or the checkpoint cannot be used.</exception>
+    public static RunInputs Read(TrainConfig config, Mesh mesh) => new(config, mesh);
+
+    public void Dispose() => Data.Dispose();
+
+    /// <summary>The order in which this rank's steps take the training samples.</summary>
+    internal SampleOrder Order(TrainConfig config, Mesh mesh) => new(DataSetup.Order(config, Data.Train.Count, mesh.Rank, mesh.WorldSize));
+
+    private RunProgress Begin(TrainConfig config, Mesh mesh) => new()
+    {
+        Step = 0,
+        TotalSteps = Order(config, mesh).TotalSteps(config.NumTrainEpochs, config.MaxSteps),
+        Samples = Data.Train.Count,
+        SamplesPerStep = config.PerDeviceTrainBatchSize * config.GradientAccumulationSteps * mesh.WorldSize,
+        Seed = config.EffectiveDataSeed,
+        BaseModel = Path.GetFullPath(config.ModelNameOrPath),
+        LlmType = Setup.Processor.LlmType(Setup.Options),
+        Template = Setup.Template.Name,
+        Settings = RunSettings.Of(config),
+        Scale = config.Fp16 ? new LossScale() : null,
+    };
+}

@@ -1,0 +1,107 @@
+using Fovea.Data.Sampling;
+using Fovea.Distributed;
+using Fovea.Nn;
+using Fovea.Runs.Events;
+using Fovea.Runs.Files;
+using Fovea.Tensors;
+using Fovea.Training.Config;
+using Fovea.Training.Engine;
+using Fovea.Training.Optim;
+
+namespace Fovea.Training.Session;
+
+/// <summary>
+/// What a run is assembled from, in this order: kernels, weights with adapters, ranks, optimizer, memory, and the checkpoint that it goes on from. Disposing it
+/// frees all of it, whether assembling came to its end or not.
+/// </summary>
+internal sealed class RunParts : IDisposable
+{
+    private readonly Disposables opened = new();
+
+    private RunParts(TrainConfig config, RunInputs inputs, Mesh mesh, EventHub events)
+    {
+        var products = ProductSetup.Apply(config.Compute, mesh, ModelSetup.ChooseDevice(config), Resumption.ProgressOf(inputs.ResumeFrom));
+        Config = config with { Notices = [.. config.Notices, .. products.Reasons] };
+        var fresh = inputs.Fresh.With(ProductSetup.Name, products.Choice.ToString());
+        Setup = opened.Add(ModelSetup.Load(Config, inputs.ResumeFrom));
+        mesh.OnMain(() => RunTargets.CheckRoom(Config, Setup));
+        var caches = VisionCacheSetup.IsOfUse(Config, Setup);
+
+        // Before weights are sharded, while this rank can read them all.
+        var identity = caches && Config is { Sharding.Shards: true, EffectiveVisionCacheDir: not null }
+            ? VisionIdentity.Of(Setup.Model, Setup.Family, inputs.Setup.Images, Setup.LearnsOverTower)
+            : null;
+        Strategy = opened.Add(Setup.Divide(Config, mesh));
+        Optimizer = opened.Add(new AdamW(
+            Strategy.Parts, Config.AdamBeta1, Config.AdamBeta2, Config.AdamEpsilon, Config.WeightDecay, Config.DecayNorms));
+        Budget = MemoryBudget.For(Config, Setup.Model, new MachineMemory(Setup.Model.Device), caches, mesh.RanksHere, mesh.WorldSize);
+        Cache = caches
+            ? opened.Add(VisionCacheSetup.Open(Config, Setup, inputs.Setup.Images, identity, Budget, text => events.Write(new Warning(text))))
+            : null;
+        Order = inputs.Order(Config, mesh);
+        Schedule = new Schedule(Config, fresh.TotalSteps, Order);
+        Memory = MemoryPlan.For(Setup.Model, Config, Budget.Activations, castsWeights: !Config.Sharding.Shards);
+        Memory = Memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", Memory.MicroBatchTokens) };
+        State = new RunState(fresh with { MicroBatchTokens = Memory.MicroBatchTokens }, Order);
+        Log = Reporter.NewLog(Config, State);
+        Resume(inputs, mesh);
+        Log = Log with { Mark = inputs.Checkpoints.Begin(inputs.ResumeFrom) };
+    }
+
+    /// <summary>The configuration with what became known since.</summary>
+    public TrainConfig Config { get; }
+
+    public ModelSetup Setup { get; }
+
+    public ParallelStrategy Strategy { get; }
+
+    public IOptimizer Optimizer { get; }
+
+    public MemoryBudget Budget { get; }
+
+    public VisionFeatureCache? Cache { get; }
+
+    public SampleOrder Order { get; }
+
+    public Schedule Schedule { get; }
+
+    public MemoryPlan Memory { get; private set; }
+
+    public RunState State { get; }
+
+    /// <summary>What <c>trainer_state.json</c> begins with.</summary>
+    public TrainerState Log { get; private set; }
+
+    /// <summary>What is to be known about the checkpoint that the run goes on from.</summary>
+    public IReadOnlyList<string> ResumeNotices { get; private set; } = [];
+
+    public SessionOptions Options => new()
+    {
+        VisionLearns = Setup.VisionLearns,
+        MaxGradNorm = Config.MaxGradNorm,
+        Cache = Cache,
+        Dropout = Setup.Dropout,
+
+        // Shorter micro-batches keep more of their activations.
+        Plan = batch => Setup.Policy.Decide(Memory.Modes(batch.Tokens, Setup.VisionLearns ? batch.Patches : 0)),
+    };
+
+    public static RunParts Assemble(TrainConfig config, RunInputs inputs, Mesh mesh, EventHub events) => new(config, inputs, mesh, events);
+
+    public void Dispose() => opened.Dispose();
+
+    private void Resume(RunInputs inputs, Mesh mesh)
+    {
+        if (inputs.ResumeFrom is { } from)
+        {
+            var found = Resumption.IsFile(from)
+                ? Resumption.FromFile(from, Config, mesh.WorldSize, Setup, Optimizer, Order, State.Progress, Log)
+                : Resumption.FromCheckpoint(from, Config, Optimizer, State.Progress);
+            Strategy.Publish();
+            (State.Progress, Log, ResumeNotices) = (found.Progress, found.State, found.Notices);
+            Memory = Memory with { MicroBatchTokens = found.Progress.MicroBatchTokens };
+        }
+
+        State.FirstStep = State.Progress.Step;
+    }
+}

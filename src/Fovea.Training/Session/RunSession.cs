@@ -1,0 +1,156 @@
+using System.Diagnostics;
+using Fovea.Data.Packing;
+using Fovea.Distributed;
+using Fovea.Nn;
+using Fovea.Runs.Events;
+using Fovea.Tensors;
+using Fovea.Training.Config;
+using Fovea.Training.Objectives;
+using Fovea.Training.Optim;
+
+namespace Fovea.Training.Session;
+
+/// <summary>A run with a configuration: its data, its model, where it stands, and what it writes.</summary>
+public sealed class RunSession : TrainSession
+{
+    private readonly RunInputs inputs;
+    private readonly RunParts parts;
+    private readonly CancellationToken stop;
+    private readonly Stopwatch watch = new();
+
+    private RunSession(RunInputs inputs, RunParts parts, Mesh mesh, EventHub events, CancellationToken stop)
+        : base(parts.Setup.Model, parts.Strategy, parts.Optimizer, mesh, parts.Options)
+    {
+        (this.inputs, this.parts, this.stop) = (inputs, parts, stop);
+        Reporter = new Reporter(parts.Config, inputs, parts.Setup, mesh, parts.State, events, parts.Log);
+        Checkpoints = new Checkpointer(parts.Config, inputs, parts.Setup, this, mesh, parts.State, Reporter);
+        Evaluation = new HeldOut(parts.Config, inputs, this, mesh, parts.Cache, parts.Memory.MicroBatchTokens, parts.State, events);
+    }
+
+    /// <summary>Whether another step may begin: nobody has asked any process of the run to stop.</summary>
+    public bool Continues => !Mesh.Any("the start of a step", stop.IsCancellationRequested);
+
+    internal Reporter Reporter { get; }
+
+    internal Checkpointer Checkpoints { get; }
+
+    internal HeldOut Evaluation { get; }
+
+    private TrainConfig Config => parts.Config;
+
+    private RunState State => parts.State;
+
+    /// <param name="inputs">Stay the caller's, and must outlive the session.</param>
+    /// <param name="stop">Asks for the run to end after the present step.</param>
+    /// <exception cref="ConfigException">The model or the checkpoint cannot be used.</exception>
+    public static RunSession Open(TrainConfig config, RunInputs inputs, Mesh mesh, EventHub events, CancellationToken stop)
+    {
+        var parts = RunParts.Assemble(config, inputs, mesh, events);
+        try
+        {
+            return new RunSession(inputs, parts, mesh, events, stop);
+        }
+        catch
+        {
+            parts.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Says what is about to be trained; from here on time counts.</summary>
+    public void Start()
+    {
+        Reporter.Started([.. parts.ResumeNotices, .. inputs.Output.Notices, parts.Budget.Notice, parts.Memory.Notice(parts.Setup.VisionLearns)]);
+        if (Config.Profile)
+        {
+            Profile.Start();
+        }
+
+        watch.Start();
+    }
+
+    /// <summary>The run's steps from where it stands, prepared by background threads. Evaluations measure the same objective.</summary>
+    public StepFeed Feed(IObjective objective)
+    {
+        Evaluation.Objective = objective;
+        return Feed(
+            new DataPipeline(
+                inputs.Data.Train, inputs.Setup.NewEncoder(), inputs.Setup.Images, inputs.Order(Config, Mesh),
+                DataSetup.Plan(Config, parts.Memory.MicroBatchTokens, Mesh.WorldSize),
+                DataSetup.Pipeline(Config, State.Progress.Step, State.Progress.TotalSteps, parts.Cache) with { IsTraining = true }),
+            objective);
+    }
+
+    public override Tensor? Accumulate(TrainStep step, IObjective objective)
+    {
+        Reporter.Took(step.Batch, step.Totals);
+        Runner.Scale = State.Progress.Scale?.Value ?? 1;
+        return base.Accumulate(step, objective);
+    }
+
+    /// <summary>One step with the learning rate that the schedule has for it.</summary>
+    public StepResult Train(TrainStep step, IObjective objective) => Train(step, objective, parts.Schedule.Rate(step.Totals.Step));
+
+    /// <summary>Counts and reports a step.</summary>
+    /// <exception cref="TrainingException">Its loss or gradients are no finite numbers, and no other scale of the loss could help.</exception>
+    public void Finish(TrainStep step, StepResult result)
+    {
+        double? loss = null;
+        if (result.Norm is not null)
+        {
+            State.Progress = State.Progress.Rescaled(result.IsFinite) ?? throw new TrainingException(Overflow(step, result));
+            if (!result.IsFinite)
+            {
+                Reporter.Notice($"step {step.Totals.Step + 1} is left out: gradients overflow fp16 when scaled by {Runner.Scale}; "
+                    + $"{State.Progress.Scale!.Value} is next");
+            }
+
+            loss = result.Loss is { } sum && double.IsFinite(sum) ? step.Totals.Loss(sum) : null;
+        }
+
+        State.Progress = State.Progress.Done(step.Totals.Tokens, loss);
+        Reporter.Done(step.Totals, loss, result);
+        if (result.Norm is not null)
+        {
+            Checkpoints.TakeOver();
+        }
+    }
+
+    /// <summary>Ends the run: saves its result and measures it, or, where it was stopped, saves what was done.</summary>
+    public RunOutcome Close()
+    {
+        var interrupted = !State.IsLastStep;
+        if (interrupted)
+        {
+            Checkpoints.IfUnsaved();
+            Reporter.Interrupted(Checkpoints.Newest);
+        }
+        else
+        {
+            var elapsed = watch.Elapsed;
+            Checkpoints.SaveResult();
+            Evaluation.AtTheEnd();
+            Reporter.Finished(elapsed);
+        }
+
+        return new RunOutcome(State.Progress.Step, interrupted, State.Progress.MeanLoss);
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        var trace = Mesh.IsMain ? "trace.json" : $"trace.rank{Mesh.Rank}.json";
+        Profile.Stop(Checkpoints.HasTakenOver ? Path.Combine(Config.OutputDir, trace) : null);
+        parts.Dispose();
+    }
+
+    private string Overflow(TrainStep step, StepResult result) =>
+        $"step {step.Totals.Step + 1}: the loss is {result.Loss} and the norm of the gradients {result.Norm}. The weights were not changed. "
+        + (Config.Fp16 ? "Gradients overflow fp16 although they are not scaled any more: use bf16: true or fp32. " : string.Empty)
+        + $"Lower learning_rate, or look at these samples: {string.Join(", ", SamplesOf(step.Batch))}."
+        + (Checkpoints.Newest is { } newest ? $" The last checkpoint is {newest}." : string.Empty);
+
+    private IEnumerable<string> SamplesOf(StepBatch batch) => batch.MicroBatches
+        .SelectMany(m => m.SampleIndices)
+        .Take(8)
+        .Select(index => inputs.Data.Train.Origin(index) is var (dataset, row) ? $"{dataset} row {row}" : string.Empty);
+}

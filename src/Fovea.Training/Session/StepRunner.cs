@@ -1,0 +1,162 @@
+using Fovea.Data.Packing;
+using Fovea.Models;
+using Fovea.Nn;
+using Fovea.Nn.Lora;
+using Fovea.Tensors;
+using Fovea.Training.Engine;
+using Fovea.Training.Objectives;
+using Fovea.Training.Optim;
+
+namespace Fovea.Training.Session;
+
+/// <summary>Forward and backward passes of packed micro-batches: the same path for training and evaluation.</summary>
+/// <param name="visionLearns">Whether gradients reach the vision side; otherwise it runs without a graph.</param>
+/// <param name="dropout">Told which tokens come; null without dropout.</param>
+/// <param name="cache">Keeps features of a frozen vision side, or of a frozen tower under a trainable projector; null to compute them each time.</param>
+/// <param name="plan">Decides what blocks keep, before each micro-batch that trains; null to leave that as it is.</param>
+/// <param name="together">
+/// Whether all images of a micro-batch go through a frozen tower at once: because other ranks run it at the same time, and on a GPU in any case, which has
+/// more to do then. One by one, no image's features depend on the others, to the last bit.
+/// </param>
+public sealed class StepRunner(
+    VisionLanguageModel model, bool visionLearns, DropoutStream? dropout = null, VisionFeatureCache? cache = null, Action<PackedBatch>? plan = null,
+    bool together = false)
+{
+    private readonly DeviceStream copies = DeviceStream.New(model.Device);
+    private readonly bool together = together || model.Device.Type != DeviceType.Cpu;
+    private readonly AdapterCopies adapters = new(model.Ledger);
+
+    /// <summary>What gradients are multiplied by, and losses are not; a power of two (<see cref="Optim.LossScale"/>).</summary>
+    public double Scale { get; set; } = 1;
+
+    public VisionLanguageModel Model => model;
+
+    /// <summary>The device of the model.</summary>
+    public Device Device => model.Device;
+
+    /// <summary>Whether the vision side has something to do for a micro-batch.</summary>
+    public bool RunsVision(PackedBatch batch) =>
+        visionLearns ? batch.Grids.Length > 0 : Enumerable.Range(0, batch.Grids.Length).Any(batch.NeedsPixels);
+
+    /// <summary>
+    /// Casts adapters once for all that runs until the result is disposed; weights must not change meanwhile. A micro-batch outside does it for itself.
+    /// </summary>
+    public IDisposable CastAdapters() => adapters.Open();
+
+    /// <summary>Puts a micro-batch on its way to the device, beside what is being computed. Whoever trains on it disposes it.</summary>
+    public PreparedBatch Prepare(PackedBatch batch)
+    {
+        using var span = Profile.Open("to device");
+        var compute = DeviceStream.Current(model.Device);
+        copies.Use();
+        using var scope = TensorScope.Open("micro-batch");
+        try
+        {
+            var input = model.Prepare(batch);
+            var (index, targets) = (CreateOps.On(model.Device, batch.LossIndex), CreateOps.On(model.Device, batch.Targets));
+            var features = cache is null || model.Device.Type == DeviceType.Cpu ? null : cache.Send(batch, model.Device);
+            return new PreparedBatch(batch, input, index, targets, scope.KeepAll()) { Features = features };
+        }
+        finally
+        {
+            compute.Use();
+        }
+    }
+
+    /// <summary>
+    /// Queues forward and backward of a micro-batch on the device without waiting; gradients are accumulated in the weights. The batch may be disposed at
+    /// once. The result belongs to the open scope.
+    /// </summary>
+    public BatchLoss Train(PreparedBatch prepared, IObjective objective, StepTotals totals)
+    {
+        using var casts = CastAdapters();
+        if (dropout is not null)
+        {
+            var (samples, tokens) = RowKeys(prepared.Batch);
+            dropout.Begin(totals.Step, samples, tokens, model.Device);
+        }
+
+        plan?.Invoke(prepared.Batch);
+        Receive(prepared);
+        var loss = objective.Loss(this, prepared, totals);
+        using var span = Profile.Open("backward");
+        if (loss.Roots.Length > 0)
+        {
+            Autograd.Backward(loss.Roots, loss.Gradients);
+        }
+
+        return loss;
+    }
+
+    /// <summary>Forward only.</summary>
+    public BatchMeasure Evaluate(PackedBatch batch, IObjective objective, StepTotals totals)
+    {
+        using var grad = Autograd.NoGrad();
+        using var scope = TensorScope.Open("micro-batch");
+        using var prepared = Prepare(batch);
+        using var casts = CastAdapters();
+        Receive(prepared);
+        return objective.Measure(this, prepared, totals);
+    }
+
+    /// <summary>For objectives: final hidden states at the positions that predict a trained token [L, E].</summary>
+    /// <param name="side">Takes losses that arise inside the model; null where only the tokens' own are wanted.</param>
+    public Tensor Hidden(PreparedBatch prepared, SideLosses? side = null)
+    {
+        using var span = Profile.Open("forward");
+        var features = Features(prepared);
+        var input = prepared.Input with { Side = side };
+
+        // Dropout masks every row that it was told of.
+        return dropout is null || !Autograd.IsRecording
+            ? model.Hidden(input with { Wanted = prepared.LossIndex }, features)
+            : model.Hidden(input, features).IndexSelect(0, prepared.LossIndex);
+    }
+
+    /// <summary>What is computed from now on waits, on the device, for the copies.</summary>
+    private void Receive(PreparedBatch prepared)
+    {
+        var compute = DeviceStream.Current(model.Device);
+        compute.After(copies);
+        foreach (var tensor in prepared.Tensors)
+        {
+            if (tensor.Device == model.Device)
+            {
+                compute.Keeps(tensor);
+            }
+        }
+    }
+
+    private static (long[] Samples, int[] Tokens) RowKeys(PackedBatch batch)
+    {
+        var samples = new long[batch.Tokens];
+        var tokens = new int[batch.Tokens];
+        for (var s = 0; s < batch.Samples; s++)
+        {
+            for (var i = batch.CuSeqlens[s]; i < batch.CuSeqlens[s + 1]; i++)
+            {
+                samples[i] = batch.SampleIndices[s];
+                tokens[i] = i - batch.CuSeqlens[s];
+            }
+        }
+
+        return (samples, tokens);
+    }
+
+    private Tensor? Features(PreparedBatch prepared)
+    {
+        var input = prepared.Input;
+        return !visionLearns ? Frozen(prepared, towerOnly: false)
+            : cache is null ? model.VisionFeatures(input)
+            : Frozen(prepared, towerOnly: true) is { } tower ? model.Project(tower, input)
+            : null;
+    }
+
+    private Tensor? Frozen(PreparedBatch prepared, bool towerOnly)
+    {
+        using var grad = Autograd.NoGrad();
+        return together
+            ? VisionFeatureCache.TogetherFeatures(model, prepared.Batch, prepared.Input, cache, towerOnly, prepared.Features)
+            : VisionFeatureCache.Features(model, prepared.Batch, prepared.Input, cache, towerOnly);
+    }
+}

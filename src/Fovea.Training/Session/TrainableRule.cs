@@ -1,0 +1,76 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Fovea.Models;
+using Fovea.Models.Peft;
+using Fovea.Training.Config;
+
+namespace Fovea.Training.Session;
+
+/// <summary>Which base weights learn: by <c>finetuning_type</c> and the freezing keys, as LLaMA-Factory reads them.</summary>
+public static partial class TrainableRule
+{
+    /// <param name="layers">Layers of the language model, for <c>freeze</c>.</param>
+    public static Func<ModelPart, string, bool> From(TrainConfig config, int layers) => config.FinetuningType switch
+    {
+        FinetuningType.Full when (config.FreezeLlm ?? (config.Stage == TrainingStage.Pretrain ? 2 : null)) is { } level => Outer(level, layers),
+        FinetuningType.Full => (part, _) => !Frozen(config, part),
+        FinetuningType.Freeze => Freeze(config, layers),
+        _ => Additional(config),
+    };
+
+    /// <summary>Whether gradients reach the vision tower or the projector.</summary>
+    public static bool ReachesVision(IEnumerable<string> trainable, Func<string, ModelPart> partOf) =>
+        trainable.Any(name => partOf(name) is ModelPart.Vision or ModelPart.Projector);
+
+    /// <summary>Layers of the language model as config.json counts them; the nested form too.</summary>
+    public static int LayersIn(string folder) =>
+        Families.Of(folder).CountLayers(ConfigReader.Open(Families.ConfigPath(folder)));
+
+    /// <summary>The projector, and of the language model everything (0), the first and the last layer (1) or nothing (2).</summary>
+    private static Func<ModelPart, string, bool> Outer(int level, int layers) => (part, name) => part == ModelPart.Projector
+        || (part == ModelPart.Language && level < 2 && (level == 0
+            || (Layer().Match(name) is { Success: true } match
+                && int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) is var layer && (layer == 0 || layer == layers - 1))));
+
+    private static bool Frozen(TrainConfig config, ModelPart part) => part switch
+    {
+        ModelPart.Vision => config.FreezeVisionTower,
+        ModelPart.Projector => config.FreezeMultiModalProjector,
+        _ => config.FreezeLanguageModel,
+    };
+
+    private static Func<ModelPart, string, bool> Freeze(TrainConfig config, int layers)
+    {
+        var n = config.FreezeTrainableLayers;
+        if (n == 0 || Math.Abs(n) > layers)
+        {
+            throw new ConfigException($"freeze_trainable_layers: {n} must be between 1 and {layers} (the last layers) or -{layers} and -1 (the first)");
+        }
+
+        var (first, last) = n > 0 ? (layers - n, layers - 1) : (0, -n - 1);
+        var modules = config.FreezeTrainableModules;
+        return (part, name) =>
+        {
+            if (config.FreezeExtraModules.Any(m => name.Contains(m, StringComparison.Ordinal)))
+            {
+                return !Frozen(config, part);
+            }
+
+            var match = Layer().Match(name);
+            return part == ModelPart.Language
+                && match.Success
+                && int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) is var layer && layer >= first && layer <= last
+                && (modules is ["all"] || modules.Any(m => match.Groups[2].Value.Contains(m, StringComparison.Ordinal)));
+        };
+    }
+
+    /// <summary>With LoRA only the modules learn that are saved whole beside the adapter.</summary>
+    private static Func<ModelPart, string, bool> Additional(TrainConfig config)
+    {
+        var saved = new PeftConfig { ModulesToSave = config.AdditionalTarget };
+        return (_, name) => saved.SavesWhole(name);
+    }
+
+    [GeneratedRegex(@"(?:^|\.)layers\.(\d+)\.(.*)$", RegexOptions.CultureInvariant)]
+    private static partial Regex Layer();
+}

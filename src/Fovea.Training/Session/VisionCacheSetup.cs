@@ -1,0 +1,29 @@
+using Fovea.Data.Templates;
+using Fovea.Training.Config;
+using Fovea.Training.Engine;
+
+namespace Fovea.Training.Session;
+
+/// <summary>Opens the cache of vision features as a configuration says.</summary>
+internal static class VisionCacheSetup
+{
+    /// <summary>Whether a run can keep any: no image's features depend on others, and the part that makes them is frozen.</summary>
+    public static bool IsOfUse(TrainConfig config, ModelSetup model) => model.Model.ImagesStandAlone && config.CacheVisionFeatures != Toggle.Off
+        && (!model.VisionLearns || (model.LearnsOverTower && !config.Sharding.Shards));
+
+    /// <param name="identity">What the features depend on, where weights are sharded and cannot be read later; null is found when it is needed.</param>
+    /// <param name="warn">Receives what goes wrong with the part on disk.</param>
+    public static VisionFeatureCache Open(
+        TrainConfig config, ModelSetup model, IImageStage images, string? identity, MemoryBudget budget, Action<string> warn)
+    {
+        if (config.EffectiveVisionCacheDir is not { } folder)
+        {
+            return new VisionFeatureCache(budget.VisionCache, device: model.Model.Device);
+        }
+
+        var bytes = config.VisionCacheDisk?.Bytes ?? Math.Min(20L << 30, ProcessMemory.FreeDisk(folder) / 10);
+        var disk = new FeatureFolder(folder, bytes, warn);
+        return new VisionFeatureCache(
+            budget.VisionCache, () => identity ?? VisionIdentity.Of(model.Model, model.Family, images, model.LearnsOverTower), disk, model.Model.Device);
+    }
+}

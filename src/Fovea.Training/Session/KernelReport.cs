@@ -30,9 +30,11 @@ public static class KernelReport
     ];
 
     /// <summary>Kernels that the device or this build has refused so far; only the first call of each decides.</summary>
-    public static IReadOnlyList<KernelFact> Refused =>
+    public static IReadOnlyList<KernelFact> Refused => Of(Devices.Refusals);
+
+    internal static IReadOnlyList<KernelFact> Of(IEnumerable<KernelRefusal> refusals) =>
     [
-        .. Devices.Refusals.Select(refusal => new KernelFact(
+        .. refusals.Select(refusal => new KernelFact(
             refusal.Kernel, $"refused for {refusal.Case} ({refusal.Why})",
             "attention takes a slower kernel, or one sample after another, and more memory",
             "use bf16: true or fp16: true on a GPU of compute capability 8.0 or newer, with a libtorch that was built for it")),

@@ -27,6 +27,16 @@ public sealed class KernelReportTests : NativeTest
         Assert.Equal("own kernels: CUDA, threads: 8 on 8 processors", KernelReport.Line(KernelReport.Of(Device.Cuda(0), 1, Best)));
     }
 
+    [Fact]
+    public void A_kernel_that_the_device_refused_is_told_with_its_case_cost_and_remedy()
+    {
+        Assert.Empty(KernelReport.Refused);
+        var facts = KernelReport.Of([new KernelRefusal("flash attention", "Float, heads of 96", "FlashAttention only support fp16 and bf16 data type")]);
+        var warning = Assert.Single(facts).Warning;
+        Assert.StartsWith("flash attention: refused for Float, heads of 96 (FlashAttention only support fp16 and bf16 data type): attention takes", warning);
+        Assert.Contains("bf16: true", warning);
+    }
+
     [Theory]
     [InlineData("no vectors", "own kernels: no AVX2: every step takes many times as long; use a processor with AVX2")]
     [InlineData("pthread", "products: OpenBLAS (Haswell) with threads of its own: beside libtorch's OpenMP threads small products take up to 40 times")]

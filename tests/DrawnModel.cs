@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Fovea.Models.Saving;
+using Fovea.Tensors.Pickle;
 using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests;
@@ -65,7 +67,7 @@ internal static class DrawnModel
             File.Copy(file, Path.Combine(fresh, Path.GetFileName(file)));
         }
 
-        Draw(source, Path.Combine(fresh, "model.safetensors"));
+        Draw(source, fresh);
         try
         {
             Directory.Move(fresh, folder);
@@ -77,7 +79,7 @@ internal static class DrawnModel
         }
     }
 
-    private static void Draw(string source, string target)
+    private static void Draw(string source, string folder)
     {
         using var scope = TensorScope.Open("step");
         var recipe = JsonSerializer.Deserialize<Draws>(File.ReadAllBytes(Path.Combine(source, Recipe)), JsonSerializerOptions.Web)!;
@@ -96,14 +98,27 @@ internal static class DrawnModel
             tensors.Add(TensorBytes.Source(draw.Name, value));
         }
 
+        if (recipe.File is not null)
+        {
+            var ties = (recipe.Ties ?? []).Select(tie => tensors.First(tensor => tensor.Name == tie.Value) with { Name = tie.Key });
+            PickleWriter.WriteStateDict(Path.Combine(folder, recipe.File), [.. tensors, .. ties]);
+            return;
+        }
+
         var kept = Path.Combine(source, "kept.safetensors");
         using var rest = File.Exists(kept) ? Checkpoint.Open(kept) : null;
         tensors.AddRange(rest?.Tensors.Values.Select(TensorSource.FromEntry) ?? []);
-        SafetensorsWriter.Write(target, [.. tensors.OrderBy(tensor => tensor.Name, StringComparer.Ordinal)]);
+        SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), [.. tensors.OrderBy(tensor => tensor.Name, StringComparer.Ordinal)]);
     }
 
-    private sealed record Draws(ulong Seed, [property: System.Text.Json.Serialization.JsonPropertyName("draws")] IReadOnlyList<Draws.One> Tensors)
+    private sealed record Draws(ulong Seed, [property: JsonPropertyName("draws")] IReadOnlyList<Draws.One> Tensors)
     {
+        /// <summary>A file of <c>torch.save</c>; null is model.safetensors.</summary>
+        public string? File { get; init; }
+
+        /// <summary>Names that stand for the values of another.</summary>
+        public Dictionary<string, string>? Ties { get; init; }
+
         public sealed record One(string Name, long[] Shape, double Deviation, double Mean, float First, float Last);
     }
 }

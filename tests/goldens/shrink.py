@@ -1,7 +1,9 @@
-"""Makes the goldens of MiniCPM-V and of the tiny Qwen2.5-VL small, after minicpm_v26/subset.py and qwen2_5_vl_tiny/make/trim.py. Needs torch.
+"""Makes the goldens of MiniCPM-V, of the tiny Qwen2.5-VL and of MiniMind-V with experts small, after minicpm_v26/subset.py, qwen2_5_vl_tiny/make/trim.py
+and minimind_a/prune.py. Needs torch.
   shrink.py [GOLDENS_FOLDER]
 1. model.safetensors becomes weights.json: seed, order, deviation and mean of the draws that made it, with its first and last value; what was not drawn goes to
    kept.safetensors. It is checked here that the draws give every bit back. The tests draw the file again (tests/DrawnModel.cs).
+   FILE.pth of experts becomes weights/weights.json in the same way; names that share the values of another are its ties.
 2. Of large results every 7th value stays: NAME becomes NAME@7 and NAME@shape (tests/Parity/Golden.cs). Pixels, which tests feed to models, stay whole."""
 import json, math, os, struct, sys
 import torch
@@ -56,12 +58,51 @@ def qwen(n, s):
     return (0.06, 0.0) if len(s) > 1 else (0.1, 0.0) if n.endswith("bias") else (0.1, 1.0)
 
 
+def minimind(n, s):
+    if len(s) == 1:
+        return (0.2, 1.0) if n.endswith("weight") else (0.1, 0.0)
+    if n in ("model.embed_tokens.weight", "tok_embeddings.weight"):
+        return 0.1, 0.0
+    return (0.3 if n.endswith("gate.weight") and s[0] <= 8 else 1.3 / math.sqrt(math.prod(s[1:]))), 0.0
+
+
 def weights(folder, seed, rule):
     path = f"{ROOT}/{folder}/model/model.safetensors"
     if not os.path.exists(path):
         return
     stored = read(path)
-    left = {k: values(*v) for k, v in stored.items()}
+    draws, left = drawn({k: values(*v) for k, v in stored.items()}, seed, rule)
+    assert set(left) <= {"resampler.pos_embed"}, sorted(left)
+    note(f"{ROOT}/{folder}/model", dict(seed=seed, draws=draws))
+    if left:
+        write(f"{ROOT}/{folder}/model/kept.safetensors", {k: stored[k] for k in left})
+    os.remove(path)
+
+
+def pth(folder, name, seed, rule):
+    path = f"{ROOT}/{folder}/{name}"
+    if not os.path.exists(path):
+        return
+    places, ties, own = {}, {}, {}
+    for k, v in torch.load(path, weights_only=True).items():
+        if v.data_ptr() in places:
+            ties[k] = places[v.data_ptr()]
+        else:
+            places[v.data_ptr()] = k
+            own[k] = v
+    draws, left = drawn(own, seed, rule)
+    assert not left, sorted(left)
+    os.makedirs(f"{ROOT}/{folder}/weights", exist_ok=True)
+    note(f"{ROOT}/{folder}/weights", dict(seed=seed, file=name, ties=ties, draws=draws))
+    os.remove(path)
+
+
+def note(folder, recipe):
+    with open(f"{folder}/weights.json", "w") as f:
+        f.write(json.dumps(recipe).replace("}, {", "},\n{") + "\n")
+
+
+def drawn(left, seed, rule):
     stream, draws = torch.Generator().manual_seed(seed), []
     while left:
         # Which one comes next shows in its first values.
@@ -75,12 +116,7 @@ def weights(folder, seed, rule):
             break
         flat = left.pop(name).flatten()
         draws.append(dict(name=name, shape=list(shape), deviation=deviation, mean=mean, first=flat[0].item(), last=flat[-1].item()))
-    assert set(left) <= {"resampler.pos_embed"}, sorted(left)
-    with open(f"{ROOT}/{folder}/model/weights.json", "w") as f:
-        f.write(json.dumps(dict(seed=seed, draws=draws)).replace("}, {", "},\n{") + "\n")
-    if left:
-        write(f"{ROOT}/{folder}/model/kept.safetensors", {k: stored[k] for k in left})
-    os.remove(path)
+    return draws, left
 
 
 def thin(path):
@@ -103,3 +139,5 @@ for version, seed in (("minicpm_v26", 61), ("minicpm_v25", 71), ("minicpm_v2", 7
 weights("qwen2_5_vl_tiny", 20240917, qwen)
 thin(f"{ROOT}/qwen2_5_vl_tiny/forward.safetensors")
 thin(f"{ROOT}/qwen2_5_vl_tiny/train_tokens.safetensors")
+pth("minimind_a/moe", "lm_64_moe.pth", 216, minimind)
+pth("minimind_c/moe", "llm_64_moe.pth", 301, minimind)

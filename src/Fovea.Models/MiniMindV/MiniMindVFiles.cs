@@ -146,7 +146,7 @@ internal static class MiniMindVFiles
 
     private static string Configuration(string source, string target, MiniMindVConfig config, string? vision, string? weights)
     {
-        var root = JsonNode.Parse(TextFile.ReadBytes(Families.ConfigPath(source)).Span)!.AsObject();
+        var root = JsonFile.ReadNodes(Families.ConfigPath(source));
         root["vision_model"] = vision ?? Path.GetRelativePath(Path.GetFullPath(target), config.VisionFolder);
         root.Remove("weights");
         if (weights is not null)

@@ -155,7 +155,7 @@ public static class ModelWriter
             DType.F16 => "float16",
             _ => throw new ArgumentException($"no model is stored as {dtype}"),
         };
-        var root = JsonNode.Parse(TextFile.ReadBytes(path).Span)!.AsObject();
+        var root = JsonFile.ReadNodes(path);
         if (!Rename(root, name))
         {
             root["torch_dtype"] = name;

@@ -14,9 +14,7 @@ public static class PngWriter
     public static void Write(string path, int width, int height, ReadOnlySpan<byte> rgb)
     {
         var bytes = Encode(width, height, rgb);
-        var partial = path + ".partial";
-        File.WriteAllBytes(partial, bytes);
-        File.Move(partial, path, overwrite: true);
+        AtomicFile.Write(path, stream => stream.Write(bytes));
     }
 
     /// <summary>The PNG file of <paramref name="rgb"/> (height x width x 3 bytes, row-major).</summary>

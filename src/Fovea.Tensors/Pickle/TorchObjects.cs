@@ -1,4 +1,4 @@
-using Fovea.Tensors.Native;
+using Fovea.Native;
 using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tensors.Pickle;

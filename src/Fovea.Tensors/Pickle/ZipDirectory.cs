@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
-using Fovea.Tensors.Native;
+using Fovea.Native;
 using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tensors.Pickle;

@@ -1,4 +1,4 @@
-using Fovea.Tensors.Native;
+using Fovea.Native;
 
 namespace Fovea.Tensors.Safetensors;
 

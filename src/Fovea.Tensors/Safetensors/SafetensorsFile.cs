@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using Fovea.Tensors.Native;
+using Fovea.Native;
 
 namespace Fovea.Tensors.Safetensors;
 

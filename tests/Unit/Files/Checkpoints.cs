@@ -1,4 +1,4 @@
-using Fovea.Tensors.Native;
+using Fovea.Native;
 using Fovea.Tensors.Pickle;
 using Fovea.Tensors.Safetensors;
 

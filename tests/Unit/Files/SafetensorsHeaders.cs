@@ -1,5 +1,5 @@
 using Fovea.Tensors;
-using Fovea.Tensors.Native;
+using Fovea.Native;
 using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests.Unit.Files;

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using Fovea.Tensors;
-using Fovea.Tensors.Native;
+using Fovea.Native;
 using Fovea.Tensors.Pickle;
 using Fovea.Tensors.Safetensors;
 

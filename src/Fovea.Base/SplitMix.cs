@@ -1,4 +1,4 @@
-namespace Fovea.Tensors;
+namespace Fovea;
 
 /// <summary>The finalizer of SplitMix64 over a Weyl sequence: as a generator that counts it passes BigCrush.</summary>
 public static class SplitMix

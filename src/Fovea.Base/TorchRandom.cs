@@ -1,4 +1,4 @@
-namespace Fovea.Data.Sampling;
+namespace Fovea;
 
 /// <summary>
 /// The stream of <c>torch.Generator().manual_seed(seed)</c> on the CPU: MT19937 seeded by Knuth's recurrence with the seed's low 32 bits

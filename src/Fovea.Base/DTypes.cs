@@ -1,4 +1,4 @@
-namespace Fovea.Tensors;
+namespace Fovea;
 
 /// <summary>Facts about element types.</summary>
 public static class DTypes

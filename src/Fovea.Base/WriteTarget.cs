@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Fovea.Tensors.Files;
+namespace Fovea;
 
 /// <summary>
 /// Folders and files that a user names to be written. A symbolic link is followed: it stays, and the content lies where it leads. What cannot be written

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 
-namespace Fovea.Runs.Files;
+namespace Fovea;
 
 /// <summary>
 /// JSON as Python's <c>json</c> module writes and reads it: <c>3.0</c> stays a float, exponents look like <c>1e-05</c>, text is ASCII with escapes,
@@ -15,7 +15,7 @@ public static class PythonJson
     public static string Line(object? value) => Write(value, indent: 0, sortKeys: false);
 
     /// <summary>Indented with sorted keys: <c>json.dumps(value, indent=indent, sort_keys=True)</c>.</summary>
-    public static string Pretty(object? value, int indent) => Write(value, indent, sortKeys: true);
+    public static string Pretty(object? value, int indent = 2) => Write(value, indent, sortKeys: true);
 
     /// <summary>Python's <c>repr</c> of a float: the shortest digits that read back the same.</summary>
     public static string Float(double value)

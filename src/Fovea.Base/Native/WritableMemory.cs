@@ -1,4 +1,4 @@
-namespace Fovea.Tensors.Native;
+namespace Fovea.Native;
 
 /// <summary>Memory of this process, in contrast to a file's.</summary>
 public abstract unsafe class WritableMemory : RawMemory

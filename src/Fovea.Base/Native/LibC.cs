@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Fovea.Tensors.Native;
+namespace Fovea.Native;
 
 /// <summary>The few calls of the C library that .NET does not offer (x86-64 Linux).</summary>
 internal static partial class LibC

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Fovea.Tensors.Native;
+namespace Fovea.Native;
 
 /// <summary>Bytes allocated outside the managed heap, aligned to 64.</summary>
 public sealed unsafe class HeapMemory : WritableMemory

@@ -1,4 +1,4 @@
-namespace Fovea.Tensors;
+namespace Fovea;
 
 /// <summary>Element types. The values are those of libtorch's <c>c10::ScalarType</c>, so they cross the door unchanged.</summary>
 public enum DType : sbyte

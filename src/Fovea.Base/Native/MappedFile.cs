@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Fovea.Tensors.Native;
+namespace Fovea.Native;
 
 /// <summary>
 /// A file mapped read-only into memory. Pages are read when touched and shared with every process that maps the file.

@@ -1,7 +1,6 @@
 using System.Runtime.Versioning;
-using Fovea.Tensors.Files;
 
-namespace Fovea.Tests.Unit.Files;
+namespace Fovea.Tests.Unit.Base;
 
 /// <summary>Folders and files that a user names to be written: links are followed, and what cannot work is refused before anything is made.</summary>
 public sealed class WriteTargetTests : IDisposable

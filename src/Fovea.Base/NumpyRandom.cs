@@ -1,4 +1,4 @@
-namespace Fovea.Data.Sampling;
+namespace Fovea;
 
 /// <summary>
 /// The stream of <c>numpy.random.default_rng(seed)</c>: SeedSequence, PCG64 (XSL-RR 128/64) and <c>permutation</c>.

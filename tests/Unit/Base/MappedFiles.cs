@@ -1,7 +1,8 @@
-using Fovea.Tensors.Native;
+using Fovea.Native;
 using Fovea.Tensors.Safetensors;
+using Fovea.Tests.Unit.Files;
 
-namespace Fovea.Tests.Unit.Files;
+namespace Fovea.Tests.Unit.Base;
 
 public sealed class MappedFiles : IDisposable
 {

@@ -1,4 +1,4 @@
-namespace Fovea.Tensors.Native;
+namespace Fovea.Native;
 
 /// <summary>
 /// A block of bytes outside the managed heap, shared by counting references. It starts with one reference, that of its maker;

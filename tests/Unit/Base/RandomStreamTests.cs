@@ -1,6 +1,5 @@
-using Fovea.Data.Sampling;
 
-namespace Fovea.Tests.Unit.Data;
+namespace Fovea.Tests.Unit.Base;
 
 public sealed class RandomStreamTests
 {

@@ -1,7 +1,6 @@
 using System.Text.Json;
-using Fovea.Runs.Files;
 
-namespace Fovea.Tests.Unit.Runs;
+namespace Fovea.Tests.Unit.Base;
 
 public sealed class PythonJsonTests
 {

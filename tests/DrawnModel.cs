@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using Fovea.Files.Safetensors;
 using Fovea.Models.Saving;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests;
 

@@ -1,5 +1,5 @@
+using Fovea.Files.Safetensors;
 using Fovea.Models.Peft;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Models.Saving;
 

@@ -1,7 +1,7 @@
+using Fovea.Files.Safetensors;
 using Fovea.Models.Peft;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Models.Saving;
 

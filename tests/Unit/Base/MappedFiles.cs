@@ -1,5 +1,5 @@
+using Fovea.Files.Safetensors;
 using Fovea.Native;
-using Fovea.Tensors.Safetensors;
 using Fovea.Tests.Unit.Files;
 
 namespace Fovea.Tests.Unit.Base;

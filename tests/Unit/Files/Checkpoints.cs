@@ -1,6 +1,6 @@
+using Fovea.Files.Pickle;
+using Fovea.Files.Safetensors;
 using Fovea.Native;
-using Fovea.Tensors.Pickle;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests.Unit.Files;
 

@@ -1,6 +1,6 @@
-using Fovea.Tensors;
+using Fovea.Files.Safetensors;
 using Fovea.Native;
-using Fovea.Tensors.Safetensors;
+using Fovea.Tensors;
 
 namespace Fovea.Tests.Unit.Files;
 

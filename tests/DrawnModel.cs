@@ -1,9 +1,9 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Fovea.Files.Pickle;
+using Fovea.Files.Safetensors;
 using Fovea.Models.Saving;
-using Fovea.Tensors.Pickle;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests;
 

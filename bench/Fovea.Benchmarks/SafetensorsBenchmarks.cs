@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
+using Fovea.Files.Safetensors;
 using Fovea.Tensors;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Benchmarks;
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Fovea;
 
@@ -26,6 +27,14 @@ public static class JsonFile
         {
             throw new ConfigException($"{path}: one JSON object ({{...}}) is expected, not {JsonText.Kind(document.RootElement)}");
         }
+    }
+
+    /// <summary>A file that holds one object, to be changed and written again: keys keep their order.</summary>
+    /// <exception cref="ConfigException">The file cannot be opened, is not JSON, or its value is no object.</exception>
+    public static JsonObject ReadNodes(string path, string? hint = null)
+    {
+        using var document = ReadObject(path, hint);
+        return JsonObject.Create(document.RootElement.Clone())!;
     }
 
     /// <param name="utf8">Checked text.</param>

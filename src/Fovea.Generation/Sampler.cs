@@ -8,7 +8,8 @@ namespace Fovea.Generation;
 /// </summary>
 public sealed class Sampler(GenerationOptions options)
 {
-    private ulong state = options.Seed ?? (ulong)Random.Shared.NextInt64();
+    private readonly ulong seed = options.Seed ?? (ulong)Random.Shared.NextInt64();
+    private ulong drawn;
 
     /// <param name="logits">[V]; overwritten.</param>
     /// <param name="seen">Ids that occurred already, each once; used by the repetition penalty.</param>
@@ -146,12 +147,5 @@ public sealed class Sampler(GenerationOptions options)
     }
 
     /// <summary>Uniform in [0, 1) from 53 bits of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).</summary>
-    private double Uniform()
-    {
-        state += 0x9E3779B97F4A7C15;
-        var z = state;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return ((z ^ (z >> 31)) >> 11) * (1.0 / (1UL << 53));
-    }
+    private double Uniform() => (SplitMix.Mix(seed, drawn++) >> 11) * (1.0 / (1UL << 53));
 }

@@ -1,8 +1,8 @@
+using Fovea.Files.Safetensors;
 using Fovea.Models.MiniCpmV;
 using Fovea.Models.MiniMindV;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Nn;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Models;
 

@@ -1,6 +1,6 @@
+using Fovea.Files.Pickle;
+using Fovea.Files.Safetensors;
 using Fovea.Tensors;
-using Fovea.Tensors.Pickle;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Models;
 

@@ -1,4 +1,4 @@
-using Fovea.Tensors.Pickle;
+using Fovea.Files.Pickle;
 
 namespace Fovea.Models;
 

@@ -1,6 +1,6 @@
+using Fovea.Files.Safetensors;
 using Fovea.Nn;
 using Fovea.Tensors;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Models;
 

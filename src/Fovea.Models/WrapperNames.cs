@@ -1,4 +1,4 @@
-using Fovea.Tensors.Safetensors;
+using Fovea.Files.Safetensors;
 
 namespace Fovea.Models;
 

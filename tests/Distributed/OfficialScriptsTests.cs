@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
+using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.MiniCpmV;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests.Distributed;
 

@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.Saving;
 using Fovea.Nn;
-using Fovea.Tensors.Safetensors;
 using Fovea.Tests.Unit.Robustness;
 
 namespace Fovea.Tests.Distributed;

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using Fovea.Tensors.Safetensors;
+using Fovea.Files.Safetensors;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training.Config;
 using Fovea.Training.Recipes;

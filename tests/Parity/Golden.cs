@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using Fovea.Tensors.Safetensors;
+using Fovea.Files.Safetensors;
 
 namespace Fovea.Tests.Parity;
 

@@ -3,7 +3,6 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Fovea.Tensors;
-using Fovea.Tensors.Files;
 using Spectre.Console;
 
 namespace Fovea.Cli.Bench;

@@ -54,7 +54,7 @@ public static class DemoPlan
             }
         }
 
-        var shape = JsonNode.Parse(TextFile.ReadBytes(Families.ConfigPath(config.ModelNameOrPath)).Span)!;
+        var shape = JsonFile.ReadNodes(Families.ConfigPath(config.ModelNameOrPath));
         return new JsonObject
         {
             ["model"] = Path.GetFullPath(config.ModelNameOrPath),

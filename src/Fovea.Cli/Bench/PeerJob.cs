@@ -1,8 +1,8 @@
 using Fovea.Data.Packing;
+using Fovea.Files.Safetensors;
 using Fovea.Models.Saving;
 using Fovea.Nn;
 using Fovea.Tensors;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Cli.Bench;
 

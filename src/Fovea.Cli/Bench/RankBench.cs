@@ -3,11 +3,11 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.Saving;
 using Fovea.Nn;
 using Fovea.Tensors;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Cli.Bench;
 

@@ -1,4 +1,3 @@
-using Fovea.Tensors.Files;
 
 namespace Fovea.Cli.Demo;
 

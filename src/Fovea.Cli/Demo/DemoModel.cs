@@ -1,9 +1,9 @@
 using System.Text.Json.Nodes;
+using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.Saving;
 using Fovea.Nn;
 using Fovea.Tensors;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Cli.Demo;
 

@@ -1,10 +1,10 @@
 using System.Text.Json.Nodes;
+using Fovea.Files.Pickle;
+using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.Saving;
 using Fovea.Nn;
 using Fovea.Tensors;
-using Fovea.Tensors.Pickle;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Cli.Demo;
 

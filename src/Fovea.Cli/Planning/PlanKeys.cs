@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using Fovea.Tensors.Files;
 using Fovea.Training.Config;
 
 namespace Fovea.Cli.Planning;

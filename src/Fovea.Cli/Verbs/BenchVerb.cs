@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Fovea.Cli.Bench;
 using Fovea.Tensors;
-using Fovea.Tensors.Files;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
 

@@ -1,5 +1,5 @@
 using Fovea.Tensors;
-using Fovea.Tensors.Native;
+using Fovea.Native;
 
 namespace Fovea.Data.Packing;
 

@@ -1,11 +1,11 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Fovea.Files.Pickle;
+using Fovea.Files.Safetensors;
 using Fovea.Models.Saving;
 using Fovea.Nn;
 using Fovea.Tensors;
-using Fovea.Tensors.Pickle;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Models.MiniMindV;
 
@@ -146,7 +146,7 @@ internal static class MiniMindVFiles
 
     private static string Configuration(string source, string target, MiniMindVConfig config, string? vision, string? weights)
     {
-        var root = JsonNode.Parse(TextFile.ReadBytes(Families.ConfigPath(source)).Span)!.AsObject();
+        var root = JsonFile.ReadNodes(Families.ConfigPath(source));
         root["vision_model"] = vision ?? Path.GetRelativePath(Path.GetFullPath(target), config.VisionFolder);
         root.Remove("weights");
         if (weights is not null)

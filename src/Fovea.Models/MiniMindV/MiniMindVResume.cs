@@ -1,6 +1,6 @@
+using Fovea.Files.Pickle;
 using Fovea.Nn;
 using Fovea.Tensors;
-using Fovea.Tensors.Pickle;
 
 namespace Fovea.Models.MiniMindV;
 

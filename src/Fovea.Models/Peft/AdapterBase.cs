@@ -59,7 +59,7 @@ public sealed record AdapterBase
     }
 
     public void Write(string adapter) =>
-        Fovea.Tensors.Safetensors.AtomicFile.WriteText(Path.Combine(adapter, FileName), JsonSerializer.Serialize(this, Json) + "\n");
+        AtomicFile.WriteText(Path.Combine(adapter, FileName), JsonSerializer.Serialize(this, Json) + "\n");
 
     /// <summary>Compares adapters with the model that they are to be put on, one on top of the other; nothing is loaded.</summary>
     /// <param name="found">

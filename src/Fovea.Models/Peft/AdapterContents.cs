@@ -1,5 +1,5 @@
+using Fovea.Files.Safetensors;
 using Fovea.Nn;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Models.Peft;
 

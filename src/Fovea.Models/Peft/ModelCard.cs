@@ -8,7 +8,7 @@ internal static class ModelCard
         var baseModel = config.BaseModel ?? "unknown";
         return $"""
             ---
-            base_model: {PythonJson.Dump(baseModel)}
+            base_model: {PythonJson.Line(baseModel)}
             library_name: peft
             tags:
             - lora

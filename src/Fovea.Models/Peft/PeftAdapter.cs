@@ -1,8 +1,8 @@
+using Fovea.Files.Safetensors;
 using Fovea.Models.Saving;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Models.Peft;
 

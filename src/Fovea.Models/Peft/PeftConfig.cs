@@ -1,5 +1,5 @@
+using Fovea.Files.Safetensors;
 using Fovea.Nn.Lora;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Models.Peft;
 
@@ -64,7 +64,7 @@ public sealed record PeftConfig
     }
 
     /// <summary>The file's text: the fields that every release of PEFT knows, laid out as PEFT does.</summary>
-    public string ToJson() => PythonJson.Dump(new Dictionary<string, object?>
+    public string ToJson() => PythonJson.Pretty(new Dictionary<string, object?>
     {
         ["alpha_pattern"] = new Dictionary<string, object?>(),
         ["auto_mapping"] = null,

@@ -1,6 +1,5 @@
+using Fovea.Files.Safetensors;
 using Fovea.Models.Peft;
-using Fovea.Tensors.Files;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Models.Saving;
 
@@ -53,7 +52,7 @@ public sealed class ExportFolder : IDisposable
     internal IReadOnlyList<string> Commit(IReadOnlyList<string> files, string sourceFolder, IReadOnlyList<string> adapters, IReadOnlyList<string> merged)
     {
         string[] all = [.. files, NoteName];
-        AtomicFile.WriteText(Path.Combine(WorkingFolder, NoteName), PythonJson.Dump(new Dictionary<string, object?>
+        AtomicFile.WriteText(Path.Combine(WorkingFolder, NoteName), PythonJson.Pretty(new Dictionary<string, object?>
         {
             ["adapters"] = adapters,
             ["base"] = sourceFolder,

@@ -1,8 +1,7 @@
+using Fovea.Files.Safetensors;
 using Fovea.Models.Peft;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
-using Fovea.Tensors.Files;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Models.Saving;
 
@@ -45,7 +44,7 @@ public sealed record ModelExport
         }
 
         say($"loading {Model} ({stored.SafetensorsName()})");
-        using var model = Families.Load(Model, new ModelOptions { Compute = stored, Master = Tensors.DType.F32 });
+        using var model = Families.Load(Model, new ModelOptions { Compute = stored, Master = Fovea.DType.F32 });
         if (Overlay is not null)
         {
             say(Overlay(model));
@@ -96,10 +95,10 @@ public sealed record ModelExport
         var types = checkpoint.Tensors.Values.Select(entry => entry.DType).Where(type => type.IsFloating()).Distinct().ToList();
         return types switch
         {
-            [var one] when one is Tensors.DType.F32 or Tensors.DType.BF16 or Tensors.DType.F16 => one,
-            _ when types.Any(type => type is Tensors.DType.F8E4M3 or Tensors.DType.F8E5M2) =>
+            [var one] when one is Fovea.DType.F32 or Fovea.DType.BF16 or Fovea.DType.F16 => one,
+            _ when types.Any(type => type is Fovea.DType.F8E4M3 or Fovea.DType.F8E5M2) =>
                 throw new ConfigException($"{folder} is quantised (8-bit floats); merge into the 16-bit model that it was made from"),
-            _ => Tensors.DType.F32,
+            _ => Fovea.DType.F32,
         };
     }
 

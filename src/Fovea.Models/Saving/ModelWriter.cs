@@ -2,9 +2,9 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Fovea.Files.Safetensors;
 using Fovea.Models.Peft;
 using Fovea.Tensors;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Models.Saving;
 
@@ -155,7 +155,7 @@ public static class ModelWriter
             DType.F16 => "float16",
             _ => throw new ArgumentException($"no model is stored as {dtype}"),
         };
-        var root = JsonNode.Parse(TextFile.ReadBytes(path).Span)!.AsObject();
+        var root = JsonFile.ReadNodes(path);
         if (!Rename(root, name))
         {
             root["torch_dtype"] = name;

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
+using Fovea.Files.Safetensors;
 using Fovea.Nn;
 using Fovea.Tensors;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Models.Saving;
 

@@ -8,15 +8,12 @@ namespace Fovea.Runs.Charts;
 public static class PngWriter
 {
     private const byte UpFilter = 2;
-    private static readonly uint[] CrcTable = MakeCrcTable();
 
     /// <summary>Writes <paramref name="rgb"/> (height x width x 3 bytes, row-major) to <paramref name="path"/>, replacing it in one step.</summary>
     public static void Write(string path, int width, int height, ReadOnlySpan<byte> rgb)
     {
         var bytes = Encode(width, height, rgb);
-        var partial = path + ".partial";
-        File.WriteAllBytes(partial, bytes);
-        File.Move(partial, path, overwrite: true);
+        AtomicFile.Write(path, stream => stream.Write(bytes));
     }
 
     /// <summary>The PNG file of <paramref name="rgb"/> (height x width x 3 bytes, row-major).</summary>
@@ -73,34 +70,7 @@ public static class PngWriter
         var name = Encoding.ASCII.GetBytes(type);
         file.Write(name);
         file.Write(data);
-        BinaryPrimitives.WriteUInt32BigEndian(word, ~Crc(Crc(uint.MaxValue, name), data));
+        BinaryPrimitives.WriteUInt32BigEndian(word, Crc32.Append(Crc32.Append(0, name), data));
         file.Write(word);
-    }
-
-    private static uint Crc(uint state, ReadOnlySpan<byte> data)
-    {
-        foreach (var value in data)
-        {
-            state = CrcTable[(byte)(state ^ value)] ^ (state >> 8);
-        }
-
-        return state;
-    }
-
-    private static uint[] MakeCrcTable()
-    {
-        var table = new uint[256];
-        for (var n = 0u; n < 256; n++)
-        {
-            var c = n;
-            for (var bit = 0; bit < 8; bit++)
-            {
-                c = (c & 1) != 0 ? 0xEDB88320u ^ (c >> 1) : c >> 1;
-            }
-
-            table[n] = c;
-        }
-
-        return table;
     }
 }

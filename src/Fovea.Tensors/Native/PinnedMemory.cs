@@ -1,3 +1,5 @@
+using Fovea.Native;
+
 namespace Fovea.Tensors.Native;
 
 /// <summary>

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Fovea.Data.Packing;
 using Fovea.Tensors;
-using Fovea.Tensors.Native;
+using Fovea.Native;
 
 namespace Fovea.Training.Engine;
 

@@ -6,6 +6,7 @@ using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Models;
 using Fovea.Tensors;
+using Fovea.Native;
 using Fovea.Tensors.Native;
 
 namespace Fovea.Training.Engine;

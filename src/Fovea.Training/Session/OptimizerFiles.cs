@@ -1,10 +1,9 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Fovea.Files.Safetensors;
 using Fovea.Models.Saving;
 using Fovea.Nn;
 using Fovea.Tensors;
-using Fovea.Tensors.Safetensors;
-using Fovea.Training.Config;
 using Fovea.Training.Optim;
 
 namespace Fovea.Training.Session;

@@ -1,5 +1,4 @@
 using Fovea.Runs.Files;
-using Fovea.Tensors.Files;
 using Fovea.Training.Config;
 
 namespace Fovea.Training.Session;

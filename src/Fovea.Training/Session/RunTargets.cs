@@ -2,7 +2,6 @@ using System.Globalization;
 using Fovea.Models.Peft;
 using Fovea.Runs.Files;
 using Fovea.Tensors;
-using Fovea.Tensors.Files;
 using Fovea.Training.Config;
 
 namespace Fovea.Training.Session;

@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 using Fovea.Data.Packing;
+using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.MiniCpmV;
-using Fovea.Tensors.Safetensors;
 using Fovea.Training.Session;
 
 namespace Fovea.Tests.Parity.MiniCpmV;

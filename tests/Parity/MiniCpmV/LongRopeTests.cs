@@ -1,6 +1,7 @@
+using Fovea.Files.Safetensors;
+using Fovea.Models;
 using Fovea.Models.MiniCpmV;
 using Fovea.Nn;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests.Parity.MiniCpmV;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Fovea.Data.Packing;
+using Fovea.Files.Safetensors;
 using Fovea.Generation;
 using Fovea.Models;
 using Fovea.Models.MiniCpmV;
@@ -8,7 +9,6 @@ using Fovea.Models.Peft;
 using Fovea.Models.Saving;
 using Fovea.Nn;
 using Fovea.Runs.Events;
-using Fovea.Tensors.Safetensors;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
 using Fovea.Training.Optim;

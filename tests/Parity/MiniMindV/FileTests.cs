@@ -1,10 +1,10 @@
+using Fovea.Files.Pickle;
+using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.MiniMindV;
 using Fovea.Models.Saving;
 using Fovea.Nn;
 using Fovea.Runs.Events;
-using Fovea.Tensors.Pickle;
-using Fovea.Tensors.Safetensors;
 using Fovea.Training.Config;
 using Fovea.Training.Recipes;
 

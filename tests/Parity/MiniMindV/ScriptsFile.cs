@@ -1,6 +1,6 @@
 using System.Text.Json;
-using Fovea.Tensors.Pickle;
-using Fovea.Tensors.Safetensors;
+using Fovea.Files.Pickle;
+using Fovea.Files.Safetensors;
 
 namespace Fovea.Tests.Parity.MiniMindV;
 

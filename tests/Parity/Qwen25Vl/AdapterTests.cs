@@ -1,13 +1,13 @@
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Fovea.Data.Images;
+using Fovea.Files.Pickle;
+using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
-using Fovea.Tensors.Pickle;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests.Parity.Qwen25Vl;
 

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
+using Fovea.Files.Safetensors;
 using Fovea.Models.Saving;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests.Parity.Qwen25Vl;
 

@@ -1,11 +1,11 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Fovea.Cli.Verbs;
+using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Models.Saving;
 using Fovea.Nn.Lora;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests.Parity.Qwen25Vl;
 

@@ -5,7 +5,7 @@ using Fovea.Models;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
-using Fovea.Tensors.Safetensors;
+using Fovea.Files.Safetensors;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
 using Fovea.Training.Optim;

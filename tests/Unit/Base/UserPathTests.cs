@@ -129,7 +129,7 @@ public sealed class UserPathTests
     [Fact]
     public void A_row_s_image_is_taken_as_it_stands_and_the_error_says_so()
     {
-        using var folder = new Data.TempFolder();
+        using var folder = new TempFolder();
         folder.Write("rows.json", """
             [{"messages": [{"role": "user", "content": "<image>a"}, {"role": "assistant", "content": "b"}], "images": ["~/x.png"]}]
             """);

@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
+using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.Saving;
 using Fovea.Nn;
-using Fovea.Tensors.Safetensors;
 using Fovea.Tests.Parity.MiniMindV;
 
 namespace Fovea.Tests.Unit.Configs;

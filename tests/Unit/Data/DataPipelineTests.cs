@@ -4,7 +4,7 @@ using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
-using Fovea.Tensors.Native;
+using Fovea.Native;
 
 namespace Fovea.Tests.Unit.Data;
 

@@ -1,6 +1,6 @@
-using Fovea.Tensors.Native;
-using Fovea.Tensors.Pickle;
-using Fovea.Tensors.Safetensors;
+using Fovea.Files.Pickle;
+using Fovea.Files.Safetensors;
+using Fovea.Native;
 
 namespace Fovea.Tests.Unit.Files;
 

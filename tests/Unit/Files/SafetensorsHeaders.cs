@@ -1,6 +1,6 @@
+using Fovea.Files.Safetensors;
+using Fovea.Native;
 using Fovea.Tensors;
-using Fovea.Tensors.Native;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests.Unit.Files;
 

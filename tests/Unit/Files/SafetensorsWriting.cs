@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
+using Fovea.Files.Safetensors;
 using Fovea.Tensors;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests.Unit.Files;
 

@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
+using Fovea.Files.Safetensors;
 using Fovea.Tensors;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests.Unit.Files;
 
@@ -34,12 +34,4 @@ internal static class Samples
         Assert.Equal(DType.F32, entry.DType);
         return MemoryMarshal.Cast<byte, float>(entry.Span).ToArray();
     }
-
-    public static string Write(this TempFolder folder, string name, byte[] bytes)
-    {
-        System.IO.File.WriteAllBytes(folder.File(name), bytes);
-        return folder.File(name);
-    }
-
-    public static string Write(this TempFolder folder, string name, string text) => folder.Write(name, Encoding.UTF8.GetBytes(text));
 }

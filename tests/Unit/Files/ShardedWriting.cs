@@ -1,5 +1,5 @@
+using Fovea.Files.Safetensors;
 using Fovea.Tensors;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests.Unit.Files;
 

@@ -2,10 +2,10 @@ using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
+using Fovea.Files.Pickle;
+using Fovea.Files.Safetensors;
+using Fovea.Native;
 using Fovea.Tensors;
-using Fovea.Tensors.Native;
-using Fovea.Tensors.Pickle;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests.Unit.Files;
 

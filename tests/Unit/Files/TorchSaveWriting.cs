@@ -1,7 +1,7 @@
 using System.IO.Compression;
+using Fovea.Files.Pickle;
+using Fovea.Files.Safetensors;
 using Fovea.Tensors;
-using Fovea.Tensors.Pickle;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests.Unit.Files;
 

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using Fovea.Data.Images;
-using Fovea.Tensors.Safetensors;
+using Fovea.Files.Safetensors;
 
 namespace Fovea.Tests.Unit.Images;
 

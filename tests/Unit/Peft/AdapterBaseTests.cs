@@ -1,8 +1,8 @@
 using System.Text.Json.Nodes;
+using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Models.Saving;
-using Fovea.Tensors.Safetensors;
 
 namespace Fovea.Tests.Unit.Peft;
 

@@ -187,8 +187,8 @@ public sealed class FailureTests : NativeTest
         Succeeds(run.Train("cut", [.. keys, "resume_from_checkpoint=true"]));
         Assert.Equal(run.Losses("whole"), run.Losses("cut"));
         Assert.Equal(run.Adapter("whole"), run.Adapter("cut"));
-        using var adapter = Fovea.Tensors.Safetensors.Checkpoint.OpenAdapter(run.Out("cut"));
-        using var model = Fovea.Tensors.Safetensors.Checkpoint.Open(TinyRun.Model);
+        using var adapter = Fovea.Files.Safetensors.Checkpoint.OpenAdapter(run.Out("cut"));
+        using var model = Fovea.Files.Safetensors.Checkpoint.Open(TinyRun.Model);
         var saved = adapter["base_model.model.lm_head.weight"];
         Assert.Equal(model["lm_head.weight"].Shape, saved.Shape);
         Assert.False(model["lm_head.weight"].Span.SequenceEqual(saved.Span));

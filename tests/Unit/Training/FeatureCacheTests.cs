@@ -9,7 +9,7 @@ using Fovea.Models;
 using Fovea.Nn.Lora;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
-using Fovea.Tensors.Native;
+using Fovea.Native;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
 using Fovea.Training.Optim;

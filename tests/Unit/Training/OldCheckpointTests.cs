@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Fovea.Runs.Files;
 using Fovea.Training.Config;
 using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Training;
 

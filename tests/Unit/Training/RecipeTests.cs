@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
+using Fovea.Files.Safetensors;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
-using Fovea.Tensors.Safetensors;
 using Fovea.Training;
 using Fovea.Training.Config;
 using Fovea.Training.Recipes;

@@ -1,4 +1,0 @@
-namespace Fovea.Tensors.Pickle;
-
-/// <summary>A storage of a torch.save file: its bytes in the mapped file. <paramref name="DType"/> is null for an untyped one.</summary>
-internal sealed record PickledStorage(DType? DType, long Offset, long Bytes);

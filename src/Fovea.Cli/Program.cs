@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Fovea.Launch;
 
 namespace Fovea.Cli;
 
@@ -7,7 +8,7 @@ public static class Program
 {
     public static int Main(string[] args)
     {
-        if (Fovea.Cli.Launch.RankStart.Enter() is { } abandoned)
+        if (RankStart.Enter() is { } abandoned)
         {
             return abandoned;
         }

@@ -1,4 +1,4 @@
-using Fovea.Cli.Launch;
+using Fovea.Launch;
 
 namespace Fovea.Tests.Distributed;
 

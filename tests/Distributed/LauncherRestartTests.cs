@@ -44,7 +44,7 @@ public sealed class LauncherRestartTests
     [Fact]
     public void Failures_that_saved_something_or_lasted_do_not_count_as_hopeless()
     {
-        var policy = new Cli.Launch.RestartPolicy(7);
+        var policy = new Launch.RestartPolicy(7);
         var brief = TimeSpan.FromSeconds(5);
         Assert.Equal(1, policy.Next(1, brief, progressed: true).Pause.TotalSeconds);
         Assert.Equal(1, policy.Next(1, brief, progressed: false).Pause.TotalSeconds);
@@ -54,13 +54,13 @@ public sealed class LauncherRestartTests
         Assert.Null(policy.Next(137, brief, progressed: false).GiveUp);
         Assert.Contains("3 starts in a row", policy.Next(137, brief, progressed: false).GiveUp);
         Assert.Equal(6, policy.Count);
-        Assert.Contains("max_restarts is 0", new Cli.Launch.RestartPolicy(0).Next(1, brief, progressed: true).GiveUp);
+        Assert.Contains("max_restarts is 0", new Launch.RestartPolicy(0).Next(1, brief, progressed: true).GiveUp);
     }
 
     [Fact]
     public void No_more_restarts_than_allowed()
     {
-        var policy = new Cli.Launch.RestartPolicy(1);
+        var policy = new Launch.RestartPolicy(1);
         Assert.Null(policy.Next(1, TimeSpan.FromHours(1), progressed: true).GiveUp);
         Assert.Equal("it was started again 1 time, as often as max_restarts allows", policy.Next(1, TimeSpan.FromHours(1), progressed: true).GiveUp);
     }

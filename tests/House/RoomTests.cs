@@ -23,10 +23,11 @@ public sealed partial class RoomTests
         [
             "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Files", "Fovea.Generation", "Fovea.Models", "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors",
         ],
+        ["Fovea.Launch"] = ["Fovea.Base", "Fovea.Distributed", "Fovea.Tensors", "Fovea.Training"],
         ["Fovea.Cli"] =
         [
-            "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Files", "Fovea.Generation", "Fovea.Models", "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors",
-            "Fovea.Training",
+            "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Files", "Fovea.Generation", "Fovea.Launch", "Fovea.Models", "Fovea.Nn", "Fovea.Runs",
+            "Fovea.Tensors", "Fovea.Training",
         ],
     };
 
@@ -74,7 +75,7 @@ public sealed partial class RoomTests
     private static readonly string[] ReadOtherText =
     [
         "src/Fovea.Cli/Bench/PeerProcess.cs", "src/Fovea.Cli/Bench/RankBench.cs", "src/Fovea.Cli/Bench/RunTrace.cs", "src/Fovea.Cli/Bench/Machine.cs",
-        "src/Fovea.Cli/Verbs/RankBenchVerb.cs", "src/Fovea.Cli/Launch/MemoryEvents.cs", "src/Fovea.Cli/Launch/RankLog.cs",
+        "src/Fovea.Cli/Verbs/RankBenchVerb.cs", "src/Fovea.Launch/MemoryEvents.cs", "src/Fovea.Launch/RankLog.cs",
         "src/Fovea.Runs/Files/TrainerLogSink.cs", "src/Fovea.Runs/Files/ResultsSink.cs", "src/Fovea.Training/Engine/ProcessMemory.cs",
         "src/Fovea.Tensors/Blas.cs", "src/Fovea.Tensors/Processor.cs",
     ];

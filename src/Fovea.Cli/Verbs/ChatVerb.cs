@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text;
-using Fovea.Cli.Launch;
+using Fovea.Launch;
 using Fovea.Distributed;
 using Fovea.Generation;
 using Fovea.Training.Config;

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using Fovea.Cli.Launch;
+using Fovea.Launch;
 using Fovea.Cli.Views;
 using Fovea.Distributed;
 using Fovea.Training.Config;

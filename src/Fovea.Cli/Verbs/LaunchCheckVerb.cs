@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Fovea.Cli.Launch;
+using Fovea.Launch;
 
 namespace Fovea.Cli.Verbs;
 

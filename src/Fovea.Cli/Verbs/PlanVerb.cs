@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
-using Fovea.Cli.Bench;
-using Fovea.Cli.Planning;
+using Fovea.Cli.Views;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
+using Fovea.Training.Planning;
 using Spectre.Console;
 
 namespace Fovea.Cli.Verbs;
@@ -23,7 +23,7 @@ public static class PlanVerb
         };
         var card = new Option<string?>("--card") { Description = "Memory of one card, for instance 24GiB: says what fits." };
         var length = new Option<int?>("--length") { Description = "Tokens of the longest sample; left out, cutoff_len." };
-        var json = BenchVerb.JsonOption("Write the table to this file too.");
+        var json = ResultFile.Option("Write the table to this file too.");
         var write = new Option<bool>("--write") { Description = "Put the setting that fits on the fewest ranks into CONFIG (zero, offload)." };
         var verb = new Command("plan", """
             Counts the memory of a training run from its configuration and the checkpoint's config.json: weights, gradients, optimizer, activations and
@@ -77,7 +77,7 @@ public static class PlanVerb
         }
 
         PlanView.Render(AnsiConsole.Console, result);
-        BenchOutput.Save(result, json);
+        ResultFile.Save(result, json);
         if (!write)
         {
             if (result.Choices is [var first, ..])

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Runtime.InteropServices;
-using Fovea.Cli.Launch;
+using Fovea.Launch;
 using Fovea.Cli.Views;
 using Fovea.Distributed;
 using Fovea.Training.Config;

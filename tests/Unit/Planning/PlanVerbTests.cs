@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Fovea.Cli;
-using Fovea.Cli.Planning;
+using Fovea.Training.Planning;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;

@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Fovea.Cli.Planning;
+using Fovea.Training.Planning;
 using Fovea.Data.Datasets;
 using Fovea.Data.Tokenizers;
 using Fovea.Files.Safetensors;

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Fovea.Cli.Launch;
+using Fovea.Launch;
 using Fovea.Runs.Events;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training;

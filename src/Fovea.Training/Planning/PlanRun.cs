@@ -1,0 +1,105 @@
+using Fovea.Distributed;
+using Fovea.Tensors;
+using Fovea.Training.Config;
+using Fovea.Training.Engine;
+using Fovea.Training.Optim;
+using Fovea.Training.Recipes;
+using Fovea.Training.Session;
+
+namespace Fovea.Training.Planning;
+
+/// <summary>Counts the memory of a configuration under each setting of <c>zero</c> and <c>offload</c>.</summary>
+internal static class PlanRun
+{
+    // An allocator never fills a card to the last byte.
+    private const double Usable = 0.95;
+
+    // From fast to slow: what is not divided need not be sent, and the host is the slowest place.
+    private static readonly (int Zero, OffloadKind Offload)[] Preferred =
+    [
+        (0, OffloadKind.None), (1, OffloadKind.None), (2, OffloadKind.None), (3, OffloadKind.None), (1, OffloadKind.Optimizer),
+        (2, OffloadKind.Optimizer), (3, OffloadKind.Optimizer), (3, OffloadKind.Cpu),
+    ];
+
+    public static PlanResult Run(TrainConfig config, PlanOptions options)
+    {
+        using var shapes = ModelShapes.Load(config);
+        var model = shapes.Model;
+        var onHost = config.UseCpu || config.Device == "cpu" || (options.Card is null && ModelSetup.ChooseDevice(config).Type == DeviceType.Cpu);
+        var tokens = Math.Max(options.Length ?? config.CutoffLen, config.MicroBatchTokens ?? 0);
+        var patches = shapes.VisionLearns ? model.MostPatches(config.ImageMaxPixels, config.MaxSliceNums, tokens) : 0;
+        var groups = ShardGroup.Of(model);
+        var types = ShardTypes.Of(model, config, mapped: onHost && shapes.Stored == model.Ledger.Options.Compute, onHost);
+        var rows = new List<PlanRow>();
+        foreach (var ranks in options.Ranks)
+        {
+            foreach (var (zero, offload) in Settings(ranks, options))
+            {
+                var sharding = new ShardingOptions
+                {
+                    Stage = zero, OffloadOptimizer = offload != OffloadKind.None, OffloadParameters = offload == OffloadKind.Cpu,
+                };
+                var forecast = MemoryForecast.For(model, config, groups, types, sharding, ranks, tokens, patches, onHost);
+                rows.Add(new PlanRow(ranks, zero, offload)
+                {
+                    Weights = forecast.Shards.Weights,
+                    Gathered = forecast.Shards.Gathered,
+                    Gradients = forecast.Shards.Gradients,
+                    Optimizer = forecast.Shards.Optimizer,
+                    Activations = forecast.Activations,
+                    Buffers = forecast.Buffers + forecast.Shards.Transit,
+                    Device = forecast.Device,
+                    Host = forecast.Host,
+                    Mapped = forecast.Shards.Mapped,
+                    Fits = options.Card is { } card ? forecast.Device <= card.Bytes * Usable : null,
+                });
+            }
+        }
+
+        return new PlanResult
+        {
+            Model = config.ModelNameOrPath,
+            Family = Fovea.Models.Families.Of(config.ModelNameOrPath).ModelType,
+            Parameters = model.Ledger.Count + model.Ledger.AdapterParameters.Sum(p => p.Count),
+            LearningParameters = model.Ledger.Trainable.Sum(p => p.Count),
+            Dtype = config.ComputeName,
+            Tokens = tokens,
+            Patches = patches,
+            Device = onHost ? "cpu" : "cuda",
+            Card = options.Card?.Bytes,
+            Rows = rows,
+            Choices = [.. options.Ranks.Select(ranks => Choose(rows, ranks)).OfType<PlanRow>()],
+        };
+    }
+
+    private static IEnumerable<(int Zero, OffloadKind Offload)> Settings(int ranks, PlanOptions options)
+    {
+        foreach (var zero in options.Stages ?? [0, 1, 2, 3])
+        {
+            foreach (var offload in options.Offloads)
+            {
+                var possible = offload switch { OffloadKind.None => true, OffloadKind.Optimizer => zero > 0, _ => zero == 3 };
+
+                // On one rank there is nothing to divide: the stages differ in what they move to the host alone.
+                var useful = ranks > 1 || zero == 0 || (offload != OffloadKind.None && zero != 2);
+                if (possible && (useful || options.Stages is not null))
+                {
+                    yield return (zero, offload);
+                }
+            }
+        }
+    }
+
+    private static PlanRow? Choose(List<PlanRow> rows, int ranks)
+    {
+        foreach (var (zero, offload) in Preferred)
+        {
+            if (rows.Find(row => row.Ranks == ranks && row.Zero == zero && row.Kind == offload && row.Fits == true) is { } row)
+            {
+                return row;
+            }
+        }
+
+        return null;
+    }
+}

@@ -23,7 +23,7 @@ public sealed class MidJob : IDisposable
     public MidJob(MidOptions options)
     {
         var mode = options.Selective ? BlockMode.Selective : options.Recompute ? BlockMode.Recompute : BlockMode.Keep;
-        Model = MidModel.Build(new ModelOptions { Compute = options.DType, Policy = new BlockPolicy(mode) });
+        Model = MidModel.Build(new ModelOptions { Compute = options.DType, BlockMode = mode });
         Adapters.Attach(Model.Ledger, new LoraOptions { Rank = 8, Alpha = 16 }, path => path.StartsWith("model.layers.", StringComparison.Ordinal));
         optimizer = new AdamW(Model.Ledger.Trainable, 0.9, 0.999, 1e-8, 0.01);
         cache = options.CachedVision ? new VisionFeatureCache(1L << 30) : null;

@@ -20,11 +20,10 @@ public static class RankJob
         using var count = MemoryCount.Start();
         var type = options.Fp32 ? DType.F32 : DType.BF16;
         var sharding = new ShardingOptions { Stage = options.Zero };
-        var policy = new BlockPolicy(BlockMode.Recompute);
         using var model = Families.Load(options.Folder, new ModelOptions
         {
             Compute = type,
-            Policy = policy,
+            BlockMode = BlockMode.Recompute,
             Deferred = sharding.Shards,
             Trainable = (part, _) => options.Full && part == ModelPart.Language,
         });
@@ -34,7 +33,7 @@ public static class RankJob
             Adapters.Attach(model.Ledger, new LoraOptions { Rank = 8, Alpha = 16 }, path => path.StartsWith("model.layers.", StringComparison.Ordinal));
         }
 
-        using var division = Divide(mesh, model, sharding, policy);
+        using var division = Divide(mesh, model, sharding);
         using var optimizer = new AdamW(division.Parts, 0.9, 0.999, 1e-8, 0.01);
         var runner = new StepRunner(model, visionLearns: false, together: division.RunsTogether);
         var samples = MidJob.Samples / mesh.WorldSize;
@@ -103,13 +102,13 @@ public static class RankJob
         }
     }
 
-    private static Division Divide(Mesh mesh, VisionLanguageModel model, ShardingOptions sharding, BlockPolicy policy)
+    private static Division Divide(Mesh mesh, VisionLanguageModel model, ShardingOptions sharding)
     {
         if (!sharding.Shards)
         {
             return new Replicated(mesh, model.Ledger.Trainable, model.Head, 25 << 20);
         }
 
-        return ModelSetup.Shard(model, policy, sharding, mesh);
+        return new Sharded(mesh, model.Ledger, model.Head, sharding);
     }
 }

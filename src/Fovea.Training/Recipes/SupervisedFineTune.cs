@@ -454,7 +454,7 @@ public sealed class SupervisedFineTune
 
     /// <summary>Shorter micro-batches keep more of their activations.</summary>
     private void Decide(PackedBatch batch) =>
-        model.Policy.Decide(memory.Modes(batch.Tokens, model.VisionLearns ? batch.Patches : 0));
+        memory.Apply(model.Model.Ledger, batch.Tokens, model.VisionLearns ? batch.Patches : 0);
 
     private void Report(StepBatch batch, StepTotals totals)
     {

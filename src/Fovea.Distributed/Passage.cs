@@ -54,18 +54,18 @@ internal sealed class Passage : IDisposable
     }
 
     /// <summary>A unit runs, forward or backward: brings its weights, and leaves those before it behind.</summary>
-    public void Reach(string name, bool backward)
+    public void Reach(ShardUnit unit, bool backward)
     {
         var next = at;
         do
         {
             next++;
         }
-        while (next < stops.Count && !(stops[next].Unit.Name == name && stops[next].IsBackward == backward));
+        while (next < stops.Count && !(stops[next].Unit == unit && stops[next].IsBackward == backward));
 
         if (next == stops.Count)
         {
-            throw new InvalidOperationException($"{name} ran out of its turn ({(backward ? "backward" : "forward")}, after stop {at} of {stops.Count})");
+            throw new InvalidOperationException($"{unit.Name} ran out of its turn ({(backward ? "backward" : "forward")}, after stop {at} of {stops.Count})");
         }
 
         while (at < next)
@@ -77,9 +77,9 @@ internal sealed class Passage : IDisposable
     }
 
     /// <summary>A unit has run forward.</summary>
-    public void Leave(string name)
+    public void Leave(ShardUnit unit)
     {
-        if (at >= 0 && stops[at].Unit.Name == name && !stops[at].IsBackward)
+        if (at >= 0 && stops[at].Unit == unit && !stops[at].IsBackward)
         {
             stops[at].Unit.LetGo();
         }

@@ -2,21 +2,24 @@ using Fovea.Nn;
 
 namespace Fovea.Distributed;
 
-/// <summary>What is brought together at one time: the flat buffers of one stretch of the model.</summary>
+/// <summary>What is brought together at one time: the flat buffers of one block of the model, of its head, or of the rest.</summary>
+/// <param name="block">Null for the head and the rest.</param>
 /// <param name="resident">Whether its weights are whole all the time, so that nothing is brought.</param>
-internal sealed class ShardUnit(GatherUnit unit, IReadOnlyList<FlatShard> flats, bool resident) : IDisposable
+internal sealed class ShardUnit(string name, Block? block, IReadOnlyList<FlatShard> flats, bool resident) : IDisposable
 {
     private readonly List<Pending> coming = [];
     private bool held;
 
-    public string Name => unit.Name;
+    public string Name => name;
 
     /// <summary>Whether its weights are whole all the time.</summary>
     public bool IsResident => resident;
 
-    public bool IsLookup => unit.IsLookup;
+    /// <summary>Its backward needs no weights.</summary>
+    public bool IsLookup => block?.Kind == BlockKind.Lookup;
 
-    public bool NeedsImages => unit.NeedsImages;
+    /// <summary>It does not run for text alone.</summary>
+    public bool NeedsImages => block is { Part: not ModelPart.Language };
 
     public IReadOnlyList<FlatShard> Flats => flats;
 

@@ -12,6 +12,7 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
 {
     private readonly ShardingOptions options;
     private readonly List<ShardUnit> units = [];
+    private readonly Dictionary<Block, ShardUnit> byBlock = [];
     private readonly ShardUnit? head;
     private readonly ShardUnit? rest;
     private readonly Dictionary<Parameter, (ShardUnit Unit, FlatShard Flat)> places = [];
@@ -22,52 +23,41 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
     private (FlatShard Flat, Tensor Value)? served;
     private bool serving;
 
-    /// <summary>Takes the weights of a ledger over, whose values were deferred; what it does not take is settled.</summary>
+    /// <summary>Takes the weights of a ledger over, whose values were deferred; what it does not take is settled. Its blocks run behind this from now on.</summary>
     /// <param name="head">The output head.</param>
-    /// <param name="stretches">What the model runs under its block policy, in the order of the forward pass.</param>
-    public Sharded(Mesh mesh, Ledger ledger, Parameter head, IReadOnlyList<GatherUnit> stretches, ShardingOptions options)
+    public Sharded(Mesh mesh, Ledger ledger, Parameter head, ShardingOptions options)
         : base(mesh)
     {
         this.options = options;
         // Neighbours on different streams: waiting for one unit does not wait for the next, which is on its way by then.
         DeviceStream[] streams = [DeviceStream.New(ledger.Options.Device), DeviceStream.New(ledger.Options.Device)];
-        var adapters = ledger.AdapterParameters.ToHashSet();
-        var left = ledger.Parameters.Concat(adapters).ToList();
         var divides = options.Stage == 3;
-        foreach (var stretch in stretches)
+        foreach (var block in ledger.Blocks)
         {
-            var weights = left.Where(p => p.Name.StartsWith(stretch.Path + ".", StringComparison.Ordinal)).ToList();
-            left.RemoveAll(weights.Contains);
-            Add(Make(stretch, weights, resident: !divides));
-        }
-
-        if (left.Remove(head))
-        {
-            this.head = Make(new GatherUnit("head", head.Name), [head], resident: !divides);
-        }
-
-        this.head ??= places.TryGetValue(head, out var tied) ? tied.Unit : null;
-
-        // The rest is small: it stays whole, and only what learns of it is divided for the optimizer.
-        rest = Make(new GatherUnit("rest", string.Empty), [.. left.Where(p => p.Trainable)], resident: true);
-        ledger.Settle();
-        parts.AddRange(All().SelectMany(unit => unit.Flats).SelectMany(flat => flat.Parts()));
-
-        void Add(ShardUnit? unit)
-        {
-            if (unit is not null)
+            if (Make(block.Name, block, [.. block.Parameters, .. block.AdapterParameters], resident: !divides) is { } unit)
             {
                 units.Add(unit);
+                byBlock.Add(block, unit);
             }
         }
 
-        ShardUnit? Make(GatherUnit stretch, List<Parameter> weights, bool resident)
+        this.head = head.Block is null
+            ? Make("head", null, [head], resident: !divides)
+            : places.TryGetValue(head, out var tied) ? tied.Unit : null;
+
+        // The rest is small: it stays whole, and only what learns of it is divided for the optimizer.
+        rest = Make("rest", null, [.. ledger.Trainable.Where(p => p.Block is null && p != head)], resident: true);
+        ledger.Settle();
+        ledger.RunBehind(this);
+        parts.AddRange(All().SelectMany(unit => unit.Flats).SelectMany(flat => flat.Parts()));
+
+        ShardUnit? Make(string name, Block? block, List<Parameter> weights, bool resident)
         {
             // Where everything stays whole, what is frozen needs no buffer.
             var flats = weights.Where(p => p.Trainable || !resident)
-                .GroupBy(p => (p.Trainable, Adapter: adapters.Contains(p)))
+                .GroupBy(p => (p.Trainable, p.IsAdapter))
                 .Select(kind => new FlatShard(
-                    mesh, stretch.Name, [.. kind], kind.Key.Adapter ? ledger.Options.Master : ledger.Options.Compute,
+                    mesh, name, [.. kind], kind.Key.IsAdapter ? ledger.Options.Master : ledger.Options.Compute,
                     kind.Key.Trainable ? ledger.Options.Master : ledger.Options.Compute, resident, options, ledger.Options.Device, this,
                     streams[units.Count % streams.Length]))
                 .ToList();
@@ -76,7 +66,7 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
                 return null;
             }
 
-            var unit = new ShardUnit(stretch, flats, resident);
+            var unit = new ShardUnit(name, block, flats, resident);
             foreach (var weight in weights)
             {
                 if (flats.FirstOrDefault(flat => flat.Contains(weight)) is { } flat)
@@ -147,45 +137,29 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
         }
     }
 
-    public void Enter(string name)
+    public void Enter(Block block)
     {
-        if (Find(name) is not { } unit)
+        if (byBlock.TryGetValue(block, out var unit))
         {
-            return;
-        }
-
-        using var grad = Autograd.NoGrad();
-        using var scope = TensorScope.Open("step");
-        if (passage is { } way)
-        {
-            way.Reach(name, backward: false);
-        }
-        else
-        {
-            unit.Start();
-            unit.Wait();
+            Enter(unit);
         }
     }
 
-    public void Leave(string name)
+    public void Leave(Block block)
     {
-        if (passage is { } way)
+        if (byBlock.TryGetValue(block, out var unit))
         {
-            way.Leave(name);
-        }
-        else
-        {
-            Find(name)?.LetGo();
+            Leave(unit);
         }
     }
 
-    public void EnterBackward(string name)
+    public void EnterBackward(Block block)
     {
-        if (passage is { } way && Find(name) is not null)
+        if (passage is { } way && byBlock.TryGetValue(block, out var unit))
         {
             using var grad = Autograd.NoGrad();
             using var scope = TensorScope.Open("step");
-            way.Reach(name, backward: true);
+            way.Reach(unit, backward: true);
         }
     }
 
@@ -194,7 +168,7 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
         var unit = places[parameter].Unit;
         if (!opened.TryGetValue(unit, out var times))
         {
-            Enter(unit.Name);
+            Enter(unit);
         }
 
         opened[unit] = times + 1;
@@ -289,13 +263,40 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
         return scope.Release(sum);
     }
 
+    private void Enter(ShardUnit unit)
+    {
+        using var grad = Autograd.NoGrad();
+        using var scope = TensorScope.Open("step");
+        if (passage is { } way)
+        {
+            way.Reach(unit, backward: false);
+        }
+        else
+        {
+            unit.Start();
+            unit.Wait();
+        }
+    }
+
+    private void Leave(ShardUnit unit)
+    {
+        if (passage is { } way)
+        {
+            way.Leave(unit);
+        }
+        else
+        {
+            unit.LetGo();
+        }
+    }
+
     /// <summary>Who opens a weight that is open already shares it.</summary>
     private void Close(ShardUnit unit)
     {
         if (--opened[unit] == 0)
         {
             opened.Remove(unit);
-            Leave(unit.Name);
+            Leave(unit);
         }
     }
 
@@ -308,8 +309,6 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
     private IEnumerable<FlatShard> Flats() => All().SelectMany(unit => unit.Flats);
 
     private IEnumerable<FlatShard> Learning() => Flats().Where(flat => flat.Learns);
-
-    private ShardUnit? Find(string name) => All().FirstOrDefault(unit => unit.Name == name);
 
     private void Serve(int index)
     {

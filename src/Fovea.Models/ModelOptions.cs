@@ -28,7 +28,8 @@ public sealed record ModelOptions
     /// <summary>Whether padding takes part where a published model's own mathematics lets it; false computes each image as if it stood alone.</summary>
     public bool OriginalPadding { get; init; } = true;
 
-    public BlockPolicy Policy { get; init; } = BlockPolicy.Keep;
+    /// <summary>What blocks keep for backward until somebody decides otherwise (<see cref="Block.Mode"/>).</summary>
+    public BlockMode BlockMode { get; init; }
 
     internal LedgerOptions ForLedger(Func<string, ModelPart> partOf) => new()
     {
@@ -36,6 +37,7 @@ public sealed record ModelOptions
         Master = Master,
         Device = Device,
         Deferred = Deferred,
+        BlockMode = BlockMode,
         Trainable = name => Trainable(partOf(name), name),
     };
 }

@@ -23,12 +23,6 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <summary>Every block that runs under the block policy, in the order of the forward pass.</summary>
     public abstract IReadOnlyList<BlockShape> Blocks { get; }
 
-    /// <summary>
-    /// What runs under the block policy, in the order of the forward pass: the blocks, and other stretches with large weights. The head is not among them.
-    /// Weights that belong to none (a norm) are small.
-    /// </summary>
-    public abstract IReadOnlyList<ModelUnit> Units { get; }
-
     /// <summary>What was remarkable about the files that the weights came from, in sentences.</summary>
     public IReadOnlyList<string> Notices { get; set; } = [];
 

@@ -7,21 +7,21 @@ namespace Fovea.Nn;
 public sealed class Decoder
 {
     private readonly DecoderShape shape;
-    private readonly BlockPolicy policy;
+    private readonly Block embed;
     private readonly DecoderBlock[] blocks;
     private readonly RmsNorm norm;
 
     /// <param name="root">Holds <c>model.*</c> and <c>lm_head</c>.</param>
-    public Decoder(Weights root, DecoderShape shape, BlockPolicy policy)
+    public Decoder(Weights root, DecoderShape shape)
     {
         this.shape = shape;
-        this.policy = policy;
         var w = root / "model";
-        Embeddings = (w / "embed_tokens").Take("weight", shape.VocabularySize, shape.Width);
+        embed = (w / "embed_tokens").Block(ModelPart.Language, "embeddings", BlockKind.Lookup);
+        Embeddings = embed.Weights.Take("weight", shape.VocabularySize, shape.Width);
         blocks = new DecoderBlock[shape.Layers];
         for (var i = 0; i < blocks.Length; i++)
         {
-            blocks[i] = new DecoderBlock(w / "layers" / i, shape, i);
+            blocks[i] = new DecoderBlock((w / "layers" / i).Block(ModelPart.Language, $"language block {i}"), shape, i);
         }
 
         norm = new RmsNorm(w / "norm", shape.Width, shape.NormEpsilon);
@@ -50,7 +50,7 @@ public sealed class Decoder
         Tensor? wanted_L = null,
         Action<string, Tensor>? watch = null)
     {
-        var x_TE = policy.Run(BlockPolicy.Embeddings, Embed, ids_T);
+        var x_TE = embed.Run(Embed, ids_T);
         if (images_ME is not null)
         {
             x_TE = x_TE.IndexCopy(0, slots_M!, images_ME.To(x_TE.DType));
@@ -59,9 +59,7 @@ public sealed class Decoder
         watch?.Invoke("input", x_TE);
         for (var i = 0; i < blocks.Length; i++)
         {
-            var block = blocks[i];
-            var rows = i == blocks.Length - 1 ? wanted_L : null;
-            x_TE = policy.Run(BlockPolicy.LanguageBlock(i), x => block.Forward(x, rotary, attention, rows), x_TE);
+            x_TE = blocks[i].Forward(x_TE, rotary, attention, i == blocks.Length - 1 ? wanted_L : null);
             watch?.Invoke($"block{i}", x_TE);
         }
 

@@ -4,18 +4,21 @@ namespace Fovea.Nn;
 
 /// <summary>One layer of a decoder of the Llama kind: grouped-query attention, then a gated MLP, each behind an RMSNorm.</summary>
 /// <remarks>Suffixes: T tokens, E width, H query heads, G key/value heads, D head size.</remarks>
-public sealed class DecoderBlock(Weights w, DecoderShape shape, int layer)
+public sealed class DecoderBlock(Block block, DecoderShape shape, int layer)
 {
-    private readonly RmsNorm inputNorm = new(w / "input_layernorm", shape.Width, shape.NormEpsilon);
-    private readonly Linear q = new(w / "self_attn" / "q_proj", shape.Width, (long)shape.Heads * shape.HeadSize, shape.AttentionBias);
-    private readonly Linear k = new(w / "self_attn" / "k_proj", shape.Width, (long)shape.KeyValueHeads * shape.HeadSize, shape.AttentionBias);
-    private readonly Linear v = new(w / "self_attn" / "v_proj", shape.Width, (long)shape.KeyValueHeads * shape.HeadSize, shape.AttentionBias);
-    private readonly Linear o = new(w / "self_attn" / "o_proj", (long)shape.Heads * shape.HeadSize, shape.Width, bias: false);
-    private readonly RmsNorm attentionNorm = new(w / "post_attention_layernorm", shape.Width, shape.NormEpsilon);
-    private readonly GatedMlp mlp = new(w / "mlp", shape.Width, shape.Inner, bias: false);
+    private readonly RmsNorm inputNorm = new(block / "input_layernorm", shape.Width, shape.NormEpsilon);
+    private readonly Linear q = new(block / "self_attn" / "q_proj", shape.Width, (long)shape.Heads * shape.HeadSize, shape.AttentionBias);
+    private readonly Linear k = new(block / "self_attn" / "k_proj", shape.Width, (long)shape.KeyValueHeads * shape.HeadSize, shape.AttentionBias);
+    private readonly Linear v = new(block / "self_attn" / "v_proj", shape.Width, (long)shape.KeyValueHeads * shape.HeadSize, shape.AttentionBias);
+    private readonly Linear o = new(block / "self_attn" / "o_proj", (long)shape.Heads * shape.HeadSize, shape.Width, bias: false);
+    private readonly RmsNorm attentionNorm = new(block / "post_attention_layernorm", shape.Width, shape.NormEpsilon);
+    private readonly GatedMlp mlp = new(block / "mlp", shape.Width, shape.Inner, bias: false);
 
     /// <param name="wanted">Rows that the result is made of; null for all. The others still serve as keys and values.</param>
-    public Tensor Forward(Tensor x_TE, Rotary rotary, IAttentionPlan attention, Tensor? wanted = null)
+    public Tensor Forward(Tensor x_TE, Rotary rotary, IAttentionPlan attention, Tensor? wanted = null) =>
+        block.Run(x => Compute(x, rotary, attention, wanted), x_TE);
+
+    private Tensor Compute(Tensor x_TE, Rotary rotary, IAttentionPlan attention, Tensor? wanted)
     {
         var h_TE = inputNorm.Forward(x_TE);
         var qkv = Linear.Together(h_TE, q, k, v);

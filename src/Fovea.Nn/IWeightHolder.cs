@@ -7,7 +7,7 @@ namespace Fovea.Nn;
 /// </summary>
 public interface IWeightHolder
 {
-    /// <summary>Brings a weight that no named stretch of the model brings (the head's), until the result is disposed.</summary>
+    /// <summary>Brings a weight that no block brings (the head's), until the result is disposed.</summary>
     IDisposable Open(Parameter parameter);
 
     /// <summary>Whether all of it is there all the time.</summary>

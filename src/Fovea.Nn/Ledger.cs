@@ -10,6 +10,7 @@ public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDispo
 {
     private readonly List<Parameter> parameters = [];
     private readonly List<Linear> linears = [];
+    private readonly List<Block> blocks = [];
     private readonly Dictionary<string, Parameter> byName = new(StringComparer.Ordinal);
     private readonly List<string> missing = [];
 
@@ -21,6 +22,12 @@ public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDispo
 
     /// <summary>Every linear layer in the order in which the model was built.</summary>
     public IReadOnlyList<Linear> Linears => linears;
+
+    /// <summary>What runs in one piece, in the order of the forward pass: the vision side's blocks first. Some weights belong to none (the last norm).</summary>
+    public IReadOnlyList<Block> Blocks => blocks;
+
+    /// <summary>Told when blocks run, so that it can bring their weights; null where all weights are there all the time.</summary>
+    public IBlockGate? Gate { get; private set; }
 
     public LedgerOptions Options => options;
 
@@ -81,15 +88,36 @@ public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDispo
         }
     }
 
-    internal Parameter Take(string name, long[] shape)
+    /// <summary>From now on blocks run behind a gate; a ledger has one at most.</summary>
+    public void RunBehind(IBlockGate gate) =>
+        Gate = Gate is null ? gate : throw new InvalidOperationException("the weights of this model are sharded already");
+
+    internal Block Add(Weights root, ModelPart part, string name, BlockKind kind)
     {
+        if (root.Owner is { } around)
+        {
+            throw new InvalidOperationException($"{root.Path} is to be the block '{name}', but its weights belong to '{around.Name}'");
+        }
+
+        var block = new Block(root, part, name, kind);
+        var language = blocks.FindIndex(other => other.Part == ModelPart.Language);
+        blocks.Insert(part == ModelPart.Language || language < 0 ? blocks.Count : language, block);
+        return block;
+    }
+
+    internal Parameter Take(Weights place, long[] shape)
+    {
+        var name = place.Path;
         if (byName.TryGetValue(name, out var known))
         {
             return known; // tied: the same weight under the same name
         }
 
         var trainable = options.Trainable(name);
-        var parameter = new Parameter(name, shape, Load(name, shape, trainable ? options.Master : options.Compute), trainable, options.Compute);
+        var parameter = new Parameter(name, shape, Load(name, shape, trainable ? options.Master : options.Compute), trainable, options.Compute)
+        {
+            Block = place.Owner,
+        };
         parameter.Value.Name = name;
         if (trainable && !options.Deferred)
         {
@@ -97,11 +125,16 @@ public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDispo
         }
 
         parameters.Add(parameter);
+        place.Owner?.Add(parameter);
         byName.Add(name, parameter);
         return parameter;
     }
 
-    internal void Register(Linear linear) => linears.Add(linear);
+    internal void Register(Linear linear)
+    {
+        linears.Add(linear);
+        linear.Weight.Block?.Add(linear);
+    }
 
     private static string List(string what, List<string> names) => names.Count == 0
         ? string.Empty

@@ -16,6 +16,9 @@ public sealed record LedgerOptions
     /// <summary>Leaves values as the source gives them: somebody else places them afterwards, for instance divides them over ranks.</summary>
     public bool Deferred { get; init; }
 
+    /// <summary>What blocks keep for backward until somebody decides otherwise.</summary>
+    public BlockMode BlockMode { get; init; }
+
     /// <summary>Whether the weight of this name learns.</summary>
     public Func<string, bool> Trainable { get; init; } = _ => false;
 }

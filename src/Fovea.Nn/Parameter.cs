@@ -27,6 +27,12 @@ public sealed class Parameter
 
     public bool Trainable { get; }
 
+    /// <summary>The block it was taken below, an adapter's that of its linear; null for the few weights that belong to none.</summary>
+    public Block? Block { get; internal init; }
+
+    /// <summary>Whether it is a matrix of an adapter, not a weight of the model.</summary>
+    public bool IsAdapter { get; internal init; }
+
     /// <summary>Whether it belongs to a layer norm: weight decay leaves those alone whatever their names.</summary>
     public bool IsNorm { get; internal set; }
 

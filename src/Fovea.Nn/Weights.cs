@@ -5,11 +5,18 @@ namespace Fovea.Nn;
 /// <summary>A path into the checkpoint, for instance <c>w / "layers" / 3 / "q_proj"</c>. Building a layer on it loads its weights.</summary>
 public readonly record struct Weights(Ledger Ledger, string Path)
 {
+    /// <summary>The block that weights taken here belong to; null outside of all.</summary>
+    internal Block? Owner { get; init; }
+
     public static Weights operator /(Weights parent, string child) =>
         parent with { Path = parent.Path.Length == 0 ? child : $"{parent.Path}.{child}" };
 
     public static Weights operator /(Weights parent, int index) => parent / index.ToString();
 
     /// <summary>The weight of this name below the path.</summary>
-    public Parameter Take(string name, params long[] shape) => Ledger.Take((this / name).Path, shape);
+    public Parameter Take(string name, params long[] shape) => Ledger.Take(this / name, shape);
+
+    /// <summary>Begins a block of the model: the ledger notes every weight that is taken below it.</summary>
+    /// <param name="name">Part and number, for spans and messages.</param>
+    public Block Block(ModelPart part, string name, BlockKind kind = BlockKind.Layer) => Ledger.Add(this, part, name, kind);
 }

@@ -52,20 +52,20 @@ public static class Autograd
     /// Runs <paramref name="block"/> on <paramref name="input"/> without keeping what its backward needs; that is recomputed when backward arrives.
     /// Works with a frozen input, because it is built on the hooks of saved tensors. The block must compute the same again: random numbers must be keyed.
     /// </summary>
-    public static Tensor Checkpoint(Func<Tensor, Tensor> block, Tensor input) => CheckpointFrame.Run(block, input);
+    public static Tensor[] Checkpoint(Func<Tensor, Tensor[]> block, Tensor input) => CheckpointFrame.Run(block, input);
 
     /// <summary>
     /// Runs <paramref name="block"/> on <paramref name="input"/> and keeps what its backward needs, except results of kernels that are cheap to compute
     /// again from what is kept (norms, the gate of an MLP): those are recomputed when backward arrives, bit for bit.
     /// </summary>
-    public static Tensor Selective(Func<Tensor, Tensor> block, Tensor input)
+    public static Tensor[] Selective(Func<Tensor, Tensor[]> block, Tensor input)
     {
         Bridge.EnsureLoaded();
         using var scope = TensorScope.Open("block");
         Bridge.Check(Bridge.SelectiveBegin());
         try
         {
-            return scope.Release(block(input));
+            return Array.ConvertAll(block(input), scope.Release);
         }
         finally
         {

@@ -16,9 +16,12 @@ public sealed class BigJob : IDisposable
     /// <param name="kept">How many of the decoder's blocks keep their activations; the others, and they alone, are computed again.</param>
     public BigJob(Device device, int tokens, int kept)
     {
-        var policy = new BlockPolicy(recompute: true);
-        var model = BigModel.Build(new ModelOptions { Compute = DType.BF16, Device = device, Policy = policy });
-        policy.Decide(Enumerable.Range(0, model.Layers).TakeLast(kept).ToDictionary(BlockPolicy.LanguageBlock, _ => BlockMode.Keep));
+        var model = BigModel.Build(new ModelOptions { Compute = DType.BF16, Device = device, BlockMode = BlockMode.Recompute });
+        foreach (var block in model.Ledger.Blocks.Where(b => b is { Part: ModelPart.Language, Kind: BlockKind.Layer }).TakeLast(kept))
+        {
+            block.Mode = BlockMode.Keep;
+        }
+
         Adapters.Attach(model.Ledger, new LoraOptions { Rank = 8, Alpha = 16 }, path => path.StartsWith("model.layers.", StringComparison.Ordinal));
         training = new RepeatedTraining(
             model, BigModel.Batch(tokens), parts => new AdamW(parts, 0.9, 0.999, 1e-8, 0.01), new SessionOptions(), rate: 1e-4);

@@ -21,11 +21,10 @@ public static class RankJob
         using var count = MemoryCount.Start();
         var type = options.Fp32 ? DType.F32 : DType.BF16;
         var sharding = new ShardingOptions { Stage = options.Zero };
-        var policy = new BlockPolicy(BlockMode.Recompute);
         using var model = Families.Load(options.Folder, new ModelOptions
         {
             Compute = type,
-            Policy = policy,
+            BlockMode = BlockMode.Recompute,
             Deferred = sharding.Shards,
             Trainable = (part, _) => options.Full && part == ModelPart.Language,
         });
@@ -36,7 +35,7 @@ public static class RankJob
         }
 
         using var session = TrainSession.Over(
-            model, parts => new AdamW(parts, 0.9, 0.999, 1e-8, 0.01), new SessionOptions(), mesh, Divide(mesh, model, sharding, policy));
+            model, parts => new AdamW(parts, 0.9, 0.999, 1e-8, 0.01), new SessionOptions(), mesh, Divide(mesh, model, sharding));
         var samples = MidJob.Samples / mesh.WorldSize;
         using var batch = options.Tokens is { } tokens ? MidModel.Text(samples, tokens) : MidModel.Batch(samples);
         var objective = new TokenLoss();
@@ -91,13 +90,13 @@ public static class RankJob
         }
     }
 
-    private static ParallelStrategy Divide(Mesh mesh, VisionLanguageModel model, ShardingOptions sharding, BlockPolicy policy)
+    private static ParallelStrategy Divide(Mesh mesh, VisionLanguageModel model, ShardingOptions sharding)
     {
         if (!sharding.Shards)
         {
             return new Replicated(mesh, model.Ledger.Trainable, model.Head, 25 << 20);
         }
 
-        return ModelSetup.Shard(model, policy, sharding, mesh);
+        return new Sharded(mesh, model.Ledger, model.Head, sharding);
     }
 }

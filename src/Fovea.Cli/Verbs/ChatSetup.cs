@@ -121,14 +121,12 @@ internal sealed class ChatSetup : IDisposable
         notes.WriteLine($"loading {config.ModelNameOrPath} ({family.ModelType}, {compute.SafetensorsName().ToLowerInvariant()}, {device})"
             + string.Concat(config.AdapterNameOrPath.Select(adapter => $" with adapter {adapter}")));
         var divides = mesh is { WorldSize: > 1 } && config.Sharding.Stage == 3;
-        var policy = new BlockPolicy(BlockMode.Keep);
         var model = Families.Load(config.ModelNameOrPath, new ModelOptions
         {
             Compute = compute,
             Device = device,
             OriginalPadding = config.VisionMask == VisionMask.Original,
             Deferred = divides,
-            Policy = policy,
         });
         try
         {
@@ -142,7 +140,7 @@ internal sealed class ChatSetup : IDisposable
                 PeftAdapter.Attach(model, family, config.AdapterNameOrPath[i], trainable: false);
             }
 
-            return new ChatSetup(model, divides ? ModelSetup.Shard(model, policy, config.Sharding, mesh!) : null, data, options);
+            return new ChatSetup(model, divides ? new Sharded(mesh!, model.Ledger, model.Head, config.Sharding) : null, data, options);
         }
         catch
         {

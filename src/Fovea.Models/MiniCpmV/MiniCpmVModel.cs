@@ -13,14 +13,14 @@ public sealed class MiniCpmVModel : VisionLanguageModel
 
     /// <param name="ledger">Names and loads the weights; the spelling is the hub's (<c>vpm.*</c>, <c>resampler.*</c>, <c>llm.*</c>).</param>
     /// <param name="original">Whether V-2.5's padding is seen by its vision tower, as in the original.</param>
-    public MiniCpmVModel(Ledger ledger, MiniCpmVConfig config, BlockPolicy policy, bool original = true)
+    public MiniCpmVModel(Ledger ledger, MiniCpmVConfig config, bool original = true)
         : base(ledger)
     {
         Config = config;
         padsAsOriginal = original && config.Vision.Kind == MiniCpmVVisionKind.OneRow;
-        Vision = new MiniCpmVVision(ledger.Root / "vpm", config.Vision, policy);
-        Resampler = new Resampler(ledger.Root / "resampler", config, policy);
-        Language = new MiniCpmVLanguage(ledger.Root / "llm", config, policy);
+        Vision = new MiniCpmVVision(ledger.Root / "vpm", config.Vision);
+        Resampler = new Resampler(ledger.Root / "resampler", config);
+        Language = new MiniCpmVLanguage(ledger.Root / "llm", config);
     }
 
     /// <summary>This family's line in the table.</summary>
@@ -53,7 +53,7 @@ public sealed class MiniCpmVModel : VisionLanguageModel
 
     public override IReadOnlyList<BlockShape> Blocks =>
     [
-        .. Enumerable.Range(0, Config.Vision.Layers).Select(i => new BlockShape(BlockPolicy.VisionBlock(i), VisionPath(i), ModelPart.Vision)
+        .. Enumerable.Range(0, Config.Vision.Layers).Select(i => new BlockShape($"vision block {i}", VisionPath(i), ModelPart.Vision)
         {
             Width = Config.Vision.HiddenSize,
             AttentionInputs = 3L * Config.Vision.HiddenSize,
@@ -62,7 +62,7 @@ public sealed class MiniCpmVModel : VisionLanguageModel
             Inner = Config.Vision.IntermediateSize,
             IsPlain = true,
         }),
-        .. Enumerable.Range(0, Layers).Select(i => new BlockShape(BlockPolicy.LanguageBlock(i), $"llm.model.layers.{i}", ModelPart.Language)
+        .. Enumerable.Range(0, Layers).Select(i => new BlockShape($"language block {i}", $"llm.model.layers.{i}", ModelPart.Language)
         {
             Width = Config.Language.Width,
             AttentionInputs = (Config.Language.Heads + (2L * Config.Language.KeyValueHeads)) * Config.Language.HeadSize,
@@ -72,21 +72,13 @@ public sealed class MiniCpmVModel : VisionLanguageModel
         }),
     ];
 
-    public override IReadOnlyList<ModelUnit> Units =>
-    [
-        .. Blocks.Where(b => b.Part == ModelPart.Vision).Select(b => new ModelUnit(b.Name, b.Path, b.Part)),
-        new(BlockPolicy.Projector, "resampler", ModelPart.Projector),
-        new(BlockPolicy.Embeddings, "llm.model.embed_tokens", ModelPart.Language) { IsLookup = true },
-        .. Blocks.Where(b => b.Part == ModelPart.Language).Select(b => new ModelUnit(b.Name, b.Path, b.Part)),
-    ];
-
     /// <param name="configPath">The checkpoint's config.json.</param>
     public static VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options)
     {
         // V-2 stores a table of sines among its weights.
         var learns = options with { Trainable = (part, name) => name != $"resampler.{Resampler.FixedPlaces}" && options.Trainable(part, name) };
         var ledger = new Ledger(source, learns.ForLedger(PartOf));
-        return new MiniCpmVModel(ledger, MiniCpmVConfig.Read(configPath), options.Policy, options.OriginalPadding);
+        return new MiniCpmVModel(ledger, MiniCpmVConfig.Read(configPath), options.OriginalPadding);
     }
 
     /// <summary>Every release spells the names alike.</summary>

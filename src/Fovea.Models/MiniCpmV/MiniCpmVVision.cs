@@ -9,17 +9,15 @@ namespace Fovea.Models.MiniCpmV;
 public sealed class MiniCpmVVision
 {
     private readonly MiniCpmVVisionConfig config;
-    private readonly BlockPolicy policy;
     private readonly Parameter patchWeight;
     private readonly Parameter patchBias;
     private readonly Parameter positions;
     private readonly MiniCpmVVisionBlock[] blocks;
     private readonly LayerNorm norm;
 
-    public MiniCpmVVision(Weights w, MiniCpmVVisionConfig config, BlockPolicy policy)
+    public MiniCpmVVision(Weights w, MiniCpmVVisionConfig config)
     {
         this.config = config;
-        this.policy = policy;
         var timm = config.Kind == MiniCpmVVisionKind.Resized;
         var patch = timm ? w / "patch_embed" / "proj" : w / "embeddings" / "patch_embedding";
         patchWeight = patch.Take("weight", config.HiddenSize, 3, config.PatchSize, config.PatchSize);
@@ -31,7 +29,8 @@ public sealed class MiniCpmVVision
         blocks = new MiniCpmVVisionBlock[config.Layers];
         for (var i = 0; i < blocks.Length; i++)
         {
-            blocks[i] = new MiniCpmVVisionBlock(timm ? w / "blocks" / i : w / "encoder" / "layers" / i, config);
+            var path = timm ? w / "blocks" / i : w / "encoder" / "layers" / i;
+            blocks[i] = new MiniCpmVVisionBlock(path.Block(ModelPart.Vision, $"vision block {i}"), config);
         }
 
         norm = new LayerNorm(w / (timm ? "norm" : "post_layernorm"), config.HiddenSize, config.NormEpsilon);
@@ -62,8 +61,7 @@ public sealed class MiniCpmVVision
         var images = Boundaries(lengths).On(device);
         for (var i = 0; i < blocks.Length; i++)
         {
-            var block = blocks[i];
-            x_PV = policy.Run(BlockPolicy.VisionBlock(i), x => block.Forward(x, images), x_PV);
+            x_PV = blocks[i].Forward(x_PV, images);
             watch?.Invoke($"block{i}", x_PV);
         }
 

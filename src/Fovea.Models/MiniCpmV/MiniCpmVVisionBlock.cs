@@ -6,6 +6,7 @@ namespace Fovea.Models.MiniCpmV;
 /// <summary>x += attention(norm(x)); x += mlp(norm(x)), with layer norms and plain GELU. SigLIP and timm name the same weights differently.</summary>
 internal sealed class MiniCpmVVisionBlock
 {
+    private readonly Block block;
     private readonly MiniCpmVVisionConfig config;
     private readonly LayerNorm norm1;
     private readonly LayerNorm norm2;
@@ -14,23 +15,25 @@ internal sealed class MiniCpmVVisionBlock
     private readonly Linear up;
     private readonly Linear down;
 
-    public MiniCpmVVisionBlock(Weights w, MiniCpmVVisionConfig config)
+    public MiniCpmVVisionBlock(Block block, MiniCpmVVisionConfig config)
     {
-        this.config = config;
+        (this.block, this.config) = (block, config);
         var timm = config.Kind == MiniCpmVVisionKind.Resized;
         long width = config.HiddenSize;
-        var attention = w / (timm ? "attn" : "self_attn");
-        norm1 = new LayerNorm(w / (timm ? "norm1" : "layer_norm1"), width, config.NormEpsilon);
+        var attention = block / (timm ? "attn" : "self_attn");
+        norm1 = new LayerNorm(block / (timm ? "norm1" : "layer_norm1"), width, config.NormEpsilon);
         qkv = timm
             ? [new Linear(attention / "qkv", width, 3 * width)]
             : [new Linear(attention / "q_proj", width, width), new Linear(attention / "k_proj", width, width), new Linear(attention / "v_proj", width, width)];
         proj = new Linear(attention / (timm ? "proj" : "out_proj"), width, width);
-        norm2 = new LayerNorm(w / (timm ? "norm2" : "layer_norm2"), width, config.NormEpsilon);
-        up = new Linear(w / "mlp" / "fc1", width, config.IntermediateSize);
-        down = new Linear(w / "mlp" / "fc2", config.IntermediateSize, width);
+        norm2 = new LayerNorm(block / (timm ? "norm2" : "layer_norm2"), width, config.NormEpsilon);
+        up = new Linear(block / "mlp" / "fc1", width, config.IntermediateSize);
+        down = new Linear(block / "mlp" / "fc2", config.IntermediateSize, width);
     }
 
-    public Tensor Forward(Tensor x_PV, Segments images)
+    public Tensor Forward(Tensor x_PV, Segments images) => block.Run(x => Compute(x, images), x_PV);
+
+    private Tensor Compute(Tensor x_PV, Segments images)
     {
         var size = config.HiddenSize / config.Heads;
         var parts = Linear.Together(norm1.Forward(x_PV), qkv);

@@ -13,7 +13,7 @@ public sealed class Resampler
 {
     private const int HeadSize = 128;
     private const double NormEpsilon = 1e-6;
-    private readonly BlockPolicy policy;
+    private readonly Block block;
     private readonly int width;
     private readonly int count;
     private readonly Parameter query;
@@ -27,9 +27,10 @@ public sealed class Resampler
     private readonly LayerNorm outNorm;
     private readonly Parameter projection;
 
-    public Resampler(Weights w, MiniCpmVConfig config, BlockPolicy policy)
+    public Resampler(Weights root, MiniCpmVConfig config)
     {
-        this.policy = policy;
+        block = root.Block(ModelPart.Projector, "projector", BlockKind.Single);
+        var w = block.Weights;
         (width, count) = (config.Language.Width, config.Queries);
         query = w.Take("query", count, width);
         queryPlaces = config.PlacedQueries ? w.Take(FixedPlaces, count, width) : null;
@@ -51,7 +52,7 @@ public sealed class Resampler
     /// <param name="watch">Sees keys and values, and what attention gives; for tests.</param>
     /// <returns>[N * Q, E]</returns>
     public Tensor Forward(Tensor x_PV, IReadOnlyList<ImageGrid> grids, Action<string, Tensor>? watch = null) =>
-        policy.Run(BlockPolicy.Projector, x => Resample(x, grids, watch), x_PV);
+        block.Run(x => Resample(x, grids, watch), x_PV);
 
     private Tensor Resample(Tensor x_PV, IReadOnlyList<ImageGrid> grids, Action<string, Tensor>? watch)
     {

@@ -6,6 +6,7 @@ namespace Fovea.Models.MiniMindV;
 /// <summary>One layer of the decoder: grouped-query attention without biases, then a gated MLP or a mixture of them, each behind an RMSNorm.</summary>
 internal sealed class DecoderBlock
 {
+    private readonly Block block;
     private readonly MiniMindVConfig config;
     private readonly int layer;
     private readonly RmsNorm inputNorm;
@@ -19,27 +20,29 @@ internal sealed class DecoderBlock
     private readonly GatedMlp? mlp;
     private readonly ExpertRouter? experts;
 
-    public DecoderBlock(Weights w, MiniMindVConfig config, int layer, bool original)
+    public DecoderBlock(Block block, MiniMindVConfig config, int layer, bool original)
     {
-        (this.config, this.layer) = (config, layer);
+        (this.block, this.config, this.layer) = (block, config, layer);
         var (e, size) = ((long)config.HiddenSize, config.HeadSize);
-        var attention = w / "self_attn";
-        inputNorm = new RmsNorm(w / "input_layernorm", e, config.NormEpsilon);
+        var attention = block / "self_attn";
+        inputNorm = new RmsNorm(block / "input_layernorm", e, config.NormEpsilon);
         q = new Linear(attention / "q_proj", e, (long)config.Heads * size, bias: false);
         k = new Linear(attention / "k_proj", e, (long)config.KeyValueHeads * size, bias: false);
         v = new Linear(attention / "v_proj", e, (long)config.KeyValueHeads * size, bias: false);
         o = new Linear(attention / "o_proj", (long)config.Heads * size, e, bias: false);
         qNorm = config.NormalisesQueriesAndKeys ? new RmsNorm(attention / "q_norm", size, config.NormEpsilon) : null;
         kNorm = config.NormalisesQueriesAndKeys ? new RmsNorm(attention / "k_norm", size, config.NormEpsilon) : null;
-        attentionNorm = new RmsNorm(w / "post_attention_layernorm", e, config.NormEpsilon);
-        mlp = config.UseMoe ? null : new GatedMlp(w / "mlp", e, config.IntermediateSize, bias: false);
-        experts = config.UseMoe ? new ExpertRouter(w / "mlp", config, original) : null;
+        attentionNorm = new RmsNorm(block / "post_attention_layernorm", e, config.NormEpsilon);
+        mlp = config.UseMoe ? null : new GatedMlp(block / "mlp", e, config.IntermediateSize, bias: false);
+        experts = config.UseMoe ? new ExpertRouter(block / "mlp", config, original) : null;
     }
 
     /// <param name="wanted">Rows that the result is made of; null for all. The others still serve as keys and values, and to the router's loss.</param>
     /// <param name="watch">Sees the outputs of attention and MLP; for tests.</param>
-    public Tensor Forward(
-        Tensor x_TE, Rotary rotary, ModelInput input, Tensor? wanted = null, Action<string, Tensor>? watch = null)
+    public Tensor Forward(Tensor x_TE, Rotary rotary, ModelInput input, Tensor? wanted = null, Action<string, Tensor>? watch = null) =>
+        block.Run(x => Compute(x, rotary, input, wanted, watch), x_TE);
+
+    private Tensor Compute(Tensor x_TE, Rotary rotary, ModelInput input, Tensor? wanted, Action<string, Tensor>? watch)
     {
         var qkv = Linear.Together(inputNorm.Forward(x_TE), q, k, v);
         var q_THD = rotary.Apply(Turn(qkv[0].View(-1, config.Heads, config.HeadSize), qNorm));

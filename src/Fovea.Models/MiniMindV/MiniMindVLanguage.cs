@@ -8,21 +8,21 @@ namespace Fovea.Models.MiniMindV;
 public sealed class MiniMindVLanguage
 {
     private readonly MiniMindVConfig config;
-    private readonly BlockPolicy policy;
+    private readonly Block embed;
     private readonly DecoderBlock[] blocks;
     private readonly RmsNorm norm;
 
     /// <param name="original">Repeat what the published training code does with its experts.</param>
-    public MiniMindVLanguage(Weights root, MiniMindVConfig config, BlockPolicy policy, bool original)
+    public MiniMindVLanguage(Weights root, MiniMindVConfig config, bool original)
     {
         this.config = config;
-        this.policy = policy;
         var w = root / "model";
-        Embeddings = (w / "embed_tokens").Take("weight", config.VocabularySize, config.HiddenSize);
+        embed = (w / "embed_tokens").Block(ModelPart.Language, "embeddings", BlockKind.Lookup);
+        Embeddings = embed.Weights.Take("weight", config.VocabularySize, config.HiddenSize);
         blocks = new DecoderBlock[config.Layers];
         for (var i = 0; i < blocks.Length; i++)
         {
-            blocks[i] = new DecoderBlock(w / "layers" / i, config, i, original);
+            blocks[i] = new DecoderBlock((w / "layers" / i).Block(ModelPart.Language, $"language block {i}"), config, i, original);
         }
 
         norm = new RmsNorm(w / "norm", config.HiddenSize, config.NormEpsilon);
@@ -35,7 +35,7 @@ public sealed class MiniMindVLanguage
     /// <returns>[T, E] or, where rows are wanted, [L, E] after the final norm.</returns>
     public Tensor Forward(ModelInput input, Tensor? images_ME, Action<string, Tensor>? watch = null)
     {
-        var x_TE = policy.Run(BlockPolicy.Embeddings, ids => Embeddings.Use().Embedding(ids), input.Ids);
+        var x_TE = embed.Run(ids => Embeddings.Use().Embedding(ids), input.Ids);
         if (images_ME is not null && input.ImageSlots is not null)
         {
             images_ME = input.FeatureRows is null ? images_ME : images_ME.IndexSelect(0, input.FeatureRows);
@@ -45,10 +45,8 @@ public sealed class MiniMindVLanguage
         var rotary = RotaryFor(input.Positions[0], x_TE.Device);
         for (var i = 0; i < blocks.Length; i++)
         {
-            var block = blocks[i];
-            var rows = i == blocks.Length - 1 ? input.Wanted : null;
             watch?.Invoke($"hidden_in.{i}", x_TE);
-            x_TE = policy.Run(BlockPolicy.LanguageBlock(i), x => block.Forward(x, rotary, input, rows, watch), x_TE);
+            x_TE = blocks[i].Forward(x_TE, rotary, input, i == blocks.Length - 1 ? input.Wanted : null, watch);
         }
 
         watch?.Invoke("hidden_last", x_TE);

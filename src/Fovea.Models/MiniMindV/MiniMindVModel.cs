@@ -9,12 +9,12 @@ namespace Fovea.Models.MiniMindV;
 public sealed class MiniMindVModel : VisionLanguageModel
 {
     /// <param name="ledger">Names and loads the weights; the spelling is generation C's (<see cref="MiniMindVNames"/>).</param>
-    public MiniMindVModel(Ledger ledger, MiniMindVConfig config, BlockPolicy policy, MoeAuxiliary auxiliary = MoeAuxiliary.Tokens)
+    public MiniMindVModel(Ledger ledger, MiniMindVConfig config, MoeAuxiliary auxiliary = MoeAuxiliary.Tokens)
         : base(ledger)
     {
         Config = config;
-        Language = new MiniMindVLanguage(ledger.Root, config, policy, auxiliary == MoeAuxiliary.Original);
-        Vision = new MiniMindVVision(ledger.Root, config.Vision, config.HiddenSize, policy);
+        Language = new MiniMindVLanguage(ledger.Root, config, auxiliary == MoeAuxiliary.Original);
+        Vision = new MiniMindVVision(ledger.Root, config.Vision, config.HiddenSize);
     }
 
     /// <summary>The line of the table of families.</summary>
@@ -42,7 +42,7 @@ public sealed class MiniMindVModel : VisionLanguageModel
     public override IReadOnlyList<BlockShape> Blocks =>
     [
         .. Enumerable.Range(0, Config.Vision.Layers).Select(i =>
-            new BlockShape(BlockPolicy.VisionBlock(i), $"vision_encoder.vision_model.encoder.layers.{i}", ModelPart.Vision)
+            new BlockShape($"vision block {i}", $"vision_encoder.vision_model.encoder.layers.{i}", ModelPart.Vision)
             {
                 Width = Config.Vision.HiddenSize,
                 AttentionInputs = 3L * Config.Vision.HiddenSize,
@@ -50,7 +50,7 @@ public sealed class MiniMindVModel : VisionLanguageModel
                 Heads = Config.Vision.Heads,
                 Inner = Config.Vision.IntermediateSize,
             }),
-        .. Enumerable.Range(0, Config.Layers).Select(i => new BlockShape(BlockPolicy.LanguageBlock(i), $"model.layers.{i}", ModelPart.Language)
+        .. Enumerable.Range(0, Config.Layers).Select(i => new BlockShape($"language block {i}", $"model.layers.{i}", ModelPart.Language)
         {
             Width = Config.HiddenSize,
             AttentionInputs = (Config.Heads + (2L * Config.KeyValueHeads)) * Config.HeadSize,
@@ -60,17 +60,9 @@ public sealed class MiniMindVModel : VisionLanguageModel
         }),
     ];
 
-    public override IReadOnlyList<ModelUnit> Units =>
-    [
-        .. Blocks.Where(b => b.Part == ModelPart.Vision).Select(b => new ModelUnit(b.Name, b.Path, b.Part)),
-        new(BlockPolicy.Projector, "vision_proj", ModelPart.Projector),
-        new(BlockPolicy.Embeddings, "model.embed_tokens", ModelPart.Language) { IsLookup = true },
-        .. Blocks.Where(b => b.Part == ModelPart.Language).Select(b => new ModelUnit(b.Name, b.Path, b.Part)),
-    ];
-
     /// <param name="configPath">The model folder's config.json.</param>
     public static VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options) => new MiniMindVModel(
-        new Ledger(source, options.ForLedger(PartOf)), MiniMindVConfig.Read(configPath), options.Policy, options.MoeAuxiliary);
+        new Ledger(source, options.ForLedger(PartOf)), MiniMindVConfig.Read(configPath), options.MoeAuxiliary);
 
     /// <summary>The ledger's spelling of a name from a file of either generation.</summary>
     public static string Canonical(string name) => MiniMindVNames.Canonical(name);

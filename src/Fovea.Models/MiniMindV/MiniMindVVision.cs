@@ -11,7 +11,6 @@ namespace Fovea.Models.MiniMindV;
 public sealed class MiniMindVVision
 {
     private readonly MiniMindVVisionConfig config;
-    private readonly BlockPolicy policy;
     private readonly Parameter patches;
     private readonly Parameter? patchBias;
     private readonly Parameter? classToken;
@@ -19,12 +18,12 @@ public sealed class MiniMindVVision
     private readonly LayerNorm? normBefore;
     private readonly LayerNorm? normAfter;
     private readonly EncoderBlock[] blocks;
+    private readonly Block projector;
     private readonly Func<Tensor, Tensor> project;
 
-    public MiniMindVVision(Weights root, MiniMindVVisionConfig config, long width, BlockPolicy policy)
+    public MiniMindVVision(Weights root, MiniMindVVisionConfig config, long width)
     {
         this.config = config;
-        this.policy = policy;
         var w = root / "vision_encoder" / "vision_model";
         var (v, tokens) = ((long)config.HiddenSize, config.Tokens);
         patches = (w / "embeddings" / "patch_embedding").Take("weight", v, 3, config.PatchSize, config.PatchSize);
@@ -42,11 +41,12 @@ public sealed class MiniMindVVision
         blocks = new EncoderBlock[config.Layers];
         for (var i = 0; i < blocks.Length; i++)
         {
-            blocks[i] = new EncoderBlock(w / "encoder" / "layers" / i, config);
+            blocks[i] = new EncoderBlock((w / "encoder" / "layers" / i).Block(ModelPart.Vision, $"vision block {i}"), config);
         }
 
         normAfter = config.IsClip ? null : new LayerNorm(w / "post_layernorm", v, config.NormEpsilon);
-        project = config.IsClip ? OneLayer(root / "vision_proj", v, width) : TwoLayers(root / "vision_proj", v, width);
+        projector = (root / "vision_proj").Block(ModelPart.Projector, "projector", BlockKind.Single);
+        project = config.IsClip ? OneLayer(projector, v, width) : TwoLayers(projector, v, width);
     }
 
     /// <param name="pixels_PC">Normalised patches of all images, row by row, each channel, row, column; fp32.</param>
@@ -60,7 +60,7 @@ public sealed class MiniMindVVision
     }
 
     /// <summary>The encoder's features [P, V] as embeddings of the language model [P, E].</summary>
-    public Tensor Project(Tensor features_PV) => policy.Run(BlockPolicy.Projector, project, features_PV);
+    public Tensor Project(Tensor features_PV) => projector.Run(project, features_PV);
 
     /// <summary>The encoder's features [P, V].</summary>
     /// <param name="pixels_PC">As in <see cref="Forward"/>.</param>
@@ -88,21 +88,20 @@ public sealed class MiniMindVVision
         var segments = new Segments(boundaries).On(device);
         for (var i = 0; i < blocks.Length; i++)
         {
-            var block = blocks[i];
-            x_TV = policy.Run(BlockPolicy.VisionBlock(i), x => block.Forward(x, segments), x_TV);
+            x_TV = blocks[i].Forward(x_TV, segments);
         }
 
         x_TV = normAfter?.Forward(x_TV) ?? x_TV;
         return classToken is null ? x_TV : x_TV.View(images, tokens, config.HiddenSize).Slice(1, 1, tokens).Reshape(-1, config.HiddenSize);
     }
 
-    private static Func<Tensor, Tensor> OneLayer(Weights w, long inputs, long outputs) => new Linear(w / "vision_proj" / 0, inputs, outputs).Forward;
+    private static Func<Tensor, Tensor> OneLayer(Block block, long inputs, long outputs) => new Linear(block / "vision_proj" / 0, inputs, outputs).Forward;
 
-    private static Func<Tensor, Tensor> TwoLayers(Weights w, long inputs, long outputs)
+    private static Func<Tensor, Tensor> TwoLayers(Block block, long inputs, long outputs)
     {
-        var norm = new LayerNorm(w / "mlp" / 0, inputs, 1e-5);
-        var first = new Linear(w / "mlp" / 1, inputs, outputs);
-        var second = new Linear(w / "mlp" / 3, outputs, outputs);
+        var norm = new LayerNorm(block / "mlp" / 0, inputs, 1e-5);
+        var first = new Linear(block / "mlp" / 1, inputs, outputs);
+        var second = new Linear(block / "mlp" / 3, outputs, outputs);
         return x => second.Forward(first.Forward(norm.Forward(x)).Gelu());
     }
 }

@@ -4,9 +4,9 @@ using Fovea.Tensors;
 namespace Fovea.Models.Qwen25Vl;
 
 /// <summary>The Qwen2 decoder with M-RoPE: token and image embeddings to final hidden states.</summary>
-public sealed class Qwen25VlLanguage(Weights root, Qwen25VlConfig config, BlockPolicy policy)
+public sealed class Qwen25VlLanguage(Weights root, Qwen25VlConfig config)
 {
-    private readonly Decoder decoder = new(root, config.Decoder, policy);
+    private readonly Decoder decoder = new(root, config.Decoder);
 
     /// <summary>The output head [V, E].</summary>
     public Parameter Head => decoder.Head;

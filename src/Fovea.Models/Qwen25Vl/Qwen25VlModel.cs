@@ -9,12 +9,12 @@ namespace Fovea.Models.Qwen25Vl;
 public sealed class Qwen25VlModel : VisionLanguageModel
 {
     /// <param name="ledger">Names and loads the weights; the spelling is the hub's (<c>visual.*</c>, <c>model.*</c>, <c>lm_head.weight</c>).</param>
-    public Qwen25VlModel(Ledger ledger, Qwen25VlConfig config, BlockPolicy policy)
+    public Qwen25VlModel(Ledger ledger, Qwen25VlConfig config)
         : base(ledger)
     {
         Config = config;
-        Vision = new Qwen25VlVision(ledger.Root / "visual", config.Vision, policy);
-        Language = new Qwen25VlLanguage(ledger.Root, config, policy);
+        Vision = new Qwen25VlVision(ledger.Root / "visual", config.Vision);
+        Language = new Qwen25VlLanguage(ledger.Root, config);
     }
 
     public Qwen25VlConfig Config { get; }
@@ -31,7 +31,7 @@ public sealed class Qwen25VlModel : VisionLanguageModel
 
     public override IReadOnlyList<BlockShape> Blocks =>
     [
-        .. Enumerable.Range(0, Config.Vision.Depth).Select(i => new BlockShape(BlockPolicy.VisionBlock(i), $"visual.blocks.{i}", ModelPart.Vision)
+        .. Enumerable.Range(0, Config.Vision.Depth).Select(i => new BlockShape($"vision block {i}", $"visual.blocks.{i}", ModelPart.Vision)
         {
             Width = Config.Vision.HiddenSize,
             AttentionInputs = 5L * Config.Vision.HiddenSize, // turned q and k, and the product that v is a view of
@@ -39,7 +39,7 @@ public sealed class Qwen25VlModel : VisionLanguageModel
             Heads = Config.Vision.Heads,
             Inner = Config.Vision.IntermediateSize,
         }),
-        .. Enumerable.Range(0, Config.Layers).Select(i => new BlockShape(BlockPolicy.LanguageBlock(i), $"model.layers.{i}", ModelPart.Language)
+        .. Enumerable.Range(0, Config.Layers).Select(i => new BlockShape($"language block {i}", $"model.layers.{i}", ModelPart.Language)
         {
             Width = Config.HiddenSize,
             AttentionInputs = (Config.Heads + (2L * Config.KeyValueHeads)) * Config.HeadSize,
@@ -49,17 +49,9 @@ public sealed class Qwen25VlModel : VisionLanguageModel
         }),
     ];
 
-    public override IReadOnlyList<ModelUnit> Units =>
-    [
-        .. Blocks.Where(b => b.Part == ModelPart.Vision).Select(b => new ModelUnit(b.Name, b.Path, b.Part)),
-        new(BlockPolicy.Projector, "visual.merger", ModelPart.Projector),
-        new(BlockPolicy.Embeddings, "model.embed_tokens", ModelPart.Language) { IsLookup = true },
-        .. Blocks.Where(b => b.Part == ModelPart.Language).Select(b => new ModelUnit(b.Name, b.Path, b.Part)),
-    ];
-
     /// <param name="configPath">The checkpoint's config.json.</param>
     public static VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options) =>
-        new Qwen25VlModel(new Ledger(source, options.ForLedger(PartOf)), Qwen25VlConfig.Read(configPath), options.Policy);
+        new Qwen25VlModel(new Ledger(source, options.ForLedger(PartOf)), Qwen25VlConfig.Read(configPath));
 
     /// <summary>
     /// The ledger's spelling of a name from a file. Newer releases write the tree as <c>model.visual.*</c>, <c>model.language_model.*</c>; the hub writes

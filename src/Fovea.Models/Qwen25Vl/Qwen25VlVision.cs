@@ -9,29 +9,29 @@ namespace Fovea.Models.Qwen25Vl;
 public sealed class Qwen25VlVision
 {
     private readonly Qwen25VlVisionConfig config;
-    private readonly BlockPolicy policy;
     private readonly Parameter patchEmbed;
     private readonly VisionBlock[] blocks;
+    private readonly Block merger;
     private readonly RmsNorm mergerNorm;
     private readonly Linear mergerIn;
     private readonly Linear mergerOut;
 
-    public Qwen25VlVision(Weights w, Qwen25VlVisionConfig config, BlockPolicy policy)
+    public Qwen25VlVision(Weights w, Qwen25VlVisionConfig config)
     {
         this.config = config;
-        this.policy = policy;
         patchEmbed = (w / "patch_embed" / "proj").Take(
             "weight", config.HiddenSize, config.InChannels, config.TemporalPatchSize, config.PatchSize, config.PatchSize);
         blocks = new VisionBlock[config.Depth];
         for (var i = 0; i < blocks.Length; i++)
         {
-            blocks[i] = new VisionBlock(w / "blocks" / i, config);
+            blocks[i] = new VisionBlock((w / "blocks" / i).Block(ModelPart.Vision, $"vision block {i}"), config);
         }
 
         var merged = (long)config.HiddenSize * config.MergeSize * config.MergeSize;
-        mergerNorm = new RmsNorm(w / "merger" / "ln_q", config.HiddenSize, 1e-6);
-        mergerIn = new Linear(w / "merger" / "mlp" / 0, merged, merged);
-        mergerOut = new Linear(w / "merger" / "mlp" / 2, merged, config.OutHiddenSize);
+        merger = (w / "merger").Block(ModelPart.Projector, "projector", BlockKind.Single);
+        mergerNorm = new RmsNorm(merger / "ln_q", config.HiddenSize, 1e-6);
+        mergerIn = new Linear(merger / "mlp" / 0, merged, merged);
+        mergerOut = new Linear(merger / "mlp" / 2, merged, config.OutHiddenSize);
     }
 
     /// <param name="pixels_PC">Normalised patches of all images in the processor's order, fp32.</param>
@@ -54,14 +54,12 @@ public sealed class Qwen25VlVision
         var rotary = layout.Rotary(config.HiddenSize / config.Heads, device);
         for (var i = 0; i < blocks.Length; i++)
         {
-            var block = blocks[i];
             var segments = Array.IndexOf(config.FullAttentionBlocks, i) >= 0 ? layout.Images : layout.Windows;
-            x_PV = policy.Run(BlockPolicy.VisionBlock(i), x => block.Forward(x, rotary, segments), x_PV);
+            x_PV = blocks[i].Forward(x_PV, rotary, segments);
             watch?.Invoke($"block{i}", x_PV);
         }
 
-        var merged_ME = policy.Run(
-            BlockPolicy.Projector, x => mergerOut.Forward(mergerIn.Forward(mergerNorm.Forward(x).View(-1, unit * config.HiddenSize)).Gelu()), x_PV);
+        var merged_ME = merger.Run(x => mergerOut.Forward(mergerIn.Forward(mergerNorm.Forward(x).View(-1, unit * config.HiddenSize)).Gelu()), x_PV);
         return merged_ME.IndexSelect(0, CreateOps.On(device, layout.RasterIndex));
     }
 }

@@ -23,8 +23,8 @@ public static class Adapters
                 throw new InvalidOperationException($"{linear.Path} already has an adapter; merge it first");
             }
 
-            var a = Make(ledger, $"{linear.Path}.lora_A.weight", [options.Rank, linear.Inputs], saved, trainable, 1 / Math.Sqrt(linear.Inputs));
-            var b = Make(ledger, $"{linear.Path}.lora_B.weight", [linear.Outputs, options.Rank], saved, trainable, 0);
+            var a = Make(ledger, linear, "lora_A.weight", [options.Rank, linear.Inputs], saved, trainable, 1 / Math.Sqrt(linear.Inputs));
+            var b = Make(ledger, linear, "lora_B.weight", [linear.Outputs, options.Rank], saved, trainable, 0);
             linear.Lora = new LoraAdapter(a, b, options.Scale, dropout, i);
         }
 
@@ -64,8 +64,9 @@ public static class Adapters
         }
     }
 
-    private static Parameter Make(Ledger ledger, string name, long[] shape, IWeightSource? saved, bool trainable, double bound)
+    private static Parameter Make(Ledger ledger, Linear linear, string last, long[] shape, IWeightSource? saved, bool trainable, double bound)
     {
+        var name = $"{linear.Path}.{last}";
         var options = ledger.Options;
         using var scope = TensorScope.Open("weight");
         var value = CreateOps.Zeros(shape, options.Master, options.Device).Keep();
@@ -91,6 +92,6 @@ public static class Adapters
 
         value.Name = name;
         value.RequiresGrad = trainable;
-        return new Parameter(name, shape, value, trainable, options.Compute);
+        return new Parameter(name, shape, value, trainable, options.Compute) { Block = linear.Weight.Block, IsAdapter = true };
     }
 }

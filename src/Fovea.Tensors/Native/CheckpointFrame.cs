@@ -5,18 +5,18 @@ namespace Fovea.Tensors.Native;
 /// <summary>What is needed to run one block again; held by native code until its last saved tensor is gone.</summary>
 internal sealed unsafe class CheckpointFrame
 {
-    private readonly Func<Tensor, Tensor> block;
+    private readonly Func<Tensor, Tensor[]> block;
     private readonly Tensor input;
     private readonly bool inputNeedsGrad;
 
-    private CheckpointFrame(Func<Tensor, Tensor> block, Tensor input)
+    private CheckpointFrame(Func<Tensor, Tensor[]> block, Tensor input)
     {
         this.block = block;
         inputNeedsGrad = input.RequiresGrad;
         this.input = input.Detach().Keep();
     }
 
-    internal static Tensor Run(Func<Tensor, Tensor> block, Tensor input)
+    internal static Tensor[] Run(Func<Tensor, Tensor[]> block, Tensor input)
     {
         Bridge.EnsureLoaded();
         var frame = new CheckpointFrame(block, input);
@@ -26,7 +26,7 @@ internal sealed unsafe class CheckpointFrame
         Bridge.Check(Bridge.CheckpointBegin(&Recompute, &Free, GCHandle.ToIntPtr(pinned)));
         try
         {
-            return scope.Release(block(input));
+            return Array.ConvertAll(block(input), scope.Release);
         }
         finally
         {

@@ -110,6 +110,16 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
         long Rows(Cost cost) => cost.Vision ? patches : tokens;
     }
 
+    /// <summary>Has every block do with the coming micro-batch as <see cref="Modes"/> says.</summary>
+    public void Apply(Ledger ledger, int tokens, int patches)
+    {
+        var modes = Modes(tokens, patches);
+        foreach (var block in ledger.Blocks)
+        {
+            block.Mode = modes.GetValueOrDefault(block.Name, block.Mode);
+        }
+    }
+
     /// <summary>Bytes that the backward pass of one block needs at most: what it computes again, and gradients of as much as it keeps.</summary>
     public long Working(IReadOnlyDictionary<string, BlockMode> modes, int tokens, int patches) => costs.Count == 0
         ? 0

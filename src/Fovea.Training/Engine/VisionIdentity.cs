@@ -3,6 +3,7 @@ using System.Text;
 using Fovea.Data.Templates;
 using Fovea.Models;
 using Fovea.Models.Saving;
+using Fovea.Nn;
 using Fovea.Tensors;
 
 namespace Fovea.Training.Engine;

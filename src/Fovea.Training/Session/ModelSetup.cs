@@ -11,8 +11,7 @@ namespace Fovea.Training.Session;
 /// <summary>The model that a configuration asks for: base weights, adapters attached, frozen parts frozen.</summary>
 /// <param name="Adapter">What the saved adapter's config says; null when the whole model is trained.</param>
 /// <param name="Dropout">The stream behind lora_dropout; null without it.</param>
-/// <param name="Policy">Decides what blocks keep for backward.</param>
-public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftConfig? Adapter, DropoutStream? Dropout, BlockPolicy Policy) : IDisposable
+public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftConfig? Adapter, DropoutStream? Dropout) : IDisposable
 {
     /// <summary>What the adapter learns over; kept beside it wherever it is saved. Null when the whole model is trained.</summary>
     public AdapterBase? Base { get; init; }
@@ -37,7 +36,6 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         var folder = resumeFrom is not null && !lora && !isFile && ModelSaver.HasWeights(resumeFrom) ? resumeFrom : config.ModelNameOrPath;
         var family = Families.Of(folder);
         var notices = lora ? CheckAdapters(config, resumeFrom) : [];
-        var policy = new BlockPolicy(config.UsualBlockMode);
         var model = Families.Load(folder, new ModelOptions
         {
             Compute = config.Compute,
@@ -46,7 +44,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
             Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),
             OriginalPadding = config.VisionMask == VisionMask.Original,
             Deferred = config.Sharding.Shards,
-            Policy = policy,
+            BlockMode = config.UsualBlockMode,
             MoeAuxiliary = config.MoeAux,
             WeightsFile = isFile ? resumeFrom : null,
         });
@@ -55,7 +53,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
             var dropout = lora && config.LoraDropout > 0 ? new DropoutStream(config.LoraDropout, (ulong)config.Seed) : null;
             var adapter = lora ? AttachAdapter(config, model, family, resumeFrom, dropout) : null;
             model.Notices = [.. model.Notices, .. notices];
-            return new ModelSetup(model, family, adapter, dropout, policy)
+            return new ModelSetup(model, family, adapter, dropout)
             {
                 Base = lora ? AdapterBase.Of(folder, Given(config, resumeFrom).SkipLast(1)) : null,
             };
@@ -76,23 +74,8 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
             return new Replicated(mesh, ledger.Trainable, Model.Head, (long)(config.DdpBucketCapMb * (1 << 20)));
         }
 
-        return Shard(Model, Policy, config.Sharding, mesh);
+        return new Sharded(mesh, ledger, Model.Head, config.Sharding);
     }
-
-    /// <summary>Divides a model whose weights were deferred over the ranks of a mesh.</summary>
-    /// <param name="policy">The model's own: it tells which weights are needed next.</param>
-    public static Sharded Shard(VisionLanguageModel model, BlockPolicy policy, ShardingOptions sharding, Mesh mesh)
-    {
-        var sharded = new Sharded(mesh, model.Ledger, model.Head, UnitsOf(model), sharding);
-        policy.Gate = sharded;
-        return sharded;
-    }
-
-    /// <summary>What is brought together at one time where weights are divided over ranks.</summary>
-    internal static IReadOnlyList<GatherUnit> UnitsOf(VisionLanguageModel model) =>
-    [
-        .. model.Units.Select(u => new GatherUnit(u.Name, u.Path) { IsLookup = u.IsLookup, NeedsImages = u.Part != ModelPart.Language }),
-    ];
 
     public static Device ChooseDevice(TrainConfig config)
     {

@@ -83,7 +83,7 @@ internal sealed class RunParts : IDisposable
         Dropout = Setup.Dropout,
 
         // Shorter micro-batches keep more of their activations.
-        Plan = batch => Setup.Policy.Decide(Memory.Modes(batch.Tokens, Setup.VisionLearns ? batch.Patches : 0)),
+        Plan = batch => Memory.Apply(Setup.Model.Ledger, batch.Tokens, Setup.VisionLearns ? batch.Patches : 0),
     };
 
     public static RunParts Assemble(TrainConfig config, RunInputs inputs, Mesh mesh, EventHub events) => new(config, inputs, mesh, events);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Fovea.Models;
 using Fovea.Models.Peft;
+using Fovea.Nn;
 using Fovea.Training.Config;
 
 namespace Fovea.Training.Session;

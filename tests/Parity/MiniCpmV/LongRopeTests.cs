@@ -21,7 +21,7 @@ public sealed class LongRopeTests : NativeTest
         using var results = new Golden(Path.Combine(folder, "results.safetensors"));
         using var checkpoint = Checkpoint.Open(Path.Combine(folder, "model.safetensors"));
         using var ledger = new Ledger(new CheckpointSource(checkpoint), new LedgerOptions());
-        var language = new MiniCpmVLanguage(ledger.Root / "llm", config, BlockPolicy.Keep);
+        var language = new MiniCpmVLanguage(ledger.Root / "llm", config);
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("test");
         int[] lengths = [40, 200];

@@ -57,7 +57,7 @@ public sealed class TrainingTests : NativeTest
     [InlineData("minicpm_v2", BlockMode.Keep)]
     public void The_plan_foretells_what_a_forward_pass_holds(string version, BlockMode mode)
     {
-        using var model = Families.Load(TestFiles.Golden($"{version}/model"), new ModelOptions { Trainable = (_, _) => true, Policy = new BlockPolicy(mode) });
+        using var model = Families.Load(TestFiles.Golden($"{version}/model"), new ModelOptions { Trainable = (_, _) => true, BlockMode = mode });
         using var rows = new OfficialRun(version);
         using var batch = rows.Batch(3, 2);
         var config = TrainConfig.Parse("model_name_or_path: m\ndataset: d.json\noutput_dir: o\n", "test");
@@ -76,7 +76,7 @@ public sealed class TrainingTests : NativeTest
         {
             Device = TestDevice.Device,
             Trainable = trainable,
-            Policy = new BlockPolicy(recompute),
+            BlockMode = recompute ? BlockMode.Recompute : BlockMode.Keep,
         });
 
     private static void Run(string version, string run, VisionLanguageModel model)

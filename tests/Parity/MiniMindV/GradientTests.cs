@@ -78,7 +78,7 @@ public sealed class GradientTests : NativeTest
         {
             Device = TestDevice.Device,
             Trainable = (part, _) => part != ModelPart.Vision,
-            Policy = new BlockPolicy(mode),
+            BlockMode = mode,
             MoeAuxiliary = auxiliary,
         });
         var processor = Families.Of(folder.Path).Process(folder.Path, null);

@@ -15,7 +15,7 @@ public sealed class RouterTests : NativeTest
     public void An_expert_without_tokens_has_a_gradient_of_zero(string generation, BlockMode mode)
     {
         using var folder = new MiniMindFolder(generation, "moe");
-        using var model = folder.Load(new ModelOptions { Trainable = (part, _) => part == ModelPart.Language, Policy = new BlockPolicy(mode) });
+        using var model = folder.Load(new ModelOptions { Trainable = (part, _) => part == ModelPart.Language, BlockMode = mode });
         var batch = new PackedBatch
         {
             Ids = [300], CuSeqlens = [0, 1], SampleIndices = [0], SampleGroup = [0], SampleWeight = [1], Grids = [], ImagePaths = [], ImageSlots = [],

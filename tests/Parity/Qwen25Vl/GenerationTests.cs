@@ -52,11 +52,9 @@ public sealed class GenerationTests : NativeTest
     [Fact]
     public void Weights_that_are_brought_block_by_block_give_the_same_tokens()
     {
-        var policy = new BlockPolicy(BlockMode.Keep);
         using var mesh = Mesh.Alone();
-        using var divided = Families.Load(Folder, new ModelOptions { Deferred = true, Policy = policy });
-        using var sharded = new Sharded(mesh, divided.Ledger, divided.Head, ModelSetup.UnitsOf(divided), new ShardingOptions { Stage = 3 });
-        policy.Gate = sharded;
+        using var divided = Families.Load(Folder, new ModelOptions { Deferred = true });
+        using var sharded = new Sharded(mesh, divided.Ledger, divided.Head, new ShardingOptions { Stage = 3 });
         using var generator = new Generator(divided);
         foreach (var sample in Samples)
         {

@@ -21,11 +21,11 @@ public sealed class AutogradTests : NativeTest
         var w = Leaf([4, 4]);
         var calls = 0;
         var y = Autograd.Checkpoint(
-            h => calls++ == 0 ? h.MatMul(w).Silu() : throw new InvalidDataException("second time"),
+            h => calls++ == 0 ? [h.MatMul(w).Silu()] : throw new InvalidDataException("second time"),
             CreateOps.Ones([2, 4]));
-        var e = Assert.Throws<InvalidDataException>(() => Autograd.Backward(y.Sum()));
+        var e = Assert.Throws<InvalidDataException>(() => Autograd.Backward(y[0].Sum()));
         Assert.Equal("second time", e.Message);
-        Autograd.Backward(Autograd.Checkpoint(h => h.MatMul(w).Silu(), CreateOps.Ones([2, 4])).Sum());
+        Autograd.Backward(Autograd.Checkpoint(h => [h.MatMul(w).Silu()], CreateOps.Ones([2, 4]))[0].Sum());
         Assert.NotNull(w.Grad());
     }
 
@@ -122,7 +122,7 @@ public sealed class AutogradTests : NativeTest
         {
             var (a, b) = (weights[i], weights[i + 1]);
             Tensor Block(Tensor t) => t.Add(t.MatMul(a).Silu().MatMul(b));
-            h = checkpoint ? Autograd.Checkpoint(Block, h) : Block(h);
+            h = checkpoint ? Autograd.Checkpoint(t => [Block(t)], h)[0] : Block(h);
         }
 
         Autograd.Backward(h.Pow(2).Sum());

@@ -18,7 +18,7 @@ public sealed class AdapterCopiesTests : NativeTest
     [InlineData(BlockMode.Recompute, 0.1)]
     public void Gradients_are_bitwise_those_of_adapters_cast_in_each_pass(BlockMode mode, double dropout)
     {
-        var options = new ModelOptions { Compute = DType.BF16, Policy = new BlockPolicy(mode), Trainable = (_, _) => false };
+        var options = new ModelOptions { Compute = DType.BF16, BlockMode = mode, Trainable = (_, _) => false };
         using var model = Build(options, dropout, out var stream);
         using var owned = stream;
         using var batch = MidModel.Batch(1);
@@ -39,7 +39,7 @@ public sealed class AdapterCopiesTests : NativeTest
     [Fact]
     public void A_step_casts_once_whatever_its_micro_batches_and_finds_weights_as_the_optimizer_left_them()
     {
-        using var model = Build(new ModelOptions { Compute = DType.BF16, Policy = new BlockPolicy(true), Trainable = (_, _) => false }, 0, out _);
+        using var model = Build(new ModelOptions { Compute = DType.BF16, BlockMode = BlockMode.Recompute, Trainable = (_, _) => false }, 0, out _);
         using var batch = MidModel.Batch(1);
         var runner = new StepRunner(model, visionLearns: false);
         using var optimizer = new AdamW(model.Ledger.AdapterParameters, 0.9, 0.999, 1e-8, 0);
@@ -75,7 +75,7 @@ public sealed class AdapterCopiesTests : NativeTest
     [InlineData(0.1)]
     public void Copies_are_what_is_used(double dropout)
     {
-        using var model = Build(new ModelOptions { Compute = DType.BF16, Policy = BlockPolicy.Keep, Trainable = (_, _) => false },
+        using var model = Build(new ModelOptions { Compute = DType.BF16, BlockMode = BlockMode.Keep, Trainable = (_, _) => false },
             dropout, out var stream);
         using var owned = stream;
         using var batch = MidModel.Batch(1);
@@ -110,11 +110,10 @@ public sealed class AdapterCopiesTests : NativeTest
     [InlineData(3, false)]
     public void Of_divided_weights_those_have_copies_that_are_whole_all_the_time(int stage, bool whole)
     {
-        var policy = new BlockPolicy(false);
         using var model = Build(
-            new ModelOptions { Compute = DType.BF16, Policy = policy, Trainable = (_, _) => false, Deferred = true }, 0, out _);
+            new ModelOptions { Compute = DType.BF16, Trainable = (_, _) => false, Deferred = true }, 0, out _);
         using var mesh = Mesh.Alone();
-        using var sharded = ModelSetup.Shard(model, policy, new ShardingOptions { Stage = stage }, mesh);
+        using var sharded = new Sharded(mesh, model.Ledger, model.Head, new ShardingOptions { Stage = stage });
         using var open = new AdapterCopies(model.Ledger).Open();
         Assert.All(model.Ledger.AdapterParameters, p => Assert.Equal(whole, p.Copy is not null));
     }

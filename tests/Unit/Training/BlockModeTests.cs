@@ -38,8 +38,7 @@ public sealed class BlockModeTests : NativeTest
         var held = new Dictionary<BlockMode, long>();
         foreach (var mode in Enum.GetValues<BlockMode>())
         {
-            var policy = new BlockPolicy(mode);
-            using var model = Build(dtype, policy, everything);
+            using var model = Build(dtype, mode, everything);
             using var stream = dropout > 0 ? new Nn.Lora.DropoutStream(dropout, 1) : null;
             using var batch = MidModel.Batch(2);
             if (stream is not null)
@@ -76,7 +75,7 @@ public sealed class BlockModeTests : NativeTest
     [Fact]
     public void The_more_memory_the_less_is_computed_again_and_the_plan_stays_within_it()
     {
-        using var model = Build(DType.BF16, BlockPolicy.Keep, everything: false);
+        using var model = Build(DType.BF16, BlockMode.Keep, everything: false);
         var config = Config("recompute: auto");
         var seen = new HashSet<string>();
         var before = -1;
@@ -102,7 +101,7 @@ public sealed class BlockModeTests : NativeTest
     [Fact]
     public void A_short_batch_keeps_what_a_long_one_computes_again()
     {
-        using var model = Build(DType.BF16, BlockPolicy.Keep, everything: false);
+        using var model = Build(DType.BF16, BlockMode.Keep, everything: false);
         var plan = MemoryPlan.For(model, Config("recompute: auto"), 300L << 20);
         Assert.All(plan.Modes(256, 0).Values, mode => Assert.Equal(BlockMode.Keep, mode));
         Assert.All(plan.Modes(65536, 0).Values, mode => Assert.Equal(BlockMode.Recompute, mode));
@@ -149,9 +148,9 @@ public sealed class BlockModeTests : NativeTest
     private static TrainConfig Config(string text) =>
         TrainConfig.Parse($"model_name_or_path: x\ndataset: x\noutput_dir: x\n{text}", "test");
 
-    private static VisionLanguageModel Build(DType dtype, BlockPolicy policy, bool everything)
+    private static VisionLanguageModel Build(DType dtype, BlockMode mode, bool everything)
     {
-        var model = SmallModel.Build(new ModelOptions { Compute = dtype, Policy = policy, Trainable = (_, _) => everything });
+        var model = SmallModel.Build(new ModelOptions { Compute = dtype, BlockMode = mode, Trainable = (_, _) => everything });
         if (!everything)
         {
             SmallModel.Adapt(model);
@@ -169,7 +168,7 @@ public sealed class BlockModeTests : NativeTest
 
     private static Dictionary<string, float[]> Gradients(DType dtype, BlockMode mode, bool everything)
     {
-        using var model = Build(dtype, new BlockPolicy(mode), everything);
+        using var model = Build(dtype, mode, everything);
         using var batch = MidModel.Batch(1);
         new StepRunner(model, visionLearns: everything).Train(batch, 0);
         var gradients = new Dictionary<string, float[]>();

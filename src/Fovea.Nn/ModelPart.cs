@@ -1,4 +1,4 @@
-namespace Fovea.Models;
+namespace Fovea.Nn;
 
 /// <summary>The parts of a vision-language model that users freeze or train as a whole.</summary>
 public enum ModelPart

@@ -3,6 +3,7 @@ using Fovea.Data.Packing;
 using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Tensors;
+using Fovea.Training.Engine;
 
 namespace Fovea.Cli.Bench;
 
@@ -95,6 +96,8 @@ public static class MidModel
             SampleIndices = [.. Enumerable.Range(0, samples)],
             Grids = [.. Enumerable.Repeat(Grid, samples)],
             ImagePaths = [.. Enumerable.Range(0, samples).Select(i => $"mid-{i}.png")],
+            ImageStarts = [.. Enumerable.Range(0, samples + 1)],
+            ImageTokens = [.. Enumerable.Repeat(ImageTokens, samples)],
             ImageSlots = [.. slots],
             LossIndex = [.. trained],
             Targets = [.. trained.Select(i => ids[i + 1])],
@@ -123,6 +126,8 @@ public static class MidModel
             SampleIndices = [.. Enumerable.Range(0, samples)],
             Grids = [],
             ImagePaths = [],
+            ImageStarts = new int[samples + 1],
+            ImageTokens = [],
             ImageSlots = [],
             LossIndex = trained,
             Targets = [.. trained.Select(i => ids[i + 1])],

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using Fovea.Data.Datasets;
+using Fovea.Data.Images;
 using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
 
@@ -27,7 +28,7 @@ public sealed class DataPipeline : IDisposable
 
     /// <summary><paramref name="order"/> must not be used elsewhere while the pipeline lives.</summary>
     public DataPipeline(
-        ConversationSet samples, ISampleEncoder encoder, IImageStage? images, SampleOrder order, PlanOptions plan, PipelineOptions options)
+        ConversationSet samples, ISampleEncoder encoder, IMediaProcessor? images, SampleOrder order, PlanOptions plan, PipelineOptions options)
     {
         loader = new SampleLoader(samples, encoder, images, options);
         this.order = order;

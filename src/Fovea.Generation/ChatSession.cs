@@ -1,5 +1,4 @@
 using System.Text;
-using Fovea.Data.Datasets;
 using Fovea.Data.Images;
 using Fovea.Data.Tokenizers;
 using Fovea.Models;
@@ -13,8 +12,8 @@ namespace Fovea.Generation;
 public sealed class ChatSession(VisionLanguageModel model, Tokenizer tokenizer, PromptBuilder prompts) : IDisposable
 {
     private readonly Generator generator = new(model);
-    private readonly List<Turn> turns = [];
-    private readonly List<ProcessedImage> images = [];
+    private readonly List<Message> messages = [];
+    private readonly List<ProcessedMedia> images = [];
 
     /// <inheritdoc cref="Generator.Agree"/>
     public Func<int, int>? Agree
@@ -25,28 +24,33 @@ public sealed class ChatSession(VisionLanguageModel model, Tokenizer tokenizer, 
     /// <summary>The system prompt; null is the default one.</summary>
     public string? System { get; set; }
 
-    /// <summary>What was said so far.</summary>
-    public IReadOnlyList<Turn> Turns => turns;
+    /// <summary>What was said so far: questions and answers in turns.</summary>
+    public IReadOnlyList<Message> Messages => messages;
 
-    /// <summary>Asks and answers. A question that fails (an unreadable image, too long a prompt) leaves the conversation as it was.</summary>
+    /// <inheritdoc cref="Ask(Message, GenerationOptions, Action{string}?, CancellationToken)"/>
     /// <param name="text">The question; <c>&lt;image&gt;</c> says where an image goes, images without one come first.</param>
     /// <param name="imagePaths">Image files in that order.</param>
+    public ChatAnswer Ask(
+        string text, IReadOnlyList<string> imagePaths, GenerationOptions options, Action<string>? onText = null, CancellationToken cancel = default) =>
+        Ask(prompts.Question(text, [.. imagePaths.Select(MediaSource.FromFile)]), options, onText, cancel);
+
+    /// <summary>Asks and answers. A question that fails (an unreadable image, too long a prompt) leaves the conversation as it was.</summary>
+    /// <param name="question">The question with its images.</param>
     /// <param name="options">How to choose tokens and when to stop.</param>
     /// <param name="onText">Called with each piece of the answer as it comes; whole characters only.</param>
     /// <param name="cancel">Ends the answer; what there is by then is kept.</param>
-    public ChatAnswer Ask(
-        string text, IReadOnlyList<string> imagePaths, GenerationOptions options, Action<string>? onText = null, CancellationToken cancel = default)
+    public ChatAnswer Ask(Message question, GenerationOptions options, Action<string>? onText = null, CancellationToken cancel = default)
     {
-        var question = prompts.Show(text, imagePaths.Count);
-        var shown = images.Concat(imagePaths.Select(prompts.ReadImage)).ToList();
-        var prompt = prompts.Build(System, turns, question, shown);
+        var asked = new Conversation([.. System is null ? [] : new[] { Message.System(System) }, .. messages, question]);
+        var shown = images.Concat(question.Parts.OfType<Image>().Select(image => prompts.Read(image.Source))).ToList();
+        var prompt = prompts.Build(asked, shown);
         var decoder = tokenizer.NewStreamingDecoder();
         var answer = new StringBuilder();
         var result = generator.Generate(prompt, options, id => Say(decoder.Push(id)), cancel);
         Say(decoder.Flush());
         if (result.Ids.Count > 0)
         {
-            turns.Add(new Turn(question, answer.ToString()));
+            messages.AddRange([question, Message.Assistant(answer.ToString())]);
             images.AddRange(shown.Skip(images.Count).ToList());
         }
 
@@ -65,7 +69,7 @@ public sealed class ChatSession(VisionLanguageModel model, Tokenizer tokenizer, 
     /// <summary>Begins a new conversation; the system prompt stays.</summary>
     public void Clear()
     {
-        turns.Clear();
+        messages.Clear();
         images.Clear();
         generator.Reset();
     }

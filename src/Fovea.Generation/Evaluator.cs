@@ -1,3 +1,4 @@
+using Fovea.Data.Images;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 using Fovea.Models;
@@ -12,7 +13,7 @@ public static class Evaluator
     /// <param name="images">Image files.</param>
     /// <param name="system">The system prompt; null is the template's.</param>
     public static string Answer(
-        VisionLanguageModel model, Tokenizer tokenizer, ChatTemplate template, IImageStage stage, string prompt, IReadOnlyList<string> images,
+        VisionLanguageModel model, Tokenizer tokenizer, ChatTemplate template, IMediaProcessor stage, string prompt, IReadOnlyList<string> images,
         int maxTokens = 64, string? system = null)
     {
         var stops = template.StopWords.Append(tokenizer.EosToken).Where(word => word is not null).Select(word => tokenizer.IdOf(word!)).OfType<int>();

@@ -7,26 +7,30 @@ namespace Fovea.Tests.House;
 /// <summary>Which project may see which, and what stays in which folder.</summary>
 public sealed partial class RoomTests
 {
-    // Base rests on the base class library alone, Files, Tensors and Runs on Base. With transitive references off, what a project compiles against is this.
+    // Abstractions and Base rest on the base class library alone, Files, Tensors and Runs on Base.
+    // With transitive references off, what a project compiles against is this.
     private static readonly Dictionary<string, string[]> Sees = new()
     {
+        ["Fovea.Abstractions"] = [],
         ["Fovea.Base"] = [],
         ["Fovea.Files"] = ["Fovea.Base"],
         ["Fovea.Tensors"] = ["Fovea.Base"],
         ["Fovea.Runs"] = ["Fovea.Base"],
         ["Fovea.Nn"] = ["Fovea.Base", "Fovea.Tensors"],
-        ["Fovea.Data"] = ["Fovea.Base", "Fovea.Tensors"],
-        ["Fovea.Models"] = ["Fovea.Base", "Fovea.Data", "Fovea.Files", "Fovea.Nn", "Fovea.Tensors"],
+        ["Fovea.Data"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Tensors"],
+        ["Fovea.Models"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Files", "Fovea.Nn", "Fovea.Tensors"],
         ["Fovea.Distributed"] = ["Fovea.Base", "Fovea.Nn", "Fovea.Tensors"],
-        ["Fovea.Generation"] = ["Fovea.Base", "Fovea.Data", "Fovea.Models", "Fovea.Nn", "Fovea.Tensors"],
+        ["Fovea.Generation"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Models", "Fovea.Nn", "Fovea.Tensors"],
         ["Fovea.Training"] =
         [
-            "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Files", "Fovea.Generation", "Fovea.Models", "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors",
+            "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Files", "Fovea.Generation", "Fovea.Models", "Fovea.Nn",
+            "Fovea.Runs", "Fovea.Tensors",
         ],
         ["Fovea.Launch"] = ["Fovea.Base", "Fovea.Distributed", "Fovea.Tensors", "Fovea.Training"],
         ["Fovea.Cli"] =
         [
-            "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Files", "Fovea.Generation", "Fovea.Launch", "Fovea.Models", "Fovea.Nn", "Fovea.Runs",
+            "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Files", "Fovea.Generation", "Fovea.Launch", "Fovea.Models",
+            "Fovea.Nn", "Fovea.Runs",
             "Fovea.Tensors", "Fovea.Training",
         ],
     };

@@ -93,6 +93,8 @@ public static class BigModel
             SampleIndices = [.. Enumerable.Range(0, samples)],
             Grids = [.. Enumerable.Repeat(Grid, samples)],
             ImagePaths = [.. Enumerable.Range(0, samples).Select(i => $"7b-{i}.png")],
+            ImageStarts = [.. Enumerable.Range(0, samples + 1)],
+            ImageTokens = [.. Enumerable.Repeat(ImageTokens, samples)],
             ImageSlots = [.. slots],
             LossIndex = [.. trained],
             Targets = [.. trained.Select(i => ids[i + 1])],

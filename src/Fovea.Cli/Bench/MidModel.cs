@@ -3,6 +3,7 @@ using Fovea.Data.Packing;
 using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Tensors;
+using Fovea.Training.Engine;
 
 namespace Fovea.Cli.Bench;
 
@@ -93,6 +94,8 @@ public static class MidModel
             SampleIndices = [.. Enumerable.Range(0, samples)],
             Grids = [.. Enumerable.Repeat(Grid, samples)],
             ImagePaths = [.. Enumerable.Range(0, samples).Select(i => $"mid-{i}.png")],
+            ImageStarts = [.. Enumerable.Range(0, samples + 1)],
+            ImageTokens = [.. Enumerable.Repeat(ImageTokens, samples)],
             ImageSlots = [.. slots],
             LossIndex = [.. trained],
             Targets = [.. trained.Select(i => ids[i + 1])],
@@ -120,6 +123,8 @@ public static class MidModel
             SampleIndices = [.. Enumerable.Range(0, samples)],
             Grids = [],
             ImagePaths = [],
+            ImageStarts = new int[samples + 1],
+            ImageTokens = [],
             ImageSlots = [],
             LossIndex = trained,
             Targets = [.. trained.Select(i => ids[i + 1])],

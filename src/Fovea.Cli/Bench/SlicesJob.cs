@@ -120,6 +120,8 @@ public sealed class SlicesJob : IDisposable
             SampleIndices = [.. Enumerable.Range(0, Samples)],
             Grids = Grids,
             ImagePaths = [.. Enumerable.Range(0, Grids.Length).Select(i => $"{i}.png")],
+            ImageStarts = [.. Enumerable.Range(0, Samples + 1).Select(s => s * SlicesOfSample)],
+            ImageTokens = [.. Enumerable.Repeat(Queries, Grids.Length)],
             ImageSlots = [.. slots],
             LossIndex = [.. trained.Select(i => i - 1L)],
             Targets = [.. trained.Select(i => ids[i])],

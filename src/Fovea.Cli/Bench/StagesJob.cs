@@ -101,6 +101,8 @@ public sealed class StagesJob : IDisposable
             SampleWeight = [.. Enumerable.Repeat(1f / Samples, Samples)],
             Grids = [.. Enumerable.Repeat(Grid, Samples)],
             ImagePaths = [.. Enumerable.Range(0, Samples).Select(i => $"{i}.png")],
+            ImageStarts = [.. Enumerable.Range(0, Samples + 1)],
+            ImageTokens = [.. Enumerable.Repeat(ImageTokens, Samples)],
             ImageSlots = [.. Enumerable.Range(0, ids.Length).Where(i => ids[i] == Image)],
             LossIndex = [.. trained.Select(i => i - 1L)],
             Targets = [.. trained.Select(i => ids[i])],

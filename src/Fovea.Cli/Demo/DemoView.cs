@@ -14,7 +14,7 @@ internal sealed class DemoView(IAnsiConsole console)
     public void Stage(int number, string what)
     {
         console.WriteLine();
-        console.Write(new Text($"{number}/{Stages} {what}\n", new Style(Color.DodgerBlue1, decoration: Decoration.Bold)));
+        console.Write(new Spectre.Console.Text($"{number}/{Stages} {what}\n", new Style(Color.DodgerBlue1, decoration: Decoration.Bold)));
     }
 
     public void Drawn(string folder, DemoData data)

@@ -100,14 +100,14 @@ internal sealed class LiveView(IAnsiConsole console) : IEventSink, IDisposable
     {
         var (done, left, label) = ProgressText.Bar(progress, Width);
         var bar = new Paragraph().Append(done, new Style(Color.DodgerBlue1)).Append(left, new Style(Color.Grey37)).Append(label, Style.Plain);
-        return new Rows(bar, new Text(ProgressText.Details(progress, Width), new Style(Color.Grey)));
+        return new Rows(bar, new Spectre.Console.Text(ProgressText.Details(progress, Width), new Style(Color.Grey)));
     }
 
     private void Print(IEnumerable<string> lines, Style style)
     {
         foreach (var line in lines)
         {
-            console.Write(new Text(line + "\n", style));
+            console.Write(new Spectre.Console.Text(line + "\n", style));
         }
     }
 
@@ -124,7 +124,7 @@ internal sealed class LiveView(IAnsiConsole console) : IEventSink, IDisposable
         var table = new Table().Border(TableBorder.Rounded).BorderColor(Color.Grey37).HideHeaders().AddColumn(string.Empty).AddColumn(string.Empty);
         foreach (var (name, value) in rows)
         {
-            table.AddRow(new Text(name, new Style(Color.Grey)), new Text(value));
+            table.AddRow(new Spectre.Console.Text(name, new Style(Color.Grey)), new Spectre.Console.Text(value));
         }
 
         console.Write(table);

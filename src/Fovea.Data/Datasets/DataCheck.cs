@@ -22,7 +22,7 @@ public static class DataCheck
     /// </summary>
     /// <param name="decode">Images to decode, drawn from all by a fixed seed; <see cref="int.MaxValue"/> decodes all.</param>
     public static DataReport Run(
-        DataOptions options, Tokenizer tokenizer, IImageStage images, int decode = DecodedByDefault, CancellationToken cancellation = default,
+        DataOptions options, Tokenizer tokenizer, IMediaProcessor images, int decode = DecodedByDefault, CancellationToken cancellation = default,
         ISampleEncoder? encoder = null)
     {
         options = options with { OnBadSample = BadSamplePolicy.Skip };
@@ -56,7 +56,7 @@ public static class DataCheck
     }
 
     /// <returns>How many were decoded.</returns>
-    private static int DecodeSome(Measured[] all, int most, ISampleEncoder encoder, IImageStage decoder, CancellationToken cancellation)
+    private static int DecodeSome(Measured[] all, int most, ISampleEncoder encoder, IMediaProcessor decoder, CancellationToken cancellation)
     {
         var places = all.SelectMany((sample, i) => Enumerable.Range(0, sample.Images).Select(image => (Sample: i, Image: image))).ToArray();
         if (places.Length > most)
@@ -69,16 +69,15 @@ public static class DataCheck
         return places.Length;
     }
 
-    private static void Decode(Measured measured, HashSet<int> wanted, ISampleEncoder encoder, IImageStage decoder)
+    private static void Decode(Measured measured, HashSet<int> wanted, ISampleEncoder encoder, IMediaProcessor decoder)
     {
         try
         {
             var sample = encoder.Encode(measured.Samples[measured.Index]);
             var number = -1;
-            foreach (var image in sample.Images)
+            foreach (var image in sample.Images.Where(image => image.Part == 0))
             {
-                number += image.Part == 0 ? 1 : 0;
-                if (wanted.Contains(number))
+                if (wanted.Contains(++number))
                 {
                     Decode(decoder, sample, image);
                 }
@@ -90,13 +89,13 @@ public static class DataCheck
         }
     }
 
-    private static void Decode(IImageStage decoder, EncodedSample sample, ImageRef image)
+    private static void Decode(IMediaProcessor decoder, EncodedSample sample, ImageRef image)
     {
-        var values = image.Grid.Patches * decoder.PatchLength;
-        var buffer = ArrayPool<float>.Shared.Rent(values);
+        var buffers = image.Plan.Parts.Select(grid => ArrayPool<float>.Shared.Rent(grid.Patches * decoder.PatchLength)).ToArray();
         try
         {
-            decoder.Load(image.Source, image.Part, image.Grid, buffer.AsSpan(0, values));
+            var parts = buffers.Select((buffer, part) => buffer.AsMemory(0, image.Plan.Parts[part].Patches * decoder.PatchLength)).ToArray();
+            decoder.Process(image.Plan, new MediaContent(image.Source), parts);
         }
         catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
         {
@@ -105,7 +104,7 @@ public static class DataCheck
         }
         finally
         {
-            ArrayPool<float>.Shared.Return(buffer);
+            Array.ForEach(buffers, buffer => ArrayPool<float>.Shared.Return(buffer));
         }
     }
 

@@ -10,6 +10,9 @@ internal sealed class ImageValues(string mediaDir)
 {
     // A path has at most 4,096 bytes; longer text can only be an image itself.
     private const int LongestPath = 4096;
+    /// <summary>Most bytes of an image inside a row, once base64 is decoded.</summary>
+    internal const int MostBytes = 64 << 20;
+
     private const string Inline = "data:";
 
     // JPEG, PNG, GIF and WebP begin so once they are base64.
@@ -124,9 +127,9 @@ internal sealed class ImageValues(string mediaDir)
             return null;
         }
 
-        if (length > MediaSource.MostBytes)
+        if (length > MostBytes)
         {
-            problems.Add($"{what}: {where} holds {length / (double)(1 << 20):N0} MiB; images inside rows may have {MediaSource.MostBytes >> 20} MiB, "
+            problems.Add($"{what}: {where} holds {length / (double)(1 << 20):N0} MiB; images inside rows may have {MostBytes >> 20} MiB, "
                 + "save it as a file and give its path");
             return null;
         }

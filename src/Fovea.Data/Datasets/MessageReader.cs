@@ -9,7 +9,7 @@ internal sealed class MessageReader(RowShape shape, List<string> problems)
     private readonly DatasetColumns columns = shape.Columns;
     private readonly DatasetTags tags = shape.Tags;
 
-    internal void Read(JsonElement row, List<Turn> turns, ref string? system)
+    internal void Read(JsonElement row, List<DraftMessage> read, ref string? system)
     {
         if (!row.TryGetProperty(columns.Messages!, out var messages) || messages.ValueKind != JsonValueKind.Array)
         {
@@ -32,7 +32,7 @@ internal sealed class MessageReader(RowShape shape, List<string> problems)
             var before = problems.Count;
             if (message.TryGetProperty(tags.Content, out var parts) && parts.ValueKind == JsonValueKind.Array)
             {
-                problems.Add($"{what}: {tags.Content} is a list of parts; write one text with {Conversation.ImagePlaceholder} where an image goes, "
+                problems.Add($"{what}: {tags.Content} is a list of parts; write one text with {Placeholders.Image} where an image goes, "
                     + "and list the images in the row's images");
                 return;
             }
@@ -70,7 +70,7 @@ internal sealed class MessageReader(RowShape shape, List<string> problems)
                 }
                 else
                 {
-                    turns.Add(new Turn(question, content));
+                    read.AddRange([new DraftMessage(Role.User, question), new DraftMessage(Role.Assistant, content)]);
                     question = null;
                 }
             }
@@ -86,7 +86,7 @@ internal sealed class MessageReader(RowShape shape, List<string> problems)
         {
             problems.Add("ends with a question: the last message must be an answer");
         }
-        else if (turns.Count == 0)
+        else if (read.Count == 0)
         {
             problems.Add("has no messages");
         }
@@ -126,7 +126,7 @@ internal sealed class MessageReader(RowShape shape, List<string> problems)
             if (!IsEmpty(property.Value) && ImageNames.IsImage(property.Name, property.Value, false))
             {
                 problems.Add($"{what}: its '{Brief.Of(property.Name)}' holds images, and nothing reads it: list them in the row's images, "
-                    + $"and write {Conversation.ImagePlaceholder} where each goes");
+                    + $"and write {Placeholders.Image} where each goes");
             }
         }
     }

@@ -10,23 +10,24 @@ namespace Fovea.Data.Datasets;
 internal static partial class NamedImages
 {
     /// <summary>The one image of a row goes first where the text marks no place.</summary>
-    internal static void Place(List<Turn> turns)
+    internal static void Place(List<DraftMessage> messages)
     {
-        if (turns.Count > 0 && !turns.Any(turn => turn.User.Contains(Conversation.ImagePlaceholder, StringComparison.Ordinal)))
+        var first = messages.FindIndex(message => message.Role == Role.User);
+        if (first >= 0 && !messages.Exists(message => message.Role == Role.User && message.Text.Contains(Placeholders.Image, StringComparison.Ordinal)))
         {
-            turns[0] = turns[0] with { User = $"{Conversation.ImagePlaceholder}\n{turns[0].User}" };
+            messages[first] = messages[first] with { Text = $"{Placeholders.Image}\n{messages[first].Text}" };
         }
     }
 
     /// <summary>Puts common placeholders where images are named, each on a line of its own.</summary>
     /// <returns>Names and values in the order of the text.</returns>
-    internal static List<(string Name, JsonElement Value)> Resolve(JsonElement named, List<Turn> turns, List<string> problems)
+    internal static List<(string Name, JsonElement Value)> Resolve(JsonElement named, List<DraftMessage> messages, List<string> problems)
     {
         var images = new List<(string, JsonElement)>();
         var used = new HashSet<string>(StringComparer.Ordinal);
-        for (var i = 0; i < turns.Count; i++)
+        for (var i = 0; i < messages.Count; i++)
         {
-            turns[i] = new Turn(Write(turns[i].User), Write(turns[i].Assistant));
+            messages[i] = messages[i] with { Text = Write(messages[i].Text) };
         }
 
         foreach (var image in named.EnumerateObject().Where(image => !used.Contains(image.Name)))
@@ -53,7 +54,7 @@ internal static partial class NamedImages
                 }
 
                 images.Add((pieces[i], image));
-                pieces[i] = Conversation.ImagePlaceholder;
+                pieces[i] = Placeholders.Image;
             }
 
             return string.Join('\n', pieces);

@@ -43,31 +43,31 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
     private Conversation? Convert(JsonElement row, RowShape shape, int number, List<string> problems, ColumnUse? use)
     {
         var before = problems.Count;
-        var turns = new List<Turn>();
+        var messages = new List<DraftMessage>();
         var columns = shape.Columns;
         var system = Text(row, columns.System, problems);
         if (shape.Format == RowFormat.Alpaca)
         {
-            ReadAlpaca(row, columns, turns, problems);
+            ReadAlpaca(row, columns, messages, problems);
         }
         else
         {
-            new MessageReader(shape, problems).Read(row, turns, ref system);
+            new MessageReader(shape, problems).Read(row, messages, ref system);
         }
 
         RefuseUnsupported(row, columns.Tools, "tools", problems);
         RefuseUnsupported(row, columns.Videos, "videos", problems);
         RefuseUnsupported(row, columns.Audios, "audios", problems);
         var images = columns.Images is { } column && row.TryGetProperty(column, out var value) && !IsEmpty(value)
-            ? Images(column, value, turns, problems)
+            ? Images(column, value, messages, problems)
             : [];
         CheckOthers(row, columns, images.Count > 0, problems, use);
         if (problems.Count == before)
         {
-            CheckTurns(turns, images.Count, columns, problems);
+            CheckTexts(messages, images.Count, columns, problems);
         }
 
-        return problems.Count == before ? new Conversation(spec.Name, number, system, turns, images) : null;
+        return problems.Count == before ? DraftMessage.Finish(system, messages, images, new ConversationOrigin(spec.Name, number)) : null;
     }
 
     /// <summary>Fields that are not read: images among them are missed by what the model would learn, others are told once.</summary>
@@ -91,18 +91,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
         }
     }
 
-    private static int Count(string text, string what)
-    {
-        var count = 0;
-        for (var at = text.IndexOf(what, StringComparison.Ordinal); at >= 0; at = text.IndexOf(what, at + what.Length, StringComparison.Ordinal))
-        {
-            count++;
-        }
-
-        return count;
-    }
-
-    private static void ReadAlpaca(JsonElement row, DatasetColumns columns, List<Turn> turns, List<string> problems)
+    private static void ReadAlpaca(JsonElement row, DatasetColumns columns, List<DraftMessage> messages, List<string> problems)
     {
         if (columns.History is { } history && row.TryGetProperty(history, out var pairs) && !IsEmpty(pairs))
         {
@@ -120,7 +109,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
                         break;
                     }
 
-                    Add(TextOf(pair[0], history, problems), TextOf(pair[1], history, problems), turns);
+                    Add(TextOf(pair[0], history, problems), TextOf(pair[1], history, problems), messages);
                 }
             }
         }
@@ -135,22 +124,23 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
             problems.Add($"has no answer: the field '{columns.Response}' is missing or null");
         }
 
-        Add(question, answer, turns);
+        Add(question, answer, messages);
     }
 
-    private static void Add(string? question, string? answer, List<Turn> turns)
+    private static void Add(string? question, string? answer, List<DraftMessage> messages)
     {
         if (question is not null && answer is not null)
         {
-            turns.Add(new Turn(question, answer));
+            messages.Add(new DraftMessage(Role.User, question));
+            messages.Add(new DraftMessage(Role.Assistant, answer));
         }
     }
 
-    private List<MediaSource> Images(string column, JsonElement value, List<Turn> turns, List<string> problems)
+    private List<MediaSource> Images(string column, JsonElement value, List<DraftMessage> messages, List<string> problems)
     {
         if (value.ValueKind == JsonValueKind.Object && !ImageValues.IsOne(value))
         {
-            return Read(NamedImages.Resolve(value, turns, problems).Select(image => (image.Value, $"{column}.{Brief.Of(image.Name)}")));
+            return Read(NamedImages.Resolve(value, messages, problems).Select(image => (image.Value, $"{column}.{Brief.Of(image.Name)}")));
         }
 
         if (value.ValueKind == JsonValueKind.Array)
@@ -160,7 +150,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
 
         if (column == "image")
         {
-            NamedImages.Place(turns);
+            NamedImages.Place(messages);
         }
 
         // MiniMind-V names several images in one text.
@@ -177,21 +167,28 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
             [.. images.Select(image => imageValues.Read(image.Value, image.What, problems)).OfType<MediaSource>()];
     }
 
-    private static void CheckTurns(List<Turn> turns, int images, DatasetColumns columns, List<string> problems)
+    private static void CheckTexts(List<DraftMessage> messages, int images, DatasetColumns columns, List<string> problems)
     {
-        var placeholders = 0;
-        for (var i = 0; i < turns.Count; i++)
+        var placeholders = messages.Sum(message => Placeholders.Count(message.Text));
+        var answers = messages.Count(message => message.Role == Role.Assistant);
+        var (answer, question) = (0, string.Empty);
+        foreach (var (role, text) in messages)
         {
-            var (user, assistant) = turns[i];
-            placeholders += Count(user, Conversation.ImagePlaceholder) + Count(assistant, Conversation.ImagePlaceholder);
-            if (string.IsNullOrWhiteSpace(assistant))
+            if (role != Role.Assistant)
             {
-                problems.Add(turns.Count == 1 ? "the answer is empty" : $"answer {i + 1} is empty");
+                question = text;
+                continue;
+            }
+
+            answer++;
+            if (string.IsNullOrWhiteSpace(text))
+            {
+                problems.Add(answers == 1 ? "the answer is empty" : $"answer {answer} is empty");
             }
 
             foreach (var media in (string[])["<video>", "<audio>"])
             {
-                if (user.Contains(media, StringComparison.Ordinal) || assistant.Contains(media, StringComparison.Ordinal))
+                if (question.Contains(media, StringComparison.Ordinal) || text.Contains(media, StringComparison.Ordinal))
                 {
                     problems.Add($"the text holds {media}, which is not supported");
                 }
@@ -201,7 +198,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
         if (placeholders != images)
         {
             var remedy = columns.Images is null ? " (the data set's columns name no images field)" : string.Empty;
-            problems.Add($"the text holds {placeholders} {Conversation.ImagePlaceholder} but the row lists {images} image(s){remedy}");
+            problems.Add($"the text holds {placeholders} {Placeholders.Image} but the row lists {images} image(s){remedy}");
         }
     }
 }

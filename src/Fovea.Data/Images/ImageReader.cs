@@ -12,24 +12,8 @@ public static class ImageReader
 
     /// <exception cref="ImageException">Missing, empty, truncated, corrupt, of another format, or of more pixels than PIL's limit.</exception>
     /// <exception cref="ConfigException">The codec library is missing.</exception>
-    public static RgbImage Read(string path, ExifOrientation orientation = ExifOrientation.Apply)
-    {
-        byte[] bytes;
-        using (var file = Open(path))
-        {
-            bytes = new byte[file.Length];
-            try
-            {
-                file.ReadExactly(bytes);
-            }
-            catch (IOException error)
-            {
-                throw new ImageException(path, $"cannot be read: {error.Message}", error);
-            }
-        }
-
-        return Decode(bytes, path, orientation);
-    }
+    public static RgbImage Read(MediaSource source, ExifOrientation orientation = ExifOrientation.Apply) =>
+        Decode(ReadBytes(source), source.Name, orientation);
 
     /// <summary>As <see cref="Read"/>, from bytes; <paramref name="name"/> is what errors call them.</summary>
     public static RgbImage Decode(byte[] bytes, string name, ExifOrientation orientation = ExifOrientation.Apply)
@@ -46,55 +30,73 @@ public static class ImageReader
         return orientation == ExifOrientation.Apply ? Upright.Turn(image, header.Orientation) : image;
     }
 
-    /// <summary>Width and height in pixels from the file's headers alone, turned as <see cref="Read"/> would turn the picture.</summary>
+    /// <summary>Width and height in pixels from the headers alone, turned as <see cref="Read"/> would turn the picture.</summary>
     /// <exception cref="ImageException">As <see cref="Read"/>, as far as headers show it.</exception>
-    public static (int Width, int Height) ReadSize(string path, ExifOrientation orientation = ExifOrientation.Apply)
-    {
-        using var file = Open(path);
-        return ReadSize(file, path, orientation);
-    }
+    public static (int Width, int Height) ReadSize(MediaSource source, ExifOrientation orientation = ExifOrientation.Apply) =>
+        ReadHeader(source).Size(orientation);
 
-    /// <summary>As <see cref="ReadSize(string, ExifOrientation)"/>, from bytes.</summary>
-    public static (int Width, int Height) ReadSize(byte[] bytes, string name, ExifOrientation orientation = ExifOrientation.Apply) =>
-        ReadSize(new MemoryStream(bytes, writable: false), name, orientation);
-
-    private static (int Width, int Height) ReadSize(Stream stream, string name, ExifOrientation orientation)
+    /// <summary>What the headers say.</summary>
+    /// <exception cref="ImageException">As <see cref="Read"/>, as far as headers show it.</exception>
+    public static MediaHeader ReadHeader(MediaSource source)
     {
+        using var stream = Open(source);
         try
         {
-            var header = ImageHeader.Parse(stream, name);
-            return orientation == ExifOrientation.Apply ? header.UprightSize : (header.Width, header.Height);
+            var header = ImageHeader.Parse(stream, source.Name);
+            return new MediaHeader(source.Name, header.Width, header.Height, header.UprightSize);
         }
         catch (IOException error)
         {
-            throw new ImageException(name, $"cannot be read: {error.Message}", error);
+            throw new ImageException(source.Name, $"cannot be read: {error.Message}", error);
         }
     }
 
-    private static FileStream Open(string path)
+    /// <summary>The encoded bytes.</summary>
+    internal static byte[] ReadBytes(MediaSource source)
+    {
+        if (source.Path is null)
+        {
+            return source.ReadBytes();
+        }
+
+        using var stream = Open(source);
+        var bytes = new byte[stream.Length];
+        try
+        {
+            stream.ReadExactly(bytes);
+        }
+        catch (IOException error)
+        {
+            throw new ImageException(source.Name, $"cannot be read: {error.Message}", error);
+        }
+
+        return bytes;
+    }
+
+    private static Stream Open(MediaSource source)
     {
         try
         {
-            var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 4096);
-            if (file.Length <= MaxFileBytes)
+            var stream = source.Open();
+            if (stream.Length <= MaxFileBytes)
             {
-                return file;
+                return stream;
             }
 
-            file.Dispose();
-            throw new ImageException(path, "is larger than 1 GiB, which no picture needs");
+            stream.Dispose();
+            throw new ImageException(source.Name, "is larger than 1 GiB, which no picture needs");
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new ImageException(path, "there is no such file; check the path and the media folder", error);
+            throw new ImageException(source.Name, "there is no such file; check the path and the media folder", error);
         }
         catch (UnauthorizedAccessException error)
         {
-            throw new ImageException(path, Directory.Exists(path) ? "is a folder, not a file" : "may not be read (permissions)", error);
+            throw new ImageException(source.Name, Directory.Exists(source.Path) ? "is a folder, not a file" : "may not be read (permissions)", error);
         }
         catch (Exception error) when (error is IOException or ArgumentException or NotSupportedException)
         {
-            throw new ImageException(path, $"cannot be opened: {error.Message}", error);
+            throw new ImageException(source.Name, $"cannot be opened: {error.Message}", error);
         }
     }
 }

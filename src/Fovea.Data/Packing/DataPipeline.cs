@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.ExceptionServices;
 using Fovea.Data.Datasets;
+using Fovea.Data.Images;
 using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
 
@@ -28,7 +29,7 @@ public sealed class DataPipeline : IStepSource, IDisposable
 
     /// <summary><paramref name="order"/> must not be used elsewhere while the pipeline lives.</summary>
     public DataPipeline(
-        ConversationSet samples, ISampleEncoder encoder, IImageStage? images, SampleOrder order, PlanOptions plan, PipelineOptions options)
+        ConversationSet samples, ISampleEncoder encoder, IMediaProcessor? images, SampleOrder order, PlanOptions plan, PipelineOptions options)
     {
         loader = new SampleLoader(samples, encoder, images, options);
         this.order = order;

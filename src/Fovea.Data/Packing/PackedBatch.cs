@@ -33,6 +33,12 @@ public sealed class PackedBatch : IDisposable
     /// <summary>The files of the images, or the names of those within rows, in stream order [I].</summary>
     public required string[] ImagePaths { get; init; }
 
+    /// <summary>Where each sample's images begin among all, and last their number [S+1].</summary>
+    public required int[] ImageStarts { get; init; }
+
+    /// <summary>Tokens of each image in the stream [I]: fewer than the image makes where the cutoff fell among them. They add up to M.</summary>
+    public required int[] ImageTokens { get; init; }
+
     /// <summary>Positions of the image tokens in the stream, ascending [M].</summary>
     public required int[] ImageSlots { get; init; }
 
@@ -43,7 +49,7 @@ public sealed class PackedBatch : IDisposable
     public required long[] Targets { get; init; }
 
     /// <summary>What a feature store says of each image [I], or empty without one. They belong to the batch.</summary>
-    public IReadOnlyList<ImageTicket?> Tickets { get; set; } = [];
+    public IReadOnlyList<FeatureTicket?> Tickets { get; set; } = [];
 
     /// <summary>
     /// Patches [P, <see cref="PatchLength"/>] of the images that need them, row after row; the array may be longer than that. Empty without such images.
@@ -63,7 +69,7 @@ public sealed class PackedBatch : IDisposable
     public int Samples => CuSeqlens.Length - 1;
 
     /// <summary>Whether an image's patches are among the pixels: its features were not at hand.</summary>
-    public bool NeedsPixels(int image) => Tickets.Count == 0 || Tickets[image]?.Features is null;
+    public bool NeedsPixels(int image) => Tickets.Count == 0 || Tickets[image]?.HasFeatures != true;
 
     public void Dispose()
     {

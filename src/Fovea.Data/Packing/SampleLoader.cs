@@ -7,7 +7,7 @@ using Fovea.Tensors;
 namespace Fovea.Data.Packing;
 
 /// <summary>Reads, encodes and decodes one sample, and applies the policy where that fails. Usable from several threads at once.</summary>
-internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encoder, IImageStage? images, PipelineOptions options)
+internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encoder, IMediaProcessor? images, PipelineOptions options)
 {
     // Keeps these draws apart from others of the same seed.
     private const ulong Purpose = 0x5265_7361_6d70_6c65;
@@ -62,21 +62,22 @@ internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encod
     private LoadedImage[] Images(EncodedSample sample)
     {
         var loaded = new LoadedImage[sample.Images.Count];
-        for (var i = 0; i < loaded.Length; i++)
+        for (int i = 0, parts; i < loaded.Length; i += parts)
         {
             var image = sample.Images[i];
+            parts = 1;
+            while (i + parts < loaded.Length && ReferenceEquals(sample.Images[i + parts].Plan, image.Plan))
+            {
+                parts++;
+            }
+
             try
             {
-                loaded[i] = Load(image);
+                Load(sample.Images, i, loaded.AsSpan(i, parts));
             }
             catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
             {
-                for (var r = 0; r < i; r++)
-                {
-                    loaded[r].Ticket?.Dispose();
-                    Return(loaded[r].Pixels);
-                }
-
+                Drop(loaded.AsSpan(0, i));
                 var reason = e is ImageException ? e.Message : $"image {image.Source}: {e.Message}";
                 throw new BadSampleException(new BadSample(sample.Dataset, sample.Row, reason), e);
             }
@@ -85,35 +86,55 @@ internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encod
         return loaded;
     }
 
-    private LoadedImage Load(ImageRef image)
+    /// <summary>All parts of one image: the store is asked for each, and what it lacks is made by one decoding.</summary>
+    private void Load(IReadOnlyList<ImageRef> all, int first, Span<LoadedImage> loaded)
     {
-        var ticket = options.Features?.Ask(image.Source, image.Grid, image.Part);
-        if (ticket?.Features is not null)
-        {
-            return new LoadedImage(null, ticket);
-        }
-
-        var values = image.Grid.Patches * images!.PatchLength;
-        var pixels = ArrayPool<float>.Shared.Rent(values);
+        var plan = all[first].Plan;
+        var content = new MediaContent(all[first].Source);
+        var targets = new Memory<float>[plan.Parts.Count];
+        var made = 0;
         try
         {
-            images.Load(image.Source, image.Part, image.Grid, pixels.AsSpan(0, values));
+            for (; made < loaded.Length; made++)
+            {
+                var part = all[first + made];
+                var ticket = options.Features?.Ask(content, part.Grid, part.Part);
+                var values = ticket?.HasFeatures == true ? 0 : part.Grid.Patches * images!.PatchLength;
+                var pixels = values == 0 ? null : ArrayPool<float>.Shared.Rent(values);
+                targets[part.Part] = pixels.AsMemory(0, values);
+                loaded[made] = new LoadedImage(pixels, ticket);
+            }
+
+            if (Array.Exists(targets, target => !target.IsEmpty))
+            {
+                images!.Process(plan, content, targets);
+            }
         }
         catch
         {
-            Return(pixels);
+            Drop(loaded[..made]);
             throw;
         }
 
         // A file that was rewritten meanwhile may have been decoded in its new form.
-        return new LoadedImage(pixels, ticket is not null && options.Features!.IsCurrent(ticket) ? ticket : null);
+        for (var i = 0; i < loaded.Length; i++)
+        {
+            if (loaded[i] is { Pixels: not null, Ticket: { } ticket } && !options.Features!.IsCurrent(ticket))
+            {
+                loaded[i] = loaded[i] with { Ticket = null };
+            }
+        }
     }
 
-    private static void Return(float[]? pixels)
+    private static void Drop(ReadOnlySpan<LoadedImage> loaded)
     {
-        if (pixels is not null)
+        foreach (var image in loaded)
         {
-            ArrayPool<float>.Shared.Return(pixels);
+            image.Ticket?.Dispose();
+            if (image.Pixels is not null)
+            {
+                ArrayPool<float>.Shared.Return(image.Pixels);
+            }
         }
     }
 }

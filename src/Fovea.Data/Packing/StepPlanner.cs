@@ -99,6 +99,8 @@ public static class StepPlanner
             SampleWeight = new float[samples.Count],
             Grids = new ImageGrid[images],
             ImagePaths = new string[images],
+            ImageStarts = new int[samples.Count + 1],
+            ImageTokens = new int[images],
             ImageSlots = new int[slots],
             LossIndex = new long[trained],
             Targets = new long[trained],
@@ -125,6 +127,7 @@ public static class StepPlanner
             foreach (var image in sample.Images)
             {
                 batch.Grids[images] = image.Grid;
+                batch.ImageTokens[images] = image.Tokens;
                 batch.ImagePaths[images++] = image.Source.Name;
                 for (var i = 0; i < image.Tokens; i++)
                 {
@@ -132,6 +135,7 @@ public static class StepPlanner
                 }
             }
 
+            batch.ImageStarts[s + 1] = images;
             start += sample.Ids.Length;
             batch.CuSeqlens[s + 1] = start;
         }

@@ -1,9 +1,19 @@
+using Fovea.Data.Datasets;
+
 namespace Fovea.Data.Templates;
 
 /// <summary>A sample as token ids. <see cref="Labels"/> are the ids where they are trained and <see cref="Ignored"/> elsewhere, not shifted.</summary>
 public sealed record EncodedSample(int[] Ids, int[] Labels, IReadOnlyList<ImageRef> Images, string Dataset, int Row)
 {
     public const int Ignored = -100;
+
+    /// <summary>The sample of a conversation, which names its data set and row.</summary>
+    /// <param name="truncated">Something was cut off to keep within the cutoff.</param>
+    public static EncodedSample Of(Conversation conversation, int[] ids, int[] labels, IReadOnlyList<ImageRef> images, bool truncated)
+    {
+        var origin = conversation.OriginOrNone();
+        return new EncodedSample(ids, labels, images, origin.Dataset, origin.Row) { Truncated = truncated };
+    }
 
     /// <summary>Something was cut off to keep within the cutoff.</summary>
     public bool Truncated { get; init; }

@@ -1,4 +1,3 @@
-using Fovea.Data.Datasets;
 
 namespace Fovea.Data.Templates;
 

@@ -1,4 +1,3 @@
-using System.Text;
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
 using Fovea.Data.Tokenizers;
@@ -13,13 +12,13 @@ public sealed class SampleEncoder : ISampleEncoder
 {
     private readonly ChatTemplate template;
     private readonly Tokenizer tokenizer;
-    private readonly IImageStage? images;
+    private readonly IMediaProcessor? images;
     private readonly DataOptions options;
     private readonly int imageId = -1;
     private readonly string imageText;
 
     /// <summary>Without <paramref name="images"/>, samples with images are refused.</summary>
-    public SampleEncoder(ChatTemplate template, Tokenizer tokenizer, IImageStage? images, DataOptions options)
+    public SampleEncoder(ChatTemplate template, Tokenizer tokenizer, IMediaProcessor? images, DataOptions options)
     {
         this.template = template;
         this.tokenizer = tokenizer;
@@ -39,32 +38,34 @@ public sealed class SampleEncoder : ISampleEncoder
     /// <summary>Encodes one conversation; what cannot be trained on (an unreadable image, too long) is a <see cref="BadSampleException"/>.</summary>
     public EncodedSample Encode(Conversation conversation)
     {
-        var layouts = Layouts(conversation);
+        var exchanges = Exchanges.Of(conversation);
+        var planned = Plans(conversation);
         var parts = new List<Part>();
-        for (var i = 0; i < layouts.Length; i++)
+        foreach (var (source, plan) in planned)
         {
-            parts.AddRange(layouts[i].Parts.Select((grid, part) => new Part(conversation.Images[i], part, grid)));
+            parts.AddRange(plan.Parts.Select((_, part) => new Part(source, plan, part)));
         }
 
-        return Assemble(conversation, parts, EncodeTurns(conversation, layouts, parts));
+        return Assemble(conversation, parts, EncodeTurns(conversation, exchanges, [.. planned.Select(p => p.Plan)], parts));
     }
 
     /// <summary>
-    /// Ids up to where an answer to <paramref name="question"/> begins, for generation; <paramref name="history"/> are earlier turns.
-    /// Image tokens stand there once an image or part of one: expand them with <see cref="Expand"/>.
+    /// Ids up to where an answer to the conversation's last message begins, for generation. Image tokens stand there once an image or part of one: expand
+    /// them with <see cref="Expand"/>.
     /// </summary>
-    /// <param name="layouts">What becomes of each image; null where each is one part.</param>
-    public int[] EncodePrompt(string? system, IReadOnlyList<Turn> history, string question, IReadOnlyList<ImageLayout>? layouts = null)
+    /// <param name="plans">What becomes of each image, in order.</param>
+    public int[] EncodePrompt(Conversation conversation, IReadOnlyList<MediaPlan> plans)
     {
+        var exchanges = Exchanges.OfPrompt(conversation);
         var ids = new List<int>();
         var image = 0;
-        foreach (var turn in history)
+        foreach (var turn in exchanges.Turns)
         {
-            AppendSource(ids, ids.Count == 0, system, WithImages(turn.User, layouts ?? [], ref image));
-            Append(ids, ChatTemplate.Fill(template.Assistant, WithImages(turn.Assistant, layouts ?? [], ref image)));
+            AppendSource(ids, ids.Count == 0, exchanges.System, WithImages(turn.User, plans, ref image));
+            Append(ids, ChatTemplate.Fill(template.Assistant, WithImages(turn.Assistant, plans, ref image)));
         }
 
-        AppendSource(ids, ids.Count == 0, system, WithImages(question, layouts ?? [], ref image));
+        AppendSource(ids, ids.Count == 0, exchanges.System, WithImages(exchanges.Open!, plans, ref image));
         return ids.ToArray();
     }
 
@@ -90,49 +91,30 @@ public sealed class SampleEncoder : ISampleEncoder
         return expanded;
     }
 
-    private static BadSampleException Bad(Conversation conversation, string reason, Exception? inner = null) =>
-        new(new BadSample(conversation.Dataset, conversation.Row, reason), inner);
-
-    private ImageLayout[] Layouts(Conversation conversation)
+    private (MediaSource Source, MediaPlan Plan)[] Plans(Conversation conversation)
     {
-        var layouts = new ImageLayout[conversation.Images.Count];
-        if (layouts.Length > 0 && (this.images is null || imageId < 0))
+        var sources = conversation.Images.ToArray();
+        if (sources.Length > 0 && (this.images is null || imageId < 0))
         {
-            throw Bad(conversation, $"has images, which template {template.Name} does not take");
+            throw BadSampleException.Of(conversation, $"has images, which template {template.Name} does not take");
         }
 
-        for (var i = 0; i < layouts.Length; i++)
-        {
-            try
-            {
-                layouts[i] = this.images!.LayoutOf(conversation.Images[i]);
-            }
-            catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
-            {
-                throw Bad(conversation, e is ImageException ? e.Message : $"image {conversation.Images[i]}: {e.Message}", e);
-            }
-        }
-
-        return layouts;
+        return Array.ConvertAll(sources, source => (source, this.images!.PlanFor(conversation, source)));
     }
 
-    /// <summary>Writes what stands for the coming images in place of their placeholders.</summary>
-    private string WithImages(string text, IReadOnlyList<ImageLayout> layouts, ref int image)
+    /// <summary>A message as text, with what stands for the coming images in their places.</summary>
+    private string WithImages(Message message, IReadOnlyList<MediaPlan> plans, ref int image)
     {
-        var pieces = imageId < 0 ? [text] : text.Split(Conversation.ImagePlaceholder);
-        if (pieces.Length == 1)
+        var number = image;
+        var text = Placeholders.Join(message.Parts, () =>
         {
-            return text;
-        }
-
-        var written = new StringBuilder(pieces[0]);
-        foreach (var piece in pieces.AsSpan(1))
-        {
-            written.Append((image < layouts.Count ? this.images?.TextOf(image, layouts[image]) : null) ?? imageText).Append(piece);
-            image++;
-        }
-
-        return written.ToString();
+            var plan = plans[number];
+            var written = plan.Around is null ? imageText : plan.Write(number, template.ImageToken!);
+            number++;
+            return written;
+        });
+        image = number;
+        return text;
     }
 
     private void Append(List<int> ids, string text) => tokenizer.Encode(text, ids);
@@ -152,17 +134,17 @@ public sealed class SampleEncoder : ISampleEncoder
         Append(ids, ChatTemplate.Fill(template.User, user));
     }
 
-    private List<EncodedTurn> EncodeTurns(Conversation conversation, ImageLayout[] layouts, List<Part> parts)
+    private List<EncodedTurn> EncodeTurns(Conversation conversation, Exchanges exchanges, MediaPlan[] plans, List<Part> parts)
     {
-        var turns = new List<EncodedTurn>(conversation.Turns.Count);
+        var turns = new List<EncodedTurn>(exchanges.Turns.Count);
         var (image, part) = (0, 0);
-        for (var t = 0; t < conversation.Turns.Count; t++)
+        for (var t = 0; t < exchanges.Turns.Count; t++)
         {
             var ids = new List<int>();
-            AppendSource(ids, t == 0, conversation.System, WithImages(conversation.Turns[t].User, layouts, ref image));
+            AppendSource(ids, t == 0, exchanges.System, WithImages(exchanges.Turns[t].User, plans, ref image));
             var source = Expand(conversation, ids, parts, part);
             ids.Clear();
-            Append(ids, ChatTemplate.Fill(template.Assistant, WithImages(conversation.Turns[t].Assistant, layouts, ref image)));
+            Append(ids, ChatTemplate.Fill(template.Assistant, WithImages(exchanges.Turns[t].Assistant, plans, ref image)));
             var target = Expand(conversation, ids, parts, part + source.Spans.Length);
             turns.Add(new EncodedTurn(source.Ids, target.Ids, part, source.Spans, target.Spans));
             part += source.Spans.Length + target.Spans.Length;
@@ -170,7 +152,7 @@ public sealed class SampleEncoder : ISampleEncoder
 
         if (part != parts.Count)
         {
-            throw Bad(conversation, $"the text itself holds {template.ImageToken}; only {Conversation.ImagePlaceholder} may stand for an image");
+            throw BadSampleException.Of(conversation, $"the text itself holds {template.ImageToken}; only {Placeholders.Image} may stand for an image");
         }
 
         return turns;
@@ -186,7 +168,7 @@ public sealed class SampleEncoder : ISampleEncoder
 
         if (first + count > parts.Count)
         {
-            throw Bad(conversation, $"the text itself holds {template.ImageToken}; only {Conversation.ImagePlaceholder} may stand for an image");
+            throw BadSampleException.Of(conversation, $"the text itself holds {template.ImageToken}; only {Placeholders.Image} may stand for an image");
         }
 
         if (count == 0)
@@ -197,7 +179,7 @@ public sealed class SampleEncoder : ISampleEncoder
         var tokens = new int[count];
         for (var i = 0; i < count; i++)
         {
-            tokens[i] = this.images!.TokensOf(parts[first + i].Grid);
+            tokens[i] = parts[first + i].Tokens;
         }
 
         var expanded = Expand(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(ids), tokens);
@@ -249,7 +231,7 @@ public sealed class SampleEncoder : ISampleEncoder
             var reason = cutsImage
                 ? $"too long: of {all} tokens cutoff_len {options.CutoffLength} would cut an image; raise cutoff_len or lower image_max_pixels"
                 : $"too long: cutoff_len {options.CutoffLength} leaves nothing of {all} tokens";
-            throw new BadSampleException(new BadSample(conversation.Dataset, conversation.Row, reason) { TooLong = true });
+            throw BadSampleException.Of(conversation, reason, tooLong: true);
         }
 
         if (options.MaskHistory)
@@ -281,18 +263,21 @@ public sealed class SampleEncoder : ISampleEncoder
             at += source + target;
         }
 
-        return new EncodedSample(ids, labels, images, conversation.Dataset, conversation.Row) { Truncated = truncated };
+        return EncodedSample.Of(conversation, ids, labels, images, truncated);
     }
 
     private static void AddImages(List<ImageRef> images, List<Part> parts, int first, (int Start, int Length)[] spans, int offset)
     {
         for (var i = 0; i < spans.Length; i++)
         {
-            var (source, part, grid) = parts[first + i];
-            images.Add(new ImageRef(source, grid, offset + spans[i].Start, spans[i].Length) { Part = part });
+            var (source, plan, part) = parts[first + i];
+            images.Add(new ImageRef(source, plan.Parts[part], offset + spans[i].Start, spans[i].Length) { Part = part, Plan = plan });
         }
     }
 
     /// <summary>An image, or a part of one.</summary>
-    private sealed record Part(MediaSource Source, int Number, ImageGrid Grid);
+    private sealed record Part(MediaSource Source, MediaPlan Plan, int Number)
+    {
+        internal int Tokens => Plan.Tokens[Number];
+    }
 }

@@ -64,7 +64,7 @@ public sealed class TokenRows(Tokenizer tokenizer, int rows)
                 var conversation = set![i];
                 if (ProblemOf(conversation) is { } problem)
                 {
-                    bad.Add(new BadSample(conversation.Dataset, conversation.Row, problem).ToString());
+                    bad.Add(BadSampleException.Of(conversation, problem).Sample.ToString());
                 }
             }
         }
@@ -81,9 +81,9 @@ public sealed class TokenRows(Tokenizer tokenizer, int rows)
     private string? ProblemOf(Conversation conversation)
     {
         var ids = new List<int>();
-        foreach (var text in conversation.Turns.SelectMany(turn => new[] { turn.User, turn.Assistant }).Append(conversation.System ?? string.Empty))
+        foreach (var message in conversation.Messages)
         {
-            tokenizer.Encode(text, ids);
+            tokenizer.Encode(Placeholders.Join(message), ids);
         }
 
         return Problem(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(ids));

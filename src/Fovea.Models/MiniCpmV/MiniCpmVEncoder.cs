@@ -15,7 +15,7 @@ public sealed class MiniCpmVEncoder : ISampleEncoder
     private const string Placeholder = "<unk>";
     private readonly Tokenizer tokenizer;
     private readonly MiniCpmVConfig config;
-    private readonly MiniCpmVImageStage images;
+    private readonly MiniCpmVMedia images;
     private readonly MiniCpmVDialogue dialogue;
     private readonly DataOptions options;
     private readonly string? defaultSystem;
@@ -26,7 +26,7 @@ public sealed class MiniCpmVEncoder : ISampleEncoder
     /// <param name="dialogue">The trainer's <c>llm_type</c>.</param>
     /// <param name="defaultSystem">The system prompt that the model's own template writes where there is none; null for none.</param>
     public MiniCpmVEncoder(
-        Tokenizer tokenizer, MiniCpmVConfig config, MiniCpmVImageStage images, MiniCpmVDialogue dialogue, DataOptions options, string? defaultSystem)
+        Tokenizer tokenizer, MiniCpmVConfig config, MiniCpmVMedia images, MiniCpmVDialogue dialogue, DataOptions options, string? defaultSystem)
     {
         this.tokenizer = tokenizer;
         this.config = config;
@@ -52,92 +52,66 @@ public sealed class MiniCpmVEncoder : ISampleEncoder
     /// <param name="listed">For each image in the order of the row's own list, which one of the conversation it is; null for the order of the text.</param>
     public EncodedSample Encode(Conversation conversation, IReadOnlyList<int>? listed)
     {
-        var layouts = Layouts(conversation);
-        var (ids, trained) = dialogue == MiniCpmVDialogue.MiniCpm ? Tagged(conversation, layouts) : Whole(conversation, layouts);
+        var exchanges = Exchanges.Of(conversation);
+        var planned = conversation.Images.Select(source => (Source: source, Plan: images.PlanFor(conversation, source))).ToArray();
+        var messages = Messages(exchanges, [.. planned.Select(p => p.Plan)]);
+        var (ids, trained) = dialogue == MiniCpmVDialogue.MiniCpm ? Tagged(exchanges.System, messages) : Whole(exchanges.System, messages);
         var truncated = ids.Count > options.CutoffLength;
         if (truncated)
         {
             ids.RemoveRange(options.CutoffLength, ids.Count - options.CutoffLength);
         }
 
-        var parts = new List<(MediaSource Source, int Part, ImageGrid Grid)>();
-        foreach (var i in listed ?? [.. Enumerable.Range(0, layouts.Length)])
+        var parts = new List<(MediaSource Source, MediaPlan Plan, int Part)>();
+        foreach (var i in listed ?? [.. Enumerable.Range(0, planned.Length)])
         {
-            parts.AddRange(layouts[i].Parts.Select((grid, part) => (conversation.Images[i], part, grid)));
+            var (source, plan) = planned[i];
+            parts.AddRange(plan.Parts.Select((_, part) => (source, plan, part)));
         }
 
         var bounds = Bounds(conversation, ids, parts.Count, truncated);
-        var placed = parts.Select((part, i) => new ImageRef(part.Source, part.Grid, bounds[i], config.Queries) { Part = part.Part }).ToArray();
-        return new EncodedSample([.. ids], Labels(ids, trained), placed, conversation.Dataset, conversation.Row) { Truncated = truncated };
+        var placed = parts.Select((p, i) => new ImageRef(p.Source, p.Plan.Parts[p.Part], bounds[i], config.Queries) { Part = p.Part, Plan = p.Plan });
+        return EncodedSample.Of(conversation, [.. ids], Labels(ids, trained), [.. placed], truncated);
     }
-
-    private static BadSampleException Bad(Conversation conversation, string reason, Exception? inner = null, bool tooLong = false) =>
-        new(new BadSample(conversation.Dataset, conversation.Row, reason) { TooLong = tooLong }, inner);
 
     private int Id(string token) =>
         tokenizer.IdOf(token) ?? throw new ConfigException(
             $"the model's tokenizer has no token {token}, which llm_type {dialogue.ToString().ToLowerInvariant()} needs; without it the model's own is taken");
 
-    private ImageLayout[] Layouts(Conversation conversation)
-    {
-        var layouts = new ImageLayout[conversation.Images.Count];
-        for (var i = 0; i < layouts.Length; i++)
-        {
-            try
-            {
-                layouts[i] = images.LayoutOf(conversation.Images[i]);
-            }
-            catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
-            {
-                throw Bad(conversation, e is ImageException ? e.Message : $"image {conversation.Images[i]}: {e.Message}", e);
-            }
-        }
-
-        return layouts;
-    }
-
-    /// <summary>The messages in order, placeholders written out. Images that are cut are numbered; others are not, in training.</summary>
-    private List<(bool User, string Text)> Messages(Conversation conversation, ImageLayout[] layouts)
+    /// <summary>The messages in order, images written out. Those that are cut are numbered; others are not, in training.</summary>
+    private List<(bool User, string Text)> Messages(Exchanges exchanges, MediaPlan[] plans)
     {
         var run = string.Concat(Enumerable.Repeat(Placeholder, config.Queries));
         var (image, number) = (0, 0);
         var messages = new List<(bool, string)>();
-        foreach (var turn in conversation.Turns)
+        foreach (var turn in exchanges.Turns)
         {
-            messages.Add((true, Write(turn.User)));
-            messages.Add((false, Write(turn.Assistant)));
+            messages.Add((true, Placeholders.Join(turn.User.Parts, Write)));
+            messages.Add((false, Placeholders.Join(turn.Assistant.Parts, Write)));
         }
 
         return messages;
 
-        string Write(string text)
+        string Write()
         {
-            var pieces = text.Split(Conversation.ImagePlaceholder);
-            var written = new StringBuilder(pieces[0]);
-            foreach (var piece in pieces.AsSpan(1))
-            {
-                var layout = layouts[image++];
-                var numbered = config.NewSchema && layout.Columns > 0;
-                written.Append(images.Write(number, layout, run, numbered)).Append(piece);
-                number += numbered ? 1 : 0;
-            }
-
-            return written.ToString();
+            var plan = plans[image++];
+            var numbered = config.NewSchema && plan.Columns > 0;
+            return plan.Write(numbered ? number++ : null, run);
         }
     }
 
     /// <summary>ChatML and Llama 3: one text; an answer begins behind its head and ends with what ends it.</summary>
-    private (List<int> Ids, bool[] Trained) Whole(Conversation conversation, ImageLayout[] layouts)
+    private (List<int> Ids, bool[] Trained) Whole(string? system, List<(bool User, string Text)> messages)
     {
         var llama = dialogue == MiniCpmVDialogue.Llama3;
         var text = new StringBuilder(llama ? "<|begin_of_text|>" : string.Empty);
-        var system = string.IsNullOrEmpty(conversation.System) ? defaultSystem : conversation.System;
+        system = string.IsNullOrEmpty(system) ? defaultSystem : system;
         if (!string.IsNullOrEmpty(system))
         {
             Say("system", system);
         }
 
-        foreach (var (user, message) in Messages(conversation, layouts))
+        foreach (var (user, message) in messages)
         {
             Say(user ? "user" : "assistant", message);
         }
@@ -162,14 +136,13 @@ public sealed class MiniCpmVEncoder : ISampleEncoder
     }
 
     /// <summary>MiniCPM: a tag before each message, each tokenised by itself; the text ends with the end of sequence.</summary>
-    private (List<int> Ids, bool[] Trained) Tagged(Conversation conversation, ImageLayout[] layouts)
+    private (List<int> Ids, bool[] Trained) Tagged(string? system, List<(bool User, string Text)> messages)
     {
         var ids = new List<int>();
         var trained = new List<bool>();
-        var messages = Messages(conversation, layouts);
-        if (!string.IsNullOrEmpty(conversation.System))
+        if (!string.IsNullOrEmpty(system))
         {
-            messages[0] = (true, $"{conversation.System}\n{messages[0].Text}");
+            messages[0] = (true, $"{system}\n{messages[0].Text}");
         }
 
         for (var i = 0; i < messages.Count; i++)
@@ -222,10 +195,10 @@ public sealed class MiniCpmVEncoder : ISampleEncoder
         }
 
         throw truncated
-            ? Bad(
+            ? BadSampleException.Of(
                 conversation,
                 $"too long: cutoff_len {options.CutoffLength} (model_max_length) would cut an image; raise it or lower max_slice_nums",
                 tooLong: true)
-            : Bad(conversation, $"the text itself holds tags of images; only {Conversation.ImagePlaceholder} may stand for one");
+            : BadSampleException.Of(conversation, $"the text itself holds tags of images; only {Placeholders.Image} may stand for one");
     }
 }

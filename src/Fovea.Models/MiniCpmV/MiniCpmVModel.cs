@@ -98,7 +98,6 @@ public sealed class MiniCpmVModel : VisionLanguageModel
     {
         var (positions, lengths) = (new int[batch.Tokens], new int[batch.Tokens]);
         var imagesOf = new int[batch.Samples];
-        var image = 0;
         for (var sample = 0; sample < batch.Samples; sample++)
         {
             var (start, end) = (batch.CuSeqlens[sample], batch.CuSeqlens[sample + 1]);
@@ -107,12 +106,7 @@ public sealed class MiniCpmVModel : VisionLanguageModel
                 (positions[i], lengths[i]) = (i - start, end - start);
             }
 
-            // Every slice fills as many slots.
-            while (image < batch.Grids.Length && batch.ImageSlots[image * Config.Queries] < end)
-            {
-                imagesOf[sample]++;
-                image++;
-            }
+            imagesOf[sample] = batch.ImageStarts[sample + 1] - batch.ImageStarts[sample];
         }
 
         return new ModelInput

@@ -15,7 +15,7 @@ public sealed partial record MiniCpmVProcessor : ModelProcessor
     private readonly MiniCpmVConfig config;
     private readonly PreResize? preResize;
 
-    private MiniCpmVProcessor(Tokenizer tokenizer, MiniCpmVConfig config, MiniCpmVImageStage images, PreResize? preResize)
+    private MiniCpmVProcessor(Tokenizer tokenizer, MiniCpmVConfig config, MiniCpmVMedia images, PreResize? preResize)
         : base(tokenizer, TemplateOf(config.Dialogue, tokenizer), images)
     {
         this.config = config;
@@ -30,7 +30,7 @@ public sealed partial record MiniCpmVProcessor : ModelProcessor
         var config = MiniCpmVConfig.Read(Families.ConfigPath(folder));
         MiniCpmVFields.CheckImages(folder, config);
         var (mean, deviation) = Colours(Path.Combine(folder, "preprocessor_config.json"));
-        return new MiniCpmVProcessor(Tokenizer.Load(folder), config, new MiniCpmVImageStage(config, mean, deviation), preResize)
+        return new MiniCpmVProcessor(Tokenizer.Load(folder), config, new MiniCpmVMedia(config, mean, deviation), preResize)
         {
             Rows = config.Language.VocabularySize,
         };
@@ -40,7 +40,7 @@ public sealed partial record MiniCpmVProcessor : ModelProcessor
     {
         NewEncoder(options); // says what of llm_type does not fit before a model is loaded
         var resize = options.TemplateIsNamed && preResize is not null ? preResize with { AreaOnly = true } : null;
-        return this with { Images = Stage.With(options.MaxSliceNums, resize) };
+        return this with { Images = Media.With(options.MaxSliceNums, resize) };
     }
 
     public override string? LlmType(DataOptions options) =>
@@ -48,7 +48,7 @@ public sealed partial record MiniCpmVProcessor : ModelProcessor
 
     public override ISampleEncoder NewEncoder(DataOptions options) => options.TemplateIsNamed
         ? base.NewEncoder(options)
-        : new MiniCpmVEncoder(Tokenizer, config, Stage, DialogueOf(options.LlmType, config), options, SystemOf(Tokenizer));
+        : new MiniCpmVEncoder(Tokenizer, config, Media, DialogueOf(options.LlmType, config), options, SystemOf(Tokenizer));
 
     /// <summary>
     /// The official names. <c>llama</c>, which the guide gives for V-4, falls into MiniCPM's tags there, which V-4 does not know: its own way is meant.
@@ -62,7 +62,7 @@ public sealed partial record MiniCpmVProcessor : ModelProcessor
         _ => throw new ConfigException($"llm_type: '{name}' is not known; it must be minicpm, llama3, llama or qwen"),
     };
 
-    private MiniCpmVImageStage Stage => (MiniCpmVImageStage)Images;
+    private MiniCpmVMedia Media => (MiniCpmVMedia)Images;
 
     private static ChatTemplate TemplateOf(MiniCpmVDialogue dialogue, Tokenizer tokenizer) => dialogue switch
     {

@@ -137,25 +137,22 @@ public sealed class MiniMindVModel : VisionLanguageModel
 
     public override Tensor Hidden(ModelInput input, Tensor? features) => Language.Forward(input, features);
 
-    /// <summary>Only the last image of a sample can have lost tokens to the cutoff, so its places tell how many it kept.</summary>
+    /// <summary>An image that lost tokens to the cutoff makes all its features; the first of them stand in the stream. Null where none did.</summary>
     private Tensor? FeatureRows(PackedBatch batch)
     {
-        if (batch.ImageSlots.Length == batch.Grids.Length * Config.ImageTokens)
+        if (Array.TrueForAll(batch.ImageTokens, tokens => tokens == Config.ImageTokens))
         {
             return null;
         }
 
         var rows = new long[batch.ImageSlots.Length];
-        var (slot, row) = (0, 0L);
-        for (var sample = 0; sample < batch.Samples; sample++)
+        var slot = 0;
+        for (var image = 0; image < batch.ImageTokens.Length; image++)
         {
-            var first = slot;
-            for (; slot < rows.Length && batch.ImageSlots[slot] < batch.CuSeqlens[sample + 1]; slot++)
+            for (var token = 0; token < batch.ImageTokens[image]; token++)
             {
-                rows[slot] = row + slot - first;
+                rows[slot++] = ((long)image * Config.ImageTokens) + token;
             }
-
-            row += (slot - first + Config.ImageTokens - 1) / Config.ImageTokens * Config.ImageTokens;
         }
 
         return CreateOps.On(Device, rows);

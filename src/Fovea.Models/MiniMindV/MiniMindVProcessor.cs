@@ -5,8 +5,8 @@ using Fovea.Data.Tokenizers;
 
 namespace Fovea.Models.MiniMindV;
 
-/// <summary>MiniMind's tokenizer, and template and image stage of the generation.</summary>
-public sealed record MiniMindVProcessor(Tokenizer Tokenizer, ChatTemplate Template, IImageStage Images) : ModelProcessor(Tokenizer, Template, Images)
+/// <summary>MiniMind's tokenizer, and template and media processor of the generation.</summary>
+public sealed record MiniMindVProcessor(Tokenizer Tokenizer, ChatTemplate Template, IMediaProcessor Images) : ModelProcessor(Tokenizer, Template, Images)
 {
     /// <summary>The model's configuration.</summary>
     public required MiniMindVConfig Config { get; init; }
@@ -25,7 +25,7 @@ public sealed record MiniMindVProcessor(Tokenizer Tokenizer, ChatTemplate Templa
                 "image_ids", $"{config.ImageTokenId} is not the tokenizer's {template.ImageToken}, which is {id}");
         }
 
-        return new MiniMindVProcessor(tokenizer, template, new MiniMindVImageStage(config.VisionFolder, config.Vision))
+        return new MiniMindVProcessor(tokenizer, template, new MiniMindVMedia(config.VisionFolder, config.Vision))
         {
             Config = config,
             Rows = config.VocabularySize,

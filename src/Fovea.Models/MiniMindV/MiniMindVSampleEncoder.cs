@@ -21,7 +21,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
 
     private readonly ChatTemplate template;
     private readonly Tokenizer tokenizer;
-    private readonly IImageStage images;
+    private readonly IMediaProcessor images;
     private readonly DataOptions options;
     private readonly MiniMindVConfig config;
     private readonly string imageText;
@@ -29,7 +29,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
     private readonly int[] close;
     private readonly IReadOnlyList<string> prompts;
 
-    public MiniMindVSampleEncoder(ChatTemplate template, Tokenizer tokenizer, IImageStage images, DataOptions options, MiniMindVConfig config)
+    public MiniMindVSampleEncoder(ChatTemplate template, Tokenizer tokenizer, IMediaProcessor images, DataOptions options, MiniMindVConfig config)
     {
         if (options.TrainOnPrompt || options.MaskHistory)
         {
@@ -58,7 +58,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
         }
 
         var key = SplitMix.Mix(SplitMix.Mix((ulong)options.Seed ^ Purpose, (ulong)epoch), (ulong)index);
-        var hasSystem = !string.IsNullOrEmpty(conversation.System) || options.DefaultSystem is not null;
+        var hasSystem = !string.IsNullOrEmpty(Exchanges.Of(conversation).System) || options.DefaultSystem is not null;
         var system = !hasSystem && Share(key, 0) < options.AddSystemRatio ? prompts[(int)(Share(key, 1) * prompts.Count)] : null;
         return Encode(conversation, system, Share(key, 2) < options.EmptyThinkRatio);
     }
@@ -67,51 +67,37 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
     /// <param name="keepsEmpty">Answers without reasoning keep the template's empty block.</param>
     private EncodedSample Encode(Conversation conversation, string? added, bool keepsEmpty)
     {
-        var grids = Array.ConvertAll([.. conversation.Images], image => Grid(conversation, image));
+        var exchanges = Exchanges.Of(conversation);
+        var planned = conversation.Images.Select(source => (source, images.PlanFor(conversation, source))).ToArray();
         var ids = new List<int>();
-        tokenizer.Encode(Text(conversation, added, keepsEmpty), ids);
+        tokenizer.Encode(Text(exchanges, added, keepsEmpty), ids);
         var full = ids.Count;
         if (full > options.CutoffLength)
         {
             ids.RemoveRange(options.CutoffLength, full - options.CutoffLength);
         }
 
-        var found = Images(conversation, grids, ids, full > options.CutoffLength);
+        var found = Images(conversation, planned, ids, full > options.CutoffLength);
         var labels = Labels(ids);
         Pad(ids, labels);
-        var sample = new EncodedSample([.. ids], [.. labels], found, conversation.Dataset, conversation.Row) { Truncated = full > options.CutoffLength };
-        return sample.TrainedTokens > 0 ? sample : throw new BadSampleException(new BadSample(conversation.Dataset, conversation.Row,
-            $"too long: cutoff_len {options.CutoffLength} leaves no answer of {full} tokens") { TooLong = true });
-    }
-
-    private static BadSampleException Bad(Conversation conversation, string reason, Exception? inner = null) =>
-        new(new BadSample(conversation.Dataset, conversation.Row, reason), inner);
-
-    private ImageGrid Grid(Conversation conversation, MediaSource image)
-    {
-        try
-        {
-            return images.GridOf(image);
-        }
-        catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
-        {
-            throw Bad(conversation, e is ImageException ? e.Message : $"image {image}: {e.Message}", e);
-        }
+        var sample = EncodedSample.Of(conversation, [.. ids], [.. labels], found, truncated: full > options.CutoffLength);
+        return sample.TrainedTokens > 0 ? sample : throw BadSampleException.Of(
+            conversation, $"too long: cutoff_len {options.CutoffLength} leaves no answer of {full} tokens", tooLong: true);
     }
 
     /// <summary>A number from 0 up to, not including, 1.</summary>
     private static double Share(ulong key, ulong draw) => (SplitMix.Mix(key, draw) >> 11) / (double)(1UL << 53);
 
-    private string Text(Conversation conversation, string? added, bool keepsEmpty)
+    private string Text(Exchanges exchanges, string? added, bool keepsEmpty)
     {
         var text = new StringBuilder(template.Prefix);
-        var system = string.IsNullOrEmpty(conversation.System) ? added ?? options.DefaultSystem ?? template.DefaultSystem : conversation.System;
+        var system = string.IsNullOrEmpty(exchanges.System) ? added ?? options.DefaultSystem ?? template.DefaultSystem : exchanges.System;
         if (system.Length > 0)
         {
             text.Append(Filled(template.System, system));
         }
 
-        foreach (var (user, assistant) in conversation.Turns)
+        foreach (var (user, assistant) in exchanges.Turns)
         {
             text.Append(Filled(template.User, WithImages(user))).Append(Filled(template.Assistant, Answer(WithImages(assistant), keepsEmpty)));
         }
@@ -121,7 +107,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
 
     private static string Filled(string slot, string content) => slot.Replace(ChatTemplate.Content, content, StringComparison.Ordinal);
 
-    private string WithImages(string text) => text.Replace(Conversation.ImagePlaceholder, imageText, StringComparison.Ordinal);
+    private string WithImages(Message message) => Placeholders.Join(message.Parts, () => imageText);
 
     /// <summary>Generation C's template writes reasoning as a block before the answer, an empty one where there is none.</summary>
     private string Answer(string content, bool keepsEmpty)
@@ -146,7 +132,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
     /// <summary>
     /// Where the images stand: runs of the image token. Generation A takes a run that was cut off for text; C fills what is left of it.
     /// </summary>
-    private List<ImageRef> Images(Conversation conversation, ImageGrid[] grids, List<int> ids, bool isCut)
+    private List<ImageRef> Images(Conversation conversation, (MediaSource Source, MediaPlan Plan)[] planned, List<int> ids, bool isCut)
     {
         var found = new List<ImageRef>();
         var places = 0;
@@ -161,19 +147,22 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
             var isLast = isCut && i + length == ids.Count;
             if (length == config.ImageTokens || (length > 0 && !IsA))
             {
-                if (places == grids.Length || (length < config.ImageTokens && !isLast))
+                if (places == planned.Length || (length < config.ImageTokens && !isLast))
                 {
-                    throw Bad(conversation, $"the text itself holds {template.ImageToken}; only {Conversation.ImagePlaceholder} may stand for an image");
+                    throw BadSampleException.Of(
+                        conversation, $"the text itself holds {template.ImageToken}; only {Placeholders.Image} may stand for an image");
                 }
 
-                found.Add(new ImageRef(conversation.Images[places], grids[places], i, length));
-                places++;
+                var (source, plan) = planned[places++];
+                found.Add(new ImageRef(source, plan.Parts[0], i, length) { Plan = plan });
             }
 
             i += Math.Max(length, 1);
         }
 
-        return places == grids.Length || isCut ? found : throw Bad(conversation, $"{grids.Length} images, but {places} places for them in the tokens");
+        return places == planned.Length || isCut
+            ? found
+            : throw BadSampleException.Of(conversation, $"{planned.Length} images, but {places} places for them in the tokens");
     }
 
     private List<int> Labels(List<int> ids)

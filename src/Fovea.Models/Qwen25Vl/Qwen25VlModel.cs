@@ -80,14 +80,12 @@ public sealed class Qwen25VlModel : VisionLanguageModel
     public override ModelInput Prepare(PackedBatch batch)
     {
         var positions = new[] { new int[batch.Tokens], new int[batch.Tokens], new int[batch.Tokens] };
-        var image = 0;
         for (var sample = 0; sample < batch.Samples; sample++)
         {
             var (start, end) = (batch.CuSeqlens[sample], batch.CuSeqlens[sample + 1]);
             var ids = batch.Ids.AsSpan(start, end - start);
-            var images = ImagesIn(ids, batch.Grids.AsSpan(image));
-            MultimodalRotary.Place(ids, batch.Grids.AsSpan(image, images), Config, positions, start);
-            image += images;
+            var images = batch.Grids.AsSpan(batch.ImageStarts[sample]..batch.ImageStarts[sample + 1]);
+            MultimodalRotary.Place(ids, images, Config, positions, start);
         }
 
         var slots = Array.ConvertAll(batch.ImageSlots, slot => (long)slot);
@@ -150,18 +148,5 @@ public sealed class Qwen25VlModel : VisionLanguageModel
         }
 
         return pixels;
-    }
-
-    /// <summary>How many of the coming images lie in one sample: as many as its image tokens fill.</summary>
-    private int ImagesIn(ReadOnlySpan<long> ids, ReadOnlySpan<ImageGrid> coming)
-    {
-        var tokens = ids.Count(Config.ImageTokenId);
-        var images = 0;
-        while (tokens > 0 && images < coming.Length)
-        {
-            tokens -= coming[images++].MergedTokens(Config.Vision.MergeSize);
-        }
-
-        return images;
     }
 }

@@ -4,8 +4,8 @@ using Fovea.Data.Tokenizers;
 
 namespace Fovea.Models.Qwen25Vl;
 
-/// <summary>Qwen2.5-VL's tokenizer, template and image stage; the last two are those of Qwen2-VL.</summary>
-public sealed record Qwen25VlProcessor(Tokenizer Tokenizer, IImageStage Images) : ModelProcessor(Tokenizer, ChatTemplates.Qwen2Vl, Images)
+/// <summary>Qwen2.5-VL's tokenizer, template and media processor; the last two are those of Qwen2-VL.</summary>
+public sealed record Qwen25VlProcessor(Tokenizer Tokenizer, IMediaProcessor Images) : ModelProcessor(Tokenizer, ChatTemplates.Qwen2Vl, Images)
 {
     /// <param name="folder">A model folder with config.json, tokenizer.json and preprocessor_config.json.</param>
     /// <param name="preResize">A resize that comes before the model's own; null for none.</param>
@@ -20,7 +20,7 @@ public sealed record Qwen25VlProcessor(Tokenizer Tokenizer, IImageStage Images) 
         }
 
         Qwen25VlFields.CheckImages(folder, config.Vision);
-        return new Qwen25VlProcessor(tokenizer, new Qwen2VlImageStage(Qwen2VlImageProcessor.Load(folder, preResize)))
+        return new Qwen25VlProcessor(tokenizer, new Qwen2VlMedia(Qwen2VlImageProcessor.Load(folder, preResize)))
         {
             Rows = config.VocabularySize,
         };

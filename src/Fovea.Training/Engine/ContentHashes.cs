@@ -6,34 +6,34 @@ namespace Fovea.Training.Engine;
 /// <summary>SHA-256 of images' bytes, computed once for each state of a file (length and time of writing). For several threads.</summary>
 internal sealed class ContentHashes
 {
-    private readonly ConcurrentDictionary<string, (long Length, DateTime Written, byte[] Hash)> known = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string Path, long Offset), (long Length, DateTime Written, byte[] Hash)> known = new();
 
     /// <summary>The hash and the stamp that the image had before it was read; null when it cannot be read.</summary>
-    internal (byte[] Hash, (long Length, DateTime Written) Stamp)? Of(MediaSource image)
+    internal (byte[] Hash, (long Length, DateTime Written) Stamp)? Of(MediaContent image)
     {
         try
         {
-            if (image.Stamp() is not { } stamp)
+            if (MediaContent.Stamp(image.Source) is not { } stamp)
             {
                 return null;
             }
 
             // Bytes of a row are gone after their sample, and soon hashed again.
-            if (image.Path is not { } path)
+            if (image.Source.Path is not { } path)
             {
                 return (image.Hash(), stamp);
             }
 
-            if (known.TryGetValue(path, out var entry) && (entry.Length, entry.Written) == stamp)
+            if (known.TryGetValue((path, image.Source.Offset), out var entry) && (entry.Length, entry.Written) == stamp)
             {
                 return (entry.Hash, stamp);
             }
 
             var hash = image.Hash();
-            known[path] = (stamp.Length, stamp.Written, hash);
+            known[(path, image.Source.Offset)] = (stamp.Length, stamp.Written, hash);
             return (hash, stamp);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is ImageException or IOException or UnauthorizedAccessException)
         {
             return null;
         }

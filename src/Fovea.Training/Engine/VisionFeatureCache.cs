@@ -47,7 +47,7 @@ public sealed class VisionFeatureCache(
     /// <summary>Images whose features were computed.</summary>
     public long Misses => Interlocked.Read(ref misses);
 
-    public ImageTicket? Ask(MediaSource image, ImageGrid grid, int part = 0)
+    public ImageTicket? Ask(MediaContent image, ImageGrid grid, int part = 0)
     {
         if (contents.Of(image) is not { } content)
         {
@@ -63,10 +63,13 @@ public sealed class VisionFeatureCache(
             Keep(key, features);
         }
 
-        return new ImageTicket(image.Path, key, features, content.Stamp);
+        return new ImageTicket(image.Source.Path is null ? null : image.Source, key, features, content.Stamp);
     }
 
-    public bool IsCurrent(ImageTicket ticket) => ticket.Path is not { } path || MediaSource.FromFile(path).Stamp() == ticket.Stamp;
+    FeatureTicket? IFeatureStore.Ask(MediaContent image, ImageGrid grid, int part) => Ask(image, grid, part);
+
+    public bool IsCurrent(FeatureTicket ticket) =>
+        ticket is ImageTicket { Source: { } source } known ? MediaContent.Stamp(source) == known.Stamp : ticket is ImageTicket;
 
     /// <summary>
     /// Features [M, E] of all images of the batch in order; null without images. Belongs to the open scope. Images go through the tower one by one, so that
@@ -92,7 +95,7 @@ public sealed class VisionFeatureCache(
         for (var i = 0; i < parts.Length; i++)
         {
             var grid = batch.Grids[i];
-            var ticket = batch.Tickets.Count == 0 ? null : batch.Tickets[i];
+            var ticket = TicketOf(batch, i);
             if (cache?.Take(ticket) is { } known)
             {
                 parts[i] = known.To(model.Device);
@@ -140,7 +143,7 @@ public sealed class VisionFeatureCache(
         var row = 0L;
         for (var i = 0; i < parts.Length; i++)
         {
-            var ticket = batch.Tickets.Count == 0 ? null : batch.Tickets[i];
+            var ticket = TicketOf(batch, i);
             if (!batch.NeedsPixels(i))
             {
                 parts[i] = sent?[i] ?? cache!.Take(ticket)!.Send(model.Device);
@@ -158,7 +161,7 @@ public sealed class VisionFeatureCache(
 
     /// <summary>Queues copies of the features that the batch's tickets hold, in the open scope; null where an image has none.</summary>
     public IReadOnlyList<Tensor?> Send(PackedBatch batch, Device to) =>
-        [.. batch.Tickets.Select(ticket => ticket?.Features is null ? null : Take(ticket)?.Send(to))];
+        [.. batch.Tickets.Select(ticket => ticket is ImageTicket { HasFeatures: true } known ? Take(known)?.Send(to) : null)];
 
     /// <summary>Finishes writing, and frees everything but what tickets still hold.</summary>
     public void Dispose()
@@ -184,6 +187,8 @@ public sealed class VisionFeatureCache(
 
         arriving.Clear();
     }
+
+    private static ImageTicket? TicketOf(PackedBatch batch, int image) => batch.Tickets.Count == 0 ? null : (ImageTicket?)batch.Tickets[image];
 
     private string KeyOf(byte[] content, ImageGrid grid, int part)
     {

@@ -51,7 +51,7 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
 
     public Tokenizer Tokenizer => Processor.Tokenizer;
 
-    public IImageStage Images => Processor.Images;
+    public IMediaProcessor Images => Processor.Images;
 
     /// <summary>The order of the training samples on one rank.</summary>
     public static OrderOptions Order(TrainConfig config, int samples, int rank, int worldSize) => new()

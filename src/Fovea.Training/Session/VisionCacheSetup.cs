@@ -1,3 +1,4 @@
+using Fovea.Data.Images;
 using Fovea.Data.Templates;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
@@ -14,7 +15,7 @@ internal static class VisionCacheSetup
     /// <param name="identity">What the features depend on, where weights are sharded and cannot be read later; null is found when it is needed.</param>
     /// <param name="warn">Receives what goes wrong with the part on disk.</param>
     public static VisionFeatureCache Open(
-        TrainConfig config, ModelSetup model, IImageStage images, string? identity, MemoryBudget budget, Action<string> warn)
+        TrainConfig config, ModelSetup model, IMediaProcessor images, string? identity, MemoryBudget budget, Action<string> warn)
     {
         if (config.EffectiveVisionCacheDir is not { } folder)
         {

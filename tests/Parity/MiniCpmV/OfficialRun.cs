@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Fovea.Data.Datasets;
+using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Data.Templates;
 using Fovea.Models;
@@ -62,11 +63,11 @@ internal sealed class OfficialRun : IDisposable
         {
             var length = Processor.Images.PatchLength;
             var pixels = batch.AllocatePixels(batch.Grids.Sum(grid => grid.Patches), length);
-            foreach (var grid in batch.Grids)
+            foreach (var _ in batch.Grids)
             {
-                var image = images.Dequeue();
-                Processor.Images.Load(image.Source, image.Part, grid, pixels[..(grid.Patches * length)]);
-                pixels = pixels[(grid.Patches * length)..];
+                var patches = Patches(images.Dequeue());
+                patches.CopyTo(pixels);
+                pixels = pixels[patches.Length..];
             }
         }
 
@@ -77,8 +78,7 @@ internal sealed class OfficialRun : IDisposable
     public byte[] PixelBytes(ImageRef image, bool strip)
     {
         const int patch = 14;
-        var values = new float[image.Grid.Patches * Processor.Images.PatchLength];
-        Processor.Images.Load(image.Source, image.Part, image.Grid, values);
+        var values = Patches(image);
         var (columns, width) = strip ? (image.Grid.Patches, patch * image.Grid.Patches) : (image.Grid.W, patch * image.Grid.W);
         var height = values.Length / 3 / width;
         var turned = new float[values.Length];
@@ -94,4 +94,14 @@ internal sealed class OfficialRun : IDisposable
     }
 
     public void Dispose() => data.Dispose();
+
+    /// <summary>One part alone.</summary>
+    private float[] Patches(ImageRef image)
+    {
+        var values = new float[image.Grid.Patches * Processor.Images.PatchLength];
+        var parts = new Memory<float>[image.Plan.Parts.Count];
+        parts[image.Part] = values;
+        Processor.Images.Process(image.Plan, new MediaContent(image.Source), parts);
+        return values;
+    }
 }

@@ -265,7 +265,8 @@ public sealed class UsageTests : NativeTest
         session.Ask("And here: <image>?", [Image(version, "sq.png")], options);
 
         var prompts = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
-        var prompt = prompts.Build(null, [], prompts.Show("What differs?", 2), [.. shown.Select(prompts.ReadImage)]);
+        var prompt = prompts.Build(
+            new([prompts.Question("What differs?", [.. shown.Select(MediaSource.FromFile)])]), [.. shown.Select(path => prompts.Read(path))]);
         Assert.Equal(answer.Generation.PromptTokens, prompt.Ids.Length);
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("test");

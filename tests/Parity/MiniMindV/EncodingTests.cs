@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Fovea.Data.Datasets;
+using Fovea.Data.Images;
 using Fovea.Data.Templates;
 using Fovea.Models;
 
@@ -154,12 +155,10 @@ public sealed class EncodingTests
     }
 
     /// <summary>[3, side, side] again from patches.</summary>
-    private static float[] Picture(MiniMindFolder folder, IImageStage stage, string name)
+    private static float[] Picture(MiniMindFolder folder, IMediaProcessor stage, string name)
     {
         var path = folder.Golden($"data/images/{name}.png");
-        var grid = stage.GridOf(path);
-        var patches = new float[grid.Patches * stage.PatchLength];
-        stage.Load(path, grid, patches);
+        var (grid, patches) = stage.Process(path).Parts[0];
         var size = (int)Math.Sqrt(stage.PatchLength / 3);
         var side = size * grid.W;
         var pixels = new float[3 * side * side];

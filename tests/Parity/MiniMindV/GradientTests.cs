@@ -1,4 +1,5 @@
 using Fovea.Data.Datasets;
+using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Data.Templates;
 using Fovea.Models;
@@ -100,13 +101,13 @@ public sealed class GradientTests : NativeTest
         return loss;
     }
 
-    private static void Fill(PackedBatch batch, IImageStage stage)
+    private static void Fill(PackedBatch batch, IMediaProcessor stage)
     {
         var target = batch.AllocatePixels(batch.Grids.Sum(g => g.Patches), stage.PatchLength);
         for (var i = 0; i < batch.Grids.Length; i++)
         {
             var values = batch.Grids[i].Patches * stage.PatchLength;
-            stage.Load(batch.ImagePaths[i], batch.Grids[i], target[..values]);
+            stage.Process(batch.ImagePaths[i]).Parts[0].Patches.CopyTo(target);
             target = target[values..];
         }
     }

@@ -74,12 +74,14 @@ public sealed class MiniMindFolder : IDisposable
         : [.. row.GetProperty("images").EnumerateArray().Select(name => Golden($"data/images/{name.GetString()}"))];
 
     /// <summary>Samples of equal length, padding and all, as the published code feeds them; every position predicts the next target.</summary>
-    public PackedBatch Batch(long[][] ids, long[][] targets, IReadOnlyList<IReadOnlyList<string>> images, IImageStage stage)
+    public PackedBatch Batch(long[][] ids, long[][] targets, IReadOnlyList<IReadOnlyList<string>> images, IMediaProcessor stage)
     {
         var (samples, length) = (ids.Length, ids[0].Length);
         var all = ids.SelectMany(row => row).ToArray();
         var slots = new List<int>();
         var paths = new List<string>();
+        List<int> starts = [0];
+        var tokens = new List<int>();
         for (var s = 0; s < samples; s++)
         {
             var image = 0;
@@ -94,14 +96,17 @@ public sealed class MiniMindFolder : IDisposable
                 if (run == ImageTokens || (run > 0 && !IsA))
                 {
                     slots.AddRange(Enumerable.Range((s * length) + i, run));
+                    tokens.Add(run);
                     paths.Add(images[s][image++]);
                 }
 
                 i += Math.Max(run, 1);
             }
+
+            starts.Add(paths.Count);
         }
 
-        var grid = stage.GridOf(images[0][0]);
+        var grid = stage.Plan(images[0][0]).Parts[0];
         var batch = new PackedBatch
         {
             Ids = all,
@@ -111,6 +116,8 @@ public sealed class MiniMindFolder : IDisposable
             SampleWeight = [.. Enumerable.Repeat(1f / samples, samples)],
             Grids = [.. paths.Select(_ => grid)],
             ImagePaths = [.. paths],
+            ImageStarts = [.. starts],
+            ImageTokens = [.. tokens],
             ImageSlots = [.. slots],
             LossIndex = [.. Enumerable.Range(0, all.Length).Select(i => (long)i)],
             Targets = targets.SelectMany(row => row).ToArray(),
@@ -119,7 +126,7 @@ public sealed class MiniMindFolder : IDisposable
         for (var i = 0; i < paths.Count; i++)
         {
             var values = grid.Patches * stage.PatchLength;
-            stage.Load(paths[i], grid, pixels.Slice(i * values, values));
+            stage.Process(paths[i]).Parts[0].Patches.CopyTo(pixels.Slice(i * values, values));
         }
 
         return batch;
@@ -132,8 +139,7 @@ public sealed class MiniMindFolder : IDisposable
             .Select(m => (Role: m.GetProperty("role").GetString(), Text: m.GetProperty("content").GetString()!)).ToList();
         var system = messages[0].Role == "system" ? messages[0].Text : null;
         var texts = messages.Where(m => m.Role != "system").Select(m => m.Text).ToList();
-        var turns = texts.Chunk(2).Select(pair => new Turn(pair[0], pair[1])).ToList();
-        return new Conversation(file, index + 1, system, turns, [.. Images(row).Select(Fovea.Data.Images.MediaSource.FromFile)]);
+        return Conversations.Of(file, index + 1, system, texts.Chunk(2).Select(pair => (pair[0], pair[1])), Images(row).Select(MediaSource.FromFile));
     }
 
     public void Dispose() => Directory.Delete(Path, recursive: true);

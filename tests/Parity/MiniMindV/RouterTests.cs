@@ -18,7 +18,8 @@ public sealed class RouterTests : NativeTest
         using var model = folder.Load(new ModelOptions { Trainable = (part, _) => part == ModelPart.Language, BlockMode = mode });
         var batch = new PackedBatch
         {
-            Ids = [300], CuSeqlens = [0, 1], SampleIndices = [0], SampleGroup = [0], SampleWeight = [1], Grids = [], ImagePaths = [], ImageSlots = [],
+            Ids = [300], CuSeqlens = [0, 1], SampleIndices = [0], SampleGroup = [0], SampleWeight = [1], Grids = [], ImagePaths = [], ImageStarts = [0, 0],
+            ImageTokens = [], ImageSlots = [],
             LossIndex = [0], Targets = [301],
         };
         new StepRunner(model, visionLearns: false).Train(batch, 0);

@@ -187,11 +187,11 @@ public sealed class GenerationTests : NativeTest
 
         var second = session.Ask("And its colour?", [], greedy with { MaxNewTokens = 4 });
         Assert.True(second.Generation.ReusedTokens >= first.Generation.PromptTokens, $"{second.Generation}");
-        Assert.Equal(2, session.Turns.Count);
+        Assert.Equal(4, session.Messages.Count);
         Assert.Throws<ConfigException>(() => session.Ask("<image><image> Which?", [image], greedy));
         Assert.Throws<ConfigException>(() => session.Ask("literally <|image_pad|>", [image], greedy));
         Assert.Throws<ImageException>(() => session.Ask("And this?", [image + ".absent"], greedy));
-        Assert.Equal(2, session.Turns.Count);
+        Assert.Equal(4, session.Messages.Count);
         session.Clear();
         Assert.Equal(0, session.Ask("Hello", [], greedy with { MaxNewTokens = 1 }).Generation.ReusedTokens);
     }
@@ -219,9 +219,9 @@ public sealed class GenerationTests : NativeTest
         var at = 0;
         foreach (var path in Rows[sample.GetProperty("index").GetInt32()].GetProperty("images").EnumerateArray())
         {
-            var image = prompts.ReadImage(Path.Combine(TestFiles.Golden("qwen2_5_vl_tiny/data"), path.GetString()!));
+            var image = prompts.Read(Path.Combine(TestFiles.Golden("qwen2_5_vl_tiny/data"), path.GetString()!));
             at = Array.IndexOf(ids, ImageToken, at);
-            images.Add(new PromptImage(image, at, processor.Images.TokensOf(image.Grid)));
+            images.Add(new PromptImage(image.Parts[0], at, image.Plan.Tokens[0]));
             at += images[^1].Tokens;
         }
 

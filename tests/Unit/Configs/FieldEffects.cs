@@ -188,7 +188,7 @@ internal static class FieldEffects
         var family = Families.Of(folder);
         var processor = family.Process(folder, new PreResize(768 * 768, 32 * 32));
         var prompts = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
-        var prompt = prompts.Build(null, [], prompts.Show("What is in the picture?", 1), [prompts.ReadImage(image)]);
+        var prompt = prompts.Build(new([prompts.Question("What is in the picture?", [image])]), [prompts.Read(image)]);
         using var model = family.Build(Families.ConfigPath(folder), new NamedSource(), new ModelOptions());
         family.UnknownFields(folder);
         long[] ids = [.. prompt.Ids.Select(id => (long)id)];

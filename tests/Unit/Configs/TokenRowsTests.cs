@@ -47,8 +47,9 @@ public sealed class TokenRowsTests : NativeTest
         using var folder = Folder(golden, rows);
         var processor = DataSetup.From(Config(folder.Path)).Processor;
         var prompts = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images, rows: processor.TokenRows);
-        Assert.NotEmpty(prompts.Build(null, [], "a seal", []).Ids);
-        Assert.Contains($"the token {Seal} has the id {rows}", Assert.Throws<ConfigException>(() => prompts.Build(null, [], $"a {Seal}", [])).Message);
+        Assert.NotEmpty(prompts.Build(new([Message.User("a seal")]), []).Ids);
+        var error = Assert.Throws<ConfigException>(() => prompts.Build(new([Message.User($"a {Seal}")]), []));
+        Assert.Contains($"the token {Seal} has the id {rows}", error.Message);
     }
 
     [Fact]

@@ -35,8 +35,8 @@ public sealed class DataCheckTests : IDisposable
         Assert.Equal([2, 4, 5], rejected.Select(b => b.Row));
         Assert.Contains("the answer is empty", rejected[0].Reason);
         Assert.Contains("too long", rejected[1].Reason);
-        Assert.Contains("cannot be read", rejected[2].Reason);
-        folder.Write("good.txt", "4 4 torn");
+        Assert.Contains("is not a JPEG, PNG, WebP or GIF file", rejected[2].Reason);
+        folder.Write("good.txt", FakeMedia.Picture(4, 4, torn: true));
         Assert.Contains(Check().Rejected, b => b.Row == 1 && b.Reason.Contains("ends too early", StringComparison.Ordinal));
     }
 
@@ -45,19 +45,19 @@ public sealed class DataCheckTests : IDisposable
     {
         for (var i = 0; i < 40; i++)
         {
-            folder.Write($"{i}.txt", i % 2 == 0 ? "4 4" : "4 4 torn");
+            folder.Write($"{i}.txt", FakeMedia.Picture(4, 4, torn: i % 2 == 1));
         }
 
         folder.Write("many.jsonl", string.Join('\n', Enumerable.Range(0, 20).Select(i =>
             $$"""{"instruction":"<image><image>What?","output":"This.","images":["{{2 * i}}.txt","{{(2 * i) + 1}}.txt"]}""")));
         var options = new DataOptions { Datasets = ["many.jsonl"], DatasetDir = folder.Root };
-        var stage = new FakeImageStage();
+        var stage = new FakeMedia();
         var some = DataCheck.Run(options, Tokenizer, stage, decode: 10);
         Assert.Equal((10, some.Decoded), (stage.Loaded, 10));
         Assert.InRange(some.Rejected.Count, 1, 9);
-        Assert.Equal(some.Rejected, DataCheck.Run(options, Tokenizer, new FakeImageStage(), decode: 10).Rejected);
-        Assert.Equal((40, 20), (DataCheck.Run(options, Tokenizer, new FakeImageStage()).Decoded, Check("many.jsonl").Rejected.Count));
-        Assert.Empty(DataCheck.Run(options, Tokenizer, new FakeImageStage(), decode: 0).Rejected);
+        Assert.Equal(some.Rejected, DataCheck.Run(options, Tokenizer, new FakeMedia(), decode: 10).Rejected);
+        Assert.Equal((40, 20), (DataCheck.Run(options, Tokenizer, new FakeMedia()).Decoded, Check("many.jsonl").Rejected.Count));
+        Assert.Empty(DataCheck.Run(options, Tokenizer, new FakeMedia(), decode: 0).Rejected);
     }
 
     [Fact]
@@ -122,8 +122,8 @@ public sealed class DataCheckTests : IDisposable
     {
         if (!File.Exists(Path.Combine(folder.Root, "d.jsonl")))
         {
-            folder.Write("good.txt", "4 4");
-            folder.Write("huge.txt", "40 40");
+            folder.Write("good.txt", FakeMedia.Picture(4, 4));
+            folder.Write("huge.txt", FakeMedia.Picture(40, 40));
             folder.Write("bad.txt", "bad");
             string[] rows =
             [
@@ -134,7 +134,7 @@ public sealed class DataCheckTests : IDisposable
         }
 
         var options = new DataOptions { Datasets = names is [] ? ["d.jsonl"] : names, DatasetDir = folder.Root, CutoffLength = 60 };
-        return DataCheck.Run(options, Tokenizer, new FakeImageStage());
+        return DataCheck.Run(options, Tokenizer, new FakeMedia());
     }
 
     private static string Row(string question, string answer, string? image = null) =>

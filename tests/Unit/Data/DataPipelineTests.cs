@@ -12,7 +12,7 @@ public sealed class DataPipelineTests : IDisposable
 {
     private static readonly Tokenizer Tokenizer = Tokenizer.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
     private readonly TempFolder folder = new();
-    private readonly FakeImageStage images = new();
+    private readonly FakeMedia images = new();
 
     public void Dispose() => folder.Dispose();
 
@@ -118,7 +118,7 @@ public sealed class DataPipelineTests : IDisposable
     public void Resampling_gives_up_when_nothing_is_usable()
     {
         using var data = Load(2, torn: 0);
-        File.WriteAllText(Path.Combine(folder.Root, "1.txt"), "2 4 torn");
+        folder.Write("1.txt", FakeMedia.Picture(2, 4, torn: true));
         using var pipeline = Pipeline(data, Order(2), new PipelineOptions { EndStep = 1, OnBadSample = BadSamplePolicy.Resample });
         var error = Assert.Throws<ConfigException>(() => pipeline.TryNext(out _));
         Assert.Contains("2 samples in a row", error.Message);
@@ -157,7 +157,7 @@ public sealed class DataPipelineTests : IDisposable
     {
         var options = new DataOptions { Datasets = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data") };
         var processor = Qwen2VlImageProcessor.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
-        var stage = new Qwen2VlImageStage(processor);
+        var stage = new Qwen2VlMedia(processor);
         using var data = DatasetLoader.Load(options);
         var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, stage, options);
         var order = Order(64, shuffle: false);
@@ -254,7 +254,7 @@ public sealed class DataPipelineTests : IDisposable
         var lines = new List<string>();
         for (var i = 0; i < rows; i++)
         {
-            folder.Write($"{i}.txt", i == torn ? "2 4 torn" : $"{2 + (2 * (i % 3))} 4");
+            folder.Write($"{i}.txt", i == torn ? FakeMedia.Picture(2, 4, torn: true) : FakeMedia.Picture(2 + (2 * (i % 3)), 4));
             var image = i == torn || i % 4 != 0;
             lines.Add($"{{\"instruction\":\"{(image ? "<image>" : "")}Q{i}\",\"output\":\"A{i}\",\"images\":[{(image ? $"\"{i}.txt\"" : "")}]}}");
         }
@@ -267,10 +267,10 @@ public sealed class DataPipelineTests : IDisposable
     {
         public required Func<string, bool> Known { get; set; }
 
-        public ImageTicket Ask(MediaSource image, ImageGrid grid, int part = 0) =>
-            new(image.Path, image.Name, Known(image.Name) ? new ImageFeatures(HeapMemory.Allocate(4), 1, 1, DType.F32) : null, default);
+        public FeatureTicket Ask(MediaContent image, ImageGrid grid, int part = 0) => new ImageTicket(
+            image.Source, image.Source.Name, Known(image.Source.Name) ? new ImageFeatures(HeapMemory.Allocate(4), 1, 1, DType.F32) : null, default);
 
-        public bool IsCurrent(ImageTicket ticket) => true;
+        public bool IsCurrent(FeatureTicket ticket) => true;
     }
 
     private DataPipeline Pipeline(LoadedData data, SampleOrder order, PipelineOptions options)

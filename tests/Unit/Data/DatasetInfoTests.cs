@@ -70,7 +70,7 @@ public sealed class DatasetInfoTests : IDisposable
     public void Keys_that_are_switched_off_pass_in_silence(string keys)
     {
         using var data = Load(keys);
-        Assert.Equal(new Turn("Q", "A"), Assert.Single(data.Train[0].Turns));
+        Assert.Equal(("Q", "A"), Assert.Single(data.Train[0].Turns()));
         Assert.Empty(data.Notices);
     }
 

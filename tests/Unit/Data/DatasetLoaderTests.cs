@@ -20,10 +20,10 @@ public sealed class DatasetLoaderTests : IDisposable
              {"instruction":"Go","input":"","output":"Gone"}]
             """);
         using var data = Load("a");
-        Assert.Equal("Be brief.", data.Train[0].System);
-        Assert.Equal([new Turn("Hi", "Hello"), new Turn("Add\n1 2", "3")], data.Train[0].Turns);
-        Assert.Null(data.Train[1].System);
-        Assert.Equal([new Turn("Go", "Gone")], data.Train[1].Turns);
+        Assert.Equal("Be brief.", data.Train[0].System());
+        Assert.Equal([("Hi", "Hello"), ("Add\n1 2", "3")], data.Train[0].Turns());
+        Assert.Null(data.Train[1].System());
+        Assert.Equal([("Go", "Gone")], data.Train[1].Turns());
         Assert.Equal(("a", 2), data.Train.Origin(1));
     }
 
@@ -33,8 +33,8 @@ public sealed class DatasetLoaderTests : IDisposable
         Info("""{"a":{"file_name":"a.json","columns":{"prompt":"instruction","response":"output"}}}""");
         folder.Write("a.json", """[{"instruction":"Q","input":"left out","output":"A","system":"left out"}]""");
         using var data = Load("a");
-        Assert.Equal([new Turn("Q", "A")], data.Train[0].Turns);
-        Assert.Null(data.Train[0].System);
+        Assert.Equal([("Q", "A")], data.Train[0].Turns());
+        Assert.Null(data.Train[0].System());
     }
 
     [Fact]
@@ -44,9 +44,9 @@ public sealed class DatasetLoaderTests : IDisposable
         folder.Write("s.json", "[" + TwoTurns + "]");
         folder.Write("o.jsonl", """{"messages":[{"role":"system","content":"S"},{"role":"user","content":"Q"},{"role":"assistant","content":"A"}]}""");
         using var data = Load("s", "o");
-        Assert.Equal([new Turn("Q1", "A1"), new Turn("Q2", "A2")], data.Train[0].Turns);
-        Assert.Equal("S", data.Train[1].System);
-        Assert.Equal([new Turn("Q", "A")], data.Train[1].Turns);
+        Assert.Equal([("Q1", "A1"), ("Q2", "A2")], data.Train[0].Turns());
+        Assert.Equal("S", data.Train[1].System());
+        Assert.Equal([("Q", "A")], data.Train[1].Turns());
     }
 
     [Fact]
@@ -57,9 +57,9 @@ public sealed class DatasetLoaderTests : IDisposable
         folder.Write("o.jsonl", """{"messages":[{"role":"user","content":"<image>Q"},{"role":"assistant","content":"A"}],"images":["i.png"]}""");
         folder.Write("a.json", """[{"instruction":"Q","output":"A"}]""");
         using var data = Load(shareGpt, "o.jsonl", "a.json");
-        Assert.Equal(2, data.Train[0].Turns.Count);
+        Assert.Equal(2, data.Train[0].Turns().Count);
         Assert.Equal([Path.Combine(folder.Root, "i.png")], data.Train[1].Images.Select(image => image.Name));
-        Assert.Equal([new Turn("Q", "A")], data.Train[2].Turns);
+        Assert.Equal([("Q", "A")], data.Train[2].Turns());
     }
 
     [Fact]
@@ -166,7 +166,7 @@ public sealed class DatasetLoaderTests : IDisposable
     private static string Messages(string role1, string text1, string role2, string text2, string more = "") =>
         $"{{\"messages\":[{{\"role\":\"{role1}\",\"content\":\"{text1}\"}},{{\"role\":\"{role2}\",\"content\":\"{text2}\"}}]{more}}}";
 
-    private static IEnumerable<string> Answers(ConversationSet set) => Enumerable.Range(0, set.Count).Select(i => set[i].Turns[^1].Assistant);
+    private static IEnumerable<string> Answers(ConversationSet set) => Enumerable.Range(0, set.Count).Select(i => set[i].Turns()[^1].Assistant);
 
     private void Info(string json) => folder.Write("dataset_info.json", json);
 

@@ -59,6 +59,6 @@ public sealed class LlamaFactoryDataTests
     private static SampleEncoder Encoder()
     {
         var images = Qwen2VlImageProcessor.Load(Path.Combine(Folder(Golden), "model"), new PreResize(262144));
-        return new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer.Load(Folder("data/tokenizers/qwen2_5")), new Qwen2VlImageStage(images), Options());
+        return new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer.Load(Folder("data/tokenizers/qwen2_5")), new Qwen2VlMedia(images), Options());
     }
 }

@@ -41,8 +41,8 @@ public sealed class ParquetTableTests : IDisposable
         using var data = DatasetLoader.Load(Options("t.parquet"));
         Assert.Equal([0, 2, 0], Enumerable.Range(0, 3).Select(i => data.Train[i].Images.Count));
         Assert.All(data.Train[1].Images, image => Assert.Equal(bytes, image.ReadBytes()));
-        Assert.Equal([null, "Sé", null], Enumerable.Range(0, 3).Select(i => data.Train[i].System));
-        Assert.All(Enumerable.Range(0, 3), i => Assert.Equal("A", Assert.Single(data.Train[i].Turns).Assistant));
+        Assert.Equal([null, "Sé", null], Enumerable.Range(0, 3).Select(i => data.Train[i].System()));
+        Assert.All(Enumerable.Range(0, 3), i => Assert.Equal("A", Assert.Single(data.Train[i].Turns()).Assistant));
         Assert.Equal("data set 't.parquet': nothing reads the columns 'id', 'image_id', 'score'", Assert.Single(data.Notices));
     }
 

@@ -48,7 +48,7 @@ public sealed class ParquetTests : IDisposable
         Assert.Equal(twin.Train.Count, data.Train.Count);
         for (var i = 0; i < data.Train.Count; i++)
         {
-            Assert.Equal(twin.Train[i].Turns, data.Train[i].Turns);
+            Assert.Equal(twin.Train[i].Turns(), data.Train[i].Turns());
             Assert.Equal(twin.Train[i].Images.Select(image => image.ReadBytes()), data.Train[i].Images.Select(image => image.ReadBytes()));
         }
 

@@ -19,7 +19,7 @@ public sealed class PrefetchTests : NativeTest
         var options = new DataOptions { Datasets = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data") };
         var folder = TestFiles.Golden("qwen2_5_vl_tiny/model");
         var processor = Families.Of(folder).Process(folder, new PreResize());
-        var slow = new SlowStage(processor.Images);
+        var slow = new SlowMedia(processor.Images);
         using var data = DatasetLoader.Load(options);
         using var model = Families.Load(folder, new ModelOptions());
         Adapters.Attach(model.Ledger, new LoraOptions { Rank = 4, Alpha = 8 }, path => path.StartsWith("model.layers.", StringComparison.Ordinal));
@@ -52,7 +52,7 @@ public sealed class PrefetchTests : NativeTest
     }
 
     /// <summary>Each picture takes 30 ms longer. Counts how long decoding took, over all threads.</summary>
-    private sealed class SlowStage(IImageStage images) : IImageStage
+    private sealed class SlowMedia(IMediaProcessor images) : IMediaProcessor
     {
         private long ticks;
 
@@ -62,15 +62,13 @@ public sealed class PrefetchTests : NativeTest
 
         internal TimeSpan Decoding => TimeSpan.FromTicks(Interlocked.Read(ref ticks));
 
-        public ImageGrid GridOf(MediaSource image) => images.GridOf(image);
+        public MediaPlan Plan(MediaHeader header) => images.Plan(header);
 
-        public int TokensOf(ImageGrid grid) => images.TokensOf(grid);
-
-        public void Load(MediaSource image, ImageGrid grid, Span<float> patches)
+        public void Process(MediaPlan plan, MediaContent content, ReadOnlySpan<Memory<float>> parts)
         {
             var start = Stopwatch.GetTimestamp();
             Thread.Sleep(30);
-            images.Load(image, grid, patches);
+            images.Process(plan, content, parts);
             Interlocked.Add(ref ticks, Stopwatch.GetElapsedTime(start).Ticks);
         }
     }

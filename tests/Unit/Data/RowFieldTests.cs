@@ -161,7 +161,7 @@ public sealed class RowFieldTests : IDisposable
     }
 
     private static string Text(Conversation c) =>
-        $"{c.System} | {string.Join(" | ", c.Turns)} | {string.Join(", ", c.Images.Select(image => Path.GetFileName(image.Name)))}";
+        $"{c.System()} | {string.Join(" | ", c.Turns())} | {string.Join(", ", c.Images.Select(image => Path.GetFileName(image.Name)))}";
 
     private static List<Conversation> All(ConversationSet set) => [.. Enumerable.Range(0, set.Count).Select(i => set[i])];
 

@@ -64,14 +64,14 @@ public sealed class RowImageTests : IDisposable
         using var data = Load(Formats[format].Replace("%", form));
         var conversation = data.Train[0];
         Assert.Equal(Bytes, Assert.Single(conversation.Images).ReadBytes());
-        Assert.Equal(format == "official, named" ? "\n<image>\nQ" : "<image>Q", conversation.Turns[0].User);
+        Assert.Equal(format == "official, named" ? "\n<image>\nQ" : "<image>Q", conversation.Turns()[0].User);
     }
 
     [Fact]
     public void Samples_batches_and_features_of_bytes_are_those_of_the_file()
     {
         folder.Write("p.png", Bytes);
-        var images = new Qwen2VlImageStage(Qwen2VlImageProcessor.Load(Model, new PreResize()));
+        var images = new Qwen2VlMedia(Qwen2VlImageProcessor.Load(Model, new PreResize()));
         string[] forms = ["\"p.png\"", $"\"data:image/png;base64,{Base64}\"", $$"""{"bytes":"{{Base64}}","path":null}"""];
         using var data = Load([.. forms.Select(form => Formats["messages"].Replace("%", form))]);
         using var cache = new VisionFeatureCache(1 << 20, () => "model");
@@ -85,8 +85,9 @@ public sealed class RowImageTests : IDisposable
             using (step)
             {
                 var batch = Assert.Single(step.MicroBatches);
-                seen.Add((string.Join(' ', batch.Ids), string.Join(' ', batch.Pixels.Take(batch.Patches * batch.PatchLength)), batch.Tickets[0]!.Key));
-                Assert.True(cache.IsCurrent(batch.Tickets[0]!));
+                var (pixels, ticket) = (batch.Pixels.Take(batch.Patches * batch.PatchLength), (ImageTicket)batch.Tickets[0]!);
+                seen.Add((string.Join(' ', batch.Ids), string.Join(' ', pixels), ticket.Key));
+                Assert.True(cache.IsCurrent(ticket));
             }
         }
 
@@ -102,19 +103,9 @@ public sealed class RowImageTests : IDisposable
             var stage = Families.Of(TestFiles.Golden(model)).Process(TestFiles.Golden(model), null).Images;
             var wide = Directory.GetFiles(TestFiles.Golden("minicpm_v26/data/images")).MaxBy(file => new FileInfo(file).Length)!;
             var (file, bytes) = (MediaSource.FromFile(wide), MediaSource.FromBytes(File.ReadAllBytes(wide), "images[0]"));
-            var layout = stage.LayoutOf(file);
-            Assert.Equal(layout.Parts, stage.LayoutOf(bytes).Parts);
-            for (var part = 0; part < layout.Parts.Count; part++)
-            {
-                var values = new float[2][];
-                foreach (var (i, source) in (ReadOnlySpan<(int, MediaSource)>)[(0, file), (1, bytes)])
-                {
-                    values[i] = new float[layout.Parts[part].Patches * stage.PatchLength];
-                    stage.Load(source, part, layout.Parts[part], values[i]);
-                }
-
-                Assert.Equal(values[0], values[1]);
-            }
+            var (read, twin) = (stage.Process(file), stage.Process(bytes));
+            Assert.Equal(read.Plan.Parts, twin.Plan.Parts);
+            Assert.Equal(read.Parts.Select(part => part.Patches), twin.Parts.Select(part => part.Patches));
         }
     }
 
@@ -161,7 +152,7 @@ public sealed class RowImageTests : IDisposable
     {
         var text = Convert.ToBase64String(Encoding.UTF8.GetBytes(new string('x', 9_000)));
         using var data = Load(Formats["messages"].Replace("%", $"\"{text}\""));
-        var images = new Qwen2VlImageStage(Qwen2VlImageProcessor.Load(Model, new PreResize()));
+        var images = new Qwen2VlMedia(Qwen2VlImageProcessor.Load(Model, new PreResize()));
         var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Fovea.Data.Tokenizers.Tokenizer.Load(Model), images, new DataOptions { Datasets = [] });
         var error = Assert.Throws<BadSampleException>(() => encoder.Encode(data.Train[0]));
         Assert.Contains("row 1: image images[0]: is not a JPEG, PNG, WebP or GIF file", error.Message);
@@ -170,7 +161,7 @@ public sealed class RowImageTests : IDisposable
     [Fact]
     public void A_row_holds_images_up_to_a_limit_that_the_message_names()
     {
-        var size = MediaSource.MostBytes + 3;
+        var size = ImageValues.MostBytes + 3;
         folder.Write("rows.jsonl", Formats["alpaca"].Replace("%", $"\"data:image/png;base64,{new string('A', size / 3 * 4)}\""));
         var error = Assert.Throws<ConfigException>(() => DatasetLoader.Load(Options()));
         Assert.Contains("images inside rows may have 64 MiB, save it as a file and give its path", error.Problems[0]);

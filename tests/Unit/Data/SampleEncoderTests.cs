@@ -8,7 +8,7 @@ namespace Fovea.Tests.Unit.Data;
 public sealed class SampleEncoderTests
 {
     private static readonly Tokenizer Tokenizer = Tokenizer.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
-    private static readonly IImageStage Images = new Qwen2VlImageStage(Qwen2VlImageProcessor.Load(TestFiles.Golden("qwen2_5_vl_tiny/model")));
+    private static readonly IMediaProcessor Images = new Qwen2VlMedia(Qwen2VlImageProcessor.Load(TestFiles.Golden("qwen2_5_vl_tiny/model")));
 
     [Fact]
     public void All_64_samples_equal_the_reference_in_ids_labels_and_grids()
@@ -71,7 +71,7 @@ public sealed class SampleEncoderTests
     public void The_system_prompt_is_the_row_s_then_the_configured_then_the_template_s()
     {
         string System(string? row, string? configured) =>
-            Tokenizer.Decode(Encode(Text(("Q", "A")) with { System = row }, o => o with { DefaultSystem = configured }).Ids).Split('\n')[1];
+            Tokenizer.Decode(Encode(Text(row, ("Q", "A")), o => o with { DefaultSystem = configured }).Ids).Split('\n')[1];
         Assert.Equal("Row.<|im_end|>", System("Row.", "Config."));
         Assert.Equal("Config.<|im_end|>", System(null, "Config."));
         Assert.Equal("You are a helpful assistant.<|im_end|>", System("", null));
@@ -98,9 +98,9 @@ public sealed class SampleEncoderTests
     public void A_turn_whose_image_would_be_cut_is_dropped_with_its_image()
     {
         var image = TestFiles.Golden("qwen2_5_vl_tiny/data/images/003_0.png");
-        var text = Text(("Q one", "A one"), ("<image>Q two", "A two"));
         var first = Encode(Text(("Q one", "A one")));
-        var cut = Encode(text with { Images = [image] }, o => o with { CutoffLength = first.Ids.Length + 10 });
+        var both = Conversations.Of("memory", 7, null, [("Q one", "A one"), ("<image>Q two", "A two")], image);
+        var cut = Encode(both, o => o with { CutoffLength = first.Ids.Length + 10 });
         Assert.Equal(first.Ids, cut.Ids);
         Assert.Empty(cut.Images);
         Assert.True(cut.Truncated);
@@ -110,7 +110,7 @@ public sealed class SampleEncoderTests
     public void A_sample_whose_first_image_would_be_cut_is_too_long()
     {
         var image = TestFiles.Golden("qwen2_5_vl_tiny/data/images/003_0.png");
-        var conversation = Text(("<image>Q", "A")) with { Images = [image] };
+        var conversation = Conversations.Of("memory", 7, null, [("<image>Q", "A")], image);
         var error = Assert.Throws<BadSampleException>(() => Encode(conversation, o => o with { CutoffLength = 30 }));
         Assert.Contains("too long", error.Sample.Reason);
         Assert.Contains("cutoff_len 30", error.Sample.Reason);
@@ -128,7 +128,7 @@ public sealed class SampleEncoderTests
     {
         using var folder = new TempFolder();
         var path = folder.Write("broken.png", "not an image");
-        var error = Assert.Throws<BadSampleException>(() => Encode(Text(("<image>Q", "A")) with { Images = [path] }));
+        var error = Assert.Throws<BadSampleException>(() => Encode(Conversations.Of("memory", 7, null, [("<image>Q", "A")], path)));
         Assert.Contains(path, error.Message);
         Assert.Equal(7, error.Sample.Row);
     }
@@ -137,7 +137,8 @@ public sealed class SampleEncoderTests
     public void A_prompt_for_generation_ends_where_the_answer_begins()
     {
         var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, Images, new DataOptions { Datasets = [] });
-        var ids = encoder.EncodePrompt(null, [new Turn("<image>Q", "A")], "And?");
+        var plan = Images.Plan(TestFiles.Golden("qwen2_5_vl_tiny/data/images/003_0.png"));
+        var ids = encoder.EncodePrompt(new([Message.User(Image.FromFile("i.png"), "Q"), Message.Assistant("A"), Message.User("And?")]), [plan]);
         Assert.Equal(
             "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>Q<|im_end|>\n" +
             "<|im_start|>assistant\nA<|im_end|>\n<|im_start|>user\nAnd?<|im_end|>\n<|im_start|>assistant\n",
@@ -145,8 +146,27 @@ public sealed class SampleEncoderTests
         Assert.Equal(ids.Length + 3, encoder.Expand(ids, [4]).Length);
     }
 
-    private static Conversation Text(params (string User, string Assistant)[] turns) =>
-        new("memory", 7, null, [.. turns.Select(t => new Turn(t.User, t.Assistant))], []);
+    [Fact]
+    public void What_no_template_writes_is_refused_by_name_and_row()
+    {
+        Message question = Message.User("Q"), answer = Message.Assistant("A");
+        (Conversation Conversation, string Reason)[] refused =
+        [
+            (new([Message.User(new Video("v.mp4"), "Q"), answer]), "row 3: message 1 holds a video, which is not supported"),
+            (new([question, Message.Assistant(new ToolCall("find", "{}"))]), "row 3: message 2 holds a tool call, which is not supported"),
+            (new([question, new Message(Role.Tool, [new ToolResult("found")]), answer]), "row 3: message 2 holds the result of a tool call"),
+            (new([question, question, answer]), "row 3: message 2 is by the user where the assistant must speak"),
+            (new([question, answer, Message.System("S")]), "row 3: message 3 is by the system where the user must speak"),
+            (new([question]), "row 3: ends with a question"),
+            (new([]), "row 3: has no messages"),
+        ];
+        Assert.All(refused, r => Assert.Contains(
+            r.Reason, Assert.Throws<BadSampleException>(() => Encode(r.Conversation with { Origin = new("memory", 3) })).Message));
+    }
+
+    private static Conversation Text(params (string User, string Assistant)[] turns) => Conversations.Of("memory", 7, null, turns);
+
+    private static Conversation Text(string? system, (string User, string Assistant) turn) => Conversations.Of("memory", 7, system, [turn]);
 
     private static EncodedSample Encode(Conversation conversation, Func<DataOptions, DataOptions>? change = null)
     {

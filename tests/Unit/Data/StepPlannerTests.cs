@@ -24,6 +24,8 @@ public sealed class StepPlannerTests
         Assert.Equal([4, 5], batch.ImageSlots);
         Assert.Equal([new ImageGrid(1, 2, 4)], batch.Grids);
         Assert.Equal(["i.png"], batch.ImagePaths);
+        Assert.Equal([0, 0, 1], batch.ImageStarts);
+        Assert.Equal([2], batch.ImageTokens);
 
         // The second sample's first token is labelled, but nothing in its own sample predicts it.
         Assert.Equal([1, 5, 6], batch.LossIndex);

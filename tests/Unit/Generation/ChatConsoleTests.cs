@@ -32,7 +32,8 @@ public sealed class ChatConsoleTests : NativeTest
         var input = $"/system You see.\n\n/image {Picture}\nWhat is this?\nAnd {Picture}?\n/clear\nHello\n/exit\nnever read\n";
         Assert.Equal(0, console.Run(new StringReader(input), interactive: false));
         Assert.Equal("You see.", session.System);
-        Assert.Equal("Hello", Assert.Single(session.Turns).User);
+        Assert.Equal([Message.User("Hello")], session.Messages.Take(1));
+        Assert.Equal(2, session.Messages.Count);
         var said = notes.ToString();
         Assert.Equal(3, said.Split("tokens/s").Length - 1);
         Assert.Contains("goes with the next question", said);
@@ -48,7 +49,7 @@ public sealed class ChatConsoleTests : NativeTest
         var status = console.Run(new StringReader("/image absent.png\n/imagine\n<image>absent.png</image> what?\nHello\n"), interactive: false);
         Assert.Equal(1, status);
         Assert.Equal(3, notes.ToString().Split("error: ").Length - 1);
-        Assert.Single(session.Turns);
+        Assert.Equal(2, session.Messages.Count);
     }
 
     [Fact]

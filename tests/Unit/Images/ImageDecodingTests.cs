@@ -63,7 +63,7 @@ public sealed class ImageDecodingTests
         var bytes = File.ReadAllBytes(path);
 
         Assert.Equal(ImageReader.Read(path).Pixels, ImageReader.Decode(bytes, "row 1").Pixels);
-        Assert.Equal((37, 29), ImageReader.ReadSize(bytes, "row 1"));
+        Assert.Equal((37, 29), ImageReader.ReadSize(MediaSource.FromBytes(bytes, "row 1")));
     }
 
     [Fact]

@@ -73,19 +73,19 @@ public sealed class FeatureCacheTests : NativeTest
     {
         using var cache = new VisionFeatureCache(1 << 20, () => "model");
         var image = Image("a", "first");
-        using var first = cache.Ask(image, Grid)!;
+        using var first = cache.Ask(new(image), Grid)!;
         Image("a", "second content");
         Assert.False(cache.IsCurrent(first));
-        using var second = cache.Ask(image, Grid)!;
+        using var second = cache.Ask(new(image), Grid)!;
         Assert.NotEqual(first.Key, second.Key);
-        using var copy = cache.Ask(Image("b", "first"), Grid)!;
+        using var copy = cache.Ask(new(Image("b", "first")), Grid)!;
         Assert.Equal(first.Key, copy.Key);
-        using var other = cache.Ask(image, new ImageGrid(1, 8, 2))!;
+        using var other = cache.Ask(new(image), new ImageGrid(1, 8, 2))!;
         Assert.NotEqual(second.Key, other.Key);
         using var elsewhere = new VisionFeatureCache(1 << 20, () => "another model");
-        using var foreign = elsewhere.Ask(image, Grid)!;
+        using var foreign = elsewhere.Ask(new(image), Grid)!;
         Assert.NotEqual(second.Key, foreign.Key);
-        Assert.Null(cache.Ask(Path.Combine(folder, "none.png"), Grid));
+        Assert.Null(cache.Ask(new(Path.Combine(folder, "none.png")), Grid));
     }
 
     [Fact]
@@ -175,7 +175,7 @@ public sealed class FeatureCacheTests : NativeTest
         using (var disk = Open(1 << 20))
         {
             using var probe = new VisionFeatureCache(0, () => "m");
-            using var asked = probe.Ask(image, Grid)!;
+            using var asked = probe.Ask(new(image), Grid)!;
             var features = Features(7);
             disk.Write(asked.Key, features);
             Release(features);
@@ -183,7 +183,7 @@ public sealed class FeatureCacheTests : NativeTest
 
         using (var cache = new VisionFeatureCache(1 << 20, () => "m", Open(1 << 20)))
         {
-            ticket = cache.Ask(image, Grid)!;
+            ticket = cache.Ask(new(image), Grid)!;
             Assert.Equal((1, 64), (cache.DiskHits, cache.Bytes));
         }
 
@@ -275,7 +275,7 @@ public sealed class FeatureCacheTests : NativeTest
     private static List<double> Losses(VisionFeatureCache? cache)
     {
         var options = new DataOptions { Datasets = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data"), MaxSamples = 12 };
-        var stage = new Qwen2VlImageStage(Qwen2VlImageProcessor.Load(Model));
+        var stage = new Qwen2VlMedia(Qwen2VlImageProcessor.Load(Model));
         using var data = DatasetLoader.Load(options);
         Torch.Seed(5);
         using var model = Families.Load(Model, new ModelOptions());

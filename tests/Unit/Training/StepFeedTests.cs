@@ -33,7 +33,7 @@ public sealed class StepFeedTests : NativeTest
     {
         var folder = TestFiles.Golden("qwen2_5_vl_tiny/model");
         var options = new DataOptions { Datasets = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data") };
-        var stage = new Qwen2VlImageStage(Qwen2VlImageProcessor.Load(folder));
+        var stage = new Qwen2VlMedia(Qwen2VlImageProcessor.Load(folder));
         using var data = DatasetLoader.Load(options);
         var order = new SampleOrder(new OrderOptions { Samples = 64, Shuffle = false, BatchSize = 1, Accumulation = 3 });
         var pipeline = new DataPipeline(

@@ -1,14 +1,13 @@
 using System.Globalization;
 using Fovea.Data.Images;
-using Fovea.Data.Templates;
 
 namespace Fovea.Models.MiniMindV;
 
 /// <summary>
-/// Images for MiniMind-V, with Pillow's pixels: CLIP's shortest side to the encoder's size and a cut from the middle, or SigLIP's resize to a square;
+/// Pictures for MiniMind-V, with Pillow's pixels: CLIP's shortest side to the encoder's size and a cut from the middle, or SigLIP's resize to a square;
 /// then (x / 255 - mean) / deviation. Every picture has the same number of patches.
 /// </summary>
-internal sealed class MiniMindVImageStage : IImageStage
+internal sealed class MiniMindVMedia : IMediaProcessor
 {
     private readonly MiniMindVVisionConfig vision;
     private readonly ImageGrid grid;
@@ -18,7 +17,7 @@ internal sealed class MiniMindVImageStage : IImageStage
     private readonly string settings;
 
     /// <param name="folder">The encoder's folder with its preprocessor_config.json.</param>
-    public MiniMindVImageStage(string folder, MiniMindVVisionConfig vision)
+    public MiniMindVMedia(string folder, MiniMindVVisionConfig vision)
     {
         this.vision = vision;
         grid = new ImageGrid(1, vision.Side, vision.Side);
@@ -49,17 +48,18 @@ internal sealed class MiniMindVImageStage : IImageStage
 
     public string Identity => $"minimind-v/1 {vision.ImageSize} {vision.PatchSize} {settings}";
 
-    public ImageGrid GridOf(MediaSource image)
+    public MediaPlan Plan(MediaHeader header) => MediaPlan.One(grid, grid.Patches);
+
+    public void Process(MediaPlan plan, MediaContent content, ReadOnlySpan<Memory<float>> parts)
     {
-        image.ReadSize();
-        return grid;
+        if (!parts[0].IsEmpty)
+        {
+            Fill(Squared(content.Decode() with { Indexed = false }), parts[0].Span);
+        }
     }
 
-    public int TokensOf(ImageGrid grid) => grid.Patches;
-
-    public void Load(MediaSource source, ImageGrid grid, Span<float> patches)
+    private void Fill(RgbImage image, Span<float> patches)
     {
-        var image = Squared(source.Read() with { Indexed = false });
         var (size, stride) = (vision.PatchSize, vision.ImageSize * 3);
         var to = 0;
         for (var row = 0; row < vision.Side; row++)

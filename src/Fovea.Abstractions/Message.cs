@@ -1,0 +1,36 @@
+namespace Fovea;
+
+/// <summary>What one side says at once: parts in the order in which the model reads them. Messages are equal that hold equal parts.</summary>
+/// <param name="Role">Who speaks.</param>
+/// <param name="Parts">Any number, none for an empty message.</param>
+public sealed record Message(Role Role, IReadOnlyList<Part> Parts)
+{
+    /// <summary>What the model is told before the conversation.</summary>
+    /// <param name="text">The system prompt.</param>
+    public static Message System(string text) => new(Role.System, [new Text(text)]);
+
+    /// <summary>A question.</summary>
+    /// <param name="parts">Text and media in order; strings are text.</param>
+    public static Message User(params Part[] parts) => new(Role.User, parts);
+
+    /// <summary>An answer.</summary>
+    /// <param name="parts">Text and media in order; strings are text.</param>
+    public static Message Assistant(params Part[] parts) => new(Role.Assistant, parts);
+
+    /// <summary>Whether the other message has the same role and equal parts.</summary>
+    /// <param name="other">Null is never equal.</param>
+    public bool Equals(Message? other) => other is not null && Role == other.Role && Parts.SequenceEqual(other.Parts);
+
+    /// <summary>Fits <see cref="Equals(Message)"/>.</summary>
+    public override int GetHashCode()
+    {
+        var hash = default(HashCode);
+        hash.Add(Role);
+        foreach (var part in Parts)
+        {
+            hash.Add(part);
+        }
+
+        return hash.ToHashCode();
+    }
+}

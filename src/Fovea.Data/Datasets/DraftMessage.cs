@@ -1,0 +1,25 @@
+namespace Fovea.Data.Datasets;
+
+/// <summary>A message as its row has it: <c>&lt;image&gt;</c> stands in the text where an image goes.</summary>
+internal sealed record DraftMessage(Role Role, string Text)
+{
+    /// <summary>The conversation of a row.</summary>
+    /// <param name="system">The system prompt; null where the row brings none. It is taken literally.</param>
+    /// <param name="drafts">With as many places for images in all as there are images.</param>
+    internal static Conversation Finish(string? system, List<DraftMessage> drafts, List<MediaSource> images, ConversationOrigin origin)
+    {
+        var messages = new List<Message>(drafts.Count + 1);
+        if (system is not null)
+        {
+            messages.Add(Message.System(system));
+        }
+
+        var image = 0;
+        foreach (var (role, text) in drafts)
+        {
+            messages.Add(new Message(role, Placeholders.Split(text, () => images[image++])));
+        }
+
+        return new Conversation(messages) { Origin = origin };
+    }
+}

@@ -8,10 +8,6 @@
 # LIBTORCH names another libtorch than that of python3; CUDA_HOME a toolkit whose nvcc is not on PATH; FOVEA_JOBS the compilers at once.
 set -euo pipefail
 ROOT="$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)"
-. "$ROOT/eng/common.sh"
-. "$ROOT/eng/cpus.sh"
-. "$ROOT/eng/setup.sh"
-. "$ROOT/eng/build.sh"
 . "$ROOT/eng/gpu.sh"
 
 steps=10 dry='' parity=1 peer=1 out='' pack=''

@@ -6,25 +6,9 @@
 # To be read first in summary.txt: "bridge: rc", "[FAIL]", the figures. eng/gpu-rehearsal.sh tries all of it without a GPU.
 set -uo pipefail
 ROOT="$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)"
-. "$ROOT/eng/common.sh"
-. "$ROOT/eng/cpus.sh"
-. "$ROOT/eng/setup.sh"
-. "$ROOT/eng/build.sh"
 . "$ROOT/eng/gpu.sh"
-
-out="${OUT:-$ROOT/artifacts/gpu-first}" budget=500
-while [ $# -gt 0 ]; do
-  [ $# -ge 2 ] || die "$1 needs a value"
-  case "$1" in
-    --out) out="$2" ;;
-    --budget) budget="$2" ;;
-    *) die "unknown option $1" "The options stand at the top of eng/gpu-first.sh." ;;
-  esac
-  shift 2
-done
-export PYTHONUNBUFFERED=1
+gpu_begin gpu-first 500 "$@"
 bridge=''
-results_begin "$out" "$budget"
 
 # What there is, beside what follows.
 machine() {
@@ -40,8 +24,6 @@ machine() {
 machine > "$RESULTS/machine.txt" 2>&1
 python3 -c 'import torch; print(torch.__version__, torch.version.cuda, torch.backends.cudnn.version(), torch.cuda.nccl.version(), torch.cuda.get_device_name()); print(torch.__config__.show())' > "$RESULTS/torch.txt" 2>&1 &
 
-# Such machines show little memory until it is used, and by it the compilers would be counted.
-export FOVEA_JOBS="${FOVEA_JOBS:-$(nproc)}"
 note "GPU: $(gpu_name | grep . || echo none); $(nproc) CPUs, $(awk '/MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo) GiB free; $FOVEA_JOBS compilers at once"
 unpack || note "the pack $PACK cannot be unpacked"
 

@@ -1,26 +1,10 @@
 #!/usr/bin/env bash
 # After eng/gpu-first.sh, while the machine is warm: where a step's time goes, kernel by kernel (ncu), and the memory checker over our own kernels
-# (compute-sanitizer). Same options; less than 300 seconds.
+# (compute-sanitizer). Options --out FOLDER and --budget SECONDS; less than 300 seconds.
 set -uo pipefail
 ROOT="$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)"
-. "$ROOT/eng/common.sh"
-. "$ROOT/eng/cpus.sh"
-. "$ROOT/eng/setup.sh"
-. "$ROOT/eng/build.sh"
 . "$ROOT/eng/gpu.sh"
-
-out="${OUT:-$ROOT/artifacts/gpu-second}" budget=290
-while [ $# -gt 0 ]; do
-  [ $# -ge 2 ] || die "$1 needs a value"
-  case "$1" in
-    --out) out="$2" ;;
-    --budget) budget="$2" ;;
-    *) die "unknown option $1" "The options stand at the top of eng/gpu-second.sh." ;;
-  esac
-  shift 2
-done
-export FOVEA_JOBS="${FOVEA_JOBS:-$(nproc)}"
-results_begin "$out" "$budget"
+gpu_begin gpu-second 290 "$@"
 [ -x "$ROOT/dotnet/dotnet" ] || unpack
 bridge_part 200 || results_end
 

@@ -1,4 +1,9 @@
-# What the scripts for a machine with a GPU share: the pack for one without .NET, setting up, and results that are renewed as it goes. Sourced.
+# What the scripts for a machine with a GPU share: the pack for one without .NET, setting up, options, and results that are renewed as it goes. Sourced,
+# with ROOT set.
+for file in common cpus setup build; do
+  # shellcheck disable=SC1090
+  . "$ROOT/eng/$file.sh"
+done
 
 PACK="${PACK:-$ROOT/.gpu/pack.tar.xz}"
 # A borrowed machine takes so many MiB in all: files under version control and the pack.
@@ -99,6 +104,25 @@ for class in Unit.Tensors.LinearCrossEntropyTests Unit.Training.StepFeedTests Pa
 done
 
 # ---- results: a folder of logs; summary.txt and results.tar.gz in $OUT are never older than 25 s, and the only two files there ----
+
+# gpu_begin NAME SECONDS [--out FOLDER] [--budget SECONDS]: options of the script eng/NAME.sh, which ends after so many seconds, and its results begun.
+gpu_begin() {
+  local name="$1" out="${OUT:-$ROOT/artifacts/$1}" budget="$2"
+  shift 2
+  while [ $# -gt 0 ]; do
+    [ $# -ge 2 ] || die "$1 needs a value"
+    case "$1" in
+      --out) out="$2" ;;
+      --budget) budget="$2" ;;
+      *) die "unknown option $1" "The options stand at the top of eng/$name.sh." ;;
+    esac
+    shift 2
+  done
+  export PYTHONUNBUFFERED=1
+  # Such machines show little memory until it is used, and by it the compilers would be counted.
+  export FOVEA_JOBS="${FOVEA_JOBS:-$(nproc)}"
+  results_begin "$out" "$budget"
+}
 
 # results_begin OUT SECONDS [FOLDER]: no part runs when so much time is over.
 results_begin() {

@@ -40,7 +40,9 @@ setup() {
     "or take it back (sudo chown -R $(id -un) $CACHE)."
   check_platform
   require_dotnet
-  local new="$STATE/environment.new"
+  # Several may be started at once, as torchrun does: each writes its own file, and what they write is the same.
+  local new="$STATE/environment.new.$$"
+  find "$STATE" -maxdepth 1 -name 'environment.new*' -mmin +60 -delete 2> /dev/null || true
   touch "$new.time" # the stamp's time: a file changed while set-up works counts as newer
   find_libtorch
   find_codecs

@@ -6,6 +6,9 @@ namespace Fovea;
 /// <summary>Says what is wrong with a JSON text: where, what it was taken for, and how to mend it.</summary>
 public static class JsonProblem
 {
+    /// <summary>What is said where a comment stands.</summary>
+    public const string Comment = "a comment, which JSON does not have; take it out";
+
     /// <exception cref="JsonException">A text or key holds half a surrogate pair; names place and key.</exception>
     internal static void RefuseHalfSurrogates(ReadOnlySpan<byte> json, bool lenient)
     {
@@ -70,6 +73,11 @@ public static class JsonProblem
             return "a byte order mark in the middle of the file (were files joined?); take it out";
         }
 
+        if (rest is [(byte)'/', (byte)'/' or (byte)'*', ..] or [(byte)'#', ..])
+        {
+            return Comment;
+        }
+
         if (e.Message.Contains("after a single JSON value", StringComparison.Ordinal))
         {
             return "something follows after its end";
@@ -82,7 +90,6 @@ public static class JsonProblem
 
         return rest switch
         {
-            [(byte)'/', (byte)'/' or (byte)'*', ..] or [(byte)'#', ..] => "a comment, which JSON does not have; take it out",
             [(byte)'\'', ..] => "a single quote; keys and texts stand in double quotes (is this Python's print of a dict? use json.dump)",
             [< 0x20, ..] => $"a bare control character (0x{rest[0]:X2}) in a text; write line breaks as \\n and tabs as \\t",
             _ when Python(rest, before) is { } word => word,

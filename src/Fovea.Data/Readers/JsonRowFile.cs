@@ -108,6 +108,12 @@ public sealed class JsonRowFile : IDisposable
             return;
         }
 
+        if (LeadingComment.Problem(stream) is { } comment)
+        {
+            throw new ConfigException($"data file {Path} {comment}");
+        }
+
+        stream.Position = start;
         IndexLines(stream, start);
         stream.Position = start;
         if (first == '{' && JsonRowShape.Misfit(new JsonStream(stream, start), starts[0] + lengths[0]) is { } shape)

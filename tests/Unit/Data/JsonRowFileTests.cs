@@ -67,6 +67,13 @@ public sealed class JsonRowFileTests : IDisposable
     [InlineData("\uFEFF[{\"a\": NaN}]", "is not valid JSON at line 1, column 8: NaN is no JSON number")]
     [InlineData("[{\"a\": 1}\n", "it ends in the middle")]
     [InlineData("[{\"a\": 1}]\n[{\"a\": 1}]\n", "something follows after its end")]
+    [InlineData("// made by hand\n[{\"a\": 1}]", "is not valid JSON at line 1, column 1: a comment, which JSON does not have")]
+    [InlineData("\uFEFF\n # made\n\n# by hand\n[{\"a\": 1}]", "is not valid JSON at line 2, column 2: a comment")]
+    [InlineData("/* made\n * by hand */ [{\"a\": 1}]", "is not valid JSON at line 1, column 1: a comment")]
+    [InlineData("/* rows: */\n{\"a\": 1}\n{\"a\": 2}\n", "is not valid JSON at line 1, column 1: a comment")]
+    [InlineData("# nothing else", "is not valid JSON at line 1, column 1: a comment")]
+    [InlineData("[\n// rows:\n{\"a\": 1}]", "is not valid JSON at line 2, column 1: a comment")]
+    [InlineData("[{\"a\": 1}] // the end\n", "is not valid JSON at line 1, column 12: a comment")]
     public void JSON_of_another_shape_is_said_in_words(string text, string expected)
     {
         foreach (var name in new[] { "rows.json", "rows.jsonl" })
@@ -75,6 +82,20 @@ public sealed class JsonRowFileTests : IDisposable
             var message = Assert.Throws<ConfigException>(() => JsonRowFile.Open(path)).Message;
             Assert.StartsWith($"data file {path} ", message);
             Assert.Contains(expected, message);
+        }
+    }
+
+    [Theory]
+    [InlineData("// rows:")]
+    [InlineData("# rows:")]
+    public void A_comment_before_rows_of_a_line_spoils_only_its_own(string comment)
+    {
+        using var file = JsonRowFile.Open(folder.Write("some.jsonl", $"{comment}\n{{\"a\":1}}\n{comment}\n{{\"a\":2}}\n"));
+        Assert.Equal("{\"a\":1}", Raw(file, 1));
+        Assert.Equal("{\"a\":2}", Raw(file, 3));
+        foreach (var row in new[] { 0, 2 })
+        {
+            Assert.Contains("a comment, which JSON does not have", Assert.ThrowsAny<JsonException>(() => file.Read(row)).Message);
         }
     }
 

@@ -22,7 +22,7 @@ public sealed class PromptBuilder
     public PromptBuilder(Tokenizer tokenizer, ChatTemplate template, IMediaProcessor media, string? defaultSystem = null, TokenRows? rows = null)
     {
         (this.template, this.media, this.rows) = (template, media, rows);
-        encoder = new SampleEncoder(template, tokenizer, media, new DataOptions { Datasets = [], Template = template.Name, DefaultSystem = defaultSystem });
+        encoder = new SampleEncoder(template, tokenizer, media, new DataOptions { Dataset = [], Template = template.Name, DefaultSystem = defaultSystem });
     }
 
     /// <summary>A picture as patches.</summary>

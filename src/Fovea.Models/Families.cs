@@ -10,18 +10,10 @@ namespace Fovea.Models;
 public static class Families
 {
     /// <summary>One line a family.</summary>
-    public static IReadOnlyList<Family> All { get; } =
-    [
-        new(Qwen25VlConfig.ModelType, Qwen25VlProcessor.Load, Qwen25VlModel.Build, Qwen25VlModel.Canonical, Qwen25VlModel.PartOf)
-        {
-            UnknownFields = Qwen25VlFields.Unknown,
-        },
-        MiniCpmVModel.Family,
-        MiniMindVModel.Family,
-    ];
+    public static IReadOnlyList<ModelFamily> All { get; } = [new Qwen25VlFamily(), new MiniCpmVFamily(), new MiniMindVFamily()];
 
     /// <summary>The family of a Hugging Face model folder, by the model_type of its config.json.</summary>
-    public static Family Of(string folder)
+    public static ModelFamily Of(string folder)
     {
         var config = ConfigReader.Open(ConfigPath(folder));
         var type = config.Text("model_type");
@@ -37,14 +29,14 @@ public static class Families
     public static VisionLanguageModel Load(string folder, ModelOptions options)
     {
         var family = Of(folder);
-        if (family.Open is { } open)
+        if (family.Files is { } own)
         {
-            return Load(folder, family, open, options);
+            return Load(folder, family, own, options);
         }
 
         using var checkpoint = Checkpoint.Open(folder);
         var wrapped = WrapperNames.In(checkpoint);
-        var model = family.Build(ConfigPath(folder), new CheckpointSource(checkpoint, name => family.Canonical(wrapped.Plain(name))), options);
+        var model = family.Build(ConfigPath(folder), new CheckpointSource(checkpoint, name => family.Names.ToLedger(wrapped.Plain(name))), options);
         try
         {
             // A tied head may have been saved all the same; an inverse frequency is a constant that old releases wrote.
@@ -62,9 +54,9 @@ public static class Families
     }
 
     /// <summary>As the other one, where only what is missing and cannot be made afresh is an error.</summary>
-    private static VisionLanguageModel Load(string folder, Family family, Func<string, string?, WeightFiles> open, ModelOptions options)
+    private static VisionLanguageModel Load(string folder, ModelFamily family, IModelFiles own, ModelOptions options)
     {
-        using var files = open(folder, options.WeightsFile);
+        using var files = own.Open(folder, options.WeightsFile);
         var model = family.Build(ConfigPath(folder), files, options);
         try
         {
@@ -79,7 +71,7 @@ public static class Families
         }
     }
 
-    private static IReadOnlyList<string> UnknownFields(string folder, Family family) => family.UnknownFields(folder) is { Count: > 0 } fields
+    private static IReadOnlyList<string> UnknownFields(string folder, ModelFamily family) => family.UnknownFields(folder) is { Count: > 0 } fields
         ? [$"{folder}: these fields of its JSON files are not known and have no effect: {string.Join(", ", fields)}"]
         : [];
 }

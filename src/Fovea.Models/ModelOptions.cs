@@ -20,13 +20,11 @@ public sealed record ModelOptions
     /// <summary>Leaves weights as the files have them, mapped, for somebody who places them (<see cref="LedgerOptions.Deferred"/>).</summary>
     public bool Deferred { get; init; }
 
-    /// <summary>A file of weights to replace the folder's own, for a family that opens its weights itself (<see cref="Family.Open"/>); null is none.</summary>
+    /// <summary>A file of weights to replace the folder's own, for a family that opens its weights itself (<see cref="ModelFamily.Files"/>); null is none.</summary>
     public string? WeightsFile { get; init; }
 
-    public MoeAuxiliary MoeAuxiliary { get; init; }
-
-    /// <summary>Whether padding takes part where a published model's own mathematics lets it; false computes each image as if it stood alone.</summary>
-    public bool OriginalPadding { get; init; } = true;
+    /// <summary>What the family alone is told; null is its defaults.</summary>
+    public FamilyOptions? Family { get; init; }
 
     /// <summary>What blocks keep for backward until somebody decides otherwise (<see cref="Block.Mode"/>).</summary>
     public BlockMode BlockMode { get; init; }

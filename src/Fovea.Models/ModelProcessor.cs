@@ -16,15 +16,10 @@ public record ModelProcessor(Tokenizer Tokenizer, ChatTemplate Template, IMediaP
 
     /// <summary>The same with what a configuration says about data.</summary>
     /// <exception cref="ConfigException">It asks for what the family does not have.</exception>
-    public virtual ModelProcessor With(DataOptions options) => options is { LlmType: null, MaxSliceNums: null }
-        ? this
-        : throw new ConfigException("llm_type and max_slice_nums are for MiniCPM-V; this model has neither");
+    public virtual ModelProcessor With(DataOptions options) => this;
 
-    /// <summary>
-    /// Which of the conversations that the family's own trainer knows is written, as its <c>llm_type</c> names it, also where that was not given; null where
-    /// a template alone says it.
-    /// </summary>
-    public virtual string? LlmType(DataOptions options) => null;
+    /// <summary>What the family's own keys come to, also where they were not given, by key: a resumed run must come to the same.</summary>
+    public virtual IReadOnlyDictionary<string, string?> Outcomes(DataOptions options) => new Dictionary<string, string?>();
 
     /// <summary>How samples become ids and labels.</summary>
     public virtual ISampleEncoder NewEncoder(DataOptions options) => new SampleEncoder(Template, Tokenizer, Images, options);

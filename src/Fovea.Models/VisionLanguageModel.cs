@@ -34,8 +34,8 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
 
     public Device Device => Ledger.Options.Device;
 
-    /// <summary>What today's Transformers calls a weight or layer of the ledger; PEFT adapters are saved under these names.</summary>
-    public virtual string ModuleName(string name) => name;
+    /// <summary>How its weights are called in files and in the ledger.</summary>
+    public abstract NameMap Names { get; }
 
     /// <summary>Puts a packed batch into tensors on the model's device.</summary>
     public abstract ModelInput Prepare(PackedBatch batch);
@@ -76,9 +76,8 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
 
     /// <summary>Most patches that the vision side sees of one image, for counting memory.</summary>
     /// <param name="pixels">Images are scaled down to this area, where the family does so.</param>
-    /// <param name="slices">Most slices of an image; null is the model's own number.</param>
     /// <param name="tokens">Most tokens that the image may take.</param>
-    public virtual int MostPatches(int pixels, int? slices, int tokens) => Math.Min(pixels / (14 * 14), 4 * tokens);
+    public abstract int MostPatches(int pixels, int tokens);
 
     /// <summary>Final hidden states [T, E], or [L, E] where the input names the wanted rows.</summary>
     public abstract Tensor Hidden(ModelInput input, Tensor? features);

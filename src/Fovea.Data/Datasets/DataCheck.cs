@@ -27,7 +27,7 @@ public static class DataCheck
     {
         options = options with { OnBadSample = BadSamplePolicy.Skip };
         using var data = DatasetLoader.Load(options);
-        encoder ??= new SampleEncoder(ChatTemplates.Get(options.Template), tokenizer, images, options);
+        encoder ??= new SampleEncoder(ChatTemplates.Get(options.Template ?? ChatTemplates.Qwen2Vl.Name), tokenizer, images, options);
         Measured[] all = [.. Measure(data.Train, encoder, cancellation), .. data.Eval is null ? [] : Measure(data.Eval, encoder, cancellation)];
         var decoded = DecodeSome(all, decode, encoder, images, cancellation);
         var reports = data.Summaries.Select((summary, source) => Report(summary, Array.FindAll(all, m => m.Source == source))).ToArray();

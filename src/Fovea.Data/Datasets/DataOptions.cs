@@ -1,73 +1,70 @@
+using Fovea.Keys;
+
+using static Fovea.Keys.Effect;
+
 namespace Fovea.Data.Datasets;
 
 /// <summary>Everything about data that a configuration decides. Names and meanings follow LLaMA-Factory's keys of the same words.</summary>
 public sealed record DataOptions
 {
-    /// <summary>Names from <c>dataset_info.json</c>, or paths of json and jsonl files.</summary>
-    public required IReadOnlyList<string> Datasets { get; init; }
+    /// <summary>Largest image area in pixels; larger ones are scaled down first.</summary>
+    [Bounds(1)]
+    [Affects(Learning)] public int ImageMaxPixels { get; init; } = 768 * 768;
 
-    /// <summary>Data sets to evaluate on; excludes <see cref="ValSize"/>.</summary>
-    public IReadOnlyList<string> EvalDatasets { get; init; } = [];
+    /// <summary>Smallest image area in pixels; smaller ones are scaled up first.</summary>
+    [Bounds(1)]
+    [Affects(Learning)] public int ImageMinPixels { get; init; } = 32 * 32;
 
-    /// <summary>The folder of <c>dataset_info.json</c> and of the files it names.</summary>
-    public string DatasetDir { get; init; } = "data";
+    /// <summary>Names in <c>dataset_info.json</c>, or paths of files.</summary>
+    [Alias("data_path")]
+    [FilePath, Affects(Learning)] public IReadOnlyList<string> Dataset { get; init; } = [];
 
-    /// <summary>Where relative image paths start; the data set folder when null.</summary>
-    public string? MediaDir { get; init; }
+    /// <summary>The same for evaluation.</summary>
+    [Alias("eval_data_path")]
+    [FilePath, Affects(Output)] public IReadOnlyList<string> EvalDataset { get; init; } = [];
 
-    public string Template { get; init; } = "qwen2_vl";
+    /// <summary>Folder of <c>dataset_info.json</c> and of the files that it names.</summary>
+    [FilePath, Affects(Learning)] public string DatasetDir { get; init; } = "data";
 
-    /// <summary>The configuration names the template: conversations are written its way, whatever way of its own the model family has.</summary>
-    public bool TemplateIsNamed { get; init; }
+    /// <summary>Folder of images; null is <see cref="DatasetDir"/>.</summary>
+    [Alias("images_path")]
+    [FilePath, Affects(Learning)] public string? MediaDir { get; init; }
 
-    /// <summary>The official MiniCPM-V trainer's <c>llm_type</c>; null is the model's own.</summary>
-    public string? LlmType { get; init; }
+    /// <summary>Conversation template; null is the model family's own.</summary>
+    [Affects(Learning, As = "Template")] public string? Template { get; init; }
 
-    /// <summary>Most slices that a large image is cut into, for models that do; null is the model's own number.</summary>
-    public int? MaxSliceNums { get; init; }
+    /// <summary>Replaces the template's system message.</summary>
+    [Affects(Learning)] public string? DefaultSystem { get; init; }
 
-    /// <summary>System prompt of rows that bring none; the template's own when null.</summary>
-    public string? DefaultSystem { get; init; }
+    /// <summary>Longest sample in tokens.</summary>
+    [Alias("model_max_length", "max_seq_len"), Bounds(1)]
+    [Affects(Learning)] public int CutoffLen { get; init; } = 2048;
 
-    /// <summary>Most tokens a sample may have, image tokens included.</summary>
-    public int CutoffLength { get; init; } = 2048;
+    /// <summary>Samples used of each data set, the first ones; null is all.</summary>
+    [Bounds(1)]
+    [Affects(Learning, As = "Samples")] public int? MaxSamples { get; init; }
 
-    /// <summary>Only the first rows of each data set; all when null.</summary>
-    public int? MaxSamples { get; init; }
+    /// <summary>Samples held out for evaluation: a part up to 1, a count above.</summary>
+    [Bounds(0)]
+    [Affects(Learning, As = "Samples")] public double ValSize { get; init; }
 
-    /// <summary>Rows set aside for evaluation: a share below 1, a number of rows above 1, none at 0.</summary>
-    public double ValSize { get; init; }
+    /// <summary>Train on questions too, not on answers alone.</summary>
+    [Affects(Learning)] public bool TrainOnPrompt { get; init; }
 
-    /// <summary>Questions are trained too.</summary>
-    public bool TrainOnPrompt { get; init; }
+    /// <summary>Train on the last turn only.</summary>
+    [Affects(Learning)] public bool MaskHistory { get; init; }
 
-    /// <summary>Which tokens of an answer are trained, for models whose own code has it wrong.</summary>
-    public LabelMask LabelMask { get; init; }
+    /// <summary>Keep the order of the files.</summary>
+    [Affects(Learning)] public bool DisableShuffling { get; init; }
 
-    /// <summary>Part of the rows that keep the empty block that a template gives to answers without reasoning, for models whose own code removes it.</summary>
-    public double EmptyThinkRatio { get; init; }
+    /// <summary>Threads that encode text and decode images ahead of the trainer; null or 0 is chosen from the cores.</summary>
+    [Bounds(0)]
+    [Affects(Execution)] public int? DataloaderNumWorkers { get; init; }
 
-    /// <summary>Part of the rows without a system message that get one in training, for models whose own code adds it.</summary>
-    public double AddSystemRatio { get; init; }
+    /// <summary>What a row or image that cannot be used does: stop the run, be left out, or be replaced by another sample, drawn at random.</summary>
+    [Affects(Learning)] public BadSamplePolicy OnBadSample { get; init; } = BadSamplePolicy.Error;
 
-    /// <summary>A file of system messages for <see cref="AddSystemRatio"/>, one a line; null is the model's own.</summary>
-    public string? SystemPrompts { get; init; }
-
-    /// <summary>Samples are filled up to the cutoff with tokens that nothing is trained on, for models whose own mathematics counts padding.</summary>
-    public bool PadToCutoff { get; init; }
-
-    /// <summary>Only the last answer is trained.</summary>
-    public bool MaskHistory { get; init; }
-
-    /// <summary>Images of more pixels are shrunk to this area first.</summary>
-    public int ImageMaxPixels { get; init; } = 768 * 768;
-
-    /// <summary>Images of fewer pixels are enlarged to this area first.</summary>
-    public int ImageMinPixels { get; init; } = 32 * 32;
-
-    public BadSamplePolicy OnBadSample { get; init; } = BadSamplePolicy.Error;
-
-    /// <summary>Seeds the split of <see cref="ValSize"/>.</summary>
+    /// <summary>Seeds the split of <see cref="ValSize"/>, and what is drawn for each row.</summary>
     public long Seed { get; init; } = 42;
 
     /// <summary>Where relative image paths start.</summary>

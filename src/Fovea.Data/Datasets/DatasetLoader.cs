@@ -30,7 +30,7 @@ public static class DatasetLoader
     private static void Check(DataOptions options)
     {
         var problems = new List<string>();
-        if (options.Datasets.Count == 0)
+        if (options.Dataset.Count == 0)
         {
             problems.Add("dataset: at least one data set is needed");
         }
@@ -40,7 +40,7 @@ public static class DatasetLoader
             problems.Add($"val_size: {options.ValSize} must be a share between 0 and 1, or a whole number of rows");
         }
 
-        if (options.ValSize > 0 && options.EvalDatasets.Count > 0)
+        if (options.ValSize > 0 && options.EvalDataset.Count > 0)
         {
             problems.Add("val_size: cannot be combined with eval_dataset; give one of them");
         }
@@ -64,8 +64,8 @@ public static class DatasetLoader
     private static LoadedData Load(DataOptions options, List<RowSource> sources)
     {
         var errors = new List<string>();
-        var trainSources = Open(options.Datasets, options, sources, errors);
-        var evalSources = options.EvalDatasets.Count == 0 ? 0 : Open(options.EvalDatasets, options, sources, errors);
+        var trainSources = Open(options.Dataset, options, sources, errors);
+        var evalSources = options.EvalDataset.Count == 0 ? 0 : Open(options.EvalDataset, options, sources, errors);
         if (errors.Count > 0)
         {
             throw new ConfigException(errors);

@@ -207,13 +207,13 @@ public sealed class SampleEncoder : ISampleEncoder
         for (var i = 0; i < turns.Count; i++)
         {
             var turn = turns[options.MaskHistory ? turns.Count - 1 - i : i];
-            if (total >= options.CutoffLength)
+            if (total >= options.CutoffLen)
             {
                 truncated = true;
                 break;
             }
 
-            var (source, target) = EncodedTurn.Shorten(turn.Source.Length, turn.Target.Length, options.CutoffLength - total);
+            var (source, target) = EncodedTurn.Shorten(turn.Source.Length, turn.Target.Length, options.CutoffLen - total);
             truncated |= source < turn.Source.Length || target < turn.Target.Length;
             if (turn.LosesImages(source, target))
             {
@@ -229,8 +229,8 @@ public sealed class SampleEncoder : ISampleEncoder
         {
             var all = turns.Sum(t => t.Source.Length + t.Target.Length);
             var reason = cutsImage
-                ? $"too long: of {all} tokens cutoff_len {options.CutoffLength} would cut an image; raise cutoff_len or lower image_max_pixels"
-                : $"too long: cutoff_len {options.CutoffLength} leaves nothing of {all} tokens";
+                ? $"too long: of {all} tokens cutoff_len {options.CutoffLen} would cut an image; raise cutoff_len or lower image_max_pixels"
+                : $"too long: cutoff_len {options.CutoffLen} leaves nothing of {all} tokens";
             throw BadSampleException.Of(conversation, reason, tooLong: true);
         }
 

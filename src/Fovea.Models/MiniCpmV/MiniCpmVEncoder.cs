@@ -56,10 +56,10 @@ public sealed class MiniCpmVEncoder : ISampleEncoder
         var planned = conversation.Images.Select(source => (Source: source, Plan: images.PlanFor(conversation, source))).ToArray();
         var messages = Messages(exchanges, [.. planned.Select(p => p.Plan)]);
         var (ids, trained) = dialogue == MiniCpmVDialogue.MiniCpm ? Tagged(exchanges.System, messages) : Whole(exchanges.System, messages);
-        var truncated = ids.Count > options.CutoffLength;
+        var truncated = ids.Count > options.CutoffLen;
         if (truncated)
         {
-            ids.RemoveRange(options.CutoffLength, ids.Count - options.CutoffLength);
+            ids.RemoveRange(options.CutoffLen, ids.Count - options.CutoffLen);
         }
 
         var parts = new List<(MediaSource Source, MediaPlan Plan, int Part)>();
@@ -197,7 +197,7 @@ public sealed class MiniCpmVEncoder : ISampleEncoder
         throw truncated
             ? BadSampleException.Of(
                 conversation,
-                $"too long: cutoff_len {options.CutoffLength} (model_max_length) would cut an image; raise it or lower max_slice_nums",
+                $"too long: cutoff_len {options.CutoffLen} (model_max_length) would cut an image; raise it or lower max_slice_nums",
                 tooLong: true)
             : BadSampleException.Of(conversation, $"the text itself holds tags of images; only {Placeholders.Image} may stand for one");
     }

@@ -8,29 +8,21 @@ namespace Fovea.Models.MiniCpmV;
 /// <summary>MiniCPM-V of any version: vision tower, resampler and language model.</summary>
 public sealed class MiniCpmVModel : VisionLanguageModel
 {
-    private static readonly string[] Others = ["apm.", "audio_", "tts."];
     private readonly bool padsAsOriginal;
+    private readonly MiniCpmVOptions options;
 
     /// <param name="ledger">Names and loads the weights; the spelling is the hub's (<c>vpm.*</c>, <c>resampler.*</c>, <c>llm.*</c>).</param>
-    /// <param name="original">Whether V-2.5's padding is seen by its vision tower, as in the original.</param>
-    public MiniCpmVModel(Ledger ledger, MiniCpmVConfig config, bool original = true)
+    /// <param name="options">Say whether V-2.5's padding is seen by its vision tower, as in the original; null is their defaults.</param>
+    public MiniCpmVModel(Ledger ledger, MiniCpmVConfig config, MiniCpmVOptions? options = null)
         : base(ledger)
     {
         Config = config;
-        padsAsOriginal = original && config.Vision.Kind == MiniCpmVVisionKind.OneRow;
+        this.options = options ?? new MiniCpmVOptions();
+        padsAsOriginal = this.options.VisionMask == VisionMask.Original && config.Vision.Kind == MiniCpmVVisionKind.OneRow;
         Vision = new MiniCpmVVision(ledger.Root / "vpm", config.Vision);
         Resampler = new Resampler(ledger.Root / "resampler", config);
         Language = new MiniCpmVLanguage(ledger.Root / "llm", config);
     }
-
-    /// <summary>This family's line in the table.</summary>
-    public static Family Family { get; } = new(MiniCpmVConfig.ModelType, MiniCpmVProcessor.Load, Build, Canonical, PartOf)
-    {
-        OtherTypes = [MiniCpmVConfig.OmniModelType],
-        LeavesAlone = LeavesAlone,
-        UnknownFields = MiniCpmVFields.Unknown,
-        TaskType = null,
-    };
 
     public MiniCpmVConfig Config { get; }
 
@@ -72,27 +64,7 @@ public sealed class MiniCpmVModel : VisionLanguageModel
         }),
     ];
 
-    /// <param name="configPath">The checkpoint's config.json.</param>
-    public static VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options)
-    {
-        // V-2 stores a table of sines among its weights.
-        var learns = options with { Trainable = (part, name) => name != $"resampler.{Resampler.FixedPlaces}" && options.Trainable(part, name) };
-        var ledger = new Ledger(source, learns.ForLedger(PartOf));
-        return new MiniCpmVModel(ledger, MiniCpmVConfig.Read(configPath), options.OriginalPadding);
-    }
-
-    /// <summary>Every release spells the names alike.</summary>
-    public static string Canonical(string name) => name;
-
-    /// <summary>Which part of the model a weight or layer belongs to, for freezing.</summary>
-    public static ModelPart PartOf(string name) =>
-        name.StartsWith("resampler.", StringComparison.Ordinal) ? ModelPart.Projector
-        : name.StartsWith("vpm.", StringComparison.Ordinal) ? ModelPart.Vision
-        : ModelPart.Language;
-
-    /// <summary>Weights for hearing and speaking, and tables of sines that some releases stored.</summary>
-    public static bool LeavesAlone(string name) =>
-        name == "resampler.pos_embed" || Others.Any(other => name.StartsWith(other, StringComparison.Ordinal));
+    public override NameMap Names => NameMap.Same;
 
     public override ModelInput Prepare(PackedBatch batch)
     {
@@ -166,9 +138,9 @@ public sealed class MiniCpmVModel : VisionLanguageModel
     public override int FeatureRows(ImageGrid grid) => Config.Queries;
 
     /// <summary>Slices have the area of the model's resolution; where there are several, the whole image is one more.</summary>
-    public override int MostPatches(int pixels, int? slices, int tokens)
+    public override int MostPatches(int pixels, int tokens)
     {
-        var most = slices ?? Config.Slicing.MaxSlices;
+        var most = options.MaxSliceNums ?? Config.Slicing.MaxSlices;
         var side = Config.Slicing.Resolution / Config.Slicing.PatchSize;
         return side * side * Math.Clamp(tokens / Config.Queries, 1, most == 1 ? 1 : most + 1);
     }

@@ -14,41 +14,45 @@ public sealed partial record MiniCpmVProcessor : ModelProcessor
 {
     private readonly MiniCpmVConfig config;
     private readonly PreResize? preResize;
+    private readonly MiniCpmVOptions options;
 
-    private MiniCpmVProcessor(Tokenizer tokenizer, MiniCpmVConfig config, MiniCpmVMedia images, PreResize? preResize)
+    private MiniCpmVProcessor(Tokenizer tokenizer, MiniCpmVConfig config, MiniCpmVMedia images, PreResize? preResize, MiniCpmVOptions options)
         : base(tokenizer, TemplateOf(config.Dialogue, tokenizer), images)
     {
         this.config = config;
         this.preResize = preResize;
+        this.options = options;
     }
 
     /// <param name="folder">With config.json and tokenizer.json; what preprocessor_config.json says of colours is used where it is there.</param>
     /// <param name="preResize">LLaMA-Factory's resize, for its way of making samples.</param>
     /// <exception cref="ConfigException">A file is missing or wrong.</exception>
-    public static ModelProcessor Load(string folder, PreResize? preResize = null)
+    public static ModelProcessor Load(string folder, PreResize? preResize = null, MiniCpmVOptions? options = null)
     {
         var config = MiniCpmVConfig.Read(Families.ConfigPath(folder));
         MiniCpmVFields.CheckImages(folder, config);
         var (mean, deviation) = Colours(Path.Combine(folder, "preprocessor_config.json"));
-        return new MiniCpmVProcessor(Tokenizer.Load(folder), config, new MiniCpmVMedia(config, mean, deviation), preResize)
+        return new MiniCpmVProcessor(Tokenizer.Load(folder), config, new MiniCpmVMedia(config, mean, deviation), preResize, options ?? new MiniCpmVOptions())
         {
             Rows = config.Language.VocabularySize,
         };
     }
 
-    public override ModelProcessor With(DataOptions options)
+    public override ModelProcessor With(DataOptions data)
     {
-        NewEncoder(options); // says what of llm_type does not fit before a model is loaded
-        var resize = options.TemplateIsNamed && preResize is not null ? preResize with { AreaOnly = true } : null;
+        NewEncoder(data); // says what of llm_type does not fit before a model is loaded
+        var resize = data.Template is not null && preResize is not null ? preResize with { AreaOnly = true } : null;
         return this with { Images = Media.With(options.MaxSliceNums, resize) };
     }
 
-    public override string? LlmType(DataOptions options) =>
-        options.TemplateIsNamed ? null : DialogueOf(options.LlmType, config).ToString().ToLowerInvariant();
+    public override IReadOnlyDictionary<string, string?> Outcomes(DataOptions data) => new Dictionary<string, string?>
+    {
+        ["llm_type"] = data.Template is not null ? null : DialogueOf(options.LlmType, config).ToString().ToLowerInvariant(),
+    };
 
-    public override ISampleEncoder NewEncoder(DataOptions options) => options.TemplateIsNamed
-        ? base.NewEncoder(options)
-        : new MiniCpmVEncoder(Tokenizer, config, Media, DialogueOf(options.LlmType, config), options, SystemOf(Tokenizer));
+    public override ISampleEncoder NewEncoder(DataOptions data) => data.Template is not null
+        ? base.NewEncoder(data)
+        : new MiniCpmVEncoder(Tokenizer, config, Media, DialogueOf(options.LlmType, config), data, SystemOf(Tokenizer));
 
     /// <summary>
     /// The official names. <c>llama</c>, which the guide gives for V-4, falls into MiniCPM's tags there, which V-4 does not know: its own way is meant.

@@ -13,13 +13,13 @@ namespace Fovea.Models.MiniMindV;
 /// A MiniMind-V folder: config.json, tokenizer, one file of weights without the encoder (the project's <c>.pth</c> or safetensors), and the encoder's own
 /// folder, beside it or elsewhere.
 /// </summary>
-internal static class MiniMindVFiles
+internal sealed class MiniMindVFiles : IModelFiles
 {
     private const string Encoder = "vision_encoder.";
 
     /// <summary>The weights may be a language model's alone: then the projector begins afresh.</summary>
     /// <param name="weights">A file that replaces the folder's own; null is none.</param>
-    public static WeightFiles Open(string folder, string? weights = null)
+    public WeightFiles Open(string folder, string? weights = null)
     {
         var config = MiniMindVConfig.Read(Families.ConfigPath(folder));
         if (weights is not null && config.Generation == MiniMindVGeneration.A)
@@ -38,8 +38,9 @@ internal static class MiniMindVFiles
 
     /// <summary>Writes <c>{stage}_{width}[_moe].pth</c>, or model.safetensors where no stage is given, with a config.json that names it.</summary>
     /// <param name="dtype">Null is half precision for the project's file and the weights' own for safetensors.</param>
-    public static IReadOnlyList<string> Write(VisionLanguageModel model, string sourceFolder, string targetFolder, string? stage, DType? dtype)
+    public IReadOnlyList<string> Write(VisionLanguageModel model, string sourceFolder, string targetFolder, bool? pretraining, DType? dtype)
     {
+        var stage = pretraining switch { null => null, true => "pretrain_vlm", _ => "sft_vlm" };
         var config = ((MiniMindVModel)model).Config;
         Directory.CreateDirectory(targetFolder);
         var learns = stage is null || model.Ledger.Parameters.All(p => p.Trainable || p.Master == DType.F32 || IsEncoder(p));
@@ -116,7 +117,7 @@ internal static class MiniMindVFiles
         }
     }
 
-    private static bool IsEncoder(Parameter parameter) => MiniMindVModel.PartOf(parameter.Name) == ModelPart.Vision;
+    private static bool IsEncoder(Parameter parameter) => MiniMindVFamily.Part(parameter.Name) == ModelPart.Vision;
 
     private static TensorSource FromFile(string name, Parameter parameter, DType dtype, WeightFiles source) => new(name, dtype, parameter.Shape, stream =>
     {

@@ -17,16 +17,6 @@ public sealed class MiniMindVModel : VisionLanguageModel
         Vision = new MiniMindVVision(ledger.Root, config.Vision, config.HiddenSize);
     }
 
-    /// <summary>The line of the table of families.</summary>
-    public static Family Family { get; } = new(MiniMindVConfig.ModelType, MiniMindVProcessor.Load, Build, Canonical, PartOf)
-    {
-        Open = MiniMindVFiles.Open,
-        Resume = MiniMindVResume.Open,
-        Write = MiniMindVFiles.Write,
-        CountLayers = MiniMindVConfig.LayersIn,
-        UnknownFields = MiniMindVFields.Unknown,
-    };
-
     public MiniMindVConfig Config { get; }
 
     public MiniMindVVision Vision { get; }
@@ -60,18 +50,9 @@ public sealed class MiniMindVModel : VisionLanguageModel
         }),
     ];
 
-    /// <param name="configPath">The model folder's config.json.</param>
-    public static VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options) => new MiniMindVModel(
-        new Ledger(source, options.ForLedger(PartOf)), MiniMindVConfig.Read(configPath), options.MoeAuxiliary);
+    public override NameMap Names => MiniMindVFamily.Map;
 
-    /// <summary>The ledger's spelling of a name from a file of either generation.</summary>
-    public static string Canonical(string name) => MiniMindVNames.Canonical(name);
-
-    /// <summary>Which part of the model a weight or layer belongs to, for freezing.</summary>
-    public static ModelPart PartOf(string name) =>
-        name.StartsWith("vision_encoder.", StringComparison.Ordinal) ? ModelPart.Vision
-        : name.StartsWith("vision_proj.", StringComparison.Ordinal) ? ModelPart.Projector
-        : ModelPart.Language;
+    public override int MostPatches(int pixels, int tokens) => Config.Vision.Tokens * Math.Max(1, tokens / Config.ImageTokens);
 
     public override ModelInput Prepare(PackedBatch batch)
     {

@@ -11,10 +11,12 @@ public sealed record MiniMindVProcessor(Tokenizer Tokenizer, ChatTemplate Templa
     /// <summary>The model's configuration.</summary>
     public required MiniMindVConfig Config { get; init; }
 
+    /// <summary>What the run's configuration says of this family.</summary>
+    public required MiniMindVOptions Options { get; init; }
+
     /// <param name="folder">A model folder with tokenizer.json and the encoder's folder.</param>
-    /// <param name="preResize">Not used: every picture becomes the encoder's square.</param>
     /// <exception cref="ConfigException">A file is missing or wrong.</exception>
-    public static ModelProcessor Load(string folder, PreResize? preResize = null)
+    public static ModelProcessor Load(string folder, MiniMindVOptions? options = null)
     {
         var config = MiniMindVConfig.Read(Families.ConfigPath(folder));
         var template = config.Generation == MiniMindVGeneration.A ? ChatTemplates.MiniMind : ChatTemplates.MiniMind3;
@@ -28,9 +30,10 @@ public sealed record MiniMindVProcessor(Tokenizer Tokenizer, ChatTemplate Templa
         return new MiniMindVProcessor(tokenizer, template, new MiniMindVMedia(config.VisionFolder, config.Vision))
         {
             Config = config,
+            Options = options ?? new MiniMindVOptions(),
             Rows = config.VocabularySize,
         };
     }
 
-    public override ISampleEncoder NewEncoder(DataOptions options) => new MiniMindVSampleEncoder(Template, Tokenizer, Images, options, Config);
+    public override ISampleEncoder NewEncoder(DataOptions options) => new MiniMindVSampleEncoder(Template, Tokenizer, Images, options, Config, Options);
 }

@@ -24,20 +24,21 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
     private readonly IMediaProcessor images;
     private readonly DataOptions options;
     private readonly MiniMindVConfig config;
+    private readonly MiniMindVOptions own;
     private readonly string imageText;
     private readonly int[] open;
     private readonly int[] close;
     private readonly IReadOnlyList<string> prompts;
 
-    public MiniMindVSampleEncoder(ChatTemplate template, Tokenizer tokenizer, IMediaProcessor images, DataOptions options, MiniMindVConfig config)
+    public MiniMindVSampleEncoder(ChatTemplate template, Tokenizer tokenizer, IMediaProcessor images, DataOptions options, MiniMindVConfig config, MiniMindVOptions own)
     {
         if (options.TrainOnPrompt || options.MaskHistory)
         {
             throw new ConfigException("train_on_prompt and mask_history are not supported for this model family; every answer is trained");
         }
 
-        (this.template, this.tokenizer, this.images, this.options, this.config) = (template, tokenizer, images, options, config);
-        prompts = IsA || options.AddSystemRatio == 0 ? [] : SystemPrompts.Read(options.SystemPrompts);
+        (this.template, this.tokenizer, this.images, this.options, this.config, this.own) = (template, tokenizer, images, options, config, own);
+        prompts = IsA || own.AddSystemRatio == 0 ? [] : SystemPrompts.Read(own.SystemPrompts);
         imageText = string.Concat(Enumerable.Repeat(template.ImageToken, config.ImageTokens));
         open = tokenizer.Encode(IsA ? "<s>assistant\n" : "<|im_start|>assistant\n");
         close = tokenizer.Encode(IsA ? "</s>\n" : "<|im_end|>\n");
@@ -45,7 +46,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
 
     private bool IsA => config.Generation == MiniMindVGeneration.A;
 
-    public EncodedSample Encode(Conversation conversation) => Encode(conversation, null, options.EmptyThinkRatio >= 0.5);
+    public EncodedSample Encode(Conversation conversation) => Encode(conversation, null, own.EmptyThinkRatio >= 0.5);
 
     /// <summary>
     /// Generation C's data code gives some rows a system message and takes the empty reasoning out of most; a row is drawn for, not an answer.
@@ -59,8 +60,8 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
 
         var key = SplitMix.Mix(SplitMix.Mix((ulong)options.Seed ^ Purpose, (ulong)epoch), (ulong)index);
         var hasSystem = !string.IsNullOrEmpty(Exchanges.Of(conversation).System) || options.DefaultSystem is not null;
-        var system = !hasSystem && Share(key, 0) < options.AddSystemRatio ? prompts[(int)(Share(key, 1) * prompts.Count)] : null;
-        return Encode(conversation, system, Share(key, 2) < options.EmptyThinkRatio);
+        var system = !hasSystem && Share(key, 0) < own.AddSystemRatio ? prompts[(int)(Share(key, 1) * prompts.Count)] : null;
+        return Encode(conversation, system, Share(key, 2) < own.EmptyThinkRatio);
     }
 
     /// <param name="added">A system message for a row without one; null for none.</param>
@@ -72,17 +73,17 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
         var ids = new List<int>();
         tokenizer.Encode(Text(exchanges, added, keepsEmpty), ids);
         var full = ids.Count;
-        if (full > options.CutoffLength)
+        if (full > options.CutoffLen)
         {
-            ids.RemoveRange(options.CutoffLength, full - options.CutoffLength);
+            ids.RemoveRange(options.CutoffLen, full - options.CutoffLen);
         }
 
-        var found = Images(conversation, planned, ids, full > options.CutoffLength);
+        var found = Images(conversation, planned, ids, full > options.CutoffLen);
         var labels = Labels(ids);
         Pad(ids, labels);
-        var sample = EncodedSample.Of(conversation, [.. ids], [.. labels], found, truncated: full > options.CutoffLength);
+        var sample = EncodedSample.Of(conversation, [.. ids], [.. labels], found, truncated: full > options.CutoffLen);
         return sample.TrainedTokens > 0 ? sample : throw BadSampleException.Of(
-            conversation, $"too long: cutoff_len {options.CutoffLength} leaves no answer of {full} tokens", tooLong: true);
+            conversation, $"too long: cutoff_len {options.CutoffLen} leaves no answer of {full} tokens", tooLong: true);
     }
 
     /// <summary>A number from 0 up to, not including, 1.</summary>
@@ -170,7 +171,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
         var labels = new List<int>(ids.Count);
         CollectionsMarshal.SetCount(labels, ids.Count);
         CollectionsMarshal.AsSpan(labels).Fill(EncodedSample.Ignored);
-        var shift = IsA && options.LabelMask == LabelMask.Original ? 1 : 0;
+        var shift = IsA && own.LabelMask == LabelMask.Original ? 1 : 0;
         for (var i = 0; i < ids.Count; i++)
         {
             if (!StandsAt(ids, i, open))
@@ -185,7 +186,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
                 end++;
             }
 
-            var stop = Math.Min(end + close.Length + shift, options.CutoffLength);
+            var stop = Math.Min(end + close.Length + shift, options.CutoffLen);
             while (ids.Count < stop && end < ids.Count)
             {
                 ids.Add(PadId); // trained on, being one past the end
@@ -206,9 +207,9 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
     /// <summary>In generation A the last of <c>max_length</c> tokens is only a target.</summary>
     private void Pad(List<int> ids, List<int> labels)
     {
-        if (options.PadToCutoff && config.UseMoe)
+        if (own.MoeAux == MoeAuxiliary.Original && config.UseMoe)
         {
-            while (ids.Count < options.CutoffLength - (IsA ? 1 : 0))
+            while (ids.Count < options.CutoffLen - (IsA ? 1 : 0))
             {
                 ids.Add(PadId);
                 labels.Add(EncodedSample.Ignored);

@@ -14,16 +14,16 @@ internal sealed record AdapterContents(IReadOnlySet<string> Linears, IReadOnlyLi
     private const int Shown = 8;
 
     /// <summary>The ledger's spelling of a name in an adapter's file.</summary>
-    public static string Canonical(Family family, string name)
+    public static string Canonical(ModelFamily family, string name)
     {
         var plain = name.Replace(".modules_to_save.default.", ".", StringComparison.Ordinal)
             .Replace(".lora_A.default.", ".lora_A.", StringComparison.Ordinal)
             .Replace(".lora_B.default.", ".lora_B.", StringComparison.Ordinal);
-        return family.Canonical(plain.StartsWith(Prefix, StringComparison.Ordinal) ? plain[Prefix.Length..] : plain);
+        return family.Names.ToLedger(plain.StartsWith(Prefix, StringComparison.Ordinal) ? plain[Prefix.Length..] : plain);
     }
 
     /// <exception cref="CheckpointException">Everything that is missing, left over or of another shape.</exception>
-    public static AdapterContents Read(VisionLanguageModel model, Family family, PeftConfig config, Checkpoint checkpoint)
+    public static AdapterContents Read(VisionLanguageModel model, ModelFamily family, PeftConfig config, Checkpoint checkpoint)
     {
         var linears = model.Ledger.Linears.ToDictionary(linear => linear.Path, StringComparer.Ordinal);
         var halves = new Dictionary<string, int>(StringComparer.Ordinal);
@@ -85,7 +85,7 @@ internal sealed record AdapterContents(IReadOnlySet<string> Linears, IReadOnlyLi
         if (config.TargetPattern is { } pattern)
         {
             var matches = LoraTargets.Compile(pattern);
-            var today = Where(linear => matches(model.ModuleName(linear.Path)));
+            var today = Where(linear => matches(model.Names.ToModule(linear.Path)));
             var hub = Where(linear => matches(linear.Path));
             return stored.SetEquals(hub) || today.Count == 0 ? hub : today;
         }

@@ -14,7 +14,7 @@ public sealed class LoraTargets
     private LoraTargets(VisionLanguageModel model, IReadOnlyList<Linear> linears, string? pattern)
     {
         Paths = [.. linears.Select(linear => linear.Path)];
-        ModuleNames = [.. Paths.Select(model.ModuleName)];
+        ModuleNames = [.. Paths.Select(model.Names.ToModule)];
         Pattern = pattern;
         chosen = Paths.ToHashSet(StringComparer.Ordinal);
         width = linears.Sum(linear => linear.Inputs + linear.Outputs);
@@ -39,7 +39,7 @@ public sealed class LoraTargets
     /// <exception cref="ConfigException">Something in <paramref name="target"/> matches no linear that may learn; names those that there are.</exception>
     public static LoraTargets Choose(
         VisionLanguageModel model,
-        Family family,
+        ModelFamily family,
         IReadOnlyList<string> target,
         bool freezeVisionTower = true,
         bool freezeProjector = true,
@@ -62,7 +62,7 @@ public sealed class LoraTargets
         if (target is [var text] && text.AsSpan().ContainsAny(PatternCharacters))
         {
             var matches = Compile(text);
-            var meant = linears.Where(linear => matches(model.ModuleName(linear.Path))).ToList();
+            var meant = linears.Where(linear => matches(model.Names.ToModule(linear.Path))).ToList();
             if (meant.Count == 0)
             {
                 // An expression made for the hub's spelling.
@@ -70,7 +70,7 @@ public sealed class LoraTargets
             }
 
             var open = meant.Where(linear => !Frozen(linear)).ToList();
-            var sameInTree = open.Count == linears.Count(linear => matches(model.ModuleName(linear.Path)));
+            var sameInTree = open.Count == linears.Count(linear => matches(model.Names.ToModule(linear.Path)));
             return open.Count > 0 ? new LoraTargets(model, open, sameInTree ? text : null) : throw Nothing(text, model, Frozen);
         }
 
@@ -91,7 +91,7 @@ public sealed class LoraTargets
     internal static bool Named(VisionLanguageModel model, Linear linear, IReadOnlyCollection<string> names)
     {
         var matches = LoraOptions.Matcher(null, names);
-        return matches(linear.Path) || matches(model.ModuleName(linear.Path));
+        return matches(linear.Path) || matches(model.Names.ToModule(linear.Path));
     }
 
     internal static Func<string, bool> Compile(string pattern)

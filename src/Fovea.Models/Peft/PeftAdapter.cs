@@ -22,7 +22,7 @@ public static class PeftAdapter
     /// <param name="dropout">Drops the adapter's inputs while gradients are recorded; null for none.</param>
     /// <exception cref="CheckpointException">Something in the folder is missing, left over or of another shape; all of it at once.</exception>
     /// <exception cref="ConfigException">adapter_config.json is malformed or asks for what Fovea does not have.</exception>
-    public static PeftConfig Attach(VisionLanguageModel model, Family family, string folder, bool trainable, DropoutStream? dropout = null)
+    public static PeftConfig Attach(VisionLanguageModel model, ModelFamily family, string folder, bool trainable, DropoutStream? dropout = null)
     {
         var config = PeftConfig.Read(folder);
         using var checkpoint = Checkpoint.OpenAdapter(folder);
@@ -45,7 +45,7 @@ public static class PeftAdapter
 
     /// <summary>The weights of the base that are saved in full beside the adapter.</summary>
     public static IReadOnlyList<Parameter> WholeWeights(VisionLanguageModel model, PeftConfig config) =>
-        [.. model.Ledger.Parameters.Where(p => config.SavesWhole(p.Name) || config.SavesWhole(model.ModuleName(p.Name)))];
+        [.. model.Ledger.Parameters.Where(p => config.SavesWhole(p.Name) || config.SavesWhole(model.Names.ToModule(p.Name)))];
 
     /// <summary>
     /// Writes every adapter of the model and the weights of modules_to_save under the names of today's Transformers, the configuration and a model card.
@@ -60,7 +60,7 @@ public static class PeftAdapter
         }
 
         var tensors = adapters.Concat(WholeWeights(model, config))
-            .Select(p => TensorBytes.Source($"{AdapterContents.Prefix}{model.ModuleName(p.Name)}", p))
+            .Select(p => TensorBytes.Source($"{AdapterContents.Prefix}{model.Names.ToModule(p.Name)}", p))
             .OrderBy(tensor => tensor.Name, StringComparer.Ordinal).ToList();
         Directory.CreateDirectory(folder);
         SafetensorsWriter.Write(Path.Combine(folder, "adapter_model.safetensors"), tensors);

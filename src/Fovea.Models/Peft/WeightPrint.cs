@@ -35,14 +35,14 @@ internal sealed record WeightPrint(string Config, string Shapes, string Weights)
         Append(config, json.RootElement, string.Empty);
         var text = config.ToString();
         var tied = text.Contains("tie_word_embeddings=true", StringComparison.Ordinal);
-        if (family.Open is { } open)
+        if (family.Files is { } own)
         {
-            using var files = open(folder, null);
+            using var files = own.Open(folder);
             return Of(text, files.Files.SelectMany((file, i) => file.Tensors.Values.Select(entry => ($"{i}/{entry.Name}", entry))));
         }
 
         using var checkpoint = Checkpoint.Open(folder);
-        return Of(text, checkpoint.Tensors.Values.Select(entry => (Name: family.Canonical(entry.Name), entry))
+        return Of(text, checkpoint.Tensors.Values.Select(entry => (Name: family.Names.ToLedger(entry.Name), entry))
             .Where(tensor => !(tied && tensor.Name == "lm_head.weight") && !tensor.Name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal)));
     }
 

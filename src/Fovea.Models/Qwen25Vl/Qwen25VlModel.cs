@@ -49,33 +49,9 @@ public sealed class Qwen25VlModel : VisionLanguageModel
         }),
     ];
 
-    /// <param name="configPath">The checkpoint's config.json.</param>
-    public static VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options) =>
-        new Qwen25VlModel(new Ledger(source, options.ForLedger(PartOf)), Qwen25VlConfig.Read(configPath));
+    public override NameMap Names => Qwen25VlFamily.Map;
 
-    /// <summary>
-    /// The ledger's spelling of a name from a file. Newer releases write the tree as <c>model.visual.*</c>, <c>model.language_model.*</c>; the hub writes
-    /// <c>visual.*</c>, <c>model.*</c>. Adapters use either, behind <c>base_model.model.</c>.
-    /// </summary>
-    public static string Canonical(string name)
-    {
-        const string vision = "model.visual.";
-        const string language = "model.language_model.";
-        return name.StartsWith(vision, StringComparison.Ordinal) ? name["model.".Length..]
-            : name.StartsWith(language, StringComparison.Ordinal) ? $"model.{name[language.Length..]}"
-            : name;
-    }
-
-    public override string ModuleName(string name) =>
-        name.StartsWith("visual.", StringComparison.Ordinal) ? $"model.{name}"
-        : name.StartsWith("model.", StringComparison.Ordinal) ? $"model.language_model.{name["model.".Length..]}"
-        : name;
-
-    /// <summary>Which part of the model a weight or layer belongs to, for freezing.</summary>
-    public static ModelPart PartOf(string name) =>
-        name.StartsWith("visual.merger", StringComparison.Ordinal) ? ModelPart.Projector
-        : name.StartsWith("visual.", StringComparison.Ordinal) ? ModelPart.Vision
-        : ModelPart.Language;
+    public override int MostPatches(int pixels, int tokens) => Math.Min(pixels / (Config.Vision.PatchSize * Config.Vision.PatchSize), Config.Vision.MergeSize * Config.Vision.MergeSize * tokens);
 
     public override ModelInput Prepare(PackedBatch batch)
     {

@@ -74,11 +74,11 @@ public sealed record ModelExport
     private static string Size(long bytes) => bytes >= 1_000_000_000 ? $"{bytes / 1e9:0.0} GB" : $"{bytes / 1e6:0.0} MB";
 
     /// <summary>The element type of the base's weights, fp32, which holds the others, where there are several; how many elements and bytes they are.</summary>
-    private static (DType Type, long Count, long Bytes) Stored(string folder, Family family)
+    private static (DType Type, long Count, long Bytes) Stored(string folder, ModelFamily family)
     {
-        if (family.Open is { } open)
+        if (family.Files is { } own)
         {
-            using var files = open(folder, null);
+            using var files = own.Open(folder);
             return (files.StoredType, files.Files.Sum(Elements), files.Files.Sum(Bytes));
         }
 

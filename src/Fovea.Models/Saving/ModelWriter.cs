@@ -35,7 +35,7 @@ public static class ModelWriter
     /// <exception cref="CheckpointException">The source has no such weight or the disk is full.</exception>
     public static IReadOnlyList<string> Save(
         VisionLanguageModel model,
-        Family family,
+        ModelFamily family,
         string sourceFolder,
         string targetFolder,
         long maxShardBytes = ShardedWriter.DefaultShardBytes,
@@ -53,16 +53,16 @@ public static class ModelWriter
     /// <summary>The same into a folder as it is, for instance a training run's: each file appears whole or not at all, the configuration last.</summary>
     public static IReadOnlyList<string> WriteInto(
         VisionLanguageModel model,
-        Family family,
+        ModelFamily family,
         string sourceFolder,
         string targetFolder,
         long maxShardBytes = ShardedWriter.DefaultShardBytes,
         DType? dtype = null,
         Action<long, long>? progress = null)
     {
-        if (family.Write is { } write)
+        if (family.Files is { } own)
         {
-            return write(model, sourceFolder, targetFolder, null, dtype);
+            return own.Write(model, sourceFolder, targetFolder, null, dtype);
         }
 
         using var source = Checkpoint.Open(sourceFolder);
@@ -92,7 +92,7 @@ public static class ModelWriter
     }
 
     /// <summary>The model's weights as the source file lists them. What it does not hold (a tied head that was saved all the same) is left out.</summary>
-    private static List<TensorSource> Tensors(VisionLanguageModel model, Family family, Checkpoint source, DType? dtype)
+    private static List<TensorSource> Tensors(VisionLanguageModel model, ModelFamily family, Checkpoint source, DType? dtype)
     {
         var tensors = new List<TensorSource>();
         var wrapped = WrapperNames.In(source);
@@ -100,7 +100,7 @@ public static class ModelWriter
         foreach (var (stored, entry) in source.Tensors)
         {
             var name = wrapped.Plain(stored);
-            var canonical = family.Canonical(name);
+            var canonical = family.Names.ToLedger(name);
             if (model.Ledger.Contains(canonical))
             {
                 tensors.Add(TensorBytes.Source(name, model.Ledger[canonical], dtype ?? entry.DType));

@@ -18,24 +18,24 @@ internal static class ConfigChecks
         Data(config, problems);
         Method(config, problems);
         Schedule(config, problems);
-        foreach (var target in config.ReportTo.Where(target => target is not ("none" or "tensorboard" or "all")))
+        foreach (var target in config.Run.ReportTo.Where(target => target is not ("none" or "tensorboard" or "all")))
         {
             problems.Add($"report_to: {target} is refused: it needs its own client; use tensorboard, which writes the same numbers, or none");
         }
 
-        if (config is { Fp16: true, Bf16: true } or { Fp16: true, PureBf16: true })
+        if (config is { Model.Fp16: true, Model.Bf16: true } or { Model.Fp16: true, Model.PureBf16: true })
         {
-            problems.Add($"fp16: true contradicts {(config.Bf16 ? "bf16" : "pure_bf16")}: true; keep one of them");
+            problems.Add($"fp16: true contradicts {(config.Model.Bf16 ? "bf16" : "pure_bf16")}: true; keep one of them");
         }
 
-        if (!Devices.IsName(config.Device))
+        if (!Devices.IsName(config.Model.Device))
         {
-            problems.Add($"device: '{config.Device}' is not known; give {Devices.Names}");
+            problems.Add($"device: '{config.Model.Device}' is not known; give {Devices.Names}");
         }
 
-        if (config is { Recompute: RecomputeMode.Always or RecomputeMode.Selective, DisableGradientCheckpointing: true })
+        if (config is { Memory.Recompute: RecomputeMode.Always or RecomputeMode.Selective, Memory.DisableGradientCheckpointing: true })
         {
-            var written = config.Recompute == RecomputeMode.Always ? "true" : "selective";
+            var written = config.Memory.Recompute == RecomputeMode.Always ? "true" : "selective";
             problems.Add($"recompute: {written} contradicts disable_gradient_checkpointing: true; keep one of them");
         }
     }
@@ -43,16 +43,24 @@ internal static class ConfigChecks
     /// <summary>Gives words that mean "nothing" their one form.</summary>
     public static TrainConfig Normalise(TrainConfig config) => config with
     {
-        Deepspeed = config.Deepspeed?.ToLowerInvariant() is "false" or "no" or "none" or "off" or "0" ? null : config.Deepspeed,
-        Fsdp = config.Fsdp is [var word] && word.ToLowerInvariant() is "false" or "no" or "none" or "off" or "0" ? [] : config.Fsdp,
-        ResumeFromCheckpoint = config.ResumeFromCheckpoint?.ToLowerInvariant() switch
+        Parallel = config.Parallel with
         {
-            "false" or "no" or "none" or "" => null,
-            "true" or "yes" => "true",
-            _ => config.ResumeFromCheckpoint,
+            Deepspeed = config.Parallel.Deepspeed is { } file && IsOff(file) ? null : config.Parallel.Deepspeed,
+            Fsdp = config.Parallel.Fsdp is [var word] && IsOff(word) ? [] : config.Parallel.Fsdp,
         },
-        ReportTo = [.. config.ReportTo.Where(target => target != "none")],
+        Run = config.Run with
+        {
+            ResumeFromCheckpoint = config.Run.ResumeFromCheckpoint?.ToLowerInvariant() switch
+            {
+                "false" or "no" or "none" or "" => null,
+                "true" or "yes" => "true",
+                _ => config.Run.ResumeFromCheckpoint,
+            },
+            ReportTo = [.. config.Run.ReportTo.Where(target => target != "none")],
+        },
     };
+
+    private static bool IsOff(string word) => word.ToLowerInvariant() is "false" or "no" or "none" or "off" or "0";
 
     private static void Required(TrainConfig config, IReadOnlySet<string> given, ConfigUse use, ICollection<string> problems)
     {
@@ -69,16 +77,16 @@ internal static class ConfigChecks
             return;
         }
 
-        Need(config.ModelNameOrPath.Length > 0, "model_name_or_path", "the folder of the base model");
+        Need(config.Model.ModelNameOrPath.Length > 0, "model_name_or_path", "the folder of the base model");
         if (use is ConfigUse.Train or ConfigUse.Data)
         {
-            Need(config.Dataset.Count > 0, "dataset", "names from dataset_info.json, or files, separated by commas");
+            Need(config.Data.Dataset.Count > 0, "dataset", "names from dataset_info.json, or files, separated by commas");
         }
 
         if (use == ConfigUse.Train)
         {
-            Need(config.OutputDir.Length > 0, "output_dir", "the folder for the adapter, checkpoints and logs");
-            if (!config.DoTrain)
+            Need(config.Run.OutputDir.Length > 0, "output_dir", "the folder for the adapter, checkpoints and logs");
+            if (!config.Run.DoTrain)
             {
                 problems.Add("do_train: false leaves nothing to do; remove the key");
             }
@@ -86,33 +94,33 @@ internal static class ConfigChecks
 
         if (use == ConfigUse.Export)
         {
-            Need(config.ExportDir is not null, "export_dir", "the folder for the merged model");
+            Need(config.Export.ExportDir is not null, "export_dir", "the folder for the merged model");
         }
     }
 
     private static void Data(TrainConfig config, ICollection<string> problems)
     {
-        if (config.ImageMaxPixels < config.ImageMinPixels)
+        if (config.Data.ImageMaxPixels < config.Data.ImageMinPixels)
         {
-            problems.Add($"image_max_pixels: {config.ImageMaxPixels} is less than image_min_pixels: {config.ImageMinPixels}");
+            problems.Add($"image_max_pixels: {config.Data.ImageMaxPixels} is less than image_min_pixels: {config.Data.ImageMinPixels}");
         }
 
-        if (config.ValSize > 0 && config.EvalDataset.Count > 0)
+        if (config.Data.ValSize > 0 && config.Data.EvalDataset.Count > 0)
         {
             problems.Add("val_size and eval_dataset exclude each other: evaluation samples come from one of them");
         }
 
-        if (config.ValSize > 1 && config.ValSize != Math.Floor(config.ValSize))
+        if (config.Data.ValSize > 1 && config.Data.ValSize != Math.Floor(config.Data.ValSize))
         {
-            problems.Add($"val_size: {config.ValSize} must be a part less than 1 or a whole number of samples");
+            problems.Add($"val_size: {config.Data.ValSize} must be a part less than 1 or a whole number of samples");
         }
 
-        if (config.Evaluates && config.ValSize == 0 && config.EvalDataset.Count == 0)
+        if (config.Run.Evaluates && config.Data.ValSize == 0 && config.Data.EvalDataset.Count == 0)
         {
             problems.Add("eval_strategy and do_eval need samples: set val_size or eval_dataset");
         }
 
-        if (config is { MaskHistory: true, TrainOnPrompt: true })
+        if (config is { Data.MaskHistory: true, Data.TrainOnPrompt: true })
         {
             problems.Add("mask_history and train_on_prompt exclude each other");
         }
@@ -120,41 +128,41 @@ internal static class ConfigChecks
 
     private static void Method(TrainConfig config, ICollection<string> problems)
     {
-        if (config.FinetuningType != FinetuningType.Lora)
+        if (config.Tuning.FinetuningType != FinetuningType.Lora)
         {
-            if (config.AdapterNameOrPath.Count > 0)
+            if (config.Model.AdapterNameOrPath.Count > 0)
             {
                 problems.Add("adapter_name_or_path is only for finetuning_type: lora; merge the adapter first with 'fovea export'");
             }
 
-            if (config.UseRslora)
+            if (config.Tuning.UseRslora)
             {
                 problems.Add("use_rslora is only for finetuning_type: lora");
             }
         }
 
-        if (config is { FinetuningType: FinetuningType.Freeze, FreezeTrainableLayers: 0 })
+        if (config is { Tuning.FinetuningType: FinetuningType.Freeze, Tuning.FreezeTrainableLayers: 0 })
         {
             problems.Add("freeze_trainable_layers: 0 trains nothing; a positive number trains the last layers, a negative one the first");
         }
 
-        var allFrozen = config is { FreezeVisionTower: true, FreezeMultiModalProjector: true, FreezeLanguageModel: true };
-        if (allFrozen && config.AdditionalTarget.Count == 0)
+        var allFrozen = config is { Tuning.FreezeVisionTower: true, Tuning.FreezeMultiModalProjector: true, Tuning.FreezeLanguageModel: true };
+        if (allFrozen && config.Tuning.AdditionalTarget.Count == 0)
         {
             problems.Add("freeze_vision_tower, freeze_multi_modal_projector and freeze_language_model together leave nothing to train");
         }
 
-        if (config is { Stage: TrainingStage.Pretrain, FinetuningType: FinetuningType.Lora })
+        if (config is { Tuning.Stage: TrainingStage.Pretrain, Tuning.FinetuningType: FinetuningType.Lora })
         {
             problems.Add("stage: pretrain needs finetuning_type: full (the projector learns, see freeze_llm) or freeze");
         }
 
-        if (config.FreezeLlm is not null && config.FinetuningType != FinetuningType.Full)
+        if (config.Tuning.FreezeLlm is not null && config.Tuning.FinetuningType != FinetuningType.Full)
         {
             problems.Add("freeze_llm is only for finetuning_type: full");
         }
 
-        if (config.LoraTarget.Count == 0)
+        if (config.Tuning.LoraTarget.Count == 0)
         {
             problems.Add("lora_target is empty: use all, module names or a regular expression");
         }
@@ -162,21 +170,21 @@ internal static class ConfigChecks
 
     private static void Schedule(TrainConfig config, ICollection<string> problems)
     {
-        foreach (var name in config.LrSchedulerKwargs.Keys.Except(ScheduleSettings))
+        foreach (var name in config.Schedule.LrSchedulerKwargs.Keys.Except(ScheduleSettings))
         {
             problems.Add($"lr_scheduler_kwargs.{name} is not known; known are {string.Join(", ", ScheduleSettings)}");
         }
 
-        var kwargs = config.LrSchedulerKwargs;
+        var kwargs = config.Schedule.LrSchedulerKwargs;
         var floors = (kwargs.ContainsKey("min_lr") ? 1 : 0) + (kwargs.ContainsKey("min_lr_rate") ? 1 : 0);
-        if (config.LrSchedulerType == LrSchedulerType.CosineWithMinLr && floors != 1)
+        if (config.Schedule.LrSchedulerType == LrSchedulerType.CosineWithMinLr && floors != 1)
         {
             problems.Add("lr_scheduler_type: cosine_with_min_lr needs lr_scheduler_kwargs with either min_lr or min_lr_rate");
         }
 
-        if (config.WarmupSteps > 1 && config.WarmupSteps != Math.Floor(config.WarmupSteps))
+        if (config.Schedule.WarmupSteps > 1 && config.Schedule.WarmupSteps != Math.Floor(config.Schedule.WarmupSteps))
         {
-            problems.Add($"warmup_steps: {config.WarmupSteps} must be a whole number of steps, or a part of the run less than 1");
+            problems.Add($"warmup_steps: {config.Schedule.WarmupSteps} must be a whole number of steps, or a part of the run less than 1");
         }
     }
 }

@@ -1,11 +1,19 @@
 using System.Reflection;
 using System.Text;
+using Fovea.Keys;
 
 namespace Fovea.Training.Config;
 
 /// <summary>An honoured key: the property that holds it and what its value may be.</summary>
-internal sealed class ConfigKey(PropertyInfo property)
+/// <param name="section">The record of a configuration that has the property.</param>
+internal sealed class ConfigKey(PropertyInfo property, Func<TrainConfig, object> section)
 {
+    /// <summary>Its value in a configuration.</summary>
+    public object? In(TrainConfig config) => Property.GetValue(section(config));
+
+    /// <summary>Sets it while a configuration is being read.</summary>
+    public void Set(TrainConfig config, object? value) => Property.SetValue(section(config), value);
+
     public PropertyInfo Property { get; } = property;
 
     public string Name { get; } = SnakeCase(property.Name);

@@ -1,17 +1,18 @@
 using System.Globalization;
 using System.Reflection;
+using Fovea.Keys;
+using Fovea.Models;
 
 namespace Fovea.Training.Config;
 
-/// <summary>The table of honoured keys: every settable property of <see cref="TrainConfig"/>.</summary>
+/// <summary>The table of honoured keys: every property that says what it affects, of each section and of each family's options.</summary>
 internal static class ConfigKeys
 {
     public static IReadOnlyList<ConfigKey> All { get; } =
     [
-        .. typeof(TrainConfig).GetProperties(BindingFlags.Public | BindingFlags.Instance)
-            .Where(property => property.SetMethod is { IsPublic: true })
-            .OrderBy(property => property.MetadataToken)
-            .Select(property => new ConfigKey(property)),
+        .. Declared(typeof(TrainConfig)).Where(section => section.PropertyType != typeof(FamilySettings))
+            .SelectMany(section => Keys(section.PropertyType, config => section.GetValue(config)!)),
+        .. Families.All.Select(family => family.Options.GetType()).SelectMany(type => Keys(type, config => config.Family.With(type))),
     ];
 
     private static readonly Dictionary<string, ConfigKey> ByName = All
@@ -24,8 +25,21 @@ internal static class ConfigKeys
     /// <summary>Every name that means something, honoured ones first.</summary>
     public static IEnumerable<string> Known => ByName.Keys.Concat(RefusedKeys.All.Keys).Concat(IgnoredKeys.All.Keys).Concat(OfficialArguments.Names);
 
-    public static IReadOnlyDictionary<string, string> Describe(TrainConfig config) =>
-        All.ToDictionary(key => key.Name, key => Show(key, key.Property.GetValue(config)));
+    public static IReadOnlyDictionary<string, string> Describe(TrainConfig config) => All.ToDictionary(key => key.Name, key => Show(key, key.In(config)));
+
+    /// <summary>The keys that a section or a family's options declare.</summary>
+    public static IEnumerable<string> Of(Type section) => Keys(section, _ => throw new InvalidOperationException("names only")).Select(key => key.Name);
+
+    /// <summary>What of a family's keys is compared as it comes out rather than as it is written.</summary>
+    public static IEnumerable<string> OutcomesOf(Type options) =>
+        Keys(options, _ => throw new InvalidOperationException("names only")).Select(key => key.As).OfType<string>();
+
+    private static IEnumerable<PropertyInfo> Declared(Type type) =>
+        type.GetProperties(BindingFlags.Public | BindingFlags.Instance).OrderBy(property => property.MetadataToken);
+
+    private static IEnumerable<ConfigKey> Keys(Type type, Func<TrainConfig, object> section) => Declared(type)
+        .Where(property => property.GetCustomAttribute<AffectsAttribute>() is not null)
+        .Select(property => new ConfigKey(property, section));
 
     private static string Show(ConfigKey key, object? value) => value switch
     {

@@ -46,11 +46,7 @@ internal static class ConfigLoader
 
         config = ShardingRules.Resolve(config, written, use, problems, notices);
 
-        if (config.LlmType == "llama")
-        {
-            notices.Add("llm_type llama is read as the model's own way: in finetune.py the name falls into the tags of MiniCPM-V-2, which no Llama knows");
-        }
-
+        notices.AddRange(config.Family.Notices);
         ConfigChecks.Run(config, given, use, problems);
         return problems.Count == 0 ? ConfigChecks.Normalise(config) with { Notices = notices } : throw new ConfigException(problems);
     }
@@ -87,7 +83,8 @@ internal static class ConfigLoader
 
         try
         {
-            key.Property.SetValue(config, ConfigValues.Convert(entry.Value, key));
+            key.Set(config, ConfigValues.Convert(entry.Value, key));
+            config.Family.Note(key.Name);
         }
         catch (FormatException e)
         {

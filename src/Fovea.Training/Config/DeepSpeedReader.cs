@@ -43,13 +43,13 @@ internal sealed class DeepSpeedReader(TrainConfig config, string name, Action<st
                     BatchSize = Whole(key, value, 1);
                     break;
                 case "train_micro_batch_size_per_gpu":
-                    Same(key, value, config.PerDeviceTrainBatchSize, "per_device_train_batch_size");
+                    Same(key, value, config.Schedule.PerDeviceTrainBatchSize, "per_device_train_batch_size");
                     break;
                 case "gradient_accumulation_steps":
-                    Same(key, value, config.GradientAccumulationSteps, "gradient_accumulation_steps");
+                    Same(key, value, config.Schedule.GradientAccumulationSteps, "gradient_accumulation_steps");
                     break;
                 case "gradient_clipping":
-                    Same(key, value, config.MaxGradNorm, "max_grad_norm");
+                    Same(key, value, config.Optimizer.MaxGradNorm, "max_grad_norm");
                     break;
                 case "fp16" or "bf16" or "bfloat16":
                     Types(key, value);
@@ -80,7 +80,7 @@ internal sealed class DeepSpeedReader(TrainConfig config, string name, Action<st
             }
             else if (Flag($"{section}.enabled", value) is { } on)
             {
-                var mine = section == "fp16" ? config.Fp16 : config.Bf16 || config.PureBf16;
+                var mine = section == "fp16" ? config.Model.Fp16 : config.Model.Bf16 || config.Model.PureBf16;
                 if (on != mine)
                 {
                     Contradicts($"{section}.enabled", value, section == "fp16" ? "fp16" : "bf16", mine ? "true" : "false");
@@ -121,17 +121,17 @@ internal sealed class DeepSpeedReader(TrainConfig config, string name, Action<st
         switch (key)
         {
             case "lr":
-                Same(path, value, config.LearningRate, "learning_rate");
+                Same(path, value, config.Schedule.LearningRate, "learning_rate");
                 break;
             case "eps":
-                Same(path, value, config.AdamEpsilon, "adam_epsilon");
+                Same(path, value, config.Optimizer.AdamEpsilon, "adam_epsilon");
                 break;
             case "weight_decay":
-                Same(path, value, config.WeightDecay, "weight_decay");
+                Same(path, value, config.Optimizer.WeightDecay, "weight_decay");
                 break;
             case "betas" when value is ConfigNode.Items { Values: [var first, var second] }:
-                Same($"{path}[0]", first, config.AdamBeta1, "adam_beta1");
-                Same($"{path}[1]", second, config.AdamBeta2, "adam_beta2");
+                Same($"{path}[0]", first, config.Optimizer.AdamBeta1, "adam_beta1");
+                Same($"{path}[1]", second, config.Optimizer.AdamBeta2, "adam_beta2");
                 break;
             case "betas":
                 if (!IsAuto(value))
@@ -189,15 +189,15 @@ internal sealed class DeepSpeedReader(TrainConfig config, string name, Action<st
                     schedule = schedule with { MinRate = Number(path, value, 0) ?? 0 };
                     break;
                 case "warmup_max_lr" when kind != DeepSpeedScheduler.WarmupCosineLR:
-                    Same(path, value, config.LearningRate, "learning_rate");
+                    Same(path, value, config.Schedule.LearningRate, "learning_rate");
                     break;
                 case "warmup_num_steps":
                     schedule = schedule with { WarmupSteps = Whole(path, value, 0) };
 
                     // A part of the run has no number yet.
-                    if (config.WarmupSteps >= 1 || (config.WarmupSteps == 0 && config.WarmupRatio == 0))
+                    if (config.Schedule.WarmupSteps >= 1 || (config.Schedule.WarmupSteps == 0 && config.Schedule.WarmupRatio == 0))
                     {
-                        Same(path, value, config.WarmupSteps, "warmup_steps");
+                        Same(path, value, config.Schedule.WarmupSteps, "warmup_steps");
                     }
 
                     break;

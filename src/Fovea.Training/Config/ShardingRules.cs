@@ -22,7 +22,7 @@ internal static class ShardingRules
         var fsdp = written.TryGetValue("fsdp", out var words) && !words.Value.IsOff;
         if (deepSpeed && fsdp)
         {
-            problems.Add($"{words!.Problem($"contradicts deepspeed: {config.Deepspeed}; keep one of them")}");
+            problems.Add($"{words!.Problem($"contradicts deepspeed: {config.Parallel.Deepspeed}; keep one of them")}");
         }
         else if (deepSpeed)
         {
@@ -33,13 +33,13 @@ internal static class ShardingRules
             config = Fsdp(config, words!, written, problems, notices);
         }
 
-        if (config is { Offload: not OffloadKind.None, Zero: 0 })
+        if (config is { Parallel.Offload: not OffloadKind.None, Parallel.Zero: 0 })
         {
-            problems.Add($"offload: {Name(config.Offload)} needs zero: 1, 2 or 3 (one process may have it too)");
+            problems.Add($"offload: {Name(config.Parallel.Offload)} needs zero: 1, 2 or 3 (one process may have it too)");
         }
-        else if (config is { Offload: OffloadKind.Cpu, Zero: < 3 })
+        else if (config is { Parallel.Offload: OffloadKind.Cpu, Parallel.Zero: < 3 })
         {
-            problems.Add($"offload: cpu takes weights that only zero: 3 divides, and zero is {config.Zero}; use offload: optimizer, or zero: 3");
+            problems.Add($"offload: cpu takes weights that only zero: 3 divides, and zero is {config.Parallel.Zero}; use offload: optimizer, or zero: 3");
         }
 
         return config;
@@ -48,7 +48,7 @@ internal static class ShardingRules
     private static TrainConfig DeepSpeed(
         TrainConfig config, ConfigEntry entry, IReadOnlyDictionary<string, ConfigEntry> written, ICollection<string> problems, ICollection<string> notices)
     {
-        if (config.Deepspeed is not { } source)
+        if (config.Parallel.Deepspeed is not { } source)
         {
             return config;
         }
@@ -82,7 +82,7 @@ internal static class ShardingRules
             notices.Add($"deepspeed: {name}: with offload_param the optimizer's state lies in the host's memory too");
         }
 
-        if (reader.HasOptimizer && config.WeightDecay > 0)
+        if (reader.HasOptimizer && config.Optimizer.WeightDecay > 0)
         {
             notices.Add($"deepspeed: {name}: DeepSpeed's own AdamW lets biases and norms decay too; here weight_decay leaves them alone");
         }
@@ -90,16 +90,15 @@ internal static class ShardingRules
         if (reader.Schedule is { } schedule)
         {
             notices.Add($"deepspeed: {name}: its scheduler {schedule.Kind} takes the place of lr_scheduler_type: "
-                + ConfigKey.SnakeCase(config.LrSchedulerType.ToString()));
+                + ConfigKey.SnakeCase(config.Schedule.LrSchedulerType.ToString()));
         }
 
         var offload = reader.OffloadsParameters ? OffloadKind.Cpu : reader.OffloadsOptimizer ? OffloadKind.Optimizer : OffloadKind.None;
-        return Agree(config, reader.Stage, offload, entry, name, written, problems) with
+        var agreed = Agree(config, reader.Stage, offload, entry, name, written, problems);
+        return agreed with
         {
-            PinMemory = reader.PinMemory ?? true,
-            SaveWhole = reader.SaveWhole ?? true,
-            DeepSpeedSchedule = reader.Schedule,
-            DeepSpeedBatchSize = reader.BatchSize,
+            Parallel = agreed.Parallel with { PinMemory = reader.PinMemory ?? true, SaveWhole = reader.SaveWhole ?? true },
+            Schedule = agreed.Schedule with { DeepSpeedSchedule = reader.Schedule, DeepSpeedBatchSize = reader.BatchSize },
         };
     }
 
@@ -107,7 +106,7 @@ internal static class ShardingRules
         TrainConfig config, ConfigEntry entry, IReadOnlyDictionary<string, ConfigEntry> written, ICollection<string> problems, ICollection<string> notices)
     {
         var (stage, offload) = (-1, false);
-        foreach (var word in config.Fsdp.SelectMany(text => text.Split(' ', StringSplitOptions.RemoveEmptyEntries)))
+        foreach (var word in config.Parallel.Fsdp.SelectMany(text => text.Split(' ', StringSplitOptions.RemoveEmptyEntries)))
         {
             switch (word.ToLowerInvariant())
             {
@@ -151,17 +150,17 @@ internal static class ShardingRules
         TrainConfig config, int stage, OffloadKind offload, ConfigEntry entry, string name, IReadOnlyDictionary<string, ConfigEntry> written,
         ICollection<string> problems)
     {
-        if (written.TryGetValue("zero", out var zero) && config.Zero != stage)
+        if (written.TryGetValue("zero", out var zero) && config.Parallel.Zero != stage)
         {
-            problems.Add(zero.Problem($"{config.Zero} contradicts {entry.Key}: {name}, which is zero: {stage}; keep one of them"));
+            problems.Add(zero.Problem($"{config.Parallel.Zero} contradicts {entry.Key}: {name}, which is zero: {stage}; keep one of them"));
         }
 
-        if (written.TryGetValue("offload", out var where) && config.Offload != offload)
+        if (written.TryGetValue("offload", out var where) && config.Parallel.Offload != offload)
         {
-            problems.Add(where.Problem($"{Name(config.Offload)} contradicts {entry.Key}: {name}, which is offload: {Name(offload)}; keep one of them"));
+            problems.Add(where.Problem($"{Name(config.Parallel.Offload)} contradicts {entry.Key}: {name}, which is offload: {Name(offload)}; keep one of them"));
         }
 
-        return config with { Zero = stage, Offload = offload };
+        return config with { Parallel = config.Parallel with { Zero = stage, Offload = offload } };
     }
 
     private static string Name(OffloadKind kind) => ConfigKey.SnakeCase(kind.ToString());

@@ -30,11 +30,11 @@ public sealed record MemoryBudget(long Activations, long VisionCache, string? No
         var onHost = device is null;
 
         // On the CPU nothing is elsewhere, whatever is offloaded.
-        var sharding = onHost ? new ShardingOptions { Stage = config.Sharding.Stage } : config.Sharding;
+        var sharding = onHost ? new ShardingOptions { Stage = config.Parallel.Sharding.Stage } : config.Parallel.Sharding;
         var resident = ShardPlan.For(ShardGroup.Of(model), sharding, worldSize, ShardTypes.Of(model, config, mapped: false, onHost)).Device;
         if (device is { } gpu)
         {
-            var given = config.MemoryBudget?.Bytes;
+            var given = config.Memory.MemoryBudget?.Bytes;
             return new MemoryBudget(
                 Math.Max(0, given - resident ?? RoomOn(gpu, resident)), Cache(NineTenths(memory.HostFree / ranksHere)),
                 gpu.IsKnown || given is not null ? null
@@ -42,12 +42,12 @@ public sealed record MemoryBudget(long Activations, long VisionCache, string? No
                       + "computed again. Install the headers (pip install nvidia-cuda-runtime, or the CUDA toolkit), or set memory_budget");
         }
 
-        var total = config.MemoryBudget?.Bytes ?? NineTenths((memory.HostFree / ranksHere) + memory.HostUsed);
+        var total = config.Memory.MemoryBudget?.Bytes ?? NineTenths((memory.HostFree / ranksHere) + memory.HostUsed);
         var rest = Math.Max(0, total - resident - Process);
         var cache = Cache(rest);
         return new MemoryBudget(rest - cache, cache);
 
-        long Cache(long room) => cachesVision ? Math.Min(room, config.VisionCacheMemory?.Bytes ?? room / 4) : 0;
+        long Cache(long room) => cachesVision ? Math.Min(room, config.Memory.VisionCacheMemory?.Bytes ?? room / 4) : 0;
     }
 
     /// <summary>Free memory, that of the allocator included, less a margin and what of weights, gradients and optimizer is still to come.</summary>

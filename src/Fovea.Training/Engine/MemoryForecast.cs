@@ -36,7 +36,7 @@ public sealed record MemoryForecast(ShardPlan Shards, long Activations, long Buf
         int patches, bool onHost)
     {
         var shards = ShardPlan.For(groups, onHost ? new ShardingOptions { Stage = sharding.Stage } : sharding, ranks, types);
-        var plan = MemoryPlan.For(model, config with { MicroBatchTokens = tokens }, budgetBytes: 0, castsWeights: sharding.Stage == 0, onHost);
+        var plan = MemoryPlan.For(model, config with { Memory = config.Memory with { MicroBatchTokens = tokens } }, budgetBytes: 0, castsWeights: sharding.Stage == 0, onHost);
         var modes = plan.Modes(tokens, patches);
         var size = model.Ledger.Options.Compute.Size();
         var loss = LinearCrossEntropy.WorkingBytes(model.Head, tokens, model.Ledger.Options.Compute, onHost);

@@ -35,9 +35,9 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
     public static MemoryPlan For(VisionLanguageModel model, TrainConfig config, long budgetBytes, bool castsWeights = true, bool? onHost = null)
     {
         // On the CPU adapters with dropout are computed apart from their linears, and each keeps an input of its own.
-        var costs = Costs(model, config.LoraDropout > 0 && (onHost ?? model.Device.Type == DeviceType.Cpu), castsWeights);
+        var costs = Costs(model, config.Tuning.LoraDropout > 0 && (onHost ?? model.Device.Type == DeviceType.Cpu), castsWeights);
         var stream = model.Head.Shape[1] * model.Ledger.Options.Compute.Size();
-        var mode = config.EffectiveRecompute;
+        var mode = config.Memory.EffectiveRecompute;
 
         // Short micro-batches that keep much are faster than long ones that compute again.
         var kind = mode switch { RecomputeMode.Always => BlockMode.Recompute, RecomputeMode.Never => BlockMode.Keep, _ => BlockMode.Selective };
@@ -45,7 +45,7 @@ public sealed record MemoryPlan(int MicroBatchTokens, RecomputeMode Mode, long B
         var reserve = Reserve + (model.Device.Type == DeviceType.Cpu
             ? 0
             : LinearCrossEntropy.WorkingBytes(model.Head, MostTokens, model.Ledger.Options.Compute, onHost: false));
-        var tokens = config.MicroBatchTokens ?? (int)Math.Clamp((budgetBytes - reserve) / token, LeastTokens, MostTokens);
+        var tokens = config.Memory.MicroBatchTokens ?? (int)Math.Clamp((budgetBytes - reserve) / token, LeastTokens, MostTokens);
         
         // Angles, cosines and sines in fp32.
         var head = model.Blocks[^1].AttentionOutput / model.Blocks[^1].Heads;

@@ -27,8 +27,8 @@ public sealed record ShardTypes(int Compute, int Master)
         model.Ledger.Options.Compute.Size(), model.Ledger.Options.Master.Size())
     {
         Mapped = mapped,
-        Accumulates = config.GradientAccumulationSteps * config.PerDeviceTrainBatchSize > 1,
+        Accumulates = config.Schedule.GradientAccumulationSteps * config.Schedule.PerDeviceTrainBatchSize > 1,
         Scatters = !onHost,
-        BucketBytes = (long)(config.DdpBucketCapMb * (1 << 20)),
+        BucketBytes = (long)(config.Parallel.DdpBucketCapMb * (1 << 20)),
     };
 }

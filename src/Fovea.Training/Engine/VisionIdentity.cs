@@ -16,7 +16,7 @@ public static class VisionIdentity
 {
     /// <summary>A hash over all of it. Reads every vision weight once.</summary>
     /// <param name="towerOnly">Of the tower's own features, on which the projector has no influence.</param>
-    public static string Of(VisionLanguageModel model, Family family, IMediaProcessor images, bool towerOnly = false)
+    public static string Of(VisionLanguageModel model, ModelFamily family, IMediaProcessor images, bool towerOnly = false)
     {
         using var hash = SHA256.Create();
         using (var stream = new CryptoStream(Stream.Null, hash, CryptoStreamMode.Write))

@@ -21,8 +21,8 @@ public sealed class Schedule
         this.order = order;
         this.config = config;
         this.totalSteps = totalSteps;
-        warmup = config.LrSchedulerType == LrSchedulerType.Constant && config.DeepSpeedSchedule is null ? 0 : config.WarmupStepsIn(totalSteps);
-        if (config.DeepSpeedSchedule is { } given)
+        warmup = config.Schedule.LrSchedulerType == LrSchedulerType.Constant && config.Schedule.DeepSpeedSchedule is null ? 0 : config.Schedule.WarmupStepsIn(totalSteps);
+        if (config.Schedule.DeepSpeedSchedule is { } given)
         {
             Check(given);
         }
@@ -30,7 +30,7 @@ public sealed class Schedule
 
     /// <summary>The rate used by one update.</summary>
     /// <param name="step">Updates done before it: 0 for the first.</param>
-    public double Rate(int step) => config.DeepSpeedSchedule is { } given ? DeepSpeed(given, step) : config.LearningRate * Factor(step);
+    public double Rate(int step) => config.Schedule.DeepSpeedSchedule is { } given ? DeepSpeed(given, step) : config.Schedule.LearningRate * Factor(step);
 
     private double Factor(int step)
     {
@@ -40,7 +40,7 @@ public sealed class Schedule
         }
 
         var progress = (double)(step - warmup) / Math.Max(1, totalSteps - warmup);
-        return config.LrSchedulerType switch
+        return config.Schedule.LrSchedulerType switch
         {
             LrSchedulerType.Constant or LrSchedulerType.ConstantWithWarmup => 1,
             LrSchedulerType.Linear => Math.Max(0, 1 - progress),
@@ -48,23 +48,23 @@ public sealed class Schedule
             LrSchedulerType.CosineWithMinLr => Floor + ((1 - Floor) * Cosine(progress)),
             LrSchedulerType.CosinePlusTenth => 0.1 + (0.5 * (1 + Math.Cos(Math.PI * (Batches(step) - 1) / TotalBatches))),
             LrSchedulerType.CosineToTenth => 0.1 + (0.45 * (1 + Math.Cos(Math.PI * Batches(step) / TotalBatches))),
-            _ => throw new ArgumentOutOfRangeException(nameof(step), config.LrSchedulerType, "no such schedule"),
+            _ => throw new ArgumentOutOfRangeException(nameof(step), config.Schedule.LrSchedulerType, "no such schedule"),
         };
     }
 
     private double Batches(int step) => order?.BatchesUpTo(step) ?? step + 1;
 
     private double TotalBatches => order is null ? totalSteps
-        : config.MaxSteps > 0 ? order.BatchesUpTo(totalSteps - 1)
-        : Math.Ceiling(config.NumTrainEpochs * order.BatchesPerEpoch);
+        : config.Schedule.MaxSteps > 0 ? order.BatchesUpTo(totalSteps - 1)
+        : Math.Ceiling(config.Schedule.NumTrainEpochs * order.BatchesPerEpoch);
 
-    private double Floor => config.LrSchedulerKwargs.TryGetValue("min_lr", out var rate) ? rate / config.LearningRate
-        : config.LrSchedulerKwargs.TryGetValue("min_lr_rate", out var part) ? part
+    private double Floor => config.Schedule.LrSchedulerKwargs.TryGetValue("min_lr", out var rate) ? rate / config.Schedule.LearningRate
+        : config.Schedule.LrSchedulerKwargs.TryGetValue("min_lr_rate", out var part) ? part
         : 0;
 
     private double Cosine(double progress)
     {
-        var cycles = config.LrSchedulerKwargs.TryGetValue("num_cycles", out var n) ? n : 0.5;
+        var cycles = config.Schedule.LrSchedulerKwargs.TryGetValue("num_cycles", out var n) ? n : 0.5;
         return Math.Max(0, 0.5 * (1 + Math.Cos(Math.PI * 2 * cycles * progress)));
     }
 
@@ -82,11 +82,11 @@ public sealed class Schedule
         var risen = at >= steps ? 1 : given.Linear ? (double)at / steps : Math.Log(at + 1) / Math.Log(steps);
         if (cosine)
         {
-            return config.LearningRate * (at < steps ? given.MinRatio + ((1 - given.MinRatio) * risen) : Fallen(given, at, steps));
+            return config.Schedule.LearningRate * (at < steps ? given.MinRatio + ((1 - given.MinRatio) * risen) : Fallen(given, at, steps));
         }
 
         var part = given.Kind == DeepSpeedScheduler.WarmupLR || at < steps ? risen : Math.Max(0, (totalSteps - at) / Math.Max(1.0, totalSteps - steps));
-        return given.MinRate + ((config.LearningRate - given.MinRate) * part);
+        return given.MinRate + ((config.Schedule.LearningRate - given.MinRate) * part);
     }
 
     private double Fallen(DeepSpeedSchedule given, int at, int steps)

@@ -30,7 +30,7 @@ internal static class PlanKeys
         }
 
         var changed = Put(Put(text, "zero", $"{row.Zero}", always: true), "offload", row.Offload, row.Kind != OffloadKind.None);
-        if (TrainConfig.Parse(changed, Path.GetFileName(path), use: ConfigUse.Plan) is var read && (read.Zero != row.Zero || read.Offload != row.Kind))
+        if (TrainConfig.Parse(changed, Path.GetFileName(path), use: ConfigUse.Plan) is var read && (read.Parallel.Zero != row.Zero || read.Parallel.Offload != row.Kind))
         {
             throw new ConfigException($"{path} is not made of lines 'key: value'; add {string.Join(", ", Lines(row))} yourself");
         }

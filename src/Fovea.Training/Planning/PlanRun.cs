@@ -25,9 +25,9 @@ internal static class PlanRun
     {
         using var shapes = ModelShapes.Load(config);
         var model = shapes.Model;
-        var onHost = config.UseCpu || config.Device == "cpu" || (options.Card is null && ModelSetup.ChooseDevice(config).Type == DeviceType.Cpu);
-        var tokens = Math.Max(options.Length ?? config.CutoffLen, config.MicroBatchTokens ?? 0);
-        var patches = shapes.VisionLearns ? model.MostPatches(config.ImageMaxPixels, config.MaxSliceNums, tokens) : 0;
+        var onHost = config.Model.UseCpu || config.Model.Device == "cpu" || (options.Card is null && ModelSetup.ChooseDevice(config).Type == DeviceType.Cpu);
+        var tokens = Math.Max(options.Length ?? config.Data.CutoffLen, config.Memory.MicroBatchTokens ?? 0);
+        var patches = shapes.VisionLearns ? model.MostPatches(config.Data.ImageMaxPixels, tokens) : 0;
         var groups = ShardGroup.Of(model);
         var types = ShardTypes.Of(model, config, mapped: onHost && shapes.Stored == model.Ledger.Options.Compute, onHost);
         var rows = new List<PlanRow>();
@@ -58,11 +58,11 @@ internal static class PlanRun
 
         return new PlanResult
         {
-            Model = config.ModelNameOrPath,
-            Family = Fovea.Models.Families.Of(config.ModelNameOrPath).ModelType,
+            Model = config.Model.ModelNameOrPath,
+            Family = Fovea.Models.Families.Of(config.Model.ModelNameOrPath).ModelType,
             Parameters = model.Ledger.Count + model.Ledger.AdapterParameters.Sum(p => p.Count),
             LearningParameters = model.Ledger.Trainable.Sum(p => p.Count),
-            Dtype = config.ComputeName,
+            Dtype = config.Model.ComputeName,
             Tokens = tokens,
             Patches = patches,
             Device = onHost ? "cpu" : "cuda",

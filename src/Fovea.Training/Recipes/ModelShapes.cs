@@ -10,7 +10,7 @@ namespace Fovea.Training.Recipes;
 /// <summary>The model that a configuration trains, as shapes without values: from the folder's config.json alone.</summary>
 public sealed class ModelShapes : IDisposable
 {
-    private ModelShapes(VisionLanguageModel model, Family family, DType? stored)
+    private ModelShapes(VisionLanguageModel model, ModelFamily family, DType? stored)
     {
         Model = model;
         Stored = stored;
@@ -27,16 +27,17 @@ public sealed class ModelShapes : IDisposable
     /// <exception cref="ConfigException">The folder has no config.json, or no such modules.</exception>
     public static ModelShapes Load(TrainConfig config)
     {
-        var folder = config.ModelNameOrPath;
+        var folder = config.Model.ModelNameOrPath;
         var family = Families.Of(folder);
-        var lora = config.FinetuningType == FinetuningType.Lora;
+        var lora = config.Tuning.FinetuningType == FinetuningType.Lora;
         var path = Families.ConfigPath(folder);
         var model = family.Build(path, new MetaSource(), new ModelOptions
         {
-            Compute = config.Compute,
-            Master = config.PureBf16 ? DType.BF16 : DType.F32,
+            Compute = config.Model.Compute,
+            Master = config.Model.PureBf16 ? DType.BF16 : DType.F32,
             Device = Device.Meta,
             Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),
+            Family = config.Family.Of(family),
         });
         try
         {

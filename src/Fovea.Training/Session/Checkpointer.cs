@@ -19,7 +19,7 @@ internal sealed class Checkpointer(TrainConfig config, RunInputs inputs, ModelSe
     /// <summary>Saves where <c>save_strategy</c> says so, and after the last step.</summary>
     public void IfDue()
     {
-        if (config.SaveStrategy != IntervalStrategy.No && (state.IsDue(config.SaveStrategy, config.SaveSteps) || state.IsLastStep))
+        if (config.Run.SaveStrategy != IntervalStrategy.No && (state.IsDue(config.Run.SaveStrategy, config.Run.SaveSteps) || state.IsLastStep))
         {
             Save();
         }
@@ -28,7 +28,7 @@ internal sealed class Checkpointer(TrainConfig config, RunInputs inputs, ModelSe
     /// <summary>Saves what was done since the last checkpoint of a run that is stopped.</summary>
     public void IfUnsaved()
     {
-        if (lastSaved != state.Progress.Step && state.Progress.Step > state.FirstStep && !config.SaveOnlyModel)
+        if (lastSaved != state.Progress.Step && state.Progress.Step > state.FirstStep && !config.Run.SaveOnlyModel)
         {
             Save();
         }
@@ -48,7 +48,7 @@ internal sealed class Checkpointer(TrainConfig config, RunInputs inputs, ModelSe
     public void SaveResult()
     {
         TakeOver();
-        session.Strategy.OnMain(() => ModelSaver.Save(model, config, config.OutputDir));
+        session.Strategy.OnMain(() => ModelSaver.Save(model, config, config.Run.OutputDir));
     }
 
     private void Save()
@@ -58,13 +58,13 @@ internal sealed class Checkpointer(TrainConfig config, RunInputs inputs, ModelSe
         lastSaved = step;
         mesh.OnMain(() => store.Begin(step));
         session.Strategy.Save(new CheckpointContent(
-            config.SaveOnlyModel ? null : (part, parts) => store.SaveOptimizer(step, session.Optimizer, part, parts),
+            config.Run.SaveOnlyModel ? null : (part, parts) => store.SaveOptimizer(step, session.Optimizer, part, parts),
             () => ModelSaver.Save(model, config, store.Partial(step)),
-            model is { Adapter: null, Family.Write: null } && !config.Sharding.SaveWhole
-                ? () => ModelSaver.SaveCompanions(config.ModelNameOrPath, store.Partial(step))
+            model is { Adapter: null, Family.Files: null } && !config.Parallel.Sharding.SaveWhole
+                ? () => ModelSaver.SaveCompanions(config.Model.ModelNameOrPath, store.Partial(step))
                 : null));
-        mesh.OnMain(() => reporter.Saved(store.Complete(config.SaveOnlyModel ? null : state.Progress, reporter.Log, step)));
-        if (!config.SaveOnlyModel)
+        mesh.OnMain(() => reporter.Saved(store.Complete(config.Run.SaveOnlyModel ? null : state.Progress, reporter.Log, step)));
+        if (!config.Run.SaveOnlyModel)
         {
             store.CompletedBy(mesh, step);
         }

@@ -14,38 +14,19 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
 {
     public static DataSetup From(TrainConfig config)
     {
-        var folder = config.ModelNameOrPath;
-        var processor = Families.Of(folder).Process(folder, new PreResize(config.ImageMaxPixels, config.ImageMinPixels));
-        var template = config.Template is { } named ? ChatTemplates.Get(named) : processor.Template;
-        var options = new DataOptions
-        {
-            Datasets = config.Dataset,
-            EvalDatasets = config.EvalDataset,
-            DatasetDir = config.DatasetDir,
-            MediaDir = config.MediaDir,
-            Template = template.Name,
-            TemplateIsNamed = config.Template is not null,
-            LlmType = config.LlmType,
-            MaxSliceNums = config.MaxSliceNums,
-            DefaultSystem = config.DefaultSystem,
-            CutoffLength = config.CutoffLen,
-            MaxSamples = config.MaxSamples,
-            ValSize = config.ValSize,
-            TrainOnPrompt = config.TrainOnPrompt,
-            MaskHistory = config.MaskHistory,
-            ImageMaxPixels = config.ImageMaxPixels,
-            ImageMinPixels = config.ImageMinPixels,
-            OnBadSample = config.OnBadSample,
-            LabelMask = config.LabelMask,
-            EmptyThinkRatio = config.EmptyThinkRatio,
-            AddSystemRatio = config.AddSystemRatio,
-            SystemPrompts = config.SystemPrompts,
-            PadToCutoff = config.MoeAux == MoeAuxiliary.Original,
-            Seed = config.Seed,
-        };
+        var folder = config.Model.ModelNameOrPath;
+        var family = Families.Of(folder);
+        var notices = config.Family.Check(family);
+        var resize = new PreResize(config.Data.ImageMaxPixels, config.Data.ImageMinPixels);
+        var processor = family.Process(folder, resize, config.Family.Of(family));
+        var template = config.Data.Template is { } named ? ChatTemplates.Get(named) : processor.Template;
+        var options = config.Data with { Seed = config.Run.Seed };
         processor.TokenRows.Check(template);
-        return new DataSetup(options, (processor with { Template = template }).With(options));
+        return new DataSetup(options, (processor with { Template = template }).With(options)) { Notices = notices };
     }
+
+    /// <summary>What the user should know about keys that say nothing to this model, in sentences.</summary>
+    public IReadOnlyList<string> Notices { get; private init; } = [];
 
     public ChatTemplate Template => Processor.Template;
 
@@ -57,13 +38,13 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
     public static OrderOptions Order(TrainConfig config, int samples, int rank, int worldSize) => new()
     {
         Samples = samples,
-        Seed = config.EffectiveDataSeed,
-        Shuffle = !config.DisableShuffling,
-        BatchSize = config.PerDeviceTrainBatchSize,
-        Accumulation = config.GradientAccumulationSteps,
+        Seed = config.Run.EffectiveDataSeed,
+        Shuffle = !config.Data.DisableShuffling,
+        BatchSize = config.Schedule.PerDeviceTrainBatchSize,
+        Accumulation = config.Schedule.GradientAccumulationSteps,
         Rank = rank,
         WorldSize = worldSize,
-        Rounding = config.StepRounding,
+        Rounding = config.Schedule.StepRounding,
     };
 
     /// <summary>The order of held-out samples on one rank; every sample comes once.</summary>
@@ -71,7 +52,7 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
     {
         Samples = samples,
         Shuffle = false,
-        BatchSize = config.PerDeviceEvalBatchSize,
+        BatchSize = config.Run.PerDeviceEvalBatchSize,
         Rank = rank,
         WorldSize = worldSize,
         EvenBatches = false,
@@ -80,9 +61,9 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
     /// <summary>Packing and weights; <paramref name="microBatchTokens"/> is the memory plan's where the configuration leaves it open.</summary>
     public static PlanOptions Plan(TrainConfig config, int microBatchTokens, int worldSize) => new()
     {
-        MicroBatchTokens = config.MicroBatchTokens ?? microBatchTokens,
-        Reduction = config.LossReduction,
-        Accumulation = config.GradientAccumulationSteps,
+        MicroBatchTokens = config.Memory.MicroBatchTokens ?? microBatchTokens,
+        Reduction = config.Schedule.LossReduction,
+        Accumulation = config.Schedule.GradientAccumulationSteps,
         WorldSize = worldSize,
     };
 
@@ -93,11 +74,11 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
         {
             FirstStep = firstStep,
             EndStep = endStep,
-            OnBadSample = config.OnBadSample,
-            Seed = config.EffectiveDataSeed,
+            OnBadSample = config.Data.OnBadSample,
+            Seed = config.Run.EffectiveDataSeed,
             Features = features,
         };
-        return config.DataloaderNumWorkers > 0 ? options with { Workers = config.DataloaderNumWorkers.Value } : options;
+        return config.Data.DataloaderNumWorkers > 0 ? options with { Workers = config.Data.DataloaderNumWorkers.Value } : options;
     }
 
     /// <summary>An encoder over this set-up.</summary>

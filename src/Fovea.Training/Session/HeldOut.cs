@@ -18,7 +18,7 @@ internal sealed class HeldOut(
     /// <summary>Measures where <c>eval_strategy</c> says so.</summary>
     public void IfDue()
     {
-        if (state.IsDue(config.EvalStrategy, config.EvalSteps ?? config.LoggingSteps))
+        if (state.IsDue(config.Run.EvalStrategy, config.Run.EvalSteps ?? config.Run.LoggingSteps))
         {
             Run(final: false);
         }
@@ -27,7 +27,7 @@ internal sealed class HeldOut(
     /// <summary>Measures once more when everything is saved.</summary>
     public void AtTheEnd()
     {
-        if (config.Evaluates)
+        if (config.Run.Evaluates)
         {
             Run(final: true);
         }

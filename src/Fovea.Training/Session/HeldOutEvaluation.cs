@@ -23,9 +23,9 @@ public static class HeldOutEvaluation
     {
         mesh ??= Mesh.Alone();
         var setup = DataSetup.From(config);
-        var named = config.EvalDataset.Count > 0;
-        var options = setup.Options with { Datasets = named ? config.EvalDataset : config.Dataset, EvalDatasets = [] };
-        if (options.Datasets.Count == 0)
+        var named = config.Data.EvalDataset.Count > 0;
+        var options = setup.Options with { Dataset = named ? config.Data.EvalDataset : config.Data.Dataset, EvalDataset = [] };
+        if (options.Dataset.Count == 0)
         {
             throw new ConfigException("eval_dataset is missing: names from dataset_info.json, or files, separated by commas");
         }

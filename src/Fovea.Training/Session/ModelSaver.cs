@@ -23,17 +23,18 @@ public static class ModelSaver
     /// <param name="folder">The run's own folder, or that of a checkpoint, which keeps weights that do not learn to the last digit.</param>
     public static void Save(ModelSetup setup, TrainConfig config, string folder)
     {
-        var baseFolder = config.ModelNameOrPath;
+        var baseFolder = config.Model.ModelNameOrPath;
         if (setup.Adapter is { } adapter)
         {
             setup.Base?.Write(folder);
             PeftAdapter.Save(setup.Model, adapter, folder);
             ModelWriter.CopyCompanions(baseFolder, folder);
         }
-        else if (setup.Family.Write is { } write)
+        else if (setup.Family.Files is { } own)
         {
-            var stage = config.Stage == TrainingStage.Pretrain ? "pretrain_vlm" : "sft_vlm";
-            write(setup.Model, baseFolder, folder, stage, folder == config.OutputDir ? null : setup.Model.Ledger.Options.Master);
+            own.Write(
+                setup.Model, baseFolder, folder, config.Tuning.Stage == TrainingStage.Pretrain,
+                folder == config.Run.OutputDir ? null : setup.Model.Ledger.Options.Master);
         }
         else
         {

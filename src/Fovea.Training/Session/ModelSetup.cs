@@ -11,7 +11,7 @@ namespace Fovea.Training.Session;
 /// <summary>The model that a configuration asks for: base weights, adapters attached, frozen parts frozen.</summary>
 /// <param name="Adapter">What the saved adapter's config says; null when the whole model is trained.</param>
 /// <param name="Dropout">The stream behind lora_dropout; null without it.</param>
-public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftConfig? Adapter, DropoutStream? Dropout) : IDisposable
+public sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family, PeftConfig? Adapter, DropoutStream? Dropout) : IDisposable
 {
     /// <summary>What the adapter learns over; kept beside it wherever it is saved. Null when the whole model is trained.</summary>
     public AdapterBase? Base { get; init; }
@@ -30,27 +30,26 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
     /// <param name="resumeFrom">A checkpoint whose adapter or weights, or a file whose weights, replace the configuration's; null for a new run.</param>
     public static ModelSetup Load(TrainConfig config, string? resumeFrom)
     {
-        Torch.Seed((ulong)config.Seed);
-        var lora = config.FinetuningType == FinetuningType.Lora;
+        Torch.Seed((ulong)config.Run.Seed);
+        var lora = config.Tuning.FinetuningType == FinetuningType.Lora;
         var isFile = resumeFrom is not null && Resumption.IsFile(resumeFrom);
-        var folder = resumeFrom is not null && !lora && !isFile && ModelSaver.HasWeights(resumeFrom) ? resumeFrom : config.ModelNameOrPath;
+        var folder = resumeFrom is not null && !lora && !isFile && ModelSaver.HasWeights(resumeFrom) ? resumeFrom : config.Model.ModelNameOrPath;
         var family = Families.Of(folder);
         var notices = lora ? CheckAdapters(config, resumeFrom) : [];
         var model = Families.Load(folder, new ModelOptions
         {
-            Compute = config.Compute,
-            Master = config.PureBf16 ? DType.BF16 : DType.F32,
+            Compute = config.Model.Compute,
+            Master = config.Model.PureBf16 ? DType.BF16 : DType.F32,
             Device = ChooseDevice(config),
             Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),
-            OriginalPadding = config.VisionMask == VisionMask.Original,
-            Deferred = config.Sharding.Shards,
-            BlockMode = config.UsualBlockMode,
-            MoeAuxiliary = config.MoeAux,
+            Deferred = config.Parallel.Sharding.Shards,
+            BlockMode = config.Memory.UsualBlockMode,
+            Family = config.Family.Of(family),
             WeightsFile = isFile ? resumeFrom : null,
         });
         try
         {
-            var dropout = lora && config.LoraDropout > 0 ? new DropoutStream(config.LoraDropout, (ulong)config.Seed) : null;
+            var dropout = lora && config.Tuning.LoraDropout > 0 ? new DropoutStream(config.Tuning.LoraDropout, (ulong)config.Run.Seed) : null;
             var adapter = lora ? AttachAdapter(config, model, family, resumeFrom, dropout) : null;
             model.Notices = [.. model.Notices, .. notices];
             return new ModelSetup(model, family, adapter, dropout)
@@ -69,18 +68,18 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
     public ParallelStrategy Divide(TrainConfig config, Mesh mesh)
     {
         var ledger = Model.Ledger;
-        if (!config.Sharding.Shards)
+        if (!config.Parallel.Sharding.Shards)
         {
-            return new Replicated(mesh, ledger.Trainable, Model.Head, (long)(config.DdpBucketCapMb * (1 << 20)));
+            return new Replicated(mesh, ledger.Trainable, Model.Head, (long)(config.Parallel.DdpBucketCapMb * (1 << 20)));
         }
 
-        return new Sharded(mesh, ledger, Model.Head, config.Sharding);
+        return new Sharded(mesh, ledger, Model.Head, config.Parallel.Sharding);
     }
 
     public static Device ChooseDevice(TrainConfig config)
     {
-        Torch.Deterministic(config.Deterministic); // before cuBLAS is first used
-        return config.UseCpu ? Device.Cpu : Devices.Choose(config.Device);
+        Torch.Deterministic(config.Model.Deterministic); // before cuBLAS is first used
+        return config.Model.UseCpu ? Device.Cpu : Devices.Choose(config.Model.Device);
     }
 
     public void Dispose()
@@ -89,7 +88,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         Dropout?.Dispose();
     }
 
-    internal static PeftConfig AttachAdapter(TrainConfig config, VisionLanguageModel model, Family family, string? resumeFrom, DropoutStream? dropout)
+    internal static PeftConfig AttachAdapter(TrainConfig config, VisionLanguageModel model, ModelFamily family, string? resumeFrom, DropoutStream? dropout)
     {
         var given = Given(config, resumeFrom);
         foreach (var earlier in given.SkipLast(1))
@@ -104,22 +103,22 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         }
 
         var targets = LoraTargets.Choose(
-            model, family, config.LoraTarget, config.FreezeVisionTower, config.FreezeMultiModalProjector, config.FreezeLanguageModel);
+            model, family, config.Tuning.LoraTarget, config.Tuning.FreezeVisionTower, config.Tuning.FreezeMultiModalProjector, config.Tuning.FreezeLanguageModel);
         var options = new LoraOptions
         {
-            Rank = config.LoraRank,
-            Alpha = config.EffectiveLoraAlpha,
-            Dropout = config.LoraDropout,
-            RankStabilized = config.UseRslora,
+            Rank = config.Tuning.LoraRank,
+            Alpha = config.Tuning.EffectiveLoraAlpha,
+            Dropout = config.Tuning.LoraDropout,
+            RankStabilized = config.Tuning.UseRslora,
         };
         CheckAdditional(config, model);
         Adapters.Attach(model.Ledger, options, targets.Matches, dropout: dropout);
-        return PeftConfig.For(config.ModelNameOrPath, options, targets, config.AdditionalTarget) with { TaskType = family.TaskType };
+        return PeftConfig.For(config.Model.ModelNameOrPath, options, targets, config.Tuning.AdditionalTarget) with { TaskType = family.TaskType };
     }
 
     /// <summary>Every adapter but the last is folded into the base; training goes on with the last, or with a fresh one.</summary>
     private static string[] Given(TrainConfig config, string? resumeFrom) =>
-        resumeFrom is null ? [.. config.AdapterNameOrPath] : [.. config.AdapterNameOrPath.SkipLast(1), resumeFrom];
+        resumeFrom is null ? [.. config.Model.AdapterNameOrPath] : [.. config.Model.AdapterNameOrPath.SkipLast(1), resumeFrom];
 
     private static IReadOnlyList<string> CheckAdapters(TrainConfig config, string? resumeFrom)
     {
@@ -127,13 +126,13 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         var problems = given.Where(folder => !PeftAdapter.IsAdapter(folder))
             .Select(folder => $"{(folder == resumeFrom ? "resume_from_checkpoint" : "adapter_name_or_path")}: {AdapterFolder.Problem(folder)}").ToList();
         return problems.Count > 0 ? throw new ConfigException(problems) : AdapterBase.Check(
-            config.ModelNameOrPath, given, resumeFrom,
+            config.Model.ModelNameOrPath, given, resumeFrom,
             "go on with the model that the run began with, or begin a new run: its folder as adapter_name_or_path, and another output_dir");
     }
 
     private static void CheckAdditional(TrainConfig config, VisionLanguageModel model)
     {
-        var nowhere = config.AdditionalTarget
+        var nowhere = config.Tuning.AdditionalTarget
             .Where(target => !model.Ledger.Trainable.Any(p => new PeftConfig { ModulesToSave = [target] }.SavesWhole(p.Name)))
             .Select(target => $"additional_target: the model has no module whose name ends with '{target}' (for instance lm_head or embed_tokens)")
             .ToList();

@@ -15,9 +15,9 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
     public IReadOnlyList<string> Notices { get; private set; } = [];
 
     /// <summary>Whether the configuration names a file or checkpoint to go on from.</summary>
-    private string? Given => config.ResumeFromCheckpoint is { } wanted && !Is(wanted, "false") && !Is(wanted, "true") && !Is(wanted, "auto") ? wanted : null;
+    private string? Given => config.Run.ResumeFromCheckpoint is { } wanted && !Is(wanted, "false") && !Is(wanted, "true") && !Is(wanted, "auto") ? wanted : null;
 
-    private bool FromNewest => config.ResumeFromCheckpoint is { } wanted && (Is(wanted, "true") || Is(wanted, "auto"));
+    private bool FromNewest => config.Run.ResumeFromCheckpoint is { } wanted && (Is(wanted, "true") || Is(wanted, "auto"));
 
     /// <summary>What to tell where the run that the configuration describes lies there with all its steps done; null where there is something to do.</summary>
     /// <param name="fresh">The run as it would begin.</param>
@@ -25,7 +25,7 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
     public string? Ended(RunProgress fresh, int ranks)
     {
         var asked = Given is not null || FromNewest;
-        if ((config.OverwriteOutputDir && !asked) || !HoldsResultAt(fresh.TotalSteps) || (Given is { } given && !IsOf(given, fresh.TotalSteps)))
+        if ((config.Run.OverwriteOutputDir && !asked) || !HoldsResultAt(fresh.TotalSteps) || (Given is { } given && !IsOf(given, fresh.TotalSteps)))
         {
             return null;
         }
@@ -35,7 +35,7 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
             Resumption.Check(newest, config, ranks, fresh);
         }
 
-        return $"this run has ended: all {fresh.TotalSteps} steps are done and {config.OutputDir} holds the result, so nothing was trained or written; "
+        return $"this run has ended: all {fresh.TotalSteps} steps are done and {config.Run.OutputDir} holds the result, so nothing was trained or written; "
             + "raise num_train_epochs or max_steps to train on, or name another output_dir or set overwrite_output_dir: true"
             + $"{(asked ? " without resume_from_checkpoint" : string.Empty)} to begin anew";
     }
@@ -50,14 +50,14 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
         FindStrangers(from is null || Resumption.IsFile(from) ? 0 : CheckpointStore.ReadProgress(from).Step, fresh.TotalSteps);
         try
         {
-            Directory.CreateDirectory(config.OutputDir);
-            var probe = Path.Combine(config.OutputDir, $".writable.{Environment.ProcessId}");
+            Directory.CreateDirectory(config.Run.OutputDir);
+            var probe = Path.Combine(config.Run.OutputDir, $".writable.{Environment.ProcessId}");
             File.WriteAllText(probe, string.Empty);
             File.Delete(probe);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigException($"output_dir: {config.OutputDir} cannot be written: {e.Message}");
+            throw new ConfigException($"output_dir: {config.Run.OutputDir} cannot be written: {e.Message}");
         }
 
         return from;
@@ -78,7 +78,7 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
 
     /// <summary>Whether the run that lies there was begun from it, by this same command, or ended with it.</summary>
     private bool IsOf(string given, int total) =>
-        StandsAt(given, total) || TrainerState.Find(config.OutputDir)?.Mark?.From == checkpoints.NameOf(given);
+        StandsAt(given, total) || TrainerState.Find(config.Run.OutputDir)?.Mark?.From == checkpoints.NameOf(given);
 
     private static bool StandsAt(string checkpoint, int step)
     {
@@ -94,15 +94,15 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
     }
 
     /// <summary>A run that ends logs its time and leaves its result; one that has begun since has replaced the log.</summary>
-    private bool HoldsResultAt(int step) => TrainerState.Find(config.OutputDir) is { } state && state.GlobalStep == step
+    private bool HoldsResultAt(int step) => TrainerState.Find(config.Run.OutputDir) is { } state && state.GlobalStep == step
         && state.LogHistory.Any(entry => entry.ContainsKey("train_runtime") && entry.GetValueOrDefault("step") is long at && at == step)
-        && ModelSaver.HasWeights(config.OutputDir);
+        && ModelSaver.HasWeights(config.Run.OutputDir);
 
     private string? Choose()
     {
-        if (File.Exists(config.OutputDir))
+        if (File.Exists(config.Run.OutputDir))
         {
-            throw new ConfigException($"output_dir: {config.OutputDir} is a file; it must be a folder");
+            throw new ConfigException($"output_dir: {config.Run.OutputDir} is a file; it must be a folder");
         }
 
         if (Given is { } given)
@@ -121,20 +121,20 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
         }
 
         var newest = checkpoints.Newest;
-        if (FromNewest && (newest is not null || !Is(config.ResumeFromCheckpoint!, "auto")))
+        if (FromNewest && (newest is not null || !Is(config.Run.ResumeFromCheckpoint!, "auto")))
         {
-            return newest ?? throw new ConfigException($"resume_from_checkpoint: {config.OutputDir} holds no complete checkpoint{WhatItHolds()}");
+            return newest ?? throw new ConfigException($"resume_from_checkpoint: {config.Run.OutputDir} holds no complete checkpoint{WhatItHolds()}");
         }
 
-        var used = WriteTarget.Entries(config.OutputDir).Any();
-        return !used || config.OverwriteOutputDir
+        var used = WriteTarget.Entries(config.Run.OutputDir).Any();
+        return !used || config.Run.OverwriteOutputDir
             ? null
-            : newest ?? throw new ConfigException($"output_dir: {config.OutputDir} is not empty and holds no checkpoint to resume from{WhatItHolds()}; "
+            : newest ?? throw new ConfigException($"output_dir: {config.Run.OutputDir} is not empty and holds no checkpoint to resume from{WhatItHolds()}; "
                 + "choose another folder or set overwrite_output_dir: true");
     }
 
     private string WhatItHolds() =>
-        SavedCheckpoint.In(config.OutputDir).LastOrDefault(c => !c.CanResume) is { } only
+        SavedCheckpoint.In(config.Run.OutputDir).LastOrDefault(c => !c.CanResume) is { } only
             ? $" ({Path.GetFileName(only.Path)} was saved with save_only_model)"
         : checkpoints.Others is [.., var (path, _)] ? $" ({Path.GetFileName(path)} has no {SavedCheckpoint.StateFile} of Fovea for that step)"
         : string.Empty;
@@ -154,17 +154,17 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
             throw new ConfigException(problems);
         }
 
-        if (strangers.Count > 0 && (anew || config.SaveTotalLimit is not null))
+        if (strangers.Count > 0 && (anew || config.Run.SaveTotalLimit is not null))
         {
             var names = string.Join(", ", strangers.Select(other => Path.GetFileName(other.Path)));
-            Notices = [$"{names} in {config.OutputDir}: never removed and not counted, not made by Fovea or saved by an earlier version with save_only_model"];
+            Notices = [$"{names} in {config.Run.OutputDir}: never removed and not counted, not made by Fovea or saved by an earlier version with save_only_model"];
         }
     }
 
-    private bool IsSaved(int step, int total) => config.SaveStrategy switch
+    private bool IsSaved(int step, int total) => config.Run.SaveStrategy switch
     {
         IntervalStrategy.No => false,
-        IntervalStrategy.Steps => step == total || step % config.SaveSteps.In(total) == 0,
+        IntervalStrategy.Steps => step == total || step % config.Run.SaveSteps.In(total) == 0,
         _ => true,
     };
 }

@@ -30,8 +30,8 @@ internal sealed class Reporter
         (this.config, this.inputs, this.model, this.mesh, this.state, this.events) = (config, inputs, model, mesh, state, events);
         machine = new MachineMemory(model.Model.Device);
         recorder = mesh.IsMain
-            ? RunFolder.Attach(events, config.OutputDir, log, config.PlotLoss, config.UseTensorBoard, config.LoggingDir)
-            : new TrainerStateRecorder(config.OutputDir, log);
+            ? RunFolder.Attach(events, config.Run.OutputDir, log, config.Run.PlotLoss, config.Run.UseTensorBoard, config.Run.LoggingDir)
+            : new TrainerStateRecorder(config.Run.OutputDir, log);
     }
 
     /// <summary>The log so far, as a checkpoint keeps it.</summary>
@@ -45,10 +45,10 @@ internal sealed class Reporter
         {
             MaxSteps = steps,
             NumTrainEpochs = (int)Math.Ceiling(state.Epochs),
-            LoggingSteps = config.LoggingSteps.In(steps),
-            EvalSteps = (config.EvalSteps ?? config.LoggingSteps).In(steps),
-            SaveSteps = config.SaveSteps.In(steps),
-            TrainBatchSize = config.PerDeviceTrainBatchSize,
+            LoggingSteps = config.Run.LoggingSteps.In(steps),
+            EvalSteps = (config.Run.EvalSteps ?? config.Run.LoggingSteps).In(steps),
+            SaveSteps = config.Run.SaveSteps.In(steps),
+            TrainBatchSize = config.Schedule.PerDeviceTrainBatchSize,
         };
     }
 
@@ -59,10 +59,10 @@ internal sealed class Reporter
         var kernels = KernelReport.Of(model.Model.Device, mesh.RanksHere);
         events.Write(new RunStarted
         {
-            OutputDir = config.OutputDir,
-            Model = config.ModelNameOrPath,
+            OutputDir = config.Run.OutputDir,
+            Model = config.Model.ModelNameOrPath,
             Family = model.Family.ModelType,
-            Device = $"{model.Model.Device}, {config.ComputeName}",
+            Device = $"{model.Model.Device}, {config.Model.ComputeName}",
             Kernels = KernelReport.Line(kernels),
             Config = config.ToDictionary(),
             TrainableParameters = model.TrainableParameters,
@@ -75,7 +75,7 @@ internal sealed class Reporter
             StartStep = state.Progress.Step,
             Ranks = mesh.WorldSize,
         });
-        IEnumerable<string?> all = [.. config.Notices, .. inputs.Data.Notices, .. model.Model.Notices, .. notices];
+        IEnumerable<string?> all = [.. config.Notices, .. inputs.Setup.Notices, .. inputs.Data.Notices, .. model.Model.Notices, .. notices];
         foreach (var notice in all.OfType<string>())
         {
             events.Write(new Notice(notice));
@@ -93,7 +93,7 @@ internal sealed class Reporter
     public void Took(StepBatch batch, StepTotals totals)
     {
         samplesLeftOut += batch.BadSamples.Count;
-        Skipped(batch.BadSamples, config.OnBadSample);
+        Skipped(batch.BadSamples, config.Data.OnBadSample);
         if (totals.EmptyGroups > 0)
         {
             events.Write(new Warning(totals.Trains
@@ -115,7 +115,7 @@ internal sealed class Reporter
             TokensPerSecond = window.TokensPerSecond,
         });
         WarnOfRefusals();
-        if (progress.Step % config.LoggingSteps.In(progress.TotalSteps) != 0 && !(config.LoggingFirstStep && progress.Step == 1))
+        if (progress.Step % config.Run.LoggingSteps.In(progress.TotalSteps) != 0 && !(config.Run.LoggingFirstStep && progress.Step == 1))
         {
             return;
         }
@@ -140,7 +140,7 @@ internal sealed class Reporter
 
     public void Interrupted(string? saved)
     {
-        var with = saved is not null ? $" with resume_from_checkpoint={saved}" : config.OverwriteOutputDir ? string.Empty : " with overwrite_output_dir=true";
+        var with = saved is not null ? $" with resume_from_checkpoint={saved}" : config.Run.OverwriteOutputDir ? string.Empty : " with overwrite_output_dir=true";
         events.Write(new RunInterrupted(state.Progress.Step, "stopped on request", saved, $"run the same command again{with}"));
     }
 
@@ -194,12 +194,12 @@ internal sealed class Reporter
     {
         List<KeyValuePair<string, string>> paths =
         [
-            new(model.Adapter is null ? "model" : "adapter", config.OutputDir),
-            new("log", Path.Combine(config.OutputDir, TrainerLogSink.FileName)),
+            new(model.Adapter is null ? "model" : "adapter", config.Run.OutputDir),
+            new("log", Path.Combine(config.Run.OutputDir, TrainerLogSink.FileName)),
         ];
-        if (config.PlotLoss && recorder.State.LogHistory.Any(entry => entry.ContainsKey("loss")))
+        if (config.Run.PlotLoss && recorder.State.LogHistory.Any(entry => entry.ContainsKey("loss")))
         {
-            paths.Add(new("loss curve", Path.Combine(config.OutputDir, "training_loss.svg")));
+            paths.Add(new("loss curve", Path.Combine(config.Run.OutputDir, "training_loss.svg")));
         }
 
         return paths;

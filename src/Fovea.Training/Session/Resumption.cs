@@ -26,13 +26,13 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
     /// <summary>Refuses what no such file can be used for, before anything is loaded.</summary>
     public static void CheckFile(string path, TrainConfig config)
     {
-        var family = Families.Of(config.ModelNameOrPath);
-        if (family.Resume is null)
+        var family = Families.Of(config.Model.ModelNameOrPath);
+        if (!family.ReadsResumeFiles)
         {
             throw new ConfigException($"resume_from_checkpoint: {path} is a file; for a model of the family {family.ModelType} it must be a checkpoint folder");
         }
 
-        if (config.FinetuningType == FinetuningType.Lora)
+        if (config.Tuning.FinetuningType == FinetuningType.Lora)
         {
             throw new ConfigException($"resume_from_checkpoint: {path} has the optimizer of whole weights; finetuning_type: lora cannot go on from it");
         }
@@ -53,14 +53,18 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
         List<string> problems = [];
         Same("training samples", saved.Samples, fresh.Samples);
         Same("samples a step (batch size x accumulation x ranks)", saved.SamplesPerStep, fresh.SamplesPerStep);
-        if (saved.SamplesPerStep != fresh.SamplesPerStep && saved.SamplesPerStep % (config.PerDeviceTrainBatchSize * ranks) == 0)
+        if (saved.SamplesPerStep != fresh.SamplesPerStep && saved.SamplesPerStep % (config.Schedule.PerDeviceTrainBatchSize * ranks) == 0)
         {
-            var accumulation = saved.SamplesPerStep / (config.PerDeviceTrainBatchSize * ranks);
+            var accumulation = saved.SamplesPerStep / (config.Schedule.PerDeviceTrainBatchSize * ranks);
             problems.Add($"gradient_accumulation_steps: {accumulation} makes steps of {saved.SamplesPerStep} samples on {ranks} ranks");
         }
 
         Same("data_seed", saved.Seed, fresh.Seed);
-        Written("llm_type", saved.LlmType, fresh.LlmType);
+        foreach (var key in fresh.Family?.Keys ?? [])
+        {
+            Written(key, saved.Outcome(key), fresh.Outcome(key));
+        }
+
         Written("template", saved.Template, fresh.Template);
         NotPastTheEnd(from, saved.Step, fresh.TotalSteps, problems);
         if (problems.Count > 0)
@@ -93,11 +97,12 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
         var progress = saved with
         {
             TotalSteps = fresh.TotalSteps,
-            MicroBatchTokens = config.MicroBatchTokens ?? Math.Max(1, saved.MicroBatchTokens),
-            Scale = config.Fp16 ? saved.Scale ?? fresh.Scale : null,
+            MicroBatchTokens = config.Memory.MicroBatchTokens ?? Math.Max(1, saved.MicroBatchTokens),
+            Scale = config.Model.Fp16 ? saved.Scale ?? fresh.Scale : null,
             Settings = fresh.Settings,
             BaseModel = fresh.BaseModel,
             Choices = fresh.Choices,
+            Family = fresh.Family,
         };
         var state = TrainerState.Load(Path.Combine(checkpoint, TrainerState.FileName)) with { MaxSteps = fresh.TotalSteps };
         return new Resumption(progress, state with { Mark = null },
@@ -118,7 +123,7 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
     public static Resumption FromFile(
         string path, TrainConfig config, int ranks, ModelSetup model, IOptimizer optimizer, SampleOrder order, RunProgress fresh, TrainerState state)
     {
-        using var file = model.Family.Resume!(path, model.Model.Ledger);
+        using var file = model.Family.OpenResumeFile(path, model.Model.Ledger);
         var batches = file.Batches;
         if (file.Ranks != ranks)
         {
@@ -145,7 +150,7 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
         {
             Step = step,
             ForeignSteps = step,
-            Scale = config.Fp16 && file.LossScale is { } scale ? new LossScale(scale, file.GoodSteps) : fresh.Scale,
+            Scale = config.Model.Fp16 && file.LossScale is { } scale ? new LossScale(scale, file.GoodSteps) : fresh.Scale,
         };
         var again = done - (step == 0 ? 0 : order.BatchesUpTo(step - 1));
         List<string> notices =
@@ -162,7 +167,7 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
         {
             yield return $"it was made on {file.Ranks} ranks, this run has {ranks}: batches are counted anew, as the scripts do";
         }
-        else if (file.Updates > step || (file.Updates < step && !config.Fp16))
+        else if (file.Updates > step || (file.Updates < step && !config.Model.Fp16))
         {
             yield return $"its optimizer has made {file.Updates} updates, this run counts {step} up to there: "
                 + "were batch size, gradient_accumulation_steps or step_rounding others?";
@@ -173,14 +178,14 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
             yield return $"it was saved in the middle of a step, without the gradients so far: {again} batches are taken again";
         }
 
-        if (ranks > 1 || file.Ranks > 1 || config.DisableShuffling || config.EffectiveDataSeed != ScriptSeed)
+        if (ranks > 1 || file.Ranks > 1 || config.Data.DisableShuffling || config.Run.EffectiveDataSeed != ScriptSeed)
         {
             yield return "samples come in this run's order: the rest of the epoch may repeat some that were trained already and leave others out "
                 + $"(the orders agree on one rank, shuffled, with data_seed: {ScriptSeed})";
         }
 
         (string Name, double Value)[] settings =
-            [("weight_decay", config.WeightDecay), ("beta1", config.AdamBeta1), ("beta2", config.AdamBeta2), ("eps", config.AdamEpsilon)];
+            [("weight_decay", config.Optimizer.WeightDecay), ("beta1", config.Optimizer.AdamBeta1), ("beta2", config.Optimizer.AdamBeta2), ("eps", config.Optimizer.AdamEpsilon)];
         foreach (var (name, value) in settings)
         {
             if (file.Settings.TryGetValue(name, out var then) && then != value)
@@ -189,12 +194,12 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
             }
         }
 
-        if (config is { WeightDecay: not 0, DecayNorms: false } && file.Settings.GetValueOrDefault("weight_decay") != 0)
+        if (config is { Optimizer.WeightDecay: not 0, Optimizer.DecayNorms: false } && file.Settings.GetValueOrDefault("weight_decay") != 0)
         {
             yield return "its optimizer decayed norms and biases too, this run does not (decay_norms: true)";
         }
 
-        if (config.Fp16 && file.LossScale is null)
+        if (config.Model.Fp16 && file.LossScale is null)
         {
             yield return "it has no scale of the loss, which begins anew";
         }

@@ -12,7 +12,7 @@ public sealed class RunInputs : IDisposable
     private RunInputs(TrainConfig config, Mesh mesh)
     {
         mesh.OnMain(() => RunTargets.Check(config));
-        Checkpoints = new CheckpointStore(config.OutputDir, config.SaveTotalLimit);
+        Checkpoints = new CheckpointStore(config.Run.OutputDir, config.Run.SaveTotalLimit);
         Setup = DataSetup.From(config);
         Data = DatasetLoader.Load(Setup.Options);
         try
@@ -59,17 +59,28 @@ public sealed class RunInputs : IDisposable
     /// <summary>The order in which this rank's steps take the training samples.</summary>
     internal SampleOrder Order(TrainConfig config, Mesh mesh) => new(DataSetup.Order(config, Data.Train.Count, mesh.Rank, mesh.WorldSize));
 
-    private RunProgress Begin(TrainConfig config, Mesh mesh) => new()
+    /// <summary>Every family's keys are in the file, so that it has the same names for all models.</summary>
+    private Dictionary<string, string?> Outcomes()
+    {
+        var outcomes = FamilySettings.OutcomeKeys.ToDictionary(key => key, _ => (string?)null);
+        foreach (var (key, value) in Setup.Processor.Outcomes(Setup.Options))
+        {
+            outcomes[key] = value;
+        }
+
+        return outcomes;
+    }
+
+    private RunProgress Begin(TrainConfig config, Mesh mesh) => new RunProgress
     {
         Step = 0,
-        TotalSteps = Order(config, mesh).TotalSteps(config.NumTrainEpochs, config.MaxSteps),
+        TotalSteps = Order(config, mesh).TotalSteps(config.Schedule.NumTrainEpochs, config.Schedule.MaxSteps),
         Samples = Data.Train.Count,
-        SamplesPerStep = config.PerDeviceTrainBatchSize * config.GradientAccumulationSteps * mesh.WorldSize,
-        Seed = config.EffectiveDataSeed,
-        BaseModel = Path.GetFullPath(config.ModelNameOrPath),
-        LlmType = Setup.Processor.LlmType(Setup.Options),
+        SamplesPerStep = config.Schedule.PerDeviceTrainBatchSize * config.Schedule.GradientAccumulationSteps * mesh.WorldSize,
+        Seed = config.Run.EffectiveDataSeed,
+        BaseModel = Path.GetFullPath(config.Model.ModelNameOrPath),
         Template = Setup.Template.Name,
         Settings = RunSettings.Of(config),
-        Scale = config.Fp16 ? new LossScale() : null,
-    };
+        Scale = config.Model.Fp16 ? new LossScale() : null,
+    }.With(Outcomes());
 }

@@ -20,32 +20,40 @@ internal sealed class RunParts : IDisposable
 
     private RunParts(TrainConfig config, RunInputs inputs, Mesh mesh, EventHub events)
     {
-        var products = ProductSetup.Apply(config.Compute, mesh, ModelSetup.ChooseDevice(config), Resumption.ProgressOf(inputs.ResumeFrom));
-        Config = config with { Notices = [.. config.Notices, .. products.Reasons] };
-        var fresh = inputs.Fresh.With(ProductSetup.Name, products.Choice.ToString());
-        Setup = opened.Add(ModelSetup.Load(Config, inputs.ResumeFrom));
-        mesh.OnMain(() => RunTargets.CheckRoom(Config, Setup));
-        var caches = VisionCacheSetup.IsOfUse(Config, Setup);
+        try
+        {
+            var products = ProductSetup.Apply(config.Model.Compute, mesh, ModelSetup.ChooseDevice(config), Resumption.ProgressOf(inputs.ResumeFrom));
+            Config = config with { Notices = [.. config.Notices, .. products.Reasons] };
+            var fresh = inputs.Fresh.With(ProductSetup.Name, products.Choice.ToString());
+            Setup = opened.Add(ModelSetup.Load(Config, inputs.ResumeFrom));
+            mesh.OnMain(() => RunTargets.CheckRoom(Config, Setup));
+            var caches = VisionCacheSetup.IsOfUse(Config, Setup);
 
-        // Before weights are sharded, while this rank can read them all.
-        var identity = caches && Config is { Sharding.Shards: true, EffectiveVisionCacheDir: not null }
-            ? VisionIdentity.Of(Setup.Model, Setup.Family, inputs.Setup.Images, Setup.LearnsOverTower)
-            : null;
-        Strategy = opened.Add(Setup.Divide(Config, mesh));
-        Optimizer = opened.Add(new AdamW(
-            Strategy.Parts, Config.AdamBeta1, Config.AdamBeta2, Config.AdamEpsilon, Config.WeightDecay, Config.DecayNorms));
-        Budget = MemoryBudget.For(Config, Setup.Model, new MachineMemory(Setup.Model.Device), caches, mesh.RanksHere, mesh.WorldSize);
-        Cache = caches
-            ? opened.Add(VisionCacheSetup.Open(Config, Setup, inputs.Setup.Images, identity, Budget, text => events.Write(new Warning(text))))
-            : null;
-        Order = inputs.Order(Config, mesh);
-        Schedule = new Schedule(Config, fresh.TotalSteps, Order);
-        Memory = MemoryPlan.For(Setup.Model, Config, Budget.Activations, castsWeights: !Config.Sharding.Shards);
-        Memory = Memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", Memory.MicroBatchTokens) };
-        State = new RunState(fresh with { MicroBatchTokens = Memory.MicroBatchTokens }, Order);
-        Log = Reporter.NewLog(Config, State);
-        Resume(inputs, mesh);
-        Log = Log with { Mark = inputs.Checkpoints.Begin(inputs.ResumeFrom) };
+            // Before weights are sharded, while this rank can read them all.
+            var identity = caches && Config is { Parallel.Sharding.Shards: true, Memory.EffectiveVisionCacheDir: not null }
+                ? VisionIdentity.Of(Setup.Model, Setup.Family, inputs.Setup.Images, Setup.LearnsOverTower)
+                : null;
+            Strategy = opened.Add(Setup.Divide(Config, mesh));
+            Optimizer = opened.Add(new AdamW(
+                Strategy.Parts, Config.Optimizer.AdamBeta1, Config.Optimizer.AdamBeta2, Config.Optimizer.AdamEpsilon, Config.Optimizer.WeightDecay, Config.Optimizer.DecayNorms));
+            Budget = MemoryBudget.For(Config, Setup.Model, new MachineMemory(Setup.Model.Device), caches, mesh.RanksHere, mesh.WorldSize);
+            Cache = caches
+                ? opened.Add(VisionCacheSetup.Open(Config, Setup, inputs.Setup.Images, identity, Budget, text => events.Write(new Warning(text))))
+                : null;
+            Order = inputs.Order(Config, mesh);
+            Schedule = new Schedule(Config, fresh.TotalSteps, Order);
+            Memory = MemoryPlan.For(Setup.Model, Config, Budget.Activations, castsWeights: !Config.Parallel.Sharding.Shards);
+            Memory = Memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", Memory.MicroBatchTokens) };
+            State = new RunState(fresh with { MicroBatchTokens = Memory.MicroBatchTokens }, Order);
+            Log = Reporter.NewLog(Config, State);
+            Resume(inputs, mesh);
+            Log = Log with { Mark = inputs.Checkpoints.Begin(inputs.ResumeFrom) };
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The configuration with what became known since.</summary>
@@ -78,7 +86,7 @@ internal sealed class RunParts : IDisposable
     public SessionOptions Options => new()
     {
         VisionLearns = Setup.VisionLearns,
-        MaxGradNorm = Config.MaxGradNorm,
+        MaxGradNorm = Config.Optimizer.MaxGradNorm,
         Cache = Cache,
         Dropout = Setup.Dropout,
 

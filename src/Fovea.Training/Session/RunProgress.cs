@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Fovea.Training.Optim;
 
@@ -25,8 +26,11 @@ public sealed record RunProgress
     /// <summary>Folder of the model that the run began with.</summary>
     public string? BaseModel { get; init; }
 
-    /// <summary>How conversations are written where a family's own trainer has several ways (<c>llm_type</c>); null in others.</summary>
-    public string? LlmType { get; init; }
+    /// <summary>
+    /// What keys that only one family has come to (<c>llm_type</c>), each at the top of the file under its own name; null where the family has none such.
+    /// </summary>
+    [JsonExtensionData]
+    public IDictionary<string, JsonElement>? Family { get; init; }
 
     /// <summary>Name of the chat template; null in checkpoints of earlier versions.</summary>
     public string? Template { get; init; }
@@ -64,6 +68,16 @@ public sealed record RunProgress
     /// <summary>Mean of those losses; null without any.</summary>
     [JsonIgnore]
     public double? MeanLoss => Step - ForeignSteps - StepsWithoutLoss is > 0 and var steps ? LossSum / steps : null;
+
+    /// <summary>What a key of one family came to; null where it is not known, or the family is another.</summary>
+    public string? Outcome(string key) =>
+        Family is not null && Family.TryGetValue(key, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
+    /// <summary>The same run with what the family's keys come to.</summary>
+    public RunProgress With(IReadOnlyDictionary<string, string?> outcomes) => this with
+    {
+        Family = outcomes.ToDictionary(outcome => outcome.Key, outcome => JsonSerializer.SerializeToElement(outcome.Value)),
+    };
 
     /// <summary>What was decided under a name; null where nothing was.</summary>
     public string? Choice(string name) => Choices?.GetValueOrDefault(name);

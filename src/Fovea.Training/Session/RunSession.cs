@@ -61,7 +61,7 @@ public sealed class RunSession : TrainSession
     public void Start()
     {
         Reporter.Started([.. parts.ResumeNotices, .. inputs.Output.Notices, parts.Budget.Notice, parts.Memory.Notice(parts.Setup.VisionLearns)]);
-        if (Config.Profile)
+        if (Config.Run.Profile)
         {
             Profile.Start();
         }
@@ -139,13 +139,13 @@ public sealed class RunSession : TrainSession
     protected override void Dispose(bool disposing)
     {
         var trace = Mesh.IsMain ? "trace.json" : $"trace.rank{Mesh.Rank}.json";
-        Profile.Stop(Checkpoints.HasTakenOver ? Path.Combine(Config.OutputDir, trace) : null);
+        Profile.Stop(Checkpoints.HasTakenOver ? Path.Combine(Config.Run.OutputDir, trace) : null);
         parts.Dispose();
     }
 
     private string Overflow(TrainStep step, StepResult result) =>
         $"step {step.Totals.Step + 1}: the loss is {result.Loss} and the norm of the gradients {result.Norm}. The weights were not changed. "
-        + (Config.Fp16 ? "Gradients overflow fp16 although they are not scaled any more: use bf16: true or fp32. " : string.Empty)
+        + (Config.Model.Fp16 ? "Gradients overflow fp16 although they are not scaled any more: use bf16: true or fp32. " : string.Empty)
         + $"Lower learning_rate, or look at these samples: {string.Join(", ", SamplesOf(step.Batch))}."
         + (Checkpoints.Newest is { } newest ? $" The last checkpoint is {newest}." : string.Empty);
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Fovea.Keys;
 using Fovea.Training.Config;
 
 namespace Fovea.Training.Session;
@@ -19,7 +20,7 @@ internal static class RunSettings
         var settings = ConfigKeys.All.Where(key => key is { Effect: Effect.Learning, As: null }).ToDictionary(key => key.Name, key => all[key.Name]);
 
         // It comes out of a file that may have been changed under the same name.
-        settings.Add(Scheduler, config.DeepSpeedSchedule is { } given ? JsonSerializer.Serialize(given with { Source = string.Empty }) : "null");
+        settings.Add(Scheduler, config.Schedule.DeepSpeedSchedule is { } given ? JsonSerializer.Serialize(given with { Source = string.Empty }) : "null");
         return settings;
     }
 

@@ -11,9 +11,9 @@ namespace Fovea.Training.Session;
 public static partial class TrainableRule
 {
     /// <param name="layers">Layers of the language model, for <c>freeze</c>.</param>
-    public static Func<ModelPart, string, bool> From(TrainConfig config, int layers) => config.FinetuningType switch
+    public static Func<ModelPart, string, bool> From(TrainConfig config, int layers) => config.Tuning.FinetuningType switch
     {
-        FinetuningType.Full when (config.FreezeLlm ?? (config.Stage == TrainingStage.Pretrain ? 2 : null)) is { } level => Outer(level, layers),
+        FinetuningType.Full when (config.Tuning.FreezeLlm ?? (config.Tuning.Stage == TrainingStage.Pretrain ? 2 : null)) is { } level => Outer(level, layers),
         FinetuningType.Full => (part, _) => !Frozen(config, part),
         FinetuningType.Freeze => Freeze(config, layers),
         _ => Additional(config),
@@ -35,24 +35,24 @@ public static partial class TrainableRule
 
     private static bool Frozen(TrainConfig config, ModelPart part) => part switch
     {
-        ModelPart.Vision => config.FreezeVisionTower,
-        ModelPart.Projector => config.FreezeMultiModalProjector,
-        _ => config.FreezeLanguageModel,
+        ModelPart.Vision => config.Tuning.FreezeVisionTower,
+        ModelPart.Projector => config.Tuning.FreezeMultiModalProjector,
+        _ => config.Tuning.FreezeLanguageModel,
     };
 
     private static Func<ModelPart, string, bool> Freeze(TrainConfig config, int layers)
     {
-        var n = config.FreezeTrainableLayers;
+        var n = config.Tuning.FreezeTrainableLayers;
         if (n == 0 || Math.Abs(n) > layers)
         {
             throw new ConfigException($"freeze_trainable_layers: {n} must be between 1 and {layers} (the last layers) or -{layers} and -1 (the first)");
         }
 
         var (first, last) = n > 0 ? (layers - n, layers - 1) : (0, -n - 1);
-        var modules = config.FreezeTrainableModules;
+        var modules = config.Tuning.FreezeTrainableModules;
         return (part, name) =>
         {
-            if (config.FreezeExtraModules.Any(m => name.Contains(m, StringComparison.Ordinal)))
+            if (config.Tuning.FreezeExtraModules.Any(m => name.Contains(m, StringComparison.Ordinal)))
             {
                 return !Frozen(config, part);
             }
@@ -68,7 +68,7 @@ public static partial class TrainableRule
     /// <summary>With LoRA only the modules learn that are saved whole beside the adapter.</summary>
     private static Func<ModelPart, string, bool> Additional(TrainConfig config)
     {
-        var saved = new PeftConfig { ModulesToSave = config.AdditionalTarget };
+        var saved = new PeftConfig { ModulesToSave = config.Tuning.AdditionalTarget };
         return (_, name) => saved.SavesWhole(name);
     }
 

@@ -70,13 +70,13 @@ public sealed class DataTests
     public void Truncation_behind_the_images_is_the_original_s_and_inside_one_is_refused()
     {
         var options = OfficialRun.Options("minicpm_v26");
-        using var cut = new OfficialRun("minicpm_v26", options with { CutoffLength = 112 });
+        using var cut = new OfficialRun("minicpm_v26", options with { CutoffLen = 112 });
         var (sample, expected) = (cut.Encode(1), cut.Encoded(10));
         Assert.True(sample.Truncated);
         Assert.Equal(Ints(expected, "input_ids"), sample.Ids);
         Assert.Equal(Ints(expected, "target"), Shifted(sample));
 
-        using var inside = new OfficialRun("minicpm_v26", options with { CutoffLength = 70 });
+        using var inside = new OfficialRun("minicpm_v26", options with { CutoffLen = 70 });
         var error = Assert.Throws<BadSampleException>(() => inside.Encode(1));
         Assert.True(error.Sample.TooLong);
         Assert.Contains("would cut an image", error.Message, StringComparison.Ordinal);

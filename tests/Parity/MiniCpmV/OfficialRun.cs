@@ -31,7 +31,7 @@ internal sealed class OfficialRun : IDisposable
 
     public static DataOptions Options(string version) => new()
     {
-        Datasets = [TestFiles.Golden($"{version}/data/train.json")],
+        Dataset = [TestFiles.Golden($"{version}/data/train.json")],
         DatasetDir = TestFiles.Golden($"{version}/data"),
         MediaDir = TestFiles.Golden($"{version}/data/images"),
     };

@@ -22,8 +22,8 @@ public sealed class EncodingTests
             var (file, row, length) = (item.GetProperty("file").GetString()!, item.GetProperty("row").GetInt32(), item.GetProperty("max_length").GetInt32());
             var encoder = processor.NewEncoder(new DataOptions
             {
-                Datasets = [],
-                CutoffLength = length,
+                Dataset = [],
+                CutoffLen = length,
                 LabelMask = LabelMask.Original,
                 EmptyThinkRatio = item.TryGetProperty("variant", out var variant) && variant.GetString()!.Contains("kept", StringComparison.Ordinal) ? 1 : 0,
             });
@@ -55,7 +55,7 @@ public sealed class EncodingTests
     {
         using var folder = new MiniMindFolder("a", "dense");
         var processor = Families.Of(folder.Path).Process(folder.Path, null);
-        var sample = processor.NewEncoder(new DataOptions { Datasets = [], CutoffLength = 640 }).Encode(folder.Conversation("train.jsonl", 4));
+        var sample = processor.NewEncoder(new DataOptions { Dataset = [], CutoffLen = 640 }).Encode(folder.Conversation("train.jsonl", 4));
         var trained = sample.Labels.Where(label => label != EncodedSample.Ignored).ToArray();
         Assert.Equal("A transparent picture, 64% done!</s>\n", processor.Tokenizer.Decode(trained));
     }
@@ -65,7 +65,7 @@ public sealed class EncodingTests
     {
         using var folder = new MiniMindFolder("c", "moe");
         var processor = Families.Of(folder.Path).Process(folder.Path, null);
-        var options = new DataOptions { Datasets = [], CutoffLength = 200 };
+        var options = new DataOptions { Dataset = [], CutoffLen = 200 };
         var (plain, padded) = (Encode(options), Encode(options with { PadToCutoff = true }));
         Assert.Equal(200, padded.Ids.Length);
         Assert.Equal(plain.TrainedTokens, padded.TrainedTokens);
@@ -79,7 +79,7 @@ public sealed class EncodingTests
     {
         using var folder = new MiniMindFolder("c", "dense");
         var processor = Families.Of(folder.Path).Process(folder.Path, null);
-        var options = new DataOptions { Datasets = [], CutoffLength = 400, AddSystemRatio = 0.2, EmptyThinkRatio = 0.2 };
+        var options = new DataOptions { Dataset = [], CutoffLen = 400, AddSystemRatio = 0.2, EmptyThinkRatio = 0.2 };
         var (encoder, other) = (processor.NewEncoder(options), processor.NewEncoder(options with { Seed = 43 }));
 
         // What the original made of each row in three epochs, with the pads written out short.

@@ -85,7 +85,7 @@ public sealed class GradientTests : NativeTest
         var processor = Families.Of(folder.Path).Process(folder.Path, null);
         var encoder = processor.NewEncoder(new DataOptions
         {
-            Datasets = [], CutoffLength = cutoff, LabelMask = LabelMask.Original, PadToCutoff = auxiliary == MoeAuxiliary.Original,
+            Dataset = [], CutoffLen = cutoff, LabelMask = LabelMask.Original, PadToCutoff = auxiliary == MoeAuxiliary.Original,
         });
         var file = folder.IsA ? "train.jsonl" : "train.parquet";
         var samples = rows.Select(row => new StepSample(row, encoder.Encode(folder.Conversation(file, row)))).ToList();

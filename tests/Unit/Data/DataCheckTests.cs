@@ -50,7 +50,7 @@ public sealed class DataCheckTests : IDisposable
 
         folder.Write("many.jsonl", string.Join('\n', Enumerable.Range(0, 20).Select(i =>
             $$"""{"instruction":"<image><image>What?","output":"This.","images":["{{2 * i}}.txt","{{(2 * i) + 1}}.txt"]}""")));
-        var options = new DataOptions { Datasets = ["many.jsonl"], DatasetDir = folder.Root };
+        var options = new DataOptions { Dataset = ["many.jsonl"], DatasetDir = folder.Root };
         var stage = new FakeMedia();
         var some = DataCheck.Run(options, Tokenizer, stage, decode: 10);
         Assert.Equal((10, some.Decoded), (stage.Loaded, 10));
@@ -133,7 +133,7 @@ public sealed class DataCheckTests : IDisposable
             folder.Write("d.jsonl", string.Join('\n', rows));
         }
 
-        var options = new DataOptions { Datasets = names is [] ? ["d.jsonl"] : names, DatasetDir = folder.Root, CutoffLength = 60 };
+        var options = new DataOptions { Dataset = names is [] ? ["d.jsonl"] : names, DatasetDir = folder.Root, CutoffLen = 60 };
         return DataCheck.Run(options, Tokenizer, new FakeMedia());
     }
 

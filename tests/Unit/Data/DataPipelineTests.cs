@@ -4,6 +4,7 @@ using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
+using Fovea.Training.Engine;
 using Fovea.Native;
 
 namespace Fovea.Tests.Unit.Data;
@@ -155,7 +156,7 @@ public sealed class DataPipelineTests : IDisposable
     [Fact]
     public void Real_images_arrive_as_the_processor_makes_them()
     {
-        var options = new DataOptions { Datasets = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data") };
+        var options = new DataOptions { Dataset = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data") };
         var processor = Qwen2VlImageProcessor.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
         var stage = new Qwen2VlMedia(processor);
         using var data = DatasetLoader.Load(options);
@@ -260,7 +261,7 @@ public sealed class DataPipelineTests : IDisposable
         }
 
         folder.Write("d.jsonl", string.Join('\n', lines));
-        return DatasetLoader.Load(new DataOptions { Datasets = ["d.jsonl"], DatasetDir = folder.Root });
+        return DatasetLoader.Load(new DataOptions { Dataset = ["d.jsonl"], DatasetDir = folder.Root });
     }
 
     private sealed class FakeStore : IFeatureStore
@@ -275,7 +276,7 @@ public sealed class DataPipelineTests : IDisposable
 
     private DataPipeline Pipeline(LoadedData data, SampleOrder order, PipelineOptions options)
     {
-        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, images, new DataOptions { Datasets = [] });
+        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, images, new DataOptions { Dataset = [] });
         return new DataPipeline(data.Train, encoder, images, order, new PlanOptions { MicroBatchTokens = 64 }, options);
     }
 }

@@ -78,7 +78,7 @@ public sealed class DatasetInfoTests : IDisposable
     public void A_name_that_is_no_entry_is_answered_with_the_nearest()
     {
         folder.Write("dataset_info.json", """{"receipts":{"file_name":"rows.json"},"identity":{}}""");
-        var error = Assert.Throws<ConfigException>(() => DatasetLoader.Load(new DataOptions { Datasets = ["recipets"], DatasetDir = folder.Root }));
+        var error = Assert.Throws<ConfigException>(() => DatasetLoader.Load(new DataOptions { Dataset = ["recipets"], DatasetDir = folder.Root }));
         Assert.EndsWith("did you mean 'receipts'?", error.Message);
     }
 
@@ -87,6 +87,6 @@ public sealed class DatasetInfoTests : IDisposable
         var file = keys.StartsWith("\"file_name\"", StringComparison.Ordinal) ? string.Empty : "\"file_name\":\"rows.json\",";
         folder.Write("dataset_info.json", "{\"d\":{" + file + keys + "}}");
         folder.Write("rows.json", """[{"instruction":"Q","output":"A"}]""");
-        return DatasetLoader.Load(new DataOptions { Datasets = ["d"], DatasetDir = folder.Root });
+        return DatasetLoader.Load(new DataOptions { Dataset = ["d"], DatasetDir = folder.Root });
     }
 }

@@ -157,7 +157,7 @@ public sealed class DatasetLoaderTests : IDisposable
         Assert.Equal(["A5", "A6"], Answers(count.Eval!));
         Assert.Throws<ConfigException>(() => DatasetLoader.Load(Options("a.jsonl") with { ValSize = 10 }));
         Assert.Throws<ConfigException>(() => DatasetLoader.Load(Options("a.jsonl") with { ValSize = 2.5 }));
-        var both = Assert.Throws<ConfigException>(() => DatasetLoader.Load(Options("a.jsonl") with { ValSize = 2, EvalDatasets = ["a.jsonl"] }));
+        var both = Assert.Throws<ConfigException>(() => DatasetLoader.Load(Options("a.jsonl") with { ValSize = 2, EvalDataset = ["a.jsonl"] }));
         Assert.Contains("eval_dataset", both.Message);
     }
 
@@ -170,7 +170,7 @@ public sealed class DatasetLoaderTests : IDisposable
 
     private void Info(string json) => folder.Write("dataset_info.json", json);
 
-    private DataOptions Options(params string[] names) => new() { Datasets = names, DatasetDir = folder.Root };
+    private DataOptions Options(params string[] names) => new() { Dataset = names, DatasetDir = folder.Root };
 
     private LoadedData Load(params string[] names) => DatasetLoader.Load(Options(names));
 }

@@ -51,7 +51,7 @@ public sealed class LlamaFactoryDataTests
 
     private static DataOptions Options() => new()
     {
-        Datasets = ["mllm_demo", "identity", "alpaca_en_demo"],
+        Dataset = ["mllm_demo", "identity", "alpaca_en_demo"],
         DatasetDir = Folder(Demo),
         MaxSamples = 40,
     };

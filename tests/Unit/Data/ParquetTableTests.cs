@@ -78,7 +78,7 @@ public sealed class ParquetTableTests : IDisposable
 
     private static List<Message> Talk(string question) => [new() { Role = "user", Content = question }, new() { Role = "assistant", Content = "A" }];
 
-    private DataOptions Options(string name) => new() { Datasets = [name], DatasetDir = folder.Root };
+    private DataOptions Options(string name) => new() { Dataset = [name], DatasetDir = folder.Root };
 
     private sealed class Message
     {

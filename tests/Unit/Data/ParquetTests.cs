@@ -39,11 +39,11 @@ public sealed class ParquetTests : IDisposable
     [Fact]
     public void A_data_set_in_parquet_reads_like_its_twin()
     {
-        var options = new DataOptions { Datasets = [Path("multi")] };
+        var options = new DataOptions { Dataset = [Path("multi")] };
         using var data = DatasetLoader.Load(options);
         using var twin = DatasetLoader.Load(options with
         {
-            Datasets = [TestFiles.Golden("minimind_c/data/multi.rows.json")], MediaDir = TestFiles.Golden("minimind_c/data/images"),
+            Dataset = [TestFiles.Golden("minimind_c/data/multi.rows.json")], MediaDir = TestFiles.Golden("minimind_c/data/images"),
         });
         Assert.Equal(twin.Train.Count, data.Train.Count);
         for (var i = 0; i < data.Train.Count; i++)

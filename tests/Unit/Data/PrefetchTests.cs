@@ -16,7 +16,7 @@ public sealed class PrefetchTests : NativeTest
     [Fact]
     public void Training_waits_for_far_less_than_the_decoding_takes()
     {
-        var options = new DataOptions { Datasets = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data") };
+        var options = new DataOptions { Dataset = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data") };
         var folder = TestFiles.Golden("qwen2_5_vl_tiny/model");
         var processor = Families.Of(folder).Process(folder, new PreResize());
         var slow = new SlowMedia(processor.Images);

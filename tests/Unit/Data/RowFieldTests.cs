@@ -59,7 +59,7 @@ public sealed class RowFieldTests : IDisposable
 
         folder.Write("many/1.json", $"[{second}]");
         folder.Write("many/2.jsonl", $"{first}\n{second}");
-        using var many = DatasetLoader.Load(Options("many/") with { EvalDatasets = ["lines.jsonl"] });
+        using var many = DatasetLoader.Load(Options("many/") with { EvalDataset = ["lines.jsonl"] });
         Assert.Equal([expected[1], expected[0], expected[1]], All(many.Train).Select(Text));
         Assert.Equal(expected.Reverse(), All(many.Eval!).Select(Text));
     }
@@ -74,7 +74,7 @@ public sealed class RowFieldTests : IDisposable
             """{"instruction":"Q","output":"A","histroy":[["a","b"]],"image_id":7,"image_caption":"A cat on a mat","image_size":[640,480]}""",
         ];
         folder.Write("rows.jsonl", string.Join('\n', rows));
-        using var data = DatasetLoader.Load(Options("rows.jsonl", "rows.jsonl") with { EvalDatasets = ["rows.jsonl"] });
+        using var data = DatasetLoader.Load(Options("rows.jsonl", "rows.jsonl") with { EvalDataset = ["rows.jsonl"] });
         Assert.Equal(
             "data set 'rows.jsonl': nothing reads the columns 'id', 'sytem' (did you mean 'system'?), 'histroy' (did you mean 'history'?), "
                 + "'image_id', 'image_caption', 'image_size'",
@@ -124,7 +124,7 @@ public sealed class RowFieldTests : IDisposable
         folder.Write("dataset_info.json", """{"d":{"file_name":"rows.jsonl","formatting":"openai"}}""");
         folder.Write("rows.jsonl", $$"""{"messages":{{Messages}}}""" + "\n" + $$"""{"messages":{{Messages}},"images":["a.png"]}""");
         folder.Write("plain.jsonl", $$"""{"messages":{{Messages}}}""");
-        var error = Assert.Throws<ConfigException>(() => DatasetLoader.Load(Options("plain.jsonl") with { EvalDatasets = ["d"] }));
+        var error = Assert.Throws<ConfigException>(() => DatasetLoader.Load(Options("plain.jsonl") with { EvalDataset = ["d"] }));
         Assert.StartsWith("data set 'd', row 2: the field 'images' holds images, and nothing reads it", error.Problems[0]);
     }
 
@@ -182,5 +182,5 @@ public sealed class RowFieldTests : IDisposable
         return All(list.Train);
     }
 
-    private DataOptions Options(params string[] names) => new() { Datasets = names, DatasetDir = folder.Root };
+    private DataOptions Options(params string[] names) => new() { Dataset = names, DatasetDir = folder.Root };
 }

@@ -52,7 +52,7 @@ public sealed class RowFuzzTests : IDisposable
         folder.Write("dataset_info.json", """{"d":{"file_name":"rows.jsonl","formatting":"openai","columns":{"images":"images","system":"system"}}}""");
         foreach (var name in (string[])["rows.jsonl", "d"])
         {
-            using var data = DatasetLoader.Load(new DataOptions { Datasets = [name], DatasetDir = folder.Root, OnBadSample = BadSamplePolicy.Skip });
+            using var data = DatasetLoader.Load(new DataOptions { Dataset = [name], DatasetDir = folder.Root, OnBadSample = BadSamplePolicy.Skip });
             Assert.Equal(4001, data.Train.Count + data.Rejected.Count);
             Assert.InRange(data.Train.Count, 50, 3500);
             Assert.All(data.Rejected, bad => Assert.InRange(bad.Reason.Length, 5, 900));

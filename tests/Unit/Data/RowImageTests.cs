@@ -75,7 +75,7 @@ public sealed class RowImageTests : IDisposable
         string[] forms = ["\"p.png\"", $"\"data:image/png;base64,{Base64}\"", $$"""{"bytes":"{{Base64}}","path":null}"""];
         using var data = Load([.. forms.Select(form => Formats["messages"].Replace("%", form))]);
         using var cache = new VisionFeatureCache(1 << 20, () => "model");
-        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Fovea.Data.Tokenizers.Tokenizer.Load(Model), images, new DataOptions { Datasets = [] });
+        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Fovea.Data.Tokenizers.Tokenizer.Load(Model), images, new DataOptions { Dataset = [] });
         var order = new SampleOrder(new OrderOptions { Samples = 3, Shuffle = false, BatchSize = 1 });
         using var pipeline = new DataPipeline(
             data.Train, encoder, images, order, new PlanOptions(), new PipelineOptions { EndStep = 3, Workers = 2, Features = cache });
@@ -153,7 +153,7 @@ public sealed class RowImageTests : IDisposable
         var text = Convert.ToBase64String(Encoding.UTF8.GetBytes(new string('x', 9_000)));
         using var data = Load(Formats["messages"].Replace("%", $"\"{text}\""));
         var images = new Qwen2VlMedia(Qwen2VlImageProcessor.Load(Model, new PreResize()));
-        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Fovea.Data.Tokenizers.Tokenizer.Load(Model), images, new DataOptions { Datasets = [] });
+        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Fovea.Data.Tokenizers.Tokenizer.Load(Model), images, new DataOptions { Dataset = [] });
         var error = Assert.Throws<BadSampleException>(() => encoder.Encode(data.Train[0]));
         Assert.Contains("row 1: image images[0]: is not a JPEG, PNG, WebP or GIF file", error.Message);
     }
@@ -183,5 +183,5 @@ public sealed class RowImageTests : IDisposable
         return DatasetLoader.Load(Options());
     }
 
-    private DataOptions Options() => new() { Datasets = ["rows.jsonl"], DatasetDir = folder.Root };
+    private DataOptions Options() => new() { Dataset = ["rows.jsonl"], DatasetDir = folder.Root };
 }

@@ -14,7 +14,7 @@ public sealed class SampleEncoderTests
     public void All_64_samples_equal_the_reference_in_ids_labels_and_grids()
     {
         var expected = GoldenSample.Read(TestFiles.Golden("qwen2_5_vl_tiny/samples_encoded.json"));
-        var options = new DataOptions { Datasets = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data") };
+        var options = new DataOptions { Dataset = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data") };
         using var data = DatasetLoader.Load(options);
         var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, Images, options);
         Assert.Equal(64, data.Train.Count);
@@ -83,13 +83,13 @@ public sealed class SampleEncoderTests
     {
         var whole = Encode(Text(("Q one", "A one"), ("Q two", "A two")));
         var first = Encode(Text(("Q one", "A one")));
-        var cut = Encode(Text(("Q one", "A one"), ("Q two", "A two")), o => o with { CutoffLength = first.Ids.Length });
+        var cut = Encode(Text(("Q one", "A one"), ("Q two", "A two")), o => o with { CutoffLen = first.Ids.Length });
         Assert.True(cut.Truncated);
         Assert.False(whole.Truncated);
         Assert.Equal(first.Ids, cut.Ids);
         Assert.Equal(first.Labels, cut.Labels);
         var room = whole.Ids.Length - first.Ids.Length + 9;
-        var latest = Encode(Text(("Q one", "A one"), ("Q two", "A two")), o => o with { CutoffLength = room, MaskHistory = true });
+        var latest = Encode(Text(("Q one", "A one"), ("Q two", "A two")), o => o with { CutoffLen = room, MaskHistory = true });
         Assert.EndsWith("Q two<|im_end|>\n<|im_start|>assistant\nA two<|im_end|>\n", Tokenizer.Decode(latest.Ids));
         Assert.Equal(room, latest.Ids.Length);
     }
@@ -100,7 +100,7 @@ public sealed class SampleEncoderTests
         var image = TestFiles.Golden("qwen2_5_vl_tiny/data/images/003_0.png");
         var first = Encode(Text(("Q one", "A one")));
         var both = Conversations.Of("memory", 7, null, [("Q one", "A one"), ("<image>Q two", "A two")], image);
-        var cut = Encode(both, o => o with { CutoffLength = first.Ids.Length + 10 });
+        var cut = Encode(both, o => o with { CutoffLen = first.Ids.Length + 10 });
         Assert.Equal(first.Ids, cut.Ids);
         Assert.Empty(cut.Images);
         Assert.True(cut.Truncated);
@@ -111,7 +111,7 @@ public sealed class SampleEncoderTests
     {
         var image = TestFiles.Golden("qwen2_5_vl_tiny/data/images/003_0.png");
         var conversation = Conversations.Of("memory", 7, null, [("<image>Q", "A")], image);
-        var error = Assert.Throws<BadSampleException>(() => Encode(conversation, o => o with { CutoffLength = 30 }));
+        var error = Assert.Throws<BadSampleException>(() => Encode(conversation, o => o with { CutoffLen = 30 }));
         Assert.Contains("too long", error.Sample.Reason);
         Assert.Contains("cutoff_len 30", error.Sample.Reason);
     }
@@ -136,7 +136,7 @@ public sealed class SampleEncoderTests
     [Fact]
     public void A_prompt_for_generation_ends_where_the_answer_begins()
     {
-        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, Images, new DataOptions { Datasets = [] });
+        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, Images, new DataOptions { Dataset = [] });
         var plan = Images.Plan(TestFiles.Golden("qwen2_5_vl_tiny/data/images/003_0.png"));
         var ids = encoder.EncodePrompt(new([Message.User(Image.FromFile("i.png"), "Q"), Message.Assistant("A"), Message.User("And?")]), [plan]);
         Assert.Equal(
@@ -170,7 +170,7 @@ public sealed class SampleEncoderTests
 
     private static EncodedSample Encode(Conversation conversation, Func<DataOptions, DataOptions>? change = null)
     {
-        var options = new DataOptions { Datasets = [] };
+        var options = new DataOptions { Dataset = [] };
         return new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, Images, change?.Invoke(options) ?? options).Encode(conversation);
     }
 

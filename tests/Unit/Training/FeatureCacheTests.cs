@@ -274,7 +274,7 @@ public sealed class FeatureCacheTests : NativeTest
     /// <summary>Of two epochs over 12 images, about two of them at once through the tower. No step is prepared an epoch ahead.</summary>
     private static List<double> Losses(VisionFeatureCache? cache)
     {
-        var options = new DataOptions { Datasets = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data"), MaxSamples = 12 };
+        var options = new DataOptions { Dataset = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data"), MaxSamples = 12 };
         var stage = new Qwen2VlMedia(Qwen2VlImageProcessor.Load(Model));
         using var data = DatasetLoader.Load(options);
         Torch.Seed(5);

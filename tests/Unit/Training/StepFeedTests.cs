@@ -32,7 +32,7 @@ public sealed class StepFeedTests : NativeTest
     private static List<double> Losses(bool lookAhead, int stopAfter)
     {
         var folder = TestFiles.Golden("qwen2_5_vl_tiny/model");
-        var options = new DataOptions { Datasets = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data") };
+        var options = new DataOptions { Dataset = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data") };
         var stage = new Qwen2VlMedia(Qwen2VlImageProcessor.Load(folder));
         using var data = DatasetLoader.Load(options);
         var order = new SampleOrder(new OrderOptions { Samples = 64, Shuffle = false, BatchSize = 1, Accumulation = 3 });

@@ -1,10 +1,10 @@
 using System.Globalization;
 
-namespace Fovea.Training.Config;
+namespace Fovea.Keys;
 
 /// <summary>The allowed range of a number in the configuration. Infinite ends are open.</summary>
 [AttributeUsage(AttributeTargets.Property)]
-internal sealed class BoundsAttribute(double min = double.NegativeInfinity, double max = double.PositiveInfinity) : Attribute
+public sealed class BoundsAttribute(double min = double.NegativeInfinity, double max = double.PositiveInfinity) : Attribute
 {
     /// <summary>The lower end itself is not allowed.</summary>
     public bool AboveMin { get; init; }

@@ -1,5 +1,5 @@
-namespace Fovea.Training.Config;
+namespace Fovea.Keys;
 
 /// <summary>The key names files or folders (or takes a word instead): <c>~</c> stands for the home folder in it.</summary>
 [AttributeUsage(AttributeTargets.Property)]
-internal sealed class FilePathAttribute : Attribute;
+public sealed class FilePathAttribute : Attribute;

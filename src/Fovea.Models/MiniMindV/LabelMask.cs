@@ -1,4 +1,4 @@
-namespace Fovea.Data.Datasets;
+namespace Fovea.Models.MiniMindV;
 
 /// <summary>Which tokens of an answer are trained (<c>label_mask</c>).</summary>
 public enum LabelMask

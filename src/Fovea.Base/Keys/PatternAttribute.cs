@@ -1,5 +1,5 @@
-namespace Fovea.Training.Config;
+namespace Fovea.Keys;
 
 /// <summary>The list may be one regular expression instead: text with any of <c>\^$*+?()[]{}|</c> is not split at its commas.</summary>
 [AttributeUsage(AttributeTargets.Property)]
-internal sealed class PatternAttribute : Attribute;
+public sealed class PatternAttribute : Attribute;

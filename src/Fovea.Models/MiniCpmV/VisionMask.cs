@@ -1,4 +1,4 @@
-namespace Fovea.Training.Config;
+namespace Fovea.Models.MiniCpmV;
 
 /// <summary>What the vision tower of MiniCPM-Llama3-V-2.5 sees besides an image.</summary>
 public enum VisionMask

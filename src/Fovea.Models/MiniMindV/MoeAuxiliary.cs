@@ -1,4 +1,4 @@
-namespace Fovea.Models;
+namespace Fovea.Models.MiniMindV;
 
 /// <summary>How the auxiliary loss of a mixture of experts is computed in training (<c>moe_aux</c>).</summary>
 public enum MoeAuxiliary

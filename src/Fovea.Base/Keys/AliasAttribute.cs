@@ -1,8 +1,8 @@
-namespace Fovea.Training.Config;
+namespace Fovea.Keys;
 
 /// <summary>Other names of the key that mean the same.</summary>
 [AttributeUsage(AttributeTargets.Property)]
-internal sealed class AliasAttribute(params string[] keys) : Attribute
+public sealed class AliasAttribute(params string[] keys) : Attribute
 {
     public IReadOnlyList<string> Keys { get; } = keys;
 }

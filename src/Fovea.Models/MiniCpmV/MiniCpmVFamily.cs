@@ -1,0 +1,46 @@
+using Fovea.Data.Images;
+using Fovea.Nn;
+
+namespace Fovea.Models.MiniCpmV;
+
+/// <summary>MiniCPM-V of any version, and MiniCPM-o's vision side.</summary>
+public sealed class MiniCpmVFamily : ModelFamily
+{
+    private static readonly string[] Others = ["apm.", "audio_", "tts."];
+
+    public override string ModelType => MiniCpmVConfig.ModelType;
+
+    public override IReadOnlyList<string> OtherTypes => [MiniCpmVConfig.OmniModelType];
+
+    public override string Title => "MiniCPM-V";
+
+    public override NameMap Names => NameMap.Same;
+
+    public override FamilyOptions Options { get; } = new MiniCpmVOptions();
+
+    public override string? TaskType => null;
+
+    public override ModelPart PartOf(string name) =>
+        name.StartsWith("resampler.", StringComparison.Ordinal) ? ModelPart.Projector
+        : name.StartsWith("vpm.", StringComparison.Ordinal) ? ModelPart.Vision
+        : ModelPart.Language;
+
+    public override ModelProcessor Process(string folder, PreResize? preResize = null, FamilyOptions? options = null) =>
+        MiniCpmVProcessor.Load(folder, preResize, Own(options));
+
+    public override VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options)
+    {
+        // V-2 stores a table of sines among its weights.
+        var trainable = options with { Trainable = (part, name) => name != $"resampler.{Resampler.FixedPlaces}" && options.Trainable(part, name) };
+        var ledger = new Ledger(source, trainable.ForLedger(PartOf));
+        return new MiniCpmVModel(ledger, MiniCpmVConfig.Read(configPath), Own(options.Family));
+    }
+
+    public override IReadOnlyList<string> UnknownFields(string folder) => MiniCpmVFields.Unknown(folder);
+
+    /// <summary>Weights for hearing and speaking, and tables of sines that some releases stored.</summary>
+    public override bool LeavesAlone(string name) =>
+        name == "resampler.pos_embed" || Others.Any(other => name.StartsWith(other, StringComparison.Ordinal));
+
+    private MiniCpmVOptions Own(FamilyOptions? options) => options as MiniCpmVOptions ?? (MiniCpmVOptions)Options;
+}

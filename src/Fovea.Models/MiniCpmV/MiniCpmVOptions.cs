@@ -1,0 +1,23 @@
+using Fovea.Keys;
+
+namespace Fovea.Models.MiniCpmV;
+
+/// <summary>What a configuration can say of MiniCPM-V alone.</summary>
+public sealed record MiniCpmVOptions : FamilyOptions
+{
+    /// <summary>MiniCPM-V: how conversations are written (<c>minicpm</c>, <c>llama3</c>, <c>qwen</c>); null is the model's own way.</summary>
+    [Affects(Effect.Learning, As = "llm_type")] public string? LlmType { get; init; }
+
+    /// <summary>MiniCPM-V: most slices that a large image is cut into; null is what the model's config.json says.</summary>
+    [Bounds(1, 64)]
+    [Affects(Effect.Learning)] public int? MaxSliceNums { get; init; }
+
+    /// <summary>MiniCPM-Llama3-V-2.5: whether its vision tower sees the padding of an image's slices, as in the published code.</summary>
+    [Affects(Effect.Learning)] public VisionMask VisionMask { get; init; } = VisionMask.Original;
+
+    public override bool RefusedElsewhere => true;
+
+    public override IEnumerable<string> Notices => LlmType == "llama"
+        ? ["llm_type llama is read as the model's own way: in finetune.py the name falls into the tags of MiniCPM-V-2, which no Llama knows"]
+        : [];
+}

@@ -1,0 +1,46 @@
+using Fovea.Data.Images;
+using Fovea.Nn;
+
+namespace Fovea.Models.Qwen25Vl;
+
+/// <summary>Qwen2.5-VL.</summary>
+public sealed class Qwen25VlFamily : ModelFamily
+{
+    /// <summary>
+    /// Newer releases write the tree as <c>model.visual.*</c>, <c>model.language_model.*</c>; the hub writes <c>visual.*</c>, <c>model.*</c>, as does the ledger.
+    /// </summary>
+    public static NameMap Map { get; } = new(ToLedger, ToModule);
+
+    public override string ModelType => Qwen25VlConfig.ModelType;
+
+    public override string Title => "Qwen2.5-VL";
+
+    public override NameMap Names => Map;
+
+    public override ModelPart PartOf(string name) =>
+        name.StartsWith("visual.merger", StringComparison.Ordinal) ? ModelPart.Projector
+        : name.StartsWith("visual.", StringComparison.Ordinal) ? ModelPart.Vision
+        : ModelPart.Language;
+
+    public override ModelProcessor Process(string folder, PreResize? preResize = null, FamilyOptions? options = null) =>
+        Qwen25VlProcessor.Load(folder, preResize);
+
+    public override VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options) =>
+        new Qwen25VlModel(new Ledger(source, options.ForLedger(PartOf)), Qwen25VlConfig.Read(configPath));
+
+    public override IReadOnlyList<string> UnknownFields(string folder) => Qwen25VlFields.Unknown(folder);
+
+    private static string ToLedger(string name)
+    {
+        const string vision = "model.visual.";
+        const string language = "model.language_model.";
+        return name.StartsWith(vision, StringComparison.Ordinal) ? name["model.".Length..]
+            : name.StartsWith(language, StringComparison.Ordinal) ? $"model.{name[language.Length..]}"
+            : name;
+    }
+
+    private static string ToModule(string name) =>
+        name.StartsWith("visual.", StringComparison.Ordinal) ? $"model.{name}"
+        : name.StartsWith("model.", StringComparison.Ordinal) ? $"model.language_model.{name["model.".Length..]}"
+        : name;
+}

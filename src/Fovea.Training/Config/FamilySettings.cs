@@ -1,0 +1,44 @@
+using Fovea.Models;
+
+namespace Fovea.Training.Config;
+
+/// <summary>The options that model families declare, each family's in a record of its own; a model takes its family's.</summary>
+public sealed class FamilySettings
+{
+    // Copies: the loader sets their properties.
+    private readonly IReadOnlyList<FamilyOptions> all = [.. Families.All.Select(family => family.Options with { })];
+    private readonly HashSet<string> written = new(StringComparer.Ordinal);
+
+    /// <summary>What the configuration says of one family.</summary>
+    public FamilyOptions Of(ModelFamily family) => With(family.Options.GetType());
+
+    /// <summary>What a user should know about the values given, in sentences.</summary>
+    internal IEnumerable<string> Notices => all.SelectMany(options => options.Notices);
+
+    /// <summary>Keys of which a run keeps what they come to, those of all families.</summary>
+    internal static IEnumerable<string> OutcomeKeys => Families.All.SelectMany(family => ConfigKeys.OutcomesOf(family.Options.GetType()));
+
+    internal FamilyOptions With(Type type) => all.First(options => options.GetType() == type);
+
+    /// <summary>A key was written that is not left at its default.</summary>
+    internal void Note(string key) => written.Add(key);
+
+    /// <summary>What keys of other families mean for a model, in sentences: they have no effect.</summary>
+    /// <exception cref="ConfigException">A family refuses to have its keys ignored.</exception>
+    public IReadOnlyList<string> Check(ModelFamily family)
+    {
+        List<string> ignored = [];
+        foreach (var other in Families.All.Where(other => other.Options.GetType() != family.Options.GetType()))
+        {
+            var keys = ConfigKeys.Of(other.Options.GetType()).Where(written.Contains).ToList();
+            if (keys.Count > 0 && other.Options.RefusedElsewhere)
+            {
+                throw new ConfigException($"{string.Join(" and ", keys)} {(keys.Count == 1 ? "is" : "are")} for {other.Title}; this model is {family.ModelType}");
+            }
+
+            ignored.AddRange(keys.Select(key => $"{key} is ignored: it is for {other.Title}, this model is {family.ModelType}"));
+        }
+
+        return ignored;
+    }
+}

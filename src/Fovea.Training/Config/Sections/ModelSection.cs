@@ -1,0 +1,46 @@
+using Fovea.Keys;
+using Fovea.Tensors;
+using Fovea.Training.Session;
+
+using static Fovea.Keys.Effect;
+
+namespace Fovea.Training.Config;
+
+/// <summary>The base model and where it computes.</summary>
+public sealed record ModelSection
+{
+    /// <summary>Folder of the base model, in Hugging Face's layout.</summary>
+    [FilePath, Affects(Learning, As = nameof(RunProgress.BaseModel))] public string ModelNameOrPath { get; init; } = string.Empty;
+
+    /// <summary>Adapters to load over the base; training goes on with the last.</summary>
+    [FilePath, Affects(Learning)] public IReadOnlyList<string> AdapterNameOrPath { get; init; } = [];
+
+    /// <summary>Element type for chat and export; <c>auto</c> follows the checkpoint.</summary>
+    [Affects(Output)] public InferDtype InferDtype { get; init; } = InferDtype.Auto;
+
+    /// <summary>Compute in bf16; weights that learn stay in fp32 unless <see cref="PureBf16"/>. On CPUs without AVX-512 it saves memory, not time.</summary>
+    [Affects(Learning)] public bool Bf16 { get; init; }
+
+    /// <summary>Compute in fp16, trainable weights in fp32; the loss is scaled as PyTorch's GradScaler does, and a step that overflows is left out.</summary>
+    [Affects(Learning)] public bool Fp16 { get; init; }
+
+    /// <summary>Trainable weights in bf16 too.</summary>
+    [Affects(Learning)] public bool PureBf16 { get; init; }
+
+    /// <summary>Where to compute: auto (the card of LOCAL_RANK where there is one), cpu, cuda or cuda:N.</summary>
+    [Affects(Execution)] public string Device { get; init; } = "auto";
+
+    /// <summary>Train on the CPU even where an accelerator is found.</summary>
+    [Alias("no_cuda")]
+    [Affects(Execution)] public bool UseCpu { get; init; }
+
+    /// <summary>The same numbers in every run on a GPU too, more slowly; an operator that cannot is an error. The CPU repeats itself in any case.</summary>
+    [Alias("full_determinism")]
+    [Affects(Execution)] public bool Deterministic { get; init; }
+
+    /// <summary>The element type in which the model computes.</summary>
+    public DType Compute => Fp16 ? DType.F16 : Bf16 || PureBf16 ? DType.BF16 : DType.F32;
+
+    /// <summary>Its name in messages.</summary>
+    public string ComputeName => Compute switch { DType.F16 => "fp16", DType.BF16 => "bf16", _ => "fp32" };
+}

@@ -21,12 +21,12 @@ internal static class RankedRun
     {
         var variables = LaunchVariables.FromEnvironment();
         var counts = variables.Has("NPROC_PER_NODE", "PET_NPROC_PER_NODE");
-        var gpus = counts ? Resources.Gpus(load(ConfigUse.Any).UseCpu) : 1;
+        var gpus = counts ? Resources.Gpus(load(ConfigUse.Any).Model.UseCpu) : 1;
         switch (new LaunchPlanner(variables, gpus, Resources.Processors(variables), restarts: false).Resolve())
         {
             case LaunchPlan.Launch { WorldSize: > 1 } launch:
                 var config = load(ConfigUse.AnyRanks);
-                if (talks && config.Zero < 3)
+                if (talks && config.Parallel.Zero < 3)
                 {
                     Console.Error.WriteLine($"one process answers, not {launch.WorldSize}: only zero: 3 divides the weights for them");
                     break;
@@ -48,12 +48,12 @@ internal static class RankedRun
     private static int Together(TrainConfig config, bool talks, Func<TrainConfig, Mesh, int> work)
     {
         var ranks = RankVariables.Read();
-        if (talks && config.Zero < 3)
+        if (talks && config.Parallel.Zero < 3)
         {
-            throw new ConfigException($"zero is {config.Zero}: {ranks.WorldSize} processes answer together only where zero: 3 divides the weights; start one");
+            throw new ConfigException($"zero is {config.Parallel.Zero}: {ranks.WorldSize} processes answer together only where zero: 3 divides the weights; start one");
         }
 
-        var timeout = talks ? Patience : TimeSpan.FromSeconds(config.DdpTimeout);
+        var timeout = talks ? Patience : TimeSpan.FromSeconds(config.Parallel.DdpTimeout);
         using var mesh = Mesh.Join(ranks, timeout, () => ModelSetup.ChooseDevice(config));
         try
         {

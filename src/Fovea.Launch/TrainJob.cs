@@ -16,7 +16,7 @@ internal sealed class TrainJob
     {
         this.config = config;
         this.arguments = arguments;
-        checkpoints = new CheckpointStore(config.OutputDir, limit: null);
+        checkpoints = new CheckpointStore(config.Run.OutputDir, limit: null);
         found = Saved();
     }
 
@@ -29,7 +29,7 @@ internal sealed class TrainJob
             Arguments = arguments,
             Again = job.Again,
             Progress = job.Saved,
-            OutputDir = config.OutputDir,
+            OutputDir = config.Run.OutputDir,
             MaxRestarts = Restarts(config, variables),
             Threads = Resources.Threads(variables, processes),
         };
@@ -37,7 +37,7 @@ internal sealed class TrainJob
     }
 
     /// <summary>The environment's number, as LLaMA-Factory and Kubeflow set it, before the file's.</summary>
-    public static int Restarts(TrainConfig config, LaunchVariables variables) => variables.Count(0, "MAX_RESTARTS", "PET_MAX_RESTARTS") ?? config.MaxRestarts;
+    public static int Restarts(TrainConfig config, LaunchVariables variables) => variables.Count(0, "MAX_RESTARTS", "PET_MAX_RESTARTS") ?? config.Parallel.MaxRestarts;
 
     private (IReadOnlyList<string> Arguments, string How) Again()
     {
@@ -48,13 +48,13 @@ internal sealed class TrainJob
             return ([.. arguments, "--resume_from_checkpoint=true"], $"from {Path.GetFileName(newest)}");
         }
 
-        var given = config.ResumeFromCheckpoint;
+        var given = config.Run.ResumeFromCheckpoint;
         if (given is not null && !IsOneOf(given, "false", "auto"))
         {
             return (arguments, $"from {(IsOneOf(given, "true") ? Path.GetFileName(newest) : given)}, as before");
         }
 
-        return newest is not null && (!config.OverwriteOutputDir || (given is not null && IsOneOf(given, "auto")))
+        return newest is not null && (!config.Run.OverwriteOutputDir || (given is not null && IsOneOf(given, "auto")))
             ? (arguments, $"from {Path.GetFileName(newest)}, as before")
             : ([.. arguments, "--overwrite_output_dir=true"], "from the beginning: no checkpoint was saved yet");
     }

@@ -85,7 +85,7 @@ public static class DemoBench
         {
             Config = string.Join(' ', [options.Config ?? DemoFixture.Description, .. options.Overrides]),
             Threads = Torch.Threads,
-            Dtype = config.Bf16 || config.PureBf16 ? "bf16" : "fp32",
+            Dtype = config.Model.Bf16 || config.Model.PureBf16 ? "bf16" : "fp32",
             Fovea = new DemoSide(ours),
             Peer = theirs.Count > 0 ? new DemoSide(theirs) : null,
         };
@@ -108,7 +108,7 @@ public static class DemoBench
 
     private static DemoRound Peer(DemoBenchOptions options, TrainConfig config, string work)
     {
-        var attention = options.PeerAttention ?? (config.Bf16 ? "eager" : "sdpa");
+        var attention = options.PeerAttention ?? (config.Model.Bf16 ? "eager" : "sdpa");
         string[] recompute = options.PeerRecompute ? ["--recompute"] : [];
         using var process = new PeerProcess(
             "demo.py", [DemoPlan.PathIn(work), "--threads", Torch.Threads.ToString(), "--attention", attention, .. recompute]);

@@ -12,12 +12,15 @@ public static class DemoOnce
     /// <summary>Leaves out evaluation, which is no training; results go to <paramref name="output"/>.</summary>
     public static TrainConfig Prepare(TrainConfig config, string output) => config with
     {
-        OutputDir = output,
-        OverwriteOutputDir = true,
-        ResumeFromCheckpoint = null,
-        EvalStrategy = IntervalStrategy.No,
-        DoEval = false,
-        Profile = true,
+        Run = config.Run with
+        {
+            OutputDir = output,
+            OverwriteOutputDir = true,
+            ResumeFromCheckpoint = null,
+            EvalStrategy = IntervalStrategy.No,
+            DoEval = false,
+            Profile = true,
+        },
     };
 
     /// <param name="config">From <see cref="Prepare"/>.</param>
@@ -27,7 +30,7 @@ public static class DemoOnce
         var facts = new Facts();
         SupervisedFineTune.Run(config, [facts]);
         var (started, finished) = (facts.Started!, facts.Finished!);
-        var waits = RunTrace.Read(Path.Combine(config.OutputDir, "trace.json")).Where(span => span.Name == RunTrace.WaitForData).ToList();
+        var waits = RunTrace.Read(Path.Combine(config.Run.OutputDir, "trace.json")).Where(span => span.Name == RunTrace.WaitForData).ToList();
         using var process = Process.GetCurrentProcess();
         return new DemoRound
         {

@@ -40,7 +40,7 @@ public static class DemoPlan
     {
         var encoder = DataSetup.From(config).NewEncoder();
         var order = new SampleOrder(DataSetup.Order(config, data.Train.Count, rank: 0, worldSize: 1));
-        var total = order.TotalSteps(config.NumTrainEpochs, config.MaxSteps);
+        var total = order.TotalSteps(config.Schedule.NumTrainEpochs, config.Schedule.MaxSteps);
         var schedule = new Schedule(config, total);
         var (steps, rates, samples) = (new JsonArray(), new JsonArray(), new JsonObject());
         for (var step = 0; step < total; step++)
@@ -54,23 +54,23 @@ public static class DemoPlan
             }
         }
 
-        var shape = JsonFile.ReadNodes(Families.ConfigPath(config.ModelNameOrPath));
+        var shape = JsonFile.ReadNodes(Families.ConfigPath(config.Model.ModelNameOrPath));
         return new JsonObject
         {
-            ["model"] = Path.GetFullPath(config.ModelNameOrPath),
+            ["model"] = Path.GetFullPath(config.Model.ModelNameOrPath),
             ["adapter"] = adapter,
-            ["bf16"] = config.Bf16,
+            ["bf16"] = config.Model.Bf16,
             ["image_token"] = (int)shape["image_token_id"]!,
             ["pad"] = 0,
-            ["image_max_pixels"] = config.ImageMaxPixels,
-            ["image_min_pixels"] = config.ImageMinPixels,
-            ["workers"] = config.DataloaderNumWorkers ?? 0,
-            ["reduction"] = config.LossReduction == LossReduction.Token ? "token" : "mean",
-            ["adam_beta1"] = config.AdamBeta1,
-            ["adam_beta2"] = config.AdamBeta2,
-            ["adam_epsilon"] = config.AdamEpsilon,
-            ["weight_decay"] = config.WeightDecay,
-            ["max_grad_norm"] = config.MaxGradNorm,
+            ["image_max_pixels"] = config.Data.ImageMaxPixels,
+            ["image_min_pixels"] = config.Data.ImageMinPixels,
+            ["workers"] = config.Data.DataloaderNumWorkers ?? 0,
+            ["reduction"] = config.Schedule.LossReduction == LossReduction.Token ? "token" : "mean",
+            ["adam_beta1"] = config.Optimizer.AdamBeta1,
+            ["adam_beta2"] = config.Optimizer.AdamBeta2,
+            ["adam_epsilon"] = config.Optimizer.AdamEpsilon,
+            ["weight_decay"] = config.Optimizer.WeightDecay,
+            ["max_grad_norm"] = config.Optimizer.MaxGradNorm,
             ["rates"] = rates,
             ["steps"] = steps,
             ["samples"] = samples,
@@ -93,13 +93,13 @@ public static class DemoPlan
     private static void Check(TrainConfig config)
     {
         List<string> problems = [];
-        Need(Families.Of(config.ModelNameOrPath).ModelType == "qwen2_5_vl", "a Qwen2.5-VL");
-        Need(config.FinetuningType == FinetuningType.Lora, "finetuning_type: lora");
-        Need(config.LoraDropout == 0, "lora_dropout: 0");
-        Need(config.AdditionalTarget.Count == 0, "no additional_target");
-        Need(config.AdapterNameOrPath.Count <= 1, "at most one adapter_name_or_path");
-        Need(!config.PureBf16, "no pure_bf16");
-        Need(!config.UseRslora, "no use_rslora");
+        Need(Families.Of(config.Model.ModelNameOrPath).ModelType == "qwen2_5_vl", "a Qwen2.5-VL");
+        Need(config.Tuning.FinetuningType == FinetuningType.Lora, "finetuning_type: lora");
+        Need(config.Tuning.LoraDropout == 0, "lora_dropout: 0");
+        Need(config.Tuning.AdditionalTarget.Count == 0, "no additional_target");
+        Need(config.Model.AdapterNameOrPath.Count <= 1, "at most one adapter_name_or_path");
+        Need(!config.Model.PureBf16, "no pure_bf16");
+        Need(!config.Tuning.UseRslora, "no use_rslora");
         if (problems.Count > 0)
         {
             throw new ConfigException(problems);

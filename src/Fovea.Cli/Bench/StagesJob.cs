@@ -49,7 +49,7 @@ public sealed class StagesJob : IDisposable
     {
         File.WriteAllText(Families.ConfigPath(folder), ConfigJson(moe));
         var family = Families.Of(folder);
-        family.Write!(Model, folder, folder, "sft_vlm", DType.F32);
+        family.Files!.Write(Model, folder, folder, pretraining: false, DType.F32);
         PeerJob.Write(folder, Model.Ledger.Parameters.Where(p => family.PartOf(p.Name) == ModelPart.Vision), training.Batch);
     }
 

@@ -18,9 +18,12 @@ internal static class DemoExam
     {
         var config = new TrainConfig
         {
-            ModelNameOrPath = model,
-            AdapterNameOrPath = adapter is null ? [] : [adapter],
-            InferDtype = InferDtype.Float32,
+            Model = new ModelSection
+            {
+                ModelNameOrPath = model,
+                AdapterNameOrPath = adapter is null ? [] : [adapter],
+                InferDtype = InferDtype.Float32,
+            },
         };
         using var setup = ChatSetup.Load(config, fromModel: true, TextWriter.Null);
         var options = setup.Options with { DoSample = false, MaxNewTokens = MaxAnswerTokens };

@@ -36,23 +36,23 @@ internal sealed class ChatSetup : IDisposable
     public static TrainConfig Complete(TrainConfig config, TextWriter notes)
     {
         string? found = null;
-        if (config.OutputDir.Length > 0)
+        if (config.Run.OutputDir.Length > 0)
         {
-            (config, found) = config.FinetuningType == FinetuningType.Lora ? WithAdapter(config, notes) : (WithModel(config, notes), null);
+            (config, found) = config.Tuning.FinetuningType == FinetuningType.Lora ? WithAdapter(config, notes) : (WithModel(config, notes), null);
         }
 
-        var missing = config.AdapterNameOrPath.Where(adapter => !PeftAdapter.IsAdapter(adapter)).Select(AdapterFolder.Problem).ToList();
+        var missing = config.Model.AdapterNameOrPath.Where(adapter => !PeftAdapter.IsAdapter(adapter)).Select(AdapterFolder.Problem).ToList();
         if (missing.Count > 0)
         {
             throw new ConfigException(missing);
         }
 
-        config = config.ModelNameOrPath.Length > 0 ? config
-            : config.AdapterNameOrPath.Count > 0 ? config with { ModelNameOrPath = PeftAdapter.ResolveBase(config.AdapterNameOrPath[0]) }
+        config = config.Model.ModelNameOrPath.Length > 0 ? config
+            : config.Model.AdapterNameOrPath.Count > 0 ? OfModel(config, PeftAdapter.ResolveBase(config.Model.AdapterNameOrPath[0]))
             : throw new ConfigException("no model is named: give a configuration file, --model FOLDER or --adapter FOLDER (fovea chat --help shows examples)");
         foreach (var notice in AdapterBase.Check(
-            config.ModelNameOrPath, config.AdapterNameOrPath, found,
-            $"give that model, or --adapter {found} to use the adapter here all the same, or output_dir= to use {config.ModelNameOrPath} alone"))
+            config.Model.ModelNameOrPath, config.Model.AdapterNameOrPath, found,
+            $"give that model, or --adapter {found} to use the adapter here all the same, or output_dir= to use {config.Model.ModelNameOrPath} alone"))
         {
             notes.WriteLine($"warning: {notice}");
         }
@@ -67,12 +67,13 @@ internal sealed class ChatSetup : IDisposable
     /// <summary>The adapter that the run wrote, on top of those that it was trained over; until then the one that it starts from, or none.</summary>
     private static (TrainConfig Config, string? Found) WithAdapter(TrainConfig config, TextWriter notes)
     {
-        var (folder, start) = (config.OutputDir, config.AdapterNameOrPath.LastOrDefault());
+        var (folder, start) = (config.Run.OutputDir, config.Model.AdapterNameOrPath.LastOrDefault());
         if (PeftAdapter.IsAdapter(folder))
         {
             notes.WriteLine($"using the adapter in output_dir, {folder}"
                 + (start is null || start == folder ? string.Empty : $": the result of the run that went on from {start}"));
-            return (config with { AdapterNameOrPath = [.. config.AdapterNameOrPath.SkipLast(1), folder] }, folder);
+            var adapters = config.Model.AdapterNameOrPath.SkipLast(1).Append(folder);
+            return (config with { Model = config.Model with { AdapterNameOrPath = [.. adapters] } }, folder);
         }
 
         var instead = start is null ? "the base model answers, without any training of this run" : $"{start}, from which the run starts, is used";
@@ -81,15 +82,17 @@ internal sealed class ChatSetup : IDisposable
         return (config, null);
     }
 
+    private static TrainConfig OfModel(TrainConfig config, string folder) => config with { Model = config.Model with { ModelNameOrPath = folder } };
+
     private static TrainConfig WithModel(TrainConfig config, TextWriter notes)
     {
-        if (File.Exists(Families.ConfigPath(config.OutputDir)))
+        if (File.Exists(Families.ConfigPath(config.Run.OutputDir)))
         {
-            notes.WriteLine($"using the model in output_dir, {config.OutputDir}");
-            return config with { ModelNameOrPath = config.OutputDir };
+            notes.WriteLine($"using the model in output_dir, {config.Run.OutputDir}");
+            return OfModel(config, config.Run.OutputDir);
         }
 
-        notes.WriteLine($"warning: no model in output_dir, {config.OutputDir}, yet: the one that the run starts from is used, {config.ModelNameOrPath}");
+        notes.WriteLine($"warning: no model in output_dir, {config.Run.OutputDir}, yet: the one that the run starts from is used, {config.Model.ModelNameOrPath}");
         return config;
     }
 
@@ -100,16 +103,16 @@ internal sealed class ChatSetup : IDisposable
     public static ChatSetup Load(TrainConfig config, bool fromModel, TextWriter notes, Mesh? mesh = null)
     {
         var data = DataSetup.From(config);
-        var family = Families.Of(config.ModelNameOrPath);
-        var options = GenerationOptions.Read(config.ModelNameOrPath, data.Tokenizer, data.Template.StopWords);
+        var family = Families.Of(config.Model.ModelNameOrPath);
+        var options = GenerationOptions.Read(config.Model.ModelNameOrPath, data.Tokenizer, data.Template.StopWords);
         options = fromModel ? options : options with
         {
-            MaxNewTokens = config.MaxNewTokens,
-            DoSample = config.DoSample,
-            Temperature = config.Temperature,
-            TopK = config.TopK,
-            TopP = config.TopP,
-            RepetitionPenalty = config.RepetitionPenalty,
+            MaxNewTokens = config.Generation.MaxNewTokens,
+            DoSample = config.Generation.DoSample,
+            Temperature = config.Generation.Temperature,
+            TopK = config.Generation.TopK,
+            TopP = config.Generation.TopP,
+            RepetitionPenalty = config.Generation.RepetitionPenalty,
         };
         var device = ModelSetup.ChooseDevice(config);
         var compute = Compute(config, device);
@@ -118,29 +121,29 @@ internal sealed class ChatSetup : IDisposable
             notes.WriteLine(reason);
         }
 
-        notes.WriteLine($"loading {config.ModelNameOrPath} ({family.ModelType}, {compute.SafetensorsName().ToLowerInvariant()}, {device})"
-            + string.Concat(config.AdapterNameOrPath.Select(adapter => $" with adapter {adapter}")));
-        var divides = mesh is { WorldSize: > 1 } && config.Sharding.Stage == 3;
-        var model = Families.Load(config.ModelNameOrPath, new ModelOptions
+        notes.WriteLine($"loading {config.Model.ModelNameOrPath} ({family.ModelType}, {compute.SafetensorsName().ToLowerInvariant()}, {device})"
+            + string.Concat(config.Model.AdapterNameOrPath.Select(adapter => $" with adapter {adapter}")));
+        var divides = mesh is { WorldSize: > 1 } && config.Parallel.Sharding.Stage == 3;
+        var model = Families.Load(config.Model.ModelNameOrPath, new ModelOptions
         {
             Compute = compute,
             Device = device,
-            OriginalPadding = config.VisionMask == VisionMask.Original,
+            Family = config.Family.Of(family),
             Deferred = divides,
         });
         try
         {
-            for (var i = 0; i < config.AdapterNameOrPath.Count; i++)
+            for (var i = 0; i < config.Model.AdapterNameOrPath.Count; i++)
             {
                 if (i > 0)
                 {
                     Adapters.Merge(model.Ledger); // a linear has room for one adapter
                 }
 
-                PeftAdapter.Attach(model, family, config.AdapterNameOrPath[i], trainable: false);
+                PeftAdapter.Attach(model, family, config.Model.AdapterNameOrPath[i], trainable: false);
             }
 
-            return new ChatSetup(model, divides ? new Sharded(mesh!, model.Ledger, model.Head, config.Sharding) : null, data, options);
+            return new ChatSetup(model, divides ? new Sharded(mesh!, model.Ledger, model.Head, config.Parallel.Sharding) : null, data, options);
         }
         catch
         {
@@ -160,7 +163,7 @@ internal sealed class ChatSetup : IDisposable
     /// </summary>
     private static DType Compute(TrainConfig config, Device device)
     {
-        switch (config.InferDtype)
+        switch (config.Model.InferDtype)
         {
             case InferDtype.Float32:
                 return DType.F32;
@@ -170,7 +173,7 @@ internal sealed class ChatSetup : IDisposable
                 return DType.F16;
         }
 
-        var root = ConfigReader.Open(Families.ConfigPath(config.ModelNameOrPath));
+        var root = ConfigReader.Open(Families.ConfigPath(config.Model.ModelNameOrPath));
         var stored = root.Text("torch_dtype", root.Text("dtype", root.Section("text_config")?.Text("dtype") ?? string.Empty));
         return device.Type == DeviceType.Cuda || stored == "bfloat16" ? DType.BF16 : DType.F32;
     }

@@ -128,15 +128,18 @@ public static class ChatVerb
         // A model that is named stands before the one that the run wrote; an adapter that it wrote may well go onto another copy of its base.
         // So does an adapter that is named on the command line.
         var named = adapters.Length > 0 || ChatSetup.NamesAdapter(words)
-            || (parsed.GetValue(Model) is not null && config.FinetuningType != FinetuningType.Lora);
+            || (parsed.GetValue(Model) is not null && config.Tuning.FinetuningType != FinetuningType.Lora);
         return config with
         {
-            ModelNameOrPath = parsed.GetValue(Model) ?? config.ModelNameOrPath,
-            AdapterNameOrPath = adapters.Length > 0 ? adapters : config.AdapterNameOrPath,
-            OutputDir = named ? string.Empty : config.OutputDir,
-            Template = parsed.GetValue(Template) ?? config.Template,
-            InferDtype = parsed.GetValue(Dtype) ?? config.InferDtype,
-            UseCpu = config.UseCpu || parsed.GetValue(Cpu),
+            Model = config.Model with
+            {
+                ModelNameOrPath = parsed.GetValue(Model) ?? config.Model.ModelNameOrPath,
+                AdapterNameOrPath = adapters.Length > 0 ? adapters : config.Model.AdapterNameOrPath,
+                InferDtype = parsed.GetValue(Dtype) ?? config.Model.InferDtype,
+                UseCpu = config.Model.UseCpu || parsed.GetValue(Cpu),
+            },
+            Data = config.Data with { Template = parsed.GetValue(Template) ?? config.Data.Template },
+            Run = config.Run with { OutputDir = named ? string.Empty : config.Run.OutputDir },
         };
     }
 

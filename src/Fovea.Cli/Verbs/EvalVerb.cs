@@ -47,9 +47,12 @@ public static class EvalVerb
         var named = model is not null || adapters.Length > 0 || ChatSetup.NamesAdapter(overrides);
         return config with
         {
-            ModelNameOrPath = model ?? config.ModelNameOrPath,
-            AdapterNameOrPath = adapters.Length > 0 ? adapters : model is not null ? [] : config.AdapterNameOrPath,
-            OutputDir = named ? string.Empty : config.OutputDir,
+            Model = config.Model with
+            {
+                ModelNameOrPath = model ?? config.Model.ModelNameOrPath,
+                AdapterNameOrPath = adapters.Length > 0 ? adapters : model is not null ? [] : config.Model.AdapterNameOrPath,
+            },
+            Run = config.Run with { OutputDir = named ? string.Empty : config.Run.OutputDir },
         };
     }
 

@@ -54,9 +54,9 @@ public static class ExportVerb
     /// <summary>The export that file and options ask for together; options go first.</summary>
     internal static ModelExport Plan(TrainConfig config, string? model, IReadOnlyList<string> adapters, string? output, bool force)
     {
-        var folders = adapters.Count > 0 ? adapters : config.AdapterNameOrPath;
+        var folders = adapters.Count > 0 ? adapters : config.Model.AdapterNameOrPath;
         var problems = new List<string>();
-        var source = model ?? (config.ModelNameOrPath.Length > 0 ? config.ModelNameOrPath : null);
+        var source = model ?? (config.Model.ModelNameOrPath.Length > 0 ? config.Model.ModelNameOrPath : null);
         if (source is null && folders is [var first, ..])
         {
             if (PeftAdapter.IsAdapter(first))
@@ -73,7 +73,7 @@ public static class ExportVerb
             problems.Add("model_name_or_path is missing: the folder of the base model (or --model)");
         }
 
-        var target = output ?? config.ExportDir;
+        var target = output ?? config.Export.ExportDir;
         if (string.IsNullOrEmpty(target))
         {
             problems.Add("export_dir is missing: the folder for the merged model (or --out)");
@@ -103,8 +103,8 @@ public static class ExportVerb
             Overlay = overlay,
             Adapters = folders,
             Target = target!,
-            MaxShardBytes = config.ExportSize * 1_000_000_000L,
-            DType = config.InferDtype switch
+            MaxShardBytes = config.Export.ExportSize * 1_000_000_000L,
+            DType = config.Model.InferDtype switch
             {
                 InferDtype.Float32 => DType.F32,
                 InferDtype.Bfloat16 => DType.BF16,

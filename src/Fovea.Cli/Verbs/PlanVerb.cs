@@ -68,7 +68,7 @@ public static class PlanVerb
     private static void Run(string path, string[] overrides, PlanOptions options, string? json, bool write)
     {
         var config = TrainConfig.Load(path, overrides, ConfigUse.Plan);
-        options = options with { Card = options.Card ?? config.MemoryBudget };
+        options = options with { Card = options.Card ?? config.Memory.MemoryBudget };
         var result = PlanRun.Run(config, options);
         if (Console.IsOutputRedirected)
         {

@@ -53,11 +53,11 @@ public static class TrainVerb
             : throw new ConfigException("no configuration is named: give a file, or the arguments of the official scripts (fovea train --help)");
         var variables = LaunchVariables.FromEnvironment();
         var restarts = TrainJob.Restarts(config, variables);
-        var plan = new LaunchPlanner(variables, Resources.Gpus(config.UseCpu), Resources.Processors(variables), restarts > 0).Resolve();
+        var plan = new LaunchPlanner(variables, Resources.Gpus(config.Model.UseCpu), Resources.Processors(variables), restarts > 0).Resolve();
         switch (plan)
         {
             case LaunchPlan.Launch launch:
-                config.CheckRanks(launch.WorldSize);
+                config.Schedule.CheckRanks(launch.WorldSize);
                 return Launcher.Run(launch, TrainJob.Create(config, [.. Environment.GetCommandLineArgs().Skip(1)], variables, launch.Processes));
             case LaunchPlan.Rank rank:
                 rank.Variables.Export();
@@ -70,8 +70,8 @@ public static class TrainVerb
     private static int Train(TrainConfig config)
     {
         var ranks = RankVariables.Read();
-        config.CheckRanks(ranks.WorldSize);
-        using var mesh = Mesh.Join(ranks, TimeSpan.FromSeconds(config.DdpTimeout), () => ModelSetup.ChooseDevice(config));
+        config.Schedule.CheckRanks(ranks.WorldSize);
+        using var mesh = Mesh.Join(ranks, TimeSpan.FromSeconds(config.Parallel.DdpTimeout), () => ModelSetup.ChooseDevice(config));
         using var stop = new CancellationTokenSource();
         void Stop(PosixSignalContext signal)
         {

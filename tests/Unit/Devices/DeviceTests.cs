@@ -1,7 +1,6 @@
 using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
-using Fovea.Cli.Bench;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
 

@@ -1,8 +1,8 @@
-using Fovea.Cli.Bench;
 using Fovea.Distributed;
 using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
+using Fovea.Testing;
 using Fovea.Training.Engine;
 using Fovea.Training.Recipes;
 

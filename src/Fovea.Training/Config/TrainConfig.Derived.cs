@@ -62,8 +62,6 @@ public sealed partial record TrainConfig
 
     public bool UseTensorBoard => ReportTo.Any(target => target is "tensorboard" or "all");
 
-    public string EffectiveMediaDir => MediaDir ?? DatasetDir;
-
     public int EffectiveDataSeed => DataSeed ?? Seed;
 
     /// <summary>Whether an evaluation is wanted at all, during training or after it.</summary>

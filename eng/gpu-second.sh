@@ -10,7 +10,7 @@ bridge_part 200 || results_end
 
 # Some 4,300 launches are a step: the third one, after the libraries have chosen what they use.
 part ncu 170 ncu --clock-control none --target-processes all --metrics gpu__time_duration.sum --launch-skip 9600 --launch-count 4400 --csv \
-  --log-file "$RESULTS/ncu.csv" "$FOVEA_DOTNET" "$MANAGED/fovea.dll" bench 7b --tokens 2048 --steps 1 --kept-blocks 28
+  --log-file "$RESULTS/ncu.csv" "$FOVEA_DOTNET" "$MANAGED/Fovea.Bench.dll" bench 7b --tokens 2048 --steps 1 --kept-blocks 28
 python3 - "$RESULTS/ncu.csv" > "$RESULTS/kernels.txt" 2>&1 <<'P'
 import collections, csv, re, sys
 times = collections.defaultdict(lambda: [0, 0.0])

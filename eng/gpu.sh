@@ -59,7 +59,7 @@ unpack() {
   tar -C "$ROOT" -xJf "$PACK" 2> /dev/null || python3 -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2], filter="data")' "$PACK" "$ROOT"
 }
 
-# Sets MANAGED (folder of fovea.dll and Fovea.Tests.dll) and exports what managed code is told. Built or unpacked as this machine can.
+# Sets MANAGED (folder of fovea.dll, Fovea.Bench.dll and Fovea.Tests.dll) and exports what managed code is told. Built or unpacked as this machine can.
 prepare() {
   local new="$STATE/gpu-environment"
   load_all
@@ -88,7 +88,12 @@ prepare() {
   [ -x "$ROOT/dotnet/dotnet" ] || build Fovea.slnx
 }
 
-fovea() { "$FOVEA_DOTNET" "$MANAGED/fovea.dll" "$@"; }
+# As the launcher does: benches are a program of their own.
+fovea() {
+  local program=fovea
+  [ "${1:-}" != bench ] || program=Fovea.Bench
+  "$FOVEA_DOTNET" "$MANAGED/$program.dll" "$@"
+}
 
 tests() { "$FOVEA_DOTNET" "$MANAGED/Fovea.Tests.dll" -noLogo -noColor "$@"; }
 

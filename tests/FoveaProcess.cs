@@ -7,7 +7,7 @@ namespace Fovea.Tests;
 internal sealed class FoveaProcess : IDisposable
 {
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(3);
-    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "fovea.dll");
+    private const string ProbeWord = "probe";
     private readonly Process process;
     private readonly StringBuilder output = new();
     private readonly StringBuilder errors = new();
@@ -36,7 +36,7 @@ internal sealed class FoveaProcess : IDisposable
     /// <param name="forget">Variables of the environment that the program must not see.</param>
     public static FoveaProcess Start(IReadOnlyList<string> arguments, params ReadOnlySpan<string> forget)
     {
-        var start = Prepare(Environment.ProcessPath!, [Program, .. arguments]);
+        var start = Prepare(Environment.ProcessPath!, [.. Program(arguments)]);
         foreach (var name in forget)
         {
             start.Environment.Remove(name);
@@ -49,7 +49,7 @@ internal sealed class FoveaProcess : IDisposable
     /// <param name="before">A program that starts it in its turn, with arguments.</param>
     public static FoveaProcess StartWith(IReadOnlyDictionary<string, string?> variables, IReadOnlyList<string> arguments, params ReadOnlySpan<string> before)
     {
-        string[] command = [.. before, Environment.ProcessPath!, Program, .. arguments];
+        string[] command = [.. before, Environment.ProcessPath!, .. Program(arguments)];
         var start = Prepare(command[0], command[1..]);
         foreach (var (name, value) in variables)
         {
@@ -62,7 +62,7 @@ internal sealed class FoveaProcess : IDisposable
     /// <summary>Runs to the end where no file may grow past a size, as on a full disk.</summary>
     public static (int Code, string Output, string Errors) RunLimited(int kilobytes, params string[] arguments)
     {
-        var start = Prepare("/bin/bash", ["-c", $"trap '' XFSZ; ulimit -f {kilobytes}; exec \"$@\"", "bash", Environment.ProcessPath!, Program, .. arguments]);
+        var start = Prepare("/bin/bash", ["-c", $"trap '' XFSZ; ulimit -f {kilobytes}; exec \"$@\"", "bash", Environment.ProcessPath!, .. Program(arguments)]);
         // The runtime itself keeps compiled code in a large shared file otherwise.
         start.Environment["DOTNET_EnableWriteXorExecute"] = "0";
         using var process = new FoveaProcess(start);
@@ -132,6 +132,11 @@ internal sealed class FoveaProcess : IDisposable
 
         process.Dispose();
     }
+
+    /// <summary>The program, and what it is told: <c>probe</c> as the first word stands for tests/Probe instead of the command line program.</summary>
+    private static IEnumerable<string> Program(IReadOnlyList<string> arguments) => arguments.FirstOrDefault() == ProbeWord
+        ? [Path.Combine(AppContext.BaseDirectory, "Fovea.Probe.dll"), .. arguments.Skip(1)]
+        : [Path.Combine(AppContext.BaseDirectory, "fovea.dll"), .. arguments];
 
     private static ProcessStartInfo Prepare(string file, IEnumerable<string> arguments)
     {

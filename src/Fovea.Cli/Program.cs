@@ -6,7 +6,10 @@ namespace Fovea.Cli;
 /// <summary>Entry point: one verb a file in <c>Verbs/</c>. Errors that the user can act on end with one message and exit code 2 or 1.</summary>
 public static class Program
 {
-    public static int Main(string[] args)
+    public static int Main(string[] args) => Run(Root(), args);
+
+    /// <summary>Parses and runs; what goes wrong becomes a message and an exit code.</summary>
+    internal static int Run(Command root, string[] args)
     {
         if (RankStart.Enter() is { } abandoned)
         {
@@ -15,7 +18,7 @@ public static class Program
 
         try
         {
-            var parsed = Root().Parse(args);
+            var parsed = root.Parse(args);
             var code = parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
             return parsed.Errors.Count > 0 ? 2 : code;
         }
@@ -57,10 +60,7 @@ public static class Program
         Fovea.Cli.Verbs.EvalVerb.Create(),
         Fovea.Cli.Verbs.ExportVerb.Create(),
         Fovea.Cli.Verbs.PlanVerb.Create(),
-        Fovea.Cli.Verbs.SelfCheckVerb.Create(),
         Fovea.Cli.Verbs.KernelsVerb.Create(),
-        Fovea.Cli.Verbs.MeshVerb.Create(),
-        Fovea.Cli.Verbs.LaunchCheckVerb.Create(),
         Fovea.Cli.Verbs.BenchVerb.Create(),
         Fovea.Cli.Verbs.DemoVerb.Create(),
     ];

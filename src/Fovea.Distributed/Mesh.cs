@@ -49,9 +49,6 @@ public sealed partial class Mesh : IDisposable
     /// <summary>Whether this is the rank that writes files and draws the view.</summary>
     public bool IsMain => Rank == 0;
 
-    /// <summary>Host of each rank.</summary>
-    public IReadOnlyList<string> Hosts => hosts;
-
     /// <summary>Ranks on this host, this one included: they share its memory and cores.</summary>
     public int RanksHere => hosts.Count(host => host == hosts[Rank]);
 

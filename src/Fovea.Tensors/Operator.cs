@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Fovea.Tensors.Native;
 
 namespace Fovea.Tensors;
@@ -9,14 +8,12 @@ namespace Fovea.Tensors;
 /// </summary>
 public sealed class Operator
 {
-    private static readonly ConcurrentBag<Operator> Known = [];
     private nint handle;
 
     public Operator(string name, string overload = "")
     {
         Name = name;
         Overload = overload;
-        Known.Add(this);
     }
 
     /// <summary>Sees every call before it is made, on whatever thread; for tests that look for tensors on different devices.</summary>
@@ -26,9 +23,6 @@ public sealed class Operator
     public string Name { get; }
 
     public string Overload { get; }
-
-    /// <summary>Every operator that loaded code has named; a test resolves them all.</summary>
-    public static IReadOnlyCollection<Operator> All => Known;
 
     internal nint Handle
     {

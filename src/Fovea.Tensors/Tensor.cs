@@ -91,8 +91,6 @@ public sealed class Tensor : IDisposable
 
     internal TensorScope? Owner { get; set; }
 
-    internal bool IsFreed => handle == 0;
-
     /// <summary>For the folder Native only, where whoever takes it keeps the tensor alive until the call is done.</summary>
     internal nint Handle => handle != 0 ? handle : throw new ObjectDisposedException(nameof(Tensor), $"the tensor {Name} was freed with its scope");
 

@@ -31,7 +31,7 @@ internal sealed class LaunchRun : IDisposable
     public static LaunchRun Start((string Name, string? Value)[] variables, string[] actions, params ReadOnlySpan<string> before)
     {
         var folder = Path.Combine(Path.GetTempPath(), $"fovea-launch-{Guid.NewGuid():N}");
-        return new LaunchRun(FoveaProcess.StartWith(Variables(variables), ["launch-check", "--output-dir", folder, .. actions], before), folder);
+        return new LaunchRun(FoveaProcess.StartWith(Variables(variables), ["probe", "launch-check", "--output-dir", folder, .. actions], before), folder);
     }
 
     /// <summary>Those variables, and none of a job around the tests.</summary>

@@ -101,7 +101,7 @@ public sealed class LauncherTests
     [Fact]
     public void A_rank_whose_launcher_is_gone_does_not_begin()
     {
-        using var rank = FoveaProcess.StartWith(LaunchRun.Variables(("FOVEA_LAUNCHER", "1999999999")), ["launch-check", "*:print=begun"]);
+        using var rank = FoveaProcess.StartWith(LaunchRun.Variables(("FOVEA_LAUNCHER", "1999999999")), ["probe", "launch-check", "*:print=begun"]);
         Assert.Equal(137, rank.Wait());
         Assert.Equal(string.Empty, rank.Output);
     }

@@ -14,7 +14,7 @@ public sealed partial class MeshTests
     [InlineData(4)]
     public void Collectives_are_right_and_send_what_theory_says(int ranks)
     {
-        var group = RankGroup.Run(ranks, "mesh", "--mib", "4");
+        var group = RankGroup.Run(ranks, "probe", "mesh", "--mib", "4");
         var lines = Line().Matches(group[0].Output);
         Assert.Equal(8, lines.Count);
         Assert.All(lines, line =>
@@ -32,7 +32,7 @@ public sealed partial class MeshTests
     [InlineData("STOP", 0, "rank 0 on .* has not answered for 3 s")]
     public void A_rank_that_dies_or_hangs_is_named_by_the_others(string signal, int victim, string words)
     {
-        using var group = RankGroup.Start(2, "mesh", "--mib", "0.1", "--seconds", "60", "--timeout", "3");
+        using var group = RankGroup.Start(2, "probe", "mesh", "--mib", "0.1", "--seconds", "60", "--timeout", "3");
         Assert.True(group[0].WaitUntil(() => group[0].Output.Contains("broadcast BF16", StringComparison.Ordinal)), group[0].Errors);
         group[victim].Signal(signal);
         var other = group[1 - victim];
@@ -43,7 +43,7 @@ public sealed partial class MeshTests
     [Fact]
     public void A_rank_that_lives_but_does_not_come_along_is_named_after_the_timeout()
     {
-        using var group = RankGroup.Start(3, "mesh", "--mib", "0.1", "--seconds", "30", "--timeout", "2", "--late", "1");
+        using var group = RankGroup.Start(3, "probe", "mesh", "--mib", "0.1", "--seconds", "30", "--timeout", "2", "--late", "1");
         foreach (var rank in new[] { 0, 2 })
         {
             Assert.Equal(1, group[rank].Wait());
@@ -71,7 +71,7 @@ public sealed partial class MeshTests
         using var taken = new System.Net.Sockets.TcpListener(System.Net.IPAddress.IPv6Any, port);
         taken.Server.DualMode = true;
         taken.Start();
-        using var rank = FoveaProcess.StartWith(RankGroup.Variables(0, 2, port.ToString(CultureInfo.InvariantCulture)), ["mesh", "--timeout", "3"]);
+        using var rank = FoveaProcess.StartWith(RankGroup.Variables(0, 2, port.ToString(CultureInfo.InvariantCulture)), ["probe", "mesh", "--timeout", "3"]);
         Assert.Equal(1, rank.Wait());
         Assert.Contains("is MASTER_PORT in use", rank.Errors);
     }
@@ -80,7 +80,7 @@ public sealed partial class MeshTests
     public void A_rank_that_does_not_come_is_named()
     {
         using var rank = FoveaProcess.StartWith(
-            RankGroup.Variables(0, 2, RankGroup.FreePort().ToString(CultureInfo.InvariantCulture)), ["mesh", "--timeout", "2"]);
+            RankGroup.Variables(0, 2, RankGroup.FreePort().ToString(CultureInfo.InvariantCulture)), ["probe", "mesh", "--timeout", "2"]);
         Assert.Equal(1, rank.Wait());
         Assert.Contains("rank 1 on an unknown host has not joined within 2 s", rank.Errors);
     }

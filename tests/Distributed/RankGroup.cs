@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace Fovea.Tests.Distributed;
 
-/// <summary>Several processes of the command line program that train together on this machine, one thread each.</summary>
+/// <summary>Several processes of the command line program, or of the probe, that train together on this machine, one thread each.</summary>
 internal sealed class RankGroup : IDisposable
 {
     /// <summary>An image whose header is whole and whose pixels are not.</summary>

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Fovea.Cli.Bench;
+using Fovea.Bench;
 using Fovea.Tests.Unit.Robustness;
 
 namespace Fovea.Tests.Distributed;

@@ -35,7 +35,7 @@ public sealed class FamilyTests
     [Fact]
     public void Only_the_table_names_a_family()
     {
-        foreach (var (path, lines) in SourceTree.CSharp("src").Where(file => file.Key != "src/Fovea.Models/Families.cs"))
+        foreach (var (path, lines) in SourceTree.Programs.Where(file => file.Key != "src/Fovea.Models/Families.cs"))
         {
             foreach (var family in Families.Where(family => !path.StartsWith($"src/Fovea.Models/{family}/", StringComparison.Ordinal)))
             {

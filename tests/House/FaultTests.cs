@@ -8,7 +8,7 @@ public sealed class FaultTests
     [InlineData("NOTHING_OF_THIS_NAME")]
     public void Null_references_and_divisions_by_zero_stay_exceptions_once_libtorch_is_loaded(string unset)
     {
-        using var process = FoveaProcess.Start(["self-check"], unset);
+        using var process = FoveaProcess.Start(["probe", "self-check"], unset);
         Assert.True(process.Wait() == 0, process.Errors);
         Assert.Equal(4, process.Output.Split("caught NullReferenceException").Length - 1);
         Assert.Equal(4, process.Output.Split("caught DivideByZeroException").Length - 1);

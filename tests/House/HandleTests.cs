@@ -9,7 +9,7 @@ public sealed partial class HandleTests
 
     [Fact]
     public void Only_the_native_folder_takes_the_handle_of_a_tensor() => Assert.Empty(SourceTree.Find(
-        SourceTree.CSharp("src/").Where(file => !file.Key.Contains("/Native/", StringComparison.Ordinal)), Taken()));
+        SourceTree.Programs.Where(file => !file.Key.Contains("/Native/", StringComparison.Ordinal)), Taken()));
 
     [Fact]
     public void Every_method_that_takes_the_handle_of_a_tensor_keeps_it_alive()

@@ -18,7 +18,7 @@ public sealed partial class OperatorTests : NativeTest
             .Where(field => field.FieldType == typeof(Operator))
             .Select(field => (Operator)field.GetValue(null)!)
             .ToList();
-        Assert.Equal(SourceTree.Find(SourceTree.CSharp("src"), StaticOperator()).Count, operators.Count);
+        Assert.Equal(SourceTree.Find(SourceTree.Programs, StaticOperator()).Count, operators.Count);
         var missing = new List<string>();
         foreach (var op in operators)
         {
@@ -38,7 +38,7 @@ public sealed partial class OperatorTests : NativeTest
 
     [Fact]
     public void Operators_are_static_so_that_they_can_be_found() =>
-        Assert.Equal(SourceTree.Find(SourceTree.CSharp("src"), StaticOperator()), SourceTree.Find(SourceTree.CSharp("src"), AnyOperator()));
+        Assert.Equal(SourceTree.Find(SourceTree.Programs, StaticOperator()), SourceTree.Find(SourceTree.Programs, AnyOperator()));
 
     [GeneratedRegex(@"static readonly Operator \w+ = new\(", RegexOptions.CultureInvariant)]
     private static partial Regex StaticOperator();

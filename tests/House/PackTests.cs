@@ -21,6 +21,8 @@ public sealed class PackTests
         var packed = Lines("bash", "eng/gpu-bench.sh", "--pack-list").Select(line => line.Split('\t')).ToList();
         var names = packed.Select(pair => pair[1]).ToHashSet();
         Assert.Contains("managed/fovea.dll", names);
+        Assert.Contains("managed/Fovea.Bench.dll", names);
+        Assert.Contains("managed/Fovea.Bench.runtimeconfig.json", names);
         Assert.Contains("managed/Fovea.Tests.dll", names);
         Assert.Contains(names, name => name.EndsWith("/libcoreclr.so", StringComparison.Ordinal));
         Assert.Contains("codecs/libturbojpeg.so.0", names);

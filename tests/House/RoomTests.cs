@@ -73,21 +73,28 @@ public sealed partial class RoomTests
 
     [Fact]
     public void Unsafe_code_and_imports_live_in_folders_named_Native() => Assert.Empty(SourceTree.Find(
-        SourceTree.CSharp("src").Where(file => !file.Key.Split('/').Contains("Native")), Unsafe()));
+        SourceTree.Programs.Where(file => !file.Key.Split('/').Contains("Native")), Unsafe()));
 
     // What they read is the system's, another process's, or what Fovea itself wrote as a log.
     private static readonly string[] ReadOtherText =
     [
-        "src/Fovea.Cli/Bench/PeerProcess.cs", "src/Fovea.Cli/Bench/RankBench.cs", "src/Fovea.Cli/Bench/RunTrace.cs", "src/Fovea.Cli/Bench/Machine.cs",
-        "src/Fovea.Cli/Verbs/RankBenchVerb.cs", "src/Fovea.Launch/MemoryEvents.cs", "src/Fovea.Launch/RankLog.cs",
-        "src/Fovea.Runs/Files/TrainerLogSink.cs", "src/Fovea.Runs/Files/ResultsSink.cs", "src/Fovea.Training/Engine/ProcessMemory.cs",
-        "src/Fovea.Tensors/Blas.cs", "src/Fovea.Tensors/Processor.cs",
+        "src/Fovea.Launch/MemoryEvents.cs", "src/Fovea.Launch/RankLog.cs", "src/Fovea.Runs/Files/TrainerLogSink.cs", "src/Fovea.Runs/Files/ResultsSink.cs",
+        "src/Fovea.Training/Engine/ProcessMemory.cs", "src/Fovea.Tensors/Blas.cs", "src/Fovea.Tensors/Processor.cs",
+        "bench/Fovea.Bench/PeerProcess.cs", "bench/Fovea.Bench/RankBench.cs", "bench/Fovea.Bench/RunTrace.cs", "bench/Fovea.Bench/Verbs/RankBenchVerb.cs",
     ];
 
     [Fact]
     public void Users_text_and_JSON_are_opened_in_Base_alone() => Assert.Empty(SourceTree.Find(
-        SourceTree.CSharp("src").Where(file => !file.Key.StartsWith("src/Fovea.Base/", StringComparison.Ordinal) && !ReadOtherText.Contains(file.Key)),
+        SourceTree.Programs.Where(file => !file.Key.StartsWith("src/Fovea.Base/", StringComparison.Ordinal) && !ReadOtherText.Contains(file.Key)),
         OpensText()));
+
+    // Beside the demonstration, which shows everything at once. What grows past this belongs to a room of its own.
+    private const int MostCommandLine = 2400;
+
+    [Fact]
+    public void The_command_line_is_a_command_line() => Assert.InRange(
+        SourceTree.CSharp("src/Fovea.Cli/").Where(file => !file.Key.StartsWith("src/Fovea.Cli/Demo/", StringComparison.Ordinal)).Sum(file => file.Value.Length),
+        1000, MostCommandLine);
 
     [Fact]
     public void Models_free_nothing_themselves()
@@ -100,7 +107,7 @@ public sealed partial class RoomTests
     }
 
     [Fact]
-    public void Nothing_is_left_for_later() => Assert.Empty(SourceTree.Find(SourceTree.CSharp("src"), Later()));
+    public void Nothing_is_left_for_later() => Assert.Empty(SourceTree.Find(SourceTree.Programs, Later()));
 
     [GeneratedRegex(@"\bunsafe\s|\[(?:LibraryImport|DllImport)\b|\bstackalloc\s+\w+\s*\*", RegexOptions.CultureInvariant)]
     private static partial Regex Unsafe();

@@ -19,6 +19,10 @@ internal static partial class SourceTree
     public static IEnumerable<KeyValuePair<string, string[]>> CSharp(string under) =>
         Files.Where(file => file.Key.EndsWith(".cs", StringComparison.Ordinal) && file.Key.StartsWith(under, StringComparison.Ordinal));
 
+    /// <summary>The C# files of src, and of the programs around it that are no tests.</summary>
+    public static IEnumerable<KeyValuePair<string, string[]>> Programs { get; } =
+        [.. new[] { "src/", "bench/Fovea.Bench/", "tests/Probe/", "tests/Testing/" }.SelectMany(CSharp)];
+
     /// <summary>Types that stand on their own (not nested) in a file, with their number of lines.</summary>
     public static IEnumerable<(string Name, bool Public, int Lines)> Types(string[] lines)
     {

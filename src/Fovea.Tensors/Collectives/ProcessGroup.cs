@@ -25,9 +25,6 @@ public sealed class ProcessGroup : IDisposable
     /// <summary>Whether the libtorch at hand can connect processes over CPU tensors.</summary>
     public static bool HasGloo => Has(1);
 
-    /// <summary>Whether it can over CUDA tensors.</summary>
-    public static bool HasNccl => Has(2);
-
     /// <summary>Bytes that this process has sent over its open TCP connections, headers not counted.</summary>
     public static long WireBytes
     {

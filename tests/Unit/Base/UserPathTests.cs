@@ -79,19 +79,20 @@ public sealed class UserPathTests
     public void Every_option_and_argument_of_every_verb_is_a_path_that_knows_it_or_a_word()
     {
         var seen = 0;
-        foreach (var (verb, command) in Commands(Program.Root(), []))
+        Command[] roots = [Program.Root(), Fovea.Bench.Program.Root()];
+        foreach (var (root, (verb, command)) in roots.SelectMany(root => Commands(root, []).Select(found => (root, found))))
         {
             foreach (var option in command.Options.Where(option => IsText(option.ValueType)))
             {
                 seen++;
-                Check(option.Name, Program.Root().Parse([.. verb, option.Name, "~/x"]), result => result.GetValue<object>(option.Name));
+                Check(option.Name, root.Parse([.. verb, option.Name, "~/x"]), result => result.GetValue<object>(option.Name));
             }
 
             foreach (var argument in command.Arguments.Where(a => !Words.Contains(a.Name) && IsText(a.ValueType)))
             {
                 seen++;
                 var before = command.Arguments.TakeWhile(a => a != argument).Select(_ => "x");
-                Check(argument.Name, Program.Root().Parse([.. verb, .. before, "~/x"]), result => result.GetValue<object>(argument.Name));
+                Check(argument.Name, root.Parse([.. verb, .. before, "~/x"]), result => result.GetValue<object>(argument.Name));
             }
         }
 

@@ -1,6 +1,8 @@
 using System.Text.Json;
-using Fovea.Cli.Bench;
+using Fovea.Bench;
+using Fovea.Cli.Verbs;
 using Fovea.Models;
+using Fovea.Testing;
 
 namespace Fovea.Tests.Unit.Bench;
 
@@ -42,7 +44,7 @@ public sealed class BenchTests : NativeTest
     [Fact]
     public void Results_are_written_in_snake_case()
     {
-        var json = JsonDocument.Parse(BenchOutput.ToJson(new SmallResult("door", new Dictionary<string, double> { ["detach_microseconds"] = 1.5 })));
+        var json = JsonDocument.Parse(ResultFile.ToJson(new SmallResult("door", new Dictionary<string, double> { ["detach_microseconds"] = 1.5 })));
         Assert.Equal("door", json.RootElement.GetProperty("job").GetString());
         Assert.Equal(1.5, json.RootElement.GetProperty("figures").GetProperty("detach_microseconds").GetDouble());
         Assert.False(json.RootElement.TryGetProperty("peer", out _));
@@ -59,7 +61,7 @@ public sealed class BenchTests : NativeTest
             FloorGflop = 1400, GemmGflopPerSecond = 2800, StepOverFloor = 3, PeakRssMib = 1700, PeakAnonMib = 1600, Losses = [10.4],
             Peer = Peer().With(Of(4.5, 5.5), oursMedian: 1.5, oursBest: 1.25),
         };
-        var json = JsonDocument.Parse(BenchOutput.ToJson(result)).RootElement;
+        var json = JsonDocument.Parse(ResultFile.ToJson(result)).RootElement;
         double Value(JsonElement of, string key) => of.GetProperty(key).GetDouble();
         Assert.Equal("mid", json.GetProperty("job").GetString());
         Assert.Equal("2.14.1", json.GetProperty("libtorch").GetString());

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Fovea.Cli.Bench;
+using Fovea.Bench;
+using Fovea.Cli.Verbs;
 using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
@@ -24,7 +25,7 @@ public sealed class DemoBenchTests : NativeTest
         Assert.InRange(round.DataWaitSeconds!.Value, round.FirstDataWaitSeconds!.Value, round.TrainSeconds);
         Assert.InRange(round.TrainCpuSeconds, 1e-3, 600);
         var result = new DemoBenchResult { Config = "own", Threads = 1, Dtype = "fp32", Fovea = new DemoSide([round]), Peer = new DemoSide([round]) };
-        var json = JsonDocument.Parse(BenchOutput.ToJson(result)).RootElement;
+        var json = JsonDocument.Parse(ResultFile.ToJson(result)).RootElement;
         var ours = json.GetProperty("fovea");
         foreach (var key in new[]
         {

@@ -1,6 +1,7 @@
-using Fovea.Cli.Bench;
+using Fovea.Bench;
 using Fovea.Models;
 using Fovea.Nn;
+using Fovea.Testing;
 
 namespace Fovea.Tests.Unit.Devices;
 

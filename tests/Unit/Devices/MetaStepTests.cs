@@ -1,5 +1,6 @@
-using Fovea.Cli.Bench;
+using Fovea.Bench;
 using Fovea.Models;
+using Fovea.Testing;
 
 namespace Fovea.Tests.Unit.Devices;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Fovea.Cli.Bench;
+using Fovea.Bench;
 using Fovea.Distributed;
 using Fovea.Nn;
 

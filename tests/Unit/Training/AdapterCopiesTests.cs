@@ -1,9 +1,11 @@
-using Fovea.Cli.Bench;
 using Fovea.Distributed;
 using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
+using Fovea.Testing;
+using Fovea.Training.Engine;
 using Fovea.Training.Optim;
+using Fovea.Training.Recipes;
 using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Training;

@@ -1,6 +1,6 @@
-using Fovea.Cli.Bench;
 using Fovea.Models;
 using Fovea.Nn;
+using Fovea.Testing;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
 using Fovea.Training.Session;

@@ -1,0 +1,27 @@
+using Fovea.Tensors;
+
+namespace Fovea.Bench;
+
+/// <summary>How the mid benchmark runs.</summary>
+public sealed record MidOptions
+{
+    public DType DType { get; init; } = DType.BF16;
+
+    /// <summary>Measured steps, after two that warm up.</summary>
+    public int Steps { get; init; } = 5;
+
+    /// <summary>Compute each block again in the backward pass instead of keeping its activations.</summary>
+    public bool Recompute { get; init; }
+
+    /// <summary>Compute again only what is cheap: norms and the gate of the MLP.</summary>
+    public bool Selective { get; init; }
+
+    /// <summary>Take the image features of the first step in all later ones, as from the second epoch on.</summary>
+    public bool CachedVision { get; init; }
+
+    /// <summary>Run the same job in PyTorch and Transformers, step by step in turns.</summary>
+    public bool Peer { get; init; }
+
+    /// <summary>The peer's attention; null for the faster one: eager in bf16, sdpa in fp32.</summary>
+    public string? PeerAttention { get; init; }
+}

@@ -3,7 +3,7 @@ namespace Fovea.Data.Datasets;
 /// <summary>Everything about data that a configuration decides. Names and meanings follow LLaMA-Factory's keys of the same words.</summary>
 public sealed record DataOptions
 {
-    /// <summary>Names from <c>dataset_info.json</c>, or paths of json and jsonl files.</summary>
+    /// <summary>Names from <c>dataset_info.json</c>, or paths of files and folders.</summary>
     public required IReadOnlyList<string> Datasets { get; init; }
 
     /// <summary>Data sets to evaluate on; excludes <see cref="ValSize"/>.</summary>
@@ -69,6 +69,9 @@ public sealed record DataOptions
 
     /// <summary>Seeds the split of <see cref="ValSize"/>.</summary>
     public long Seed { get; init; } = 42;
+
+    /// <summary>Most threads that look at the rows before the first step.</summary>
+    public int Workers { get; init; } = Math.Clamp(Environment.ProcessorCount, 1, 8);
 
     /// <summary>Where relative image paths start.</summary>
     public string ImageRoot => MediaDir ?? DatasetDir;

@@ -44,6 +44,7 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
             Seed = config.Seed,
         };
         processor.TokenRows.Check(template);
+        options = config.DataloaderNumWorkers > 0 ? options with { Workers = config.DataloaderNumWorkers.Value } : options;
         return new DataSetup(options, (processor with { Template = template }).With(options));
     }
 

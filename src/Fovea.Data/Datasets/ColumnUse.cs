@@ -1,6 +1,6 @@
 namespace Fovea.Data.Datasets;
 
-/// <summary>Which fields of a data set's rows nobody reads. Filled by one thread.</summary>
+/// <summary>Which fields of a data set's rows nobody reads. Filled by one thread; what several saw is added up in the order of the rows.</summary>
 internal sealed class ColumnUse(DatasetSpec spec)
 {
     // Rows whose fields are names of things have as many fields as rows.
@@ -14,6 +14,9 @@ internal sealed class ColumnUse(DatasetSpec spec)
             unread.Add(name);
         }
     }
+
+    /// <summary>Takes in what was seen in later rows.</summary>
+    internal void Add(ColumnUse later) => later.unread.ForEach(Unread);
 
     /// <summary>One line about all of them, with the known name that each was perhaps meant to be; null where every field is read.</summary>
     internal string? Notice() => unread.Count == 0

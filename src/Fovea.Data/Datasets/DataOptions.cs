@@ -15,7 +15,7 @@ public sealed record DataOptions
     [Bounds(1)]
     [Affects(Learning)] public int ImageMinPixels { get; init; } = 32 * 32;
 
-    /// <summary>Names in <c>dataset_info.json</c>, or paths of files.</summary>
+    /// <summary>Names in <c>dataset_info.json</c>, or paths of files and folders.</summary>
     [Alias("data_path")]
     [FilePath, Affects(Learning)] public IReadOnlyList<string> Dataset { get; init; } = [];
 
@@ -66,6 +66,9 @@ public sealed record DataOptions
 
     /// <summary>Seeds the split of <see cref="ValSize"/>, and what is drawn for each row.</summary>
     public long Seed { get; init; } = 42;
+
+    /// <summary>Most threads that look at the rows before the first step.</summary>
+    public int Workers => DataloaderNumWorkers is > 0 and var threads ? threads : Math.Clamp(Environment.ProcessorCount, 1, 8);
 
     /// <summary>Where relative image paths start.</summary>
     public string ImageRoot => MediaDir ?? DatasetDir;

@@ -1,9 +1,10 @@
 using System.Text.Json;
+using Fovea.Data.Readers;
 
 namespace Fovea.Data.Datasets;
 
 /// <summary>Turns the names in a configuration into data sets: by <c>dataset_info.json</c>, or directly by path.</summary>
-public static class DatasetCatalog
+internal static class DatasetCatalog
 {
     public const string InfoFile = "dataset_info.json";
 
@@ -45,13 +46,12 @@ public static class DatasetCatalog
         }
         else if (info is not null)
         {
-            problems.Add($"data set '{name}' is neither an entry of {path} nor a path ending in .json, .jsonl or .parquet" + Suggest(name, info.RootElement));
+            var endings = RowReaders.Endings.Replace(" and ", " or ", StringComparison.Ordinal);
+            problems.Add($"data set '{name}' is neither an entry of {path} nor a path ending in {endings}" + Suggest(name, info.RootElement));
         }
     }
 
-    private static bool IsPath(string name) =>
-        name.EndsWith(".json", StringComparison.OrdinalIgnoreCase) || name.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase) ||
-        name.EndsWith(".parquet", StringComparison.OrdinalIgnoreCase) || name.Contains('/');
+    private static bool IsPath(string name) => RowReaders.Knows(name) || name.Contains('/');
 
     private static void Capture(Action action, List<string> problems)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Fovea.Data.Formats;
 
 namespace Fovea.Data.Datasets;
 
@@ -29,7 +30,7 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
         var fileName = Text(entry, "file_name", string.Empty);
         if (problems.Count == before && string.IsNullOrEmpty(fileName))
         {
-            Refuse("file_name", "is missing: it names a json, jsonl or parquet file, or a folder of them");
+            Refuse("file_name", "is missing: it names a json, jsonl, csv, parquet or tar file, or a folder of them");
         }
 
         if (UserPath.TryExpand(fileName ?? string.Empty, out var path) is { } why)
@@ -93,66 +94,56 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
         }
     }
 
-    private RowFormat Format()
+    private IRowFormat Format()
     {
-        switch (Text(entry, "formatting", string.Empty) ?? "alpaca")
+        var given = Text(entry, "formatting", string.Empty) ?? "alpaca";
+        if (RowFormats.Named(given) is { } format)
         {
-            case "alpaca":
-                return RowFormat.Alpaca;
-            case "sharegpt":
-                return RowFormat.ShareGpt;
-            case "openai":
-                return RowFormat.OpenAi;
-            case var other:
-                Refuse("formatting", $"is '{Brief.Of(other)}'; it must be alpaca, sharegpt or openai");
-                return RowFormat.Alpaca;
+            return format;
         }
+
+        var names = RowFormats.All.Select(known => known.Name).OfType<string>().Reverse().ToList();
+        Refuse("formatting", $"is '{Brief.Of(given)}'; it must be {string.Join(", ", names[..^1])} or {names[^1]}");
+        return RowFormats.Named("alpaca")!;
     }
 
-    private DatasetColumns Columns(RowFormat format)
+    private DatasetColumns Columns(IRowFormat format)
     {
-        var messages = format == RowFormat.OpenAi ? "messages" : "conversations";
-        var alpaca = format == RowFormat.Alpaca;
         if (!Section("columns", DatasetEntryKeys.Columns, out var section))
         {
-            return alpaca
-                ? new DatasetColumns { Prompt = "instruction", Query = "input", Response = "output" }
-                : new DatasetColumns { Messages = messages };
+            return format.Columns;
         }
 
         string? Column(string key) => Text(section, key, "columns.");
-        foreach (var key in (alpaca ? ["messages"] : new[] { "prompt", "query", "response", "history" }).Where(key => Column(key) is not null))
+        var formatting = format.Tags is null ? "alpaca" : "not alpaca";
+        foreach (var key in format.WithoutEffect.Where(key => Column(key) is not null))
         {
-            notices.Add($"{infoFile}: data set '{name}': columns.{key} is without effect: its formatting is {(alpaca ? "alpaca" : "not alpaca")}");
+            notices.Add($"{infoFile}: data set '{name}': columns.{key} is without effect: its formatting is {formatting}");
         }
 
         // A column that the entry does not name is not read, as in LLaMA-Factory; only what no row can do without keeps its default.
-        return new DatasetColumns
+        var common = new DatasetColumns
         {
-            Prompt = alpaca ? Column("prompt") ?? "instruction" : null,
-            Query = alpaca ? Column("query") : null,
-            Response = alpaca ? Column("response") ?? "output" : null,
-            History = alpaca ? Column("history") : null,
-            Messages = alpaca ? null : Column("messages") ?? messages,
             System = Column("system"),
             Tools = Column("tools"),
             Images = Column("images"),
             Videos = Column("videos"),
             Audios = Column("audios"),
         };
+        return format.Describe(common, Column);
     }
 
-    private DatasetTags Tags(RowFormat format)
+    private DatasetTags Tags(IRowFormat format)
     {
-        var defaults = format == RowFormat.OpenAi ? DatasetTags.OpenAi : new DatasetTags();
+        var defaults = format.Tags ?? new DatasetTags();
         if (!Section("tags", DatasetEntryKeys.Tags, out var section))
         {
             return defaults;
         }
 
-        if (format == RowFormat.Alpaca)
+        if (format.Tags is null)
         {
-            notices.Add($"{infoFile}: data set '{name}': tags is without effect: its formatting is alpaca");
+            notices.Add($"{infoFile}: data set '{name}': tags is without effect: its formatting is {format.Name}");
         }
 
         string Tag(string key, string otherwise) => Text(section, key, "tags.") ?? otherwise;

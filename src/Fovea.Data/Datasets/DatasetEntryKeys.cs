@@ -1,3 +1,5 @@
+using Fovea.Data.Formats;
+
 namespace Fovea.Data.Datasets;
 
 /// <summary>
@@ -41,13 +43,6 @@ internal static class DatasetEntryKeys
     };
 
     /// <summary>The column key that a field of this name would be given by, were it described.</summary>
-    internal static string? ColumnFor(string field, RowFormat format) => field switch
-    {
-        "instruction" when format == RowFormat.Alpaca => "prompt",
-        "input" when format == RowFormat.Alpaca => "query",
-        "output" when format == RowFormat.Alpaca => "response",
-        "query" or "history" or "prompt" or "response" when format != RowFormat.Alpaca => null,
-        "conversations" or "messages" => format == RowFormat.Alpaca ? null : "messages",
-        _ => Columns.Contains(field) ? field : null,
-    };
+    internal static string? ColumnFor(string field, IRowFormat format) =>
+        format.KeyFor(field) ?? (Columns.Contains(field) && !format.WithoutEffect.Contains(field) ? field : null);
 }

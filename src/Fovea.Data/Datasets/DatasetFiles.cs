@@ -1,3 +1,5 @@
+using Fovea.Data.Readers;
+
 namespace Fovea.Data.Datasets;
 
 /// <summary>The files of one data set: the file itself, or every file of a folder in the order of their names.</summary>
@@ -27,9 +29,9 @@ internal static class DatasetFiles
             throw new ConfigException($"data set '{dataset}': {Full(path)} does not exist");
         }
 
-        var foreign = files.Where(f => Path.GetExtension(f).ToLowerInvariant() is not (".json" or ".jsonl" or ".parquet")).ToArray();
+        var foreign = files.Where(f => !RowReaders.Knows(f)).ToArray();
         return foreign.Length == 0 ? files : throw new ConfigException(
-            foreign.Select(f => $"data set '{dataset}': {f} is none of .json, .jsonl and .parquet; convert it to one of them").ToArray());
+            foreign.Select(f => $"data set '{dataset}': {f} is none of {RowReaders.Endings}; {RowReaders.Remedy(f)}").ToArray());
     }
 
     private static string[] List(string dataset, string folder)

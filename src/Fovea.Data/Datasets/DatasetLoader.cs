@@ -79,7 +79,7 @@ public static class DatasetLoader
         {
             // A data set that is named twice is looked at once.
             var first = sources.IndexOf(sources[s]);
-            good[s] = first < s ? good[first] : Validate(sources[s], rejected, notices);
+            good[s] = first < s ? good[first] : Validate(sources[s], options.Workers, rejected, notices);
             summaries.Add(new DatasetSummary(sources[s].Spec.Name, s >= trainSources, sources[s].Count, good[s].Count(g => !g)));
         }
 
@@ -134,29 +134,17 @@ public static class DatasetLoader
         return sources.Count;
     }
 
-    private static bool[] Validate(RowSource source, List<BadSample> rejected, List<string> notices)
+    private static bool[] Validate(RowSource source, int workers, List<BadSample> rejected, List<string> notices)
     {
-        var good = new bool[source.Count];
-        var problems = new List<string>();
-        var use = new ColumnUse(source.Spec);
-        for (var row = 0; row < good.Length; row++)
-        {
-            good[row] = source.Read(row, problems, use) is not null;
-            if (!good[row] && rejected.Count < Kept)
-            {
-                rejected.Add(source.Bad(row, problems));
-            }
-
-            problems.Clear();
-        }
-
+        var pass = new RowPass(source, Kept - rejected.Count).Run(workers);
+        rejected.AddRange(pass.Bad);
         notices.AddRange(source.Spec.Notices);
-        if (use.Notice() is { } notice)
+        if (pass.Use.Notice() is { } notice)
         {
             notices.Add(notice);
         }
 
-        return good;
+        return pass.Good;
     }
 
     private static ConfigException Refusal(List<BadSample> rejected, int total)
@@ -173,16 +161,17 @@ public static class DatasetLoader
 
     private static (int Source, int Row)[] All(List<RowSource> sources, int from, int to)
     {
-        var rows = new List<(int, int)>();
+        var rows = new (int, int)[sources.Skip(from).Take(to - from).Sum(source => source.Count)];
+        var at = 0;
         for (var s = from; s < to; s++)
         {
             for (var row = 0; row < sources[s].Count; row++)
             {
-                rows.Add((s, row));
+                rows[at++] = (s, row);
             }
         }
 
-        return rows.ToArray();
+        return rows;
     }
 
     /// <summary>As <c>Dataset.train_test_split(test_size, seed)</c>: a permutation; its first part is set aside, the rest trained on.</summary>

@@ -1,12 +1,15 @@
 using System.Buffers.Text;
 using System.Text.Json;
-using Fovea.Data.Images;
+using Fovea.Data.Readers;
 using static Fovea.Data.Datasets.RowFields;
 
 namespace Fovea.Data.Datasets;
 
-/// <summary>Images as rows hold them: a path, a data URI, base64, or an object of <c>path</c> and <c>bytes</c> as Hugging Face's data sets have it.</summary>
-internal sealed class ImageValues(string mediaDir)
+/// <summary>
+/// Images as rows hold them: the name of one beside the row, a path, a data URI, base64, or an object of <c>path</c> and <c>bytes</c> as Hugging Face's data
+/// sets have it.
+/// </summary>
+internal sealed class ImageValues(string mediaDir, Row row)
 {
     // A path has at most 4,096 bytes; longer text can only be an image itself.
     private const int LongestPath = 4096;
@@ -71,6 +74,11 @@ internal sealed class ImageValues(string mediaDir)
 
     internal MediaSource? FromText(string text, string what, List<string> problems)
     {
+        if (row.Find(text) is { } beside)
+        {
+            return beside;
+        }
+
         if (IsInline(text))
         {
             return FromUri(text, what, problems);

@@ -1,5 +1,6 @@
 using System.Text.Json;
-using Fovea.Data.Images;
+using Fovea.Data.Formats;
+using Fovea.Data.Readers;
 using static Fovea.Data.Datasets.RowFields;
 
 namespace Fovea.Data.Datasets;
@@ -10,12 +11,11 @@ namespace Fovea.Data.Datasets;
 /// </summary>
 internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
 {
-    private readonly ImageValues imageValues = new(mediaDir);
-
     /// <summary>The conversation of one row (counted from 1), or null and at least one more entry in <paramref name="problems"/>.</summary>
     /// <param name="use">Is told the fields that are not read; null where nobody asks.</param>
-    internal Conversation? Convert(JsonElement row, int number, List<string> problems, ColumnUse? use = null)
+    internal Conversation? Convert(Row source, int number, List<string> problems, ColumnUse? use = null)
     {
+        var row = source.RootElement;
         if (row.ValueKind != JsonValueKind.Object)
         {
             problems.Add($"is {Kind(row)}, not a JSON object");
@@ -26,7 +26,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
         {
             if ((spec.Shape ?? RowShape.Of(row)) is { } shape)
             {
-                return Convert(row, shape, number, problems, use);
+                return Convert(row, shape, number, new ImageValues(mediaDir, source), problems, use);
             }
 
             problems.Add($"is not recognised: it needs {RowShape.Needs}, and has {Brief.List([.. row.EnumerateObject().Select(p => p.Name)])}; "
@@ -40,26 +40,18 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
         return null;
     }
 
-    private Conversation? Convert(JsonElement row, RowShape shape, int number, List<string> problems, ColumnUse? use)
+    private Conversation? Convert(JsonElement row, RowShape shape, int number, ImageValues values, List<string> problems, ColumnUse? use)
     {
         var before = problems.Count;
-        var messages = new List<DraftMessage>();
         var columns = shape.Columns;
-        var system = Text(row, columns.System, problems);
-        if (shape.Format == RowFormat.Alpaca)
-        {
-            ReadAlpaca(row, columns, messages, problems);
-        }
-        else
-        {
-            new MessageReader(shape, problems).Read(row, messages, ref system);
-        }
-
+        var draft = new RowDraft(problems) { System = Text(row, columns.System, problems) };
+        shape.Format.Read(row, shape, draft);
+        var messages = draft.Messages;
         RefuseUnsupported(row, columns.Tools, "tools", problems);
         RefuseUnsupported(row, columns.Videos, "videos", problems);
         RefuseUnsupported(row, columns.Audios, "audios", problems);
         var images = columns.Images is { } column && row.TryGetProperty(column, out var value) && !IsEmpty(value)
-            ? Images(column, value, messages, problems)
+            ? Images(column, value, messages, values, problems)
             : [];
         CheckOthers(row, columns, images.Count > 0, problems, use);
         if (problems.Count == before)
@@ -67,7 +59,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
             CheckTexts(messages, images.Count, columns, problems);
         }
 
-        return problems.Count == before ? DraftMessage.Finish(system, messages, images, new ConversationOrigin(spec.Name, number)) : null;
+        return problems.Count == before ? DraftMessage.Finish(draft.System, messages, images, new ConversationOrigin(spec.Name, number)) : null;
     }
 
     /// <summary>Fields that are not read: images among them are missed by what the model would learn, others are told once.</summary>
@@ -91,52 +83,8 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
         }
     }
 
-    private static void ReadAlpaca(JsonElement row, DatasetColumns columns, List<DraftMessage> messages, List<string> problems)
-    {
-        if (columns.History is { } history && row.TryGetProperty(history, out var pairs) && !IsEmpty(pairs))
-        {
-            if (pairs.ValueKind != JsonValueKind.Array)
-            {
-                problems.Add($"{history} must be a list of [question, answer] pairs, not {Kind(pairs)}");
-            }
-            else
-            {
-                foreach (var pair in pairs.EnumerateArray())
-                {
-                    if (pair.ValueKind != JsonValueKind.Array || pair.GetArrayLength() != 2)
-                    {
-                        problems.Add($"{history} must be a list of [question, answer] pairs");
-                        break;
-                    }
-
-                    Add(TextOf(pair[0], history, problems), TextOf(pair[1], history, problems), messages);
-                }
-            }
-        }
-
-        var prompt = Text(row, columns.Prompt, problems) ?? string.Empty;
-        var query = Text(row, columns.Query, problems) ?? string.Empty;
-        var question = prompt.Length == 0 ? query : query.Length == 0 ? prompt : prompt + "\n" + query;
-        var before = problems.Count;
-        var answer = Text(row, columns.Response, problems);
-        if (answer is null && problems.Count == before)
-        {
-            problems.Add($"has no answer: the field '{columns.Response}' is missing or null");
-        }
-
-        Add(question, answer, messages);
-    }
-
-    private static void Add(string? question, string? answer, List<DraftMessage> messages)
-    {
-        if (question is not null && answer is not null)
-        {
-            messages.Add(new DraftMessage(Role.User, question));
-            messages.Add(new DraftMessage(Role.Assistant, answer));
-        }
-    }
-
-    private List<MediaSource> Images(string column, JsonElement value, List<DraftMessage> messages, List<string> problems)
+    private List<MediaSource> Images(
+        string column, JsonElement value, List<DraftMessage> messages, ImageValues values, List<string> problems)
     {
         if (value.ValueKind == JsonValueKind.Object && !ImageValues.IsOne(value))
         {
@@ -158,13 +106,13 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
             && !ImageValues.IsWhole(list) && !File.Exists(Path.Combine(mediaDir, list)))
         {
             var paths = list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-            return [.. paths.Select((path, i) => imageValues.FromText(path, $"{column}[{i}]", problems)).OfType<MediaSource>()];
+            return [.. paths.Select((path, i) => values.FromText(path, $"{column}[{i}]", problems)).OfType<MediaSource>()];
         }
 
         return Read([(value, column)]);
 
         List<MediaSource> Read(IEnumerable<(JsonElement Value, string What)> images) =>
-            [.. images.Select(image => imageValues.Read(image.Value, image.What, problems)).OfType<MediaSource>()];
+            [.. images.Select(image => values.Read(image.Value, image.What, problems)).OfType<MediaSource>()];
     }
 
     private static void CheckTexts(List<DraftMessage> messages, int images, DatasetColumns columns, List<string> problems)

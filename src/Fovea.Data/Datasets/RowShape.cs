@@ -1,14 +1,15 @@
 using System.Text.Json;
+using Fovea.Data.Formats;
 using static Fovea.Data.Datasets.RowFields;
 
 namespace Fovea.Data.Datasets;
 
 /// <summary>How a row is to be read: its format and which of its fields holds what.</summary>
-public sealed record RowShape(RowFormat Format, DatasetColumns Columns, DatasetTags Tags)
+internal sealed record RowShape(IRowFormat Format, DatasetColumns Columns, DatasetTags Tags)
 {
     internal const string Needs = "messages, conversations, or instruction and output";
 
-    private static readonly string[] ImageColumns = ["images", "image", "image_bytes"];
+    internal static IReadOnlyList<string> ImageColumns { get; } = ["images", "image", "image_bytes"];
 
     /// <summary>All fields that rows without a description may have.</summary>
     internal static IReadOnlyList<string> Known { get; } =
@@ -23,27 +24,26 @@ public sealed record RowShape(RowFormat Format, DatasetColumns Columns, DatasetT
         {
             System = "system",
             Tools = "tools",
-            Images = Array.Find(ImageColumns, name => Holds(row, name)) ?? ImageColumns[0],
+            Images = ImageColumns.FirstOrDefault(name => Holds(row, name)) ?? ImageColumns[0],
             Videos = "videos",
             Audios = "audios",
         };
-        if (First(row, "messages", "conversations") is { } messages)
+        foreach (var format in RowFormats.All)
         {
-            var list = row.GetProperty(messages);
-            var openAi = list.ValueKind == JsonValueKind.Array && list.EnumerateArray().Any(message =>
-                message.ValueKind == JsonValueKind.Object && message.TryGetProperty(DatasetTags.OpenAi.Role, out _));
-            return new RowShape(RowFormat.ShareGpt, common with { Messages = messages }, openAi ? DatasetTags.OpenAi : new DatasetTags());
+            if (format.Recognise(row, common) is { } shape)
+            {
+                return shape;
+            }
         }
 
-        return First(row, "instruction", "output") is null ? null : new RowShape(
-            RowFormat.Alpaca,
-            common with { Prompt = "instruction", Query = "input", Response = "output", History = "history" },
-            new DatasetTags());
+        return null;
     }
 
-    // Tables of several formats in one leave the fields of the others null.
-    private static string? First(JsonElement row, params string[] names) =>
+    /// <summary>
+    /// The first of the fields that holds something, else the first that is there: tables of several formats in one leave the fields of the others null.
+    /// </summary>
+    internal static string? First(JsonElement row, params string[] names) =>
         Array.Find(names, name => Holds(row, name)) ?? Array.Find(names, name => row.TryGetProperty(name, out _));
 
-    private static bool Holds(JsonElement row, string name) => row.TryGetProperty(name, out var value) && !IsEmpty(value);
+    internal static bool Holds(JsonElement row, string name) => row.TryGetProperty(name, out var value) && !IsEmpty(value);
 }

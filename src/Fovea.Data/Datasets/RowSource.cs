@@ -1,52 +1,49 @@
 using System.Text.Json;
-using Fovea.Data.Parquet;
+using Fovea.Data.Readers;
 
 namespace Fovea.Data.Datasets;
 
 /// <summary>The rows of one data set, in the order of its files, at most <c>max_samples</c> of them.</summary>
 internal sealed class RowSource : IDisposable
 {
-    private readonly List<JsonRowFile> files = [];
-    private readonly List<int> ends = [];
+    private readonly JoinedRows rows;
     private readonly RowConverter converter;
 
     internal RowSource(DatasetSpec spec, string mediaDir, int? maxSamples)
     {
         Spec = spec;
         converter = new RowConverter(spec, mediaDir);
-        var rows = 0;
+        var files = new List<IRowReader>();
         try
         {
             foreach (var path in spec.Files)
             {
-                files.Add(JsonRowFile.Open(ParquetRows.IsParquet(path) ? ParquetRows.Unpack(path, spec.Shape?.Columns) : path));
-                rows += files[^1].Count;
-                ends.Add(rows);
+                files.Add(RowReaders.Open(path, spec.Shape));
             }
         }
         catch
         {
-            Dispose();
+            files.ForEach(file => file.Dispose());
             throw;
         }
 
-        Count = Math.Min(rows, maxSamples ?? rows);
+        rows = new JoinedRows(files);
+        Count = Math.Min(rows.Count, maxSamples ?? rows.Count);
     }
 
     internal DatasetSpec Spec { get; }
 
     internal int Count { get; }
 
-    public void Dispose() => files.ForEach(f => f.Dispose());
+    public void Dispose() => rows.Dispose();
 
     /// <summary>Row <paramref name="index"/> (from 0), or null and the reasons in <paramref name="problems"/>.</summary>
     internal Conversation? Read(int index, List<string> problems, ColumnUse? use = null)
     {
-        var (file, row) = Find(index);
         try
         {
-            using var document = files[file].Read(row);
-            return converter.Convert(document.RootElement, index + 1, problems, use);
+            using var row = rows.Read(index);
+            return converter.Convert(row, index + 1, problems, use);
         }
         catch (JsonException e)
         {
@@ -65,21 +62,14 @@ internal sealed class RowSource : IDisposable
 
     internal BadSample Place(BadSample bad, int index)
     {
-        var (file, row) = Find(index);
+        var (file, row) = rows.Find(index);
         var name = Path.GetFileName(Spec.Files[file]);
-        return files.Count > 1 ? bad with { Place = $"{name}, there row {row + 1}" }
-            : Spec.Name.EndsWith(name, StringComparison.Ordinal) ? bad
-            : bad with { Place = name };
-    }
-
-    private (int File, int Row) Find(int index)
-    {
-        var file = 0;
-        while (index >= ends[file])
-        {
-            file++;
-        }
-
-        return (file, index - (file == 0 ? 0 : ends[file - 1]));
+        string?[] place =
+        [
+            Spec.Files.Count > 1 || !Spec.Name.EndsWith(name, StringComparison.Ordinal) ? name : null,
+            Spec.Files.Count > 1 ? $"there row {row + 1}" : null,
+            rows.PlaceOf(index),
+        ];
+        return Array.TrueForAll(place, part => part is null) ? bad : bad with { Place = string.Join(", ", place.OfType<string>()) };
     }
 }

@@ -33,6 +33,10 @@ public sealed class MediaContent(MediaSource source)
     /// <exception cref="ImageException">As <see cref="Bytes"/>.</exception>
     public byte[] Hash() => SHA256.HashData(Bytes);
 
+    /// <summary>What the picture's header says.</summary>
+    /// <exception cref="ImageException">As <see cref="ImageReader.ReadHeader"/>.</exception>
+    public MediaHeader Header() => ImageReader.ReadHeader(MediaSource.FromBytes(Bytes, Source.Name));
+
     /// <exception cref="ImageException">As <see cref="ImageReader.Decode"/>.</exception>
     public RgbImage Decode(ExifOrientation orientation = ExifOrientation.Apply) => ImageReader.Decode(Bytes, Source.Name, orientation);
 }

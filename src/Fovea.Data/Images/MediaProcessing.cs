@@ -10,7 +10,7 @@ public static class MediaProcessing
     public static ProcessedMedia Process(this IMediaProcessor processor, MediaSource source)
     {
         var content = new MediaContent(source);
-        var plan = processor.Plan(source);
+        var plan = processor.Plan(content.Header());
         var parts = plan.Parts.Select(grid => new ProcessedImage(grid, new float[grid.Patches * processor.PatchLength])).ToArray();
         processor.Process(plan, content, Array.ConvertAll(parts, part => part.Patches.AsMemory()));
         return new ProcessedMedia(source, plan, parts);

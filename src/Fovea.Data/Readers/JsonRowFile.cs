@@ -1,42 +1,32 @@
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 
-namespace Fovea.Data.Datasets;
+namespace Fovea.Data.Readers;
 
 /// <summary>
 /// Random access to the rows of a JSON array or of JSON lines. Only each row's place is kept (12 bytes a row), so files of any size serve;
 /// rows may be read from several threads at once.
 /// </summary>
-public sealed class JsonRowFile : IDisposable
+public sealed class JsonRowFile : IRowReader
 {
     private readonly SafeFileHandle handle;
-    private readonly List<long> starts = [];
-    private readonly List<int> lengths = [];
+    private readonly RowPlaces places;
 
     private JsonRowFile(string path, SafeFileHandle handle)
     {
         Path = path;
         this.handle = handle;
+        places = new RowPlaces(path);
     }
 
     public string Path { get; }
 
-    public int Count => starts.Count;
+    public int Count => places.Count;
 
     /// <summary>Finds the rows. A file that is missing, unreadable or not JSON is a <see cref="ConfigException"/> that names the place.</summary>
     public static JsonRowFile Open(string path)
     {
-        SafeFileHandle handle;
-        try
-        {
-            handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-        }
-        catch (Exception e) when (TextFile.IsUnreadable(e))
-        {
-            throw new ConfigException($"data file {path} {TextFile.WhyNot(path, e)}");
-        }
-
-        var file = new JsonRowFile(path, handle);
+        var file = new JsonRowFile(path, RowBytes.Open(path));
         try
         {
             file.Index();
@@ -55,24 +45,12 @@ public sealed class JsonRowFile : IDisposable
     }
 
     /// <summary>One row, counted from 0. Throws <see cref="JsonException"/> where it is malformed, not UTF-8, or gives a key twice.</summary>
-    public JsonDocument Read(int index)
+    public Row Read(int index)
     {
-        var bytes = new byte[lengths[index]];
-        var filled = 0;
-        while (filled < bytes.Length)
-        {
-            var read = RandomAccess.Read(this.handle, bytes.AsSpan(filled), starts[index] + filled);
-            if (read == 0)
-            {
-                throw new JsonException($"cannot be read: {Path} has become shorter since it was opened");
-            }
-
-            filled += read;
-        }
-
+        var bytes = RowBytes.Read(handle, Path, places[index]);
         try
         {
-            return JsonText.Parse(TextFile.Check(bytes, name: null));
+            return new Row(JsonText.Parse(TextFile.Check(bytes, name: null)));
         }
         catch (ConfigException e)
         {
@@ -80,7 +58,7 @@ public sealed class JsonRowFile : IDisposable
         }
     }
 
-    public void Dispose() => this.handle.Dispose();
+    public void Dispose() => handle.Dispose();
 
     private void Index()
     {
@@ -116,22 +94,10 @@ public sealed class JsonRowFile : IDisposable
         stream.Position = start;
         IndexLines(stream, start);
         stream.Position = start;
-        if (first == '{' && JsonRowShape.Misfit(new JsonStream(stream, start), starts[0] + lengths[0]) is { } shape)
+        if (first == '{' && JsonRowShape.Misfit(new JsonStream(stream, start), places[0].Start + places[0].Length) is { } shape)
         {
             throw new ConfigException($"data file {Path} {shape}");
         }
-    }
-
-    private void Add(long start, long end)
-    {
-        if (end - start > Array.MaxLength)
-        {
-            throw new ConfigException(
-                $"data file {Path}: row {Count + 1} is {end - start} bytes long, which is more than a row can have; is a line break missing?");
-        }
-
-        starts.Add(start);
-        lengths.Add((int)(end - start));
     }
 
     private void IndexArray(JsonStream json)
@@ -147,10 +113,10 @@ public sealed class JsonRowFile : IDisposable
                         rowStart = offset + reader.TokenStartIndex;
                         break;
                     case JsonTokenType.EndObject or JsonTokenType.EndArray:
-                        Add(rowStart, offset + reader.BytesConsumed);
+                        places.Add(rowStart, offset + reader.BytesConsumed);
                         break;
                     default:
-                        Add(offset + reader.TokenStartIndex, offset + reader.BytesConsumed);
+                        places.Add(offset + reader.TokenStartIndex, offset + reader.BytesConsumed);
                         break;
                 }
             }
@@ -166,29 +132,29 @@ public sealed class JsonRowFile : IDisposable
         var blank = true;
         for (int read; (read = stream.Read(buffer)) > 0; offset += read)
         {
-            for (var i = 0; i < read; i++)
+            for (var from = 0; from < read;)
             {
-                var c = buffer[i];
-                if (c == '\n')
+                var length = buffer.AsSpan(from, read - from).IndexOf((byte)'\n');
+                var isWhole = length >= 0;
+                var line = buffer.AsSpan(from, isWhole ? length : read - from);
+                blank &= line.IndexOfAnyExcept(" \t\r"u8) < 0;
+                from += line.Length;
+                if (isWhole)
                 {
                     if (!blank)
                     {
-                        Add(lineStart, offset + i);
+                        places.Add(lineStart, offset + from);
                     }
 
-                    lineStart = offset + i + 1;
+                    lineStart = offset + ++from;
                     blank = true;
-                }
-                else if (c is not ((byte)' ' or (byte)'\t' or (byte)'\r'))
-                {
-                    blank = false;
                 }
             }
         }
 
         if (!blank)
         {
-            Add(lineStart, offset);
+            places.Add(lineStart, offset);
         }
     }
 }

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 
-namespace Fovea.Data.Datasets;
+namespace Fovea.Data.Readers;
 
 /// <summary>Recognises valid JSON that is neither an array of rows nor one row a line, and says how to bring it into form.</summary>
 internal sealed class JsonRowShape

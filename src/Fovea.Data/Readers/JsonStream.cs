@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace Fovea.Data.Datasets;
+namespace Fovea.Data.Readers;
 
 /// <summary>Reads the tokens of JSON of any length through a window; nothing is kept.</summary>
 /// <param name="stream">Stands where the JSON begins.</param>

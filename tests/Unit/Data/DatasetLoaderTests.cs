@@ -124,15 +124,15 @@ public sealed class DatasetLoaderTests : IDisposable
     {
         Info("""
             {"hub":{"hf_hub_url":"x/y"},"script":{"script_url":"s.py"},"pairs":{"file_name":"p.json","ranking":true},
-             "form":{"file_name":"p.json","formatting":"xml"},"gone":{"file_name":"gone.json"},"table":{"file_name":"t.csv"}}
+             "form":{"file_name":"p.json","formatting":"xml"},"gone":{"file_name":"gone.json"},"table":{"file_name":"t.xlsx"}}
             """);
         folder.Write("p.json", "[]");
-        folder.Write("t.csv", "a,b");
+        folder.Write("t.xlsx", "a,b");
         var error = Assert.Throws<ConfigException>(() => Load("hub", "script", "pairs", "form", "gone", "table", "nobody"));
         string[] expected =
         [
             "'hub': hf_hub_url is not supported", "'script': script_url is not supported", "'pairs': ranking", "'form': formatting is 'xml'",
-            "gone.json does not exist", "t.csv is none of .json, .jsonl and .parquet", "'nobody' is neither an entry",
+            "gone.json does not exist", "t.xlsx is none of .json, .jsonl, .csv, .parquet and .tar; save it as .csv with UTF-8", "'nobody' is neither an entry",
         ];
         Assert.Equal(expected.Length, error.Problems.Count);
         Assert.All(expected.Zip(error.Problems), p => Assert.Contains(p.First, p.Second));

@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using Fovea.Data.Datasets;
+using Fovea.Data.Readers;
 
 namespace Fovea.Tests.Unit.Data;
 

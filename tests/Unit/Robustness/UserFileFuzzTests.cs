@@ -99,6 +99,31 @@ public sealed class UserFileFuzzTests : NativeTest
         static byte[] Lines(byte[] json) => Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(json).Trim('[', ']').Replace("},{", "}\n{"));
     }
 
+    [Fact]
+    public void Tables_as_CSV()
+    {
+        var rows = "instruction,\"input\",output,images\r\n\"a \"\"b\"\", c\",,é,\r\n<image>,\"d\ne\",f,\"[\"\"1 4 4\"\"]\"\n"u8.ToArray();
+        Fuzz(Path.Combine(folder, "rows.csv"), [.. FileMutations.OfBytes(rows, Count(400), Seed + 31)], () => Rows("rows.csv"), "rows.csv");
+    }
+
+    [Fact]
+    public void Archives_of_samples()
+    {
+        var path = Path.Combine(folder, "rows.tar");
+        using (var archive = new System.Formats.Tar.TarWriter(File.Create(path)))
+        {
+            foreach (var (name, text) in ((string, string)[])[("0.json", """{"instruction": "<image>é", "output": "b"}"""), ("0.png", "x"), ("1.txt", "c")])
+            {
+                archive.WriteEntry(new System.Formats.Tar.PaxTarEntry(System.Formats.Tar.TarEntryType.RegularFile, name)
+                {
+                    DataStream = new MemoryStream(Encoding.UTF8.GetBytes(text)),
+                });
+            }
+        }
+
+        Fuzz(path, [.. FileMutations.OfBytes(File.ReadAllBytes(path), Count(600), Seed + 32)], () => Rows("rows.tar"), "rows.tar");
+    }
+
     [Theory]
     [InlineData("config.json")]
     [InlineData("preprocessor_config.json")]

@@ -1,15 +1,17 @@
 using System.Text.Json;
+using Fovea.Data.Datasets;
 using static Fovea.Data.Datasets.RowFields;
 
-namespace Fovea.Data.Datasets;
+namespace Fovea.Data.Formats;
 
 /// <summary>The list of messages of a sharegpt or openai row.</summary>
-internal sealed class MessageReader(RowShape shape, List<string> problems)
+internal sealed class MessageReader(RowShape shape, RowDraft draft)
 {
     private readonly DatasetColumns columns = shape.Columns;
     private readonly DatasetTags tags = shape.Tags;
+    private readonly List<string> problems = draft.Problems;
 
-    internal void Read(JsonElement row, List<DraftMessage> read, ref string? system)
+    internal void Read(JsonElement row)
     {
         if (!row.TryGetProperty(columns.Messages!, out var messages) || messages.ValueKind != JsonValueKind.Array)
         {
@@ -60,7 +62,7 @@ internal sealed class MessageReader(RowShape shape, List<string> problems)
 
             if (position == 1 && role == tags.System)
             {
-                system = content;
+                draft.System = content;
             }
             else if (role == (question is null ? tags.User : tags.Assistant))
             {
@@ -70,7 +72,7 @@ internal sealed class MessageReader(RowShape shape, List<string> problems)
                 }
                 else
                 {
-                    read.AddRange([new DraftMessage(Role.User, question), new DraftMessage(Role.Assistant, content)]);
+                    draft.Messages.AddRange([new DraftMessage(Role.User, question), new DraftMessage(Role.Assistant, content)]);
                     question = null;
                 }
             }
@@ -86,7 +88,7 @@ internal sealed class MessageReader(RowShape shape, List<string> problems)
         {
             problems.Add("ends with a question: the last message must be an answer");
         }
-        else if (read.Count == 0)
+        else if (draft.Messages.Count == 0)
         {
             problems.Add("has no messages");
         }

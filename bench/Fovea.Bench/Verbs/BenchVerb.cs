@@ -3,6 +3,7 @@ using Fovea.Cli.Verbs;
 using Fovea.Tensors;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
+using Fovea.Training.Session;
 
 namespace Fovea.Bench.Verbs;
 

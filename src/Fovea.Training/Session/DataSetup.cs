@@ -22,12 +22,7 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
         var template = config.Data.Template is { } named ? ChatTemplates.Get(named) : processor.Template;
         var options = config.Data with { Seed = config.Run.Seed };
         processor.TokenRows.Check(template);
-<<<<<<< HEAD:src/Fovea.Training/Session/DataSetup.cs
         return new DataSetup(options, (processor with { Template = template }).With(options)) { Notices = notices };
-=======
-        options = config.DataloaderNumWorkers > 0 ? options with { Workers = config.DataloaderNumWorkers.Value } : options;
-        return new DataSetup(options, (processor with { Template = template }).With(options));
->>>>>>> conversation:src/Fovea.Training/Recipes/DataSetup.cs
     }
 
     /// <summary>What the user should know about keys that say nothing to this model, in sentences.</summary>

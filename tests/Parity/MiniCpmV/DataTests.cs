@@ -96,7 +96,7 @@ public sealed class DataTests
     [Fact]
     public void Fewer_slices_can_be_asked_for()
     {
-        using var run = new OfficialRun("minicpm_v26", OfficialRun.Options("minicpm_v26") with { MaxSliceNums = 1 });
+        using var run = new OfficialRun("minicpm_v26", own: new MiniCpmVOptions { MaxSliceNums = 1 });
         Assert.Single(run.Encode(4).Images);
     }
 
@@ -108,15 +108,14 @@ public sealed class DataTests
         Assert.Equal(MiniCpmVDialogue.Qwen, MiniCpmVProcessor.DialogueOf("llama", config with { Version = 4 }));
         Assert.Equal(MiniCpmVDialogue.MiniCpm, MiniCpmVProcessor.DialogueOf("minicpm", config));
         Assert.Throws<ConfigException>(() => MiniCpmVProcessor.DialogueOf("gpt", config));
-        using var run = new OfficialRun("minicpm_v26");
-        var error = Assert.Throws<ConfigException>(() => run.Processor.NewEncoder(OfficialRun.Options("minicpm_v26") with { LlmType = "llama3" }));
+        var error = Assert.Throws<ConfigException>(() => new OfficialRun("minicpm_v26", own: new MiniCpmVOptions { LlmType = "llama3" }));
         Assert.Contains("has no token <|eot_id|>, which llm_type llama3 needs", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Llama_Factory_s_template_writes_the_same_images()
     {
-        var options = OfficialRun.Options("minicpm_v26") with { TemplateIsNamed = true, Template = "minicpm_v" };
+        var options = OfficialRun.Options("minicpm_v26") with { Template = "minicpm_v" };
         using var data = DatasetLoader.Load(options);
         var folder = TestFiles.Golden("minicpm_v26/model");
         var processor = Fovea.Models.Families.Of(folder).Process(folder, new PreResize()).With(options);

@@ -14,12 +14,12 @@ internal sealed class OfficialRun : IDisposable
 {
     private readonly LoadedData data;
 
-    public OfficialRun(string version, DataOptions? options = null)
+    public OfficialRun(string version, DataOptions? options = null, MiniCpmVOptions? own = null)
     {
         Version = version;
         options ??= Options(version);
         data = DatasetLoader.Load(options);
-        Processor = Families.Of(Folder("model")).Process(Folder("model"), null).With(options);
+        Processor = Families.Of(Folder("model")).Process(Folder("model"), null, own).With(options);
         Encoder = (MiniCpmVEncoder)Processor.NewEncoder(options);
     }
 

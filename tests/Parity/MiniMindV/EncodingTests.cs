@@ -3,6 +3,7 @@ using Fovea.Data.Datasets;
 using Fovea.Data.Images;
 using Fovea.Data.Templates;
 using Fovea.Models;
+using Fovea.Models.MiniMindV;
 
 namespace Fovea.Tests.Parity.MiniMindV;
 
@@ -15,18 +16,13 @@ public sealed class EncodingTests
     public void Ids_and_trained_tokens_of_every_row_equal_the_originals(string generation, int least)
     {
         using var folder = new MiniMindFolder(generation, "dense");
-        var processor = Families.Of(folder.Path).Process(folder.Path, null);
         var compared = 0;
         foreach (var item in Golden.Json(folder.Data("encoded.json")).GetProperty("encoded").EnumerateArray())
         {
             var (file, row, length) = (item.GetProperty("file").GetString()!, item.GetProperty("row").GetInt32(), item.GetProperty("max_length").GetInt32());
-            var encoder = processor.NewEncoder(new DataOptions
-            {
-                Dataset = [],
-                CutoffLen = length,
-                LabelMask = LabelMask.Original,
-                EmptyThinkRatio = item.TryGetProperty("variant", out var variant) && variant.GetString()!.Contains("kept", StringComparison.Ordinal) ? 1 : 0,
-            });
+            var keeps = item.TryGetProperty("variant", out var variant) && variant.GetString()!.Contains("kept", StringComparison.Ordinal);
+            var own = new MiniMindVOptions { LabelMask = LabelMask.Original, EmptyThinkRatio = keeps ? 1 : 0 };
+            var encoder = Families.Of(folder.Path).Process(folder.Path, null, own).NewEncoder(new DataOptions { CutoffLen = length });
             var (ids, labels) = Expected(folder, item, length);
             var conversation = folder.Conversation(file, row);
             if (labels.Skip(1).All(label => label == EncodedSample.Ignored))
@@ -64,22 +60,22 @@ public sealed class EncodingTests
     public void Padding_to_the_cutoff_trains_nothing_more()
     {
         using var folder = new MiniMindFolder("c", "moe");
-        var processor = Families.Of(folder.Path).Process(folder.Path, null);
-        var options = new DataOptions { Dataset = [], CutoffLen = 200 };
-        var (plain, padded) = (Encode(options), Encode(options with { PadToCutoff = true }));
+        var (plain, padded) = (Encode(MoeAuxiliary.Tokens), Encode(MoeAuxiliary.Original));
         Assert.Equal(200, padded.Ids.Length);
         Assert.Equal(plain.TrainedTokens, padded.TrainedTokens);
         Assert.Equal(plain.Ids, padded.Ids[..plain.Ids.Length]);
 
-        EncodedSample Encode(DataOptions with) => processor.NewEncoder(with).Encode(folder.Conversation("train.parquet", 1));
+        EncodedSample Encode(MoeAuxiliary auxiliary) => Families.Of(folder.Path)
+            .Process(folder.Path, null, new MiniMindVOptions { MoeAux = auxiliary })
+            .NewEncoder(new DataOptions { CutoffLen = 200 }).Encode(folder.Conversation("train.parquet", 1));
     }
 
     [Fact]
     public void What_is_drawn_for_a_row_is_what_the_published_code_can_make_of_it_in_the_published_shares()
     {
         using var folder = new MiniMindFolder("c", "dense");
-        var processor = Families.Of(folder.Path).Process(folder.Path, null);
-        var options = new DataOptions { Dataset = [], CutoffLen = 400, AddSystemRatio = 0.2, EmptyThinkRatio = 0.2 };
+        var processor = Families.Of(folder.Path).Process(folder.Path, null, new MiniMindVOptions { AddSystemRatio = 0.2, EmptyThinkRatio = 0.2 });
+        var options = new DataOptions { CutoffLen = 400 };
         var (encoder, other) = (processor.NewEncoder(options), processor.NewEncoder(options with { Seed = 43 }));
 
         // What the original made of each row in three epochs, with the pads written out short.

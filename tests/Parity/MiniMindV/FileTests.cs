@@ -152,8 +152,8 @@ public sealed class FileTests : NativeTest
         var config = Path.Combine(output, "config.json");
         var experts = moe ? "true" : "false";
         File.WriteAllText(config, $$"""{"model_type": "minimind-v", {{keys}}, "use_moe": {{experts}}, "vision_model": "encoder", "weights": "none.pth"}""");
-        using var model = MiniMindVModel.Build(config, new MetaSource(), new ModelOptions { Device = Device.Meta });
-        long Count(ModelPart part) => model.Ledger.Parameters.Where(p => MiniMindVModel.PartOf(p.Name) == part).Sum(p => p.Count);
+        using var model = new MiniMindVFamily().Build(config, new MetaSource(), new ModelOptions { Device = Device.Meta });
+        long Count(ModelPart part) => model.Ledger.Parameters.Where(p => Families.Of(output).PartOf(p.Name) == part).Sum(p => p.Count);
         Assert.Equal((language, projector), (Count(ModelPart.Language), Count(ModelPart.Projector)));
     }
 

@@ -93,7 +93,7 @@ public sealed class ForwardTests : NativeTest
     private void Open(string generation, string kind)
     {
         folder = new MiniMindFolder(generation, kind);
-        model = folder.Load(new ModelOptions { Device = TestDevice.Device, MoeAuxiliary = MoeAuxiliary.Original });
+        model = folder.Load(new ModelOptions { Device = TestDevice.Device, Family = new MiniMindVOptions { MoeAux = MoeAuxiliary.Original } });
         golden = new Golden(folder.Golden($"{kind}/forward.safetensors"));
         Assert.Empty(model.Notices);
     }

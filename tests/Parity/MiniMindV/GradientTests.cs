@@ -35,7 +35,7 @@ public sealed class GradientTests : NativeTest
         foreach (var name in golden.Names)
         {
             using var scope = TensorScope.Open("test");
-            var weight = MiniMindVModel.Canonical(name["grad_preclip.step0.".Length..].Split('[')[0]);
+            var weight = MiniMindVFamily.Map.ToLedger(name["grad_preclip.step0.".Length..].Split('[')[0]);
             var gradient = model!.Ledger[weight].Value.Grad()!;
             var head = name.EndsWith(']') ? gradient.Slice(0, 0, int.Parse(name[(name.LastIndexOf(':') + 1)..^1])).Contiguous() : gradient;
             var (expected, seen) = golden.Pairs(name, head.ToArray<float>());
@@ -75,18 +75,16 @@ public sealed class GradientTests : NativeTest
 
     private double Train(int[] rows, BlockMode mode, MoeAuxiliary auxiliary, int cutoff, int microBatchTokens)
     {
+        var own = new MiniMindVOptions { LabelMask = LabelMask.Original, MoeAux = auxiliary, EmptyThinkRatio = 0, AddSystemRatio = 0 };
         model = folder!.Load(new ModelOptions
         {
             Device = TestDevice.Device,
             Trainable = (part, _) => part != ModelPart.Vision,
             BlockMode = mode,
-            MoeAuxiliary = auxiliary,
+            Family = own,
         });
-        var processor = Families.Of(folder.Path).Process(folder.Path, null);
-        var encoder = processor.NewEncoder(new DataOptions
-        {
-            Dataset = [], CutoffLen = cutoff, LabelMask = LabelMask.Original, PadToCutoff = auxiliary == MoeAuxiliary.Original,
-        });
+        var processor = Families.Of(folder.Path).Process(folder.Path, null, own);
+        var encoder = processor.NewEncoder(new DataOptions { CutoffLen = cutoff });
         var file = folder.IsA ? "train.jsonl" : "train.parquet";
         var samples = rows.Select(row => new StepSample(row, encoder.Encode(folder.Conversation(file, row)))).ToList();
         using var step = StepPlanner.Plan(0, [samples], new PlanOptions { MicroBatchTokens = microBatchTokens, Reduction = LossReduction.Mean });

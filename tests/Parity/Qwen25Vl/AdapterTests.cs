@@ -16,7 +16,7 @@ public sealed class AdapterTests : NativeTest
 {
     private static readonly string Base = TestFiles.Golden("qwen2_5_vl_tiny/model");
     private static readonly string Trained = TestFiles.Golden("qwen2_5_vl_tiny/adapter_final_tokens");
-    private static readonly Family Family = Families.All[0];
+    private static readonly ModelFamily Family = Families.All[0];
     private readonly string folder = Directory.CreateTempSubdirectory("fovea-adapter-").FullName;
 
     [Theory]

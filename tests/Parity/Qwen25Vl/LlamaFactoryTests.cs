@@ -22,7 +22,7 @@ public sealed class LlamaFactoryTests : NativeTest
         var outcome = SupervisedFineTune.Run(config, []);
         Assert.False(outcome.Interrupted);
 
-        var actual = TrainerState.Load(Path.Combine(config.OutputDir, TrainerState.FileName)).LogHistory.Where(e => e.ContainsKey("loss")).ToList();
+        var actual = TrainerState.Load(Path.Combine(config.Run.OutputDir, TrainerState.FileName)).LogHistory.Where(e => e.ContainsKey("loss")).ToList();
         Assert.Equal(22, expected.Count);
         Assert.Equal(expected.Count, actual.Count);
         for (var i = 0; i < actual.Count; i++)

@@ -1,11 +1,11 @@
 using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Data.Templates;
+using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
-using Fovea.Files.Safetensors;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
 using Fovea.Training.Optim;
@@ -208,7 +208,7 @@ public sealed class TrainingTests : NativeTest
     private void AttachInitialAdapter()
     {
         using var file = Checkpoint.OpenAdapter(TestFiles.Golden("qwen2_5_vl_tiny/adapter_init"));
-        var saved = new CheckpointSource(file, name => Qwen25VlModel.Canonical(name["base_model.model.".Length..]));
+        var saved = new CheckpointSource(file, name => Qwen25VlFamily.Map.ToLedger(name["base_model.model.".Length..]));
         Adapters.Attach(
             model!.Ledger,
             new LoraOptions { Rank = 8, Alpha = 16 },

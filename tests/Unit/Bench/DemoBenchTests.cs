@@ -50,7 +50,7 @@ public sealed class DemoBenchTests : NativeTest
         var setup = DataSetup.From(config);
         using var data = DatasetLoader.Load(setup.Options);
         var order = new SampleOrder(DataSetup.Order(config, data.Train.Count, rank: 0, worldSize: 1));
-        var total = order.TotalSteps(config.NumTrainEpochs, config.MaxSteps);
+        var total = order.TotalSteps(config.Schedule.NumTrainEpochs, config.Schedule.MaxSteps);
         Assert.Equal(total, plan["steps"]!.AsArray().Count);
         using var pipeline = new DataPipeline(
             data.Train, setup.NewEncoder(), setup.Images, order, DataSetup.Plan(config, 1 << 20, 1), DataSetup.Pipeline(config, 0, total));
@@ -73,7 +73,7 @@ public sealed class DemoBenchTests : NativeTest
     [Fact]
     public void What_the_peer_cannot_train_is_refused_with_every_reason()
     {
-        var e = Assert.Throws<ConfigException>(() => DemoPlan.Write(Own() with { FinetuningType = FinetuningType.Full, LoraDropout = 0.1 }, folder));
+        var e = Assert.Throws<ConfigException>(() => DemoPlan.Write(Own() with { Tuning = new TuningSection { FinetuningType = FinetuningType.Full, LoraDropout = 0.1 } }, folder));
         Assert.Equal(2, e.Problems.Count);
         Assert.Contains("finetuning_type: lora", e.Message);
         Assert.Contains("lora_dropout: 0", e.Message);

@@ -21,10 +21,10 @@ public sealed class DeepSpeedTests
     {
         var config = Load($"bf16: true\ndeepspeed: {Golden(file)}");
 
-        Assert.Equal(new ShardingOptions { Stage = stage, OffloadOptimizer = optimizer, OffloadParameters = parameters }, config.Sharding);
+        Assert.Equal(new ShardingOptions { Stage = stage, OffloadOptimizer = optimizer, OffloadParameters = parameters }, config.Parallel.Sharding);
         Assert.Contains(config.Notices, notice => notice.Contains("without effect here: ") && notice.Contains("zero_optimization.overlap_comm"));
-        Assert.Equal(file == "ds_config_zero3.json", config.DeepSpeedSchedule is not null);
-        Assert.Null(config.DeepSpeedBatchSize);
+        Assert.Equal(file == "ds_config_zero3.json", config.Schedule.DeepSpeedSchedule is not null);
+        Assert.Null(config.Schedule.DeepSpeedBatchSize);
     }
 
     [Theory]
@@ -41,15 +41,15 @@ public sealed class DeepSpeedTests
     [InlineData("deepspeed: {zero_optimization: {stage: 1}}", 1, false, false)]
     [InlineData("zero: 2\ndeepspeed: {zero_optimization: {stage: 2}}", 2, false, false)]
     public void Short_forms_mean_the_same(string lines, int stage, bool optimizer, bool parameters) => Assert.Equal(
-        new ShardingOptions { Stage = stage, OffloadOptimizer = optimizer, OffloadParameters = parameters }, Load(lines).Sharding);
+        new ShardingOptions { Stage = stage, OffloadOptimizer = optimizer, OffloadParameters = parameters }, Load(lines).Parallel.Sharding);
 
     [Fact]
     public void A_command_line_replaces_the_files_keys()
     {
         var config = TrainConfig.Parse(Minimal + "zero: 1\n", "c.yaml", ["zero=3", "offload=cpu"]);
 
-        Assert.True(config.Sharding is { Stage: 3, OffloadParameters: true });
-        Assert.Equal(2, TrainConfig.Parse(Minimal, "c.yaml", ["deepspeed={\"zero_optimization\": {\"stage\": 2}}"]).Zero);
+        Assert.True(config.Parallel.Sharding is { Stage: 3, OffloadParameters: true });
+        Assert.Equal(2, TrainConfig.Parse(Minimal, "c.yaml", ["deepspeed={\"zero_optimization\": {\"stage\": 2}}"]).Parallel.Zero);
     }
 
     [Fact]
@@ -58,10 +58,10 @@ public sealed class DeepSpeedTests
         var config = Load("deepspeed:\n  zero_optimization:\n    stage: 3\n    reduce_bucket_size: 5e8\n    sub_group_size: auto\n  comment: a, b");
 
         Assert.Equal(
-            "{\"zero_optimization\": {\"stage\": 3, \"reduce_bucket_size\": 5e8, \"sub_group_size\": \"auto\"}, \"comment\": \"a, b\"}", config.Deepspeed);
+            "{\"zero_optimization\": {\"stage\": 3, \"reduce_bucket_size\": 5e8, \"sub_group_size\": \"auto\"}, \"comment\": \"a, b\"}", config.Parallel.Deepspeed);
         var again = TrainConfig.Parse(Minimal, "c.yaml", config.ToDictionary().Where(p => p.Value.Length > 0).Select(p => $"{p.Key}={p.Value}"));
         Assert.Equal(config.ToDictionary(), again.ToDictionary());
-        Assert.Equal(config.Sharding, again.Sharding);
+        Assert.Equal(config.Parallel.Sharding, again.Parallel.Sharding);
     }
 
     [Fact]
@@ -173,9 +173,9 @@ public sealed class DeepSpeedTests
     {
         var config = Load("per_device_train_batch_size: 2\ngradient_accumulation_steps: 4\ndeepspeed: {train_batch_size: 32}");
 
-        config.CheckRanks(4);
-        Assert.Contains("train_batch_size: 32 is not", Assert.Throws<ConfigException>(() => config.CheckRanks(2)).Message);
-        Load("zero: 3").CheckRanks(7);
+        config.Schedule.CheckRanks(4);
+        Assert.Contains("train_batch_size: 32 is not", Assert.Throws<ConfigException>(() => config.Schedule.CheckRanks(2)).Message);
+        Load("zero: 3").Schedule.CheckRanks(7);
     }
 
     [Fact]
@@ -190,13 +190,13 @@ public sealed class DeepSpeedTests
                 stage3_gather_16bit_weights_on_model_save: false
             """);
 
-        Assert.True(config.Sharding is { PinMemory: false, SaveWhole: false, OffloadParameters: true, OffloadOptimizer: true });
+        Assert.True(config.Parallel.Sharding is { PinMemory: false, SaveWhole: false, OffloadParameters: true, OffloadOptimizer: true });
         Assert.Contains(config.Notices, notice => notice.Contains("the optimizer's state lies in the host's memory too"));
     }
 
     [Fact]
     public void A_file_is_not_looked_for_where_nothing_is_trained() =>
-        Assert.Equal("gone.json", TrainConfig.Parse("model_name_or_path: m\ndeepspeed: gone.json", "c.yaml", use: ConfigUse.Chat).Deepspeed);
+        Assert.Equal("gone.json", TrainConfig.Parse("model_name_or_path: m\ndeepspeed: gone.json", "c.yaml", use: ConfigUse.Chat).Parallel.Deepspeed);
 
     private static string Golden(string file) => TestFiles.Golden($"deepspeed/{file}");
 

@@ -15,7 +15,7 @@ public sealed class ExamplesTests
     {
         var use = file.Contains("merge", StringComparison.Ordinal) ? ConfigUse.Export : ConfigUse.Train;
 
-        Assert.NotEmpty(TrainConfig.Load(Path.Combine(Folder, file), use: use).ModelNameOrPath);
+        Assert.NotEmpty(TrainConfig.Load(Path.Combine(Folder, file), use: use).Model.ModelNameOrPath);
     }
 
     [Fact]

@@ -44,8 +44,8 @@ public sealed partial class LlamaFactoryExamplesTests
         if (!Refused.TryGetValue(file, out var keys))
         {
             var config = TrainConfig.Load(path, moved, use);
-            Assert.NotEmpty(config.ModelNameOrPath);
-            Assert.Equal(moved.Length > 0 && moved[0].Contains("z3", StringComparison.Ordinal) ? 3 : 0, config.Sharding.Stage);
+            Assert.NotEmpty(config.Model.ModelNameOrPath);
+            Assert.Equal(moved.Length > 0 && moved[0].Contains("z3", StringComparison.Ordinal) ? 3 : 0, config.Parallel.Sharding.Stage);
             return;
         }
 
@@ -54,7 +54,7 @@ public sealed partial class LlamaFactoryExamplesTests
 
         // Switched off, the rest of the file is understood.
         var off = keys.Select(key => key == "finetuning_type" ? "finetuning_type=lora" : $"{key}=null");
-        Assert.NotEmpty(TrainConfig.Load(path, [.. moved, .. off], use).ModelNameOrPath);
+        Assert.NotEmpty(TrainConfig.Load(path, [.. moved, .. off], use).Model.ModelNameOrPath);
     }
 
     [Fact]
@@ -65,20 +65,20 @@ public sealed partial class LlamaFactoryExamplesTests
     {
         var config = TrainConfig.Load(Path.Combine(Folder, "train_lora/qwen2_5vl_lora_sft.yaml"), ["model_name_or_path=/models/qwen"]);
 
-        Assert.Equal("/models/qwen", config.ModelNameOrPath);
-        Assert.Equal(["mllm_demo", "identity", "alpaca_en_demo"], config.Dataset);
-        Assert.Equal((262144, 1024, 2048, 1000), (config.ImageMaxPixels, config.ImageMinPixels, config.CutoffLen, config.MaxSamples!.Value));
-        Assert.Equal((FinetuningType.Lora, 8, 16.0, 0.0), (config.FinetuningType, config.LoraRank, config.EffectiveLoraAlpha, config.LoraDropout));
-        Assert.Equal(["all"], config.LoraTarget);
-        Assert.True(config is { FreezeVisionTower: true, FreezeMultiModalProjector: true, FreezeLanguageModel: false, Bf16: true, PureBf16: false });
-        Assert.Equal((1, 8), (config.PerDeviceTrainBatchSize, config.GradientAccumulationSteps));
-        Assert.Equal((1e-4, 3.0, -1), (config.LearningRate, config.NumTrainEpochs, config.MaxSteps));
-        Assert.Equal((LrSchedulerType.Cosine, 0.1, 21), (config.LrSchedulerType, config.WarmupRatio, config.WarmupStepsIn(204)));
-        Assert.Equal((0.9, 0.999, 1e-8, 0.0, 1.0), (config.AdamBeta1, config.AdamBeta2, config.AdamEpsilon, config.WeightDecay, config.MaxGradNorm));
-        Assert.Equal((10, 500, 42, 42), (config.LoggingSteps.In(204), config.SaveSteps.In(204), config.Seed, config.EffectiveDataSeed));
-        Assert.True(config is { PlotLoss: true, OverwriteOutputDir: true, SaveOnlyModel: false, ResumeFromCheckpoint: null });
-        Assert.True(config is { UseTensorBoard: false, UsesRecompute: true });
-        Assert.Equal((LossReduction.Token, StepRounding.Ceil), (config.LossReduction, config.StepRounding));
+        Assert.Equal("/models/qwen", config.Model.ModelNameOrPath);
+        Assert.Equal(["mllm_demo", "identity", "alpaca_en_demo"], config.Data.Dataset);
+        Assert.Equal((262144, 1024, 2048, 1000), (config.Data.ImageMaxPixels, config.Data.ImageMinPixels, config.Data.CutoffLen, config.Data.MaxSamples!.Value));
+        Assert.Equal((FinetuningType.Lora, 8, 16.0, 0.0), (config.Tuning.FinetuningType, config.Tuning.LoraRank, config.Tuning.EffectiveLoraAlpha, config.Tuning.LoraDropout));
+        Assert.Equal(["all"], config.Tuning.LoraTarget);
+        Assert.True(config is { Tuning.FreezeVisionTower: true, Tuning.FreezeMultiModalProjector: true, Tuning.FreezeLanguageModel: false, Model.Bf16: true, Model.PureBf16: false });
+        Assert.Equal((1, 8), (config.Schedule.PerDeviceTrainBatchSize, config.Schedule.GradientAccumulationSteps));
+        Assert.Equal((1e-4, 3.0, -1), (config.Schedule.LearningRate, config.Schedule.NumTrainEpochs, config.Schedule.MaxSteps));
+        Assert.Equal((LrSchedulerType.Cosine, 0.1, 21), (config.Schedule.LrSchedulerType, config.Schedule.WarmupRatio, config.Schedule.WarmupStepsIn(204)));
+        Assert.Equal((0.9, 0.999, 1e-8, 0.0, 1.0), (config.Optimizer.AdamBeta1, config.Optimizer.AdamBeta2, config.Optimizer.AdamEpsilon, config.Optimizer.WeightDecay, config.Optimizer.MaxGradNorm));
+        Assert.Equal((10, 500, 42, 42), (config.Run.LoggingSteps.In(204), config.Run.SaveSteps.In(204), config.Run.Seed, config.Run.EffectiveDataSeed));
+        Assert.True(config is { Run.PlotLoss: true, Run.OverwriteOutputDir: true, Run.SaveOnlyModel: false, Run.ResumeFromCheckpoint: null });
+        Assert.True(config is { Run.UseTensorBoard: false, Memory.UsesRecompute: true });
+        Assert.Equal((LossReduction.Token, StepRounding.Ceil), (config.Schedule.LossReduction, config.Schedule.StepRounding));
         Assert.Equal(
             ["video_max_pixels", "trust_remote_code", "overwrite_cache", "preprocessing_num_workers"],
             config.Notices.Select(notice => notice.Split(' ')[0]));

@@ -1,5 +1,7 @@
 using Fovea.Data.Datasets;
+using Fovea.Models.MiniCpmV;
 using Fovea.Training.Config;
+
 using LossReduction = Fovea.Data.Packing.LossReduction;
 
 namespace Fovea.Tests.Unit.Config;
@@ -17,17 +19,21 @@ public sealed class OfficialArgumentsTests
         --gradient_checkpointing true --report_to tensorboard
         """;
 
+    private static MiniCpmVOptions Own(TrainConfig config) => (MiniCpmVOptions)config.Family.Of(new MiniCpmVFamily());
+
     [Fact]
     public void The_full_script_s_arguments_mean_what_they_mean_there()
     {
         var config = Load("--bf16 true --bf16_full_eval true --fp16 false --fp16_full_eval false --tune_vision true --tune_llm false");
-        Assert.Equal(FinetuningType.Full, config.FinetuningType);
-        Assert.True(config is { FreezeVisionTower: false, FreezeMultiModalProjector: false, FreezeLanguageModel: true, Bf16: true });
-        Assert.Equal(["rows/train.json"], config.Dataset);
-        Assert.Equal(["rows/eval.json"], config.EvalDataset);
-        Assert.True(config is { CutoffLen: 2048, MaxSliceNums: 9, LlmType: "qwen", MaxSteps: 10000, LearningRate: 1e-6, WeightDecay: 0.1 });
-        Assert.True(config is { AdamBeta2: 0.95, WarmupRatio: 0.01, LrSchedulerType: LrSchedulerType.Cosine, LossReduction: LossReduction.Mean });
-        Assert.Equal(BadSamplePolicy.Resample, config.OnBadSample);
+        Assert.Equal(FinetuningType.Full, config.Tuning.FinetuningType);
+        Assert.True(config is { Tuning.FreezeVisionTower: false, Tuning.FreezeMultiModalProjector: false, Tuning.FreezeLanguageModel: true, Model.Bf16: true });
+        Assert.Equal(["rows/train.json"], config.Data.Dataset);
+        Assert.Equal(["rows/eval.json"], config.Data.EvalDataset);
+        Assert.True(config is { Data.CutoffLen: 2048, Schedule.MaxSteps: 10000, Schedule.LearningRate: 1e-6, Optimizer.WeightDecay: 0.1 });
+        Assert.True(Own(config) is { MaxSliceNums: 9, LlmType: "qwen" });
+        Assert.True(config is { Optimizer.AdamBeta2: 0.95, Schedule.WarmupRatio: 0.01, Schedule.LrSchedulerType: LrSchedulerType.Cosine });
+        Assert.Equal(LossReduction.Mean, config.Schedule.LossReduction);
+        Assert.Equal(BadSamplePolicy.Resample, config.Data.OnBadSample);
     }
 
     [Fact]
@@ -35,11 +41,11 @@ public sealed class OfficialArgumentsTests
     {
         const string target = @"llm\..*layers\.\d+\.self_attn\.(q_proj|k_proj|v_proj|o_proj)";
         var config = Load($"--bf16 false --fp16 true --tune_vision true --tune_llm false --use_lora true --lora_target_modules {target}");
-        Assert.Equal(FinetuningType.Lora, config.FinetuningType);
-        Assert.Equal([target], config.LoraTarget);
-        Assert.Equal(["embed_tokens", "resampler", "vpm"], config.AdditionalTarget);
-        Assert.True(config is { LoraRank: 64, EffectiveLoraAlpha: 64, LoraDropout: 0.05, Fp16: true, Bf16: false });
-        Assert.Equal(["embed_tokens", "resampler"], Load("--tune_vision false --tune_llm false --use_lora true").AdditionalTarget);
+        Assert.Equal(FinetuningType.Lora, config.Tuning.FinetuningType);
+        Assert.Equal([target], config.Tuning.LoraTarget);
+        Assert.Equal(["embed_tokens", "resampler", "vpm"], config.Tuning.AdditionalTarget);
+        Assert.True(config is { Tuning.LoraRank: 64, Tuning.EffectiveLoraAlpha: 64, Tuning.LoraDropout: 0.05, Model.Fp16: true, Model.Bf16: false });
+        Assert.Equal(["embed_tokens", "resampler"], Load("--tune_vision false --tune_llm false --use_lora true").Tuning.AdditionalTarget);
     }
 
     [Theory]
@@ -48,9 +54,10 @@ public sealed class OfficialArgumentsTests
     public void The_whole_command_lines_stand_with_their_DeepSpeed_files(string file, int stage, string more)
     {
         var config = Load($"{more} --deepspeed {TestFiles.Golden($"deepspeed/ds_config_{file}.json")}");
-        Assert.Equal(stage, config.Sharding.Stage);
-        Assert.Equal((2048, 1, 1, 1), (config.CutoffLen, config.PerDeviceTrainBatchSize, config.PerDeviceEvalBatchSize, config.GradientAccumulationSteps));
-        Assert.Equal(LrSchedulerType.Cosine, config.LrSchedulerType);
+        Assert.Equal(stage, config.Parallel.Sharding.Stage);
+        Assert.Equal((2048, 1), (config.Data.CutoffLen, config.Run.PerDeviceEvalBatchSize));
+        Assert.Equal((1, 1), (config.Schedule.PerDeviceTrainBatchSize, config.Schedule.GradientAccumulationSteps));
+        Assert.Equal(LrSchedulerType.Cosine, config.Schedule.LrSchedulerType);
     }
 
     [Fact]
@@ -64,7 +71,8 @@ public sealed class OfficialArgumentsTests
         ];
         var config = TrainConfig.Parse(
             string.Empty, "command line", ["--model_name_or_path", "m", "--data_path", "d.json", "--output_dir", "o", .. declared]);
-        Assert.Equal((1024, 16, 32.0, 0.1, 4), (config.CutoffLen, config.LoraRank, config.EffectiveLoraAlpha, config.LoraDropout, config.MaxSliceNums));
+        Assert.Equal((1024, 4), (config.Data.CutoffLen, Own(config).MaxSliceNums));
+        Assert.Equal((16, 32.0, 0.1), (config.Tuning.LoraRank, config.Tuning.EffectiveLoraAlpha, config.Tuning.LoraDropout));
         foreach (var (name, value) in new[]
         {
             ("lora_layers_to_transform", "[1]"), ("lora_layers_pattern", "layers"), ("lora_layer_replication", "[[0,1]]"), ("lora_weight_path", "w"),
@@ -88,8 +96,8 @@ public sealed class OfficialArgumentsTests
     public void Without_data_path_our_own_defaults_stay()
     {
         var config = TrainConfig.Parse("model_name_or_path: m\ndataset: a.json\noutput_dir: o\nuse_lora: true\ntune_llm: false\n", "c.yaml");
-        Assert.Equal(8, config.LoraRank);
-        Assert.Equal(["embed_tokens", "resampler", "vpm"], config.AdditionalTarget);
+        Assert.Equal(8, config.Tuning.LoraRank);
+        Assert.Equal(["embed_tokens", "resampler", "vpm"], config.Tuning.AdditionalTarget);
     }
 
     [Fact]

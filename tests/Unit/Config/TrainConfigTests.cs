@@ -2,6 +2,7 @@ using System.Reflection;
 using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
+using Fovea.Keys;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
 
@@ -53,7 +54,7 @@ public sealed class TrainConfigTests
     [InlineData("1e-4", 1e-4)]
     [InlineData("'0.0001'", 1e-4)]
     [InlineData("5", 5.0)]
-    public void Floats_are_read_as_LLaMA_Factory_writes_them(string text, double value) => Assert.Equal(value, Load($"learning_rate: {text}").LearningRate);
+    public void Floats_are_read_as_LLaMA_Factory_writes_them(string text, double value) => Assert.Equal(value, Load($"learning_rate: {text}").Schedule.LearningRate);
 
     [Theory]
     [InlineData("q_proj,v_proj", new[] { "q_proj", "v_proj" })]
@@ -61,14 +62,14 @@ public sealed class TrainConfigTests
     [InlineData("[q_proj, v_proj]", new[] { "q_proj", "v_proj" })]
     [InlineData("model\\.layers\\.\\d{1,2}\\.self_attn\\.(q|v)_proj", new[] { "model\\.layers\\.\\d{1,2}\\.self_attn\\.(q|v)_proj" })]
     public void Lists_come_with_commas_as_a_list_or_as_one_regular_expression(string text, string[] value) =>
-        Assert.Equal(value, Load($"lora_target: {text}").LoraTarget);
+        Assert.Equal(value, Load($"lora_target: {text}").Tuning.LoraTarget);
 
     [Fact]
     public void Null_leaves_the_default()
     {
         var config = Load("lora_rank: null\nmax_samples: ~\nresume_from_checkpoint:");
 
-        Assert.Equal((8, null, null), (config.LoraRank, config.MaxSamples, config.ResumeFromCheckpoint));
+        Assert.Equal((8, null, null), (config.Tuning.LoraRank, config.Data.MaxSamples, config.Run.ResumeFromCheckpoint));
     }
 
     [Fact]
@@ -79,16 +80,16 @@ public sealed class TrainConfigTests
             "c.yaml",
             ["lora_rank=4", "--learning-rate", "2e-4", "--max_steps=-1", "--eval_strategy", "steps", "lora_rank=16", "lora_target=[q_proj]", "--plot_loss"]);
 
-        Assert.Equal((16, 2e-4, -1), (config.LoraRank, config.LearningRate, config.MaxSteps));
-        Assert.Equal((IntervalStrategy.Steps, true), (config.EvalStrategy, config.PlotLoss));
-        Assert.Equal(["q_proj"], config.LoraTarget);
+        Assert.Equal((16, 2e-4, -1), (config.Tuning.LoraRank, config.Schedule.LearningRate, config.Schedule.MaxSteps));
+        Assert.Equal((IntervalStrategy.Steps, true), (config.Run.EvalStrategy, config.Run.PlotLoss));
+        Assert.Equal(["q_proj"], config.Tuning.LoraTarget);
     }
 
     [Fact]
     public void Full_determinism_is_honoured_as_deterministic()
     {
-        Assert.True(TrainConfig.Parse(Minimal + "full_determinism: true\n", "c.yaml").Deterministic);
-        Assert.False(TrainConfig.Parse(Minimal, "c.yaml").Deterministic);
+        Assert.True(TrainConfig.Parse(Minimal + "full_determinism: true\n", "c.yaml").Model.Deterministic);
+        Assert.False(TrainConfig.Parse(Minimal, "c.yaml").Model.Deterministic);
     }
 
     [Fact]
@@ -147,8 +148,8 @@ public sealed class TrainConfigTests
         try
         {
             var config = TrainConfig.Load(path);
-            Assert.Equal((1e-4, true, 1.0), (config.LearningRate, config.Bf16, config.LrSchedulerKwargs["num_cycles"]));
-            Assert.Equal(["a", "b"], config.Dataset);
+            Assert.Equal((1e-4, true, 1.0), (config.Schedule.LearningRate, config.Model.Bf16, config.Schedule.LrSchedulerKwargs["num_cycles"]));
+            Assert.Equal(["a", "b"], config.Data.Dataset);
         }
         finally
         {
@@ -170,11 +171,11 @@ public sealed class TrainConfigTests
             step_rounding: floor
             """);
 
-        Assert.Null(config.MicroBatchTokens);
-        Assert.Equal(20L << 30, config.MemoryBudget!.Value.Bytes);
-        Assert.Equal((Toggle.Off, false, LossReduction.Mean), (config.CacheVisionFeatures, config.UsesRecompute, config.LossReduction));
-        Assert.Equal((BadSamplePolicy.Skip, StepRounding.Floor), (config.OnBadSample, config.StepRounding));
-        Assert.Equal(4096, Load("micro_batch_tokens: 4096").MicroBatchTokens);
+        Assert.Null(config.Memory.MicroBatchTokens);
+        Assert.Equal(20L << 30, config.Memory.MemoryBudget!.Value.Bytes);
+        Assert.Equal((Toggle.Off, false, LossReduction.Mean), (config.Memory.CacheVisionFeatures, config.Memory.UsesRecompute, config.Schedule.LossReduction));
+        Assert.Equal((BadSamplePolicy.Skip, StepRounding.Floor), (config.Data.OnBadSample, config.Schedule.StepRounding));
+        Assert.Equal(4096, Load("micro_batch_tokens: 4096").Memory.MicroBatchTokens);
     }
 
     [Fact]
@@ -182,8 +183,8 @@ public sealed class TrainConfigTests
     {
         var config = Load("logging_steps: 0.1\nwarmup_steps: 0.05\nsave_steps: 7");
 
-        Assert.Equal((21, 11, 7), (config.LoggingSteps.In(204), config.WarmupStepsIn(204), config.SaveSteps.In(204)));
-        Assert.Equal(12, Load("warmup_steps: 12\nwarmup_ratio: 0.5").WarmupStepsIn(204));
+        Assert.Equal((21, 11, 7), (config.Run.LoggingSteps.In(204), config.Schedule.WarmupStepsIn(204), config.Run.SaveSteps.In(204)));
+        Assert.Equal(12, Load("warmup_steps: 12\nwarmup_ratio: 0.5").Schedule.WarmupStepsIn(204));
     }
 
     [Theory]
@@ -191,7 +192,7 @@ public sealed class TrainConfigTests
     [InlineData("false", null)]
     [InlineData("out/checkpoint-5", "out/checkpoint-5")]
     public void Resuming_takes_a_folder_or_a_switch(string text, string? value) =>
-        Assert.Equal(value, Load($"resume_from_checkpoint: {text}").ResumeFromCheckpoint);
+        Assert.Equal(value, Load($"resume_from_checkpoint: {text}").Run.ResumeFromCheckpoint);
 
     [Fact]
     public void No_key_stands_in_two_tables()

@@ -199,7 +199,10 @@ internal static class FieldEffects
             Groups = [new TokenGroup(0, ids.Length, 1)],
         };
         var logits = model.Hidden(input, model.VisionFeatures(input)).Linear(model.Head.Use());
-        using var shapes = ModelShapes.Load(new TrainConfig { ModelNameOrPath = folder, FinetuningType = FinetuningType.Full });
+        using var shapes = ModelShapes.Load(new TrainConfig
+        {
+            Model = new ModelSection { ModelNameOrPath = folder }, Tuning = new TuningSection { FinetuningType = FinetuningType.Full },
+        });
         var hash = SHA256.HashData(MemoryMarshal.AsBytes<float>(logits.Slice(1, 0, 100).Contiguous().ToArray<float>()));
         return $"{Convert.ToHexString(hash)} {side.Close()?.Item()} {ids.Length} {model.MaxTokens} {shapes.Stored} {model.Head.Shape[0]}";
     }

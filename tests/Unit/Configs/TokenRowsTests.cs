@@ -34,7 +34,7 @@ public sealed class TokenRowsTests : NativeTest
         Assert.StartsWith($"data set '{folder.Path}/rows.json', row 2: {problem}", error.Message);
 
         // A sample is looked at once more where it is encoded, for rows that are left out.
-        var skipping = DataSetup.From(Config(folder.Path) with { OnBadSample = BadSamplePolicy.Skip });
+        var skipping = DataSetup.From(Config(folder.Path, BadSamplePolicy.Skip));
         skipping.CheckTokens(data.Train);
         Assert.Equal(2, Assert.Throws<BadSampleException>(() => skipping.NewEncoder().Encode(data.Train[1])).Sample.Row);
         Assert.NotEmpty(skipping.NewEncoder().Encode(data.Train[0]).Ids);
@@ -96,10 +96,10 @@ public sealed class TokenRowsTests : NativeTest
         Assert.Equal(1999, setup.Tokenizer.LargestId);
     }
 
-    private static TrainConfig Config(string folder) => new()
+    private static TrainConfig Config(string folder, BadSamplePolicy policy = BadSamplePolicy.Error) => new()
     {
-        ModelNameOrPath = folder,
-        Dataset = [Path.Combine(folder, "rows.json")],
+        Model = new ModelSection { ModelNameOrPath = folder },
+        Data = new DataOptions { Dataset = [Path.Combine(folder, "rows.json")], OnBadSample = policy },
     };
 
     /// <summary>A model folder whose tokenizer got one more token than there are rows, and a data set whose second row has it.</summary>

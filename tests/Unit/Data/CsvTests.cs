@@ -126,5 +126,5 @@ public sealed class CsvTests : IDisposable
         return DatasetLoader.Load(Options("t.csv"));
     }
 
-    private DataOptions Options(string name) => new() { Datasets = [name], DatasetDir = folder.Root };
+    private DataOptions Options(string name) => new() { Dataset = [name], DatasetDir = folder.Root };
 }

@@ -23,9 +23,9 @@ public sealed class RowPassTests : IDisposable
             }
         }
 
-        var options = new DataOptions { Datasets = ["d.jsonl"], DatasetDir = folder.Root, ValSize = 0.01, OnBadSample = BadSamplePolicy.Skip };
-        using var one = DatasetLoader.Load(options with { Workers = 1 });
-        using var many = DatasetLoader.Load(options with { Workers = 7 });
+        var options = new DataOptions { Dataset = ["d.jsonl"], DatasetDir = folder.Root, ValSize = 0.01, OnBadSample = BadSamplePolicy.Skip };
+        using var one = DatasetLoader.Load(options with { DataloaderNumWorkers = 1 });
+        using var many = DatasetLoader.Load(options with { DataloaderNumWorkers = 7 });
         var bad = Enumerable.Range(0, rows).Where(IsBad).ToList();
         Assert.Equal([new DatasetSummary("d.jsonl", false, rows, bad.Count)], many.Summaries);
         Assert.Equal(bad.Take(10_000).Select(i => i + 1), many.Rejected.Select(b => b.Row));
@@ -53,7 +53,7 @@ public sealed class RowPassTests : IDisposable
             folder.Write($"{set}.jsonl", string.Join('\n', Enumerable.Range(0, 4000).Select(i => i % 300 == 299 ? "{\"output\":1}" : "{\"output\":\"A\"}")));
         }
 
-        var options = new DataOptions { Datasets = ["0.jsonl", "1.jsonl", "2.jsonl"], DatasetDir = folder.Root, Workers = workers };
+        var options = new DataOptions { Dataset = ["0.jsonl", "1.jsonl", "2.jsonl"], DatasetDir = folder.Root, DataloaderNumWorkers = workers };
         var error = Assert.Throws<ConfigException>(() => DatasetLoader.Load(options));
         var expected = Enumerable.Range(0, 39).Select(i => $"data set '{i / 13}.jsonl', row {((i % 13) + 1) * 300}: output must be text, not a number");
         Assert.Equal(expected.Take(30), error.Problems.Take(30));

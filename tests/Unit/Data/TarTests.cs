@@ -139,7 +139,7 @@ public sealed class TarTests : IDisposable
         using var data = Load(dataset);
         var media = new Qwen2VlMedia(Qwen2VlImageProcessor.Load(Model));
         using var cache = new VisionFeatureCache(1 << 20, () => "model");
-        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer.Load(Model), media, new DataOptions { Datasets = [] });
+        var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer.Load(Model), media, new DataOptions { Dataset = [] });
         var order = new SampleOrder(new OrderOptions { Samples = 3, BatchSize = 1 });
         using var pipeline = new DataPipeline(data.Train, encoder, media, order, new PlanOptions(), new PipelineOptions { EndStep = 6, Features = cache });
         var seen = new List<string>();
@@ -180,5 +180,5 @@ public sealed class TarTests : IDisposable
 
     private LoadedData Load(string name) => DatasetLoader.Load(Options(name));
 
-    private DataOptions Options(string name) => new() { Datasets = [name], DatasetDir = folder.Root };
+    private DataOptions Options(string name) => new() { Dataset = [name], DatasetDir = folder.Root };
 }

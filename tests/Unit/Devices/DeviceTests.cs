@@ -1,4 +1,3 @@
-using Fovea.Cli.Bench;
 using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Nn.Lora;

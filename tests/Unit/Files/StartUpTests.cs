@@ -66,7 +66,7 @@ public sealed class StartUpTests : NativeTest
     private long WriteSparse(int shards)
     {
         var config = Path.Combine(folder, "config.json");
-        using var shapes = Qwen25VlModel.Build(config, new MetaSource(), new ModelOptions { Compute = DType.BF16, Device = Device.Meta });
+        using var shapes = new Qwen25VlFamily().Build(config, new MetaSource(), new ModelOptions { Compute = DType.BF16, Device = Device.Meta });
         var (map, total) = (new Dictionary<string, string>(), 0L);
         var perShard = (shapes.Ledger.Parameters.Count + shards - 1) / shards;
         foreach (var (weights, i) in shapes.Ledger.Parameters.Chunk(perShard).Select((chunk, i) => (chunk, i)))

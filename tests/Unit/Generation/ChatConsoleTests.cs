@@ -20,7 +20,7 @@ public sealed class ChatConsoleTests : NativeTest
 
     public ChatConsoleTests()
     {
-        var config = ChatSetup.Complete(new TrainConfig { AdapterNameOrPath = [Adapter], ModelNameOrPath = Folder, UseCpu = true }, notes);
+        var config = ChatSetup.Complete(new TrainConfig { Model = new ModelSection { AdapterNameOrPath = [Adapter], ModelNameOrPath = Folder, UseCpu = true } }, notes);
         setup = ChatSetup.Load(config, fromModel: true, notes);
         session = new ChatSession(setup.Model, setup.Tokenizer, setup.Prompts);
         console = new ChatConsole(session, setup.Options with { MaxNewTokens = 5 }, output, notes, interrupts);
@@ -67,10 +67,10 @@ public sealed class ChatConsoleTests : NativeTest
     public void What_cannot_be_completed_is_refused_with_the_remedy()
     {
         Assert.Contains("--model", Assert.Throws<ConfigException>(() => ChatSetup.Complete(new TrainConfig(), notes)).Message);
-        var noAdapter = new TrainConfig { AdapterNameOrPath = [Folder] };
+        var noAdapter = new TrainConfig { Model = new ModelSection { AdapterNameOrPath = [Folder] } };
         Assert.Contains("adapter_config.json", Assert.Throws<ConfigException>(() => ChatSetup.Complete(noAdapter, notes)).Message);
-        var training = new TrainConfig { ModelNameOrPath = Folder, OutputDir = Adapter };
-        Assert.Equal([training.OutputDir], ChatSetup.Complete(training, notes).AdapterNameOrPath);
+        var training = new TrainConfig { Model = new ModelSection { ModelNameOrPath = Folder }, Run = new RunSection { OutputDir = Adapter } };
+        Assert.Equal([training.Run.OutputDir], ChatSetup.Complete(training, notes).Model.AdapterNameOrPath);
     }
 
     [Theory]
@@ -82,9 +82,9 @@ public sealed class ChatConsoleTests : NativeTest
         var output = hasAdapter ? Adapter : Folder;
         File.WriteAllText(file, $"model_name_or_path: base\noutput_dir: {output}\nfinetuning_type: {finetuning}\n");
         TrainConfig Of(params string[] more) => ChatSetup.Complete(ChatVerb.Read(ChatVerb.Create().Parse([file, .. more]), [file], ConfigUse.Chat), notes);
-        Assert.Equal(hasAdapter ? "base" : Folder, Of().ModelNameOrPath);
-        Assert.Equal("elsewhere", Of("--model", "elsewhere").ModelNameOrPath);
-        Assert.Equal(hasAdapter ? [Adapter] : [], Of("--model", "elsewhere").AdapterNameOrPath);
+        Assert.Equal(hasAdapter ? "base" : Folder, Of().Model.ModelNameOrPath);
+        Assert.Equal("elsewhere", Of("--model", "elsewhere").Model.ModelNameOrPath);
+        Assert.Equal(hasAdapter ? [Adapter] : [], Of("--model", "elsewhere").Model.AdapterNameOrPath);
         Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
     }
 
@@ -96,7 +96,7 @@ public sealed class ChatConsoleTests : NativeTest
         var linear = setup.Model.Ledger.Linears.First(linear => linear.Lora is not null);
         linear.Lora!.B.Value.Normal_(0, 1);
         PeftAdapter.Save(setup.Model, PeftConfig.Read(Adapter), folder);
-        var config = new TrainConfig { ModelNameOrPath = Folder, AdapterNameOrPath = [folder, Adapter], UseCpu = true };
+        var config = new TrainConfig { Model = new ModelSection { ModelNameOrPath = Folder, AdapterNameOrPath = [folder, Adapter], UseCpu = true } };
         using var twice = ChatSetup.Load(config, fromModel: false, notes);
         Directory.Delete(folder, recursive: true);
         using var scope = TensorScope.Open("test");

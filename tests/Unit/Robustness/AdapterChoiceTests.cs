@@ -30,19 +30,19 @@ public sealed class AdapterChoiceTests : NativeTest
         string[] goesOn = [$"adapter_name_or_path={run.Out("first")}", $"output_dir={run.Out("second")}"];
         var config = TrainConfig.Load(run.Config, goesOn, ConfigUse.Any);
         var (chosen, text) = Complete(config);
-        Assert.Equal([run.Out("first")], chosen.AdapterNameOrPath);
+        Assert.Equal([run.Out("first")], chosen.Model.AdapterNameOrPath);
         Assert.Contains($"yet: {run.Out("first")}, from which the run starts, is used", text, StringComparison.Ordinal);
 
         Train("second", $"adapter_name_or_path={run.Out("first")}");
         (chosen, text) = Complete(config);
-        Assert.Equal([run.Out("second")], chosen.AdapterNameOrPath);
+        Assert.Equal([run.Out("second")], chosen.Model.AdapterNameOrPath);
         Assert.Contains($"{run.Out("second")}: the result of the run that went on from {run.Out("first")}", text, StringComparison.Ordinal);
 
         // Those before the last were merged first, and are again.
         Train("third", $"adapter_name_or_path={run.Out("other")},{run.Out("first")}");
         (chosen, text) = Complete(TrainConfig.Load(
             run.Config, [$"adapter_name_or_path={run.Out("other")},{run.Out("first")}", $"output_dir={run.Out("third")}"], ConfigUse.Any));
-        Assert.Equal([run.Out("other"), run.Out("third")], chosen.AdapterNameOrPath);
+        Assert.Equal([run.Out("other"), run.Out("third")], chosen.Model.AdapterNameOrPath);
         Assert.DoesNotContain("warning", text, StringComparison.Ordinal);
         Assert.Single(AdapterBase.Read(run.Out("third"))!.Below);
     }
@@ -53,12 +53,12 @@ public sealed class AdapterChoiceTests : NativeTest
         Train("out");
         var checkpoint = Path.Combine(run.Out(), "checkpoint-1");
         var file = run.Write("own.yaml", $"{File.ReadAllText(run.Config)}\noutput_dir: {run.Out()}\n");
-        Assert.Equal([checkpoint], Complete(Chat("--adapter", checkpoint)).Config.AdapterNameOrPath);
-        Assert.Equal([checkpoint], Complete(Chat($"adapter_name_or_path={checkpoint}")).Config.AdapterNameOrPath);
-        Assert.Equal([run.Out()], Complete(Chat()).Config.AdapterNameOrPath);
-        Assert.Equal([checkpoint], Complete(EvalVerb.Read(file, [], null, [checkpoint], ConfigUse.Any)).Config.AdapterNameOrPath);
-        Assert.Equal([checkpoint], Complete(EvalVerb.Read(file, [$"adapter_name_or_path={checkpoint}"], null, [], ConfigUse.Any)).Config.AdapterNameOrPath);
-        Assert.Empty(Complete(EvalVerb.Read(file, [], TinyRun.Model, [], ConfigUse.Any)).Config.AdapterNameOrPath);
+        Assert.Equal([checkpoint], Complete(Chat("--adapter", checkpoint)).Config.Model.AdapterNameOrPath);
+        Assert.Equal([checkpoint], Complete(Chat($"adapter_name_or_path={checkpoint}")).Config.Model.AdapterNameOrPath);
+        Assert.Equal([run.Out()], Complete(Chat()).Config.Model.AdapterNameOrPath);
+        Assert.Equal([checkpoint], Complete(EvalVerb.Read(file, [], null, [checkpoint], ConfigUse.Any)).Config.Model.AdapterNameOrPath);
+        Assert.Equal([checkpoint], Complete(EvalVerb.Read(file, [$"adapter_name_or_path={checkpoint}"], null, [], ConfigUse.Any)).Config.Model.AdapterNameOrPath);
+        Assert.Empty(Complete(EvalVerb.Read(file, [], TinyRun.Model, [], ConfigUse.Any)).Config.Model.AdapterNameOrPath);
 
         var error = Assert.Throws<ConfigException>(() => Complete(Chat("--adapter", Path.Combine(run.Out(), "checkpoint-7"))));
         Assert.Contains($"beside it lie the adapters {Path.Combine(run.Out(), "checkpoint-2")}, {checkpoint}", error.Message, StringComparison.Ordinal);

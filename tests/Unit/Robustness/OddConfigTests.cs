@@ -56,7 +56,7 @@ public sealed class OddConfigTests : IDisposable
         var folder = run.CopyOfModel();
         var image = Directory.GetFiles(TestFiles.Golden("qwen2_5_vl_tiny/data/images")).Order(StringComparer.Ordinal).First();
         var path = Families.ConfigPath(folder);
-        var config = new TrainConfig { ModelNameOrPath = folder, UseCpu = true };
+        var config = new TrainConfig { Model = new ModelSection { ModelNameOrPath = folder, UseCpu = true } };
         var mutations = FileMutations.OfJson(File.ReadAllText(path), UserFileFuzzTests.Count(60), UserFileFuzzTests.Seed + 31).ToList();
         UserFileFuzzTests.Fuzz(path, mutations, () =>
         {

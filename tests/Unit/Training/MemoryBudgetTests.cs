@@ -53,7 +53,7 @@ public sealed class MemoryBudgetTests : NativeTest
         using var whole = SmallModel.Build(new ModelOptions { Compute = DType.BF16, Trainable = (_, _) => true });
         var config = Config("finetuning_type: full\nlearning_rate: 1e-5");
         var (empty, full) = (Card(total: 8, allocated: 0), Card(total: 8, allocated: 1));
-        var resident = ShardPlan.For(ShardGroup.Of(whole), config.Sharding, 1, ShardTypes.Of(whole, config, mapped: false, onHost: false)).Device;
+        var resident = ShardPlan.For(ShardGroup.Of(whole), config.Parallel.Sharding, 1, ShardTypes.Of(whole, config, mapped: false, onHost: false)).Device;
         Assert.InRange(resident, 100L << 20, Gib);
         var later = MemoryBudget.For(config, whole, new Machine(empty, 8, 1), cachesVision: false);
         var before = MemoryBudget.For(config, whole, new Machine(full, 8, 1), cachesVision: false);

@@ -1,4 +1,6 @@
 using System.Reflection;
+using Fovea.Data.Datasets;
+using Fovea.Keys;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training.Config;
 using Fovea.Training.Recipes;
@@ -16,9 +18,15 @@ public sealed class RunSettingsTests : NativeTest
     {
         foreach (var key in ConfigKeys.All)
         {
-            Assert.True(key.Property.GetCustomAttribute<AffectsAttribute>() is not null, $"{key.Name} does not say what it changes: [Affects(...)]");
-            Assert.True(key.As is null || (key.Effect == Effect.Learning && typeof(RunProgress).GetProperty(key.As) is not null), key.Name);
+            var kept = key.As is null || typeof(RunProgress).GetProperty(key.As) is not null || FamilySettings.OutcomeKeys.Contains(key.As);
+            Assert.True(kept && (key.As is null || key.Effect == Effect.Learning), key.Name);
         }
+
+        // Whatever else can be set from outside is no key: the seed of the data follows from seed.
+        var sections = ConfigKeys.All.Select(key => key.Property.DeclaringType!).Distinct();
+        var silent = sections.SelectMany(section => section.GetProperties()).Where(property =>
+            property.SetMethod is { IsPublic: true } && property.GetCustomAttribute<AffectsAttribute>() is null);
+        Assert.Equal([typeof(DataOptions).GetProperty(nameof(DataOptions.Seed))!], silent);
     }
 
     [Fact]
@@ -42,11 +50,13 @@ public sealed class RunSettingsTests : NativeTest
     [Fact]
     public void The_schedule_of_a_DeepSpeed_file_is_compared_by_what_it_says()
     {
-        var first = RunSettings.Of(new TrainConfig { DeepSpeedSchedule = new DeepSpeedSchedule(DeepSpeedScheduler.WarmupLR, "a.json") });
-        var moved = RunSettings.Of(new TrainConfig { DeepSpeedSchedule = new DeepSpeedSchedule(DeepSpeedScheduler.WarmupLR, "b.json") });
-        var other = RunSettings.Of(new TrainConfig { DeepSpeedSchedule = new DeepSpeedSchedule(DeepSpeedScheduler.WarmupLR, "a.json") { MinRate = 0.5 } });
+        var first = RunSettings.Of(With(new DeepSpeedSchedule(DeepSpeedScheduler.WarmupLR, "a.json")));
+        var moved = RunSettings.Of(With(new DeepSpeedSchedule(DeepSpeedScheduler.WarmupLR, "b.json")));
+        var other = RunSettings.Of(With(new DeepSpeedSchedule(DeepSpeedScheduler.WarmupLR, "a.json") { MinRate = 0.5 }));
         Assert.Empty(RunSettings.Differences(first, moved));
         Assert.Contains("scheduler of deepspeed", Assert.Single(RunSettings.Differences(first, other)));
+
+        static TrainConfig With(DeepSpeedSchedule schedule) => new() { Schedule = new ScheduleSection { DeepSpeedSchedule = schedule } };
     }
 
     [Fact]
@@ -56,7 +66,7 @@ public sealed class RunSettingsTests : NativeTest
         Train([.. mean, "max_steps=1"]);
         var told = Train([.. mean, "max_steps=2", "per_device_train_batch_size=4", "gradient_accumulation_steps=2", "on_bad_sample=skip"]);
         Assert.Contains(told, notice => notice.EndsWith(
-            "goes on with its own: per_device_train_batch_size 2 -> 4, max_steps 1 -> 2, on_bad_sample error -> skip", StringComparison.Ordinal));
+            "goes on with its own: on_bad_sample error -> skip, per_device_train_batch_size 2 -> 4, max_steps 1 -> 2", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -1,4 +1,4 @@
-namespace Fovea.Data.Datasets;
+namespace Fovea.Data.Readers;
 
 /// <summary>Finds comments before the first value of a data file: what follows them would be taken for lines with a row each.</summary>
 internal static class LeadingComment

@@ -13,7 +13,7 @@ public static class MediaProcessing
         var plan = processor.Plan(content.Header());
         var parts = plan.Parts.Select(grid => new ProcessedImage(grid, new float[grid.Patches * processor.PatchLength])).ToArray();
         processor.Process(plan, content, Array.ConvertAll(parts, part => part.Patches.AsMemory()));
-        return new ProcessedMedia(source, plan, parts);
+        return new ProcessedMedia(plan, parts);
     }
 
     /// <summary>The error of a picture whose pixels are not what its header said.</summary>

@@ -10,7 +10,7 @@ namespace Fovea.Data.Readers;
 /// The rows of a CSV file (RFC 4180: commas, quotes, a first line that names the columns). All fields are text; of columns that hold lists (messages, images)
 /// text that begins as JSON is read as such. Keeps 16 bytes a row.
 /// </summary>
-public sealed class CsvRowFile : IRowReader
+internal sealed class CsvRowFile : IRowReader
 {
     private static readonly string[] Structured = ["messages", "conversations", "history", "images", "image", "image_bytes", "tools", "videos", "audios"];
     private readonly string path;

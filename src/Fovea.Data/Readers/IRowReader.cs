@@ -4,7 +4,7 @@ namespace Fovea.Data.Readers;
 /// The rows of a file or of several, in order. Only each row's place is kept, so files of any size serve; any row may be read at any time, from several
 /// threads at once. A further kind of file is a class with these methods and a line in <see cref="RowReaders"/>.
 /// </summary>
-public interface IRowReader : IDisposable
+internal interface IRowReader : IDisposable
 {
     int Count { get; }
 

@@ -7,7 +7,7 @@ namespace Fovea.Data.Readers;
 /// Random access to the rows of a JSON array or of JSON lines. Only each row's place is kept (12 bytes a row), so files of any size serve;
 /// rows may be read from several threads at once.
 /// </summary>
-public sealed class JsonRowFile : IRowReader
+internal sealed class JsonRowFile : IRowReader
 {
     private readonly SafeFileHandle handle;
     private readonly RowPlaces places;

@@ -5,7 +5,7 @@ namespace Fovea.Data.Readers;
 /// <summary>One row as its file has it: a JSON value, and the pictures that lie beside it in the file.</summary>
 /// <param name="json">Belongs to the row.</param>
 /// <param name="media">By each name under which the row may speak of them; null where a file has none.</param>
-public sealed class Row(JsonDocument json, IReadOnlyDictionary<string, MediaSource>? media = null) : IDisposable
+internal sealed class Row(JsonDocument json, IReadOnlyDictionary<string, MediaSource>? media = null) : IDisposable
 {
     public JsonElement RootElement => json.RootElement;
 

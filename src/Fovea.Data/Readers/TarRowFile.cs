@@ -8,7 +8,7 @@ namespace Fovea.Data.Readers;
 /// The samples of a tar archive as WebDataset packs them: files that follow one another and have the same name up to the first dot are one row. A
 /// <c>.json</c> file holds its fields; texts and pictures become further fields. Pictures stay in the archive and are read from there. Keeps 12 bytes a row.
 /// </summary>
-public sealed class TarRowFile : IRowReader
+internal sealed class TarRowFile : IRowReader
 {
     private const int MostText = 64 << 20;
     private readonly string path;
@@ -49,9 +49,10 @@ public sealed class TarRowFile : IRowReader
     {
         try
         {
-            return $"sample {Members(index)[0].Key}";
+            using var stream = Stretch(index).Open();
+            return $"sample {Members(stream, places[index].Start)[0].Key}";
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
             return $"byte {places[index].Start:N0}";
         }
@@ -59,17 +60,18 @@ public sealed class TarRowFile : IRowReader
 
     public Row Read(int index)
     {
-        var members = Members(index);
+        var start = places[index].Start;
+        using var stream = Stretch(index).Open();
+        var members = Members(stream, start);
         if (members.CountBy(member => member.Extension).FirstOrDefault(ending => ending.Value > 1) is { Value: > 1 } twice)
         {
             throw new JsonException($"holds {twice.Value} files with the ending .{twice.Key}");
         }
 
         var texts = new Dictionary<string, string>(StringComparer.Ordinal);
-        using var stream = Stretch(index).Open();
         foreach (var member in members.Where(TarFields.IsText))
         {
-            texts.Add(member.Extension, Text(stream, member, places[index].Start));
+            texts.Add(member.Extension, Text(stream, member, start));
         }
 
         return fields.Row(members, texts, member => MediaSource.FromFile(path, member.Offset, member.Length, $"{Path.GetFileName(path)}: {member.Name}"));
@@ -134,10 +136,8 @@ public sealed class TarRowFile : IRowReader
     /// <summary>The row's stretch of the archive.</summary>
     private MediaSource Stretch(int index) => MediaSource.FromFile(path, places[index].Start, places[index].Length, path);
 
-    private List<TarMember> Members(int index)
+    private List<TarMember> Members(Stream stream, long start)
     {
-        using var stream = Stretch(index).Open();
-        var start = places[index].Start;
         try
         {
             var files = new TarArchive(stream, path).Files();

@@ -68,7 +68,7 @@ public sealed class SupervisedFineTune
         order = new SampleOrder(DataSetup.Order(config, data.Train.Count, mesh.Rank, mesh.WorldSize));
         schedule = new Schedule(config, fresh.TotalSteps, order);
         runner = new StepRunner(model.Model, model.VisionLearns, model.Dropout, cache, Decide, together: division.RunsTogether);
-        memory = MemoryPlan.For(model.Model, config, budget.Activations, castsWeights: !config.Sharding.Shards);
+        memory = MemoryPlan.For(model.Model, config, budget.Activations);
         memory = memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", memory.MicroBatchTokens) };
         progress = fresh with { MicroBatchTokens = memory.MicroBatchTokens };
         resumed = resumeFrom is null ? null : Resume(resumeFrom);
@@ -454,7 +454,7 @@ public sealed class SupervisedFineTune
 
     /// <summary>Shorter micro-batches keep more of their activations.</summary>
     private void Decide(PackedBatch batch) =>
-        memory.Apply(model.Model.Ledger, batch.Tokens, model.VisionLearns ? batch.Patches : 0);
+        memory.Apply(batch.Tokens, model.VisionLearns ? batch.Patches : 0);
 
     private void Report(StepBatch batch, StepTotals totals)
     {

@@ -48,7 +48,7 @@ public sealed class AdamW : IDisposable
                 yield return new SavedState($"{part.Name}.exp_avg", part, state.Mean);
                 yield return new SavedState($"{part.Name}.exp_avg_sq", part, state.Variance);
                 yield return new SavedState($"{part.Name}.step", part, state.Step) { IsCount = true };
-                if (!part.Name.Contains(".lora_", StringComparison.Ordinal))
+                if (!part.IsAdapter)
                 {
                     yield return new SavedState($"{part.Name}.master", part, part.Value);
                 }

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <stdexcept>
+#include <unordered_set>
 #include <vector>
 
 using namespace fovea;
@@ -88,6 +89,32 @@ struct Mode {
 
 thread_local std::vector<Mode> modes;
 
+// The memory that this thread's graphs keep for their backward passes, each piece once however many tensors lie in it. Pieces are held meanwhile, so that
+// no address comes twice: for the meta device, whose tensors have storages of the right size and nothing behind them.
+struct SavedMemory {
+    std::unordered_set<const c10::StorageImpl*> known;
+    std::vector<c10::Storage> held;
+    int64_t bytes = 0;
+
+    void note(const at::Tensor& tensor, bool counts) {
+        if (!tensor.defined() || !tensor.has_storage() || !known.insert(tensor.storage().unsafeGetStorageImpl()).second) {
+            return;
+        }
+        held.push_back(tensor.storage());
+        if (counts) {
+            bytes += static_cast<int64_t>(tensor.storage().nbytes());
+        }
+    }
+};
+
+thread_local std::unique_ptr<SavedMemory> saved;
+
+void note_saved(const at::Tensor& tensor) {
+    if (saved != nullptr) {
+        saved->note(tensor, true);
+    }
+}
+
 struct ModeScope {
     explicit ModeScope(Mode mode) { modes.push_back(std::move(mode)); }
     ~ModeScope() { modes.pop_back(); }
@@ -102,6 +129,18 @@ struct KeepHook final : SavedVariableHooks {
     void call_pack_hook(const at::Tensor& tensor) override {
         kept = tensor.detach();
         frame->slots.push_back(kept);
+    }
+
+    at::Tensor call_unpack_hook() override { return kept; }
+};
+
+// Outside of every block that drops anything, while what is saved is counted.
+struct CountHook final : SavedVariableHooks {
+    at::Tensor kept;
+
+    void call_pack_hook(const at::Tensor& tensor) override {
+        kept = tensor.detach();
+        note_saved(kept);
     }
 
     at::Tensor call_unpack_hook() override { return kept; }
@@ -155,6 +194,7 @@ struct RecipeHook final : SavedVariableHooks {
         recipe = modes.back().recipes->find(tensor);
         if (recipe == nullptr) {
             kept = tensor.detach();
+            note_saved(kept);
             return;
         }
         recipe->waiting++;
@@ -178,16 +218,13 @@ struct BlockEngine final : torch::autograd::Engine {
     ~BlockEngine() override { stop(); }
 
     std::unique_ptr<SavedVariableHooks> get_default_saved_variable_hooks() override {
-        if (modes.empty()) {
-            return nullptr;
-        }
-        const auto& mode = modes.back();
-        if (mode.recipes != nullptr) {
+        if (!modes.empty() && modes.back().recipes != nullptr) {
             return std::make_unique<RecipeHook>();
         }
-        if (mode.frame == nullptr) {
-            return nullptr;
+        if (modes.empty() || modes.back().frame == nullptr) {
+            return saved == nullptr ? nullptr : std::make_unique<CountHook>();
         }
+        const auto& mode = modes.back();
         if (mode.recomputing) {
             return std::make_unique<KeepHook>(mode.frame);
         }
@@ -347,4 +384,33 @@ FOVEA_EXPORT int fovea_checkpoint_end() {
         TORCH_CHECK(!modes.empty(), "no checkpointed block is open on this thread");
         modes.pop_back();
     });
+}
+
+// Counts what autograd saves on this thread until fovea_saved_stop.
+FOVEA_EXPORT int fovea_saved_start() {
+    return guarded([] {
+        TORCH_CHECK(saved == nullptr, "what is saved on this thread is being counted already");
+        saved = std::make_unique<SavedMemory>();
+    });
+}
+
+// The memory of a tensor as if it had been saved (`counts`), or as something that is there anyway.
+FOVEA_EXPORT int fovea_saved_note(Handle handle, int counts) {
+    return guarded([&] {
+        TORCH_CHECK(saved != nullptr, "what is saved on this thread is not being counted");
+        saved->note(borrow(handle), counts != 0);
+    });
+}
+
+// Bytes of what was noted since the last call.
+FOVEA_EXPORT int fovea_saved_take(int64_t* bytes) {
+    return guarded([&] {
+        TORCH_CHECK(saved != nullptr, "what is saved on this thread is not being counted");
+        *bytes = saved->bytes;
+        saved->bytes = 0;
+    });
+}
+
+FOVEA_EXPORT int fovea_saved_stop() {
+    return guarded([] { saved = nullptr; });
 }

@@ -38,7 +38,8 @@ bool on_onednn(const at::Tensor& x, const at::Tensor& weight) {
 struct Linear : torch::autograd::Function<Linear> {
     static at::Tensor forward(
         torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
-        context->save_for_backward({x, weight});
+        // As libtorch's own: the input serves the weight's gradient alone.
+        context->save_for_backward({weight.requires_grad() ? x : at::Tensor(), weight});
         context->saved_data["bias"] = bias.has_value();
         return times_transposed(x, weight, bias);
     }

@@ -80,6 +80,9 @@ internal sealed class FlatShard : IDisposable
     /// <summary>Elements of the buffer, the same on all ranks.</summary>
     public long Count { get; }
 
+    /// <summary>The weights in it, in their order.</summary>
+    public IEnumerable<string> Names => parameters.Select(p => p.Name);
+
     public bool Contains(Parameter parameter) => Array.IndexOf(parameters, parameter) >= 0;
 
     private long From => mesh.Rank * share;

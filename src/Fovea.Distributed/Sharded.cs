@@ -23,7 +23,7 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
     private (FlatShard Flat, Tensor Value)? served;
     private bool serving;
 
-    /// <summary>Takes the weights of a ledger over, whose values were deferred; what it does not take is settled. Its blocks run behind this from now on.</summary>
+    /// <summary>Takes over the weights of a ledger, whose values were deferred, and settles what it does not take. Its blocks run behind this.</summary>
     /// <param name="head">The output head.</param>
     public Sharded(Mesh mesh, Ledger ledger, Parameter head, ShardingOptions options)
         : base(mesh)
@@ -49,7 +49,7 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
         rest = Make("rest", null, [.. ledger.Trainable.Where(p => p.Block is null && p != head)], resident: true);
         ledger.Settle();
         ledger.RunBehind(this);
-        parts.AddRange(All().SelectMany(unit => unit.Flats).SelectMany(flat => flat.Parts()));
+        parts.AddRange(Layout.SelectMany(unit => unit.Flats).SelectMany(flat => flat.Parts()));
 
         ShardUnit? Make(string name, Block? block, List<Parameter> weights, bool resident)
         {
@@ -82,6 +82,9 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
     public override IReadOnlyList<LearnedPart> Parts => parts;
 
     public override Func<Tensor, Tensor>? SumOfParts => Total;
+
+    /// <summary>What lies together, in the order in which it is sent: the blocks, the head unless a block holds it, the rest.</summary>
+    internal IEnumerable<ShardUnit> Layout => ((IEnumerable<ShardUnit?>)[.. units, units.Contains(head!) ? null : head, rest]).OfType<ShardUnit>();
 
     public override bool RunsTogether => true;
 
@@ -249,7 +252,7 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
             part.Value.Dispose();
         }
 
-        foreach (var unit in All())
+        foreach (var unit in Layout)
         {
             unit.Dispose();
         }
@@ -300,13 +303,7 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
         }
     }
 
-    private IEnumerable<ShardUnit> All()
-    {
-        IEnumerable<ShardUnit?> all = [.. units, units.Contains(head!) ? null : head, rest];
-        return all.OfType<ShardUnit>();
-    }
-
-    private IEnumerable<FlatShard> Flats() => All().SelectMany(unit => unit.Flats);
+    private IEnumerable<FlatShard> Flats() => Layout.SelectMany(unit => unit.Flats);
 
     private IEnumerable<FlatShard> Learning() => Flats().Where(flat => flat.Learns);
 

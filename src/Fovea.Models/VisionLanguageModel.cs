@@ -20,19 +20,13 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <summary>Most tokens of one sequence (<c>max_position_embeddings</c>).</summary>
     public abstract int MaxTokens { get; }
 
-    /// <summary>Every block that runs under the block policy, in the order of the forward pass.</summary>
-    public abstract IReadOnlyList<BlockShape> Blocks { get; }
-
     /// <summary>What was remarkable about the files that the weights came from, in sentences.</summary>
     public IReadOnlyList<string> Notices { get; set; } = [];
-
-    /// <summary>Elements that the projector keeps for its backward pass, for each patch.</summary>
-    public virtual long ProjectorElements => Head.Shape[1] / 2;
 
     /// <summary>Whether the features of an image depend on nothing but the image.</summary>
     public virtual bool ImagesStandAlone => true;
 
-    public Device Device => Ledger.Options.Device;
+    public Device Device => Ledger.Device;
 
     /// <summary>How its weights are called in files and in the ledger.</summary>
     public abstract NameMap Names { get; }
@@ -73,6 +67,12 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
 
     /// <summary>Rows of <see cref="TowerFeatures"/> that one image makes.</summary>
     public virtual int TowerRows(ImageGrid grid) => grid.Patches;
+
+    /// <summary>The patches of a usual image.</summary>
+    public abstract ImageGrid UsualImage { get; }
+
+    /// <summary>Values of one patch.</summary>
+    public abstract int PatchLength { get; }
 
     /// <summary>Most patches that the vision side sees of one image, for counting memory.</summary>
     /// <param name="pixels">Images are scaled down to this area, where the family does so.</param>

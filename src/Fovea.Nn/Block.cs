@@ -51,6 +51,11 @@ public sealed class Block
     /// <summary>As the other overload, for a block whose intermediate results serve elsewhere too.</summary>
     public Tensor[] Run(Func<Tensor, Tensor[]> body, Tensor x)
     {
+        if (root.Ledger.Meter is { } meter)
+        {
+            return meter.Run(this, body, x);
+        }
+
         if (Profile.IsOn)
         {
             var inner = body;
@@ -63,11 +68,11 @@ public sealed class Block
 
         if (root.Ledger.Gate is not { } gate)
         {
-            return RunOpen(body, x);
+            return RunOpen(body, x, Mode);
         }
 
         gate.Enter(this);
-        var results = RunOpen(body, x);
+        var results = RunOpen(body, x, Mode);
         var entered = false;
         foreach (var result in results)
         {
@@ -95,9 +100,9 @@ public sealed class Block
 
     internal void Add(Linear linear) => linears.Add(linear);
 
-    private Tensor[] RunOpen(Func<Tensor, Tensor[]> body, Tensor x)
+    internal Tensor[] RunOpen(Func<Tensor, Tensor[]> body, Tensor x, BlockMode mode)
     {
-        switch (Kind == BlockKind.Layer && Autograd.IsRecording ? Mode : BlockMode.Keep)
+        switch (Kind == BlockKind.Layer && Autograd.IsRecording ? mode : BlockMode.Keep)
         {
             case BlockMode.Recompute:
                 return Autograd.Checkpoint(body, x);

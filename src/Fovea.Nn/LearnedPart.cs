@@ -32,6 +32,9 @@ public sealed class LearnedPart
     /// <summary>The weight's name.</summary>
     public string Name => parameter.Name;
 
+    /// <summary>Whether it is an adapter's, not the model's.</summary>
+    public bool IsAdapter => parameter.IsAdapter;
+
     /// <summary>Whether it belongs to a layer norm.</summary>
     public bool IsNorm => parameter.IsNorm;
 

@@ -1,3 +1,4 @@
+using Fovea.Nn.Lora;
 using Fovea.Tensors;
 
 namespace Fovea.Nn;
@@ -12,6 +13,7 @@ public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDispo
     private readonly List<Linear> linears = [];
     private readonly List<Block> blocks = [];
     private readonly Dictionary<string, Parameter> byName = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Parameter> adaptersByName = new(StringComparer.Ordinal);
     private readonly List<string> missing = [];
 
     /// <summary>The root path of the model.</summary>
@@ -23,13 +25,22 @@ public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDispo
     /// <summary>Every linear layer in the order in which the model was built.</summary>
     public IReadOnlyList<Linear> Linears => linears;
 
-    /// <summary>What runs in one piece, in the order of the forward pass: the vision side's blocks first. Some weights belong to none (the last norm).</summary>
+    /// <summary>What runs in one piece, in the order of the forward pass: the vision side first. Some weights belong to none (the last norm).</summary>
     public IReadOnlyList<Block> Blocks => blocks;
 
     /// <summary>Told when blocks run, so that it can bring their weights; null where all weights are there all the time.</summary>
     public IBlockGate? Gate { get; private set; }
 
     public LedgerOptions Options => options;
+
+    /// <summary>Where the model computes.</summary>
+    public Device Device => Meter is null ? options.Device : Device.Meta;
+
+    /// <summary>Whether it computes as on the CPU.</summary>
+    internal bool OnHost => Meter?.OnHost ?? options.Device.Type == DeviceType.Cpu;
+
+    /// <summary>What measures the model now; null as a rule.</summary>
+    internal BlockMeter? Meter { get; set; }
 
     /// <summary>What the optimizer updates, base weights before adapters.</summary>
     public IEnumerable<Parameter> Trainable => parameters.Where(p => p.Trainable).Concat(AdapterParameters);
@@ -40,10 +51,10 @@ public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDispo
     /// <summary>Elements of the model's own weights, a tied weight counted once.</summary>
     public long Count => parameters.Sum(p => p.Count);
 
-    /// <summary>The weight of this name.</summary>
-    public Parameter this[string name] => byName[name];
+    /// <summary>The weight of this name, the model's or an adapter's.</summary>
+    public Parameter this[string name] => adaptersByName.TryGetValue(name, out var adapter) ? adapter : byName[name];
 
-    public bool Contains(string name) => byName.ContainsKey(name);
+    public bool Contains(string name) => byName.ContainsKey(name) || adaptersByName.ContainsKey(name);
 
     /// <summary>Throws when the checkpoint lacked weights or holds some that no layer asked for.</summary>
     /// <param name="ignored">Names in the checkpoint that may stay unused (for instance a tied head that was saved all the same).</param>
@@ -134,6 +145,28 @@ public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDispo
     {
         linears.Add(linear);
         linear.Weight.Block?.Add(linear);
+    }
+
+    internal void Attach(Linear linear, LoraAdapter adapter)
+    {
+        linear.Lora = adapter;
+        foreach (var parameter in adapter.Parameters)
+        {
+            adaptersByName.Add(parameter.Name, parameter);
+        }
+    }
+
+    /// <summary>The adapter's weights are the caller's from now on.</summary>
+    internal LoraAdapter? Detach(Linear linear)
+    {
+        var adapter = linear.Lora;
+        linear.Lora = null;
+        foreach (var parameter in adapter?.Parameters ?? [])
+        {
+            adaptersByName.Remove(parameter.Name);
+        }
+
+        return adapter;
     }
 
     private static string List(string what, List<string> names) => names.Count == 0

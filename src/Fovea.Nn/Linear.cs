@@ -6,14 +6,17 @@ namespace Fovea.Nn;
 /// <summary>x W^T + b with an optional low-rank adapter. W is [out, in].</summary>
 public sealed class Linear
 {
+    private readonly Ledger ledger;
+
     public Linear(Weights w, long inputs, long outputs, bool bias = true)
     {
+        ledger = w.Ledger;
         Path = w.Path;
         Inputs = inputs;
         Outputs = outputs;
         Weight = w.Take("weight", outputs, inputs);
         Bias = bias ? w.Take("bias", outputs) : null;
-        w.Ledger.Register(this);
+        ledger.Register(this);
     }
 
     /// <summary>Where it sits in the model, as the checkpoint spells it.</summary>
@@ -39,7 +42,7 @@ public sealed class Linear
             return x.Linear(Weight.Use(), Bias?.Use());
         }
 
-        return AdaptsInside(x) ? Adapted(x, [this])[0] : Lora.AddTo(x.Linear(Weight.Use(), Bias?.Use()), x);
+        return AdaptsInside ? Adapted(x, [this])[0] : Lora.AddTo(x.Linear(Weight.Use(), Bias?.Use()), x);
     }
 
     /// <summary>Several linears of one input, at once where they can be: the products of their adapters are shared.</summary>
@@ -50,7 +53,7 @@ public sealed class Linear
         var shared = linears[0];
         foreach (var linear in linears)
         {
-            if (!linear.AdaptsInside(x) || linear.Lora!.Scale != shared.Lora?.Scale || (linear.Bias is null) != (shared.Bias is null))
+            if (!linear.AdaptsInside || linear.Lora!.Scale != shared.Lora?.Scale || (linear.Bias is null) != (shared.Bias is null))
             {
                 return Array.ConvertAll(linears, l => l.Forward(x));
             }
@@ -63,8 +66,8 @@ public sealed class Linear
     /// Whether the adapter may be computed inside the product, the base weight needing no gradient. On the CPU one with dropout is not: its sums keep the
     /// roundings that they had there, so that a run that is resumed goes on with the same bits.
     /// </summary>
-    private bool AdaptsInside(Tensor x) =>
-        Lora is { } lora && (!lora.DropsNow || x.Device.Type != DeviceType.Cpu) && !Weight.Trainable && Bias is not { Trainable: true };
+    private bool AdaptsInside =>
+        Lora is { } lora && (!lora.DropsNow || !ledger.OnHost) && !Weight.Trainable && Bias is not { Trainable: true };
 
     private static Tensor[] Adapted(Tensor x, Linear[] linears)
     {
@@ -77,7 +80,7 @@ public sealed class Linear
             Array.ConvertAll(adapters, l => l.B.Value),
             adapters[0].Scale,
             AdapterCopies.Of(adapters),
-            dropping?.Keys,
+            dropping?.KeysOf(x),
             dropping is null ? [] : Array.ConvertAll(adapters, l => (long)l.Module),
             dropping?.Probability ?? 0);
     }

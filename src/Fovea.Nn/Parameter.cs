@@ -6,12 +6,13 @@ namespace Fovea.Nn;
 public sealed class Parameter
 {
     private readonly List<(Func<Tensor, Tensor> Fold, IReadOnlyList<Tensor> Held)> changes = [];
+    private Tensor value;
 
     internal Parameter(string name, long[] shape, Tensor value, bool trainable, DType compute)
     {
         Name = name;
         Shape = shape;
-        Value = value;
+        this.value = value;
         Trainable = trainable;
         Compute = compute;
         Master = value.DType;
@@ -23,7 +24,10 @@ public sealed class Parameter
     public long[] Shape { get; }
 
     /// <summary>The stored value: the fp32 master of a trainable weight, else the element type that the model computes in.</summary>
-    public Tensor Value { get; private set; }
+    public Tensor Value => StandIn ?? value;
+
+    /// <summary>A shape in place of the value, while a pass is measured (<see cref="BlockMeter"/>).</summary>
+    internal Tensor? StandIn { get; set; }
 
     public bool Trainable { get; }
 
@@ -87,8 +91,8 @@ public sealed class Parameter
     public void Replace(Tensor value)
     {
         Forget();
-        Value.Dispose();
-        Value = value;
+        this.value.Dispose();
+        this.value = value;
         Master = value.DType;
         value.Name = Name;
     }

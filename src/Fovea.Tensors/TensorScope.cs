@@ -40,6 +40,9 @@ public sealed class TensorScope : IDisposable
         return tensor;
     }
 
+    /// <summary>What it would free now.</summary>
+    public IEnumerable<Tensor> Owned => owned.Where(tensor => tensor.Owner == this);
+
     /// <summary>Hands everything that it still owns to the caller, who disposes it: for what was made ahead of its use.</summary>
     public IReadOnlyList<Tensor> KeepAll()
     {

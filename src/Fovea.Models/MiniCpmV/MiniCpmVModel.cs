@@ -38,31 +38,7 @@ public sealed class MiniCpmVModel : VisionLanguageModel
 
     public override int MaxTokens => Config.MaxPositions;
 
-    // Keys and values before and behind their norm, with places, and as attention takes them.
-    public override long ProjectorElements => 5L * Config.Language.Width;
-
     public override bool ImagesStandAlone => !padsAsOriginal;
-
-    public override IReadOnlyList<BlockShape> Blocks =>
-    [
-        .. Enumerable.Range(0, Config.Vision.Layers).Select(i => new BlockShape($"vision block {i}", VisionPath(i), ModelPart.Vision)
-        {
-            Width = Config.Vision.HiddenSize,
-            AttentionInputs = 3L * Config.Vision.HiddenSize,
-            AttentionOutput = Config.Vision.HiddenSize,
-            Heads = Config.Vision.Heads,
-            Inner = Config.Vision.IntermediateSize,
-            IsPlain = true,
-        }),
-        .. Enumerable.Range(0, Layers).Select(i => new BlockShape($"language block {i}", $"llm.model.layers.{i}", ModelPart.Language)
-        {
-            Width = Config.Language.Width,
-            AttentionInputs = (Config.Language.Heads + (2L * Config.Language.KeyValueHeads)) * Config.Language.HeadSize,
-            AttentionOutput = (long)Config.Language.Heads * Config.Language.HeadSize,
-            Heads = Config.Language.Heads,
-            Inner = Config.Language.Inner,
-        }),
-    ];
 
     public override NameMap Names => NameMap.Same;
 
@@ -135,6 +111,10 @@ public sealed class MiniCpmVModel : VisionLanguageModel
 
     public override Tensor? VisionFeatures(ModelInput input) => TowerFeatures(input) is { } tower ? Project(tower, input) : null;
 
+    public override ImageGrid UsualImage => new(1, Config.Slicing.Resolution / Config.Slicing.PatchSize, Config.Slicing.Resolution / Config.Slicing.PatchSize);
+
+    public override int PatchLength => Config.Vision.PatchLength;
+
     public override int FeatureRows(ImageGrid grid) => Config.Queries;
 
     /// <summary>Slices have the area of the model's resolution; where there are several, the whole image is one more.</summary>
@@ -147,8 +127,6 @@ public sealed class MiniCpmVModel : VisionLanguageModel
 
     public override Tensor Hidden(ModelInput input, Tensor? features) =>
         Language.Forward(input.Ids, input.Positions[0], input.Positions[1], input.Attention, features, input.ImageSlots, input.Wanted);
-
-    private string VisionPath(int block) => $"vpm.{(Config.Vision.Kind == MiniCpmVVisionKind.Resized ? "blocks" : "encoder.layers")}.{block}";
 
     /// <summary>The original pads the slices of a batch to the longest; its scripts train on batches of one sample, so that is the batch here.</summary>
     private static int[] Padded(IReadOnlyList<ImageGrid> grids, IReadOnlyList<int>? imagesOfSamples)

@@ -41,7 +41,7 @@ internal sealed class ExpertRouter
         var training = side is not null;
         var scores_TN = gate.Forward(x_TE).Softmax(1, DType.F32);
         var (weights_TK, experts_TK) = Choose(scores_TN);
-        var chosen = experts_TK.ToArray<long>();
+        var chosen = ChosenOf(experts_TK);
         if (training)
         {
             side!.Add(scores_TN.Mul(Loads(chosen, groups).To(scores_TN.Device)).Sum());
@@ -58,6 +58,11 @@ internal sealed class ExpertRouter
         var y_TE = Mix(x_TE, weights_TK, chosen, training);
         return shared is null ? y_TE : y_TE.Add(shared.Forward(x_TE));
     }
+
+    /// <summary>Shapes alone hold no choices: then all experts have as much to do. What a pass keeps does not depend on it.</summary>
+    private long[] ChosenOf(Tensor experts_TK) => experts_TK.Device.Type == DeviceType.Meta
+        ? [.. Enumerable.Range(0, (int)experts_TK.Count).Select(i => (long)i % config.Experts)]
+        : experts_TK.ToArray<long>();
 
     private (Tensor Weights_TK, Tensor Experts_TK) Choose(Tensor scores_TN)
     {

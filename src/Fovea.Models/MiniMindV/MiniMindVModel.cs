@@ -29,27 +29,6 @@ public sealed class MiniMindVModel : VisionLanguageModel
 
     public override int MaxTokens => Config.MaxPositions;
 
-    public override IReadOnlyList<BlockShape> Blocks =>
-    [
-        .. Enumerable.Range(0, Config.Vision.Layers).Select(i =>
-            new BlockShape($"vision block {i}", $"vision_encoder.vision_model.encoder.layers.{i}", ModelPart.Vision)
-            {
-                Width = Config.Vision.HiddenSize,
-                AttentionInputs = 3L * Config.Vision.HiddenSize,
-                AttentionOutput = Config.Vision.HiddenSize,
-                Heads = Config.Vision.Heads,
-                Inner = Config.Vision.IntermediateSize,
-            }),
-        .. Enumerable.Range(0, Config.Layers).Select(i => new BlockShape($"language block {i}", $"model.layers.{i}", ModelPart.Language)
-        {
-            Width = Config.HiddenSize,
-            AttentionInputs = (Config.Heads + (2L * Config.KeyValueHeads)) * Config.HeadSize,
-            AttentionOutput = (long)Config.Heads * Config.HeadSize,
-            Heads = Config.Heads,
-            Inner = (Config.UseMoe ? Config.ExpertsPerToken + (Config.SharedExpert ? 1 : 0) : 1) * (long)Config.IntermediateSize,
-        }),
-    ];
-
     public override NameMap Names => MiniMindVFamily.Map;
 
     public override int MostPatches(int pixels, int tokens) => Config.Vision.Tokens * Math.Max(1, tokens / Config.ImageTokens);
@@ -113,6 +92,10 @@ public sealed class MiniMindVModel : VisionLanguageModel
     public override Tensor Project(Tensor tower, ModelInput input) => Vision.Project(tower);
 
     public override Tensor? VisionFeatures(ModelInput input) => input.Pixels is null ? null : Vision.Forward(input.Pixels);
+
+    public override ImageGrid UsualImage => new(1, Config.Vision.Side, Config.Vision.Side);
+
+    public override int PatchLength => Config.Vision.PatchLength;
 
     public override int FeatureRows(ImageGrid grid) => grid.Patches;
 

@@ -29,26 +29,6 @@ public sealed class Qwen25VlModel : VisionLanguageModel
 
     public override int MaxTokens => Config.MaxPositions;
 
-    public override IReadOnlyList<BlockShape> Blocks =>
-    [
-        .. Enumerable.Range(0, Config.Vision.Depth).Select(i => new BlockShape($"vision block {i}", $"visual.blocks.{i}", ModelPart.Vision)
-        {
-            Width = Config.Vision.HiddenSize,
-            AttentionInputs = 5L * Config.Vision.HiddenSize, // turned q and k, and the product that v is a view of
-            AttentionOutput = Config.Vision.HiddenSize,
-            Heads = Config.Vision.Heads,
-            Inner = Config.Vision.IntermediateSize,
-        }),
-        .. Enumerable.Range(0, Config.Layers).Select(i => new BlockShape($"language block {i}", $"model.layers.{i}", ModelPart.Language)
-        {
-            Width = Config.HiddenSize,
-            AttentionInputs = (Config.Heads + (2L * Config.KeyValueHeads)) * Config.HeadSize,
-            AttentionOutput = (long)Config.Heads * Config.HeadSize,
-            Heads = Config.Heads,
-            Inner = Config.IntermediateSize,
-        }),
-    ];
-
     public override NameMap Names => Qwen25VlFamily.Map;
 
     public override int MostPatches(int pixels, int tokens) => Math.Min(pixels / (Config.Vision.PatchSize * Config.Vision.PatchSize), Config.Vision.MergeSize * Config.Vision.MergeSize * tokens);
@@ -107,6 +87,10 @@ public sealed class Qwen25VlModel : VisionLanguageModel
 
     public override Tensor? VisionFeatures(ModelInput input) =>
         input.Pixels is null ? null : Vision.Forward(input.Pixels, input.Grids);
+
+    public override ImageGrid UsualImage => new(1, 16 * Config.Vision.MergeSize, 16 * Config.Vision.MergeSize);
+
+    public override int PatchLength => Config.Vision.PatchLength;
 
     public override int FeatureRows(ImageGrid grid) => grid.MergedTokens(Config.Vision.MergeSize);
 

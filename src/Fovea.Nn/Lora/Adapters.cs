@@ -25,7 +25,7 @@ public static class Adapters
 
             var a = Make(ledger, linear, "lora_A.weight", [options.Rank, linear.Inputs], saved, trainable, 1 / Math.Sqrt(linear.Inputs));
             var b = Make(ledger, linear, "lora_B.weight", [linear.Outputs, options.Rank], saved, trainable, 0);
-            linear.Lora = new LoraAdapter(a, b, options.Scale, dropout, i);
+            ledger.Attach(linear, new LoraAdapter(a, b, options.Scale, dropout, i));
         }
 
         return chosen;
@@ -40,12 +40,11 @@ public static class Adapters
         using var grad = Autograd.NoGrad();
         foreach (var linear in ledger.Linears)
         {
-            if (linear.Lora is not { } lora)
+            if (ledger.Detach(linear) is not { } lora)
             {
                 continue;
             }
 
-            linear.Lora = null;
             if (ledger.Options.Deferred)
             {
                 linear.Weight.FoldLater(Merged, lora.A.Value, lora.B.Value);

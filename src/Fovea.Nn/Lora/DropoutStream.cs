@@ -9,12 +9,20 @@ namespace Fovea.Nn.Lora;
 public sealed class DropoutStream(double probability, ulong seed) : IDisposable
 {
     private Tensor? keys;
+    private Tensor? shapes;
 
     /// <summary>The share of inputs that is dropped.</summary>
     internal double Probability => probability;
 
-    /// <summary>One key a row, 64 bits, on the device: what (seed, step, sample, token) come to.</summary>
-    internal Tensor Keys => keys ?? throw new InvalidOperationException("dropout was not told which tokens come");
+    /// <summary>Keys are shapes alone, as many as there are rows, while a pass is measured (<see cref="BlockMeter"/>).</summary>
+    internal bool AsShapes
+    {
+        set
+        {
+            shapes?.Dispose();
+            shapes = value ? CreateOps.Empty([0], DType.I64, Device.Meta).Keep() : null;
+        }
+    }
 
     /// <summary>Says which tokens the rows of the coming micro-batch are.</summary>
     /// <param name="step">Number of the optimizer step.</param>
@@ -40,5 +48,22 @@ public sealed class DropoutStream(double probability, ulong seed) : IDisposable
         keys = null;
     }
 
-    internal Tensor Apply(Tensor x, int module) => x.Dropout(Keys, module, probability);
+    internal Tensor Apply(Tensor x, int module) => x.Dropout(KeysOf(x), module, probability);
+
+    /// <summary>One key a row of <paramref name="x"/>, 64 bits, on the device: what (seed, step, sample, token) come to.</summary>
+    internal Tensor KeysOf(Tensor x)
+    {
+        if (shapes is null)
+        {
+            return keys ?? throw new InvalidOperationException("dropout was not told which tokens come");
+        }
+
+        if (shapes.Count != x.Size(0))
+        {
+            shapes.Dispose();
+            shapes = CreateOps.Empty([x.Size(0)], DType.I64, Device.Meta).Keep();
+        }
+
+        return shapes;
+    }
 }

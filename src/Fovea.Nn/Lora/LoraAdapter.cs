@@ -5,14 +5,12 @@ namespace Fovea.Nn.Lora;
 /// <summary>The low-rank update of one linear: y += scale * B (A dropout(x)). A is [r, in], B is [out, r].</summary>
 public sealed class LoraAdapter
 {
-    private readonly DropoutStream? dropout;
-
     internal LoraAdapter(Parameter a, Parameter b, double scale, DropoutStream? dropout, int module)
     {
         A = a;
         B = b;
         Scale = scale;
-        this.dropout = dropout;
+        Dropout = dropout;
         Module = module;
     }
 
@@ -25,11 +23,14 @@ public sealed class LoraAdapter
     /// <summary>Its number, which tells its dropout from that of others.</summary>
     internal int Module { get; }
 
+    /// <summary>What drops its inputs in training; shared by all adapters.</summary>
+    internal DropoutStream? Dropout { get; }
+
     /// <summary>What drops its inputs now; null where nothing does.</summary>
-    internal DropoutStream? Dropping => DropsNow ? dropout : null;
+    internal DropoutStream? Dropping => DropsNow ? Dropout : null;
 
     /// <summary>Whether the adapter sees another input than the base weight now, because dropout is at work.</summary>
-    internal bool DropsNow => dropout is not null && Autograd.IsRecording;
+    internal bool DropsNow => Dropout is not null && Autograd.IsRecording;
 
     internal IEnumerable<Parameter> Parameters => [A, B];
 

@@ -141,6 +141,18 @@ internal static unsafe partial class Bridge
     [LibraryImport(Lib, EntryPoint = "fovea_selective_begin")]
     internal static partial int SelectiveBegin();
 
+    [LibraryImport(Lib, EntryPoint = "fovea_saved_start")]
+    internal static partial int SavedStart();
+
+    [LibraryImport(Lib, EntryPoint = "fovea_saved_note")]
+    internal static partial int SavedNote(nint tensor, int counts);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_saved_take")]
+    internal static partial int SavedTake(out long bytes);
+
+    [LibraryImport(Lib, EntryPoint = "fovea_saved_stop")]
+    internal static partial int SavedStop();
+
     [LibraryImport(Lib, EntryPoint = "fovea_count_start")]
     internal static partial int CountStart();
 

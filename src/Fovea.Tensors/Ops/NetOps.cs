@@ -8,6 +8,9 @@ public static class NetOps
     private static readonly Operator GeluTanhOp = new("fovea::gelu_tanh");
     private static readonly Operator EmbeddingOp = new("aten::embedding");
     private static readonly Operator AttentionOp = new("aten::scaled_dot_product_attention");
+
+    // What serves attention with gradients on the CPU. On the meta device libtorch would take separate products, which keep all scores for backward.
+    private static readonly Operator FusedAttentionOp = new("aten::_scaled_dot_product_flash_attention_for_cpu");
     private static readonly Operator PackedAttentionOp = new("fovea::attention");
     private static readonly Operator AttendNextOp = new("fovea::attend_next");
     private static readonly Operator CrossEntropyOp = new("aten::cross_entropy_loss");
@@ -38,7 +41,9 @@ public static class NetOps
     /// <summary>softmax(q k^T * scale) v over [batch, heads, length, head size]; grouped queries repeat keys and values by themselves.</summary>
     public static Tensor ScaledDotProductAttention(
         Tensor q, Tensor k, Tensor v, bool causal, double scale, bool grouped = false, Tensor? mask = null) =>
-        AttentionOp.Call(q, k, v, mask, 0.0, causal, scale, grouped);
+        q.Device.Type == DeviceType.Meta && !grouped && mask is null
+            ? FusedAttentionOp.CallTwo(q, k, v, 0.0, causal, Arg.None, scale).First
+            : AttentionOp.Call(q, k, v, mask, 0.0, causal, scale, grouped);
 
     /// <summary>Attention inside each segment of packed tokens: q [T, H, D], k and v [T, G, D], boundaries from 0 to T.</summary>
     /// <param name="offsets">The boundaries as 32-bit integers on the device of q; only the CPU does without.</param>

@@ -28,15 +28,16 @@ public sealed record MemoryForecast(ShardPlan Shards, long Activations, long Buf
     public long Host => Shards.Host;
 
     /// <param name="model">Shapes are enough.</param>
+    /// <param name="costs">Of the model at this stage of ZeRO.</param>
     /// <param name="tokens">Of one micro-batch.</param>
     /// <param name="patches">Of its images, where the vision side learns; else 0.</param>
     /// <param name="onHost">The device is the host: what is moved there stays in the same memory.</param>
     public static MemoryForecast For(
-        VisionLanguageModel model, TrainConfig config, IReadOnlyList<ShardGroup> groups, ShardTypes types, ShardingOptions sharding, int ranks, int tokens,
-        int patches, bool onHost)
+        VisionLanguageModel model, TrainConfig config, IReadOnlyList<ShardGroup> groups, ActivationCosts costs, ShardTypes types, ShardingOptions sharding,
+        int ranks, int tokens, int patches, bool onHost)
     {
         var shards = ShardPlan.For(groups, onHost ? new ShardingOptions { Stage = sharding.Stage } : sharding, ranks, types);
-        var plan = MemoryPlan.For(model, config with { Memory = config.Memory with { MicroBatchTokens = tokens } }, budgetBytes: 0, castsWeights: sharding.Stage == 0, onHost);
+        var plan = MemoryPlan.For(model, config with { Memory = config.Memory with { MicroBatchTokens = tokens } }, budgetBytes: 0, sharding.Stage, costs);
         var modes = plan.Modes(tokens, patches);
         var size = model.Ledger.Options.Compute.Size();
         var loss = LinearCrossEntropy.WorkingBytes(model.Head, tokens, model.Ledger.Options.Compute, onHost);

@@ -21,7 +21,7 @@ public abstract class Optimizer(IReadOnlyList<LearnedPart> parts) : IOptimizer
                     yield return state;
                 }
 
-                if (!part.Name.Contains(".lora_", StringComparison.Ordinal))
+                if (!part.IsAdapter)
                 {
                     yield return new OptimizerState($"{part.Name}.master", part, part.Value);
                 }

@@ -30,6 +30,7 @@ internal static class PlanRun
         var patches = shapes.VisionLearns ? model.MostPatches(config.Data.ImageMaxPixels, tokens) : 0;
         var groups = ShardGroup.Of(model);
         var types = ShardTypes.Of(model, config, mapped: onHost && shapes.Stored == model.Ledger.Options.Compute, onHost);
+        var costs = new Dictionary<int, ActivationCosts>();
         var rows = new List<PlanRow>();
         foreach (var ranks in options.Ranks)
         {
@@ -39,7 +40,12 @@ internal static class PlanRun
                 {
                     Stage = zero, OffloadOptimizer = offload != OffloadKind.None, OffloadParameters = offload == OffloadKind.Cpu,
                 };
-                var forecast = MemoryForecast.For(model, config, groups, types, sharding, ranks, tokens, patches, onHost);
+                if (!costs.TryGetValue(zero, out var kept))
+                {
+                    costs.Add(zero, kept = ActivationCosts.Measure(model, zero, onHost));
+                }
+
+                var forecast = MemoryForecast.For(model, config, groups, kept, types, sharding, ranks, tokens, patches, onHost);
                 rows.Add(new PlanRow(ranks, zero, offload)
                 {
                     Weights = forecast.Shards.Weights,

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Fovea.Models;
 using Fovea.Nn;
+using Fovea.Nn.Lora;
 using Fovea.Tensors;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
@@ -10,8 +11,11 @@ namespace Fovea.Training.Recipes;
 /// <summary>The model that a configuration trains, as shapes without values: from the folder's config.json alone.</summary>
 public sealed class ModelShapes : IDisposable
 {
-    private ModelShapes(VisionLanguageModel model, ModelFamily family, DType? stored)
+    private readonly DropoutStream? dropout;
+
+    private ModelShapes(VisionLanguageModel model, ModelFamily family, DType? stored, DropoutStream? dropout)
     {
+        this.dropout = dropout;
         Model = model;
         Stored = stored;
         VisionLearns = TrainableRule.ReachesVision(model.Ledger.Trainable.Select(p => p.Name), family.PartOf);
@@ -39,23 +43,29 @@ public sealed class ModelShapes : IDisposable
             Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),
             Family = config.Family.Of(family),
         });
+        var dropout = lora && config.Tuning.LoraDropout > 0 ? new DropoutStream(config.Tuning.LoraDropout, (ulong)config.Run.Seed) : null;
         try
         {
             if (lora)
             {
-                ModelSetup.AttachAdapter(config, model, family, resumeFrom: null, dropout: null);
+                ModelSetup.AttachAdapter(config, model, family, resumeFrom: null, dropout);
             }
 
-            return new ModelShapes(model, family, StoredIn(ConfigReader.Open(path)));
+            return new ModelShapes(model, family, StoredIn(ConfigReader.Open(path)), dropout);
         }
         catch
         {
+            dropout?.Dispose();
             model.Dispose();
             throw;
         }
     }
 
-    public void Dispose() => Model.Dispose();
+    public void Dispose()
+    {
+        Model.Dispose();
+        dropout?.Dispose();
+    }
 
     private static DType? StoredIn(ConfigReader config)
     {

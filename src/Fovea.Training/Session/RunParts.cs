@@ -42,7 +42,7 @@ internal sealed class RunParts : IDisposable
                 : null;
             Order = inputs.Order(Config, mesh);
             Schedule = new Schedule(Config, fresh.TotalSteps, Order);
-            Memory = MemoryPlan.For(Setup.Model, Config, Budget.Activations, castsWeights: !Config.Parallel.Sharding.Shards);
+            Memory = MemoryPlan.For(Setup.Model, Config, Budget.Activations);
             Memory = Memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", Memory.MicroBatchTokens) };
             State = new RunState(fresh with { MicroBatchTokens = Memory.MicroBatchTokens }, Order);
             Log = Reporter.NewLog(Config, State);
@@ -91,7 +91,7 @@ internal sealed class RunParts : IDisposable
         Dropout = Setup.Dropout,
 
         // Shorter micro-batches keep more of their activations.
-        Plan = batch => Memory.Apply(Setup.Model.Ledger, batch.Tokens, Setup.VisionLearns ? batch.Patches : 0),
+        Plan = batch => Memory.Apply(batch.Tokens, Setup.VisionLearns ? batch.Patches : 0),
     };
 
     public static RunParts Assemble(TrainConfig config, RunInputs inputs, Mesh mesh, EventHub events) => new(config, inputs, mesh, events);

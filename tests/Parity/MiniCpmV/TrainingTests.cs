@@ -61,12 +61,13 @@ public sealed class TrainingTests : NativeTest
         using var rows = new OfficialRun(version);
         using var batch = rows.Batch(3, 2);
         var config = TrainConfig.Parse("model_name_or_path: m\ndataset: d.json\noutput_dir: o\n", "test");
-        var foretold = MemoryPlan.For(model, config, 1L << 40).Predict(model.Blocks.ToDictionary(b => b.Name, _ => mode), batch.Tokens, batch.Patches);
+        var foretold = MemoryPlan.For(model, config, 1L << 40).Predict(model.Ledger.Blocks.ToDictionary(b => b, _ => mode), batch.Tokens, batch.Patches);
         using var scope = TensorScope.Open("micro-batch");
         using var count = MemoryCount.Start();
         var input = model.Prepare(batch);
         model.Hidden(input, model.VisionFeatures(input));
-        Assert.InRange((double)foretold / count.Live, 0.85, 1.35);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{version} {mode}: {foretold} foretold, {count.Live} held");
+        Assert.InRange((double)foretold / count.Live, 0.9, 1.1);
     }
 
     private static JsonElement Expected(string version, string run) => Golden.Json(TestFiles.Golden($"{version}/{run}.json"));

@@ -1,5 +1,6 @@
 using Fovea.Models;
 using Fovea.Nn;
+using Fovea.Nn.Lora;
 using Fovea.Testing;
 using Fovea.Training.Config;
 using Fovea.Training.Engine;
@@ -39,7 +40,7 @@ public sealed class BlockModeTests : NativeTest
         foreach (var mode in Enum.GetValues<BlockMode>())
         {
             using var model = Build(dtype, mode, everything);
-            using var stream = dropout > 0 ? new Nn.Lora.DropoutStream(dropout, 1) : null;
+            using var stream = dropout > 0 ? new DropoutStream(dropout, 1) : null;
             using var batch = MidModel.Batch(2);
             if (stream is not null)
             {
@@ -48,10 +49,10 @@ public sealed class BlockModeTests : NativeTest
             }
 
             var plan = MemoryPlan.For(model, config, 1L << 40);
-            var modes = model.Blocks.ToDictionary(b => b.Name, _ => mode);
+            var modes = model.Ledger.Blocks.ToDictionary(b => b, _ => mode);
             var foretold = plan.Predict(modes, batch.Tokens, everything ? batch.Patches : 0);
             using var scope = TensorScope.Open("micro-batch");
-            using var casts = new Nn.Lora.AdapterCopies(model.Ledger).Open();
+            using var casts = new AdapterCopies(model.Ledger).Open();
             using var count = MemoryCount.Start();
             var input = model.Prepare(batch);
             Tensor? features;
@@ -63,8 +64,10 @@ public sealed class BlockModeTests : NativeTest
             model.Hidden(input, features);
             held[mode] = count.Live - (everything ? 0 : 4L * 1176 * batch.Patches);
 
-            // Where everything learns, copies of embeddings and head are foretold, which this pass does not keep.
-            Assert.InRange((double)foretold / held[mode], 0.9, everything ? 1.8 : 1.1);
+            // Where the head learns, the loss uses a copy of it, which this pass does not keep.
+            var copy = everything && dtype == DType.BF16 ? model.Head.Count * 2 : 0;
+            TestContext.Current.TestOutputHelper?.WriteLine($"{dtype} {everything} {dropout} {mode}: {foretold} foretold, {held[mode] + copy} held");
+            Assert.InRange((double)foretold / (held[mode] + copy), 0.95, 1.05);
         }
 
         // With dropout the adapters keep inputs of their own, and nothing that is cheap.
@@ -83,7 +86,7 @@ public sealed class BlockModeTests : NativeTest
         {
             var plan = MemoryPlan.For(model, config, budget);
             var modes = plan.Modes(4096, 0);
-            var language = modes.Where(m => m.Key.StartsWith("language", StringComparison.Ordinal)).Select(m => m.Value).ToList();
+            var language = modes.Where(m => m.Key.Part == ModelPart.Language).Select(m => m.Value).ToList();
             var kept = language.Sum(m => 2 - (int)m);
             Assert.True(kept >= before);
             Assert.True(kept == 0 || plan.Predict(modes, 4096, 0) < budget);
@@ -112,7 +115,7 @@ public sealed class BlockModeTests : NativeTest
     {
         var options = new ModelOptions { Trainable = (_, name) => name.StartsWith("model.layers.2.", StringComparison.Ordinal) };
         using var model = SmallModel.Build(options);
-        Assert.Equal(["language block 2"], MemoryPlan.For(model, Config("recompute: always"), 1 << 30).Modes(1024, 0).Keys);
+        Assert.Equal(["language block 2"], MemoryPlan.For(model, Config("recompute: always"), 1 << 30).Modes(1024, 0).Keys.Select(block => block.Name));
     }
 
     [Fact]
@@ -159,11 +162,11 @@ public sealed class BlockModeTests : NativeTest
         return model;
     }
 
-    private static void Readapt(VisionLanguageModel model, Nn.Lora.DropoutStream stream)
+    private static void Readapt(VisionLanguageModel model, DropoutStream stream)
     {
-        Nn.Lora.Adapters.Merge(model.Ledger);
-        Nn.Lora.Adapters.Attach(
-            model.Ledger, new Nn.Lora.LoraOptions(), path => path.StartsWith("model.layers.", StringComparison.Ordinal), dropout: stream);
+        Adapters.Merge(model.Ledger);
+        Adapters.Attach(
+            model.Ledger, new LoraOptions(), path => path.StartsWith("model.layers.", StringComparison.Ordinal), dropout: stream);
     }
 
     private static Dictionary<string, float[]> Gradients(DType dtype, BlockMode mode, bool everything)

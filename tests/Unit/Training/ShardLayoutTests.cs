@@ -4,8 +4,6 @@ using Fovea.Distributed;
 using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
-using Fovea.Tests.Parity.MiniMindV;
-using Fovea.Training.Recipes;
 
 namespace Fovea.Tests.Unit.Training;
 
@@ -19,13 +17,13 @@ public sealed class ShardLayoutTests : NativeTest
     public void Weights_lie_in_the_buffers_in_which_they_always_lay()
     {
         var text = new StringBuilder();
-        foreach (var (name, build) in Models())
+        foreach (var name in EveryModel.Names)
         {
             foreach (var full in new[] { true, false })
             {
                 foreach (var stage in new[] { 1, 3 })
                 {
-                    Describe(text, name, full, stage, build);
+                    Describe(text, name, full, stage);
                 }
             }
         }
@@ -33,26 +31,9 @@ public sealed class ShardLayoutTests : NativeTest
         Assert.Equal(File.ReadAllText(TestFiles.Golden("shard_layouts.txt")), text.ToString());
     }
 
-    private static IEnumerable<(string Name, Func<ModelOptions, VisionLanguageModel> Build)> Models()
+    private static void Describe(StringBuilder text, string name, bool full, int stage)
     {
-        foreach (var folder in new[] { "qwen2_5_vl_tiny", "minicpm_v2", "minicpm_v25", "minicpm_v26" })
-        {
-            yield return (folder, options => Families.Load(TestFiles.Golden($"{folder}/model"), options));
-        }
-
-        foreach (var (generation, kind) in new[] { ("a", "dense"), ("a", "moe"), ("c", "dense"), ("c", "moe") })
-        {
-            yield return ($"minimind_{generation} {kind}", options =>
-            {
-                using var folder = new MiniMindFolder(generation, kind);
-                return folder.Load(options);
-            });
-        }
-    }
-
-    private static void Describe(StringBuilder text, string name, bool full, int stage, Func<ModelOptions, VisionLanguageModel> build)
-    {
-        using var model = build(new ModelOptions { Compute = DType.BF16, Deferred = true, Trainable = (_, _) => full });
+        using var model = EveryModel.Build(name, new ModelOptions { Compute = DType.BF16, Deferred = true, Trainable = (_, _) => full });
         if (!full)
         {
             Adapters.Attach(model.Ledger, new LoraOptions { Rank = 4 }, path => path.EndsWith("q_proj", StringComparison.Ordinal));
@@ -61,22 +42,16 @@ public sealed class ShardLayoutTests : NativeTest
         using var mesh = Mesh.Alone();
         using var sharded = new Sharded(mesh, model.Ledger, model.Head, new ShardingOptions { Stage = stage });
         text.Append($"{name}, {(full ? "full" : "lora")}, stage {stage}\n");
-        foreach (var unit in UnitsOf(sharded))
+        foreach (var unit in sharded.Layout)
         {
             text.Append($"  {unit.Name}{(unit.IsLookup ? ", lookup" : "")}{(unit.NeedsImages ? ", images" : "")}{(unit.IsResident ? ", resident" : "")}\n");
             foreach (var flat in unit.Flats)
             {
-                string[] names = [.. NamesOf(flat)];
+                string[] names = [.. flat.Names];
                 text.Append($"    {(flat.Learns ? "trainable" : "frozen")} {flat.Count}: {names.Length} weights from {names[0]} on, {Hash(names)}\n");
             }
         }
     }
 
     private static string Hash(string[] names) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', names))))[..12];
-
-    private static IEnumerable<ShardUnit> UnitsOf(Sharded sharded) => (IEnumerable<ShardUnit>)typeof(Sharded)
-        .GetMethod("All", System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Instance)!.Invoke(sharded, null)!;
-
-    private static IEnumerable<string> NamesOf(FlatShard flat) => ((Parameter[])typeof(FlatShard)
-        .GetField("parameters", System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Instance)!.GetValue(flat)!).Select(p => p.Name);
 }

@@ -1,0 +1,17 @@
+using Fovea.Nn;
+
+namespace Fovea.Training.Engine;
+
+/// <summary>What one block keeps for its backward pass, in each mode.</summary>
+public sealed record BlockCost(Block Block, RowBytes Keep, RowBytes Selective, RowBytes Recompute)
+{
+    /// <summary>Whether its rows are patches of images, not tokens.</summary>
+    public bool IsVision => Block.Part != ModelPart.Language;
+
+    public RowBytes Of(BlockMode mode) => mode switch
+    {
+        BlockMode.Keep => Keep,
+        BlockMode.Selective => Selective,
+        _ => Recompute,
+    };
+}

@@ -1,0 +1,25 @@
+using Fovea.Models;
+using Fovea.Tests.Parity.MiniMindV;
+
+namespace Fovea.Tests.Unit.Training;
+
+/// <summary>A small model of every family and generation, by name.</summary>
+internal static class EveryModel
+{
+    private static readonly string[] Folders = ["qwen2_5_vl_tiny", "minicpm_v2", "minicpm_v25", "minicpm_v26"];
+    private static readonly string[] MiniMinds = ["a dense", "a moe", "c dense", "c moe"];
+
+    public static IEnumerable<string> Names => [.. Folders, .. MiniMinds.Select(kind => $"minimind {kind}")];
+
+    public static VisionLanguageModel Build(string name, ModelOptions options)
+    {
+        if (Folders.Contains(name))
+        {
+            return Families.Load(TestFiles.Golden($"{name}/model"), options);
+        }
+
+        var words = name.Split(' ');
+        using var folder = new MiniMindFolder(words[1], words[2]);
+        return folder.Load(options);
+    }
+}

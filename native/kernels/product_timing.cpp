@@ -23,12 +23,12 @@ double product_seconds(at::ScalarType type, int64_t kernel, int64_t rows, int64_
     const at::NoGradGuard no_grad;
     const auto before = product_kernel(type);
     choose_product_kernel(type, static_cast<ProductKernel>(kernel));
-    const auto options = at::TensorOptions().dtype(type);
     // No generator of the run is drawn from: the numbers only need not be all alike.
     const auto numbers = [&](int64_t lines, int64_t wide) {
         return at::arange(lines * wide, at::TensorOptions().dtype(at::kFloat)).remainder_(61).sub_(30).mul_(1.0 / 64).to(type).view({lines, wide});
     };
-    const auto w = numbers(columns, inner), x = form == 1 ? at::Tensor() : numbers(rows, inner), dy = form == 0 ? at::Tensor() : numbers(rows, columns);
+    const auto w = form == 2 ? at::Tensor() : numbers(columns, inner), x = form == 1 ? at::Tensor() : numbers(rows, inner);
+    const auto dy = form == 0 ? at::Tensor() : numbers(rows, columns);
     const auto once = [&] { return form == 0 ? times_transposed(x, w) : form == 1 ? times_transposed(dy, w.t()) : weight_gradient(dy, x); };
     double best = 0;
     try {

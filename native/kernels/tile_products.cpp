@@ -107,7 +107,7 @@ public:
             const auto count = std::min(depth, inner - k);
             pack_right(k, count, column, column_end, right);
             pack_left(row, row_end, k, count, left);
-            multiply(left, right, row_end - row, stride, Tiles::words(count), result, k > 0);
+            multiply(left, right, row_end - row, column_end - column, Tiles::words(count), result, stride, k > 0);
         }
         for (auto r = row; r < row_end; r++) {
             const auto* s = sum.data == nullptr ? nullptr : sum.at(r, column);
@@ -125,6 +125,9 @@ public:
 private:
     // Rows of a packed left factor: filled up to a whole vector where there is little to fill, so that no row straddles cache lines.
     static constexpr int step = Tiles::rows > 8 ? 16 : Tiles::rows;
+
+    // Columns of a panel of the right factor: half a tile's where no more are left, as in the products of an adapter of low rank.
+    static int64_t panel_width(int64_t left) { return left <= Tiles::columns / 2 ? Tiles::columns / 2 : Tiles::columns; }
 
     struct Blocks {
         explicit Blocks(const BlockSize& most)
@@ -146,27 +149,32 @@ private:
     }
 
     void pack_right(int64_t k, int64_t count, int64_t column, int64_t column_end, word* to) const {
-        constexpr int wide = Tiles::columns;
         constexpr int64_t together = 16; // rows of b that are read along all panels, before the next ones
-        const auto lines = [&](int64_t c) { return std::min<int64_t>(wide, column_end - c); };
+        const auto lines = [&](int64_t c) { return std::min<int64_t>(Tiles::columns, column_end - c); };
         if (b.by_column == 1) {
             for (int64_t i = 0; i < count; i += together) {
-                auto* panel = to + Tiles::words(i) * wide;
-                for (auto c = column; c < column_end; c += wide, panel += Tiles::words(count) * wide) {
-                    pack_columns(b.at(k + i, c), b.by_row, lines(c), wide, std::min(together, count - i), Tiles::pairs, panel);
+                auto* panel = to;
+                for (auto c = column; c < column_end; c += Tiles::columns, panel += Tiles::words(count) * Tiles::columns) {
+                    const auto wide = panel_width(lines(c));
+                    pack_columns(b.at(k + i, c), b.by_row, lines(c), wide, std::min(together, count - i), Tiles::pairs, panel + Tiles::words(i) * wide);
                 }
             }
         } else {
-            for (auto c = column; c < column_end; c += wide, to += Tiles::words(count) * wide) {
-                pack_lines(b.at(k, c), b.by_column, lines(c), wide, count, Tiles::pairs, to);
+            for (auto c = column; c < column_end; c += Tiles::columns, to += Tiles::words(count) * Tiles::columns) {
+                pack_lines(b.at(k, c), b.by_column, lines(c), panel_width(lines(c)), count, Tiles::pairs, to);
             }
         }
     }
 
-    static void multiply(const word* left, const word* right, int64_t count, int64_t stride, int64_t words, float* result, bool add) {
-        for (int64_t c = 0; c < stride; c += Tiles::columns) {
-            for (int64_t r = 0; r < count; r += Tiles::rows) {
-                Tiles::template multiply<2, 1, step>(left + r / Tiles::rows * step * words, right + c * words, words, result + r * stride + c, stride, add);
+    static void multiply(const word* left, const word* right, int64_t rows, int64_t columns, int64_t words, float* result, int64_t stride, bool add) {
+        for (int64_t c = 0; c < columns; c += Tiles::columns) {
+            for (int64_t r = 0; r < rows; r += Tiles::rows) {
+                const auto* panel = left + r / Tiles::rows * step * words;
+                if (panel_width(columns - c) == Tiles::columns) {
+                    Tiles::template multiply<2, 1, step>(panel, right + c * words, words, result + r * stride + c, stride, add);
+                } else {
+                    Tiles::template multiply<1, 1, step>(panel, right + c * words, words, result + r * stride + c, stride, add);
+                }
             }
         }
     }

@@ -50,7 +50,8 @@ internal static class RankedRun
         var ranks = RankVariables.Read();
         if (talks && config.Parallel.Zero < 3)
         {
-            throw new ConfigException($"zero is {config.Parallel.Zero}: {ranks.WorldSize} processes answer together only where zero: 3 divides the weights; start one");
+            throw new ConfigException(
+                $"zero is {config.Parallel.Zero}: {ranks.WorldSize} processes answer together only where zero: 3 divides the weights; start one");
         }
 
         var timeout = talks ? Patience : TimeSpan.FromSeconds(config.Parallel.DdpTimeout);

@@ -37,7 +37,8 @@ internal sealed class TrainJob
     }
 
     /// <summary>The environment's number, as LLaMA-Factory and Kubeflow set it, before the file's.</summary>
-    public static int Restarts(TrainConfig config, LaunchVariables variables) => variables.Count(0, "MAX_RESTARTS", "PET_MAX_RESTARTS") ?? config.Parallel.MaxRestarts;
+    public static int Restarts(TrainConfig config, LaunchVariables variables) =>
+        variables.Count(0, "MAX_RESTARTS", "PET_MAX_RESTARTS") ?? config.Parallel.MaxRestarts;
 
     private (IReadOnlyList<string> Arguments, string How) Again()
     {

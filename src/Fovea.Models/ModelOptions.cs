@@ -20,7 +20,7 @@ public sealed record ModelOptions
     /// <summary>Leaves weights as the files have them, mapped, for somebody who places them (<see cref="LedgerOptions.Deferred"/>).</summary>
     public bool Deferred { get; init; }
 
-    /// <summary>A file of weights to replace the folder's own, for a family that opens its weights itself (<see cref="ModelFamily.Files"/>); null is none.</summary>
+    /// <summary>A file of weights to replace the folder's own, for a family with files of its own (<see cref="ModelFamily.Files"/>); null is none.</summary>
     public string? WeightsFile { get; init; }
 
     /// <summary>What the family alone is told; null is its defaults.</summary>

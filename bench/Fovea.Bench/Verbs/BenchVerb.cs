@@ -62,7 +62,7 @@ public static class BenchVerb
                 Peer = parsed.GetValue(peer),
                 PeerAttention = parsed.GetValue(attention),
             };
-            var result = Measure(parsed.GetValue(threads), () => MidBench.Run(options, Console.Error.WriteLine));
+            var result = Measure(parsed.GetValue(threads), () => MidBench.Run(options, Console.Error.WriteLine), options.DType);
             BenchOutput.Print(result);
             ResultFile.Save(result, parsed.GetValue(json));
             return 0;
@@ -139,7 +139,7 @@ public static class BenchVerb
             dtype, rounds, json, threads, peer, attention,
         };
         return Small(verb, json, parsed => Measure(parsed.GetValue(threads), () => DecodeBench.Run(
-            TypeOf(parsed.GetValue(dtype)), Rounds(parsed, rounds), parsed.GetValue(peer), parsed.GetValue(attention))));
+            TypeOf(parsed.GetValue(dtype)), Rounds(parsed, rounds), parsed.GetValue(peer), parsed.GetValue(attention)), TypeOf(parsed.GetValue(dtype))));
     }
 
     private static Command Images()
@@ -185,12 +185,17 @@ public static class BenchVerb
 
     internal static int Rounds(ParseResult parsed, Option<int> rounds) => Math.Max(1, parsed.GetValue(rounds));
 
-    internal static T Measure<T>(int? threads, Func<T> work) => StepThread.Run(() =>
+    /// <param name="types">Element types whose products the work does not choose by itself.</param>
+    internal static T Measure<T>(int? threads, Func<T> work, params DType[] types) => StepThread.Run(() =>
     {
         SetThreads(threads);
-        var products = ProductPolicy.ForMachine(CacheFolder.Path, DType.F32, DType.BF16);
+        var products = ProductPolicy.ForMachine(CacheFolder.Path, types);
         products.Choice.Use();
-        Console.Error.WriteLine(string.Join('\n', products.Reasons));
+        foreach (var reason in products.Reasons)
+        {
+            Console.Error.WriteLine(reason);
+        }
+
         return work();
     });
 

@@ -33,7 +33,8 @@ internal static class SlicesBenchVerb
 
             return BenchVerb.Measure(parsed.GetValue(threads), () => SlicesBench.Run(
                 BenchVerb.TypeOf(parsed.GetValue(dtype)), Math.Max(1, parsed.GetValue(depth)), parsed.GetValue(lora), parsed.GetValue(frozen),
-                parsed.GetValue(cached), BenchVerb.Rounds(parsed, steps), parsed.GetValue(peer), parsed.GetValue(attention), parsed.GetValue(trace)));
+                parsed.GetValue(cached), BenchVerb.Rounds(parsed, steps), parsed.GetValue(peer), parsed.GetValue(attention), parsed.GetValue(trace)),
+                BenchVerb.TypeOf(parsed.GetValue(dtype)));
         });
     }
 }

@@ -24,6 +24,6 @@ internal static class StagesBenchVerb
         };
         return BenchVerb.Small(verb, json, parsed => BenchVerb.Measure(parsed.GetValue(threads), () => StagesBench.Run(
             BenchVerb.TypeOf(parsed.GetValue(dtype)), parsed.GetValue(moe), parsed.GetValue(cached), BenchVerb.Rounds(parsed, steps),
-            parsed.GetValue(peer), parsed.GetValue(pad))));
+            parsed.GetValue(peer), parsed.GetValue(pad)), BenchVerb.TypeOf(parsed.GetValue(dtype))));
     }
 }

@@ -92,7 +92,8 @@ internal sealed class ChatSetup : IDisposable
             return OfModel(config, config.Run.OutputDir);
         }
 
-        notes.WriteLine($"warning: no model in output_dir, {config.Run.OutputDir}, yet: the one that the run starts from is used, {config.Model.ModelNameOrPath}");
+        var start = config.Model.ModelNameOrPath;
+        notes.WriteLine($"warning: no model in output_dir, {config.Run.OutputDir}, yet: the one that the run starts from is used, {start}");
         return config;
     }
 

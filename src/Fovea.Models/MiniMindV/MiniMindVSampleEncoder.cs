@@ -30,7 +30,8 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
     private readonly int[] close;
     private readonly IReadOnlyList<string> prompts;
 
-    public MiniMindVSampleEncoder(ChatTemplate template, Tokenizer tokenizer, IMediaProcessor images, DataOptions options, MiniMindVConfig config, MiniMindVOptions own)
+    public MiniMindVSampleEncoder(
+        ChatTemplate template, Tokenizer tokenizer, IMediaProcessor images, DataOptions options, MiniMindVConfig config, MiniMindVOptions own)
     {
         if (options.TrainOnPrompt || options.MaskHistory)
         {

@@ -7,7 +7,8 @@ namespace Fovea.Models.Qwen25Vl;
 public sealed class Qwen25VlFamily : ModelFamily
 {
     /// <summary>
-    /// Newer releases write the tree as <c>model.visual.*</c>, <c>model.language_model.*</c>; the hub writes <c>visual.*</c>, <c>model.*</c>, as does the ledger.
+    /// Newer releases write the tree as <c>model.visual.*</c>, <c>model.language_model.*</c>; the hub and the ledger have
+    /// <c>visual.*</c>, <c>model.*</c>.
     /// </summary>
     public static NameMap Map { get; } = new(ToLedger, ToModule);
 

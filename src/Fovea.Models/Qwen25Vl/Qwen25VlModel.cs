@@ -31,7 +31,11 @@ public sealed class Qwen25VlModel : VisionLanguageModel
 
     public override NameMap Names => Qwen25VlFamily.Map;
 
-    public override int MostPatches(int pixels, int tokens) => Math.Min(pixels / (Config.Vision.PatchSize * Config.Vision.PatchSize), Config.Vision.MergeSize * Config.Vision.MergeSize * tokens);
+    public override int MostPatches(int pixels, int tokens)
+    {
+        var (patch, merge) = (Config.Vision.PatchSize, Config.Vision.MergeSize);
+        return Math.Min(pixels / (patch * patch), merge * merge * tokens);
+    }
 
     public override ModelInput Prepare(PackedBatch batch)
     {

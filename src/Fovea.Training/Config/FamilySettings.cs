@@ -33,7 +33,8 @@ public sealed class FamilySettings
             var keys = ConfigKeys.Of(other.Options.GetType()).Where(written.Contains).ToList();
             if (keys.Count > 0 && other.Options.RefusedElsewhere)
             {
-                throw new ConfigException($"{string.Join(" and ", keys)} {(keys.Count == 1 ? "is" : "are")} for {other.Title}; this model is {family.ModelType}");
+                var words = string.Join(" and ", keys);
+                throw new ConfigException($"{words} {(keys.Count == 1 ? "is" : "are")} for {other.Title}; this model is {family.ModelType}");
             }
 
             ignored.AddRange(keys.Select(key => $"{key} is ignored: it is for {other.Title}, this model is {family.ModelType}"));

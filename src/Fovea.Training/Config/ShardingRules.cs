@@ -157,7 +157,8 @@ internal static class ShardingRules
 
         if (written.TryGetValue("offload", out var where) && config.Parallel.Offload != offload)
         {
-            problems.Add(where.Problem($"{Name(config.Parallel.Offload)} contradicts {entry.Key}: {name}, which is offload: {Name(offload)}; keep one of them"));
+            problems.Add(where.Problem(
+                $"{Name(config.Parallel.Offload)} contradicts {entry.Key}: {name}, which is offload: {Name(offload)}; keep one of them"));
         }
 
         return config with { Parallel = config.Parallel with { Zero = stage, Offload = offload } };

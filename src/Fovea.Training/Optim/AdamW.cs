@@ -1,5 +1,6 @@
 using Fovea.Nn;
 using Fovea.Tensors;
+using Fovea.Training.Config;
 
 namespace Fovea.Training.Optim;
 
@@ -31,6 +32,10 @@ public sealed class AdamW : Optimizer
         this.epsilon = epsilon;
         moments = [.. parts.Select(p => new Moments(p, decayAll || DecayRule.Applies(p) ? weightDecay : 0))];
     }
+
+    /// <summary>As a configuration says.</summary>
+    public static AdamW Of(OptimizerSection options, IReadOnlyList<LearnedPart> parts) =>
+        new(parts, options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon, options.WeightDecay, options.DecayNorms);
 
     public override void Dispose()
     {

@@ -21,7 +21,8 @@ public sealed class Schedule
         this.order = order;
         this.config = config;
         this.totalSteps = totalSteps;
-        warmup = config.Schedule.LrSchedulerType == LrSchedulerType.Constant && config.Schedule.DeepSpeedSchedule is null ? 0 : config.Schedule.WarmupStepsIn(totalSteps);
+        var risesAtOnce = config.Schedule is { LrSchedulerType: LrSchedulerType.Constant, DeepSpeedSchedule: null };
+        warmup = risesAtOnce ? 0 : config.Schedule.WarmupStepsIn(totalSteps);
         if (config.Schedule.DeepSpeedSchedule is { } given)
         {
             Check(given);

@@ -30,7 +30,8 @@ internal static class PlanKeys
         }
 
         var changed = Put(Put(text, "zero", $"{row.Zero}", always: true), "offload", row.Offload, row.Kind != OffloadKind.None);
-        if (TrainConfig.Parse(changed, Path.GetFileName(path), use: ConfigUse.Plan) is var read && (read.Parallel.Zero != row.Zero || read.Parallel.Offload != row.Kind))
+        var read = TrainConfig.Parse(changed, Path.GetFileName(path), use: ConfigUse.Plan).Parallel;
+        if (read.Zero != row.Zero || read.Offload != row.Kind)
         {
             throw new ConfigException($"{path} is not made of lines 'key: value'; add {string.Join(", ", Lines(row))} yourself");
         }

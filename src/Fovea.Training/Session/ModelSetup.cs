@@ -103,7 +103,8 @@ public sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family, P
         }
 
         var targets = LoraTargets.Choose(
-            model, family, config.Tuning.LoraTarget, config.Tuning.FreezeVisionTower, config.Tuning.FreezeMultiModalProjector, config.Tuning.FreezeLanguageModel);
+            model, family, config.Tuning.LoraTarget,
+            config.Tuning.FreezeVisionTower, config.Tuning.FreezeMultiModalProjector, config.Tuning.FreezeLanguageModel);
         var options = new LoraOptions
         {
             Rank = config.Tuning.LoraRank,

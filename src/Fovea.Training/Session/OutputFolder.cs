@@ -15,7 +15,8 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
     public IReadOnlyList<string> Notices { get; private set; } = [];
 
     /// <summary>Whether the configuration names a file or checkpoint to go on from.</summary>
-    private string? Given => config.Run.ResumeFromCheckpoint is { } wanted && !Is(wanted, "false") && !Is(wanted, "true") && !Is(wanted, "auto") ? wanted : null;
+    private string? Given =>
+        config.Run.ResumeFromCheckpoint is { } wanted && !Is(wanted, "false") && !Is(wanted, "true") && !Is(wanted, "auto") ? wanted : null;
 
     private bool FromNewest => config.Run.ResumeFromCheckpoint is { } wanted && (Is(wanted, "true") || Is(wanted, "auto"));
 
@@ -157,7 +158,10 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
         if (strangers.Count > 0 && (anew || config.Run.SaveTotalLimit is not null))
         {
             var names = string.Join(", ", strangers.Select(other => Path.GetFileName(other.Path)));
-            Notices = [$"{names} in {config.Run.OutputDir}: never removed and not counted, not made by Fovea or saved by an earlier version with save_only_model"];
+            Notices =
+            [
+                $"{names} in {config.Run.OutputDir}: never removed and not counted, not made by Fovea or saved by an earlier version with save_only_model",
+            ];
         }
     }
 

@@ -140,7 +140,9 @@ internal sealed class Reporter
 
     public void Interrupted(string? saved)
     {
-        var with = saved is not null ? $" with resume_from_checkpoint={saved}" : config.Run.OverwriteOutputDir ? string.Empty : " with overwrite_output_dir=true";
+        var with = saved is not null ? $" with resume_from_checkpoint={saved}"
+            : config.Run.OverwriteOutputDir ? string.Empty
+            : " with overwrite_output_dir=true";
         events.Write(new RunInterrupted(state.Progress.Step, "stopped on request", saved, $"run the same command again{with}"));
     }
 

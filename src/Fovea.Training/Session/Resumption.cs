@@ -184,8 +184,9 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
                 + $"(the orders agree on one rank, shuffled, with data_seed: {ScriptSeed})";
         }
 
+        var own = config.Optimizer;
         (string Name, double Value)[] settings =
-            [("weight_decay", config.Optimizer.WeightDecay), ("beta1", config.Optimizer.AdamBeta1), ("beta2", config.Optimizer.AdamBeta2), ("eps", config.Optimizer.AdamEpsilon)];
+            [("weight_decay", own.WeightDecay), ("beta1", own.AdamBeta1), ("beta2", own.AdamBeta2), ("eps", own.AdamEpsilon)];
         foreach (var (name, value) in settings)
         {
             if (file.Settings.TryGetValue(name, out var then) && then != value)

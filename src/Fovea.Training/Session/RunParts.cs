@@ -34,8 +34,7 @@ internal sealed class RunParts : IDisposable
                 ? VisionIdentity.Of(Setup.Model, Setup.Family, inputs.Setup.Images, Setup.LearnsOverTower)
                 : null;
             Strategy = opened.Add(Setup.Divide(Config, mesh));
-            Optimizer = opened.Add(new AdamW(
-                Strategy.Parts, Config.Optimizer.AdamBeta1, Config.Optimizer.AdamBeta2, Config.Optimizer.AdamEpsilon, Config.Optimizer.WeightDecay, Config.Optimizer.DecayNorms));
+            Optimizer = opened.Add(AdamW.Of(Config.Optimizer, Strategy.Parts));
             Budget = MemoryBudget.For(Config, Setup.Model, new MachineMemory(Setup.Model.Device), caches, mesh.RanksHere, mesh.WorldSize);
             Cache = caches
                 ? opened.Add(VisionCacheSetup.Open(Config, Setup, inputs.Setup.Images, identity, Budget, text => events.Write(new Warning(text))))

@@ -185,7 +185,8 @@ public sealed class ForwardTests : NativeTest
     public void Slices_of_V_2_5_can_stand_alone()
     {
         using var run = new OfficialRun("minicpm_v25");
-        using var model = Families.Load(run.Folder("model"), new ModelOptions { Device = TestDevice.Device, Family = new MiniCpmVOptions { VisionMask = VisionMask.Clean } });
+        var own = new MiniCpmVOptions { VisionMask = VisionMask.Clean };
+        using var model = Families.Load(run.Folder("model"), new ModelOptions { Device = TestDevice.Device, Family = own });
         Assert.True(model.ImagesStandAlone);
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("test");

@@ -73,7 +73,8 @@ public sealed class DemoBenchTests : NativeTest
     [Fact]
     public void What_the_peer_cannot_train_is_refused_with_every_reason()
     {
-        var e = Assert.Throws<ConfigException>(() => DemoPlan.Write(Own() with { Tuning = new TuningSection { FinetuningType = FinetuningType.Full, LoraDropout = 0.1 } }, folder));
+        var tuning = new TuningSection { FinetuningType = FinetuningType.Full, LoraDropout = 0.1 };
+        var e = Assert.Throws<ConfigException>(() => DemoPlan.Write(Own() with { Tuning = tuning }, folder));
         Assert.Equal(2, e.Problems.Count);
         Assert.Contains("finetuning_type: lora", e.Message);
         Assert.Contains("lora_dropout: 0", e.Message);

@@ -58,7 +58,8 @@ public sealed class DeepSpeedTests
         var config = Load("deepspeed:\n  zero_optimization:\n    stage: 3\n    reduce_bucket_size: 5e8\n    sub_group_size: auto\n  comment: a, b");
 
         Assert.Equal(
-            "{\"zero_optimization\": {\"stage\": 3, \"reduce_bucket_size\": 5e8, \"sub_group_size\": \"auto\"}, \"comment\": \"a, b\"}", config.Parallel.Deepspeed);
+            "{\"zero_optimization\": {\"stage\": 3, \"reduce_bucket_size\": 5e8, \"sub_group_size\": \"auto\"}, \"comment\": \"a, b\"}",
+            config.Parallel.Deepspeed);
         var again = TrainConfig.Parse(Minimal, "c.yaml", config.ToDictionary().Where(p => p.Value.Length > 0).Select(p => $"{p.Key}={p.Value}"));
         Assert.Equal(config.ToDictionary(), again.ToDictionary());
         Assert.Equal(config.Parallel.Sharding, again.Parallel.Sharding);

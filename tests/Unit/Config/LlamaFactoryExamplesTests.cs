@@ -67,14 +67,18 @@ public sealed partial class LlamaFactoryExamplesTests
 
         Assert.Equal("/models/qwen", config.Model.ModelNameOrPath);
         Assert.Equal(["mllm_demo", "identity", "alpaca_en_demo"], config.Data.Dataset);
-        Assert.Equal((262144, 1024, 2048, 1000), (config.Data.ImageMaxPixels, config.Data.ImageMinPixels, config.Data.CutoffLen, config.Data.MaxSamples!.Value));
-        Assert.Equal((FinetuningType.Lora, 8, 16.0, 0.0), (config.Tuning.FinetuningType, config.Tuning.LoraRank, config.Tuning.EffectiveLoraAlpha, config.Tuning.LoraDropout));
+        var (data, tuning, optimizer) = (config.Data, config.Tuning, config.Optimizer);
+        Assert.Equal((262144, 1024, 2048, 1000), (data.ImageMaxPixels, data.ImageMinPixels, data.CutoffLen, data.MaxSamples!.Value));
+        Assert.Equal((FinetuningType.Lora, 8, 16.0, 0.0), (tuning.FinetuningType, tuning.LoraRank, tuning.EffectiveLoraAlpha, tuning.LoraDropout));
         Assert.Equal(["all"], config.Tuning.LoraTarget);
-        Assert.True(config is { Tuning.FreezeVisionTower: true, Tuning.FreezeMultiModalProjector: true, Tuning.FreezeLanguageModel: false, Model.Bf16: true, Model.PureBf16: false });
+        Assert.True(tuning is { FreezeVisionTower: true, FreezeMultiModalProjector: true, FreezeLanguageModel: false });
+        Assert.True(config.Model is { Bf16: true, PureBf16: false });
         Assert.Equal((1, 8), (config.Schedule.PerDeviceTrainBatchSize, config.Schedule.GradientAccumulationSteps));
         Assert.Equal((1e-4, 3.0, -1), (config.Schedule.LearningRate, config.Schedule.NumTrainEpochs, config.Schedule.MaxSteps));
         Assert.Equal((LrSchedulerType.Cosine, 0.1, 21), (config.Schedule.LrSchedulerType, config.Schedule.WarmupRatio, config.Schedule.WarmupStepsIn(204)));
-        Assert.Equal((0.9, 0.999, 1e-8, 0.0, 1.0), (config.Optimizer.AdamBeta1, config.Optimizer.AdamBeta2, config.Optimizer.AdamEpsilon, config.Optimizer.WeightDecay, config.Optimizer.MaxGradNorm));
+        Assert.Equal(
+            (0.9, 0.999, 1e-8, 0.0, 1.0),
+            (optimizer.AdamBeta1, optimizer.AdamBeta2, optimizer.AdamEpsilon, optimizer.WeightDecay, optimizer.MaxGradNorm));
         Assert.Equal((10, 500, 42, 42), (config.Run.LoggingSteps.In(204), config.Run.SaveSteps.In(204), config.Run.Seed, config.Run.EffectiveDataSeed));
         Assert.True(config is { Run.PlotLoss: true, Run.OverwriteOutputDir: true, Run.SaveOnlyModel: false, Run.ResumeFromCheckpoint: null });
         Assert.True(config is { Run.UseTensorBoard: false, Memory.UsesRecompute: true });

@@ -54,7 +54,8 @@ public sealed class TrainConfigTests
     [InlineData("1e-4", 1e-4)]
     [InlineData("'0.0001'", 1e-4)]
     [InlineData("5", 5.0)]
-    public void Floats_are_read_as_LLaMA_Factory_writes_them(string text, double value) => Assert.Equal(value, Load($"learning_rate: {text}").Schedule.LearningRate);
+    public void Floats_are_read_as_LLaMA_Factory_writes_them(string text, double value) =>
+        Assert.Equal(value, Load($"learning_rate: {text}").Schedule.LearningRate);
 
     [Theory]
     [InlineData("q_proj,v_proj", new[] { "q_proj", "v_proj" })]

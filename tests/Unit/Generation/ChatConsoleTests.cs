@@ -20,7 +20,8 @@ public sealed class ChatConsoleTests : NativeTest
 
     public ChatConsoleTests()
     {
-        var config = ChatSetup.Complete(new TrainConfig { Model = new ModelSection { AdapterNameOrPath = [Adapter], ModelNameOrPath = Folder, UseCpu = true } }, notes);
+        var named = new ModelSection { AdapterNameOrPath = [Adapter], ModelNameOrPath = Folder, UseCpu = true };
+        var config = ChatSetup.Complete(new TrainConfig { Model = named }, notes);
         setup = ChatSetup.Load(config, fromModel: true, notes);
         session = new ChatSession(setup.Model, setup.Tokenizer, setup.Prompts);
         console = new ChatConsole(session, setup.Options with { MaxNewTokens = 5 }, output, notes, interrupts);

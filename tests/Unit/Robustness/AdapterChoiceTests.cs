@@ -57,7 +57,8 @@ public sealed class AdapterChoiceTests : NativeTest
         Assert.Equal([checkpoint], Complete(Chat($"adapter_name_or_path={checkpoint}")).Config.Model.AdapterNameOrPath);
         Assert.Equal([run.Out()], Complete(Chat()).Config.Model.AdapterNameOrPath);
         Assert.Equal([checkpoint], Complete(EvalVerb.Read(file, [], null, [checkpoint], ConfigUse.Any)).Config.Model.AdapterNameOrPath);
-        Assert.Equal([checkpoint], Complete(EvalVerb.Read(file, [$"adapter_name_or_path={checkpoint}"], null, [], ConfigUse.Any)).Config.Model.AdapterNameOrPath);
+        var read = EvalVerb.Read(file, [$"adapter_name_or_path={checkpoint}"], null, [], ConfigUse.Any);
+        Assert.Equal([checkpoint], Complete(read).Config.Model.AdapterNameOrPath);
         Assert.Empty(Complete(EvalVerb.Read(file, [], TinyRun.Model, [], ConfigUse.Any)).Config.Model.AdapterNameOrPath);
 
         var error = Assert.Throws<ConfigException>(() => Complete(Chat("--adapter", Path.Combine(run.Out(), "checkpoint-7"))));

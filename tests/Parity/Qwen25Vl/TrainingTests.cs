@@ -166,7 +166,8 @@ public sealed class TrainingTests : NativeTest
         double rate, LossReduction reduction, int microBatchTokens, bool recompute, Action<int>? afterClip = null)
     {
         model = (Qwen25VlModel)Families.Load(
-            TestFiles.Golden("qwen2_5_vl_tiny/model"), new ModelOptions { BlockMode = recompute ? BlockMode.Recompute : BlockMode.Keep, Device = TestDevice.Device });
+            TestFiles.Golden("qwen2_5_vl_tiny/model"),
+            new ModelOptions { BlockMode = recompute ? BlockMode.Recompute : BlockMode.Keep, Device = TestDevice.Device });
         AttachInitialAdapter();
         optimizer = new AdamW(model.Ledger.Trainable, 0.9, 0.999, 1e-8, 0);
         var yaml = $"learning_rate: {rate}\nlr_scheduler_type: cosine\nwarmup_ratio: 0.1\nmodel_name_or_path: x\ndataset: x\noutput_dir: x";

@@ -22,7 +22,7 @@ public abstract class Division(Mesh mesh) : IDisposable
 
     /// <summary>How many passes all ranks make together, and which need the vision side.</summary>
     /// <param name="images">For each micro-batch of this rank whether its vision side runs.</param>
-    public IReadOnlyList<Pass> Agree(IReadOnlyList<bool> images, bool learns)
+    public IReadOnlyList<ForwardPass> Agree(IReadOnlyList<bool> images, bool learns)
     {
         var flags = images.Select(image => image ? 1.0 : 0).ToArray();
         if (RunsTogether && Mesh.WorldSize > 1)
@@ -31,11 +31,11 @@ public abstract class Division(Mesh mesh) : IDisposable
             flags = flags.Length == 0 ? flags : Mesh.Sum("the count of images", flags);
         }
 
-        return [.. flags.Select((flag, i) => new Pass(flag > 0, learns, i == flags.Length - 1))];
+        return [.. flags.Select((flag, i) => new ForwardPass(flag > 0, learns, i == flags.Length - 1))];
     }
 
     /// <summary>Before a micro-batch.</summary>
-    public abstract void Begin(Pass pass);
+    public abstract void Begin(ForwardPass pass);
 
     /// <summary>After it.</summary>
     public virtual void End()

@@ -71,10 +71,10 @@ public sealed record ModelSetup(VisionLanguageModel Model, Family Family, PeftCo
         var ledger = Model.Ledger;
         if (!config.Sharding.Shards)
         {
-            return new Replicated(mesh, ledger.Trainable, Model.Head, (long)(config.DdpBucketCapMb * (1 << 20)));
+            return new DataParallel(mesh, ledger.Trainable, Model.Head, (long)(config.DdpBucketCapMb * (1 << 20)));
         }
 
-        return new Sharded(mesh, ledger, Model.Head, config.Sharding);
+        return new ZeroSharding(mesh, ledger, Model.Head, config.Sharding);
     }
 
     public static Device ChooseDevice(TrainConfig config)

@@ -97,9 +97,9 @@ public static class RankJob
     {
         if (!sharding.Shards)
         {
-            return new Replicated(mesh, model.Ledger.Trainable, model.Head, 25 << 20);
+            return new DataParallel(mesh, model.Ledger.Trainable, model.Head, 25 << 20);
         }
 
-        return new Sharded(mesh, model.Ledger, model.Head, sharding);
+        return new ZeroSharding(mesh, model.Ledger, model.Head, sharding);
     }
 }

@@ -66,12 +66,12 @@ internal sealed class FlatShard : IDisposable
         Fill();
         for (var i = 0; i < starts.Length; i++)
         {
-            parameters[i].Lend(whole.Over(starts[i], parameters[i].Shape).Keep(), master, holder);
+            parameters[i].Adopt(whole.Over(starts[i], parameters[i].Shape).Keep(), master, holder);
         }
 
         if (!resident)
         {
-            whole.LetGo();
+            whole.ReleaseStorage();
         }
     }
 
@@ -107,11 +107,11 @@ internal sealed class FlatShard : IDisposable
     /// Gives the buffer memory and starts to fill it with everybody's share, beside what the device computes: what is queued later must follow
     /// <see cref="Arrive"/>.
     /// </summary>
-    public Pending Gather()
+    public CollectiveHandle Gather()
     {
         using var grad = Autograd.NoGrad();
         var compute = DeviceStream.Current(whole.Device);
-        whole.Hold();
+        whole.AllocateStorage();
 
         // Whoever had that memory before has done with it by then.
         copies.After(compute);
@@ -130,11 +130,11 @@ internal sealed class FlatShard : IDisposable
     /// <summary>Once the gathering has been waited for: what is computed from now on finds the weights.</summary>
     public void Arrive() => DeviceStream.Current(whole.Device).After(copies);
 
-    public void LetGo()
+    public void ReleaseStorage()
     {
         if (!resident)
         {
-            whole.LetGo();
+            whole.ReleaseStorage();
         }
     }
 
@@ -203,7 +203,7 @@ internal sealed class FlatShard : IDisposable
     }
 
     /// <summary>The master has changed: the buffer, or the share that is sent, follows.</summary>
-    public Pending? Publish()
+    public CollectiveHandle? Publish()
     {
         if (resident)
         {

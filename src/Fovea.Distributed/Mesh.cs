@@ -79,11 +79,11 @@ public sealed partial class Mesh : IDisposable
         new(new RankVariables(0, 1, 0, string.Empty, 0), [Environment.MachineName], Timeout.InfiniteTimeSpan, Device.Cpu, null, null, null);
 
     /// <summary>Adds to a tensor those of the other ranks, in place; halves are summed in fp32.</summary>
-    public Pending AllReduce(Tensor x, string what = "an all-reduce")
+    public CollectiveHandle AllReduce(Tensor x, string what = "an all-reduce")
     {
         if (group is null)
         {
-            return Pending.Done;
+            return CollectiveHandle.Done;
         }
 
         using var scope = TensorScope.Open("step");
@@ -98,13 +98,13 @@ public sealed partial class Mesh : IDisposable
 
     /// <summary>Puts the parts of all ranks end to end, in rank order. Any element type; nothing is converted.</summary>
     /// <param name="output">Flat, WorldSize times as long as the input.</param>
-    public Pending AllGather(Tensor output, Tensor input, string what = "an all-gather")
+    public CollectiveHandle AllGather(Tensor output, Tensor input, string what = "an all-gather")
     {
         CheckParts(output, input);
         if (group is null)
         {
             output.Copy_(input);
-            return Pending.Done;
+            return CollectiveHandle.Done;
         }
 
         using var scope = TensorScope.Open("step");
@@ -117,13 +117,13 @@ public sealed partial class Mesh : IDisposable
     /// </summary>
     /// <param name="output">fp32, flat, this rank's part.</param>
     /// <param name="input">Flat, WorldSize times as long, of any floating-point type; left as it is.</param>
-    public Pending ReduceScatter(Tensor output, Tensor input, string what = "a reduce-scatter")
+    public CollectiveHandle ReduceScatter(Tensor output, Tensor input, string what = "a reduce-scatter")
     {
         CheckParts(input, output);
         if (group is null)
         {
             output.Copy_(input);
-            return Pending.Done;
+            return CollectiveHandle.Done;
         }
 
         using var scope = TensorScope.Open("step");
@@ -137,11 +137,11 @@ public sealed partial class Mesh : IDisposable
     }
 
     /// <summary>Gives every rank the tensor of one of them, in place.</summary>
-    public Pending Broadcast(Tensor x, int root = 0, string what = "a broadcast")
+    public CollectiveHandle Broadcast(Tensor x, int root = 0, string what = "a broadcast")
     {
         if (group is null)
         {
-            return Pending.Done;
+            return CollectiveHandle.Done;
         }
 
         using var scope = TensorScope.Open("step");
@@ -283,7 +283,7 @@ public sealed partial class Mesh : IDisposable
         }
     }
 
-    private Pending Start(
+    private CollectiveHandle Start(
         CollectiveKind kind, Tensor output, Tensor input, string what, Tensor? scratch = null, Action<Tensor>? finish = null, int root = 0)
     {
         watch!.Reached(what);
@@ -294,7 +294,7 @@ public sealed partial class Mesh : IDisposable
         try
         {
             var traced = Profile.IsOn && output.Device.Type == DeviceType.Cpu ? ($"{Verb(kind)}: {what}", Stopwatch.GetTimestamp()) : ((string, long)?)null;
-            return new Pending(this, group!.Start(kind, output, input, root, timed: traced is not null), what, scratch, finish) { Traced = traced };
+            return new CollectiveHandle(this, group!.Start(kind, output, input, root, timed: traced is not null), what, scratch, finish) { Traced = traced };
         }
         catch (TorchException e)
         {

@@ -63,7 +63,7 @@ public abstract class ParallelStrategy(Mesh mesh) : IDisposable
     public abstract void Dispose();
 
     /// <summary>Before a micro-batch.</summary>
-    protected abstract void Begin(Pass pass);
+    protected abstract void Begin(ForwardPass pass);
 
     /// <summary>After it.</summary>
     protected virtual void End()
@@ -71,7 +71,7 @@ public abstract class ParallelStrategy(Mesh mesh) : IDisposable
     }
 
     /// <summary>How many passes all ranks make together, and which need the vision side.</summary>
-    private IReadOnlyList<Pass> Agree(IReadOnlyList<bool> images, bool trains)
+    private IReadOnlyList<ForwardPass> Agree(IReadOnlyList<bool> images, bool trains)
     {
         var flags = images.Select(image => image ? 1.0 : 0).ToArray();
         if (RunsTogether && Mesh.WorldSize > 1)
@@ -80,6 +80,6 @@ public abstract class ParallelStrategy(Mesh mesh) : IDisposable
             flags = flags.Length == 0 ? flags : Mesh.Sum("the count of images", flags);
         }
 
-        return [.. flags.Select((flag, i) => new Pass(flag > 0, trains, i == flags.Length - 1))];
+        return [.. flags.Select((flag, i) => new ForwardPass(flag > 0, trains, i == flags.Length - 1))];
     }
 }

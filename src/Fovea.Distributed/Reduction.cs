@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Distributed;
 
 /// <summary>Gradients on their way: when the sum is there, this rank's share of it is added to what it has.</summary>
-internal sealed class Reduction(Pending pending, Tensor sent, Tensor sum, Tensor gradient) : IDisposable
+internal sealed class Reduction(CollectiveHandle pending, Tensor sent, Tensor sum, Tensor gradient) : IDisposable
 {
     public void Finish()
     {

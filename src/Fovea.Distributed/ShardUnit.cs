@@ -7,7 +7,7 @@ namespace Fovea.Distributed;
 /// <param name="resident">Whether its weights are whole all the time, so that nothing is brought.</param>
 internal sealed class ShardUnit(string name, Block? block, IReadOnlyList<FlatShard> flats, bool resident) : IDisposable
 {
-    private readonly List<Pending> coming = [];
+    private readonly List<CollectiveHandle> coming = [];
     private bool held;
 
     public string Name => name;
@@ -57,7 +57,7 @@ internal sealed class ShardUnit(string name, Block? block, IReadOnlyList<FlatSha
     }
 
     /// <summary>Frees what was brought; what is still coming is awaited, because it is written into that memory.</summary>
-    public void LetGo()
+    public void ReleaseStorage()
     {
         if (!held)
         {
@@ -68,7 +68,7 @@ internal sealed class ShardUnit(string name, Block? block, IReadOnlyList<FlatSha
         held = false;
         foreach (var flat in flats)
         {
-            flat.LetGo();
+            flat.ReleaseStorage();
         }
     }
 

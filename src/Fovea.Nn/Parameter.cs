@@ -80,7 +80,7 @@ public sealed class Parameter
 
     /// <summary>Replaces the value by one that somebody else fills and empties; frees the old one.</summary>
     /// <param name="master">The element type in which it learns.</param>
-    public void Lend(Tensor value, DType master, IWeightHolder holder)
+    public void Adopt(Tensor value, DType master, IWeightHolder holder)
     {
         Replace(value);
         value.RequiresGrad = Trainable;
@@ -100,7 +100,7 @@ public sealed class Parameter
     /// <summary>Leaves a change to whoever reads the value (<see cref="Stored"/>), a part at a time where it is divided over ranks.</summary>
     /// <param name="fold">From the value so far, in the open scope.</param>
     /// <param name="held">What it needs; freed when the value is replaced.</param>
-    internal void FoldLater(Func<Tensor, Tensor> fold, params IReadOnlyList<Tensor> held) => changes.Add((fold, held));
+    internal void DeferMerge(Func<Tensor, Tensor> fold, params IReadOnlyList<Tensor> held) => changes.Add((fold, held));
 
     /// <summary>Drops what was left to be folded in.</summary>
     internal void Forget()

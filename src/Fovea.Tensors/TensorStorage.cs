@@ -12,9 +12,9 @@ public static class TensorStorage
     /// <param name="start">In elements.</param>
     public static Tensor Over(this Tensor whole, long start, params long[] shape) => TensorMemory.Over(whole, start, shape);
 
-    /// <summary>Frees the memory of a tensor and of all that lie over it; nobody may read them until <see cref="Hold"/>.</summary>
-    public static void LetGo(this Tensor whole) => Door.With(whole, handle => Bridge.Hold(handle, 0));
+    /// <summary>Frees the memory of a tensor and of all that lie over it; nobody may read them until <see cref="AllocateStorage"/>.</summary>
+    public static void ReleaseStorage(this Tensor whole) => Door.With(whole, handle => Bridge.Hold(handle, 0));
 
     /// <summary>Gives it memory again, with whatever is in there; nothing happens while it has some.</summary>
-    public static void Hold(this Tensor whole) => Door.With(whole, handle => Bridge.Hold(handle, 1));
+    public static void AllocateStorage(this Tensor whole) => Door.With(whole, handle => Bridge.Hold(handle, 1));
 }

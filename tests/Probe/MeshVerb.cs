@@ -71,7 +71,7 @@ internal static class MeshVerb
             }
         }
 
-        void Measure(string what, DType type, Func<Tensor> make, Func<Tensor, Pending> start, Action<Tensor> check)
+        void Measure(string what, DType type, Func<Tensor> make, Func<Tensor, CollectiveHandle> start, Action<Tensor> check)
         {
             using var scope = TensorScope.Open("step");
             var x = make();

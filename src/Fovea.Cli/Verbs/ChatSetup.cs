@@ -14,7 +14,7 @@ namespace Fovea.Cli.Verbs;
 /// <summary>A loaded model with its adapters, ready to answer.</summary>
 internal sealed class ChatSetup : IDisposable
 {
-    private ChatSetup(VisionLanguageModel model, Sharded? weights, DataSetup data, GenerationOptions options)
+    private ChatSetup(VisionLanguageModel model, ZeroSharding? weights, DataSetup data, GenerationOptions options)
     {
         (Model, Weights, Tokenizer, Options) = (model, weights, data.Tokenizer, options);
         Prompts = new PromptBuilder(data.Tokenizer, data.Template, data.Images, data.Options.DefaultSystem, data.Processor.TokenRows);
@@ -23,7 +23,7 @@ internal sealed class ChatSetup : IDisposable
     public VisionLanguageModel Model { get; }
 
     /// <summary>Brings weights together that are divided over processes; null where the model is whole.</summary>
-    public Sharded? Weights { get; }
+    public ZeroSharding? Weights { get; }
 
     public Tokenizer Tokenizer { get; }
 
@@ -144,7 +144,7 @@ internal sealed class ChatSetup : IDisposable
                 PeftAdapter.Attach(model, family, config.Model.AdapterNameOrPath[i], trainable: false);
             }
 
-            return new ChatSetup(model, divides ? new Sharded(mesh!, model.Ledger, model.Head, config.Parallel.Sharding) : null, data, options);
+            return new ChatSetup(model, divides ? new ZeroSharding(mesh!, model.Ledger, model.Head, config.Parallel.Sharding) : null, data, options);
         }
         catch
         {

@@ -47,7 +47,7 @@ public static class Adapters
 
             if (ledger.Options.Deferred)
             {
-                linear.Weight.FoldLater(Merged, lora.A.Value, lora.B.Value);
+                linear.Weight.DeferMerge(Merged, lora.A.Value, lora.B.Value);
                 continue;
             }
 

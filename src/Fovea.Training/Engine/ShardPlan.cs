@@ -156,7 +156,7 @@ public sealed record ShardPlan
         }
     }
 
-    /// <summary>Elements of the largest part in which <see cref="Distributed.Replicated"/> sends gradients: from the last weight to the first.</summary>
+    /// <summary>Elements of the largest part in which <see cref="Distributed.DataParallel"/> sends gradients: from the last weight to the first.</summary>
     private static long LargestBucket(IReadOnlyList<ShardGroup> groups, long bucket)
     {
         var (largest, open) = (0L, 0L);

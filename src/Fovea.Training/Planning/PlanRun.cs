@@ -40,9 +40,10 @@ internal static class PlanRun
                 {
                     Stage = zero, OffloadOptimizer = offload != OffloadKind.None, OffloadParameters = offload == OffloadKind.Cpu,
                 };
-                if (!costs.TryGetValue(zero, out var kept))
+                var alike = zero == 2 ? 1 : zero; // in what a pass keeps
+                if (!costs.TryGetValue(alike, out var kept))
                 {
-                    costs.Add(zero, kept = ActivationCosts.Measure(model, zero, onHost));
+                    costs.Add(alike, kept = ActivationCosts.Measure(model, alike, onHost));
                 }
 
                 var forecast = MemoryForecast.For(model, config, groups, kept, types, sharding, ranks, tokens, patches, onHost);

@@ -45,7 +45,7 @@ public static class HeldOutEvaluation
                 samples, setup.NewEncoder(), setup.Images, batches,
                 DataSetup.Plan(config, MicroBatchTokens, worldSize: 1) with { Reduction = LossReduction.Mean },
                 DataSetup.Pipeline(config, 0, batches.StepsPerEpoch));
-            using var whole = weights is null ? new Replicated(mesh, [], late: null, bucketBytes: 1) : null;
+            using var whole = weights is null ? new DataParallel(mesh, [], late: null, bucketBytes: 1) : null;
             var strategy = weights ?? whole!;
             var runner = new StepRunner(model, visionLearns: false, together: strategy.RunsTogether);
             return Evaluation.Run(runner, new TokenLoss(), pipeline, mesh, strategy) with { Final = true };

@@ -70,10 +70,10 @@ public sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family, P
         var ledger = Model.Ledger;
         if (!config.Parallel.Sharding.Shards)
         {
-            return new Replicated(mesh, ledger.Trainable, Model.Head, (long)(config.Parallel.DdpBucketCapMb * (1 << 20)));
+            return new DataParallel(mesh, ledger.Trainable, Model.Head, (long)(config.Parallel.DdpBucketCapMb * (1 << 20)));
         }
 
-        return new Sharded(mesh, ledger, Model.Head, config.Parallel.Sharding);
+        return new ZeroSharding(mesh, ledger, Model.Head, config.Parallel.Sharding);
     }
 
     public static Device ChooseDevice(TrainConfig config)

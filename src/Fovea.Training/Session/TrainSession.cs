@@ -42,7 +42,7 @@ public class TrainSession : IDisposable
         Mesh? mesh = null, ParallelStrategy? strategy = null)
     {
         mesh ??= Mesh.Alone();
-        strategy ??= new Replicated(mesh, model.Ledger.Trainable, late: null, bucketBytes: 1);
+        strategy ??= new DataParallel(mesh, model.Ledger.Trainable, late: null, bucketBytes: 1);
         return new TrainSession(model, strategy, optimizer(strategy.Parts), mesh, options);
     }
 

@@ -54,7 +54,7 @@ public sealed class GenerationTests : NativeTest
     {
         using var mesh = Mesh.Alone();
         using var divided = Families.Load(Folder, new ModelOptions { Deferred = true });
-        using var sharded = new Sharded(mesh, divided.Ledger, divided.Head, new ShardingOptions { Stage = 3 });
+        using var sharded = new ZeroSharding(mesh, divided.Ledger, divided.Head, new ShardingOptions { Stage = 3 });
         using var generator = new Generator(divided);
         foreach (var sample in Samples)
         {

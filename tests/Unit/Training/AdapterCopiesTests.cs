@@ -115,7 +115,7 @@ public sealed class AdapterCopiesTests : NativeTest
         using var model = Build(
             new ModelOptions { Compute = DType.BF16, Trainable = (_, _) => false, Deferred = true }, 0, out _);
         using var mesh = Mesh.Alone();
-        using var sharded = new Sharded(mesh, model.Ledger, model.Head, new ShardingOptions { Stage = stage });
+        using var sharded = new ZeroSharding(mesh, model.Ledger, model.Head, new ShardingOptions { Stage = stage });
         using var open = new AdapterCopies(model.Ledger).Open();
         Assert.All(model.Ledger.AdapterParameters, p => Assert.Equal(whole, p.Copy is not null));
     }

@@ -40,7 +40,7 @@ public sealed class ShardLayoutTests : NativeTest
         }
 
         using var mesh = Mesh.Alone();
-        using var sharded = new Sharded(mesh, model.Ledger, model.Head, new ShardingOptions { Stage = stage });
+        using var sharded = new ZeroSharding(mesh, model.Ledger, model.Head, new ShardingOptions { Stage = stage });
         text.Append($"{name}, {(full ? "full" : "lora")}, stage {stage}\n");
         foreach (var unit in sharded.Layout)
         {

@@ -6,51 +6,51 @@ namespace Fovea.Distributed;
 /// The way of all ranks through the units of a model in one pass. Collectives follow this list and nothing else: whoever skips a unit (a rank without images,
 /// or without a micro-batch) still takes part in them, so that nobody waits in vain. The next unit is on its way while one is at work.
 /// </summary>
-internal sealed class Passage : IDisposable
+internal sealed class ShardSchedule : IDisposable
 {
-    private readonly IReadOnlyList<Stop> stops;
+    private readonly IReadOnlyList<ScheduleEntry> entries;
     private readonly bool sums;
     private readonly Queue<Reduction> under = new();
     private int at = -1;
 
     /// <param name="sums">Whether gradients are summed over ranks in this pass, or collected for a later one.</param>
-    public Passage(IReadOnlyList<Stop> stops, bool sums)
+    public ShardSchedule(IReadOnlyList<ScheduleEntry> entries, bool sums)
     {
-        this.stops = stops;
+        this.entries = entries;
         this.sums = sums;
         Start(0);
     }
 
-    /// <summary>The stops of a pass: forward through all units, then back through those that gradients reach, summing them on the way.</summary>
+    /// <summary>The entries of a pass: forward through all units, then back through those that gradients reach, summing them on the way.</summary>
     /// <param name="head">The output head, which may be one of the units.</param>
     /// <param name="rest">Weights that are whole all the time; null without any that learn.</param>
-    public static IReadOnlyList<Stop> Plan(IReadOnlyList<ShardUnit> units, ShardUnit? head, ShardUnit? rest, Pass pass)
+    public static IReadOnlyList<ScheduleEntry> Plan(IReadOnlyList<ShardUnit> units, ShardUnit? head, ShardUnit? rest, ForwardPass pass)
     {
         var run = units.Where(unit => pass.Images || !unit.NeedsImages).ToList();
-        List<Stop> stops = [.. run.Select(unit => new Stop(unit))];
+        List<ScheduleEntry> entries = [.. run.Select(unit => new ScheduleEntry(unit))];
         if (head is not null)
         {
             // Its gradient comes with the loss, before the backward pass.
-            stops.Add(new Stop(head) { Sums = pass.Learns && head.Learns && !run.Contains(head) });
+            entries.Add(new ScheduleEntry(head) { Sums = pass.Learns && head.Learns && !run.Contains(head) });
         }
 
         if (!pass.Learns)
         {
-            return stops;
+            return entries;
         }
 
         var first = rest is { Learns: true } ? 0 : run.FindIndex(unit => unit.Learns);
         for (var i = run.Count - 1; i >= 0 && first >= 0 && i >= first; i--)
         {
-            stops.Add(new Stop(run[i]) { IsBackward = true, Gathers = !run[i].IsLookup, Sums = run[i].Learns });
+            entries.Add(new ScheduleEntry(run[i]) { IsBackward = true, Gathers = !run[i].IsLookup, Sums = run[i].Learns });
         }
 
         if (rest is { Learns: true })
         {
-            stops.Add(new Stop(rest) { IsBackward = true, Gathers = false, Sums = true });
+            entries.Add(new ScheduleEntry(rest) { IsBackward = true, Gathers = false, Sums = true });
         }
 
-        return stops;
+        return entries;
     }
 
     /// <summary>A unit runs, forward or backward: brings its weights, and leaves those before it behind.</summary>
@@ -61,11 +61,12 @@ internal sealed class Passage : IDisposable
         {
             next++;
         }
-        while (next < stops.Count && !(stops[next].Unit == unit && stops[next].IsBackward == backward));
+        while (next < entries.Count && !(entries[next].Unit == unit && entries[next].IsBackward == backward));
 
-        if (next == stops.Count)
+        if (next == entries.Count)
         {
-            throw new InvalidOperationException($"{unit.Name} ran out of its turn ({(backward ? "backward" : "forward")}, after stop {at} of {stops.Count})");
+            throw new InvalidOperationException(
+                $"{unit.Name} ran out of its turn ({(backward ? "backward" : "forward")}, after entry {at} of {entries.Count})");
         }
 
         while (at < next)
@@ -73,22 +74,22 @@ internal sealed class Passage : IDisposable
             Step();
         }
 
-        stops[at].Unit.Wait();
+        entries[at].Unit.Wait();
     }
 
     /// <summary>A unit has run forward.</summary>
     public void Leave(ShardUnit unit)
     {
-        if (at >= 0 && stops[at].Unit == unit && !stops[at].IsBackward)
+        if (at >= 0 && entries[at].Unit == unit && !entries[at].IsBackward)
         {
-            stops[at].Unit.LetGo();
+            entries[at].Unit.ReleaseStorage();
         }
     }
 
     /// <summary>Goes to the end, whatever was skipped, and waits for all sums.</summary>
     public void End()
     {
-        while (at < stops.Count)
+        while (at < entries.Count)
         {
             Step();
         }
@@ -107,35 +108,35 @@ internal sealed class Passage : IDisposable
         }
     }
 
-    /// <summary>One stop further. What is started here, and in which order, is the same on every rank.</summary>
+    /// <summary>One entry further. What is started here, and in which order, is the same on every rank.</summary>
     private void Step()
     {
         if (at >= 0)
         {
-            stops[at].Unit.LetGo();
-            Sum(stops[at]);
+            entries[at].Unit.ReleaseStorage();
+            Sum(entries[at]);
         }
 
         at++;
         Start(at + 1);
     }
 
-    private void Start(int stop)
+    private void Start(int entry)
     {
-        if (stop < stops.Count && stops[stop].Gathers)
+        if (entry < entries.Count && entries[entry].Gathers)
         {
-            stops[stop].Unit.Start();
+            entries[entry].Unit.Start();
         }
     }
 
-    private void Sum(Stop stop)
+    private void Sum(ScheduleEntry entry)
     {
-        if (!stop.Sums)
+        if (!entry.Sums)
         {
             return;
         }
 
-        foreach (var flat in stop.Unit.Flats.Where(flat => flat.Learns))
+        foreach (var flat in entry.Unit.Flats.Where(flat => flat.Learns))
         {
             if (!sums)
             {
@@ -155,7 +156,7 @@ internal sealed class Passage : IDisposable
     }
 
     /// <summary>One unit on the way.</summary>
-    internal sealed record Stop(ShardUnit Unit)
+    internal sealed record ScheduleEntry(ShardUnit Unit)
     {
         public bool IsBackward { get; init; }
 

@@ -5,7 +5,7 @@ using Fovea.Tensors.Collectives;
 namespace Fovea.Distributed;
 
 /// <summary>A collective under way. Results are there after <see cref="Wait"/>; disposing without waiting gives them up.</summary>
-public sealed class Pending : IDisposable
+public sealed class CollectiveHandle : IDisposable
 {
     private readonly Mesh? mesh;
     private readonly string what;
@@ -13,7 +13,7 @@ public sealed class Pending : IDisposable
     private readonly Action<Tensor>? finish;
     private Work? work;
 
-    internal Pending(Mesh? mesh, Work? work, string what, Tensor? scratch = null, Action<Tensor>? finish = null)
+    internal CollectiveHandle(Mesh? mesh, Work? work, string what, Tensor? scratch = null, Action<Tensor>? finish = null)
     {
         this.mesh = mesh;
         this.work = work;
@@ -26,7 +26,7 @@ public sealed class Pending : IDisposable
     internal (string Name, long Start)? Traced { get; init; }
 
     /// <summary>One that has nothing to wait for.</summary>
-    internal static Pending Done => new(null, null, string.Empty);
+    internal static CollectiveHandle Done => new(null, null, string.Empty);
 
     /// <exception cref="MeshException">A rank died, hangs or failed.</exception>
     public void Wait()

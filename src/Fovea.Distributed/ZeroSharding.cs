@@ -8,7 +8,7 @@ namespace Fovea.Distributed;
 /// the weights too, frozen ones included, which are brought together unit by unit while the model runs and freed behind it. Stage 1 sums gradients once
 /// a step, 2 and 3 after every micro-batch.
 /// </summary>
-public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
+public sealed class ZeroSharding : ParallelStrategy, IBlockGate, IWeightHolder
 {
     private readonly ShardingOptions options;
     private readonly List<ShardUnit> units = [];
@@ -18,14 +18,14 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
     private readonly Dictionary<Parameter, (ShardUnit Unit, FlatShard Flat)> places = [];
     private readonly List<LearnedPart> parts = [];
     private readonly Dictionary<ShardUnit, int> opened = [];
-    private Passage? passage;
+    private ShardSchedule? schedule;
     private bool fresh = true;
     private (FlatShard Flat, Tensor Value)? served;
     private bool serving;
 
     /// <summary>Takes over the weights of a ledger, whose values were deferred, and settles what it does not take. Its blocks run behind this.</summary>
     /// <param name="head">The output head.</param>
-    public Sharded(Mesh mesh, Ledger ledger, Parameter head, ShardingOptions options)
+    public ZeroSharding(Mesh mesh, Ledger ledger, Parameter head, ShardingOptions options)
         : base(mesh)
     {
         this.options = options;
@@ -88,7 +88,7 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
 
     public override bool RunsTogether => true;
 
-    protected override void Begin(Pass pass)
+    protected override void Begin(ForwardPass pass)
     {
         if (pass.Learns && fresh)
         {
@@ -99,13 +99,13 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
             }
         }
 
-        passage = new Passage(Passage.Plan(units, head, rest, pass), sums: options.Stage > 1 || pass.Last);
+        schedule = new ShardSchedule(ShardSchedule.Plan(units, head, rest, pass), sums: options.Stage > 1 || pass.Last);
     }
 
     protected override void End()
     {
-        passage?.End();
-        passage = null;
+        schedule?.End();
+        schedule = null;
     }
 
     public override void Finish()
@@ -125,7 +125,7 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
         using var span = Profile.Open("publish weights");
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("step");
-        Pending? last = null;
+        CollectiveHandle? last = null;
         foreach (var flat in Learning())
         {
             var next = flat.Publish();
@@ -158,7 +158,7 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
 
     public void EnterBackward(Block block)
     {
-        if (passage is { } way && byBlock.TryGetValue(block, out var unit))
+        if (schedule is { } way && byBlock.TryGetValue(block, out var unit))
         {
             using var grad = Autograd.NoGrad();
             using var scope = TensorScope.Open("step");
@@ -245,7 +245,7 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
 
     public override void Dispose()
     {
-        passage?.Dispose();
+        schedule?.Dispose();
         Forget();
         foreach (var part in parts)
         {
@@ -270,7 +270,7 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
     {
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("step");
-        if (passage is { } way)
+        if (schedule is { } way)
         {
             way.Reach(unit, backward: false);
         }
@@ -283,13 +283,13 @@ public sealed class Sharded : ParallelStrategy, IBlockGate, IWeightHolder
 
     private void Leave(ShardUnit unit)
     {
-        if (passage is { } way)
+        if (schedule is { } way)
         {
             way.Leave(unit);
         }
         else
         {
-            unit.LetGo();
+            unit.ReleaseStorage();
         }
     }
 

@@ -8,7 +8,7 @@ namespace Fovea.Distributed;
 /// backward still computes the rest. Every rank sends the same parts in the same order whatever its data was, so that ranks with fewer micro-batches,
 /// without images or without a trained token never keep others waiting. With one rank nothing happens.
 /// </summary>
-public sealed class Replicated : ParallelStrategy
+public sealed class DataParallel : ParallelStrategy
 {
     private readonly Bucket[] buckets;
     private readonly Lock gate = new();
@@ -19,7 +19,7 @@ public sealed class Replicated : ParallelStrategy
     /// <param name="parameters">What learns, in the order of the forward pass.</param>
     /// <param name="late">A weight whose gradient does not come from backward (the head's); it travels last.</param>
     /// <param name="bucketBytes">A part is sent as soon as it has so many bytes.</param>
-    public Replicated(Mesh mesh, IEnumerable<Parameter> parameters, Parameter? late, long bucketBytes)
+    public DataParallel(Mesh mesh, IEnumerable<Parameter> parameters, Parameter? late, long bucketBytes)
         : base(mesh)
     {
         var all = parameters.ToList();
@@ -44,7 +44,7 @@ public sealed class Replicated : ParallelStrategy
     public int Overlapped { get; private set; }
 
     /// <summary>Only in a step's last pass are gradients sent.</summary>
-    protected override void Begin(Pass pass)
+    protected override void Begin(ForwardPass pass)
     {
         lock (gate)
         {
@@ -146,7 +146,7 @@ public sealed class Replicated : ParallelStrategy
     {
         private int arrived;
         private Tensor? flat;
-        private Pending? pending;
+        private CollectiveHandle? pending;
 
         public Parameter[] Parameters => parameters;
 

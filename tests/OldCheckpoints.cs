@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Fovea.Runs.Files;
-using Fovea.Training.Recipes;
 
 namespace Fovea.Tests;
 

@@ -4,7 +4,6 @@ using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
 using Fovea.Testing;
-using Fovea.Training.Engine;
 using Fovea.Training.Optim;
 using Fovea.Training.Session;
 

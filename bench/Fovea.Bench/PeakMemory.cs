@@ -1,4 +1,4 @@
-using Fovea.Training.Engine;
+using Fovea.Training.Planning;
 
 namespace Fovea.Bench;
 

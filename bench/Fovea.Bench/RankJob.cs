@@ -6,10 +6,8 @@ using Fovea.Nn.Lora;
 using Fovea.Tensors;
 using Fovea.Tensors.Collectives;
 using Fovea.Testing;
-using Fovea.Training.Engine;
 using Fovea.Training.Objectives;
 using Fovea.Training.Optim;
-using Fovea.Training.Recipes;
 using Fovea.Training.Session;
 
 namespace Fovea.Bench;

@@ -5,7 +5,7 @@ using Fovea.Models.Peft;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
-using Fovea.Training.Engine;
+using Fovea.Training.Features;
 using Fovea.Training.Optim;
 using Fovea.Training.Session;
 

@@ -23,7 +23,7 @@ public sealed class DataParallel : ParallelStrategy
         : base(mesh)
     {
         var all = parameters.ToList();
-        Parts = [.. all.Select(p => new LearnedPart(p))];
+        Parts = [.. all.Select(p => new ParameterShard(p))];
         buckets = mesh.WorldSize == 1 ? [] : Divide(all, late, bucketBytes);
         foreach (var bucket in buckets)
         {
@@ -35,7 +35,7 @@ public sealed class DataParallel : ParallelStrategy
         }
     }
 
-    public override IReadOnlyList<LearnedPart> Parts { get; }
+    public override IReadOnlyList<ParameterShard> Parts { get; }
 
     /// <summary>Pieces in which gradients travel.</summary>
     public int Buckets => buckets.Length;

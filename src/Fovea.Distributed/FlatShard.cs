@@ -88,7 +88,7 @@ internal sealed class FlatShard : IDisposable
     private long From => mesh.Rank * share;
 
     /// <summary>What of it this rank's optimizer updates.</summary>
-    public IEnumerable<LearnedPart> Parts()
+    public IEnumerable<ParameterShard> Parts()
     {
         for (var i = 0; i < parameters.Length && Learns; i++)
         {
@@ -96,7 +96,7 @@ internal sealed class FlatShard : IDisposable
             if (first < last)
             {
                 var index = i;
-                yield return new LearnedPart(
+                yield return new ParameterShard(
                     parameters[i], first - starts[i], kept.Over(first - From, last - first).Keep(),
                     () => present[index] ? gradient!.Slice(0, first - From, last - From) : null);
             }

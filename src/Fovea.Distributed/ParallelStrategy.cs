@@ -10,7 +10,7 @@ namespace Fovea.Distributed;
 public abstract class ParallelStrategy(Mesh mesh) : IDisposable
 {
     /// <summary>What this rank's optimizer updates.</summary>
-    public abstract IReadOnlyList<LearnedPart> Parts { get; }
+    public abstract IReadOnlyList<ParameterShard> Parts { get; }
 
     /// <summary>Sums over ranks a number that each computed from its own <see cref="Parts"/>; null where every rank has all parts.</summary>
     public virtual Func<Tensor, Tensor>? SumOfParts => null;

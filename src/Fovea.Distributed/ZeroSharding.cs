@@ -16,7 +16,7 @@ public sealed class ZeroSharding : ParallelStrategy, IBlockGate, IWeightHolder
     private readonly ShardUnit? head;
     private readonly ShardUnit? rest;
     private readonly Dictionary<Parameter, (ShardUnit Unit, FlatShard Flat)> places = [];
-    private readonly List<LearnedPart> parts = [];
+    private readonly List<ParameterShard> parts = [];
     private readonly Dictionary<ShardUnit, int> opened = [];
     private ShardSchedule? schedule;
     private bool fresh = true;
@@ -79,7 +79,7 @@ public sealed class ZeroSharding : ParallelStrategy, IBlockGate, IWeightHolder
         }
     }
 
-    public override IReadOnlyList<LearnedPart> Parts => parts;
+    public override IReadOnlyList<ParameterShard> Parts => parts;
 
     public override Func<Tensor, Tensor>? SumOfParts => Total;
 

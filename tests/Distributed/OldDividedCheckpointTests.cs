@@ -1,5 +1,4 @@
 using Fovea.Training.Config;
-using Fovea.Training.Recipes;
 using Fovea.Training.Session;
 
 namespace Fovea.Tests.Distributed;

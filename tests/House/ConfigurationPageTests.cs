@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
 using Fovea.Training.Config;
-using Fovea.Training.Optim;
 
 namespace Fovea.Tests.House;
 

@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using Fovea.Training.Engine;
 
 namespace Fovea.Tests.House;
 
@@ -79,7 +78,7 @@ public sealed partial class RoomTests
     private static readonly string[] ReadOtherText =
     [
         "src/Fovea.Launch/MemoryEvents.cs", "src/Fovea.Launch/RankLog.cs", "src/Fovea.Runs/Files/TrainerLogSink.cs", "src/Fovea.Runs/Files/ResultsSink.cs",
-        "src/Fovea.Training/Engine/ProcessMemory.cs", "src/Fovea.Tensors/Blas.cs", "src/Fovea.Tensors/Processor.cs",
+        "src/Fovea.Training/Planning/ProcessMemory.cs", "src/Fovea.Tensors/Blas.cs", "src/Fovea.Tensors/Processor.cs",
         "bench/Fovea.Bench/PeerProcess.cs", "bench/Fovea.Bench/RankBench.cs", "bench/Fovea.Bench/RunTrace.cs", "bench/Fovea.Bench/Verbs/RankBenchVerb.cs",
     ];
 

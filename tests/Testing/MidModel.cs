@@ -3,7 +3,7 @@ using Fovea.Data.Packing;
 using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Tensors;
-using Fovea.Training.Engine;
+using Fovea.Training.Features;
 
 namespace Fovea.Testing;
 

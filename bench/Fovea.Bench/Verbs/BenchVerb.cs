@@ -2,7 +2,6 @@ using System.CommandLine;
 using Fovea.Cli.Verbs;
 using Fovea.Tensors;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
 using Fovea.Training.Session;
 
 namespace Fovea.Bench.Verbs;

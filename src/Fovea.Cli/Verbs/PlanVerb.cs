@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using Fovea.Cli.Views;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
 using Fovea.Training.Planning;
 using Spectre.Console;
 

@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Runtime.InteropServices;
-using Fovea.Launch;
 using Fovea.Cli.Views;
 using Fovea.Distributed;
+using Fovea.Launch;
 using Fovea.Training.Config;
+using Fovea.Training.Optim;
 using Fovea.Training.Recipes;
 using Fovea.Training.Session;
 

@@ -1,3 +1,4 @@
+using Fovea.Training.Optim;
 using Fovea.Training.Planning;
 using Spectre.Console;
 

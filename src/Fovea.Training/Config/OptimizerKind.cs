@@ -1,5 +1,3 @@
-using Fovea.Training.Optim;
-
 namespace Fovea.Training.Config;
 
 /// <summary>The optimizer (<c>optim</c>); all names mean AdamW with decoupled weight decay.</summary>

@@ -1,5 +1,3 @@
-using Fovea.Training.Optim;
-
 namespace Fovea.Training.Config;
 
 /// <summary>

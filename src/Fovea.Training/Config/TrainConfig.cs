@@ -1,4 +1,5 @@
 using Fovea.Data.Datasets;
+using Fovea.Training.Optim;
 
 namespace Fovea.Training.Config;
 

@@ -17,14 +17,14 @@ public sealed class AdamW : Optimizer
 
     /// <summary>Over whole weights.</summary>
     public AdamW(IEnumerable<Parameter> parameters, double beta1, double beta2, double epsilon, double weightDecay)
-        : this([.. parameters.Select(p => new LearnedPart(p))], beta1, beta2, epsilon, weightDecay)
+        : this([.. parameters.Select(p => new ParameterShard(p))], beta1, beta2, epsilon, weightDecay)
     {
     }
 
     /// <param name="parts">What this rank updates.</param>
     /// <param name="weightDecay">Applied to what <see cref="DecayRule"/> names, per step: p *= 1 - rate * decay.</param>
     /// <param name="decayAll">Applied to everything.</param>
-    public AdamW(IReadOnlyList<LearnedPart> parts, double beta1, double beta2, double epsilon, double weightDecay, bool decayAll = false)
+    public AdamW(IReadOnlyList<ParameterShard> parts, double beta1, double beta2, double epsilon, double weightDecay, bool decayAll = false)
         : base(parts)
     {
         this.beta1 = beta1;
@@ -34,7 +34,7 @@ public sealed class AdamW : Optimizer
     }
 
     /// <summary>As a configuration says.</summary>
-    public static AdamW Of(OptimizerSection options, IReadOnlyList<LearnedPart> parts) =>
+    public static AdamW Of(OptimizerSection options, IReadOnlyList<ParameterShard> parts) =>
         new(parts, options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon, options.WeightDecay, options.DecayNorms);
 
     public override void Dispose()
@@ -79,9 +79,9 @@ public sealed class AdamW : Optimizer
         }
     }
 
-    private sealed class Moments(LearnedPart part, double decay)
+    private sealed class Moments(ParameterShard part, double decay)
     {
-        public LearnedPart Part { get; } = part;
+        public ParameterShard Part { get; } = part;
 
         public double Decay { get; } = decay;
 

@@ -6,7 +6,7 @@ namespace Fovea.Training.Optim;
 /// <summary>Which weights weight decay pulls on: all but biases and norms by name, and layer norms by kind, as Transformers decides it.</summary>
 public static partial class DecayRule
 {
-    public static bool Applies(LearnedPart part) => !part.IsNorm && Applies(part.Name);
+    public static bool Applies(ParameterShard part) => !part.IsNorm && Applies(part.Name);
 
     public static bool Applies(Parameter parameter) => !parameter.IsNorm && Applies(parameter.Name);
 

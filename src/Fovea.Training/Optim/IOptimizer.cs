@@ -10,7 +10,7 @@ namespace Fovea.Training.Optim;
 public interface IOptimizer : IDisposable
 {
     /// <summary>What it updates.</summary>
-    IReadOnlyList<LearnedPart> Parts { get; }
+    IReadOnlyList<ParameterShard> Parts { get; }
 
     /// <summary>Everything that a resumed run needs, in the order of the parts; the tensors belong to the optimizer.</summary>
     IEnumerable<OptimizerState> State { get; }

@@ -4,9 +4,9 @@ using Fovea.Tensors;
 namespace Fovea.Training.Optim;
 
 /// <summary>What all optimizers do alike: the norm of all gradients together, clipping, steps that are left out, and which state is saved.</summary>
-public abstract class Optimizer(IReadOnlyList<LearnedPart> parts) : IOptimizer
+public abstract class Optimizer(IReadOnlyList<ParameterShard> parts) : IOptimizer
 {
-    public IReadOnlyList<LearnedPart> Parts { get; } = parts;
+    public IReadOnlyList<ParameterShard> Parts { get; } = parts;
 
     /// <summary>Base weights go along in the precision in which they are trained, because a checkpoint stores them in the model's own.</summary>
     public IEnumerable<OptimizerState> State

@@ -1,9 +1,7 @@
 using Fovea.Distributed;
 using Fovea.Tensors;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
 using Fovea.Training.Optim;
-using Fovea.Training.Recipes;
 using Fovea.Training.Session;
 
 namespace Fovea.Training.Planning;

@@ -146,7 +146,7 @@ public sealed partial class OptimizerFiles : IDisposable
         foreach (var parameter in ledger.Parameters.Where(p => pieces.ContainsKey($"{p.Name}.master")))
         {
             using var scope = TensorScope.Open("weight");
-            var part = new LearnedPart(parameter);
+            var part = new ParameterShard(parameter);
             var master = Read(new OptimizerState($"{parameter.Name}.master", part, parameter.Value)).View(parameter.Shape);
             parameter.Replace(master.To(parameter.Value.DType).Clone().Keep());
             count++;

@@ -1,10 +1,11 @@
-using Fovea.Data.Packing;
 using Fovea.Data.Datasets;
+using Fovea.Data.Packing;
 using Fovea.Distributed;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
+using Fovea.Training.Optim;
+using Fovea.Training.Planning;
 
 namespace Fovea.Training.Session;
 

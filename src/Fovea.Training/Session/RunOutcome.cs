@@ -1,5 +1,3 @@
-using Fovea.Training.Optim;
-
 namespace Fovea.Training.Session;
 
 /// <summary>How a run ended.</summary>

@@ -5,8 +5,9 @@ using Fovea.Runs.Events;
 using Fovea.Runs.Files;
 using Fovea.Tensors;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
+using Fovea.Training.Features;
 using Fovea.Training.Optim;
+using Fovea.Training.Planning;
 
 namespace Fovea.Training.Session;
 

@@ -1,6 +1,6 @@
 using Fovea.Data.Packing;
 using Fovea.Nn.Lora;
-using Fovea.Training.Engine;
+using Fovea.Training.Features;
 
 namespace Fovea.Training.Session;
 

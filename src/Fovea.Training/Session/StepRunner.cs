@@ -3,7 +3,7 @@ using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
-using Fovea.Training.Engine;
+using Fovea.Training.Features;
 using Fovea.Training.Objectives;
 using Fovea.Training.Optim;
 

@@ -38,7 +38,7 @@ public class TrainSession : IDisposable
     /// <param name="optimizer">Makes the optimizer of this rank's parts.</param>
     /// <param name="strategy">How ranks share the work; null is this process alone. It becomes the session's.</param>
     public static TrainSession Over(
-        VisionLanguageModel model, Func<IReadOnlyList<LearnedPart>, IOptimizer> optimizer, SessionOptions options,
+        VisionLanguageModel model, Func<IReadOnlyList<ParameterShard>, IOptimizer> optimizer, SessionOptions options,
         Mesh? mesh = null, ParallelStrategy? strategy = null)
     {
         mesh ??= Mesh.Alone();

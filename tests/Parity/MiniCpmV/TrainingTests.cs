@@ -3,8 +3,8 @@ using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Nn;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
 using Fovea.Training.Optim;
+using Fovea.Training.Planning;
 using Fovea.Training.Session;
 
 namespace Fovea.Tests.Parity.MiniCpmV;

@@ -10,7 +10,7 @@ using Fovea.Models.Saving;
 using Fovea.Nn;
 using Fovea.Runs.Events;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
+using Fovea.Training.Features;
 using Fovea.Training.Optim;
 using Fovea.Training.Recipes;
 using Fovea.Training.Session;

@@ -8,7 +8,6 @@ using Fovea.Generation;
 using Fovea.Models;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Nn;
-using Fovea.Training.Session;
 
 namespace Fovea.Tests.Parity.Qwen25Vl;
 

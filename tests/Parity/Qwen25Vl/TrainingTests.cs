@@ -7,8 +7,9 @@ using Fovea.Models.Qwen25Vl;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
+using Fovea.Training.Features;
 using Fovea.Training.Optim;
+using Fovea.Training.Planning;
 using Fovea.Training.Session;
 
 using LossReduction = Fovea.Data.Packing.LossReduction;

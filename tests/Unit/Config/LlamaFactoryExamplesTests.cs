@@ -3,6 +3,7 @@ using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 using Fovea.Training.Config;
+using Fovea.Training.Optim;
 
 namespace Fovea.Tests.Unit.Config;
 

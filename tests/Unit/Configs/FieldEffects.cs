@@ -9,7 +9,7 @@ using Fovea.Models;
 using Fovea.Models.Configs;
 using Fovea.Nn;
 using Fovea.Training.Config;
-using Fovea.Training.Recipes;
+using Fovea.Training.Planning;
 
 namespace Fovea.Tests.Unit.Configs;
 

@@ -6,7 +6,8 @@ using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
 using Fovea.Models;
-using Fovea.Training.Engine;
+using Fovea.Training.Features;
+using Fovea.Training.Planning;
 
 namespace Fovea.Tests.Unit.Data;
 

@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 using Fovea.Models;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Nn;
-using Fovea.Training.Engine;
+using Fovea.Training.Planning;
 
 namespace Fovea.Tests.Unit.Files;
 

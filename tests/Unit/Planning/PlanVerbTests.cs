@@ -1,11 +1,9 @@
 using System.Text.Json.Nodes;
 using Fovea.Cli;
-using Fovea.Training.Planning;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
 using Fovea.Training.Optim;
-using Fovea.Training.Recipes;
+using Fovea.Training.Planning;
 
 namespace Fovea.Tests.Unit.Planning;
 

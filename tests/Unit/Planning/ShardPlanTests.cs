@@ -1,6 +1,6 @@
 using Fovea.Distributed;
-using Fovea.Training.Engine;
 using Fovea.Training.Optim;
+using Fovea.Training.Planning;
 
 namespace Fovea.Tests.Unit.Planning;
 

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Fovea.Training.Planning;
 using Fovea.Data.Datasets;
 using Fovea.Data.Tokenizers;
 using Fovea.Files.Safetensors;
@@ -10,7 +9,7 @@ using Fovea.Runs.Files;
 using Fovea.Tests.Unit.Data;
 using Fovea.Tests.Unit.Tokenizers;
 using Fovea.Training.Config;
-using Fovea.Training.Recipes;
+using Fovea.Training.Planning;
 using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Robustness;

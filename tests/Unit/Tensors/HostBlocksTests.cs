@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Fovea.Training.Engine;
+using Fovea.Training.Planning;
 
 namespace Fovea.Tests.Unit.Tensors;
 

@@ -3,7 +3,7 @@ using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
+using Fovea.Training.Planning;
 
 namespace Fovea.Tests.Unit.Training;
 

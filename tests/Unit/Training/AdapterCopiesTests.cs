@@ -3,9 +3,7 @@ using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Testing;
-using Fovea.Training.Engine;
 using Fovea.Training.Optim;
-using Fovea.Training.Recipes;
 using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Training;

@@ -3,7 +3,8 @@ using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Testing;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
+using Fovea.Training.Features;
+using Fovea.Training.Planning;
 using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Training;

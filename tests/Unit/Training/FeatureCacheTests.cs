@@ -6,13 +6,14 @@ using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 using Fovea.Models;
+using Fovea.Native;
 using Fovea.Nn.Lora;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
-using Fovea.Native;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
+using Fovea.Training.Features;
 using Fovea.Training.Optim;
+using Fovea.Training.Planning;
 using Fovea.Training.Recipes;
 using Fovea.Training.Session;
 

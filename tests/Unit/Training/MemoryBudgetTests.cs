@@ -3,7 +3,7 @@ using Fovea.Nn;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
+using Fovea.Training.Planning;
 
 namespace Fovea.Tests.Unit.Training;
 

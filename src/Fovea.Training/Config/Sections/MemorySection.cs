@@ -1,5 +1,6 @@
 using Fovea.Keys;
 using Fovea.Nn;
+using Fovea.Training.Planning;
 
 using static Fovea.Keys.Effect;
 

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Fovea.Data.Packing;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Features;
 
 /// <summary>
 /// Vision features on disk, one file an image, which any number of processes may share: files appear whole or not at all, a damaged one counts as

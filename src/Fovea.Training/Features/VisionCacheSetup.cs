@@ -1,9 +1,10 @@
 using Fovea.Data.Images;
 using Fovea.Data.Templates;
 using Fovea.Training.Config;
-using Fovea.Training.Engine;
+using Fovea.Training.Planning;
+using Fovea.Training.Session;
 
-namespace Fovea.Training.Session;
+namespace Fovea.Training.Features;
 
 /// <summary>Opens the cache of vision features as a configuration says.</summary>
 internal static class VisionCacheSetup

@@ -1,6 +1,6 @@
 using Fovea.Tensors;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Planning;
 
 /// <summary>The memory that there is.</summary>
 public sealed class MachineMemory(Device device) : IMemory

@@ -1,4 +1,4 @@
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Planning;
 
 /// <summary>Bytes by the number of rows (tokens, or patches of images).</summary>
 /// <param name="Once">Whatever the number: copies of weights in the element type of the computation.</param>

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Planning;
 
 /// <summary>Memory of this process and of the machine, as Linux counts it, in bytes.</summary>
 public static class ProcessMemory

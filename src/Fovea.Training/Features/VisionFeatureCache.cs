@@ -9,7 +9,7 @@ using Fovea.Tensors;
 using Fovea.Native;
 using Fovea.Tensors.Native;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Features;
 
 /// <summary>
 /// Features of images that a frozen vision side has already seen: in memory up to a budget of bytes, and in a folder. They are known by the content of the

@@ -2,7 +2,7 @@ using Fovea.Distributed;
 using Fovea.Nn.Lora;
 using Fovea.Training.Optim;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Planning;
 
 /// <summary>
 /// What one rank holds of weights, gradients and optimizer, in bytes, by the rules of ZeRO (arXiv 1910.02054) as they are laid out here. A pure function of

@@ -3,7 +3,7 @@ using Fovea.Models;
 using Fovea.Tensors;
 using Fovea.Training.Config;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Planning;
 
 /// <summary>
 /// What a run may take beside weights and optimizer, in bytes: activations on its device, cached vision features in the host's memory. On the CPU both come

@@ -6,7 +6,7 @@ using Fovea.Tensors;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
 
-namespace Fovea.Training.Recipes;
+namespace Fovea.Training.Planning;
 
 /// <summary>The model that a configuration trains, as shapes without values: from the folder's config.json alone.</summary>
 public sealed class ModelShapes : IDisposable

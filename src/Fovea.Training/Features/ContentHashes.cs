@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Fovea.Data.Images;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Features;
 
 /// <summary>SHA-256 of images' bytes, computed once for each state of a file (length and time of writing). For several threads.</summary>
 internal sealed class ContentHashes

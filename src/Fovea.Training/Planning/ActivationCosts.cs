@@ -3,7 +3,7 @@ using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Tensors;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Planning;
 
 /// <summary>
 /// What the forward pass of a micro-batch holds until its backward pass. Measured, not derived: the model itself runs on the meta device at two lengths, and

@@ -1,6 +1,6 @@
 using Fovea.Tensors;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Planning;
 
 /// <summary>The memory of the machine as a run asks for it, in bytes. On the CPU device and host are one.</summary>
 public interface IMemory

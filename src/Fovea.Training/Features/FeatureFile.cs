@@ -4,7 +4,7 @@ using Fovea.Data.Packing;
 using Fovea.Tensors;
 using Fovea.Native;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Features;
 
 /// <summary>
 /// One image's features in a file: a header of 96 bytes (mark, element type, rows, width, key, SHA-256 of what follows; little-endian), then the elements.

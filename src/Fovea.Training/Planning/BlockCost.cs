@@ -1,6 +1,6 @@
 using Fovea.Nn;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Planning;
 
 /// <summary>What one block keeps for its backward pass, in each mode.</summary>
 public sealed record BlockCost(Block Block, RowBytes Keep, RowBytes Selective, RowBytes Recompute)

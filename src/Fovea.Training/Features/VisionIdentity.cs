@@ -7,7 +7,7 @@ using Fovea.Models.Saving;
 using Fovea.Nn;
 using Fovea.Tensors;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Features;
 
 /// <summary>
 /// What decides the features of an image besides the image: every weight of the vision side, the image processor, element type, device, libtorch.

@@ -3,7 +3,7 @@ using Fovea.Nn;
 using Fovea.Tensors;
 using Fovea.Training.Config;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Planning;
 
 /// <summary>
 /// What a micro-batch holds in memory until its backward pass, and so how much each block keeps: all, all but what is cheap, or its input alone.

@@ -1,7 +1,7 @@
 using Fovea.Models;
 using Fovea.Nn;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Planning;
 
 /// <summary>The weights that are gathered together, as numbers of elements: a block of the model, its head, or the rest that is always there.</summary>
 /// <param name="Name">Of the block.</param>

@@ -4,7 +4,7 @@ using Fovea.Nn;
 using Fovea.Tensors;
 using Fovea.Training.Config;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Planning;
 
 /// <summary>
 /// What training takes of one rank's memory at its peak, in bytes, from shapes alone. <c>recompute: auto</c> is counted as everything computed again: what it

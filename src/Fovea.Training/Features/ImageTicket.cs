@@ -1,6 +1,6 @@
 using Fovea.Data.Packing;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Features;
 
 /// <summary>What a <see cref="VisionFeatureCache"/> says of one image of a batch.</summary>
 /// <param name="source">The image's place; null for one that cannot change.</param>

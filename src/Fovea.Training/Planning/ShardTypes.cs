@@ -1,8 +1,9 @@
 using Fovea.Models;
 using Fovea.Tensors;
 using Fovea.Training.Config;
+using Fovea.Training.Optim;
 
-namespace Fovea.Training.Engine;
+namespace Fovea.Training.Planning;
 
 /// <summary>Bytes of an element in each of its forms, and what else <see cref="ShardPlan"/> must know besides shapes.</summary>
 /// <param name="Compute">Weights as they are used.</param>

@@ -3,14 +3,14 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>What an optimizer updates on this rank: a weight, or of its flattened elements those that fall to this rank.</summary>
-public sealed class LearnedPart
+public sealed class ParameterShard
 {
     private readonly Parameter parameter;
     private readonly Tensor? value;
     private readonly Func<Tensor?>? gradient;
 
     /// <summary>A whole weight, with the gradient that backward leaves at it.</summary>
-    public LearnedPart(Parameter parameter)
+    public ParameterShard(Parameter parameter)
     {
         this.parameter = parameter;
         Count = parameter.Count;
@@ -20,7 +20,7 @@ public sealed class LearnedPart
     /// <param name="start">Its first element among the flattened ones.</param>
     /// <param name="value">The part [n] as it learns; belongs to whoever made it.</param>
     /// <param name="gradient">Its gradient of the step, of any floating-point type, in the open scope; null when nobody has one.</param>
-    public LearnedPart(Parameter parameter, long start, Tensor value, Func<Tensor?> gradient)
+    public ParameterShard(Parameter parameter, long start, Tensor value, Func<Tensor?> gradient)
     {
         this.parameter = parameter;
         this.value = value;

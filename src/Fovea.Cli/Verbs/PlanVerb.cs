@@ -41,7 +41,7 @@ public static class PlanVerb
         {
             var problems = new List<string>();
             var memory = parsed.GetValue(card) is { } text ? Memory(text, problems) : null;
-            var options = new PlanOptions
+            var options = new PlanRequest
             {
                 Ranks = Numbers("--ranks", parsed.GetValue(ranks)!, 1, 1 << 20, problems),
                 Stages = parsed.GetValue(zero) is { } stages ? Numbers("--zero", stages, 0, 3, problems) : null,
@@ -64,7 +64,7 @@ public static class PlanVerb
         return verb;
     }
 
-    private static void Run(string path, string[] overrides, PlanOptions options, string? json, bool write)
+    private static void Run(string path, string[] overrides, PlanRequest options, string? json, bool write)
     {
         var config = TrainConfig.Load(path, overrides, ConfigUse.Plan);
         options = options with { Card = options.Card ?? config.Memory.MemoryBudget };

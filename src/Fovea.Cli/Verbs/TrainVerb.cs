@@ -5,7 +5,6 @@ using Fovea.Cli.Views;
 using Fovea.Distributed;
 using Fovea.Launch;
 using Fovea.Training.Config;
-using Fovea.Training.Optim;
 using Fovea.Training.Recipes;
 using Fovea.Training.Session;
 

@@ -1,5 +1,4 @@
 using Fovea.Tensors;
-using Fovea.Training.Optim;
 
 namespace Fovea.Training.Config;
 

@@ -19,7 +19,7 @@ internal static class PlanRun
         (2, OffloadKind.Optimizer), (3, OffloadKind.Optimizer), (3, OffloadKind.Cpu),
     ];
 
-    public static PlanResult Run(TrainConfig config, PlanOptions options)
+    public static PlanResult Run(TrainConfig config, PlanRequest options)
     {
         using var shapes = ModelShapes.Load(config);
         var model = shapes.Model;
@@ -77,7 +77,7 @@ internal static class PlanRun
         };
     }
 
-    private static IEnumerable<(int Zero, OffloadKind Offload)> Settings(int ranks, PlanOptions options)
+    private static IEnumerable<(int Zero, OffloadKind Offload)> Settings(int ranks, PlanRequest options)
     {
         foreach (var zero in options.Stages ?? [0, 1, 2, 3])
         {

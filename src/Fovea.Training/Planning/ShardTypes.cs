@@ -1,7 +1,6 @@
 using Fovea.Models;
 using Fovea.Tensors;
 using Fovea.Training.Config;
-using Fovea.Training.Optim;
 
 namespace Fovea.Training.Planning;
 

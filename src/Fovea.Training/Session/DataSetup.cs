@@ -6,8 +6,6 @@ using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 using Fovea.Models;
 using Fovea.Training.Config;
-using Fovea.Training.Optim;
-using Fovea.Training.Planning;
 
 namespace Fovea.Training.Session;
 

@@ -4,7 +4,6 @@ using Fovea.Distributed;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
 using Fovea.Training.Config;
-using Fovea.Training.Optim;
 using Fovea.Training.Planning;
 
 namespace Fovea.Training.Session;

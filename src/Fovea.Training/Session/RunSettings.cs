@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Fovea.Keys;
 using Fovea.Training.Config;
-using Fovea.Training.Optim;
 
 namespace Fovea.Training.Session;
 

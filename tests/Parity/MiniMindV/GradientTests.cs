@@ -5,7 +5,6 @@ using Fovea.Data.Templates;
 using Fovea.Models;
 using Fovea.Models.MiniMindV;
 using Fovea.Nn;
-using Fovea.Training.Planning;
 using Fovea.Training.Session;
 
 namespace Fovea.Tests.Parity.MiniMindV;

@@ -9,7 +9,6 @@ using Fovea.Nn.Lora;
 using Fovea.Training.Config;
 using Fovea.Training.Features;
 using Fovea.Training.Optim;
-using Fovea.Training.Planning;
 using Fovea.Training.Session;
 
 using LossReduction = Fovea.Data.Packing.LossReduction;

@@ -6,7 +6,6 @@ using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 using Fovea.Training.Config;
-using Fovea.Training.Optim;
 using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Bench;

@@ -4,8 +4,6 @@ using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 using Fovea.Keys;
 using Fovea.Training.Config;
-using Fovea.Training.Optim;
-using Fovea.Training.Planning;
 
 namespace Fovea.Tests.Unit.Config;
 

@@ -6,7 +6,6 @@ using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 using Fovea.Native;
 using Fovea.Training.Features;
-using Fovea.Training.Planning;
 
 namespace Fovea.Tests.Unit.Data;
 

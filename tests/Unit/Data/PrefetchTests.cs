@@ -6,7 +6,6 @@ using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
 using Fovea.Models;
 using Fovea.Nn.Lora;
-using Fovea.Training.Planning;
 using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Data;

@@ -2,7 +2,6 @@ using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Data.Templates;
 using Fovea.Training.Objectives;
-using Fovea.Training.Planning;
 using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Data;

@@ -7,7 +7,6 @@ using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 using Fovea.Training.Features;
-using Fovea.Training.Planning;
 
 namespace Fovea.Tests.Unit.Data;
 

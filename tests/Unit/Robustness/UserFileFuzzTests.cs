@@ -328,7 +328,7 @@ public sealed class UserFileFuzzTests : NativeTest
             GenerationOptions.Read(folder, data.Tokenizer);
             if (file == "config.json")
             {
-                PlanRun.Run(config, new PlanOptions { Ranks = [1], Length = 64 });
+                PlanRun.Run(config, new PlanRequest { Ranks = [1], Length = 64 });
             }
         }, file, "which llm_type");
     }

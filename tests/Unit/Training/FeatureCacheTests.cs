@@ -13,7 +13,6 @@ using Fovea.Runs.Files;
 using Fovea.Training.Config;
 using Fovea.Training.Features;
 using Fovea.Training.Optim;
-using Fovea.Training.Planning;
 using Fovea.Training.Recipes;
 using Fovea.Training.Session;
 

@@ -3,7 +3,6 @@ using Fovea.Data.Datasets;
 using Fovea.Keys;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training.Config;
-using Fovea.Training.Optim;
 using Fovea.Training.Recipes;
 using Fovea.Training.Session;
 

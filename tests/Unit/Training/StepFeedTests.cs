@@ -9,7 +9,6 @@ using Fovea.Models;
 using Fovea.Nn.Lora;
 using Fovea.Training.Objectives;
 using Fovea.Training.Optim;
-using Fovea.Training.Planning;
 using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Training;

@@ -1,6 +1,5 @@
 using Fovea.Keys;
 using Fovea.Nn;
-using Fovea.Training.Planning;
 
 using static Fovea.Keys.Effect;
 

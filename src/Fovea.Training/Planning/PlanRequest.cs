@@ -4,7 +4,7 @@ using Fovea.Training.Optim;
 namespace Fovea.Training.Planning;
 
 /// <summary>What <c>fovea plan</c> is asked for.</summary>
-internal sealed record PlanOptions
+internal sealed record PlanRequest
 {
     public IReadOnlyList<int> Ranks { get; init; } = [1, 2, 4, 8];
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Fovea.Data.Formats;
 using Fovea.Data.Readers;
@@ -11,6 +12,10 @@ namespace Fovea.Data.Datasets;
 /// </summary>
 internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
 {
+    // Most data sets have the same few fields in every row; those whose fields are names of things are looked at each time.
+    private const int MostNames = 256;
+    private readonly ConcurrentDictionary<string, bool> likeImages = new(StringComparer.Ordinal);
+
     /// <summary>The conversation of one row (counted from 1), or null and at least one more entry in <paramref name="problems"/>.</summary>
     /// <param name="use">Is told the fields that are not read; null where nobody asks.</param>
     internal Conversation? Convert(Row source, int number, List<string> problems, ColumnUse? use = null)
@@ -68,7 +73,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
         foreach (var property in row.EnumerateObject().Where(property => !columns.Reads(property.Name) && !IsEmpty(property.Value)))
         {
             var name = property.Name;
-            if (!ImageNames.IsImage(name, property.Value, hasImages))
+            if (!IsLikeImage(name) || !ImageNames.IsImage(name, property.Value, hasImages))
             {
                 use?.Unread(name);
                 continue;
@@ -81,6 +86,20 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
                     + (columns.Images is null ? string.Empty : $", which say '{columns.Images}'");
             problems.Add($"the field '{shown}' holds images, and nothing reads it: {remedy}");
         }
+    }
+
+    private bool IsLikeImage(string name)
+    {
+        if (!likeImages.TryGetValue(name, out var isLike))
+        {
+            isLike = ImageNames.IsLike(name);
+            if (likeImages.Count < MostNames)
+            {
+                likeImages[name] = isLike;
+            }
+        }
+
+        return isLike;
     }
 
     private List<MediaSource> Images(

@@ -51,7 +51,9 @@ public sealed class AtomicFile : IDisposable
             {
                 Mode = FileMode.CreateNew,
                 Access = FileAccess.ReadWrite,
-                Share = FileShare.None,
+
+                // Keeps other writers of this name from taking the neighbour for an abandoned one, and nobody from reading it under its final name.
+                Share = FileShare.ReadWrite,
                 BufferSize = BufferBytes,
                 PreallocationSize = expectedBytes,
             };

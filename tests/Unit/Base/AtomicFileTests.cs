@@ -28,6 +28,16 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
+    public void A_file_can_be_read_from_the_moment_at_which_it_has_its_name()
+    {
+        // The name moves while the writer still holds the file.
+        using var file = AtomicFile.Create(folder["a"]);
+        file.Stream.Write("new"u8);
+        file.Complete();
+        Assert.Equal("new", File.ReadAllText(Assert.Single(Directory.GetFiles(folder.Path, ".a.*.partial"))));
+    }
+
+    [Fact]
     public void What_is_not_committed_leaves_nothing_behind()
     {
         AtomicFile.WriteText(folder["a"], "old");

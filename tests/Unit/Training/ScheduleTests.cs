@@ -81,7 +81,7 @@ public sealed class ScheduleTests
         Assert.Equal(Rate * 5 / 15, schedule.Rate(15), 1e-15);
     }
 
-    private static Schedule Make(string scheduler) => new(Config(scheduler), 20);
+    private static Schedule Make(string scheduler) => new(Config(scheduler).Schedule, 20);
 
     private static TrainConfig Config(string scheduler) => TrainConfig.Parse(
         $"model_name_or_path: m\nlearning_rate: 2.0e-4\nwarmup_steps: 5\ndeepspeed: {{scheduler: {scheduler}}}", "c.yaml", use: ConfigUse.Plan);

@@ -16,7 +16,7 @@ public sealed partial class RoomTests
         ["Fovea.Tensors"] = ["Fovea.Base"],
         ["Fovea.Runs"] = ["Fovea.Base"],
         ["Fovea.Nn"] = ["Fovea.Base", "Fovea.Tensors"],
-        ["Fovea.Data"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Tensors"],
+        ["Fovea.Data"] = ["Fovea.Abstractions", "Fovea.Base"],
         ["Fovea.Models"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Files", "Fovea.Nn", "Fovea.Tensors"],
         ["Fovea.Distributed"] = ["Fovea.Base", "Fovea.Nn", "Fovea.Tensors"],
         ["Fovea.Generation"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Models", "Fovea.Nn", "Fovea.Tensors"],

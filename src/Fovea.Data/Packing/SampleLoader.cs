@@ -2,7 +2,6 @@ using System.Buffers;
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
 using Fovea.Data.Templates;
-using Fovea.Tensors;
 
 namespace Fovea.Data.Packing;
 

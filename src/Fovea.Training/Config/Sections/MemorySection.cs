@@ -18,7 +18,7 @@ public sealed record MemorySection
     /// <summary>Keep every activation instead of recomputing each block in the backward pass.</summary>
     [Affects(Execution)] public bool DisableGradientCheckpointing { get; init; }
 
-    /// <summary>Device memory for the run, weights included; null (<c>auto</c>) is nine tenths of what is free on the GPU, or on the host without one.</summary>
+    /// <summary>Device memory for the run, weights included; null (<c>auto</c>) is nine tenths of what is free, on the GPU or else the host.</summary>
     [Auto]
     [Affects(Execution)] public MemorySize? MemoryBudget { get; init; }
 

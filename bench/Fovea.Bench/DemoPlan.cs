@@ -41,7 +41,7 @@ public static class DemoPlan
         var encoder = DataSetup.From(config).NewEncoder();
         var order = new SampleOrder(DataSetup.Order(config, data.Train.Count, rank: 0, worldSize: 1));
         var total = order.TotalSteps(config.Schedule.NumTrainEpochs, config.Schedule.MaxSteps);
-        var schedule = new Schedule(config, total);
+        var schedule = new Schedule(config.Schedule, total);
         var (steps, rates, samples) = (new JsonArray(), new JsonArray(), new JsonObject());
         for (var step = 0; step < total; step++)
         {

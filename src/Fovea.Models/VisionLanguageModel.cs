@@ -32,7 +32,7 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     public abstract NameMap Names { get; }
 
     /// <summary>Puts a packed batch into tensors on the model's device.</summary>
-    public abstract ModelInput Prepare(PackedBatch batch);
+    public ModelInput Prepare(PackedBatch batch) => InputBuilder.OfBatch(this, batch);
 
     /// <summary>Puts one prompt from token <paramref name="from"/> on into tensors; the earlier ones, with their images, are in the cache already.</summary>
     /// <param name="ids">The whole prompt, each image expanded to its tokens.</param>
@@ -40,10 +40,23 @@ public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <param name="from">Tokens whose keys and values <paramref name="attention"/> holds.</param>
     /// <param name="attention">Attention over a cache.</param>
     /// <param name="next">The place of the token that will follow.</param>
-    public abstract ModelInput PreparePrompt(ReadOnlySpan<long> ids, IReadOnlyList<PromptImage> images, int from, IAttentionPlan attention, out int next);
+    public ModelInput PreparePrompt(ReadOnlySpan<long> ids, IReadOnlyList<PromptImage> images, int from, IAttentionPlan attention, out int next) =>
+        InputBuilder.OfPrompt(this, ids, images, from, attention, out next);
 
     /// <summary>One generated token as input. The token after it has the place <paramref name="place"/> + 1.</summary>
-    public abstract ModelInput PrepareNext(long id, int place, IAttentionPlan attention);
+    public ModelInput PrepareNext(long id, int place, IAttentionPlan attention) => InputBuilder.OfToken(this, id, place, attention);
+
+    /// <summary>Writes the positions of one sample's tokens along each axis of the position embedding.</summary>
+    /// <param name="images">The sizes of its images, in order.</param>
+    /// <param name="positions">[axes][T]; the sample's tokens begin at <paramref name="start"/>.</param>
+    /// <returns>The place of the token that would follow.</returns>
+    protected internal abstract int Place(ReadOnlySpan<long> ids, ReadOnlySpan<ImageGrid> images, int[][] positions, int start);
+
+    /// <summary>The position of a single token of text at a place [axes][1].</summary>
+    protected internal abstract int[][] PositionsAt(int place);
+
+    /// <summary>The groups of tokens over which losses inside the model are averaged, where it has such losses.</summary>
+    protected internal virtual IReadOnlyList<TokenGroup> GroupsOf(PackedBatch batch) => [];
 
     /// <summary>Image features [M, E] in the order of the image slots; null without images.</summary>
     public abstract Tensor? VisionFeatures(ModelInput input);

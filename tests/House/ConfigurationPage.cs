@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using Fovea.Models;
 using Fovea.Training.Config;
 
 namespace Fovea.Tests.House;
@@ -7,32 +8,30 @@ namespace Fovea.Tests.House;
 /// <summary>The text of docs/configuration.md, from the three tables of keys and the comments on the properties.</summary>
 internal static partial class ConfigurationPage
 {
-    private const string Source = "src/Fovea.Training/Config/TrainConfig.cs";
-
     public static string Text()
     {
         var text = new StringBuilder("""
             # Configuration
-            A run is described by one YAML (or JSON) file with the keys of LLaMA-Factory's supervised fine-tuning, and a few of our own at the end
-            of the first table. `fovea train FILE key=value ...` overrides single keys. Paths are relative to the current directory, `~` is the home
-            folder. The file is UTF-8; [other encodings](decisions/users-text.md) are handled as in every file that is read.
+            A run is described by one YAML (or JSON) file with the keys of LLaMA-Factory's supervised fine-tuning, and a few of our own.
+            The file is flat; here the keys are grouped in sections. `fovea train FILE key=value ...` overrides single keys. Paths are relative to the
+            current directory, `~` is the home folder. The file is UTF-8; [other encodings](decisions/users-text.md) are handled as in every file that is read.
             All errors are reported at once, with exit code 2; a key that is in none of the three tables is an error that names the
             nearest known one.
 
             This page is generated from the code: `FOVEA_WRITE_DOCS=1 ./test --filter ConfigurationPageTests` regenerates it.
 
             ## Honoured
-            | key | default | values | meaning |
-            |---|---|---|---|
 
             """);
-        var comments = Comments();
         var defaults = new TrainConfig().ToDictionary();
-        foreach (var key in ConfigKeys.All)
+        foreach (var section in ConfigKeys.All.GroupBy(key => key.Property.DeclaringType!))
         {
-            var alias = key.Aliases.Count == 0 ? string.Empty : $" (also {string.Join(", ", key.Aliases.Select(name => $"`{name}`"))})";
-            var value = defaults[key.Name] is { Length: > 0 } given ? $"`{given}`" : string.Empty;
-            text.Append($"| `{key.Name}`{alias} | {value} | {Values(key)} | {comments.GetValueOrDefault(key.Property.Name)} |\n");
+            var (about, comments) = Comments(section.Key);
+            text.Append($"\n### {Title(section.Key)}\n{about}\n\n| key | default | values | meaning |\n|---|---|---|---|\n");
+            foreach (var key in section)
+            {
+                Append(text, key, defaults[key.Name], comments);
+            }
         }
 
         text.Append("""
@@ -83,14 +82,30 @@ internal static partial class ConfigurationPage
         return key.Bounds is null ? what : $"{what}, {key.Bounds}";
     }
 
-    /// <summary>The one-line summaries, with names of properties as keys.</summary>
-    private static Dictionary<string, string> Comments()
+    private static void Append(StringBuilder text, ConfigKey key, string standard, Dictionary<string, string> comments)
+    {
+        var alias = key.Aliases.Count == 0 ? string.Empty : $" (also {string.Join(", ", key.Aliases.Select(name => $"`{name}`"))})";
+        var value = standard.Length > 0 ? $"`{standard}`" : string.Empty;
+        text.Append($"| `{key.Name}`{alias} | {value} | {Values(key)} | {comments.GetValueOrDefault(key.Property.Name)} |\n");
+    }
+
+    private static string Title(Type section) => Families.All.FirstOrDefault(family => family.Options.GetType() == section)?.Title
+        ?? section.Name.Replace("Section", string.Empty).Replace("Options", string.Empty);
+
+    /// <summary>What a section says of itself, and the one-line summaries of its properties by name.</summary>
+    private static (string About, Dictionary<string, string> Comments) Comments(Type section)
     {
         var comments = new Dictionary<string, string>();
+        var about = string.Empty;
         string? last = null;
-        foreach (var line in SourceTree.Files[Source])
+        foreach (var line in SourceTree.Files.Single(file => file.Key.StartsWith("src/", StringComparison.Ordinal)
+            && file.Key.EndsWith($"/{section.Name}.cs", StringComparison.Ordinal)).Value)
         {
-            if (Summary().Match(line) is { Success: true } summary)
+            if (About().Match(line) is { Success: true } first)
+            {
+                about = first.Groups[1].Value;
+            }
+            else if (Summary().Match(line) is { Success: true } summary)
             {
                 last = summary.Groups[1].Value;
             }
@@ -101,7 +116,7 @@ internal static partial class ConfigurationPage
             }
         }
 
-        return comments;
+        return (about, comments);
     }
 
     private static string Plain(string comment)
@@ -111,6 +126,9 @@ internal static partial class ConfigurationPage
         comment = Reference().Replace(comment, match => $"`{ConfigKey.SnakeCase(match.Groups[1].Value)}`");
         return Tag().Replace(comment, "`").Replace("|", "\\|");
     }
+
+    [GeneratedRegex(@"^/// <summary>(.*)</summary>$", RegexOptions.CultureInvariant)]
+    private static partial Regex About();
 
     [GeneratedRegex(@"^    /// <summary>(.*)</summary>$", RegexOptions.CultureInvariant)]
     private static partial Regex Summary();

@@ -42,64 +42,18 @@ public sealed class MiniCpmVModel : VisionLanguageModel
 
     public override NameMap Names => NameMap.Same;
 
-    public override ModelInput Prepare(PackedBatch batch)
+    /// <summary>The second axis is the length of the sample, on which dynamic scaling of the rotary angles depends.</summary>
+    protected internal override int Place(ReadOnlySpan<long> ids, ReadOnlySpan<ImageGrid> images, int[][] positions, int start)
     {
-        var (positions, lengths) = (new int[batch.Tokens], new int[batch.Tokens]);
-        var imagesOf = new int[batch.Samples];
-        for (var sample = 0; sample < batch.Samples; sample++)
+        for (var i = 0; i < ids.Length; i++)
         {
-            var (start, end) = (batch.CuSeqlens[sample], batch.CuSeqlens[sample + 1]);
-            for (var i = start; i < end; i++)
-            {
-                (positions[i], lengths[i]) = (i - start, end - start);
-            }
-
-            imagesOf[sample] = batch.ImageStarts[sample + 1] - batch.ImageStarts[sample];
+            (positions[0][start + i], positions[1][start + i]) = (i, ids.Length);
         }
 
-        return new ModelInput
-        {
-            Ids = CreateOps.On(Device, batch.Ids),
-            Positions = [positions, lengths],
-            Attention = new PackedAttention(new Segments(batch.CuSeqlens).On(Device)),
-            Pixels = batch.Patches == 0
-                ? null
-                : CreateOps.On<float>(Device, batch.Pixels.AsSpan(0, batch.Patches * batch.PatchLength), batch.Patches, batch.PatchLength),
-            Grids = batch.Grids,
-            ImagesOfSamples = imagesOf,
-            ImageSlots = batch.ImageSlots.Length == 0 ? null : CreateOps.On(Device, Array.ConvertAll(batch.ImageSlots, slot => (long)slot)),
-        };
+        return ids.Length;
     }
 
-    public override ModelInput PreparePrompt(ReadOnlySpan<long> ids, IReadOnlyList<PromptImage> images, int from, IAttentionPlan attention, out int next)
-    {
-        next = ids.Length;
-        var (positions, lengths) = (new int[ids.Length - from], new int[ids.Length - from]);
-        for (var i = 0; i < positions.Length; i++)
-        {
-            (positions[i], lengths[i]) = (from + i, ids.Length);
-        }
-
-        var later = images.Where(i => i.Offset >= from).ToList();
-        var pixels = later.SelectMany(i => i.Image.Patches).ToArray();
-        var slots = later.SelectMany(i => Enumerable.Range(i.Offset - from, i.Tokens)).Select(slot => (long)slot).ToArray();
-        return new ModelInput
-        {
-            Ids = CreateOps.On(Device, ids[from..]),
-            Positions = [positions, lengths],
-            Attention = attention,
-            Pixels = later.Count == 0 ? null : CreateOps.On(Device, pixels, pixels.Length / Config.Vision.PatchLength, Config.Vision.PatchLength),
-            Grids = [.. later.Select(i => i.Image.Grid)],
-            ImageSlots = later.Count == 0 ? null : CreateOps.On(Device, slots),
-        };
-    }
-
-    public override ModelInput PrepareNext(long id, int place, IAttentionPlan attention) => new()
-    {
-        Ids = CreateOps.On(Device, [id]),
-        Positions = [[place], [place + 1]],
-        Attention = attention,
-    };
+    protected internal override int[][] PositionsAt(int place) => [[place], [place + 1]];
 
     public override bool HasTower => true;
 

@@ -33,57 +33,17 @@ public sealed class MiniMindVModel : VisionLanguageModel
 
     public override int MostPatches(int pixels, int tokens) => Config.Vision.Tokens * Math.Max(1, tokens / Config.ImageTokens);
 
-    public override ModelInput Prepare(PackedBatch batch)
+    protected internal override int Place(ReadOnlySpan<long> ids, ReadOnlySpan<ImageGrid> images, int[][] positions, int start)
     {
-        var positions = new int[batch.Tokens];
-        for (var sample = 0; sample < batch.Samples; sample++)
+        for (var i = 0; i < ids.Length; i++)
         {
-            for (var i = batch.CuSeqlens[sample]; i < batch.CuSeqlens[sample + 1]; i++)
-            {
-                positions[i] = i - batch.CuSeqlens[sample];
-            }
+            positions[0][start + i] = i;
         }
 
-        var slots = Array.ConvertAll(batch.ImageSlots, slot => (long)slot);
-        return new ModelInput
-        {
-            Ids = CreateOps.On(Device, batch.Ids),
-            Positions = [positions],
-            Attention = new PackedAttention(new Segments(batch.CuSeqlens).On(Device)),
-            Pixels = batch.Patches == 0
-                ? null
-                : CreateOps.On<float>(Device, batch.Pixels.AsSpan(0, batch.Patches * batch.PatchLength), batch.Patches, batch.PatchLength),
-            Grids = batch.Grids,
-            ImageSlots = slots.Length == 0 ? null : CreateOps.On(Device, slots),
-            FeatureRows = FeatureRows(batch),
-            Groups = Config.UseMoe ? Groups(batch) : [],
-        };
+        return ids.Length;
     }
 
-    public override ModelInput PreparePrompt(
-        ReadOnlySpan<long> ids, IReadOnlyList<PromptImage> images, int from, IAttentionPlan attention, out int next)
-    {
-        next = ids.Length;
-        var later = images.Where(i => i.Offset >= from).ToList();
-        var pixels = later.SelectMany(i => i.Image.Patches).ToArray();
-        var slots = later.SelectMany(i => Enumerable.Range(i.Offset - from, i.Tokens)).Select(slot => (long)slot).ToArray();
-        return new ModelInput
-        {
-            Ids = CreateOps.On(Device, ids[from..]),
-            Positions = [[.. Enumerable.Range(from, ids.Length - from)]],
-            Attention = attention,
-            Pixels = later.Count == 0 ? null : CreateOps.On(Device, pixels, pixels.Length / Config.Vision.PatchLength, Config.Vision.PatchLength),
-            Grids = [.. later.Select(i => i.Image.Grid)],
-            ImageSlots = later.Count == 0 ? null : CreateOps.On(Device, slots),
-        };
-    }
-
-    public override ModelInput PrepareNext(long id, int place, IAttentionPlan attention) => new()
-    {
-        Ids = CreateOps.On(Device, [id]),
-        Positions = [[place]],
-        Attention = attention,
-    };
+    protected internal override int[][] PositionsAt(int place) => [[place]];
 
     public override bool HasTower => true;
 
@@ -101,30 +61,14 @@ public sealed class MiniMindVModel : VisionLanguageModel
 
     public override Tensor Hidden(ModelInput input, Tensor? features) => Language.Forward(input, features);
 
-    /// <summary>An image that lost tokens to the cutoff makes all its features; the first of them stand in the stream. Null where none did.</summary>
-    private Tensor? FeatureRows(PackedBatch batch)
-    {
-        if (Array.TrueForAll(batch.ImageTokens, tokens => tokens == Config.ImageTokens))
-        {
-            return null;
-        }
-
-        var rows = new long[batch.ImageSlots.Length];
-        var slot = 0;
-        for (var image = 0; image < batch.ImageTokens.Length; image++)
-        {
-            for (var token = 0; token < batch.ImageTokens[image]; token++)
-            {
-                rows[slot++] = ((long)image * Config.ImageTokens) + token;
-            }
-        }
-
-        return CreateOps.On(Device, rows);
-    }
-
     /// <summary>Generation A balances its experts sample by sample, C over all samples of a batch.</summary>
-    private List<TokenGroup> Groups(PackedBatch batch)
+    protected internal override IReadOnlyList<TokenGroup> GroupsOf(PackedBatch batch)
     {
+        if (!Config.UseMoe)
+        {
+            return [];
+        }
+
         var groups = new List<TokenGroup>();
         for (var sample = 0; sample < batch.Samples; sample++)
         {

@@ -37,57 +37,10 @@ public sealed class Qwen25VlModel : VisionLanguageModel
         return Math.Min(pixels / (patch * patch), merge * merge * tokens);
     }
 
-    public override ModelInput Prepare(PackedBatch batch)
-    {
-        var positions = new[] { new int[batch.Tokens], new int[batch.Tokens], new int[batch.Tokens] };
-        for (var sample = 0; sample < batch.Samples; sample++)
-        {
-            var (start, end) = (batch.CuSeqlens[sample], batch.CuSeqlens[sample + 1]);
-            var ids = batch.Ids.AsSpan(start, end - start);
-            var images = batch.Grids.AsSpan(batch.ImageStarts[sample]..batch.ImageStarts[sample + 1]);
-            MultimodalRotary.Place(ids, images, Config, positions, start);
-        }
+    protected internal override int Place(ReadOnlySpan<long> ids, ReadOnlySpan<ImageGrid> images, int[][] positions, int start) =>
+        MultimodalRotary.Place(ids, images, Config, positions, start);
 
-        var slots = Array.ConvertAll(batch.ImageSlots, slot => (long)slot);
-        return new ModelInput
-        {
-            Ids = CreateOps.On(Device, batch.Ids),
-            Positions = positions,
-            Attention = new PackedAttention(new Segments(batch.CuSeqlens).On(Device)),
-            Pixels = batch.Patches == 0
-                ? null
-                : CreateOps.On<float>(Device, batch.Pixels.AsSpan(0, batch.Patches * batch.PatchLength), batch.Patches, batch.PatchLength),
-            Grids = batch.Grids,
-            ImageSlots = slots.Length == 0 ? null : CreateOps.On(Device, slots),
-        };
-    }
-
-    public override ModelInput PreparePrompt(
-        ReadOnlySpan<long> ids, IReadOnlyList<PromptImage> images, int from, IAttentionPlan attention, out int next)
-    {
-        var positions = new[] { new int[ids.Length], new int[ids.Length], new int[ids.Length] };
-        next = MultimodalRotary.Place(ids, images.Select(i => i.Image.Grid).ToArray(), Config, positions, 0);
-        var later = images.Where(i => i.Offset >= from).ToList();
-        var patches = later.Sum(i => i.Image.Grid.Patches);
-        var pixels = Pixels(later);
-        var slots = later.SelectMany(i => Enumerable.Range(i.Offset - from, i.Tokens)).Select(slot => (long)slot).ToArray();
-        return new ModelInput
-        {
-            Ids = CreateOps.On(Device, ids[from..]),
-            Positions = Array.ConvertAll(positions, axis => axis[from..]),
-            Attention = attention,
-            Pixels = later.Count == 0 ? null : CreateOps.On(Device, pixels, patches, pixels.Length / patches),
-            Grids = [.. later.Select(i => i.Image.Grid)],
-            ImageSlots = later.Count == 0 ? null : CreateOps.On(Device, slots),
-        };
-    }
-
-    public override ModelInput PrepareNext(long id, int place, IAttentionPlan attention) => new()
-    {
-        Ids = CreateOps.On(Device, [id]),
-        Positions = [[place], [place], [place]],
-        Attention = attention,
-    };
+    protected internal override int[][] PositionsAt(int place) => [[place], [place], [place]];
 
     public override Tensor? VisionFeatures(ModelInput input) =>
         input.Pixels is null ? null : Vision.Forward(input.Pixels, input.Grids);
@@ -100,17 +53,4 @@ public sealed class Qwen25VlModel : VisionLanguageModel
 
     public override Tensor Hidden(ModelInput input, Tensor? features) =>
         Language.Forward(input.Ids, input.Positions, input.Attention, features, input.ImageSlots, input.Wanted);
-
-    private static float[] Pixels(List<PromptImage> images)
-    {
-        var pixels = new float[images.Sum(i => i.Image.Patches.Length)];
-        var at = 0;
-        foreach (var image in images)
-        {
-            image.Image.Patches.CopyTo(pixels, at);
-            at += image.Image.Patches.Length;
-        }
-
-        return pixels;
-    }
 }

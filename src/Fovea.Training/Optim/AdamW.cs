@@ -1,6 +1,5 @@
 using Fovea.Nn;
 using Fovea.Tensors;
-using Fovea.Training.Config;
 
 namespace Fovea.Training.Optim;
 
@@ -10,6 +9,9 @@ namespace Fovea.Training.Optim;
 /// </summary>
 public sealed class AdamW : Optimizer
 {
+    /// <summary>Two moments.</summary>
+    public const int StatesPerElement = 2;
+
     private readonly Moments[] moments;
     private readonly double beta1;
     private readonly double beta2;
@@ -32,10 +34,6 @@ public sealed class AdamW : Optimizer
         this.epsilon = epsilon;
         moments = [.. parts.Select(p => new Moments(p, decayAll || DecayRule.Applies(p) ? weightDecay : 0))];
     }
-
-    /// <summary>As a configuration says.</summary>
-    public static AdamW Of(OptimizerSection options, IReadOnlyList<ParameterShard> parts) =>
-        new(parts, options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon, options.WeightDecay, options.DecayNorms);
 
     public override void Dispose()
     {

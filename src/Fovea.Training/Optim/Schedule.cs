@@ -9,21 +9,21 @@ namespace Fovea.Training.Optim;
 /// </summary>
 public sealed class Schedule
 {
-    private readonly TrainConfig config;
+    private readonly ScheduleSection options;
     private readonly int totalSteps;
     private readonly int warmup;
     private readonly SampleOrder? order;
 
     /// <param name="order">For shapes that go by batches; null where a step is one batch.</param>
     /// <exception cref="ConfigException">A DeepSpeed file counts on another number of steps.</exception>
-    public Schedule(TrainConfig config, int totalSteps, SampleOrder? order = null)
+    public Schedule(ScheduleSection options, int totalSteps, SampleOrder? order = null)
     {
         this.order = order;
-        this.config = config;
+        this.options = options;
         this.totalSteps = totalSteps;
-        var risesAtOnce = config.Schedule is { LrSchedulerType: LrSchedulerType.Constant, DeepSpeedSchedule: null };
-        warmup = risesAtOnce ? 0 : config.Schedule.WarmupStepsIn(totalSteps);
-        if (config.Schedule.DeepSpeedSchedule is { } given)
+        var risesAtOnce = options is { LrSchedulerType: LrSchedulerType.Constant, DeepSpeedSchedule: null };
+        warmup = risesAtOnce ? 0 : options.WarmupStepsIn(totalSteps);
+        if (options.DeepSpeedSchedule is { } given)
         {
             Check(given);
         }
@@ -31,7 +31,7 @@ public sealed class Schedule
 
     /// <summary>The rate used by one update.</summary>
     /// <param name="step">Updates done before it: 0 for the first.</param>
-    public double Rate(int step) => config.Schedule.DeepSpeedSchedule is { } given ? DeepSpeed(given, step) : config.Schedule.LearningRate * Factor(step);
+    public double Rate(int step) => options.DeepSpeedSchedule is { } given ? DeepSpeed(given, step) : options.LearningRate * Factor(step);
 
     private double Factor(int step)
     {
@@ -41,7 +41,7 @@ public sealed class Schedule
         }
 
         var progress = (double)(step - warmup) / Math.Max(1, totalSteps - warmup);
-        return config.Schedule.LrSchedulerType switch
+        return options.LrSchedulerType switch
         {
             LrSchedulerType.Constant or LrSchedulerType.ConstantWithWarmup => 1,
             LrSchedulerType.Linear => Math.Max(0, 1 - progress),
@@ -49,23 +49,23 @@ public sealed class Schedule
             LrSchedulerType.CosineWithMinLr => Floor + ((1 - Floor) * Cosine(progress)),
             LrSchedulerType.CosinePlusTenth => 0.1 + (0.5 * (1 + Math.Cos(Math.PI * (Batches(step) - 1) / TotalBatches))),
             LrSchedulerType.CosineToTenth => 0.1 + (0.45 * (1 + Math.Cos(Math.PI * Batches(step) / TotalBatches))),
-            _ => throw new ArgumentOutOfRangeException(nameof(step), config.Schedule.LrSchedulerType, "no such schedule"),
+            _ => throw new ArgumentOutOfRangeException(nameof(step), options.LrSchedulerType, "no such schedule"),
         };
     }
 
     private double Batches(int step) => order?.BatchesUpTo(step) ?? step + 1;
 
     private double TotalBatches => order is null ? totalSteps
-        : config.Schedule.MaxSteps > 0 ? order.BatchesUpTo(totalSteps - 1)
-        : Math.Ceiling(config.Schedule.NumTrainEpochs * order.BatchesPerEpoch);
+        : options.MaxSteps > 0 ? order.BatchesUpTo(totalSteps - 1)
+        : Math.Ceiling(options.NumTrainEpochs * order.BatchesPerEpoch);
 
-    private double Floor => config.Schedule.LrSchedulerKwargs.TryGetValue("min_lr", out var rate) ? rate / config.Schedule.LearningRate
-        : config.Schedule.LrSchedulerKwargs.TryGetValue("min_lr_rate", out var part) ? part
+    private double Floor => options.LrSchedulerKwargs.TryGetValue("min_lr", out var rate) ? rate / options.LearningRate
+        : options.LrSchedulerKwargs.TryGetValue("min_lr_rate", out var part) ? part
         : 0;
 
     private double Cosine(double progress)
     {
-        var cycles = config.Schedule.LrSchedulerKwargs.TryGetValue("num_cycles", out var n) ? n : 0.5;
+        var cycles = options.LrSchedulerKwargs.TryGetValue("num_cycles", out var n) ? n : 0.5;
         return Math.Max(0, 0.5 * (1 + Math.Cos(Math.PI * 2 * cycles * progress)));
     }
 
@@ -83,11 +83,11 @@ public sealed class Schedule
         var risen = at >= steps ? 1 : given.Linear ? (double)at / steps : Math.Log(at + 1) / Math.Log(steps);
         if (cosine)
         {
-            return config.Schedule.LearningRate * (at < steps ? given.MinRatio + ((1 - given.MinRatio) * risen) : Fallen(given, at, steps));
+            return options.LearningRate * (at < steps ? given.MinRatio + ((1 - given.MinRatio) * risen) : Fallen(given, at, steps));
         }
 
         var part = given.Kind == DeepSpeedScheduler.WarmupLR || at < steps ? risen : Math.Max(0, (totalSteps - at) / Math.Max(1.0, totalSteps - steps));
-        return given.MinRate + ((config.Schedule.LearningRate - given.MinRate) * part);
+        return given.MinRate + ((options.LearningRate - given.MinRate) * part);
     }
 
     private double Fallen(DeepSpeedSchedule given, int at, int steps)

@@ -40,7 +40,7 @@ public sealed class ModelShapes : IDisposable
             Compute = config.Model.Compute,
             Master = config.Model.PureBf16 ? DType.BF16 : DType.F32,
             Device = Device.Meta,
-            Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),
+            Trainable = TrainableRule.From(config.Tuning, TrainableRule.LayersIn(folder)),
             Family = config.Family.Of(family),
         });
         var dropout = lora && config.Tuning.LoraDropout > 0 ? new DropoutStream(config.Tuning.LoraDropout, (ulong)config.Run.Seed) : null;

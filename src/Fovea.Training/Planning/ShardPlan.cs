@@ -80,7 +80,7 @@ public sealed record ShardPlan
             Weights = (types.Mapped ? 0 : frozen) + (learning * types.Master) + Copies(groups, types),
             Mapped = types.Mapped ? frozen : 0,
             Gradients = learning * (ranks == 1 ? types.Master : Single),
-            Optimizer = 2 * learning * types.Master,
+            Optimizer = types.States * learning * types.Master,
             Transit = Math.Max(bucket, product),
         };
     }
@@ -93,7 +93,7 @@ public sealed record ShardPlan
         var divides = sharding.Stage == 3;
         var units = groups.Where(g => !g.IsRest).ToList();
         var part = groups.Sum(g => Padded(g.Trained, ranks) + Padded(g.Adapters, ranks)) / ranks;
-        var state = part * 3 * types.Master;
+        var state = part * (1 + types.States) * types.Master; // the weights in the type in which they are trained, and the optimizer's
         var sums = part * Single;
         var collected = sharding.Stage == 1 && types.Accumulates ? part * ranks * Single : 0;
 

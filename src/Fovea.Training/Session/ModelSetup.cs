@@ -41,7 +41,7 @@ public sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family, P
             Compute = config.Model.Compute,
             Master = config.Model.PureBf16 ? DType.BF16 : DType.F32,
             Device = ChooseDevice(config),
-            Trainable = TrainableRule.From(config, TrainableRule.LayersIn(folder)),
+            Trainable = TrainableRule.From(config.Tuning, TrainableRule.LayersIn(folder)),
             Deferred = config.Parallel.Sharding.Shards,
             BlockMode = config.Memory.UsualBlockMode,
             Family = config.Family.Of(family),

@@ -11,7 +11,7 @@ public sealed class RunInputs : IDisposable
 {
     private RunInputs(TrainConfig config, Mesh mesh)
     {
-        mesh.OnMain(() => RunTargets.Check(config));
+        mesh.OnMain(() => RunTargets.Check(config.Run));
         Checkpoints = new CheckpointStore(config.Run.OutputDir, config.Run.SaveTotalLimit);
         Setup = DataSetup.From(config);
         Data = DatasetLoader.Load(Setup.Options);

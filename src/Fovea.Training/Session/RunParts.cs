@@ -27,7 +27,7 @@ internal sealed class RunParts : IDisposable
             Config = config with { Notices = [.. config.Notices, .. products.Reasons] };
             var fresh = inputs.Fresh.With(ProductSetup.Name, products.Choice.ToString());
             Setup = opened.Add(ModelSetup.Load(Config, inputs.ResumeFrom));
-            mesh.OnMain(() => RunTargets.CheckRoom(Config, Setup));
+            mesh.OnMain(() => RunTargets.CheckRoom(Config.Run, Setup));
             var caches = VisionCacheSetup.IsOfUse(Config, Setup);
 
             // Before weights are sharded, while this rank can read them all.
@@ -35,13 +35,13 @@ internal sealed class RunParts : IDisposable
                 ? VisionIdentity.Of(Setup.Model, Setup.Family, inputs.Setup.Images, Setup.LearnsOverTower)
                 : null;
             Strategy = opened.Add(Setup.Divide(Config, mesh));
-            Optimizer = opened.Add(AdamW.Of(Config.Optimizer, Strategy.Parts));
+            Optimizer = opened.Add(Optimizers.Create(Config.Optimizer, Strategy.Parts));
             Budget = MemoryBudget.For(Config, Setup.Model, new MachineMemory(Setup.Model.Device), caches, mesh.RanksHere, mesh.WorldSize);
             Cache = caches
                 ? opened.Add(VisionCacheSetup.Open(Config, Setup, inputs.Setup.Images, identity, Budget, text => events.Write(new Warning(text))))
                 : null;
             Order = inputs.Order(Config, mesh);
-            Schedule = new Schedule(Config, fresh.TotalSteps, Order);
+            Schedule = new Schedule(Config.Schedule, fresh.TotalSteps, Order);
             Memory = MemoryPlan.For(Setup.Model, Config, Budget.Activations);
             Memory = Memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", Memory.MicroBatchTokens) };
             State = new RunState(fresh with { MicroBatchTokens = Memory.MicroBatchTokens }, Order);

@@ -23,28 +23,28 @@ internal static class RunTargets
 
     /// <summary>Links are followed, mount points are folders like any other; nothing is made.</summary>
     /// <exception cref="ConfigException">A folder cannot be written, or holds a folder where a file belongs or the other way round.</exception>
-    public static void Check(TrainConfig config)
+    public static void Check(RunSection run)
     {
         var problems = new List<string>();
         Look(() =>
         {
-            foreach (var entry in WriteTarget.Entries(WriteTarget.Folder(config.Run.OutputDir, "output_dir")))
+            foreach (var entry in WriteTarget.Entries(WriteTarget.Folder(run.OutputDir, "output_dir")))
             {
                 if (entry is DirectoryInfo && Files.Contains(entry.Name))
                 {
-                    problems.Add($"output_dir: {Path.Combine(config.Run.OutputDir, entry.Name)} is a folder where the run writes a file; "
+                    problems.Add($"output_dir: {Path.Combine(run.OutputDir, entry.Name)} is a folder where the run writes a file; "
                         + "move it away or choose another output_dir");
                 }
                 else if (entry is FileInfo && IsCheckpoint(entry.Name))
                 {
-                    problems.Add($"output_dir: {Path.Combine(config.Run.OutputDir, entry.Name)} is a file where the run makes a folder; "
+                    problems.Add($"output_dir: {Path.Combine(run.OutputDir, entry.Name)} is a file where the run makes a folder; "
                         + "move it away or choose another output_dir");
                 }
             }
         });
-        if (config.Run.UseTensorBoard)
+        if (run.UseTensorBoard)
         {
-            var (folder, key) = config.Run.LoggingDir is { } named ? (named, "logging_dir") : (Path.Combine(config.Run.OutputDir, "runs"), "output_dir");
+            var (folder, key) = run.LoggingDir is { } named ? (named, "logging_dir") : (Path.Combine(run.OutputDir, "runs"), "output_dir");
             Look(() => WriteTarget.Folder(folder, key));
         }
 
@@ -67,18 +67,18 @@ internal static class RunTargets
     }
 
     /// <summary>Refuses a run whose first checkpoint, or whose result, would not fit on the disk.</summary>
-    public static void CheckRoom(TrainConfig config, ModelSetup model)
+    public static void CheckRoom(RunSection run, ModelSetup model)
     {
         var learnt = model.Model.Ledger.Trainable.Sum(p => p.Count * (model.Adapter is null ? 2L : p.Master.Size()));
-        var saves = config.Run.SaveStrategy != IntervalStrategy.No;
-        var moments = saves && !config.Run.SaveOnlyModel ? model.Model.Ledger.Trainable.Sum(p => p.Count * 2L * p.Master.Size()) : 0;
+        var saves = run.SaveStrategy != IntervalStrategy.No;
+        var moments = saves && !run.SaveOnlyModel ? model.Model.Ledger.Trainable.Sum(p => p.Count * 2L * p.Master.Size()) : 0;
 
         // Checkpoints of the run before go when this one has its first.
-        var goes = config.Run.OverwriteOutputDir
-            ? WriteTarget.Entries(config.Run.OutputDir).OfType<DirectoryInfo>().Where(folder => IsCheckpoint(folder.Name))
+        var goes = run.OverwriteOutputDir
+            ? WriteTarget.Entries(run.OutputDir).OfType<DirectoryInfo>().Where(folder => IsCheckpoint(folder.Name))
                 .Sum(folder => folder.EnumerateFiles().Sum(file => file.Length))
             : 0;
-        WriteTarget.Room(config.Run.OutputDir, "output_dir", learnt + moments - goes, saves ? "one checkpoint" : "the result");
+        WriteTarget.Room(run.OutputDir, "output_dir", learnt + moments - goes, saves ? "one checkpoint" : "the result");
     }
 
     private static bool IsCheckpoint(string name) => name.StartsWith(Checkpoint, StringComparison.Ordinal)

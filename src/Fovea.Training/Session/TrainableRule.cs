@@ -11,19 +11,19 @@ namespace Fovea.Training.Session;
 public static partial class TrainableRule
 {
     /// <param name="layers">Layers of the language model, for <c>freeze</c>.</param>
-    public static Func<ModelPart, string, bool> From(TrainConfig config, int layers) => config.Tuning.FinetuningType switch
+    public static Func<ModelPart, string, bool> From(TuningSection tuning, int layers) => tuning.FinetuningType switch
     {
-        FinetuningType.Full when (config.Tuning.FreezeLlm ?? (config.Tuning.Stage == TrainingStage.Pretrain ? 2 : null)) is { } level => Outer(level, layers),
-        FinetuningType.Full => (part, _) => !Frozen(config, part),
-        FinetuningType.Freeze => Freeze(config, layers),
-        _ => Additional(config),
+        FinetuningType.Full when (tuning.FreezeLlm ?? (tuning.Stage == TrainingStage.Pretrain ? 2 : null)) is { } level => Outer(level, layers),
+        FinetuningType.Full => (part, _) => !Frozen(tuning, part),
+        FinetuningType.Freeze => Freeze(tuning, layers),
+        _ => Additional(tuning),
     };
 
     /// <summary>Whether gradients reach the vision tower or the projector.</summary>
     public static bool ReachesVision(IEnumerable<string> trainable, Func<string, ModelPart> partOf) =>
         trainable.Any(name => partOf(name) is ModelPart.Vision or ModelPart.Projector);
 
-    /// <summary>Layers of the language model as config.json counts them; the nested form too.</summary>
+    /// <summary>Layers of the language model as tuning.json counts them; the nested form too.</summary>
     public static int LayersIn(string folder) =>
         Families.Of(folder).CountLayers(ConfigReader.Open(Families.ConfigPath(folder)));
 
@@ -33,28 +33,28 @@ public static partial class TrainableRule
             || (Layer().Match(name) is { Success: true } match
                 && int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) is var layer && (layer == 0 || layer == layers - 1))));
 
-    private static bool Frozen(TrainConfig config, ModelPart part) => part switch
+    private static bool Frozen(TuningSection tuning, ModelPart part) => part switch
     {
-        ModelPart.Vision => config.Tuning.FreezeVisionTower,
-        ModelPart.Projector => config.Tuning.FreezeMultiModalProjector,
-        _ => config.Tuning.FreezeLanguageModel,
+        ModelPart.Vision => tuning.FreezeVisionTower,
+        ModelPart.Projector => tuning.FreezeMultiModalProjector,
+        _ => tuning.FreezeLanguageModel,
     };
 
-    private static Func<ModelPart, string, bool> Freeze(TrainConfig config, int layers)
+    private static Func<ModelPart, string, bool> Freeze(TuningSection tuning, int layers)
     {
-        var n = config.Tuning.FreezeTrainableLayers;
+        var n = tuning.FreezeTrainableLayers;
         if (n == 0 || Math.Abs(n) > layers)
         {
             throw new ConfigException($"freeze_trainable_layers: {n} must be between 1 and {layers} (the last layers) or -{layers} and -1 (the first)");
         }
 
         var (first, last) = n > 0 ? (layers - n, layers - 1) : (0, -n - 1);
-        var modules = config.Tuning.FreezeTrainableModules;
+        var modules = tuning.FreezeTrainableModules;
         return (part, name) =>
         {
-            if (config.Tuning.FreezeExtraModules.Any(m => name.Contains(m, StringComparison.Ordinal)))
+            if (tuning.FreezeExtraModules.Any(m => name.Contains(m, StringComparison.Ordinal)))
             {
-                return !Frozen(config, part);
+                return !Frozen(tuning, part);
             }
 
             var match = Layer().Match(name);
@@ -66,9 +66,9 @@ public static partial class TrainableRule
     }
 
     /// <summary>With LoRA only the modules learn that are saved whole beside the adapter.</summary>
-    private static Func<ModelPart, string, bool> Additional(TrainConfig config)
+    private static Func<ModelPart, string, bool> Additional(TuningSection tuning)
     {
-        var saved = new PeftConfig { ModulesToSave = config.Tuning.AdditionalTarget };
+        var saved = new PeftConfig { ModulesToSave = tuning.AdditionalTarget };
         return (_, name) => saved.SavesWhole(name);
     }
 

@@ -174,7 +174,7 @@ public sealed class TrainingTests : NativeTest
         AttachInitialAdapter();
         optimizer = new AdamW(model.Ledger.Trainable, 0.9, 0.999, 1e-8, 0);
         var yaml = $"learning_rate: {rate}\nlr_scheduler_type: cosine\nwarmup_ratio: 0.1\nmodel_name_or_path: x\ndataset: x\noutput_dir: x";
-        var schedule = new Schedule(TrainConfig.Parse(yaml, "test"), Steps);
+        var schedule = new Schedule(TrainConfig.Parse(yaml, "test").Schedule, Steps);
         var runner = new StepRunner(model, visionLearns: false, cache: cache);
         var log = new List<(double, double, double)>();
         for (var step = 0; step < Steps; step++)

@@ -66,21 +66,22 @@ public sealed class ScheduleTests
     {
         var config = Config("{type: WarmupDecayLR, params: {warmup_max_lr: auto, warmup_num_steps: 5, total_num_steps: 100}}");
 
-        var problem = Assert.Throws<ConfigException>(() => new Schedule(config, 20)).Message;
+        var problem = Assert.Throws<ConfigException>(() => new Schedule(config.Schedule, 20)).Message;
         Assert.Contains("total_num_steps: 100 steps, but the run has 20", problem);
-        Assert.Equal(0, new Schedule(config, 100).Rate(0));
+        Assert.Equal(0, new Schedule(config.Schedule, 100).Rate(0));
     }
 
     [Fact]
     public void Without_a_DeepSpeed_file_nothing_changes()
     {
-        var schedule = new Schedule(TrainConfig.Parse("model_name_or_path: m\nlearning_rate: 2.0e-4\nwarmup_steps: 5", "c.yaml", use: ConfigUse.Plan), 20);
+        var config = TrainConfig.Parse("model_name_or_path: m\nlearning_rate: 2.0e-4\nwarmup_steps: 5", "c.yaml", use: ConfigUse.Plan);
+        var schedule = new Schedule(config.Schedule, 20);
 
         Assert.Equal(Rate / 5, schedule.Rate(1), 1e-15);
         Assert.Equal(Rate * 5 / 15, schedule.Rate(15), 1e-15);
     }
 
-    private static Schedule Make(string scheduler) => new(Config(scheduler), 20);
+    private static Schedule Make(string scheduler) => new(Config(scheduler).Schedule, 20);
 
     private static TrainConfig Config(string scheduler) => TrainConfig.Parse(
         $"model_name_or_path: m\nlearning_rate: 2.0e-4\nwarmup_steps: 5\ndeepspeed: {{scheduler: {scheduler}}}", "c.yaml", use: ConfigUse.Plan);

@@ -13,12 +13,12 @@ internal static partial class ConfigurationPage
         var text = new StringBuilder("""
             # Configuration
             A run is described by one YAML (or JSON) file with the keys of LLaMA-Factory's supervised fine-tuning, and a few of our own.
-            The file is flat; here the keys stand in sections. `fovea train FILE key=value ...` replaces single keys. Paths are relative to the
-            current folder, `~` is the home folder. The file is UTF-8; [what is said of other text](decisions/users-text.md) holds for every file that is read.
-            Everything that is wrong is reported at once, with exit code 2; a key that is in none of the three tables is an error that names the
+            The file is flat; here the keys are grouped in sections. `fovea train FILE key=value ...` overrides single keys. Paths are relative to the
+            current directory, `~` is the home folder. The file is UTF-8; [other encodings](decisions/users-text.md) are handled as in every file that is read.
+            All errors are reported at once, with exit code 2; a key that is in none of the three tables is an error that names the
             nearest known one.
 
-            This page is made from the code: `FOVEA_WRITE_DOCS=1 ./test --filter ConfigurationPageTests` writes it again.
+            This page is generated from the code: `FOVEA_WRITE_DOCS=1 ./test --filter ConfigurationPageTests` regenerates it.
 
             ## Honoured
 
@@ -37,7 +37,7 @@ internal static partial class ConfigurationPage
         text.Append("""
 
             ## Accepted without effect
-            Each is named once when a run starts, with the reason.
+            Each is reported once when a run starts, with the reason.
 
             | key | reason |
             |---|---|
@@ -50,11 +50,11 @@ internal static partial class ConfigurationPage
 
         text.Append("""
 
-            ## Refused
-            Leaving these out silently would train something else than was asked for. Switched off (`false`, `null`, `0`), or with the values of
-            the second column, they pass.
+            ## Rejected
+            Ignoring these silently would train something other than what was requested. Switched off (`false`, `null`, `0`), or with the values of
+            the second column, they are accepted.
 
-            | key | passes with | reason |
+            | key | accepted with | reason |
             |---|---|---|
 
             """);

@@ -22,11 +22,11 @@ public static class BenchVerb
         verb.Subcommands.Add(Images());
         verb.Subcommands.Add(Tokens());
         verb.Subcommands.Add(ProductBenchVerb.Create());
-        verb.Subcommands.Add(Plain("door", "What one call into native code costs, in microseconds."));
+        verb.Subcommands.Add(Plain("door", "Cost of a call into native code, in microseconds."));
         verb.Subcommands.Add(Plain("attention", "Packed attention, forward and backward, at the shapes of vision towers and language models: GFLOP/s."));
         verb.Subcommands.Add(Plain("head", "Loss and its gradient before a frozen head, with logits in memory and in the caches: GFLOP/s."));
-        verb.Subcommands.Add(Plain("packing", "Samples into packed micro-batches: tokens a second."));
-        verb.Subcommands.Add(Plain("safetensors", "Opening a file of weights: its header is read, the weights are mapped."));
+        verb.Subcommands.Add(Plain("packing", "Packing samples into micro-batches: tokens per second."));
+        verb.Subcommands.Add(Plain("safetensors", "Opening a weight file: reads the header and maps the weights."));
         return verb;
     }
 
@@ -36,12 +36,12 @@ public static class BenchVerb
         var steps = StepsOption(5);
         var json = ResultFile.Option();
         var threads = ThreadsOption();
-        var recompute = new Option<bool>("--recompute") { Description = "Compute blocks again in the backward pass instead of keeping activations." };
-        var selective = new Option<bool>("--selective") { Description = "Compute only norms and the gate of the MLP again." };
-        var cached = new Option<bool>("--cached-vision") { Description = "Image features from the first step on, as from the second epoch." };
+        var recompute = new Option<bool>("--recompute") { Description = "Recompute blocks in the backward pass instead of keeping activations." };
+        var selective = new Option<bool>("--selective") { Description = "Recompute only norms and the gate of the MLP." };
+        var cached = new Option<bool>("--cached-vision") { Description = "Cached image features from the first step, as from the second epoch on." };
         var (peer, attention) = PeerOptions();
         var verb = new Command("mid", """
-            Training steps of a Qwen2.5-VL of 230 M parameters: 4 samples of 512 tokens with one image and 256 trained tokens each, LoRA of rank 8.
+            Training steps of a Qwen2.5-VL of 230 M parameters: LoRA of rank 8, 4 samples of 512 tokens with one image and 256 label tokens each.
 
               fovea bench mid
               fovea bench mid --dtype fp32 --steps 3 --peer --json mid.json
@@ -74,19 +74,19 @@ public static class BenchVerb
         var config = new Argument<string?>("CONFIG")
         {
             Arity = ArgumentArity.ZeroOrOne,
-            Description = "YAML or JSON file with LLaMA-Factory's keys; left out, pictures and a small model that are made up.",
+            Description = "YAML or JSON file with LLaMA-Factory's keys; default: generated images and a small random model.",
         }.IsPath();
-        var overrides = new Argument<string[]>("KEYS") { Arity = ArgumentArity.ZeroOrMore, Description = "key=value pairs that replace the file's." };
-        var rounds = new Option<int>("--rounds") { Description = "Whole runs; with --peer pairs of runs, and one more of ours.", DefaultValueFactory = _ => 1 };
+        var overrides = new Argument<string[]>("KEYS") { Arity = ArgumentArity.ZeroOrMore, Description = "key=value overrides for the file's keys." };
+        var rounds = new Option<int>("--rounds") { Description = "Complete runs; with --peer, pairs of runs and one of ours.", DefaultValueFactory = _ => 1 };
         var (json, threads) = (ResultFile.Option(), ThreadsOption());
         var (peer, attention) = PeerOptions();
-        var recompute = new Option<bool>("--peer-recompute") { Description = "Gradient checkpointing in the peer, LLaMA-Factory's default; slower." };
+        var recompute = new Option<bool>("--peer-recompute") { Description = "Use gradient checkpointing in the peer, LLaMA-Factory's default; slower." };
         var once = new Option<string?>("--once")
         {
             Description = "One run in this process, into this folder; prints its figures as JSON.", Hidden = true,
         }.IsPath();
         var verb = new Command("demo", """
-            A whole LoRA fine-tune as a configuration says: samples a second without start-up, memory, and how long training waits for data.
+            A complete LoRA fine-tune from a configuration: samples per second without start-up, memory, and time spent waiting for data.
 
               fovea bench demo
               fovea bench demo config.yaml loss_reduction=mean --peer --json demo.json
@@ -133,7 +133,7 @@ public static class BenchVerb
     {
         var (dtype, rounds, json, threads) = (DTypeOption(), StepsOption(4), ResultFile.Option(), ThreadsOption());
         var (peer, attention) = PeerOptions();
-        var verb = new Command("decode", "Greedy generation with the mid model: a prompt of 512 tokens with an image, then 64 tokens.")
+        var verb = new Command("decode", "Greedy decoding with the mid model: a prompt of 512 tokens with an image, then 64 tokens.")
         {
             dtype, rounds, json, threads, peer, attention,
         };
@@ -146,9 +146,9 @@ public static class BenchVerb
         var (rounds, json, threads) = (StepsOption(5), ResultFile.Option(), ThreadsOption());
         var files = new Argument<string[]>("FILES")
         {
-            Arity = ArgumentArity.ZeroOrMore, Description = "Pictures; left out, a made-up one without decoding.",
+            Arity = ArgumentArity.ZeroOrMore, Description = "Image files; default: a generated image, without decoding.",
         }.IsPath();
-        var verb = new Command("images", "From a picture's bytes to patches, on one thread: images a second.") { files, rounds, json, threads };
+        var verb = new Command("images", "From an image file's bytes to patches, on one thread: images per second.") { files, rounds, json, threads };
         return Small(
             verb, json, parsed => SmallBenches.Images(parsed.GetValue(files) ?? [], Rounds(parsed, rounds), parsed.GetValue(threads)));
     }
@@ -156,9 +156,9 @@ public static class BenchVerb
     private static Command Tokens()
     {
         var (rounds, json, threads) = (StepsOption(5), ResultFile.Option(), ThreadsOption());
-        var folder = new Argument<string>("FOLDER") { Description = "A model folder, or a tokenizer.json." }.IsPath();
-        var text = new Option<string?>("--text") { Description = "A UTF-8 file; left out, a made-up mixture of languages and code." }.IsPath();
-        var verb = new Command("tokenizer", "Text to ids and back, on one thread: megabytes a second.") { folder, text, rounds, json, threads };
+        var folder = new Argument<string>("FOLDER") { Description = "Model folder, or a tokenizer.json." }.IsPath();
+        var text = new Option<string?>("--text") { Description = "UTF-8 file; default: a generated mixture of languages and code." }.IsPath();
+        var verb = new Command("tokenizer", "Text to token ids and back, on one thread: megabytes per second.") { folder, text, rounds, json, threads };
         return Small(verb, json, parsed => SmallBenches.Tokens(
             parsed.GetValue(folder)!, parsed.GetValue(text), Rounds(parsed, rounds), parsed.GetValue(threads)));
     }
@@ -217,16 +217,16 @@ public static class BenchVerb
 
     internal static (Option<bool> Peer, Option<string?> Attention) PeerOptions()
     {
-        var attention = new Option<string?>("--peer-attention") { Description = "eager or sdpa; left out, the faster one." };
+        var attention = new Option<string?>("--peer-attention") { Description = "The peer's attention: eager or sdpa; default: the faster one." };
         attention.AcceptOnlyFromAmong("eager", "sdpa");
-        return (new Option<bool>("--peer") { Description = "The same job in PyTorch and Transformers too, in turns." }, attention);
+        return (new Option<bool>("--peer") { Description = "Also run the same job in PyTorch and Transformers, interleaved." }, attention);
     }
 
     internal static Option<int> StepsOption(int count) => new("--steps")
     {
-        Description = "Measured rounds, after the warm-up.",
+        Description = "Number of measured rounds, after the warm-up.",
         DefaultValueFactory = _ => count,
     };
 
-    internal static Option<int?> ThreadsOption() => new("--threads") { Description = "Threads of one operator; left out, the CPUs that may be used." };
+    internal static Option<int?> ThreadsOption() => new("--threads") { Description = "Threads per operator; default: all CPUs that may be used." };
 }

@@ -11,15 +11,15 @@ public static class BigBenchVerb
 {
     public static Command Create()
     {
-        var device = new Option<string>("--device") { Description = $"Where: {Devices.Names}.", DefaultValueFactory = _ => "auto" };
-        var tokens = new Option<int>("--tokens") { Description = "Tokens of a step, a multiple of 1024.", DefaultValueFactory = _ => 2048 };
-        var steps = new Option<int>("--steps") { Description = "Measured steps, after three that warm up.", DefaultValueFactory = _ => 10 };
-        var kept = new Option<int?>("--kept-blocks") { Description = "Blocks of 28 that keep their activations; left out, what memory allows." };
-        var peak = new Option<double?>("--peak-tflops") { Description = "The card's bf16 TFLOP/s, for utilisation; left out, by the card's name." };
+        var device = new Option<string>("--device") { Description = $"Device: {Devices.Names}.", DefaultValueFactory = _ => "auto" };
+        var tokens = new Option<int>("--tokens") { Description = "Tokens per step, a multiple of 1024.", DefaultValueFactory = _ => 2048 };
+        var steps = new Option<int>("--steps") { Description = "Number of measured steps, after three warm-up steps.", DefaultValueFactory = _ => 10 };
+        var kept = new Option<int?>("--kept-blocks") { Description = "How many of the 28 blocks keep their activations; default: as many as memory allows." };
+        var peak = new Option<double?>("--peak-tflops") { Description = "The GPU's peak bf16 TFLOP/s, for utilisation; default: by the GPU's name." };
         var dry = new Option<bool>("--dry-run") { Description = "Forward and backward on shapes alone, at true dimensions; operations and bytes by count." };
         var json = ResultFile.Option();
         var verb = new Command("7b", """
-            Training steps of Qwen2.5-VL-7B (random weights, bf16, LoRA of rank 8, one image a sample) on a CUDA card: tokens/s, utilisation, peak memory.
+            Training steps of Qwen2.5-VL-7B (random weights, bf16, LoRA of rank 8, one image per sample) on a CUDA GPU: tokens/s, utilisation, peak memory.
 
               fovea bench 7b --tokens 8192
               fovea bench 7b --dry-run

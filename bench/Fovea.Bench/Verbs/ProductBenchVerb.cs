@@ -12,13 +12,13 @@ internal static class ProductBenchVerb
         var (rounds, json, threads) = (BenchVerb.StepsOption(5), ResultFile.Option(), BenchVerb.ThreadsOption());
         var types = new Option<string[]>("--dtype")
         {
-            Description = "fp32, bf16 or fp16; may be given several times.",
+            Description = "fp32, bf16 or fp16; may be repeated.",
             DefaultValueFactory = _ => ["fp32", "bf16"],
             AllowMultipleArgumentsPerToken = true,
         };
         types.AcceptOnlyFromAmong([.. ProductChoice.Types.Select(type => type.Name)]);
         var verb = new Command("products", """
-            The matrix products of linear layers by every kernel that this processor has, beside what it multiplies in registers alone: GFLOP/s.
+            Matrix products of linear layers with every kernel this processor supports, next to its peak in registers alone: GFLOP/s.
 
               fovea bench products
               fovea bench products --dtype bf16 --steps 9 --json products.json

@@ -14,16 +14,17 @@ internal static class RankBenchVerb
     public static Command Create()
     {
         var ranks = new Option<string>("--ranks") { Description = "Numbers of processes.", DefaultValueFactory = _ => "1,2,4" };
-        var stages = new Option<string>("--zero") { Description = "Stages; 0 is data parallel.", DefaultValueFactory = _ => "0,1,2,3" };
-        var full = new Option<bool>("--full") { Description = "Train the whole language model instead of adapters." };
-        var steps = new Option<int>("--steps") { Description = "Measured steps.", DefaultValueFactory = _ => 3 };
-        var tokens = new Option<int?>("--tokens") { Description = "Tokens of a sample, text alone; left out, 512 with an image." };
+        var stages = new Option<string>("--zero") { Description = "ZeRO stages; 0 is data parallel.", DefaultValueFactory = _ => "0,1,2,3" };
+        var full = new Option<bool>("--full") { Description = "Full fine-tuning of the language model instead of adapters." };
+        var steps = new Option<int>("--steps") { Description = "Number of measured steps.", DefaultValueFactory = _ => 3 };
+        var tokens = new Option<int?>("--tokens") { Description = "Tokens per sample, text only; default: 512 with an image." };
         var dtype = BenchVerb.DTypeOption();
         var json = ResultFile.Option();
         var once = new Option<string?>("--once") { Description = "One rank of one setting, as JSON.", Hidden = true };
         var verb = new Command("ranks", """
-            Data parallel and each stage of ZeRO over processes of this machine, one thread each: time of a step, how much of the
-            communication is hidden behind computing, bytes sent, tensors in memory.
+            Data parallel and each ZeRO stage over processes on this machine, one thread each.
+
+            Reports step time, how much of the communication is hidden behind computation, bytes sent, and tensors in memory.
 
               fovea bench ranks
               fovea bench ranks --ranks 1,2 --zero 0,3 --full --json ranks.json

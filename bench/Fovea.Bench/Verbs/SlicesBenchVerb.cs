@@ -9,12 +9,12 @@ internal static class SlicesBenchVerb
     public static Command Create()
     {
         var (dtype, steps, json, threads) = (BenchVerb.DTypeOption(), BenchVerb.StepsOption(3), ResultFile.Option(), BenchVerb.ThreadsOption());
-        var depth = new Option<int>("--depth") { Description = "Blocks of the language model, and of the tower.", DefaultValueFactory = _ => 12 };
-        var lora = new Option<bool>("--lora") { Description = "The official LoRA, with embeddings, resampler and tower trained whole; else every weight." };
-        var frozen = new Option<bool>("--frozen-tower") { Description = "The vision tower does not learn (tune_vision false)." };
-        var cached = new Option<bool>("--cached-vision") { Description = "With --frozen-tower: its features kept, as from the second epoch on." };
+        var depth = new Option<int>("--depth") { Description = "Number of blocks of the language model, and of the tower.", DefaultValueFactory = _ => 12 };
+        var lora = new Option<bool>("--lora") { Description = "The official LoRA, with embeddings, resampler and tower in full; else full fine-tuning." };
+        var frozen = new Option<bool>("--frozen-tower") { Description = "Freeze the vision tower (tune_vision false)." };
+        var cached = new Option<bool>("--cached-vision") { Description = "With --frozen-tower: cached tower features, as from the second epoch on." };
         var (peer, attention) = BenchVerb.PeerOptions();
-        var trace = ResultFile.Option("--trace", "Write a trace of one more step of ours to this file.");
+        var trace = ResultFile.Option("--trace", "Write a trace of one additional step of ours to this file.");
         var verb = new Command("minicpm", """
             Training steps of a MiniCPM-V-2.6 of 203 M random weights: 2 samples of 448 tokens with three images in eight slices.
 

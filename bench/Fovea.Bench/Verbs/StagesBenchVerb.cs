@@ -9,10 +9,10 @@ internal static class StagesBenchVerb
     public static Command Create()
     {
         var (dtype, steps, json, threads) = (BenchVerb.DTypeOption(), BenchVerb.StepsOption(5), ResultFile.Option(), BenchVerb.ThreadsOption());
-        var moe = new Option<bool>("--moe") { Description = "The mixture of experts." };
-        var cached = new Option<bool>("--cached-vision") { Description = "The encoder's features from the first step on, as from the second epoch." };
+        var moe = new Option<bool>("--moe") { Description = "Use the mixture of experts." };
+        var cached = new Option<bool>("--cached-vision") { Description = "Cached encoder features from the first step, as from the second epoch on." };
         var (peer, _) = BenchVerb.PeerOptions();
-        var pad = new Option<int>("--pad") { Description = "Tokens to which the peer fills samples up, as the project does (768); 0 for none." };
+        var pad = new Option<int>("--pad") { Description = "Length in tokens to which the peer pads samples, as the project does (768); 0 for none." };
         var verb = new Command("minimind", """
             Training steps of MiniMind-3V at its published size (65 M weights, 200 M with experts, and its encoder): 4 samples of 260 tokens with an image.
 

@@ -7,7 +7,7 @@ internal static class BenchVerb
 {
     public const string Name = "bench";
     public const string Description =
-        "Measures speed and memory: how fast this machine and this build are, beside PyTorch and Transformers when asked.";
+        "Benchmark this machine and this build: speed and memory, optionally against PyTorch and Transformers.";
 
     public static Command Create()
     {

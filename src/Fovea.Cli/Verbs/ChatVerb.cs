@@ -12,47 +12,47 @@ public static class ChatVerb
 {
     private static readonly Argument<string[]> Config = new Argument<string[]>("CONFIG")
     {
-        Description = "A YAML or JSON file as LLaMA-Factory's chat takes it, or that of a training run; then key=value for what should differ.",
+        Description = "A YAML or JSON file for LLaMA-Factory's chat, or that of a training run; then key=value overrides.",
         Arity = ArgumentArity.ZeroOrMore,
     }.IsPath();
 
     private static readonly Option<string?> Model = new Option<string?>("--model")
     {
-        Description = "Model folder. Without CONFIG, sampling settings come from its generation_config.json.",
+        Description = "Model folder. Without CONFIG, sampling settings are read from its generation_config.json.",
     }.IsPath();
 
     private static readonly Option<string[]> Adapter = new Option<string[]>("--adapter")
     {
-        Description = "Adapter folder (PEFT); names its base model, if --model does not. May be repeated.",
+        Description = "Adapter folder (PEFT); its base model is used unless --model is given. May be repeated.",
     }.IsPath();
 
-    private static readonly Option<string?> Template = new("--template") { Description = "Chat template; the model family's own by default." };
-    private static readonly Option<InferDtype?> Dtype = new("--dtype") { Description = "Precision of the computation; auto follows the checkpoint." };
+    private static readonly Option<string?> Template = new("--template") { Description = "Chat template; default: the model family's own." };
+    private static readonly Option<InferDtype?> Dtype = new("--dtype") { Description = "Element type of the computation; auto follows the checkpoint." };
     private static readonly Option<string?> Question = new("--prompt")
     {
-        Description = "Answer this one question and end; only the answer goes to standard output.",
+        Description = "Answer this single prompt and exit; only the answer goes to standard output.",
     };
 
     private static readonly Option<string[]> Image = new Option<string[]>("--image")
     {
-        Description = "Images for the (first) question, at the <image> places of its text or before it.",
+        Description = "Images for the (first) prompt, at its <image> markers or before the text.",
         AllowMultipleArgumentsPerToken = true,
     }.IsPath();
 
     private static readonly Option<string?> SystemPrompt = new("--system") { Description = "System prompt." };
-    private static readonly Option<int?> MaxNewTokens = new("--max-new-tokens") { Description = "Longest answer in tokens." };
+    private static readonly Option<int?> MaxNewTokens = new("--max-new-tokens") { Description = "Maximum answer length in tokens." };
     private static readonly Option<double?> Temperature = new("--temperature") { Description = "Sample at this temperature; 0 is greedy." };
-    private static readonly Option<double?> TopP = new("--top-p") { Description = "Sample from the most likely tokens up to this sum of probabilities." };
+    private static readonly Option<double?> TopP = new("--top-p") { Description = "Sample from the most likely tokens up to this cumulative probability." };
     private static readonly Option<int?> TopK = new("--top-k") { Description = "Sample from this many most likely tokens; 0 is all." };
-    private static readonly Option<double?> Penalty = new("--repetition-penalty") { Description = "Above 1 makes repetitions less likely." };
-    private static readonly Option<ulong?> Seed = new("--seed") { Description = "Sample the same answers each time." };
-    private static readonly Option<bool> Greedy = new("--greedy") { Description = "Always the most likely token." };
-    private static readonly Option<bool> Cpu = new("--cpu") { Description = "Compute on the CPU even where a card is found." };
+    private static readonly Option<double?> Penalty = new("--repetition-penalty") { Description = "Values above 1 make repetitions less likely." };
+    private static readonly Option<ulong?> Seed = new("--seed") { Description = "Random seed, for reproducible sampling." };
+    private static readonly Option<bool> Greedy = new("--greedy") { Description = "Greedy decoding: always the most likely token." };
+    private static readonly Option<bool> Cpu = new("--cpu") { Description = "Use the CPU even if a GPU is found." };
 
     public static Command Create()
     {
         var verb = new Command("chat", """
-            Talks with a model about images and text. Reads questions from the terminal or from standard input, one a line.
+            Chat with a model about images and text, interactively or from standard input, one prompt per line.
 
             Examples:
               fovea chat examples/qwen2_5vl_lora_sft.yaml
@@ -60,7 +60,7 @@ public static class ChatVerb
               fovea chat --model models/Qwen2.5-VL-7B-Instruct --prompt "What is this?" --image photo.jpg --greedy
               echo "What does receipt.png say?" | fovea chat --model models/Qwen2.5-VL-3B-Instruct
 
-            A model that is too large for one card is divided over several by zero: 3 (Ctrl-C then ends all):
+            zero: 3 shards a model that is too large for one GPU over several (Ctrl-C then ends all ranks):
               NPROC_PER_NODE=2 fovea chat run.yaml zero=3
 
             In the terminal: /image PATH, /system TEXT, /clear, /help, /exit. An image path in a question shows that image.

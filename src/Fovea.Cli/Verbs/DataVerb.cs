@@ -14,16 +14,17 @@ public static class DataVerb
 
     public static Command Create()
     {
-        var config = new Argument<string>("CONFIG") { Description = "The YAML or JSON file that a run would use." }.IsPath();
-        var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Keys that replace those of the file.", Arity = ArgumentArity.ZeroOrMore };
+        var config = new Argument<string>("CONFIG") { Description = "YAML or JSON file of a run." }.IsPath();
+        var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Overrides for keys of the file.", Arity = ArgumentArity.ZeroOrMore };
         var decode = new Option<bool>("--decode")
         {
-            Description = $"Decode every image in full, not only {DataCheck.DecodedByDefault} of them (slower; finds all torn files).",
+            Description = $"Decode every image in full, not only {DataCheck.DecodedByDefault} of them (slower; finds all truncated files).",
         };
-        var rows = new Option<int>("--rows") { Description = "List at most so many rejected rows.", DefaultValueFactory = _ => 20 };
+        var rows = new Option<int>("--rows") { Description = "Maximum number of rejected rows to list.", DefaultValueFactory = _ => 20 };
         var check = new Command("check", """
-            Checks the data sets of a configuration: counts samples, tokens, images and trained tokens, lists rows that cannot be used with the reason,
-            and shows one sample as the model sees it, with what is trained highlighted. Exits with 1 where training would refuse a row.
+            Check the datasets of a configuration: counts, unusable rows with reasons, and one sample as the model sees it.
+
+            Counts samples, tokens, images and trained tokens; trained tokens are highlighted in the sample. Exits with 1 if training would reject a row.
 
             Example:
               fovea data check examples/qwen2_5vl_lora_sft.yaml dataset=my_data.json
@@ -56,7 +57,7 @@ public static class DataVerb
             Render(AnsiConsole.Console, report, parsed.GetValue(rows));
             return Task.FromResult(report.Rejected.Count > 0 && setup.Options.OnBadSample == Fovea.Data.Datasets.BadSamplePolicy.Error ? 1 : 0);
         });
-        return new Command("data", "Looks at data sets.") { check };
+        return new Command("data", "Inspect datasets.") { check };
     }
 
     internal static void Render(IAnsiConsole console, DataReport report, int rows)

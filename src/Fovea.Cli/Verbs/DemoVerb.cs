@@ -14,16 +14,18 @@ public static class DemoVerb
     public static Command Create()
     {
         var plain = new DemoOptions();
-        var output = new Option<string>("--output") { Description = "Folder for everything that is made", DefaultValueFactory = _ => plain.Output }.IsPath();
-        var seed = new Option<int>("--seed") { Description = "Decides pictures, first weights and order", DefaultValueFactory = _ => plain.Seed };
-        var stages = new Option<bool>("--minimind") { Description = "The two stages of MiniMind-V from a random language model instead (docs/minimind-v.md)" };
+        var output = new Option<string>("--output") { Description = "Output folder", DefaultValueFactory = _ => plain.Output }.IsPath();
+        var seed = new Option<int>("--seed") { Description = "Random seed of images, initial weights and order", DefaultValueFactory = _ => plain.Seed };
+        var stages = new Option<bool>("--minimind") { Description = "MiniMind-V's two stages from a random language model instead (docs/minimind-v.md)" };
         var command = new Command(
             "demo",
             """
-            Show everything at once: draw pictures of coloured shapes, train a small Qwen2.5-VL from random weights to describe them, teach it a new
-            question with LoRA, and ask it about pictures that it never saw. Takes a few minutes on two cores and needs no network.
+            Run everything end to end on generated images: train a small model, fine-tune it with LoRA, evaluate it.
 
-            Ends with exit code 1 if the accuracies have not risen far above chance.
+            Generates images of coloured shapes, trains a small Qwen2.5-VL from random weights to describe them, teaches it a new question with LoRA,
+            and asks it about images it has never seen. Takes a few minutes on two cores and needs no network.
+
+            Exits with code 1 if the accuracies have not risen far above chance.
             """)
         {
             output, seed, stages,

@@ -13,16 +13,18 @@ public static class EvalVerb
 {
     public static Command Create()
     {
-        var path = new Argument<string>("CONFIG") { Description = "The YAML or JSON file of a training run." }.IsPath();
-        var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Keys that replace those of the file.", Arity = ArgumentArity.ZeroOrMore };
-        var model = new Option<string?>("--model") { Description = "Model folder; left out, the run's own result, else model_name_or_path." }.IsPath();
+        var path = new Argument<string>("CONFIG") { Description = "YAML or JSON file of a training run." }.IsPath();
+        var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Overrides for keys of the file.", Arity = ArgumentArity.ZeroOrMore };
+        var model = new Option<string?>("--model") { Description = "Model folder; default: the run's own result, else model_name_or_path." }.IsPath();
         var adapter = new Option<string[]>("--adapter")
         {
             Description = "Adapter folder, for instance a checkpoint, instead of the run's own result. May be repeated.",
         }.IsPath();
         var verb = new Command("eval", """
-            Measures what a model predicts on held-out samples (eval_dataset, else what val_size sets aside, else dataset): the mean loss of a
-            trained token, its exponential (perplexity), and how many tokens had the largest logit (token accuracy). Nothing is written.
+            Evaluate a model on held-out samples: loss, perplexity and token accuracy.
+
+            The samples are eval_dataset, else the val_size split, else dataset. The loss is the mean over trained tokens, perplexity its exponential,
+            and token accuracy the fraction of trained tokens that have the largest logit. Nothing is written.
 
             Examples:
               fovea eval examples/minimind_v_sft.yaml

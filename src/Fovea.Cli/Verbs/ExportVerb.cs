@@ -14,18 +14,18 @@ public static class ExportVerb
     {
         var config = new Argument<string?>("CONFIG")
         {
-            Description = "A YAML or JSON file with LLaMA-Factory's export keys.", Arity = ArgumentArity.ZeroOrOne,
+            Description = "YAML or JSON file with LLaMA-Factory's export keys.", Arity = ArgumentArity.ZeroOrOne,
         }.IsPath();
-        var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Keys that replace those of the file.", Arity = ArgumentArity.ZeroOrMore };
-        var model = new Option<string?>("--model") { Description = "Folder of the base model; left out, the one that the adapter names." }.IsPath();
+        var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Overrides for keys of the file.", Arity = ArgumentArity.ZeroOrMore };
+        var model = new Option<string?>("--model") { Description = "Folder of the base model; default: the one recorded in the adapter." }.IsPath();
         var adapter = new Option<string[]>("--adapter")
         {
-            Description = "Adapter folder; several are merged in order.", Arity = ArgumentArity.ZeroOrMore,
+            Description = "Adapter folder; several are merged in the order given.", Arity = ArgumentArity.ZeroOrMore,
         }.IsPath();
-        var output = new Option<string?>("--out") { Description = "Folder to write." }.IsPath();
-        var force = new Option<bool>("--force") { Description = "Write into a folder that holds other files; files of the same names are replaced." };
+        var output = new Option<string?>("--out") { Description = "Output folder." }.IsPath();
+        var force = new Option<bool>("--force") { Description = "Write to a folder that is not empty; files of the same name are replaced." };
         var verb = new Command("export", """
-            Merges adapters into their base model and writes it as sharded safetensors with its tokenizer and configuration.
+            Merge adapters into their base model and write it as sharded safetensors with tokenizer and configuration.
 
             Examples:
               fovea export examples/qwen2_5vl_merge.yaml

@@ -10,7 +10,7 @@ internal static class KernelsVerb
 {
     public static Command Create()
     {
-        var verb = new Command("kernels", "Names the kernels in use, and what a slower one costs.") { Hidden = true };
+        var verb = new Command("kernels", "Report the kernels in use, and what a slower one costs.") { Hidden = true };
         verb.SetAction(parsed =>
         {
             var device = Devices.Choose("auto");

@@ -12,21 +12,23 @@ public static class PlanVerb
 {
     public static Command Create()
     {
-        var path = new Argument<string>("CONFIG") { Description = "The YAML or JSON file of the run." }.IsPath();
-        var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Keys that replace those of the file.", Arity = ArgumentArity.ZeroOrMore };
-        var ranks = new Option<string>("--ranks") { Description = "Numbers of processes, one a card.", DefaultValueFactory = _ => "1,2,4,8" };
-        var zero = new Option<string?>("--zero") { Description = "Stages, of 0,1,2,3; left out, those that make sense." };
+        var path = new Argument<string>("CONFIG") { Description = "YAML or JSON file of the run." }.IsPath();
+        var overrides = new Argument<string[]>("KEY=VALUE") { Description = "Overrides for keys of the file.", Arity = ArgumentArity.ZeroOrMore };
+        var ranks = new Option<string>("--ranks") { Description = "Numbers of processes, one per GPU.", DefaultValueFactory = _ => "1,2,4,8" };
+        var zero = new Option<string?>("--zero") { Description = "ZeRO stages, of 0,1,2,3; default: those that make sense." };
         var offload = new Option<string?>("--offload")
         {
-            Description = "Of none,optimizer,cpu; alone, optimizer,cpu; left out, all three.", Arity = ArgumentArity.ZeroOrOne,
+            Description = "Offload, of none,optimizer,cpu; without a value: optimizer,cpu; default: all three.", Arity = ArgumentArity.ZeroOrOne,
         };
-        var card = new Option<string?>("--card") { Description = "Memory of one card, for instance 24GiB: says what fits." };
-        var length = new Option<int?>("--length") { Description = "Tokens of the longest sample; left out, cutoff_len." };
-        var json = ResultFile.Option("Write the table to this file too.");
-        var write = new Option<bool>("--write") { Description = "Put the setting that fits on the fewest ranks into CONFIG (zero, offload)." };
+        var card = new Option<string?>("--card") { Description = "Memory of one GPU, for instance 24GiB: reports what fits." };
+        var length = new Option<int?>("--length") { Description = "Tokens of the longest sample; default: cutoff_len." };
+        var json = ResultFile.Option("Also write the table to this file, as JSON.");
+        var write = new Option<bool>("--write") { Description = "Write the setting that fits on the fewest ranks to CONFIG (zero, offload)." };
         var verb = new Command("plan", """
-            Counts the memory of a training run from its configuration and the checkpoint's config.json: weights, gradients, optimizer, activations and
-            buffers of one rank, for numbers of ranks and stages of ZeRO. The weights themselves need not be there.
+            Estimate a run's memory per rank, for numbers of ranks and ZeRO stages, and what fits a GPU.
+
+            Uses only the configuration and the checkpoint's config.json: weights, gradients, optimizer, activations and buffers of one rank.
+            The weights themselves need not be present.
 
             Examples:
               fovea plan examples/qwen2_5vl_lora_sft.yaml

@@ -18,7 +18,7 @@ internal static class ResultFile
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
-    public static Option<string?> Option(string description = "Write the result to this file too.") => Option(Name, description);
+    public static Option<string?> Option(string description = "Also write the result to this file, as JSON.") => Option(Name, description);
 
     /// <summary>An option that names a file to write; whether it can be written is looked at before anything is measured.</summary>
     public static Option<string?> Option(string name, string description)

@@ -20,26 +20,26 @@ public static class TokenizeVerb
 
     public static Command Create()
     {
-        var model = new Argument<string>("MODEL_DIR") { Description = "Model folder with a tokenizer.json, or that file." }.IsPath();
+        var model = new Argument<string>("MODEL_DIR") { Description = "Model folder with a tokenizer.json, or the file itself." }.IsPath();
         var file = new Argument<string?>("FILE")
         {
-            Description = "Lines to read; standard input without it or with -.",
+            Description = "Input lines; standard input if omitted or -.",
             Arity = ArgumentArity.ZeroOrOne,
         }.IsPath();
         var decode = new Option<bool>("--decode")
         {
-            Description = "Read one JSON array of ids a line and print {\"text\": ...} lines (bare text with --format plain).",
+            Description = "Read one JSON array of ids per line and print {\"text\": ...} lines (plain text with --format plain).",
         };
-        var special = new Option<bool>("--add-special-tokens") { Description = "Encode with the tokens that the tokenizer's template puts around a text." };
-        var skip = new Option<bool>("--skip-special-tokens") { Description = "Decode without tokens marked special." };
+        var special = new Option<bool>("--add-special-tokens") { Description = "Encode with the special tokens that the tokenizer's template adds." };
+        var skip = new Option<bool>("--skip-special-tokens") { Description = "Omit special tokens when decoding." };
         var format = new Option<string>("--format")
         {
-            Description = "Lines of text are: json ({\"text\": ...}), plain, or auto (json if the first line begins with {\").",
+            Description = "Format of text lines: json ({\"text\": ...}), plain, or auto (json if the first line begins with {\").",
             DefaultValueFactory = _ => "auto",
         };
         format.AcceptOnlyFromAmong("auto", "json", "plain");
         var verb = new Command("tokenize", """
-            Turns text into token ids, one JSON array a line, or ids into text.
+            Convert text to token ids, one JSON array per line, or ids to text.
 
             Examples:
               fovea tokenize models/Qwen2.5-VL-7B-Instruct rows.jsonl

@@ -18,11 +18,11 @@ public static class TrainVerb
     public static Command Create()
     {
         var path = new Argument<string?>("config") { Arity = ArgumentArity.ZeroOrOne, Description = "YAML or JSON file with LLaMA-Factory's keys" }.IsPath();
-        var overrides = new Argument<string[]>("overrides") { Arity = ArgumentArity.ZeroOrMore, Description = "key=value pairs that replace the file's" };
+        var overrides = new Argument<string[]>("overrides") { Arity = ArgumentArity.ZeroOrMore, Description = "key=value overrides for the file's keys" };
         var command = new Command(
             "train",
             """
-            Fine-tune a model as a configuration says.
+            Fine-tune a model as specified by a configuration.
 
               fovea train examples/qwen2_5vl_lora_sft.yaml
               fovea train config.yaml learning_rate=2.0e-4 output_dir=saves/second
@@ -32,9 +32,9 @@ public static class TrainVerb
               NPROC_PER_NODE=8 NNODES=2 NODE_RANK=0 MASTER_ADDR=10.0.0.1 MASTER_PORT=29500 fovea train config.yaml
               torchrun --no-python --nproc-per-node 2 ./fovea train config.yaml
 
-            One process a card is the default. FORCE_TORCHRUN, NPROC_PER_NODE, NNODES, NODE_RANK, MASTER_ADDR, MASTER_PORT and MAX_RESTARTS
-            mean what they mean for LLaMA-Factory; the variables of torchrun, Slurm and Kubeflow are read too: docs/many-processes.md.
-            Ctrl-C finishes the step, saves a checkpoint and says how to resume (exit code 130); a second Ctrl-C stops at once.
+            The default is one process per GPU. FORCE_TORCHRUN, NPROC_PER_NODE, NNODES, NODE_RANK, MASTER_ADDR, MASTER_PORT and MAX_RESTARTS
+            have the same meaning as in LLaMA-Factory; the variables of torchrun, Slurm and Kubeflow are read too: docs/many-processes.md.
+            Ctrl-C finishes the step, saves a checkpoint and prints how to resume (exit code 130); a second Ctrl-C stops at once.
             """)
         {
             path, overrides,

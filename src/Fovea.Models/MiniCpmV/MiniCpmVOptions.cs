@@ -2,17 +2,17 @@ using Fovea.Keys;
 
 namespace Fovea.Models.MiniCpmV;
 
-/// <summary>What a configuration can say of MiniCPM-V alone.</summary>
+/// <summary>Configuration keys of MiniCPM-V alone.</summary>
 public sealed record MiniCpmVOptions : FamilyOptions
 {
-    /// <summary>MiniCPM-V: how conversations are written (<c>minicpm</c>, <c>llama3</c>, <c>qwen</c>); null is the model's own way.</summary>
+    /// <summary>MiniCPM-V: conversation format (<c>minicpm</c>, <c>llama3</c>, <c>qwen</c>); null is the model's own format.</summary>
     [Affects(Effect.Learning, As = "llm_type")] public string? LlmType { get; init; }
 
-    /// <summary>MiniCPM-V: most slices that a large image is cut into; null is what the model's config.json says.</summary>
+    /// <summary>MiniCPM-V: maximum number of slices per image; null is the value in the model's config.json.</summary>
     [Bounds(1, 64)]
     [Affects(Effect.Learning)] public int? MaxSliceNums { get; init; }
 
-    /// <summary>MiniCPM-Llama3-V-2.5: whether its vision tower sees the padding of an image's slices, as in the published code.</summary>
+    /// <summary>MiniCPM-Llama3-V-2.5: whether its vision tower attends to the padding of an image's slices, as in the published code.</summary>
     [Affects(Effect.Learning)] public VisionMask VisionMask { get; init; } = VisionMask.Original;
 
     public override bool RefusedElsewhere => true;

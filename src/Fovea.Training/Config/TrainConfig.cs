@@ -16,7 +16,7 @@ public sealed record TrainConfig
     /// <summary>Where samples come from and how they are read.</summary>
     public DataOptions Data { get; init; } = new();
 
-    /// <summary>What of the model is trained, and how.</summary>
+    /// <summary>Which parts of the model are trained, and how.</summary>
     public TuningSection Tuning { get; init; } = new();
 
     /// <summary>The optimizer and its settings.</summary>
@@ -25,10 +25,10 @@ public sealed record TrainConfig
     /// <summary>Steps, batches and learning rates.</summary>
     public ScheduleSection Schedule { get; init; } = new();
 
-    /// <summary>Several processes: how they meet, and what is sharded over them.</summary>
+    /// <summary>Several processes: communication, restarts, and what is sharded.</summary>
     public ParallelSection Parallel { get; init; } = new();
 
-    /// <summary>What is kept in memory and what is computed again.</summary>
+    /// <summary>What is kept in memory and what is recomputed.</summary>
     public MemorySection Memory { get; init; } = new();
 
     /// <summary>What a run does besides training, and what it writes.</summary>
@@ -43,7 +43,7 @@ public sealed record TrainConfig
     /// <summary>What model families have beside everybody's keys.</summary>
     public FamilySettings Family { get; init; } = new();
 
-    /// <summary>What the user should be told once: keys that were accepted without effect, and why.</summary>
+    /// <summary>Notices for the user, shown once: keys that were accepted without effect, and why.</summary>
     public IReadOnlyList<string> Notices { get; internal init; } = [];
 
     /// <summary>

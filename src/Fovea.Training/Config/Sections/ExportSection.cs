@@ -10,7 +10,7 @@ public sealed record ExportSection
     /// <summary>Folder for the merged model.</summary>
     [FilePath, Affects(Output)] public string? ExportDir { get; init; }
 
-    /// <summary>Largest file of an export, in GB (10^9 bytes).</summary>
+    /// <summary>Maximum shard size of an export, in GB (10^9 bytes).</summary>
     [Bounds(1)]
     [Affects(Output)] public int ExportSize { get; init; } = 5;
 }

@@ -5,44 +5,44 @@ using static Fovea.Keys.Effect;
 
 namespace Fovea.Training.Config;
 
-/// <summary>What is kept in memory and what is computed again.</summary>
+/// <summary>What is kept in memory and what is recomputed.</summary>
 public sealed record MemorySection
 {
-    /// <summary>Tokens of one packed micro-batch; null (<c>auto</c>) is chosen from <see cref="MemoryBudget"/>. Cannot change the gradient.</summary>
+    /// <summary>Tokens per packed micro-batch; null (<c>auto</c>) is chosen from <see cref="MemoryBudget"/>. Does not change the gradient.</summary>
     [Auto, Bounds(1)]
     [Affects(Execution)] public int? MicroBatchTokens { get; init; }
 
-    /// <summary>What backward computes again: blocks, or what is cheap. <see cref="DisableGradientCheckpointing"/> makes it <c>never</c>.</summary>
+    /// <summary>What backward recomputes: whole blocks, or only what is cheap. <see cref="DisableGradientCheckpointing"/> makes it <c>never</c>.</summary>
     [Affects(Execution)] public RecomputeMode Recompute { get; init; } = RecomputeMode.Auto;
 
-    /// <summary>Keep every activation instead of computing each block again in the backward pass.</summary>
+    /// <summary>Keep every activation instead of recomputing each block in the backward pass.</summary>
     [Affects(Execution)] public bool DisableGradientCheckpointing { get; init; }
 
-    /// <summary>Memory of the device for the run, weights included; null (<c>auto</c>) is nine tenths of what is free: a GPU's own, or the host's.</summary>
+    /// <summary>Device memory for the run, weights included; null (<c>auto</c>) is nine tenths of what is free, on the GPU or else the host.</summary>
     [Auto]
     [Affects(Execution)] public MemorySize? MemoryBudget { get; init; }
 
-    /// <summary>Keep the features of a frozen vision tower, in memory and on disk: from the second epoch or run on, images are not decoded again.</summary>
+    /// <summary>Cache the features of a frozen vision tower, in memory and on disk: from the second epoch or run on, images are not decoded again.</summary>
     [Affects(Execution)] public Toggle CacheVisionFeatures { get; init; } = Toggle.Auto;
 
-    /// <summary>Folder of those on disk, which runs may share; null is <c>~/.cache/fovea/vision</c>, <c>none</c> keeps them in memory only.</summary>
+    /// <summary>Folder of the on-disk feature cache, which runs may share; null is <c>~/.cache/fovea/vision</c>, <c>none</c> caches in memory only.</summary>
     [FilePath, Affects(Execution)] public string? VisionCacheDir { get; init; }
 
-    /// <summary>Most that is kept in the host's memory; null (<c>auto</c>) is a quarter of what is free, on the CPU of what the run leaves.</summary>
+    /// <summary>Limit of the feature cache in host memory; null (<c>auto</c>) is a quarter of what is free; in CPU runs, of what the run leaves free.</summary>
     [Auto]
     [Affects(Execution)] public MemorySize? VisionCacheMemory { get; init; }
 
-    /// <summary>Most that is kept on disk, the least recently used going first; null (<c>auto</c>) is a tenth of the free space, at most 20 GiB.</summary>
+    /// <summary>Limit of the feature cache on disk, evicted by least recent use; null (<c>auto</c>) is a tenth of the free space, at most 20 GiB.</summary>
     [Auto]
     [Affects(Execution)] public MemorySize? VisionCacheDisk { get; init; }
 
-    /// <summary>The mode after <see cref="DisableGradientCheckpointing"/> has had its say.</summary>
+    /// <summary>The mode after <see cref="DisableGradientCheckpointing"/> is applied.</summary>
     public RecomputeMode EffectiveRecompute => Recompute == RecomputeMode.Auto && DisableGradientCheckpointing ? RecomputeMode.Never : Recompute;
 
-    /// <summary>Whether anything may be computed again in the backward pass.</summary>
+    /// <summary>Whether anything may be recomputed in the backward pass.</summary>
     public bool UsesRecompute => EffectiveRecompute != RecomputeMode.Never;
 
-    /// <summary>What happens to every block where the mode says so; <c>auto</c> decides for each batch.</summary>
+    /// <summary>The mode of every block where the setting fixes it; <c>auto</c> decides for each batch.</summary>
     public BlockMode UsualBlockMode => EffectiveRecompute switch
     {
         RecomputeMode.Always => BlockMode.Recompute,
@@ -50,7 +50,7 @@ public sealed record MemorySection
         _ => BlockMode.Keep,
     };
 
-    /// <summary>Where vision features are kept on disk; null for memory only.</summary>
+    /// <summary>Where vision features are cached on disk; null for memory only.</summary>
     public string? EffectiveVisionCacheDir => VisionCacheDir switch
     {
         "none" => null,

@@ -9,32 +9,32 @@ namespace Fovea.Training.Config;
 /// <summary>The base model and where it computes.</summary>
 public sealed record ModelSection
 {
-    /// <summary>Folder of the base model, in Hugging Face's layout.</summary>
+    /// <summary>Folder of the base model, in Hugging Face layout.</summary>
     [FilePath, Affects(Learning, As = nameof(RunProgress.BaseModel))] public string ModelNameOrPath { get; init; } = string.Empty;
 
-    /// <summary>Adapters to load over the base; training goes on with the last.</summary>
+    /// <summary>Adapters to load onto the base model; training continues the last one.</summary>
     [FilePath, Affects(Learning)] public IReadOnlyList<string> AdapterNameOrPath { get; init; } = [];
 
     /// <summary>Element type for chat and export; <c>auto</c> follows the checkpoint.</summary>
     [Affects(Output)] public InferDtype InferDtype { get; init; } = InferDtype.Auto;
 
-    /// <summary>Compute in bf16; weights that learn stay in fp32 unless <see cref="PureBf16"/>. On CPUs without AVX-512 it saves memory, not time.</summary>
+    /// <summary>Compute in bf16; trainable weights stay in fp32 unless <see cref="PureBf16"/>. On CPUs without AVX-512 it saves memory, not time.</summary>
     [Affects(Learning)] public bool Bf16 { get; init; }
 
-    /// <summary>Compute in fp16, trainable weights in fp32; the loss is scaled as PyTorch's GradScaler does, and a step that overflows is left out.</summary>
+    /// <summary>Compute in fp16, trainable weights in fp32; the loss is scaled as in PyTorch's GradScaler, and steps that overflow are skipped.</summary>
     [Affects(Learning)] public bool Fp16 { get; init; }
 
     /// <summary>Trainable weights in bf16 too.</summary>
     [Affects(Learning)] public bool PureBf16 { get; init; }
 
-    /// <summary>Where to compute: auto (the card of LOCAL_RANK where there is one), cpu, cuda or cuda:N.</summary>
+    /// <summary>Compute device: auto (the GPU of LOCAL_RANK if there is one), cpu, cuda or cuda:N.</summary>
     [Affects(Execution)] public string Device { get; init; } = "auto";
 
     /// <summary>Train on the CPU even where an accelerator is found.</summary>
     [Alias("no_cuda")]
     [Affects(Execution)] public bool UseCpu { get; init; }
 
-    /// <summary>The same numbers in every run on a GPU too, more slowly; an operator that cannot is an error. The CPU repeats itself in any case.</summary>
+    /// <summary>Bitwise reproducible runs on a GPU, more slowly; an operator without a deterministic kernel is an error. CPU runs always are.</summary>
     [Alias("full_determinism")]
     [Affects(Execution)] public bool Deterministic { get; init; }
 

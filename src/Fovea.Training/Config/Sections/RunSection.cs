@@ -8,19 +8,19 @@ namespace Fovea.Training.Config;
 /// <summary>What a run does besides training, and what it writes.</summary>
 public sealed record RunSection
 {
-    /// <summary>False is refused where training is asked for.</summary>
+    /// <summary>False is rejected when training is requested.</summary>
     [Affects(Execution)] public bool DoTrain { get; init; } = true;
 
     /// <summary>Evaluate once after training.</summary>
     [Affects(Output)] public bool DoEval { get; init; }
 
-    /// <summary>Where the adapter or model, checkpoints and logs go.</summary>
+    /// <summary>Where the adapter or model, checkpoints and logs are written.</summary>
     [FilePath, Affects(Output)] public string OutputDir { get; init; } = string.Empty;
 
-    /// <summary>Start afresh in a folder that is not empty; Fovea's checkpoints in it go once the first step has trained. Else they are resumed.</summary>
+    /// <summary>Start over in a non-empty folder; Fovea's checkpoints in it are removed after the first step. Otherwise they are resumed.</summary>
     [Affects(Output)] public bool OverwriteOutputDir { get; init; }
 
-    /// <summary>Steps between two logged losses; a part of all steps when below 1.</summary>
+    /// <summary>Steps between two logged losses; a fraction of total steps if below 1.</summary>
     [Affects(Output)] public StepInterval LoggingSteps { get; init; } = 500;
 
     /// <summary>Log the first step too.</summary>
@@ -29,17 +29,17 @@ public sealed record RunSection
     /// <summary>When checkpoints are saved.</summary>
     [Affects(Output)] public IntervalStrategy SaveStrategy { get; init; } = IntervalStrategy.Steps;
 
-    /// <summary>Steps between two checkpoints; a part of all steps when below 1.</summary>
+    /// <summary>Steps between two checkpoints; a fraction of total steps if below 1.</summary>
     [Affects(Output)] public StepInterval SaveSteps { get; init; } = 500;
 
-    /// <summary>Checkpoints kept, those written last; null is all.</summary>
+    /// <summary>Number of checkpoints kept, those written last; null keeps all.</summary>
     [Bounds(1)]
     [Affects(Output)] public int? SaveTotalLimit { get; init; }
 
-    /// <summary>Save no optimizer and random state: such a checkpoint cannot be resumed.</summary>
+    /// <summary>Save no optimizer or random state: such a checkpoint cannot be resumed.</summary>
     [Affects(Output)] public bool SaveOnlyModel { get; init; }
 
-    /// <summary>Draw training_loss.svg and .png.</summary>
+    /// <summary>Plot the loss to training_loss.svg and .png.</summary>
     [Affects(Output)] public bool PlotLoss { get; init; }
 
     /// <summary><c>tensorboard</c>, <c>all</c> or <c>none</c>; see <see cref="UseTensorBoard"/>.</summary>
@@ -48,14 +48,14 @@ public sealed record RunSection
     /// <summary>Folder of TensorBoard event files; null is a new folder under <c>output_dir/runs</c>.</summary>
     [FilePath, Affects(Output)] public string? LoggingDir { get; init; }
 
-    /// <summary>A checkpoint; <c>true</c>: the last written in <see cref="OutputDir"/>; <c>auto</c>: that if any; MiniMind-V's <c>_resume.pth</c>.</summary>
+    /// <summary>A checkpoint; <c>true</c>: the last written in <see cref="OutputDir"/>; <c>auto</c>: that, if any; MiniMind-V's <c>_resume.pth</c>.</summary>
     [FilePath, Affects(Output)] public string? ResumeFromCheckpoint { get; init; }
 
-    /// <summary>Seed of new adapters, dropout and order.</summary>
+    /// <summary>Random seed for new adapters, dropout and data order.</summary>
     [Bounds(0)]
     [Affects(Learning)] public int Seed { get; init; } = 42;
 
-    /// <summary>Seed of the order of the data; null is <see cref="Seed"/>.</summary>
+    /// <summary>Random seed for the data order; null is <see cref="Seed"/>.</summary>
     [Bounds(0)]
     [Affects(Learning, As = nameof(RunProgress.Seed))] public int? DataSeed { get; init; }
 
@@ -63,20 +63,20 @@ public sealed record RunSection
     [Alias("evaluation_strategy")]
     [Affects(Output)] public IntervalStrategy EvalStrategy { get; init; } = IntervalStrategy.No;
 
-    /// <summary>Null is <see cref="LoggingSteps"/>.</summary>
+    /// <summary>Steps between two evaluations; null is <see cref="LoggingSteps"/>.</summary>
     [Affects(Output)] public StepInterval? EvalSteps { get; init; }
 
-    /// <summary>Samples of one evaluation batch.</summary>
+    /// <summary>Samples per evaluation batch.</summary>
     [Bounds(1)]
     [Affects(Output)] public int PerDeviceEvalBatchSize { get; init; } = 8;
 
-    /// <summary>Write where the time goes, by block, into the output folder.</summary>
+    /// <summary>Write a trace of where the time goes, by block, to the output folder.</summary>
     [Affects(Output)] public bool Profile { get; init; }
 
     public bool UseTensorBoard => ReportTo.Any(target => target is "tensorboard" or "all");
 
     public int EffectiveDataSeed => DataSeed ?? Seed;
 
-    /// <summary>Whether an evaluation is wanted at all, during training or after it.</summary>
+    /// <summary>Whether there is any evaluation, during training or after it.</summary>
     public bool Evaluates => EvalStrategy != IntervalStrategy.No || DoEval;
 }

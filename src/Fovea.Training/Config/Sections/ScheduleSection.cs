@@ -10,50 +10,50 @@ namespace Fovea.Training.Config;
 /// <summary>Steps, batches and learning rates.</summary>
 public sealed record ScheduleSection
 {
-    /// <summary>With <see cref="GradientAccumulationSteps"/>: which samples make one step.</summary>
+    /// <summary>Samples per batch and process; with <see cref="GradientAccumulationSteps"/> it determines which samples make up one step.</summary>
     [Bounds(1)]
     [Affects(Learning)] public int PerDeviceTrainBatchSize { get; init; } = 8;
 
-    /// <summary>Batches of one step.</summary>
+    /// <summary>Batches per optimizer step.</summary>
     [Bounds(1)]
     [Affects(Learning, As = nameof(RunProgress.SamplesPerStep))] public int GradientAccumulationSteps { get; init; } = 1;
 
-    /// <summary>Highest learning rate of the schedule.</summary>
+    /// <summary>Peak learning rate of the schedule.</summary>
     [Bounds(0)]
     [Affects(Learning)] public double LearningRate { get; init; } = 5e-5;
 
-    /// <summary>Passes over the training samples.</summary>
+    /// <summary>Number of epochs over the training samples.</summary>
     [Bounds(0, AboveMin = true)]
     [Affects(Learning)] public double NumTrainEpochs { get; init; } = 3;
 
-    /// <summary>Optimizer steps; when positive it decides instead of the epochs.</summary>
+    /// <summary>Number of optimizer steps; if positive, takes precedence over the epochs.</summary>
     [Bounds(1, Or = -1)]
     [Affects(Learning)] public int MaxSteps { get; init; } = -1;
 
-    /// <summary>How the learning rate goes down after the warm-up.</summary>
+    /// <summary>How the learning rate decays after the warm-up.</summary>
     [Affects(Learning)] public LrSchedulerType LrSchedulerType { get; init; } = LrSchedulerType.Linear;
 
-    /// <summary>Settings of the schedule: <c>num_cycles</c>, <c>min_lr</c>, <c>min_lr_rate</c>.</summary>
+    /// <summary>Arguments of the schedule: <c>num_cycles</c>, <c>min_lr</c>, <c>min_lr_rate</c>.</summary>
     [Affects(Learning)] public IReadOnlyDictionary<string, double> LrSchedulerKwargs { get; init; } = new Dictionary<string, double>();
 
-    /// <summary>Part of all steps; <see cref="WarmupSteps"/> goes first.</summary>
+    /// <summary>Warm-up as a fraction of total steps; <see cref="WarmupSteps"/> takes precedence.</summary>
     [Bounds(0, 1)]
     [Affects(Learning)] public double WarmupRatio { get; init; }
 
-    /// <summary>Steps, or a part of all steps when below 1; see <see cref="WarmupStepsIn"/>.</summary>
+    /// <summary>Warm-up steps, or a fraction of total steps if below 1; see <see cref="WarmupStepsIn"/>.</summary>
     [Bounds(0)]
     [Affects(Learning)] public double WarmupSteps { get; init; }
 
-    /// <summary>Steps of an epoch that does not divide: up (today's Transformers), down (early 2025), or <c>carry</c> (MiniMind-V of April 2025).</summary>
+    /// <summary>Rounding of an uneven epoch's steps: up (today's Transformers), down (early 2025), or <c>carry</c> (MiniMind-V of April 2025).</summary>
     [Affects(Learning)] public StepRounding StepRounding { get; init; } = StepRounding.Ceil;
 
-    /// <summary><c>token</c>: trained tokens weigh the same; <c>mean</c>: the batches' means, as LLaMA-Factory; <c>accumulate</c>: as MiniMind-V.</summary>
+    /// <summary><c>token</c>: trained tokens weigh the same; <c>mean</c>: mean of batch means, as LLaMA-Factory; <c>accumulate</c>: as MiniMind-V.</summary>
     [Affects(Learning)] public LossReduction LossReduction { get; init; } = LossReduction.Token;
 
-    /// <summary>The schedule of the DeepSpeed file, where it has one.</summary>
+    /// <summary>The schedule of the DeepSpeed file, if it has one.</summary>
     public DeepSpeedSchedule? DeepSpeedSchedule { get; internal init; }
 
-    /// <summary><c>train_batch_size</c> of the DeepSpeed file: samples of one step on all ranks together; null where it is left to the other keys.</summary>
+    /// <summary><c>train_batch_size</c> of the DeepSpeed file: samples per step on all ranks together; null if it is left to the other keys.</summary>
     public int? DeepSpeedBatchSize { get; internal init; }
 
     /// <summary>Steps of linear warm-up in a run of <paramref name="totalSteps"/> (Transformers' <c>get_warmup_steps</c>).</summary>

@@ -48,7 +48,7 @@ public static class Program
             root.Subcommands.Add(verb);
         }
 
-        return root;
+        return ShortHelp.For(root);
     }
 
     private static IEnumerable<Command> Verbs() =>

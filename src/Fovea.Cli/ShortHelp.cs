@@ -1,0 +1,27 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+
+namespace Fovea.Cli;
+
+/// <summary>Help that lists each subcommand in one line; its own help shows the rest of its description and examples.</summary>
+internal sealed class ShortHelp(HelpAction plain) : SynchronousCommandLineAction
+{
+    /// <summary>Gives a root command such help.</summary>
+    public static RootCommand For(RootCommand root)
+    {
+        var help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new ShortHelp((HelpAction)help.Action!);
+        return root;
+    }
+
+    public override int Invoke(ParseResult parsed)
+    {
+        foreach (var verb in parsed.CommandResult.Command.Subcommands)
+        {
+            verb.Description = verb.Description?.Split('\n')[0].TrimEnd();
+        }
+
+        return plain.Invoke(parsed);
+    }
+}

@@ -15,6 +15,9 @@ internal sealed class ShortHelp(HelpAction plain) : SynchronousCommandLineAction
         return root;
     }
 
+    /// <summary>Whoever asks for help need not give what is required.</summary>
+    public override bool ClearsParseErrors => true;
+
     public override int Invoke(ParseResult parsed)
     {
         foreach (var verb in parsed.CommandResult.Command.Subcommands)

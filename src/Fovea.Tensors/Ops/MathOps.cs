@@ -32,7 +32,6 @@ public static class MathOps
     private static readonly Operator MatMulOp = new("aten::matmul");
     private static readonly Operator LinearOp = new("fovea::linear");
     private static readonly Operator ForEachNormOp = new("aten::_foreach_norm", "Scalar");
-    private static readonly Operator ForEachMulOp = new("aten::_foreach_mul_", "Scalar");
     private static readonly Operator ForEachAddOp = new("aten::_foreach_add_", "Tensor");
     private static readonly Operator ForEachCopyOp = new("aten::_foreach_copy_");
     private static readonly Operator ClampMinOp = new("aten::clamp_min");
@@ -111,9 +110,6 @@ public static class MathOps
 
     /// <summary>The Euclidean length of each tensor.</summary>
     public static Tensor[] Norms(Tensor[] xs) => ForEachNormOp.CallList(xs, 2);
-
-    /// <summary>Multiplies each tensor in place.</summary>
-    public static void MulAll_(Tensor[] xs, double factor) => ForEachMulOp.Run(xs, factor);
 
     /// <summary>Adds one number, a tensor without dimensions on their device, to each tensor in place.</summary>
     public static void AddAll_(Tensor[] xs, Tensor number) => ForEachAddOp.Run(xs, number);

@@ -81,6 +81,16 @@ public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
         return config.Data.DataloaderNumWorkers > 0 ? options with { Workers = config.Data.DataloaderNumWorkers.Value } : options;
     }
 
+    /// <summary>One pass over held-out samples: the evaluation batches of one rank, one a step.</summary>
+    public DataPipeline HeldOut(
+        TrainConfig config, ConversationSet samples, int rank, int worldSize, int microBatchTokens, IFeatureStore? features = null)
+    {
+        var batches = new SampleOrder(EvalOrder(config, samples.Count, rank, worldSize));
+        return new DataPipeline(
+            samples, NewEncoder(), Images, batches,
+            Plan(config, microBatchTokens, worldSize: 1) with { Reduction = LossReduction.Mean }, Pipeline(config, 0, batches.StepsPerEpoch, features));
+    }
+
     /// <summary>An encoder over this set-up.</summary>
     public ISampleEncoder NewEncoder() => Processor.TokenRows.Guard(Processor.NewEncoder(Options));
 

@@ -1,6 +1,4 @@
-using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
-using Fovea.Data.Sampling;
 using Fovea.Distributed;
 using Fovea.Runs.Events;
 using Fovea.Training.Config;
@@ -40,11 +38,7 @@ internal sealed class HeldOut(
             return;
         }
 
-        var batches = new SampleOrder(DataSetup.EvalOrder(config, samples.Count, mesh.Rank, mesh.WorldSize));
-        using var pipeline = new DataPipeline(
-            samples, inputs.Setup.NewEncoder(), inputs.Setup.Images, batches,
-            DataSetup.Plan(config, microBatchTokens, worldSize: 1) with { Reduction = LossReduction.Mean },
-            DataSetup.Pipeline(config, 0, batches.StepsPerEpoch, cache));
+        using var pipeline = inputs.Setup.HeldOut(config, samples, mesh.Rank, mesh.WorldSize, microBatchTokens, cache);
         var measured = Evaluation.Run(session.Runner, Objective!, pipeline, mesh, session.Strategy);
         events.Write(measured with { Step = state.Progress.Step, TotalSteps = state.Progress.TotalSteps, Epoch = state.Epoch, Final = final });
     }

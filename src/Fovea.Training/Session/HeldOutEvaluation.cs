@@ -1,6 +1,4 @@
 using Fovea.Data.Datasets;
-using Fovea.Data.Packing;
-using Fovea.Data.Sampling;
 using Fovea.Distributed;
 using Fovea.Models;
 using Fovea.Runs.Events;
@@ -40,11 +38,7 @@ public static class HeldOutEvaluation
         setup.CheckTokens(samples);
         return StepThread.Run(() =>
         {
-            var batches = new SampleOrder(DataSetup.EvalOrder(config, samples.Count, mesh.Rank, mesh.WorldSize));
-            using var pipeline = new DataPipeline(
-                samples, setup.NewEncoder(), setup.Images, batches,
-                DataSetup.Plan(config, MicroBatchTokens, worldSize: 1) with { Reduction = LossReduction.Mean },
-                DataSetup.Pipeline(config, 0, batches.StepsPerEpoch));
+            using var pipeline = setup.HeldOut(config, samples, mesh.Rank, mesh.WorldSize, MicroBatchTokens);
             using var whole = weights is null ? new DataParallel(mesh, [], late: null, bucketBytes: 1) : null;
             var strategy = weights ?? whole!;
             var runner = new StepRunner(model, visionLearns: false, together: strategy.RunsTogether);

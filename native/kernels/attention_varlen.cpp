@@ -19,21 +19,30 @@ constexpr int64_t largest_flash_head = 256;
 
 enum class Kind : int64_t { Flash = 0, Efficient = 1 };
 
-// What an operator said to its first call for an element type and size of heads; no words when it took them.
+// What an operator said to its first call for an element type and size of heads; no words when it took them. A refusal counts how often it was met.
 struct Answers {
     using Question = std::tuple<Kind, at::ScalarType, int64_t>;
+    struct Answer {
+        std::string words;
+        int64_t times = 0;
+    };
     std::mutex gate;
-    std::map<Question, std::string> known;
+    std::map<Question, Answer> known;
 
-    std::optional<std::string> find(const Question& question) {
+    // Whether the operator took such heads before; nothing when it was never asked.
+    std::optional<bool> find(const Question& question) {
         const std::lock_guard lock(gate);
         const auto found = known.find(question);
-        return found == known.end() ? std::nullopt : std::optional(found->second);
+        if (found == known.end()) {
+            return std::nullopt;
+        }
+        found->second.times += found->second.words.empty() ? 0 : 1;
+        return found->second.words.empty();
     }
 
     void note(const Question& question, std::string words) {
         const std::lock_guard lock(gate);
-        known.emplace(question, std::move(words));
+        known.emplace(question, Answer{std::move(words), 1});
     }
 };
 
@@ -170,7 +179,7 @@ template <class Body>
 bool accepted(Kind kind, const at::Tensor& q, Body&& body) {
     const Answers::Question question{kind, q.scalar_type(), q.size(2)};
     const auto known = answers().find(question);
-    if (known && !known->empty()) {
+    if (known && !*known) {
         return false;
     }
     try {
@@ -216,10 +225,10 @@ at::Tensor attention_varlen(
 std::string attention_refusals() {
     const std::lock_guard lock(answers().gate);
     std::string lines;
-    for (const auto& [question, words] : answers().known) {
-        if (!words.empty()) {
+    for (const auto& [question, answer] : answers().known) {
+        if (!answer.words.empty()) {
             const auto& [kind, type, head] = question;
-            lines += c10::str(name_of(kind), "\t", type, ", heads of ", head, "\t", words, "\n");
+            lines += c10::str(name_of(kind), "\t", type, ", heads of ", head, "\t", answer.times, "\t", answer.words, "\n");
         }
     }
     return lines;

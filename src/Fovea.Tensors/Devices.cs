@@ -25,7 +25,8 @@ public static class Devices
         {
             Bridge.EnsureLoaded();
             var lines = Bridge.KernelState().Split('\n', StringSplitOptions.RemoveEmptyEntries);
-            return [.. lines.Select(line => line.Split('\t', 3)).Where(p => p.Length == 3).Select(p => new KernelRefusal(p[0], p[1], p[2]))];
+            return [.. lines.Select(line => line.Split('\t', 4)).Where(p => p.Length == 4)
+                .Select(p => new KernelRefusal(p[0], p[1], long.Parse(p[2], CultureInfo.InvariantCulture), p[3]))];
         }
     }
 

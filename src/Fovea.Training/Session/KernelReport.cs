@@ -29,9 +29,6 @@ public static class KernelReport
         .. Variables(device, here),
     ];
 
-    /// <summary>Kernels that the device or this build has refused so far; only the first call of each decides.</summary>
-    public static IReadOnlyList<KernelFact> Refused => Of(Devices.Refusals);
-
     internal static IReadOnlyList<KernelFact> Of(IEnumerable<KernelRefusal> refusals) =>
     [
         .. refusals.Select(refusal => new KernelFact(

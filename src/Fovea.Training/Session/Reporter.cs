@@ -22,7 +22,7 @@ internal sealed class Reporter
     private readonly LossWindow window = new();
     private long samplesTrained;
     private long samplesLeftOut;
-    private int refusals;
+    private readonly RefusalWatch refusals = new(() => Devices.Refusals);
 
     /// <param name="log">What was logged before, where the run goes on.</param>
     public Reporter(TrainConfig config, RunInputs inputs, ModelSetup model, Mesh mesh, RunState state, EventHub events, TrainerState log)
@@ -114,7 +114,11 @@ internal sealed class Reporter
             MemoryBytes = machine.Used,
             TokensPerSecond = window.TokensPerSecond,
         });
-        WarnOfRefusals();
+        foreach (var refusal in refusals.News())
+        {
+            Warn(refusal.Warning!);
+        }
+
         if (progress.Step % config.Run.LoggingSteps.In(progress.TotalSteps) != 0 && !(config.Run.LoggingFirstStep && progress.Step == 1))
         {
             return;
@@ -175,20 +179,6 @@ internal sealed class Reporter
         foreach (var bad in samples)
         {
             events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.PlacedReason, policy == BadSamplePolicy.Skip ? "left out" : "replaced"));
-        }
-    }
-
-    /// <summary>Only when a kernel is called is it known whether the device takes it.</summary>
-    private void WarnOfRefusals()
-    {
-        if (KernelReport.Refused is { Count: var count } refused && count > refusals)
-        {
-            foreach (var refusal in refused.Skip(refusals))
-            {
-                Warn(refusal.Warning!);
-            }
-
-            refusals = count;
         }
     }
 

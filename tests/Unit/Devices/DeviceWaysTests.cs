@@ -28,6 +28,7 @@ public sealed class DeviceWaysTests : NativeTest
         var refusals = Fovea.Tensors.Devices.Refusals.Where(r => r.Case == "BFloat16, heads of 24").ToList();
         Assert.Equal(["flash attention", "memory-efficient attention"], refusals.Select(r => r.Kernel).Order());
         Assert.All(refusals, r => Assert.Contains("Could not run 'aten::_", r.Why));
+        Assert.All(refusals, r => Assert.True(r.Times >= 2, $"{r.Kernel} was refused twice, {r.Times} counted"));
     }
 
     [Fact]

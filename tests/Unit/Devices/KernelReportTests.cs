@@ -30,11 +30,24 @@ public sealed class KernelReportTests : NativeTest
     [Fact]
     public void A_kernel_that_the_device_refused_is_told_with_its_case_cost_and_remedy()
     {
-        Assert.Empty(KernelReport.Refused);
-        var facts = KernelReport.Of([new KernelRefusal("flash attention", "Float, heads of 96", "FlashAttention only support fp16 and bf16 data type")]);
+        var facts = KernelReport.Of([new KernelRefusal("flash attention", "Float, heads of 96", 1, "FlashAttention only support fp16 and bf16 data type")]);
         var warning = Assert.Single(facts).Warning;
         Assert.StartsWith("flash attention: refused for Float, heads of 96 (FlashAttention only support fp16 and bf16 data type): attention takes", warning);
         Assert.Contains("bf16: true", warning);
+    }
+
+    [Fact]
+    public void A_run_is_told_of_each_refusal_that_it_meets_itself_once_whatever_the_process_met_before()
+    {
+        static KernelRefusal Refused(string kernel, long times) => new(kernel, "Float, heads of 96", times, "only support fp16");
+        List<KernelRefusal> now = [Refused("memory-efficient attention", 3), Refused("other", 1)];
+        var watch = new RefusalWatch(() => now);
+        Assert.Empty(watch.News());
+        now = [Refused("flash attention", 1), Refused("memory-efficient attention", 4), Refused("other", 1)];
+        Assert.Equal(["flash attention", "memory-efficient attention"], watch.News().Select(fact => fact.Name));
+        now = [Refused("flash attention", 9), Refused("memory-efficient attention", 9), Refused("other", 2)];
+        Assert.Equal("other", Assert.Single(watch.News()).Name);
+        Assert.Empty(watch.News());
     }
 
     [Theory]

@@ -106,12 +106,12 @@ doctor_bridge() {
   fi
   if look compiler choose_compiler; then found compiler "$COMPILER"; fi
   if look bridge prepare_bridge; then found bridge "${BRIDGE:+hash $BRIDGE_HASH, $BRIDGE}"; fi
-  if [ -e "$ROOT/artifacts/bin/Fovea.Cli/release/fovea.dll" ]; then found build "$ROOT/artifacts/bin/Fovea.Cli/release/fovea.dll"; else note build 'not built yet: the next start builds it'; fi
+  if [ -e "$ROOT/artifacts/bin/Fovea.Cli/release/Fovea.Cli.dll" ]; then found build "$ROOT/artifacts/bin/Fovea.Cli/release/Fovea.Cli.dll"; else note build 'not built yet: the next start builds it'; fi
 }
 
 # The program itself says which kernels it uses, once it is built.
 doctor_kernels() {
-  local program="$ROOT/artifacts/bin/Fovea.Cli/release/fovea.dll" words
+  local program="$ROOT/artifacts/bin/Fovea.Cli/release/Fovea.Cli.dll" words
   if [ -z "${BRIDGE:-}" ] || ! [ -e "$BRIDGE" ] || ! [ -e "$program" ] || [ -z "${DOTNET:-}" ]; then
     note kernels "known once bridge and program are built"
     return

@@ -59,7 +59,7 @@ unpack() {
   tar -C "$ROOT" -xJf "$PACK" 2> /dev/null || python3 -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2], filter="data")' "$PACK" "$ROOT"
 }
 
-# Sets MANAGED (folder of fovea.dll, Fovea.Bench.dll and Fovea.Tests.dll) and exports what managed code is told. Built or unpacked as this machine can.
+# Sets MANAGED (folder of Fovea.Cli.dll, Fovea.Bench.dll and Fovea.Tests.dll) and exports what managed code is told. Built or unpacked as this machine can.
 prepare() {
   local new="$STATE/gpu-environment"
   load_all

@@ -136,7 +136,7 @@ internal sealed class FoveaProcess : IDisposable
     /// <summary>The program, and what it is told: <c>probe</c> as the first word stands for tests/Probe instead of the command line program.</summary>
     private static IEnumerable<string> Program(IReadOnlyList<string> arguments) => arguments.FirstOrDefault() == ProbeWord
         ? [Path.Combine(AppContext.BaseDirectory, "Fovea.Probe.dll"), .. arguments.Skip(1)]
-        : [Path.Combine(AppContext.BaseDirectory, "fovea.dll"), .. arguments];
+        : [Path.Combine(AppContext.BaseDirectory, "Fovea.Cli.dll"), .. arguments];
 
     private static ProcessStartInfo Prepare(string file, IEnumerable<string> arguments)
     {

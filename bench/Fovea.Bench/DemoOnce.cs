@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Tensors;
 using Fovea.Training.Config;

@@ -1,4 +1,3 @@
-using System.Text;
 using Fovea.Data.Images;
 using Fovea.Data.Tokenizers;
 using Fovea.Models;
@@ -9,17 +8,21 @@ namespace Fovea.Generation;
 /// A conversation over several turns. Everything said before stays in the prompt; what the key/value cache still holds of it is not computed again.
 /// For one thread.
 /// </summary>
-public sealed class ChatSession(VisionLanguageModel model, Tokenizer tokenizer, PromptBuilder prompts) : IDisposable
+public sealed class ChatSession : IDisposable
 {
-    private readonly Generator generator = new(model);
+    private readonly Answerer answerer;
+    private readonly PromptBuilder prompts;
+    private readonly bool owns;
     private readonly List<Message> messages = [];
     private readonly List<ProcessedMedia> images = [];
 
-    /// <inheritdoc cref="Generator.Agree"/>
-    public Func<int, int>? Agree
-    {
-        set => generator.Agree = value;
-    }
+    /// <summary>A conversation with an answerer of its own.</summary>
+    public ChatSession(VisionLanguageModel model, Tokenizer tokenizer, PromptBuilder prompts)
+        : this(new Answerer(model, tokenizer, prompts), prompts) => owns = true;
+
+    /// <param name="answerer">Stays the caller's; several conversations may take turns with it.</param>
+    /// <param name="prompts">Reads images and says where they go.</param>
+    public ChatSession(Answerer answerer, PromptBuilder prompts) => (this.answerer, this.prompts) = (answerer, prompts);
 
     /// <summary>The system prompt; null is the default one.</summary>
     public string? System { get; set; }
@@ -43,27 +46,14 @@ public sealed class ChatSession(VisionLanguageModel model, Tokenizer tokenizer, 
     {
         var asked = new Conversation([.. System is null ? [] : new[] { Message.System(System) }, .. messages, question]);
         var shown = images.Concat(question.Parts.OfType<Image>().Select(image => prompts.Read(image.Source))).ToList();
-        var prompt = prompts.Build(asked, shown);
-        var decoder = tokenizer.NewStreamingDecoder();
-        var answer = new StringBuilder();
-        var result = generator.Generate(prompt, options, id => Say(decoder.Push(id)), cancel);
-        Say(decoder.Flush());
-        if (result.Ids.Count > 0)
+        var answer = answerer.Answer(asked, shown, options, onText, cancel);
+        if (answer.Generation.Ids.Count > 0)
         {
-            messages.AddRange([question, Message.Assistant(answer.ToString())]);
+            messages.AddRange([question, Message.Assistant(answer.Text)]);
             images.AddRange(shown.Skip(images.Count).ToList());
         }
 
-        return new ChatAnswer(answer.ToString(), result);
-
-        void Say(string piece)
-        {
-            if (piece.Length > 0)
-            {
-                answer.Append(piece);
-                onText?.Invoke(piece);
-            }
-        }
+        return answer;
     }
 
     /// <summary>Begins a new conversation; the system prompt stays.</summary>
@@ -71,8 +61,14 @@ public sealed class ChatSession(VisionLanguageModel model, Tokenizer tokenizer, 
     {
         messages.Clear();
         images.Clear();
-        generator.Reset();
+        answerer.Reset();
     }
 
-    public void Dispose() => generator.Dispose();
+    public void Dispose()
+    {
+        if (owns)
+        {
+            answerer.Dispose();
+        }
+    }
 }

@@ -20,7 +20,7 @@ public sealed class PackTests
             .Sum(file => file.Length) / Mebibyte;
         var packed = Lines("bash", "eng/gpu-bench.sh", "--pack-list").Select(line => line.Split('\t')).ToList();
         var names = packed.Select(pair => pair[1]).ToHashSet();
-        Assert.Contains("managed/fovea.dll", names);
+        Assert.Contains("managed/Fovea.Cli.dll", names);
         Assert.Contains("managed/Fovea.Bench.dll", names);
         Assert.Contains("managed/Fovea.Bench.runtimeconfig.json", names);
         Assert.Contains("managed/Fovea.Tests.dll", names);

@@ -1,7 +1,3 @@
-using Fovea.Cli.Verbs;
-using Fovea.Generation;
-using Fovea.Training.Config;
-
 namespace Fovea.Cli.Demo;
 
 /// <summary>Asks a model about pictures, greedily, and counts what is right.</summary>
@@ -13,33 +9,25 @@ internal static class DemoExam
     /// <param name="adapter">Folder of the adapter, or null for the model alone.</param>
     /// <param name="dataFolder">What the pictures' files are relative to.</param>
     public static IReadOnlyList<DemoAnswer> Take(
-        string model, string? adapter, DemoTask task, string dataFolder, IReadOnlyList<DemoPicture> pictures,
-        CancellationToken stop = default)
+        string model, string? adapter, DemoTask task, string dataFolder, IReadOnlyList<DemoPicture> pictures, CancellationToken stop = default) =>
+        TakeAsync(model, adapter, task, dataFolder, pictures, stop).GetAwaiter().GetResult();
+
+    /// <summary>Percent of the answers that are right.</summary>
+    public static double Accuracy(IReadOnlyList<DemoAnswer> answers) => 100.0 * answers.Count(answer => answer.IsRight) / answers.Count;
+
+    private static async Task<IReadOnlyList<DemoAnswer>> TakeAsync(
+        string folder, string? adapter, DemoTask task, string dataFolder, IReadOnlyList<DemoPicture> pictures, CancellationToken stop)
     {
-        var config = new TrainConfig
-        {
-            Model = new ModelSection
-            {
-                ModelNameOrPath = model,
-                AdapterNameOrPath = adapter is null ? [] : [adapter],
-                InferDtype = InferDtype.Float32,
-            },
-        };
-        using var setup = ChatSetup.Load(config, fromModel: true, TextWriter.Null);
-        var options = setup.Options with { DoSample = false, MaxNewTokens = MaxAnswerTokens };
-        using var session = new ChatSession(setup.Model, setup.Tokenizer, setup.Prompts);
+        await using var model = await VisionModel.LoadAsync(folder, new() { Adapter = adapter, Precision = Precision.Fp32 }, stop);
+        var options = model.Generation with { DoSample = false, MaxNewTokens = MaxAnswerTokens };
         var answers = new List<DemoAnswer>(pictures.Count);
         foreach (var picture in pictures)
         {
-            stop.ThrowIfCancellationRequested();
-            session.Clear();
-            var answer = session.Ask(task.Question, [Path.Combine(dataFolder, picture.File)], options).Text.Trim();
-            answers.Add(new DemoAnswer(picture, answer, task.Expected(picture)));
+            var question = Message.User(Image.FromFile(Path.Combine(dataFolder, picture.File)), task.Question);
+            var answer = await model.AnswerAsync([question], options, stop);
+            answers.Add(new DemoAnswer(picture, answer.Text.Trim(), task.Expected(picture)));
         }
 
         return answers;
     }
-
-    /// <summary>Percent of the answers that are right.</summary>
-    public static double Accuracy(IReadOnlyList<DemoAnswer> answers) => 100.0 * answers.Count(answer => answer.IsRight) / answers.Count;
 }

@@ -1,8 +1,8 @@
 using System.Diagnostics;
+using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Tensors;
 using Fovea.Training.Config;
-using Fovea.Training.Recipes;
 using Fovea.Training.Session;
 
 namespace Fovea.Cli.Demo;
@@ -48,7 +48,7 @@ internal sealed class DemoRun(DemoOptions options, DemoView view, Func<IEnumerab
     {
         File.WriteAllText(path, yaml);
         view.Configuration(path);
-        var outcome = SupervisedFineTune.Run(TrainConfig.Load(path), sinks(), stop);
+        var outcome = FineTune.FromFile(path).Run(sinks(), stop);
         if (outcome.Interrupted)
         {
             throw new OperationCanceledException(stop);
@@ -58,5 +58,5 @@ internal sealed class DemoRun(DemoOptions options, DemoView view, Func<IEnumerab
     private double Accuracy(string model, DemoTask task, DemoData data) => DemoExam.Accuracy(Ask(model, null, task, data));
 
     private IReadOnlyList<DemoAnswer> Ask(string model, string? adapter, DemoTask task, DemoData data) =>
-        StepThread.Run(() => DemoExam.Take(model, adapter, task, folder.Data, data.HeldOut, stop));
+        DemoExam.Take(model, adapter, task, folder.Data, data.HeldOut, stop);
 }

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
+using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Tensors;
 using Fovea.Training.Config;
-using Fovea.Training.Recipes;
 using Fovea.Training.Session;
 
 namespace Fovea.Cli.Demo;
@@ -61,7 +61,7 @@ internal sealed class StagesRun(DemoOptions options, TextWriter output, Func<IEn
     {
         File.WriteAllText(path, yaml);
         Line($"as {path} says (the same as: ./fovea train {path})");
-        if (SupervisedFineTune.Run(TrainConfig.Load(path), sinks(), stop).Interrupted)
+        if (FineTune.FromFile(path).Run(sinks(), stop).Interrupted)
         {
             throw new OperationCanceledException(stop);
         }
@@ -70,7 +70,7 @@ internal sealed class StagesRun(DemoOptions options, TextWriter output, Func<IEn
     private double[] Ask(string model, DemoData data) =>
     [
         .. new[] { DemoTask.Describe, DemoTask.Fruit }.Select(
-            task => DemoExam.Accuracy(StepThread.Run(() => DemoExam.Take(model, null, task, folder.Data, data.HeldOut, stop)))),
+            task => DemoExam.Accuracy(DemoExam.Take(model, null, task, folder.Data, data.HeldOut, stop))),
     ];
 
     private string Pretrain() => string.Create(CultureInfo.InvariantCulture, $"""

@@ -1,14 +1,12 @@
-using Fovea.Generation;
-
 namespace Fovea.Cli.Verbs;
 
 /// <summary>Questions from a reader, answers to a writer as they come, everything else to <paramref name="notes"/>.</summary>
-/// <param name="session">The conversation.</param>
+/// <param name="chat">The conversation.</param>
 /// <param name="options">How to choose tokens.</param>
 /// <param name="output">Receives answers only.</param>
 /// <param name="notes">Receives speeds, errors and what commands say.</param>
 /// <param name="interrupts">Ends an answer early; null where several processes answer together.</param>
-internal sealed class ChatConsole(ChatSession session, GenerationOptions options, TextWriter output, TextWriter notes, ChatInterrupts? interrupts)
+internal sealed class ChatConsole(Chat chat, GenerationOptions options, TextWriter output, TextWriter notes, ChatInterrupts? interrupts)
 {
     private const string Commands = """
         /image PATH    show an image with the next question (an image path in the text, or <image>PATH</image>, does the same)
@@ -78,7 +76,7 @@ internal sealed class ChatConsole(ChatSession session, GenerationOptions options
         ChatAnswer answer;
         try
         {
-            answer = session.Ask(question.Text, question.Images, options, Say, cancel);
+            answer = chat.Ask(question.Text, question.Images, options, Say, cancel).GetAwaiter().GetResult();
         }
         finally
         {
@@ -122,12 +120,12 @@ internal sealed class ChatConsole(ChatSession session, GenerationOptions options
                 notes.WriteLine(Commands);
                 return true;
             case "/clear":
-                session.Clear();
+                chat.ClearAsync().GetAwaiter().GetResult();
                 attached.Clear();
                 notes.WriteLine("a new conversation");
                 return true;
             case "/system":
-                session.System = rest.Length == 0 ? null : rest;
+                chat.System = rest.Length == 0 ? null : rest;
                 notes.WriteLine(rest.Length == 0 ? "the default system prompt again" : "system prompt set");
                 return true;
             case "/image" when rest.Length > 0:

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text;
 using Fovea.Launch;
 using Fovea.Distributed;
-using Fovea.Generation;
 using Fovea.Training.Config;
 
 namespace Fovea.Cli.Verbs;
@@ -75,27 +74,28 @@ public static class ChatVerb
     private static int Run(ParseResult parsed)
     {
         var words = parsed.GetValue(Config) ?? [];
-        return RankedRun.Run(use => Read(parsed, words, use), talks: true, (config, mesh) => Talk(parsed, config, mesh, fromModel: words.Length == 0));
+        return RankedRun.Run(
+            use => Read(parsed, words, use), talks: true,
+            (config, mesh) => Talk(parsed, config, mesh, fromModel: words.Length == 0).GetAwaiter().GetResult());
     }
 
-    private static int Talk(ParseResult parsed, TrainConfig config, Mesh mesh, bool fromModel)
+    private static async Task<int> Talk(ParseResult parsed, TrainConfig config, Mesh mesh, bool fromModel)
     {
         var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
         var together = mesh.WorldSize > 1;
-        config = ChatSetup.Complete(config, notes);
+        config = ModelChoice.Complete(config, notes);
         foreach (var notice in config.Notices)
         {
             notes.WriteLine(notice);
         }
 
-        using var setup = ChatSetup.Load(config, fromModel, notes, mesh);
-        var options = WithFlags(parsed, setup.Options);
+        await using var model = await VisionModel.LoadAsync(config, fromModel, notes.WriteLine, mesh, CancellationToken.None);
+        var options = WithFlags(parsed, model.Generation);
         options.Check();
-        using var session = new ChatSession(setup.Model, setup.Tokenizer, setup.Prompts) { System = parsed.GetValue(SystemPrompt) };
-        session.Agree = together ? id => (int)mesh.Sum("the choice of a token", mesh.IsMain ? id : 0)[0] : null;
+        model.Loaded.Answerer.Agree = together ? id => (int)mesh.Sum("the choice of a token", mesh.IsMain ? id : 0)[0] : null;
         using var interrupts = together ? null : new ChatInterrupts();
         using var output = new StreamWriter(mesh.IsMain ? Console.OpenStandardOutput() : Stream.Null, new UTF8Encoding(false));
-        var console = new ChatConsole(session, options, output, notes, interrupts);
+        var console = new ChatConsole(model.NewChat(parsed.GetValue(SystemPrompt)), options, output, notes, interrupts);
         foreach (var path in parsed.GetValue(Image) ?? [])
         {
             console.Attach(path);
@@ -127,7 +127,7 @@ public static class ChatVerb
 
         // A model that is named stands before the one that the run wrote; an adapter that it wrote may well go onto another copy of its base.
         // So does an adapter that is named on the command line.
-        var named = adapters.Length > 0 || ChatSetup.NamesAdapter(words)
+        var named = adapters.Length > 0 || ModelChoice.NamesAdapter(words)
             || (parsed.GetValue(Model) is not null && config.Tuning.FinetuningType != FinetuningType.Lora);
         return config with
         {

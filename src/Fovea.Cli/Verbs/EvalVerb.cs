@@ -38,7 +38,7 @@ public static class EvalVerb
         };
         verb.SetAction(parsed => RankedRun.Run(
             use => Read(parsed.GetValue(path)!, parsed.GetValue(overrides) ?? [], parsed.GetValue(model), parsed.GetValue(adapter) ?? [], use),
-            talks: false, (config, mesh) => Evaluate(config, mesh, parsed.InvocationConfiguration.Output)));
+            talks: false, (config, mesh) => Evaluate(config, mesh, parsed.InvocationConfiguration.Output).GetAwaiter().GetResult()));
         return verb;
     }
 
@@ -46,7 +46,7 @@ public static class EvalVerb
     internal static TrainConfig Read(string path, string[] overrides, string? model, string[] adapters, ConfigUse use)
     {
         var config = TrainConfig.Load(path, overrides, use);
-        var named = model is not null || adapters.Length > 0 || ChatSetup.NamesAdapter(overrides);
+        var named = model is not null || adapters.Length > 0 || ModelChoice.NamesAdapter(overrides);
         return config with
         {
             Model = config.Model with
@@ -58,17 +58,17 @@ public static class EvalVerb
         };
     }
 
-    private static int Evaluate(TrainConfig config, Mesh mesh, TextWriter output)
+    private static async Task<int> Evaluate(TrainConfig config, Mesh mesh, TextWriter output)
     {
         var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
-        config = ChatSetup.Complete(config, notes);
-        using var setup = ChatSetup.Load(config, fromModel: false, notes, mesh);
-        foreach (var notice in config.Notices.Concat(setup.Model.Notices))
+        config = ModelChoice.Complete(config, notes);
+        await using var model = await VisionModel.LoadAsync(config, fromModel: false, notes.WriteLine, mesh, CancellationToken.None);
+        foreach (var notice in config.Notices.Concat(model.Notices))
         {
             notes.WriteLine(notice);
         }
 
-        var result = HeldOutEvaluation.Run(config, setup.Model, mesh, setup.Weights, notes.WriteLine);
+        var result = await model.Measure(config, notes.WriteLine);
         if (!mesh.IsMain)
         {
             return 0;

@@ -1,9 +1,7 @@
 using System.CommandLine;
 using Fovea.Models.Peft;
-using Fovea.Models.Saving;
-using Fovea.Tensors;
+using Fovea.Running;
 using Fovea.Training.Config;
-using Fovea.Training.Session;
 
 namespace Fovea.Cli.Verbs;
 
@@ -52,7 +50,7 @@ public static class ExportVerb
     }
 
     /// <summary>The export that file and options ask for together; options go first.</summary>
-    internal static ModelExport Plan(TrainConfig config, string? model, IReadOnlyList<string> adapters, string? output, bool force)
+    internal static Merge Plan(TrainConfig config, string? model, IReadOnlyList<string> adapters, string? output, bool force)
     {
         var folders = adapters.Count > 0 ? adapters : config.Model.AdapterNameOrPath;
         var problems = new List<string>();
@@ -84,34 +82,23 @@ public static class ExportVerb
             throw new ConfigException(problems);
         }
 
-        // A checkpoint of several ranks may hold the model in the parts of their optimizers only.
-        Func<Models.VisionLanguageModel, string>? overlay = null;
-        if (File.Exists(Models.Families.ConfigPath(source!)) && !ModelSaver.HasWeights(source!) && OptimizerFiles.AreIn(source!))
-        {
-            var parts = source!;
-            source = CheckpointStore.ReadProgress(parts).BaseModel ?? throw new ConfigException($"{parts} does not say which model its run began with");
-            overlay = whole =>
-            {
-                using var files = OptimizerFiles.Open(parts);
-                return $"{files.Overlay(whole.Ledger)} weights from the ranks' parts in {parts}";
-            };
-        }
-
-        return new ModelExport
+        return new Merge
         {
             Model = source!,
-            Overlay = overlay,
             Adapters = folders,
             Target = target!,
-            MaxShardBytes = config.Export.ExportSize * 1_000_000_000L,
-            DType = config.Model.InferDtype switch
+            Options = new MergeOptions
             {
-                InferDtype.Float32 => DType.F32,
-                InferDtype.Bfloat16 => DType.BF16,
-                InferDtype.Float16 => DType.F16,
-                _ => null, // merging is no reason to lose digits: the base's own type
+                MaxShardBytes = config.Export.ExportSize * 1_000_000_000L,
+                Precision = config.Model.InferDtype switch
+                {
+                    InferDtype.Float32 => Precision.Fp32,
+                    InferDtype.Bfloat16 => Precision.Bf16,
+                    InferDtype.Float16 => Precision.Fp16,
+                    _ => null,
+                },
+                Overwrite = force,
             },
-            Force = force,
         };
     }
 

@@ -43,12 +43,12 @@ public static class PlanVerb
         {
             var problems = new List<string>();
             var memory = parsed.GetValue(card) is { } text ? Memory(text, problems) : null;
-            var options = new PlanRequest
+            var options = new MemoryPlanRequest
             {
                 Ranks = Numbers("--ranks", parsed.GetValue(ranks)!, 1, 1 << 20, problems),
                 Stages = parsed.GetValue(zero) is { } stages ? Numbers("--zero", stages, 0, 3, problems) : null,
                 Offloads = Offloads(parsed.GetValue(offload) ?? (parsed.GetResult(offload) is null ? "none,optimizer,cpu" : "optimizer,cpu"), problems),
-                Card = memory,
+                DeviceBytes = memory?.Bytes,
                 Length = parsed.GetValue(length),
             };
             if (options.Length < 1)
@@ -66,11 +66,10 @@ public static class PlanVerb
         return verb;
     }
 
-    private static void Run(string path, string[] overrides, PlanRequest options, string? json, bool write)
+    private static void Run(string path, string[] overrides, MemoryPlanRequest options, string? json, bool write)
     {
         var config = TrainConfig.Load(path, overrides, ConfigUse.Plan);
-        options = options with { Card = options.Card ?? config.Memory.MemoryBudget };
-        var result = PlanRun.Run(config, options);
+        var result = FineTune.Of(config).Plan(options);
         if (Console.IsOutputRedirected)
         {
             AnsiConsole.Profile.Width = 200;
@@ -91,10 +90,10 @@ public static class PlanVerb
         }
 
         // Without a card to fit, one row alone is a choice.
-        var chosen = result.Choices.MinBy(row => row.Ranks) ?? (options.Card is null && result.Rows.Count == 1 ? result.Rows[0] : null);
+        var chosen = result.Choices.MinBy(row => row.Ranks) ?? (result.Card is null && result.Rows.Count == 1 ? result.Rows[0] : null);
         if (chosen is null)
         {
-            throw new ConfigException(options.Card is null
+            throw new ConfigException(result.Card is null
                 ? "--write needs to know what must fit: give --card, or --ranks, --zero and --offload so that one row is left"
                 : "--write: nothing fits, and nothing was written; give more --ranks, a shorter --length or a larger --card");
         }

@@ -5,7 +5,6 @@ using Fovea.Cli.Views;
 using Fovea.Distributed;
 using Fovea.Launch;
 using Fovea.Training.Config;
-using Fovea.Training.Recipes;
 using Fovea.Training.Session;
 
 namespace Fovea.Cli.Verbs;
@@ -103,6 +102,6 @@ public static class TrainVerb
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         var view = mesh.IsMain ? ConsoleView.Create() : new RankView(mesh.Rank, Console.Out);
-        return SupervisedFineTune.Run(config, [view], stop.Token, mesh).Interrupted ? InterruptedExitCode : 0;
+        return FineTune.Of(config).Run([view], stop.Token, mesh).Interrupted ? InterruptedExitCode : 0;
     }
 }

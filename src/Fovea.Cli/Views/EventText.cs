@@ -1,5 +1,5 @@
 using System.Globalization;
-using Fovea.Runs.Events;
+using Fovea.Events;
 
 namespace Fovea.Cli.Views;
 

@@ -7,12 +7,12 @@ namespace Fovea.Cli.Views;
 /// <summary>Draws the table of a plan and says what fits.</summary>
 internal static class PlanView
 {
-    public static void Render(IAnsiConsole console, PlanResult result)
+    public static void Render(IAnsiConsole console, MemoryPlan result)
     {
         var onHost = result.Device == "cpu";
         var patches = result.Patches > 0 ? $" and {result.Patches:N0} patches of images" : string.Empty;
         console.WriteLine(
-            $"{result.Model} ({result.Family}): {result.Parameters:N0} weights, {result.LearningParameters:N0} learn; {result.Dtype}, "
+            $"{result.Model} ({result.Family}): {result.Parameters:N0} weights, {result.TrainableParameters:N0} learn; {result.Dtype}, "
             + $"micro-batches of {result.Tokens:N0} tokens{patches}, on {(onHost ? "the CPU" : "cards")}. Memory of one rank:");
         var table = new Table().Border(TableBorder.Rounded);
         string[] names =
@@ -47,7 +47,7 @@ internal static class PlanView
         }
     }
 
-    private static void Choices(IAnsiConsole console, PlanResult result, long card)
+    private static void Choices(IAnsiConsole console, MemoryPlan result, long card)
     {
         console.WriteLine($"With {Human.Bytes(card)} for each rank, of which 95 % are counted on:");
         foreach (var ranks in result.Rows.Select(row => row.Ranks).Distinct())

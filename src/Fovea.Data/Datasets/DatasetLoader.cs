@@ -110,19 +110,25 @@ public static class DatasetLoader
     {
         try
         {
-            foreach (var spec in DatasetCatalog.Resolve(names, options.DatasetDir))
+            // All names that cannot be found are reported at once, before any is opened.
+            var specs = new Queue<DatasetSpec>(DatasetCatalog.Resolve([.. names.Where(name => !options.Given.ContainsKey(name))], options.DatasetDir));
+            foreach (var name in names)
             {
+                var given = options.Given.GetValueOrDefault(name);
+                var spec = given is null ? specs.Dequeue() : null;
                 try
                 {
-                    sources.Add(sources.Find(s => s.Spec.Name == spec.Name) ?? new RowSource(spec, options.ImageRoot, options.MaxSamples));
+                    sources.Add(sources.Find(source => source.Spec.Name == name) ?? (given is not null
+                        ? new GivenRows(name, given, options.MaxSamples)
+                        : new FileRows(spec!, options.ImageRoot, options.MaxSamples)));
                     if (sources[^1].Count == 0)
                     {
-                        errors.Add($"data set '{spec.Name}' has no rows");
+                        errors.Add($"data set '{name}' has no rows");
                     }
                 }
                 catch (ConfigException e)
                 {
-                    errors.AddRange(e.Problems.Select(p => $"data set '{spec.Name}': {p}"));
+                    errors.AddRange(e.Problems.Select(p => $"data set '{name}': {p}"));
                 }
             }
         }

@@ -1,75 +1,21 @@
-using System.Text.Json;
-using Fovea.Data.Readers;
-
 namespace Fovea.Data.Datasets;
 
-/// <summary>The rows of one data set, in the order of its files, at most <c>max_samples</c> of them.</summary>
-internal sealed class RowSource : IDisposable
+/// <summary>The rows of one dataset, in order; read when asked for, from any thread.</summary>
+internal abstract class RowSource(DatasetSpec spec) : IDisposable
 {
-    private readonly JoinedRows rows;
-    private readonly RowConverter converter;
+    internal DatasetSpec Spec { get; } = spec;
 
-    internal RowSource(DatasetSpec spec, string mediaDir, int? maxSamples)
-    {
-        Spec = spec;
-        converter = new RowConverter(spec, mediaDir);
-        var files = new List<IRowReader>();
-        try
-        {
-            foreach (var path in spec.Files)
-            {
-                files.Add(RowReaders.Open(path, spec.Shape));
-            }
-        }
-        catch
-        {
-            files.ForEach(file => file.Dispose());
-            throw;
-        }
+    internal abstract int Count { get; }
 
-        rows = new JoinedRows(files);
-        Count = Math.Min(rows.Count, maxSamples ?? rows.Count);
-    }
-
-    internal DatasetSpec Spec { get; }
-
-    internal int Count { get; }
-
-    public void Dispose() => rows.Dispose();
+    public abstract void Dispose();
 
     /// <summary>Row <paramref name="index"/> (from 0), or null and the reasons in <paramref name="problems"/>.</summary>
-    internal Conversation? Read(int index, List<string> problems, ColumnUse? use = null)
-    {
-        try
-        {
-            using var row = rows.Read(index);
-            return converter.Convert(row, index + 1, problems, use);
-        }
-        catch (JsonException e)
-        {
-            problems.Add(Brief.Of(e.Message, 300));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            problems.Add($"cannot be read: {e.Message}");
-        }
+    /// <param name="use">Is told the fields that nothing reads; null where nobody asks.</param>
+    internal abstract Conversation? Read(int index, List<string> problems, ColumnUse? use = null);
 
-        return null;
-    }
-
-    /// <summary>A row that cannot be used, with its place where the data set's name does not say it.</summary>
+    /// <summary>A row that cannot be used, with its place where the dataset's name does not say it.</summary>
     internal BadSample Bad(int index, IReadOnlyList<string> problems) => Place(new BadSample(Spec.Name, index + 1, Brief.Join(problems)), index);
 
-    internal BadSample Place(BadSample bad, int index)
-    {
-        var (file, row) = rows.Find(index);
-        var name = Path.GetFileName(Spec.Files[file]);
-        string?[] place =
-        [
-            Spec.Files.Count > 1 || !Spec.Name.EndsWith(name, StringComparison.Ordinal) ? name : null,
-            Spec.Files.Count > 1 ? $"there row {row + 1}" : null,
-            rows.PlaceOf(index),
-        ];
-        return Array.TrueForAll(place, part => part is null) ? bad : bad with { Place = string.Join(", ", place.OfType<string>()) };
-    }
+    /// <summary>The sample with its place where the dataset's name does not say it.</summary>
+    internal abstract BadSample Place(BadSample bad, int index);
 }

@@ -1,4 +1,4 @@
-using Fovea.Runs.Events;
+using Fovea.Events;
 
 namespace Fovea.Runs.Files;
 

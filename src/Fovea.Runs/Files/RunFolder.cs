@@ -1,4 +1,5 @@
 using Fovea.Runs.Charts;
+using Fovea.Events;
 using Fovea.Runs.Events;
 
 namespace Fovea.Runs.Files;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fovea.Events;
 using Fovea.Runs.Events;
 
 namespace Fovea.Runs.Files;

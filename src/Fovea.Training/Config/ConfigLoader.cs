@@ -6,11 +6,19 @@ internal static class ConfigLoader
     public static TrainConfig Load(IReadOnlyList<ConfigEntry> file, IEnumerable<string> overrides, ConfigUse use)
     {
         var problems = new List<string>();
+        return Load(file, ConfigOverrides.Parse(overrides, problems), use, problems);
+    }
+
+    /// <param name="overrides">Replace what the file says about a key.</param>
+    public static TrainConfig Load(IReadOnlyList<ConfigEntry> file, IReadOnlyList<ConfigEntry> overrides, ConfigUse use) => Load(file, overrides, use, []);
+
+    private static TrainConfig Load(IReadOnlyList<ConfigEntry> file, IReadOnlyList<ConfigEntry> overrides, ConfigUse use, List<string> problems)
+    {
         var notices = new List<string>();
         var config = new TrainConfig();
         var given = new HashSet<string>();
         var written = new Dictionary<string, ConfigEntry>();
-        var entries = Merge(file, ConfigOverrides.Parse(overrides, problems), problems);
+        var entries = Merge(file, overrides, problems);
         foreach (var entry in OfficialArguments.Expand([.. entries], problems, notices))
         {
             if (ConfigKeys.Find(entry.Key) is { } key)

@@ -37,7 +37,7 @@ public sealed record MemoryForecast(ShardPlan Shards, long Activations, long Buf
         int ranks, int tokens, int patches, bool onHost)
     {
         var shards = ShardPlan.For(groups, onHost ? new ShardingOptions { Stage = sharding.Stage } : sharding, ranks, types);
-        var plan = MemoryPlan.For(model, config with { Memory = config.Memory with { MicroBatchTokens = tokens } }, budgetBytes: 0, sharding.Stage, costs);
+        var plan = ActivationPlan.For(model, config with { Memory = config.Memory with { MicroBatchTokens = tokens } }, budgetBytes: 0, sharding.Stage, costs);
         var modes = plan.Modes(tokens, patches);
         var size = model.Ledger.Options.Compute.Size();
         var loss = LinearCrossEntropy.WorkingBytes(model.Head, tokens, model.Ledger.Options.Compute, onHost);

@@ -7,13 +7,11 @@ namespace Fovea.Training.Planning;
 internal static class PlanKeys
 {
     /// <summary>The lines that ask for a row's setting.</summary>
-    public static IReadOnlyList<string> Lines(PlanRow row) =>
+    public static IReadOnlyList<string> Lines(MemoryPlanRow row) =>
         row.Kind == OffloadKind.None ? [$"zero: {row.Zero}"] : [$"zero: {row.Zero}", $"offload: {row.Offload}"];
 
-    public static string Name(OffloadKind kind) => kind.ToString().ToLowerInvariant();
-
     /// <exception cref="ConfigException">The file asks for ZeRO in another way, or is not made of lines; nothing was written.</exception>
-    public static void Write(string path, PlanRow row)
+    public static void Write(string path, MemoryPlanRow row)
     {
         var text = TextFile.Read(path);
         foreach (var key in new[] { "deepspeed", "fsdp" })

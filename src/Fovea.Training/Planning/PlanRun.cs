@@ -19,17 +19,18 @@ internal static class PlanRun
         (2, OffloadKind.Optimizer), (3, OffloadKind.Optimizer), (3, OffloadKind.Cpu),
     ];
 
-    public static PlanResult Run(TrainConfig config, PlanRequest options)
+    public static MemoryPlan Run(TrainConfig config, MemoryPlanRequest options)
     {
+        var card = options.DeviceBytes ?? config.Memory.MemoryBudget?.Bytes;
         using var shapes = ModelShapes.Load(config);
         var model = shapes.Model;
-        var onHost = config.Model.UseCpu || config.Model.Device == "cpu" || (options.Card is null && ModelSetup.ChooseDevice(config).Type == DeviceType.Cpu);
+        var onHost = config.Model.UseCpu || config.Model.Device == "cpu" || (card is null && ModelSetup.ChooseDevice(config).Type == DeviceType.Cpu);
         var tokens = Math.Max(options.Length ?? config.Data.CutoffLen, config.Memory.MicroBatchTokens ?? 0);
         var patches = shapes.VisionLearns ? model.MostPatches(config.Data.ImageMaxPixels, tokens) : 0;
         var groups = ShardGroup.Of(model);
         var types = ShardTypes.Of(model, config, mapped: onHost && shapes.Stored == model.Ledger.Options.Compute, onHost);
         var costs = new Dictionary<int, ActivationCosts>();
-        var rows = new List<PlanRow>();
+        var rows = new List<MemoryPlanRow>();
         foreach (var ranks in options.Ranks)
         {
             foreach (var (zero, offload) in Settings(ranks, options))
@@ -45,7 +46,7 @@ internal static class PlanRun
                 }
 
                 var forecast = MemoryForecast.For(model, config, groups, kept, types, sharding, ranks, tokens, patches, onHost);
-                rows.Add(new PlanRow(ranks, zero, offload)
+                rows.Add(new MemoryPlanRow(ranks, zero, offload)
                 {
                     Weights = forecast.Shards.Weights,
                     Gathered = forecast.Shards.Gathered,
@@ -56,28 +57,28 @@ internal static class PlanRun
                     Device = forecast.Device,
                     Host = forecast.Host,
                     Mapped = forecast.Shards.Mapped,
-                    Fits = options.Card is { } card ? forecast.Device <= card.Bytes * Usable : null,
+                    Fits = card is { } bytes ? forecast.Device <= bytes * Usable : null,
                 });
             }
         }
 
-        return new PlanResult
+        return new MemoryPlan
         {
             Model = config.Model.ModelNameOrPath,
             Family = Fovea.Models.Families.Of(config.Model.ModelNameOrPath).ModelType,
             Parameters = model.Ledger.Count + model.Ledger.AdapterParameters.Sum(p => p.Count),
-            LearningParameters = model.Ledger.Trainable.Sum(p => p.Count),
+            TrainableParameters = model.Ledger.Trainable.Sum(p => p.Count),
             Dtype = config.Model.ComputeName,
             Tokens = tokens,
             Patches = patches,
             Device = onHost ? "cpu" : "cuda",
-            Card = options.Card?.Bytes,
+            Card = card,
             Rows = rows,
-            Choices = [.. options.Ranks.Select(ranks => Choose(rows, ranks)).OfType<PlanRow>()],
+            Choices = [.. options.Ranks.Select(ranks => Choose(rows, ranks)).OfType<MemoryPlanRow>()],
         };
     }
 
-    private static IEnumerable<(int Zero, OffloadKind Offload)> Settings(int ranks, PlanRequest options)
+    private static IEnumerable<(int Zero, OffloadKind Offload)> Settings(int ranks, MemoryPlanRequest options)
     {
         foreach (var zero in options.Stages ?? [0, 1, 2, 3])
         {
@@ -95,7 +96,7 @@ internal static class PlanRun
         }
     }
 
-    private static PlanRow? Choose(List<PlanRow> rows, int ranks)
+    private static MemoryPlanRow? Choose(List<MemoryPlanRow> rows, int ranks)
     {
         foreach (var (zero, offload) in Preferred)
         {

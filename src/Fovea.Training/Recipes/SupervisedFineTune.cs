@@ -1,4 +1,5 @@
 using Fovea.Distributed;
+using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Training.Config;
 using Fovea.Training.Objectives;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Fovea.Data.Packing;
 using Fovea.Distributed;
-using Fovea.Runs.Events;
+using Fovea.Events;
 using Fovea.Training.Objectives;
 
 namespace Fovea.Training.Session;

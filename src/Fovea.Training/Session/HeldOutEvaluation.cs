@@ -1,7 +1,7 @@
 using Fovea.Data.Datasets;
 using Fovea.Distributed;
 using Fovea.Models;
-using Fovea.Runs.Events;
+using Fovea.Events;
 using Fovea.Training.Config;
 using Fovea.Training.Objectives;
 

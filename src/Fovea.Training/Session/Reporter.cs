@@ -1,6 +1,7 @@
 using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
 using Fovea.Distributed;
+using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
 using Fovea.Tensors;

@@ -1,6 +1,7 @@
 using Fovea.Data.Sampling;
 using Fovea.Distributed;
 using Fovea.Nn;
+using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
 using Fovea.Tensors;
@@ -42,7 +43,7 @@ internal sealed class RunParts : IDisposable
                 : null;
             Order = inputs.Order(Config, mesh);
             Schedule = new Schedule(Config.Schedule, fresh.TotalSteps, Order);
-            Memory = MemoryPlan.For(Setup.Model, Config, Budget.Activations);
+            Memory = ActivationPlan.For(Setup.Model, Config, Budget.Activations);
             Memory = Memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", Memory.MicroBatchTokens) };
             State = new RunState(fresh with { MicroBatchTokens = Memory.MicroBatchTokens }, Order);
             Log = Reporter.NewLog(Config, State);
@@ -73,7 +74,7 @@ internal sealed class RunParts : IDisposable
 
     public Schedule Schedule { get; }
 
-    public MemoryPlan Memory { get; private set; }
+    public ActivationPlan Memory { get; private set; }
 
     public RunState State { get; }
 

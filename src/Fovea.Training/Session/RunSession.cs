@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Fovea.Data.Packing;
 using Fovea.Distributed;
 using Fovea.Nn;
+using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Tensors;
 using Fovea.Training.Config;

@@ -61,7 +61,7 @@ public sealed class TrainingTests : NativeTest
         using var rows = new OfficialRun(version);
         using var batch = rows.Batch(3, 2);
         var config = TrainConfig.Parse("model_name_or_path: m\ndataset: d.json\noutput_dir: o\n", "test");
-        var foretold = MemoryPlan.For(model, config, 1L << 40).Predict(model.Ledger.Blocks.ToDictionary(b => b, _ => mode), batch.Tokens, batch.Patches);
+        var foretold = ActivationPlan.For(model, config, 1L << 40).Predict(model.Ledger.Blocks.ToDictionary(b => b, _ => mode), batch.Tokens, batch.Patches);
         using var scope = TensorScope.Open("micro-batch");
         using var count = MemoryCount.Start();
         var input = model.Prepare(batch);

@@ -8,6 +8,7 @@ using Fovea.Models.MiniCpmV;
 using Fovea.Models.Peft;
 using Fovea.Models.Saving;
 using Fovea.Nn;
+using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Training.Config;
 using Fovea.Training.Features;

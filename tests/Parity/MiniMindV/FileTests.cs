@@ -4,6 +4,7 @@ using Fovea.Models;
 using Fovea.Models.MiniMindV;
 using Fovea.Models.Saving;
 using Fovea.Nn;
+using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Training.Config;
 using Fovea.Training.Recipes;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Training.Recipes;
 

@@ -30,7 +30,7 @@ public sealed class GenerationTests : NativeTest
 
     public GenerationTests()
     {
-        greedy = GenerationOptions.Read(Folder, processor.Tokenizer, processor.Template.StopWords) with { MaxNewTokens = 24 };
+        greedy = GenerationFile.Read(Folder, processor.Tokenizer, processor.Template.StopWords) with { MaxNewTokens = 24 };
         model = Families.Load(Folder, new ModelOptions());
     }
 
@@ -196,11 +196,12 @@ public sealed class GenerationTests : NativeTest
     }
 
     [Fact]
-    public void The_evaluator_answers_as_the_original_does()
+    public void A_question_is_answered_as_the_original_does()
     {
         var row = Rows[1];
         var image = Path.Combine(TestFiles.Golden("qwen2_5_vl_tiny/data"), row.GetProperty("images")[0].GetString()!);
-        var answer = Evaluator.Answer(model, processor.Tokenizer, processor.Template, processor.Images, "What do you see?", [image], 24);
+        using var session = new ChatSession(model, processor.Tokenizer, new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images));
+        var answer = session.Ask("What do you see?", [image], greedy).Text;
         Assert.Equal(processor.Tokenizer.Decode(Ints(Sample(1), "greedy_24"), skipSpecialTokens: true), answer);
     }
 

@@ -1,4 +1,5 @@
 using Fovea.Cli.Demo;
+using Fovea.Events;
 using Fovea.Runs.Events;
 using Spectre.Console;
 

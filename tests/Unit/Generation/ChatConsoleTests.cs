@@ -1,5 +1,5 @@
 using Fovea.Cli.Verbs;
-using Fovea.Generation;
+using Fovea.Loading;
 using Fovea.Models.Peft;
 using Fovea.Training.Config;
 
@@ -13,18 +13,18 @@ public sealed class ChatConsoleTests : NativeTest
     private static readonly string Picture = TestFiles.Golden("qwen2_5_vl_tiny/data/images/001_0.png");
     private readonly StringWriter output = new();
     private readonly StringWriter notes = new();
-    private readonly ChatSetup setup;
-    private readonly ChatSession session;
+    private readonly VisionModel model;
+    private readonly Chat chat;
     private readonly ChatInterrupts interrupts = new();
     private readonly ChatConsole console;
 
     public ChatConsoleTests()
     {
         var named = new ModelSection { AdapterNameOrPath = [Adapter], ModelNameOrPath = Folder, UseCpu = true };
-        var config = ChatSetup.Complete(new TrainConfig { Model = named }, notes);
-        setup = ChatSetup.Load(config, fromModel: true, notes);
-        session = new ChatSession(setup.Model, setup.Tokenizer, setup.Prompts);
-        console = new ChatConsole(session, setup.Options with { MaxNewTokens = 5 }, output, notes, interrupts);
+        var config = ModelChoice.Complete(new TrainConfig { Model = named }, notes);
+        model = Load(config, fromModel: true);
+        chat = model.NewChat();
+        console = new ChatConsole(chat, model.Generation with { MaxNewTokens = 5 }, output, notes, interrupts);
     }
 
     [Fact]
@@ -32,9 +32,9 @@ public sealed class ChatConsoleTests : NativeTest
     {
         var input = $"/system You see.\n\n/image {Picture}\nWhat is this?\nAnd {Picture}?\n/clear\nHello\n/exit\nnever read\n";
         Assert.Equal(0, console.Run(new StringReader(input), interactive: false));
-        Assert.Equal("You see.", session.System);
-        Assert.Equal([Message.User("Hello")], session.Messages.Take(1));
-        Assert.Equal(2, session.Messages.Count);
+        Assert.Equal("You see.", chat.System);
+        Assert.Equal([Message.User("Hello")], chat.Messages.Take(1));
+        Assert.Equal(2, chat.Messages.Count);
         var said = notes.ToString();
         Assert.Equal(3, said.Split("tokens/s").Length - 1);
         Assert.Contains("goes with the next question", said);
@@ -50,7 +50,7 @@ public sealed class ChatConsoleTests : NativeTest
         var status = console.Run(new StringReader("/image absent.png\n/imagine\n<image>absent.png</image> what?\nHello\n"), interactive: false);
         Assert.Equal(1, status);
         Assert.Equal(3, notes.ToString().Split("error: ").Length - 1);
-        Assert.Equal(2, session.Messages.Count);
+        Assert.Equal(2, chat.Messages.Count);
     }
 
     [Fact]
@@ -67,11 +67,11 @@ public sealed class ChatConsoleTests : NativeTest
     [Fact]
     public void What_cannot_be_completed_is_refused_with_the_remedy()
     {
-        Assert.Contains("--model", Assert.Throws<ConfigException>(() => ChatSetup.Complete(new TrainConfig(), notes)).Message);
+        Assert.Contains("--model", Assert.Throws<ConfigException>(() => ModelChoice.Complete(new TrainConfig(), notes)).Message);
         var noAdapter = new TrainConfig { Model = new ModelSection { AdapterNameOrPath = [Folder] } };
-        Assert.Contains("adapter_config.json", Assert.Throws<ConfigException>(() => ChatSetup.Complete(noAdapter, notes)).Message);
+        Assert.Contains("adapter_config.json", Assert.Throws<ConfigException>(() => ModelChoice.Complete(noAdapter, notes)).Message);
         var training = new TrainConfig { Model = new ModelSection { ModelNameOrPath = Folder }, Run = new RunSection { OutputDir = Adapter } };
-        Assert.Equal([training.Run.OutputDir], ChatSetup.Complete(training, notes).Model.AdapterNameOrPath);
+        Assert.Equal([training.Run.OutputDir], ModelChoice.Complete(training, notes).Model.AdapterNameOrPath);
     }
 
     [Theory]
@@ -82,7 +82,7 @@ public sealed class ChatConsoleTests : NativeTest
         var file = Path.Combine(Directory.CreateTempSubdirectory("fovea-").FullName, "run.yaml");
         var output = hasAdapter ? Adapter : Folder;
         File.WriteAllText(file, $"model_name_or_path: base\noutput_dir: {output}\nfinetuning_type: {finetuning}\n");
-        TrainConfig Of(params string[] more) => ChatSetup.Complete(ChatVerb.Read(ChatVerb.Create().Parse([file, .. more]), [file], ConfigUse.Chat), notes);
+        TrainConfig Of(params string[] more) => ModelChoice.Complete(ChatVerb.Read(ChatVerb.Create().Parse([file, .. more]), [file], ConfigUse.Chat), notes);
         Assert.Equal(hasAdapter ? "base" : Folder, Of().Model.ModelNameOrPath);
         Assert.Equal("elsewhere", Of("--model", "elsewhere").Model.ModelNameOrPath);
         Assert.Equal(hasAdapter ? [Adapter] : [], Of("--model", "elsewhere").Model.AdapterNameOrPath);
@@ -94,11 +94,11 @@ public sealed class ChatConsoleTests : NativeTest
     {
         // The golden adapter is a fresh one, without effect; this one has some.
         var folder = Directory.CreateTempSubdirectory("fovea-").FullName;
-        var linear = setup.Model.Ledger.Linears.First(linear => linear.Lora is not null);
+        var linear = model.Loaded.Model.Ledger.Linears.First(linear => linear.Lora is not null);
         linear.Lora!.B.Value.Normal_(0, 1);
-        PeftAdapter.Save(setup.Model, PeftConfig.Read(Adapter), folder);
+        PeftAdapter.Save(model.Loaded.Model, PeftConfig.Read(Adapter), folder);
         var config = new TrainConfig { Model = new ModelSection { ModelNameOrPath = Folder, AdapterNameOrPath = [folder, Adapter], UseCpu = true } };
-        using var twice = ChatSetup.Load(config, fromModel: false, notes);
+        using var twice = LoadedModel.Load(config, fromModel: false, notes.WriteLine);
         Directory.Delete(folder, recursive: true);
         using var scope = TensorScope.Open("test");
         using var grad = Autograd.NoGrad();
@@ -106,14 +106,16 @@ public sealed class ChatConsoleTests : NativeTest
         var expected = linear.Lora.Delta();
         Assert.True(expected.Abs().Max().Item() > 0.1);
         Parity.Golden.Near(linear.Path, expected.ToArray<float>(), delta.ToArray<float>(), 1e-6);
-        Assert.Equal(setup.Model.Ledger.AdapterParameters.Count(), twice.Model.Ledger.AdapterParameters.Count());
+        Assert.Equal(model.Loaded.Model.Ledger.AdapterParameters.Count(), twice.Model.Ledger.AdapterParameters.Count());
         Assert.True(twice.Options.DoSample, "the configuration's settings count, as in LLaMA-Factory");
     }
 
     protected override void Cleanup()
     {
         interrupts.Dispose();
-        session.Dispose();
-        setup.Dispose();
+        model.DisposeAsync().AsTask().GetAwaiter().GetResult();
     }
+
+    private VisionModel Load(TrainConfig config, bool fromModel) =>
+        VisionModel.LoadAsync(config, fromModel, notes.WriteLine, mesh: null, CancellationToken.None).GetAwaiter().GetResult();
 }

@@ -15,7 +15,7 @@ public sealed class GenerationOptionsTests : IDisposable
         File.WriteAllText(Path.Combine(folder, "generation_config.json"), """
             {"do_sample": true, "temperature": 0.1, "top_k": 5, "top_p": 0.001, "repetition_penalty": 1.05, "max_new_tokens": 77, "eos_token_id": [3, 1978]}
             """);
-        var options = GenerationOptions.Read(folder, tokenizer, ["<|im_end|>", "no such token"]);
+        var options = GenerationFile.Read(folder, tokenizer, ["<|im_end|>", "no such token"]);
         Assert.Equal((true, 77, 1.05), (options.DoSample, options.MaxNewTokens, options.RepetitionPenalty));
         Assert.Equal((0.1, 5, 0.001), (options.Temperature, options.TopK, options.TopP));
         Assert.Equal(new[] { 3, 1978, tokenizer.IdOf("<|im_end|>")!.Value }.Order(), options.StopIds);
@@ -24,7 +24,7 @@ public sealed class GenerationOptionsTests : IDisposable
     [Fact]
     public void Without_a_file_answers_are_greedy_and_end_at_the_tokenizers_end_token()
     {
-        var options = GenerationOptions.Read(folder, tokenizer);
+        var options = GenerationFile.Read(folder, tokenizer);
         Assert.False(options.DoSample);
         Assert.Equal([tokenizer.IdOf(tokenizer.EosToken!)!.Value], options.StopIds);
     }
@@ -34,9 +34,9 @@ public sealed class GenerationOptionsTests : IDisposable
     {
         var path = Path.Combine(folder, "generation_config.json");
         File.WriteAllText(path, "{\"eos_token_id\": \"none\"}");
-        Assert.Contains(path, Assert.Throws<ConfigException>(() => GenerationOptions.Read(folder, tokenizer)).Message);
+        Assert.Contains(path, Assert.Throws<ConfigException>(() => GenerationFile.Read(folder, tokenizer)).Message);
         File.WriteAllText(path, "{\"do_sample\": true, \"temperature\": 0, \"top_p\": 2}");
-        var problems = Assert.Throws<ConfigException>(() => GenerationOptions.Read(folder, tokenizer)).Problems;
+        var problems = Assert.Throws<ConfigException>(() => GenerationFile.Read(folder, tokenizer)).Problems;
         Assert.Equal(2, problems.Count);
         Assert.All(problems, problem => Assert.StartsWith(path, problem));
     }
@@ -51,7 +51,7 @@ public sealed class GenerationOptionsTests : IDisposable
     {
         var path = Path.Combine(folder, "generation_config.json");
         File.WriteAllText(path, $$"""{ "do_sample": true, "{{field}}": {{value}}, "num_return_sequences": 1, "typical_p": 1.0, "length_penalty": 2.0 }""");
-        Assert.Contains($"{path}: {field}", Assert.Throws<ConfigException>(() => GenerationOptions.Read(folder, tokenizer)).Message);
+        Assert.Contains($"{path}: {field}", Assert.Throws<ConfigException>(() => GenerationFile.Read(folder, tokenizer)).Message);
     }
 
     public void Dispose() => Directory.Delete(folder, recursive: true);

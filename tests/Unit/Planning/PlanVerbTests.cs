@@ -16,9 +16,9 @@ public sealed class PlanVerbTests : NativeTest
     [Fact]
     public void The_7B_adapter_is_counted_as_published()
     {
-        var result = Plan("bf16: true", new PlanRequest { Ranks = [1] });
+        var result = Plan("bf16: true", new MemoryPlanRequest { Ranks = [1] });
 
-        Assert.Equal((8_312_351_744, 20_185_088), (result.Parameters, result.LearningParameters));
+        Assert.Equal((8_312_351_744, 20_185_088), (result.Parameters, result.TrainableParameters));
         var row = result.Rows.Single(r => r is { Zero: 0, Offload: "none" });
         Assert.Equal((8_292_166_656 * 2) + (20_185_088 * (4 + 2)), row.Weights); // adapters: masters, and copies as used
         Assert.Equal(20_185_088 * 4, row.Gradients);
@@ -45,7 +45,7 @@ public sealed class PlanVerbTests : NativeTest
     [InlineData("bf16: true\nfinetuning_type: full\nfreeze_vision_tower: false\nfreeze_multi_modal_projector: false", 16.0, 15.8, 15.6)]
     public void It_is_less_than_the_table_that_users_know(string lines, params double[] published)
     {
-        var options = new PlanRequest { Ranks = [2, 4, 8], Stages = [3], Offloads = [OffloadKind.Cpu], Card = new MemorySize(24 * GiB), Length = 2048 };
+        var options = new MemoryPlanRequest { Ranks = [2, 4, 8], Stages = [3], Offloads = [OffloadKind.Cpu], DeviceBytes = 24 * GiB, Length = 2048 };
         var rows = Plan(lines, options).Rows;
 
         Assert.Equal([2, 4, 8], rows.Select(row => row.Ranks));
@@ -72,10 +72,10 @@ public sealed class PlanVerbTests : NativeTest
                 : ["--use_lora=false", "--tune_llm=true"],
         ];
         var config = TrainConfig.Parse(string.Empty, "official", official, ConfigUse.Plan);
-        var options = new PlanRequest { Ranks = [2, 4, 8], Stages = [3], Offloads = [OffloadKind.Cpu], Card = new MemorySize(80 * GiB) };
+        var options = new MemoryPlanRequest { Ranks = [2, 4, 8], Stages = [3], Offloads = [OffloadKind.Cpu], DeviceBytes = 80 * GiB };
         var result = PlanRun.Run(config, options);
 
-        Assert.Equal(lora ? 1_070_352_624 : 8_099_175_152, result.LearningParameters);
+        Assert.Equal(lora ? 1_070_352_624 : 8_099_175_152, result.TrainableParameters);
 
         // Nine slices and the whole image, 32 x 32 patches each.
         Assert.Equal((2048, 10_240), (result.Tokens, result.Patches));
@@ -86,7 +86,7 @@ public sealed class PlanVerbTests : NativeTest
     [Fact]
     public void What_fits_is_the_fastest_setting_on_each_number_of_ranks()
     {
-        var result = Plan("bf16: true", new PlanRequest { Ranks = [1, 2, 4], Card = new MemorySize(12 * GiB) });
+        var result = Plan("bf16: true", new MemoryPlanRequest { Ranks = [1, 2, 4], DeviceBytes = 12 * GiB });
 
         Assert.Equal(["1 3 cpu", "2 3 cpu", "4 3 none"], result.Choices.Select(row => $"{row.Ranks} {row.Zero} {row.Offload}"));
         Assert.All(result.Rows, row => Assert.Equal(row.Device <= 12 * GiB * 0.95, row.Fits));
@@ -96,7 +96,7 @@ public sealed class PlanVerbTests : NativeTest
     [Fact]
     public void More_is_kept_and_learnt_where_more_is_asked_for()
     {
-        long Device(string lines) => Plan($"bf16: true\n{lines}", new PlanRequest { Ranks = [2], Stages = [3], Offloads = [OffloadKind.None] }).Rows[0].Device;
+        long Device(string lines) => Plan($"bf16: true\n{lines}", new MemoryPlanRequest { Ranks = [2], Stages = [3], Offloads = [OffloadKind.None] }).Rows[0].Device;
 
         var lora = Device("cutoff_len: 2048");
         Assert.True(Device("cutoff_len: 4096") > lora);
@@ -114,9 +114,9 @@ public sealed class PlanVerbTests : NativeTest
         var adapter = TestFiles.Golden("qwen2_5_vl_tiny/adapter_init");
         var result = PlanRun.Run(
             TrainConfig.Parse($"model_name_or_path: {TinyRun.Model}\nuse_cpu: true\nadapter_name_or_path: {adapter}", "c.yaml", use: ConfigUse.Plan),
-            new PlanRequest { Ranks = [1] });
+            new MemoryPlanRequest { Ranks = [1] });
 
-        Assert.True(result.LearningParameters > 0);
+        Assert.True(result.TrainableParameters > 0);
         Assert.Equal("cpu", result.Device);
         Assert.True(result.Rows[0].Mapped > 0);
     }
@@ -170,8 +170,8 @@ public sealed class PlanVerbTests : NativeTest
     private static TrainConfig Config(string lines) => TrainConfig.Parse(
         $"model_name_or_path: {TestFiles.Golden("qwen2_5_vl_configs/7b")}\n{lines}", "c.yaml", use: ConfigUse.Plan);
 
-    private static PlanResult Plan(string lines, PlanRequest options) =>
-        PlanRun.Run(Config(lines), options with { Card = options.Card ?? new MemorySize(80 * GiB) });
+    private static MemoryPlan Plan(string lines, MemoryPlanRequest options) =>
+        PlanRun.Run(Config(lines), options with { DeviceBytes = options.DeviceBytes ?? 80 * GiB });
 
     private static (int Code, string Errors) Fails(string[] arguments)
     {

@@ -142,7 +142,7 @@ public sealed class AdapterChoiceTests : NativeTest
     private static (TrainConfig Config, string Text) Complete(TrainConfig config)
     {
         var notes = new StringWriter();
-        return (ChatSetup.Complete(config, notes), notes.ToString());
+        return (ModelChoice.Complete(config, notes), notes.ToString());
     }
 
     private TrainConfig Config(string name) => TrainConfig.Load(run.Config, [$"output_dir={run.Out(name)}"], ConfigUse.Any);

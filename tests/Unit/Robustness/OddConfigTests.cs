@@ -60,12 +60,18 @@ public sealed class OddConfigTests : IDisposable
         var mutations = FileMutations.OfJson(File.ReadAllText(path), UserFileFuzzTests.Count(60), UserFileFuzzTests.Seed + 31).ToList();
         UserFileFuzzTests.Fuzz(path, mutations, () =>
         {
-            using var setup = ChatSetup.Load(config, fromModel: true, TextWriter.Null);
-            using var session = new ChatSession(setup.Model, setup.Tokenizer, setup.Prompts);
-            var console = new ChatConsole(session, setup.Options with { MaxNewTokens = 2, DoSample = false }, TextWriter.Null, TextWriter.Null, null);
+            var model = VisionModel.LoadAsync(config, fromModel: true, _ => { }, mesh: null, CancellationToken.None).GetAwaiter().GetResult();
+            using var end = new Ending(model);
+            var options = model.Generation with { MaxNewTokens = 2, DoSample = false };
+            var console = new ChatConsole(model.NewChat(), options, TextWriter.Null, TextWriter.Null, null);
             console.Attach(image);
             console.Ask("<image>hi");
         }, "config.json", folder);
+    }
+
+    private sealed class Ending(VisionModel model) : IDisposable
+    {
+        public void Dispose() => model.DisposeAsync().AsTask().GetAwaiter().GetResult();
     }
 
     private string Changed(string key, string value)

@@ -275,7 +275,7 @@ public sealed class UserFileFuzzTests : NativeTest
     {
         foreach (var spec in DatasetCatalog.Resolve([dataset], folder))
         {
-            using var source = new RowSource(spec, folder, maxSamples: null);
+            using var source = new FileRows(spec, folder, maxSamples: null);
             for (var i = 0; i < source.Count; i++)
             {
                 var problems = new List<string>();
@@ -325,10 +325,10 @@ public sealed class UserFileFuzzTests : NativeTest
         Fuzz(path, mutations, () =>
         {
             var data = DataSetup.From(config);
-            GenerationOptions.Read(folder, data.Tokenizer);
+            GenerationFile.Read(folder, data.Tokenizer);
             if (file == "config.json")
             {
-                PlanRun.Run(config, new PlanRequest { Ranks = [1], Length = 64 });
+                PlanRun.Run(config, new MemoryPlanRequest { Ranks = [1], Length = 64 });
             }
         }, file, "which llm_type");
     }

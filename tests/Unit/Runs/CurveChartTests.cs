@@ -1,6 +1,6 @@
 using System.Xml.Linq;
 using Fovea.Runs.Charts;
-using Fovea.Runs.Events;
+using Fovea.Events;
 
 namespace Fovea.Tests.Unit.Runs;
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
 

@@ -1,4 +1,4 @@
-using Fovea.Runs.Events;
+using Fovea.Events;
 using Fovea.Runs.Files;
 
 namespace Fovea.Tests.Unit.Runs;

@@ -27,7 +27,7 @@ public sealed class ActivationCostsTests : NativeTest
                 Adapters.Attach(model.Ledger, new LoraOptions(), path => Adapts(model, path, kind), dropout: dropout);
             }
 
-            var plan = MemoryPlan.For(model, config, 1L << 40);
+            var plan = ActivationPlan.For(model, config, 1L << 40);
             foreach (var mode in Enum.GetValues<BlockMode>())
             {
                 foreach (var block in model.Ledger.Blocks)

@@ -49,7 +49,7 @@ public sealed class BlockModeTests : NativeTest
                 stream.Begin(0, new long[batch.Tokens], new int[batch.Tokens]);
             }
 
-            var plan = MemoryPlan.For(model, config, 1L << 40);
+            var plan = ActivationPlan.For(model, config, 1L << 40);
             var modes = model.Ledger.Blocks.ToDictionary(b => b, _ => mode);
             var foretold = plan.Predict(modes, batch.Tokens, everything ? batch.Patches : 0);
             using var scope = TensorScope.Open("micro-batch");
@@ -85,7 +85,7 @@ public sealed class BlockModeTests : NativeTest
         var before = -1;
         for (var budget = 64L << 20; budget < 1L << 30; budget += 4 << 20)
         {
-            var plan = MemoryPlan.For(model, config, budget);
+            var plan = ActivationPlan.For(model, config, budget);
             var modes = plan.Modes(4096, 0);
             var language = modes.Where(m => m.Key.Part == ModelPart.Language).Select(m => m.Value).ToList();
             var kept = language.Sum(m => 2 - (int)m);
@@ -106,7 +106,7 @@ public sealed class BlockModeTests : NativeTest
     public void A_short_batch_keeps_what_a_long_one_computes_again()
     {
         using var model = Build(DType.BF16, BlockMode.Keep, everything: false);
-        var plan = MemoryPlan.For(model, Config("recompute: auto"), 300L << 20);
+        var plan = ActivationPlan.For(model, Config("recompute: auto"), 300L << 20);
         Assert.All(plan.Modes(256, 0).Values, mode => Assert.Equal(BlockMode.Keep, mode));
         Assert.All(plan.Modes(65536, 0).Values, mode => Assert.Equal(BlockMode.Recompute, mode));
     }
@@ -116,7 +116,7 @@ public sealed class BlockModeTests : NativeTest
     {
         var options = new ModelOptions { Trainable = (_, name) => name.StartsWith("model.layers.2.", StringComparison.Ordinal) };
         using var model = SmallModel.Build(options);
-        Assert.Equal(["language block 2"], MemoryPlan.For(model, Config("recompute: always"), 1 << 30).Modes(1024, 0).Keys.Select(block => block.Name));
+        Assert.Equal(["language block 2"], ActivationPlan.For(model, Config("recompute: always"), 1 << 30).Modes(1024, 0).Keys.Select(block => block.Name));
     }
 
     [Fact]

@@ -8,6 +8,7 @@ using Fovea.Data.Tokenizers;
 using Fovea.Models;
 using Fovea.Native;
 using Fovea.Nn.Lora;
+using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
 using Fovea.Training.Config;

@@ -1,6 +1,6 @@
 using Fovea.Models;
 using Fovea.Nn;
-using Fovea.Runs.Events;
+using Fovea.Events;
 using Fovea.Runs.Files;
 using Fovea.Training.Config;
 using Fovea.Training.Planning;
@@ -97,7 +97,7 @@ public sealed class MemoryBudgetTests : NativeTest
         string Modes(double gib)
         {
             var budget = For(new Machine(Card(total: gib, allocated: 0), 256, 2));
-            return string.Join(' ', MemoryPlan.For(model, Config("recompute: auto"), budget.Activations).Modes(16384, 0).Values);
+            return string.Join(' ', ActivationPlan.For(model, Config("recompute: auto"), budget.Activations).Modes(16384, 0).Values);
         }
 
         Assert.Equal("Keep Keep Keep", Modes(24));

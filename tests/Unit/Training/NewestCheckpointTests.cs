@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Fovea.Launch;
-using Fovea.Runs.Events;
+using Fovea.Events;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training;
 using Fovea.Training.Config;

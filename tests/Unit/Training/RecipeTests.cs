@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Fovea.Files.Safetensors;
+using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
 using Fovea.Training;

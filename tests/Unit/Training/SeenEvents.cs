@@ -1,3 +1,4 @@
+using Fovea.Events;
 using Fovea.Runs.Events;
 
 namespace Fovea.Tests.Unit.Training;

@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Fovea.Runs.Events;
+using Fovea.Events;
 using Fovea.Runs.Files;
 using Fovea.Tests.Distributed;
 using Fovea.Tests.Unit.Robustness;

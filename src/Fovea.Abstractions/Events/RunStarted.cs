@@ -1,0 +1,45 @@
+namespace Fovea.Events;
+
+/// <summary>Training is about to take its first step. Its <see cref="RunEvent.Time"/> is the zero of every elapsed time.</summary>
+public sealed record RunStarted : RunEvent
+{
+    /// <summary>Folder of adapters, checkpoints, logs and curves.</summary>
+    public required string OutputDir { get; init; }
+
+    /// <summary>Folder or name of the base model.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>Model family as the checkpoint's config names it, for instance <c>qwen2_5_vl</c>.</summary>
+    public string Family { get; init; } = string.Empty;
+
+    /// <summary>Where it runs and in which precision, for instance <c>cpu, bf16</c>.</summary>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>The kernels in use, in one line; empty where nobody asked.</summary>
+    public string Kernels { get; init; } = string.Empty;
+
+    /// <summary>The honoured keys and their values, as text.</summary>
+    public IReadOnlyDictionary<string, string> Config { get; init; } = new Dictionary<string, string>();
+
+    public required long TrainableParameters { get; init; }
+
+    public required long AllParameters { get; init; }
+
+    /// <summary>Training samples of one epoch, over all ranks.</summary>
+    public required int Samples { get; init; }
+
+    public int EvalSamples { get; init; }
+
+    /// <summary>Optimizer steps of the whole run.</summary>
+    public required int TotalSteps { get; init; }
+
+    public double Epochs { get; init; }
+
+    /// <summary>Samples that make one optimizer step: batch size x accumulation x ranks.</summary>
+    public int SamplesPerStep { get; init; }
+
+    public int Ranks { get; init; } = 1;
+
+    /// <summary>Steps already done by the run that this one resumes; 0 for a new run.</summary>
+    public int StartStep { get; init; }
+}

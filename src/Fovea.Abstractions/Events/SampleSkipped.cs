@@ -1,0 +1,8 @@
+namespace Fovea.Events;
+
+/// <summary>A sample could not be used. Never silent: each is counted and named.</summary>
+/// <param name="Dataset">Name of the data set.</param>
+/// <param name="Row">Row in its file, from 0.</param>
+/// <param name="Reason">What is wrong, naming the file.</param>
+/// <param name="Action">What was done about it: <c>skip</c> or <c>resample</c>.</param>
+public sealed record SampleSkipped(string Dataset, int Row, string Reason, string Action) : RunEvent;

@@ -1,0 +1,29 @@
+namespace Fovea;
+
+/// <summary>Low-rank adapters (LoRA, arXiv 2106.09685). A setting that is null keeps the configuration's value or the default.</summary>
+public sealed class LoraSettings
+{
+    /// <summary>Rank of the adapters; 1 to 65,536, default 8.</summary>
+    [Key("lora_rank")]
+    public int? Rank { get; set; }
+
+    /// <summary>The adapter's output is scaled by alpha / rank; above 0, default twice the rank.</summary>
+    [Key("lora_alpha")]
+    public double? Alpha { get; set; }
+
+    /// <summary>Share of the adapter's input that dropout zeroes; from 0 to below 1, default 0.</summary>
+    [Key("lora_dropout")]
+    public double? Dropout { get; set; }
+
+    /// <summary>Names of the linear layers with adapters, or one regular expression; default <c>all</c> of the parts that are not frozen.</summary>
+    [Key("lora_target")]
+    public IReadOnlyList<string>? Targets { get; set; }
+
+    /// <summary>Names of modules that are trained whole and saved with the adapter, for instance <c>lm_head</c>.</summary>
+    [Key("additional_target")]
+    public IReadOnlyList<string>? TrainedWhole { get; set; }
+
+    /// <summary>Scale by alpha / sqrt(rank) instead (rsLoRA, arXiv 2312.03732); default false.</summary>
+    [Key("use_rslora")]
+    public bool? RankStabilized { get; set; }
+}

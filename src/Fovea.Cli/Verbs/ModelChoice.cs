@@ -1,0 +1,75 @@
+using Fovea.Models;
+using Fovea.Models.Peft;
+using Fovea.Training.Config;
+
+namespace Fovea.Cli.Verbs;
+
+/// <summary>Which model and adapters a command line means that names a run's configuration, a model, adapters, or some of them.</summary>
+internal static class ModelChoice
+{
+    /// <summary>Completes a configuration: a training run's own output, once it is there, an adapter's own base where no model is named.</summary>
+    /// <param name="notes">Receives what was chosen, and what the user is to know about it.</param>
+    public static TrainConfig Complete(TrainConfig config, TextWriter notes)
+    {
+        string? found = null;
+        if (config.Run.OutputDir.Length > 0)
+        {
+            (config, found) = config.Tuning.FinetuningType == FinetuningType.Lora ? WithAdapter(config, notes) : (WithModel(config, notes), null);
+        }
+
+        var missing = config.Model.AdapterNameOrPath.Where(adapter => !PeftAdapter.IsAdapter(adapter)).Select(AdapterFolder.Problem).ToList();
+        if (missing.Count > 0)
+        {
+            throw new ConfigException(missing);
+        }
+
+        config = config.Model.ModelNameOrPath.Length > 0 ? config
+            : config.Model.AdapterNameOrPath.Count > 0 ? OfModel(config, PeftAdapter.ResolveBase(config.Model.AdapterNameOrPath[0]))
+            : throw new ConfigException("no model is named: give a configuration file, --model FOLDER or --adapter FOLDER (fovea chat --help shows examples)");
+        foreach (var notice in AdapterBase.Check(
+            config.Model.ModelNameOrPath, config.Model.AdapterNameOrPath, found,
+            $"give that model, or --adapter {found} to use the adapter here all the same, or output_dir= to use {config.Model.ModelNameOrPath} alone"))
+        {
+            notes.WriteLine($"warning: {notice}");
+        }
+
+        return config;
+    }
+
+    /// <summary>Whether a word of the command line names the adapters to use, which stand before what the run wrote.</summary>
+    public static bool NamesAdapter(IEnumerable<string> overrides) =>
+        overrides.Any(word => word.StartsWith("adapter_name_or_path=", StringComparison.Ordinal));
+
+    /// <summary>The adapter that the run wrote, on top of those that it was trained over; until then the one that it starts from, or none.</summary>
+    private static (TrainConfig Config, string? Found) WithAdapter(TrainConfig config, TextWriter notes)
+    {
+        var (folder, start) = (config.Run.OutputDir, config.Model.AdapterNameOrPath.LastOrDefault());
+        if (PeftAdapter.IsAdapter(folder))
+        {
+            notes.WriteLine($"using the adapter in output_dir, {folder}"
+                + (start is null || start == folder ? string.Empty : $": the result of the run that went on from {start}"));
+            var adapters = config.Model.AdapterNameOrPath.SkipLast(1).Append(folder);
+            return (config with { Model = config.Model with { AdapterNameOrPath = [.. adapters] } }, folder);
+        }
+
+        var instead = start is null ? "the base model answers, without any training of this run" : $"{start}, from which the run starts, is used";
+        var checkpoints = AdapterFolder.In(folder) is [var newest, ..] ? $"; --adapter {newest} uses its newest checkpoint" : string.Empty;
+        notes.WriteLine($"warning: no adapter in output_dir, {folder}, yet: {instead}{checkpoints}");
+        return (config, null);
+    }
+
+    private static TrainConfig OfModel(TrainConfig config, string folder) => config with { Model = config.Model with { ModelNameOrPath = folder } };
+
+    private static TrainConfig WithModel(TrainConfig config, TextWriter notes)
+    {
+        if (File.Exists(Families.ConfigPath(config.Run.OutputDir)))
+        {
+            notes.WriteLine($"using the model in output_dir, {config.Run.OutputDir}");
+            return OfModel(config, config.Run.OutputDir);
+        }
+
+        var start = config.Model.ModelNameOrPath;
+        notes.WriteLine($"warning: no model in output_dir, {config.Run.OutputDir}, yet: the one that the run starts from is used, {start}");
+        return config;
+    }
+}

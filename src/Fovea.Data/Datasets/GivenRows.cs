@@ -1,0 +1,49 @@
+using Fovea.Data.Templates;
+
+namespace Fovea.Data.Datasets;
+
+/// <summary>Conversations that a program gives, instead of files. They are held in memory, and their images are read when they are needed.</summary>
+internal sealed class GivenRows(string name, IReadOnlyList<Conversation> conversations, int? maxSamples)
+    : RowSource(new DatasetSpec(name, [], Shape: null))
+{
+    internal override int Count => Math.Min(conversations.Count, maxSamples ?? conversations.Count);
+
+    public override void Dispose()
+    {
+    }
+
+    internal override Conversation? Read(int index, List<string> problems, ColumnUse? use = null)
+    {
+        var before = problems.Count;
+        var given = conversations[index];
+        if (given?.Messages is null || given.Messages.Any(message => message?.Parts is null || message.Parts.Any(part => part is null)))
+        {
+            problems.Add("is null, or has a message or part that is null");
+            return null;
+        }
+
+        var conversation = given with { Origin = new ConversationOrigin(Spec.Name, index + 1) };
+        try
+        {
+            foreach (var answer in Exchanges.Of(conversation).Turns.Select(turn => turn.Assistant).Where(IsEmpty))
+            {
+                problems.Add("an answer is empty");
+            }
+        }
+        catch (BadSampleException e)
+        {
+            problems.Add(e.Sample.Reason);
+        }
+
+        foreach (var image in conversation.Images.Where(image => image.Path is { } path && !File.Exists(path)))
+        {
+            problems.Add($"image not found: {Path.GetFullPath(image.Path!)}");
+        }
+
+        return problems.Count == before ? conversation : null;
+    }
+
+    internal override BadSample Place(BadSample bad, int index) => bad;
+
+    private static bool IsEmpty(Message answer) => answer.Parts.All(part => part is Text text && string.IsNullOrWhiteSpace(text.Value));
+}

@@ -1,0 +1,79 @@
+using Fovea.Generation;
+
+namespace Fovea;
+
+/// <summary>
+/// A conversation of several turns with a <see cref="VisionModel"/>. What was said stays in the prompt, and what the key/value cache still holds of it is not
+/// computed again. One question at a time; several conversations may take turns with one model.
+/// </summary>
+public sealed class Chat
+{
+    private readonly VisionModel model;
+    private readonly ChatSession session;
+
+    internal Chat(VisionModel model, string? system)
+    {
+        this.model = model;
+        session = new ChatSession(model.Loaded.Answerer, model.Loaded.Prompts) { System = system };
+    }
+
+    /// <summary>The system prompt; null is the default one. A change counts from the next question on.</summary>
+    public string? System
+    {
+        get => session.System;
+        set => session.System = value;
+    }
+
+    /// <summary>What was said so far: questions and answers in turns.</summary>
+    public IReadOnlyList<Message> Messages => [.. session.Messages];
+
+    /// <summary>Asks and waits for the whole answer. A question that fails leaves the conversation as it was.</summary>
+    /// <param name="question">Text and images in order; strings are text.</param>
+    /// <exception cref="FoveaException">An image cannot be read, or the conversation has become longer than the model's longest sequence.</exception>
+    public Task<ChatAnswer> AskAsync(params Part[] question) => AskAsync(Message.User(question));
+
+    /// <summary>Asks and waits for the whole answer. A question that fails leaves the conversation as it was.</summary>
+    /// <param name="question">A message of <see cref="Role.User"/>.</param>
+    /// <param name="options">How to generate; null is the model's own.</param>
+    /// <param name="cancel">Ends the answer at its next token. What was said by then is kept, and returned with <see cref="StopReason.Cancelled"/>.</param>
+    /// <exception cref="FoveaException">An image cannot be read, or the conversation has become longer than the model's longest sequence.</exception>
+    public Task<ChatAnswer> AskAsync(Message question, GenerationOptions? options = null, CancellationToken cancel = default) =>
+        Ask(question, options, onText: null, cancel);
+
+    /// <summary>Asks and gives the answer piece by piece as it is generated.</summary>
+    /// <param name="question">Text and images in order; strings are text.</param>
+    /// <exception cref="FoveaException">An image cannot be read, or the conversation has become longer than the model's longest sequence.</exception>
+    public IAsyncEnumerable<string> StreamAsync(params Part[] question) => StreamAsync(Message.User(question));
+
+    /// <summary>Asks and gives the answer piece by piece as it is generated.</summary>
+    /// <param name="question">A message of <see cref="Role.User"/>.</param>
+    /// <param name="options">How to generate; null is the model's own.</param>
+    /// <param name="cancel">Ends the answer at its next token; leaving the loop does the same. What was said by then is kept.</param>
+    /// <exception cref="FoveaException">An image cannot be read, or the conversation has become longer than the model's longest sequence.</exception>
+    /// <exception cref="OperationCanceledException">The answer was cancelled.</exception>
+    public IAsyncEnumerable<string> StreamAsync(Message question, GenerationOptions? options = null, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        return VisionModel.Stream((say, stop) => Ask(question, options, say, stop), cancel);
+    }
+
+    /// <summary>Begins a new conversation; the system prompt stays.</summary>
+    public Task ClearAsync() => model.Run(() =>
+    {
+        session.Clear();
+        return true;
+    });
+
+    /// <summary>Asks about image files, as somebody types it.</summary>
+    /// <param name="text">The question; <c>&lt;image&gt;</c> says where an image goes, images without one come first.</param>
+    internal Task<ChatAnswer> Ask(string text, IReadOnlyList<string> images, GenerationOptions? options, Action<string>? onText, CancellationToken cancel) =>
+        Ask(model.Loaded.Prompts.Question(text, [.. images.Select(MediaSource.FromFile)]), options, onText, cancel);
+
+    private Task<ChatAnswer> Ask(Message question, GenerationOptions? options, Action<string>? onText, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(question);
+        return question.Role == Role.User
+            ? model.Run(() => session.Ask(question, model.With(options), onText, cancel), CancellationToken.None)
+            : throw new ArgumentException($"a question is by {Role.User}, not {question.Role}", nameof(question));
+    }
+}

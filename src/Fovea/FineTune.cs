@@ -1,0 +1,212 @@
+using Fovea.Distributed;
+using Fovea.Events;
+using Fovea.Running;
+using Fovea.Runs.Events;
+using Fovea.Training.Config;
+using Fovea.Training.Planning;
+using Fovea.Training.Recipes;
+
+namespace Fovea;
+
+/// <summary>
+/// A fine-tuning run: of which model, on which conversations, with which settings, to which folder. It is described first and then planned or run; each run
+/// reads the description anew. A run that is started again with the same output folder goes on from its newest checkpoint.
+/// </summary>
+/// <example>
+/// <code>
+/// var run = FineTune.Of("models/Qwen2.5-VL-3B-Instruct").On("data/receipts.jsonl")
+///     .With(o => { o.Lora.Rank = 16; o.Optimizer.LearningRate = 1e-4; }).To("saves/receipts");
+/// var result = await run.RunAsync(e => Console.WriteLine(e), cancel);
+/// </code>
+/// </example>
+public sealed class FineTune
+{
+    private static int running;
+
+    private readonly IReadOnlyList<ConfigEntry> file;
+    private readonly TrainConfig? whole;
+    private readonly FineTuneOptions options = new();
+    private readonly List<string> train = [];
+    private readonly List<string> heldOut = [];
+    private readonly Dictionary<string, IAsyncEnumerable<Conversation>> given = [];
+    private string? model;
+    private string? target;
+
+    private FineTune(IReadOnlyList<ConfigEntry> file, TrainConfig? whole = null) => (this.file, this.whole) = (file, whole);
+
+    /// <summary>A run over a base model, with LLaMA-Factory's defaults.</summary>
+    /// <param name="modelFolder">A Hugging Face model folder.</param>
+    public static FineTune Of(string modelFolder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
+        return new FineTune([]) { model = modelFolder };
+    }
+
+    /// <summary>A run as a configuration file describes it, with LLaMA-Factory's keys.</summary>
+    /// <param name="path">A YAML or JSON file.</param>
+    /// <exception cref="ConfigException">The file cannot be read. What its keys say is checked when the run is planned or started.</exception>
+    public static FineTune FromFile(string path) => new(ConfigFile.Read(path));
+
+    /// <summary>A run whose configuration is complete.</summary>
+    internal static FineTune Of(TrainConfig config) => new([], config);
+
+    /// <summary>Trains on these datasets, too.</summary>
+    /// <param name="datasets">Names of dataset_info.json, or files and folders (json, jsonl, csv, parquet, tar).</param>
+    public FineTune On(params string[] datasets)
+    {
+        train.AddRange(datasets);
+        return this;
+    }
+
+    /// <summary>Trains on these conversations, too.</summary>
+    /// <param name="conversations">They end with the answer to learn. They are read once, before the first step, and kept in memory; images in files are not.</param>
+    public FineTune On(IEnumerable<Conversation> conversations) => On(conversations.ToAsyncEnumerable());
+
+    /// <summary>Trains on these conversations, too.</summary>
+    /// <param name="conversations">They end with the answer to learn. They are read once, before the first step, and kept in memory; images in files are not.</param>
+    public FineTune On(IAsyncEnumerable<Conversation> conversations)
+    {
+        train.Add(Give("conversations", conversations));
+        return this;
+    }
+
+    /// <summary>Measures the loss on these datasets after training, and as often as <see cref="OutputSettings.EvalStrategy"/> says.</summary>
+    /// <param name="datasets">Names of dataset_info.json, or files and folders.</param>
+    public FineTune Measure(params string[] datasets)
+    {
+        heldOut.AddRange(datasets);
+        return this;
+    }
+
+    /// <summary>Measures the loss on these conversations after training, and as often as <see cref="OutputSettings.EvalStrategy"/> says.</summary>
+    /// <param name="conversations">They end with the expected answer, and are not among those trained on.</param>
+    public FineTune Measure(IEnumerable<Conversation> conversations) => Measure(conversations.ToAsyncEnumerable());
+
+    /// <summary>Measures the loss on these conversations after training, and as often as <see cref="OutputSettings.EvalStrategy"/> says.</summary>
+    /// <param name="conversations">They end with the expected answer, and are not among those trained on.</param>
+    public FineTune Measure(IAsyncEnumerable<Conversation> conversations)
+    {
+        heldOut.Add(Give("held-out conversations", conversations));
+        return this;
+    }
+
+    /// <summary>Changes settings.</summary>
+    /// <param name="change">Called at once.</param>
+    public FineTune With(Action<FineTuneOptions> change)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        change(options);
+        return this;
+    }
+
+    /// <summary>Writes the adapter or model, checkpoints and logs to this folder.</summary>
+    /// <param name="folder">Made where it is missing.</param>
+    public FineTune To(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        target = folder;
+        return this;
+    }
+
+    /// <summary>Estimates the run's memory from the model's config.json alone; nothing is loaded, and no data is read.</summary>
+    /// <param name="request">For which numbers of GPUs and which settings; null: those that make sense.</param>
+    /// <exception cref="ConfigException">The settings cannot be used; every problem is listed.</exception>
+    public MemoryPlan Plan(MemoryPlanRequest? request = null) => PlanRun.Run(Configuration(ConfigUse.Plan), request ?? new());
+
+    /// <summary>Runs to the end, or until cancelled.</summary>
+    /// <param name="progress">
+    /// Receives the run's events. A <see cref="Progress{T}"/> passes them on later and, without a synchronisation context, perhaps in another order; the other
+    /// overload calls at once.
+    /// </param>
+    /// <param name="cancel">Finishes the present step, saves a checkpoint, and ends the task with <see cref="FineTuneResult.Interrupted"/>.</param>
+    /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; every problem is listed, and nothing was trained.</exception>
+    /// <exception cref="FoveaException">The run failed, for instance because the loss is no longer a finite number.</exception>
+    public Task<FineTuneResult> RunAsync(IProgress<RunEvent>? progress = null, CancellationToken cancel = default) =>
+        RunAsync(e => progress?.Report(e), cancel);
+
+    /// <summary>Runs to the end, or until cancelled.</summary>
+    /// <param name="onEvent">Called for each of the run's events, in order, on the run's thread: training waits for it. What it throws is reported, and it is
+    /// not called again.</param>
+    /// <param name="cancel">Finishes the present step, saves a checkpoint, and ends the task with <see cref="FineTuneResult.Interrupted"/>.</param>
+    /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; every problem is listed, and nothing was trained.</exception>
+    /// <exception cref="FoveaException">The run failed, for instance because the loss is no longer a finite number.</exception>
+    public async Task<FineTuneResult> RunAsync(Action<RunEvent> onEvent, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(onEvent);
+        var config = Configuration(ConfigUse.Train);
+        if (Interlocked.Exchange(ref running, 1) == 1)
+        {
+            throw new InvalidOperationException("another run is in progress in this process, and both would share its random numbers: await that one first");
+        }
+
+        try
+        {
+            var conversations = new Dictionary<string, IReadOnlyList<Conversation>>();
+            foreach (var (name, source) in given)
+            {
+                conversations.Add(name, await source.ToListAsync(cancel).ConfigureAwait(false));
+            }
+
+            config = config with { Data = config.Data with { Given = conversations } };
+            return await BlockingWork.Run(() => Run(config, [new CallbackSink(onEvent)], cancel)).ConfigureAwait(false);
+        }
+        finally
+        {
+            Volatile.Write(ref running, 0);
+        }
+    }
+
+    /// <summary>As the command line runs it: on this thread, with views of its own, perhaps as one of several processes.</summary>
+    internal FineTuneResult Run(IEnumerable<IEventSink> views, CancellationToken cancel, Mesh? mesh = null) =>
+        Run(Configuration(ConfigUse.Train), views, cancel, mesh);
+
+    private static FineTuneResult Run(TrainConfig config, IEnumerable<IEventSink> views, CancellationToken cancel, Mesh? mesh = null)
+    {
+        var result = new ResultSink();
+        return result.Of(config.Run.OutputDir, SupervisedFineTune.Run(config, views.Append(result), cancel, mesh));
+    }
+
+    private string Give(string name, IAsyncEnumerable<Conversation> conversations)
+    {
+        ArgumentNullException.ThrowIfNull(conversations);
+        var unique = name;
+        for (var i = 2; given.ContainsKey(unique); i++)
+        {
+            unique = $"{name} {i}";
+        }
+
+        given.Add(unique, conversations);
+        return unique;
+    }
+
+    private TrainConfig Configuration(ConfigUse use)
+    {
+        if (whole is not null)
+        {
+            return whole;
+        }
+
+        List<ConfigEntry> entries = [.. OptionEntries.Of(options)];
+        if (model is not null)
+        {
+            entries.Add(OptionEntries.One("model_name_or_path", "Of", model));
+        }
+
+        if (train.Count > 0)
+        {
+            entries.Add(OptionEntries.Many("dataset", "On", train));
+        }
+
+        if (heldOut.Count > 0)
+        {
+            entries.AddRange([OptionEntries.Many("eval_dataset", "Measure", heldOut), OptionEntries.One("do_eval", "Measure", "true")]);
+        }
+
+        if (target is not null)
+        {
+            entries.Add(OptionEntries.One("output_dir", "To", target));
+        }
+
+        return ConfigLoader.Load(file, entries, use);
+    }
+}

@@ -1,0 +1,125 @@
+using Fovea.Data.Tokenizers;
+using Fovea.Distributed;
+using Fovea.Generation;
+using Fovea.Models;
+using Fovea.Models.Peft;
+using Fovea.Nn;
+using Fovea.Nn.Lora;
+using Fovea.Tensors;
+using Fovea.Training.Config;
+using Fovea.Training.Session;
+
+namespace Fovea.Loading;
+
+/// <summary>A loaded model with its adapters, ready to answer. It belongs to the thread that loaded it.</summary>
+internal sealed class LoadedModel : IDisposable
+{
+    private LoadedModel(VisionLanguageModel model, ModelFamily family, ZeroSharding? weights, DataSetup data, GenerationOptions options)
+    {
+        (Model, Family, Weights, Data, Options) = (model, family, weights, data, options);
+        Prompts = new PromptBuilder(data.Tokenizer, data.Template, data.Images, data.Options.DefaultSystem, data.Processor.TokenRows);
+        Answerer = new Answerer(model, data.Tokenizer, Prompts);
+    }
+
+    public VisionLanguageModel Model { get; }
+
+    public ModelFamily Family { get; }
+
+    /// <summary>Gathers weights that are sharded over processes; null where the model is whole.</summary>
+    public ZeroSharding? Weights { get; }
+
+    public DataSetup Data { get; }
+
+    public Tokenizer Tokenizer => Data.Tokenizer;
+
+    public PromptBuilder Prompts { get; }
+
+    public Answerer Answerer { get; }
+
+    /// <summary>How answers are generated where nobody says otherwise.</summary>
+    public GenerationOptions Options { get; }
+
+    /// <param name="config">Names the model and its adapters.</param>
+    /// <param name="fromModel">Take sampling settings from the model's generation_config.json instead of the configuration.</param>
+    /// <param name="note">Receives what is being loaded.</param>
+    /// <param name="mesh">The processes over which <c>zero: 3</c> shards the weights; null is this one alone.</param>
+    public static LoadedModel Load(TrainConfig config, bool fromModel, Action<string> note, Mesh? mesh = null)
+    {
+        var data = DataSetup.From(config);
+        var family = Families.Of(config.Model.ModelNameOrPath);
+        var options = GenerationFile.Read(config.Model.ModelNameOrPath, data.Tokenizer, data.Template.StopWords);
+        options = fromModel ? options : options with
+        {
+            MaxNewTokens = config.Generation.MaxNewTokens,
+            DoSample = config.Generation.DoSample,
+            Temperature = config.Generation.Temperature,
+            TopK = config.Generation.TopK,
+            TopP = config.Generation.TopP,
+            RepetitionPenalty = config.Generation.RepetitionPenalty,
+        };
+        var device = ModelSetup.ChooseDevice(config);
+        var compute = Compute(config, device);
+        foreach (var reason in ProductSetup.Apply(compute, mesh ?? Mesh.Alone(), device).Reasons)
+        {
+            note(reason);
+        }
+
+        note($"loading {config.Model.ModelNameOrPath} ({family.ModelType}, {compute.SafetensorsName().ToLowerInvariant()}, {device})"
+            + string.Concat(config.Model.AdapterNameOrPath.Select(adapter => $" with adapter {adapter}")));
+        var divides = mesh is { WorldSize: > 1 } && config.Parallel.Sharding.Stage == 3;
+        var model = Families.Load(config.Model.ModelNameOrPath, new ModelOptions
+        {
+            Compute = compute,
+            Device = device,
+            Family = config.Family.Of(family),
+            Deferred = divides,
+        });
+        try
+        {
+            for (var i = 0; i < config.Model.AdapterNameOrPath.Count; i++)
+            {
+                if (i > 0)
+                {
+                    Adapters.Merge(model.Ledger); // a linear has room for one adapter
+                }
+
+                PeftAdapter.Attach(model, family, config.Model.AdapterNameOrPath[i], trainable: false);
+            }
+
+            var weights = divides ? new ZeroSharding(mesh!, model.Ledger, model.Head, config.Parallel.Sharding) : null;
+            return new LoadedModel(model, family, weights, data, options);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        Answerer.Dispose();
+        Weights?.Dispose();
+        Model.Dispose();
+    }
+
+    /// <summary>
+    /// The element type of the computation. <c>auto</c>: on a GPU bf16; on the CPU what the checkpoint is stored in, fp16 computed as fp32.
+    /// </summary>
+    private static DType Compute(TrainConfig config, Device device)
+    {
+        switch (config.Model.InferDtype)
+        {
+            case InferDtype.Float32:
+                return DType.F32;
+            case InferDtype.Bfloat16:
+                return DType.BF16;
+            case InferDtype.Float16:
+                return DType.F16;
+        }
+
+        var root = ConfigReader.Open(Families.ConfigPath(config.Model.ModelNameOrPath));
+        var stored = root.Text("torch_dtype", root.Text("dtype", root.Section("text_config")?.Text("dtype") ?? string.Empty));
+        return device.Type == DeviceType.Cuda || stored == "bfloat16" ? DType.BF16 : DType.F32;
+    }
+}

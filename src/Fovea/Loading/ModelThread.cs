@@ -1,0 +1,75 @@
+using System.Collections.Concurrent;
+using Fovea.Tensors;
+
+namespace Fovea.Loading;
+
+/// <summary>
+/// The thread of one loaded model: libtorch's grad mode, its hooks and the tensor scopes belong to one thread, so whatever is asked of the model waits in a
+/// queue for it.
+/// </summary>
+internal sealed class ModelThread : IAsyncDisposable
+{
+    private const int StackBytes = 16 << 20;
+    private readonly BlockingCollection<Action> queue = [];
+    private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public ModelThread(string name) =>
+        new Thread(Work, StackBytes) { Name = name, IsBackground = true }.Start();
+
+    /// <summary>Runs work after everything that was asked before. What it throws, the task throws.</summary>
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    public Task<T> Run<T>(Func<T> work, CancellationToken cancel = default)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        try
+        {
+            queue.Add(() => Complete(done, work, cancel), CancellationToken.None);
+        }
+        catch (InvalidOperationException)
+        {
+            throw new ObjectDisposedException(nameof(VisionModel));
+        }
+
+        return done.Task;
+    }
+
+    /// <summary>Ends the thread after what was asked before.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        queue.CompleteAdding();
+        await ended.Task.ConfigureAwait(false);
+    }
+
+    private static void Complete<T>(TaskCompletionSource<T> done, Func<T> work, CancellationToken cancel)
+    {
+        if (cancel.IsCancellationRequested)
+        {
+            done.SetCanceled(cancel);
+            return;
+        }
+
+        try
+        {
+            done.SetResult(work());
+        }
+        catch (OperationCanceledException e) when (e.CancellationToken == cancel)
+        {
+            done.SetCanceled(cancel);
+        }
+        catch (Exception e)
+        {
+            done.SetException(e);
+        }
+    }
+
+    private void Work()
+    {
+        foreach (var work in queue.GetConsumingEnumerable())
+        {
+            work();
+        }
+
+        queue.Dispose();
+        ended.SetResult();
+    }
+}

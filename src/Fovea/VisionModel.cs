@@ -1,0 +1,229 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Fovea.Data.Datasets;
+using Fovea.Distributed;
+using Fovea.Events;
+using Fovea.Generation;
+using Fovea.Loading;
+using Fovea.Tensors;
+using Fovea.Training.Config;
+using Fovea.Training.Session;
+
+namespace Fovea;
+
+/// <summary>
+/// A vision-language model in memory that answers. Methods may be called from any thread, also at once: each model has a thread of its own, and what is asked
+/// of it waits its turn there.
+/// </summary>
+public sealed class VisionModel : IAsyncDisposable
+{
+    private readonly TrainConfig config;
+    private readonly ModelThread thread;
+    private readonly LoadedModel loaded;
+    private readonly Mesh? mesh;
+    private readonly MediaMemory images;
+
+    private VisionModel(TrainConfig config, ModelThread thread, LoadedModel loaded, Mesh? mesh)
+    {
+        (this.config, this.thread, this.loaded, this.mesh) = (config, thread, loaded, mesh);
+        images = new MediaMemory(loaded.Prompts.Read);
+        Folder = ModelFolder.Open(config.Model.ModelNameOrPath);
+        Device = $"{loaded.Model.Device}";
+        Parameters = loaded.Model.Ledger.Count + loaded.Model.Ledger.AdapterParameters.Sum(p => p.Count);
+        Notices = loaded.Model.Notices;
+    }
+
+    /// <summary>The folder that the model was loaded from.</summary>
+    public ModelFolder Folder { get; }
+
+    /// <summary>Where the model computes: <c>cpu</c> or <c>cuda:N</c>.</summary>
+    public string Device { get; }
+
+    /// <summary>Number of weights, adapters included.</summary>
+    public long Parameters { get; }
+
+    /// <summary>What the folder holds that has no effect, in sentences.</summary>
+    public IReadOnlyList<string> Notices { get; }
+
+    /// <summary>How answers are generated unless a call says otherwise: the folder's generation_config.json. Change it with <c>with</c>.</summary>
+    public GenerationOptions Generation => loaded.Options;
+
+    internal LoadedModel Loaded => loaded;
+
+    /// <summary>Loads a model folder.</summary>
+    /// <param name="folder">A Hugging Face model folder of a supported family (<see cref="ModelFolder.SupportedTypes"/>).</param>
+    /// <param name="options">Adapters, device, element type and so on.</param>
+    /// <param name="cancel">Looked at before loading begins.</param>
+    /// <exception cref="ConfigException">The folder, an adapter or an option cannot be used.</exception>
+    /// <exception cref="FoveaException">Weights are missing or damaged, or libtorch cannot be loaded.</exception>
+    public static Task<VisionModel> LoadAsync(string folder, VisionModelOptions? options = null, CancellationToken cancel = default)
+    {
+        options ??= new();
+        return LoadAsync(ConfigOf(UserPath.Expand(folder), options), fromModel: true, options.Notices ?? (_ => { }), mesh: null, cancel);
+    }
+
+    /// <summary>As the public one, for a configuration, and perhaps by several processes together.</summary>
+    internal static async Task<VisionModel> LoadAsync(TrainConfig config, bool fromModel, Action<string> note, Mesh? mesh, CancellationToken cancel)
+    {
+        var thread = new ModelThread("model");
+        try
+        {
+            var loaded = await thread.Run(() => LoadedModel.Load(config, fromModel, note, mesh), cancel).ConfigureAwait(false);
+            return new VisionModel(config, thread, loaded, mesh);
+        }
+        catch
+        {
+            await thread.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Answers the last question of a conversation.</summary>
+    /// <param name="messages">Perhaps a system message, earlier questions with their answers, and an open question.</param>
+    /// <param name="options">How to generate; null is <see cref="Generation"/>.</param>
+    /// <param name="cancel">Ends the answer at its next token.</param>
+    /// <exception cref="ConfigException">The model does not take what the conversation holds, or an option is out of range.</exception>
+    /// <exception cref="FoveaException">An image cannot be read; the message names it.</exception>
+    /// <exception cref="OperationCanceledException">The answer was cancelled.</exception>
+    public async Task<ChatAnswer> AnswerAsync(IReadOnlyList<Message> messages, GenerationOptions? options = null, CancellationToken cancel = default)
+    {
+        var answer = await Answer(messages, options, onText: null, cancel).ConfigureAwait(false);
+        return answer.Generation.Reason == StopReason.Cancelled ? throw new OperationCanceledException(cancel) : answer;
+    }
+
+    /// <summary>Answers the last question of a conversation, piece by piece as it is generated.</summary>
+    /// <param name="messages">Perhaps a system message, earlier questions with their answers, and an open question.</param>
+    /// <param name="options">How to generate; null is <see cref="Generation"/>.</param>
+    /// <param name="cancel">Ends the answer at its next token; leaving the loop does the same.</param>
+    /// <returns>Pieces of whole characters, at least one where the answer is not empty.</returns>
+    /// <exception cref="ConfigException">The model does not take what the conversation holds, or an option is out of range.</exception>
+    /// <exception cref="FoveaException">An image cannot be read; the message names it.</exception>
+    /// <exception cref="OperationCanceledException">The answer was cancelled.</exception>
+    public IAsyncEnumerable<string> StreamAsync(IReadOnlyList<Message> messages, GenerationOptions? options = null, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        return Stream((say, stop) => Answer(messages, options, say, stop), cancel);
+    }
+
+    /// <summary>A conversation of several turns with this model, which remembers what was said.</summary>
+    /// <param name="system">The system prompt; null is the default one.</param>
+    public Chat NewChat(string? system = null) => new(this, system);
+
+    /// <summary>Measures the loss on held-out conversations, as <c>fovea eval</c> does.</summary>
+    /// <param name="heldOut">Conversations that end with the expected answer.</param>
+    /// <param name="cancel">Looked at before measuring begins.</param>
+    /// <exception cref="ConfigException">A conversation cannot be used; all of them are listed.</exception>
+    public async Task<LossMetrics> MeasureAsync(IEnumerable<Conversation> heldOut, CancellationToken cancel = default)
+    {
+        const string name = "conversations";
+        var given = new Dictionary<string, IReadOnlyList<Conversation>> { [name] = [.. heldOut] };
+        var asked = config with { Data = config.Data with { EvalDataset = [name], Given = given } };
+        return Of(await Measure(asked, tell: null, cancel).ConfigureAwait(false));
+    }
+
+    /// <summary>Frees the model after what was asked before.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await thread.Run<object?>(() =>
+            {
+                loaded.Dispose();
+                return null;
+            }).ConfigureAwait(false);
+        }
+        catch (ObjectDisposedException)
+        {
+            return; // a second time
+        }
+
+        await thread.DisposeAsync().ConfigureAwait(false);
+    }
+
+    internal static LossMetrics Of(Evaluated measured) => new(
+        measured.Samples, measured.Loss, Number(measured, "perplexity"), Number(measured, "token_accuracy"));
+
+    /// <summary>Measures the loss on what a configuration holds out.</summary>
+    /// <param name="tell">Takes what is to be known about the data, a sentence at a time.</param>
+    internal Task<Evaluated> Measure(TrainConfig asked, Action<string>? tell, CancellationToken cancel = default) =>
+        Run(() => HeldOutEvaluation.Run(asked, loaded.Model, mesh, loaded.Weights, tell), cancel);
+
+    /// <summary>Runs something on the model's thread.</summary>
+    internal Task<T> Run<T>(Func<T> work, CancellationToken cancel = default) => thread.Run(work, cancel);
+
+    /// <summary>What is said becomes a stream; whoever leaves it cancels the answer.</summary>
+    internal static async IAsyncEnumerable<string> Stream(
+        Func<Action<string>, CancellationToken, Task<ChatAnswer>> ask, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var pieces = Channel.CreateUnbounded<string>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+        var answer = Fill();
+        try
+        {
+            await foreach (var piece in pieces.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
+            {
+                yield return piece;
+            }
+
+            await answer.ConfigureAwait(false);
+            cancel.ThrowIfCancellationRequested();
+        }
+        finally
+        {
+            await stop.CancelAsync().ConfigureAwait(false);
+            await answer.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        async Task Fill()
+        {
+            try
+            {
+                await ask(piece => pieces.Writer.TryWrite(piece), stop.Token).ConfigureAwait(false);
+            }
+            finally
+            {
+                pieces.Writer.Complete();
+            }
+        }
+    }
+
+    private static double? Number(Evaluated measured, string name) => measured.Metrics.TryGetValue(name, out var value) ? value : null;
+
+    private static TrainConfig ConfigOf(string folder, VisionModelOptions options) => new()
+    {
+        Model = new ModelSection
+        {
+            ModelNameOrPath = folder,
+            AdapterNameOrPath = [.. options.Adapters.Select(UserPath.Expand)],
+            Device = options.Device,
+            InferDtype = options.Precision switch
+            {
+                null => InferDtype.Auto,
+                Precision.Fp32 => InferDtype.Float32,
+                Precision.Bf16 => InferDtype.Bfloat16,
+                Precision.Fp16 => InferDtype.Float16,
+                _ => throw new ConfigException($"Precision.{options.Precision} is for training: use Fp32, Bf16 or Fp16"),
+            },
+        },
+        Data = new DataOptions
+        {
+            Template = options.Template,
+            DefaultSystem = options.SystemPrompt,
+            ImageMaxPixels = AtLeastOne(options.ImageMaxPixels, nameof(options.ImageMaxPixels)),
+            ImageMinPixels = AtLeastOne(options.ImageMinPixels, nameof(options.ImageMinPixels)),
+        },
+    };
+
+    private static int AtLeastOne(int pixels, string name) => pixels >= 1 ? pixels : throw new ConfigException($"{name} is {pixels}, must be at least 1");
+
+    private Task<ChatAnswer> Answer(IReadOnlyList<Message> messages, GenerationOptions? options, Action<string>? onText, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        var asked = new Conversation([.. messages]);
+        return Run(() => loaded.Answerer.Answer(asked, images.Of(asked), With(options), onText, cancel), cancel);
+    }
+
+    /// <summary>The options of a call; where they name no tokens that end an answer, the model's do.</summary>
+    internal GenerationOptions With(GenerationOptions? options) =>
+        options is null ? Generation : options.StopIds.Count > 0 ? options : options with { StopIds = Generation.StopIds };
+}

@@ -179,7 +179,7 @@ public sealed class FineTune
         return unique;
     }
 
-    private TrainConfig Configuration(ConfigUse use)
+    internal TrainConfig Configuration(ConfigUse use)
     {
         if (whole is not null)
         {

@@ -14,7 +14,7 @@ public sealed partial class RoomTests
         ["Fovea.Base"] = [],
         ["Fovea.Files"] = ["Fovea.Base"],
         ["Fovea.Tensors"] = ["Fovea.Base"],
-        ["Fovea.Runs"] = ["Fovea.Base"],
+        ["Fovea.Runs"] = ["Fovea.Abstractions", "Fovea.Base"],
         ["Fovea.Nn"] = ["Fovea.Base", "Fovea.Tensors"],
         ["Fovea.Data"] = ["Fovea.Abstractions", "Fovea.Base"],
         ["Fovea.Models"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Files", "Fovea.Nn", "Fovea.Tensors"],
@@ -25,10 +25,15 @@ public sealed partial class RoomTests
             "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Files", "Fovea.Generation", "Fovea.Models", "Fovea.Nn",
             "Fovea.Runs", "Fovea.Tensors",
         ],
+        ["Fovea"] =
+        [
+            "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Files", "Fovea.Generation", "Fovea.Models", "Fovea.Nn",
+            "Fovea.Runs", "Fovea.Tensors", "Fovea.Training",
+        ],
         ["Fovea.Launch"] = ["Fovea.Base", "Fovea.Distributed", "Fovea.Tensors", "Fovea.Training"],
         ["Fovea.Cli"] =
         [
-            "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Files", "Fovea.Generation", "Fovea.Launch", "Fovea.Models",
+            "Fovea", "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Files", "Fovea.Generation", "Fovea.Launch", "Fovea.Models",
             "Fovea.Nn", "Fovea.Runs",
             "Fovea.Tensors", "Fovea.Training",
         ],
@@ -38,6 +43,7 @@ public sealed partial class RoomTests
     {
         ["Fovea.Data"] = ["K4os.Compression.LZ4", "Snappier", "ZstdSharp.Port"],
         ["Fovea.Training"] = ["YamlDotNet"],
+        ["Fovea"] = ["K4os.Compression.LZ4", "Snappier", "YamlDotNet", "ZstdSharp.Port"],
         ["Fovea.Cli"] = ["Spectre.Console", "System.CommandLine"],
     };
 

@@ -16,6 +16,7 @@ public sealed record RunFinished(int Step, double Epoch, double? TrainLoss, doub
     /// <summary>Floating-point operations of the run as Transformers counts them: 6 x parameters x tokens.</summary>
     public double TotalFlos { get; init; }
 
+    /// <summary>Tokens through the model in all.</summary>
     public long TotalTokens { get; init; }
 
     /// <summary>Highest memory in use, in bytes; null when unknown.</summary>

@@ -21,23 +21,28 @@ public sealed record RunStarted : RunEvent
     /// <summary>The honoured keys and their values, as text.</summary>
     public IReadOnlyDictionary<string, string> Config { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Elements that are trained.</summary>
     public required long TrainableParameters { get; init; }
 
+    /// <summary>Elements of the model and its adapters.</summary>
     public required long AllParameters { get; init; }
 
     /// <summary>Training samples of one epoch, over all ranks.</summary>
     public required int Samples { get; init; }
 
+    /// <summary>Held-out samples; 0 where none are given.</summary>
     public int EvalSamples { get; init; }
 
     /// <summary>Optimizer steps of the whole run.</summary>
     public required int TotalSteps { get; init; }
 
+    /// <summary>Passes over the samples, fractional.</summary>
     public double Epochs { get; init; }
 
     /// <summary>Samples that make one optimizer step: batch size x accumulation x ranks.</summary>
     public int SamplesPerStep { get; init; }
 
+    /// <summary>Processes that train together.</summary>
     public int Ranks { get; init; } = 1;
 
     /// <summary>Steps already done by the run that this one resumes; 0 for a new run.</summary>

@@ -1,7 +1,7 @@
 namespace Fovea.Events;
 
 /// <summary>A sample could not be used. Never silent: each is counted and named.</summary>
-/// <param name="Dataset">Name of the data set.</param>
+/// <param name="Dataset">Name of the dataset.</param>
 /// <param name="Row">Row in its file, from 0.</param>
 /// <param name="Reason">What is wrong, naming the file.</param>
 /// <param name="Action">What was done about it: <c>skip</c> or <c>resample</c>.</param>

@@ -3,7 +3,12 @@ namespace Fovea;
 /// <summary>When something periodic happens (<c>save_strategy</c>, <c>eval_strategy</c>).</summary>
 public enum IntervalStrategy
 {
+    /// <summary>Never.</summary>
     No,
+
+    /// <summary>Every so many optimizer steps.</summary>
     Steps,
+
+    /// <summary>After each pass over the samples.</summary>
     Epoch,
 }

@@ -1,0 +1,104 @@
+using System.Diagnostics;
+using System.IO.Compression;
+using System.Xml.Linq;
+
+namespace Fovea.Tests.Unit.Library;
+
+/// <summary>The package as a stranger uses it: packed from this tree, installed from a local feed into projects outside the repository, and run.</summary>
+[Trait("Category", "Long")]
+public sealed class PackageTests : IDisposable
+{
+    private static readonly string Model = TestFiles.Golden("qwen2_5_vl_tiny/model");
+    private static readonly string Images = TestFiles.Golden("qwen2_5_vl_tiny/data/images");
+    private readonly string folder = Directory.CreateTempSubdirectory("fovea-package").FullName;
+
+    [Fact]
+    public void The_examples_build_against_the_package_and_fine_tune_and_chat()
+    {
+        Pack();
+        var (fineTune, chat) = (Build("FineTune"), Build("Chat"));
+        var photos = Directory.CreateDirectory(Path.Combine(folder, "photos")).FullName;
+        foreach (var image in Directory.GetFiles(Images).Order(StringComparer.Ordinal).Take(12))
+        {
+            File.Copy(image, Path.Combine(photos, Path.GetFileName(image)));
+            File.WriteAllText(Path.Combine(photos, Path.ChangeExtension(Path.GetFileName(image), ".txt")), "A shape.");
+        }
+
+        var saved = Path.Combine(folder, "saved");
+        var trained = Run([fineTune, Model, photos, saved, "5"]);
+        Assert.Contains("step 5 of 5: loss ", trained);
+        Assert.Contains("5 steps, mean loss ", trained);
+        Assert.Contains("on 1 held-out rows", trained);
+        Assert.True(File.Exists(Path.Combine(saved, "adapter_model.safetensors")));
+        var image0 = Directory.GetFiles(Images).Order(StringComparer.Ordinal).First();
+        Assert.NotEmpty(Run([chat, Model, saved], $"{image0}\nDescribe this picture.\nWhat colour is it?\n\n").Trim());
+        Assert.Contains("usage: FineTune", Run([fineTune], code: 2));
+        Assert.Contains("config.json", Run([chat, "nowhere"], code: 1));
+    }
+
+    [Fact]
+    public void The_package_holds_every_room_and_depends_on_published_packages_alone()
+    {
+        Pack();
+        using var package = ZipFile.OpenRead(Directory.GetFiles(Path.Combine(folder, "feed"), "*.nupkg").Single());
+        var names = package.Entries.Select(entry => entry.FullName).ToList();
+        var rooms = Directory.GetDirectories(Path.Combine(TestFiles.Root, "src")).Select(Path.GetFileName).Except(["Fovea.Cli", "Fovea.Launch"]);
+        Assert.All(rooms, room => Assert.Contains($"lib/net10.0/{room}.dll", names));
+        Assert.Contains("lib/net10.0/Fovea.xml", names);
+        Assert.Contains("lib/net10.0/Fovea.Abstractions.xml", names);
+        Assert.Contains("LICENSE", names);
+        using var stream = package.GetEntry("Fovea.nuspec")!.Open();
+        var dependencies = XDocument.Load(stream).Descendants().Where(e => e.Name.LocalName == "dependency").Select(e => (string)e.Attribute("id")!).Order().ToList();
+
+        // What inner rooms refer to must come with the package, or a program fails on its first use.
+        var needed = Directory.EnumerateFiles(Path.Combine(TestFiles.Root, "src"), "*.csproj", SearchOption.AllDirectories)
+            .Where(file => !file.Contains("Fovea.Cli") && !file.Contains("Fovea.Launch"))
+            .SelectMany(file => XDocument.Load(file).Descendants("PackageReference"))
+            .Where(reference => (string?)reference.Attribute("PrivateAssets") != "all").Select(reference => (string)reference.Attribute("Include")!);
+        Assert.Equal(needed.Distinct().Order(), dependencies);
+        Assert.DoesNotContain(dependencies, id => id.StartsWith("Fovea", StringComparison.Ordinal));
+    }
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    private void Pack() => Run(
+        ["pack", Path.Combine(TestFiles.Root, "src/Fovea/Fovea.csproj"), "-c", "Release", "--no-build", "-nologo", "-o", Path.Combine(folder, "feed")]);
+
+    /// <summary>The program of an example, built in a folder of its own.</summary>
+    private string Build(string name)
+    {
+        var here = Directory.CreateDirectory(Path.Combine(folder, name)).FullName;
+        foreach (var file in Directory.GetFiles(Path.Combine(TestFiles.Root, "examples/csharp", name)))
+        {
+            File.Copy(file, Path.Combine(here, Path.GetFileName(file)));
+        }
+
+        File.WriteAllText(Path.Combine(here, "nuget.config"), $"""
+            <configuration><packageSources><add key="fovea" value="{Path.Combine(folder, "feed")}" /></packageSources></configuration>
+            """);
+        Run(["build", Path.Combine(here, $"{name}.csproj"), "-c", "Release", "-nologo", "-v:q", "-nodeReuse:false", "-p:UseSharedCompilation=false"]);
+        return Path.Combine(here, "bin/Release/net10.0", $"{name}.dll");
+    }
+
+    private string Run(IReadOnlyList<string> arguments, string input = "", int code = 0)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath!, arguments)
+        {
+            WorkingDirectory = folder, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+
+        // The package must not stay in the cache of packages, where the next one of the same version would not replace it.
+        start.Environment["NUGET_FALLBACK_PACKAGES"] = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget/packages");
+        start.Environment["NUGET_PACKAGES"] = Path.Combine(folder, "packages");
+        start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
+        using var process = Process.Start(start)!;
+        var errors = process.StandardError.ReadToEndAsync();
+        process.StandardInput.Write(input);
+        process.StandardInput.Close();
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == code, $"{string.Join(' ', arguments)}: exit code {process.ExitCode}\n{output}\n{errors.Result}");
+        return output + errors.Result;
+    }
+}

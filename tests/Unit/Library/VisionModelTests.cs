@@ -1,0 +1,172 @@
+using Fovea.Loading;
+using Fovea.Training.Config;
+
+namespace Fovea.Tests.Unit.Library;
+
+/// <summary>A model as a program uses it: answers, streams, conversations, errors, and its end.</summary>
+public sealed class VisionModelTests : NativeTest
+{
+    private static readonly string Folder = TestFiles.Golden("qwen2_5_vl_tiny/model");
+    private static readonly string Adapter = TestFiles.Golden("qwen2_5_vl_tiny/adapter_final_tokens");
+    private static readonly string Data = TestFiles.Golden("qwen2_5_vl_tiny/data");
+    private static readonly Image Picture = Image.FromFile(Path.Combine(Data, "images/001_0.png"));
+    private readonly VisionModel model = Load(new() { Device = "cpu", Adapter = Adapter });
+    private readonly GenerationOptions greedy;
+
+    public VisionModelTests() => greedy = model.Generation with { DoSample = false, MaxNewTokens = 12 };
+
+    [Fact]
+    public async Task A_stream_is_the_answer_in_pieces()
+    {
+        var asked = new[] { Message.User(Picture, "What do you see?") };
+        var answer = await model.AnswerAsync(asked, greedy);
+        Assert.NotEmpty(answer.Text);
+        var pieces = await model.StreamAsync(asked, greedy).ToListAsync();
+        Assert.Equal(answer.Text, string.Concat(pieces));
+        Assert.True(pieces.Count > 1);
+        Assert.Equal(("qwen2_5_vl", "cpu"), (model.Folder.ModelType, model.Device));
+    }
+
+    [Fact]
+    public async Task A_conversation_asked_as_a_whole_is_answered_as_turn_by_turn_and_what_is_known_is_not_computed_again()
+    {
+        var chat = model.NewChat("You see.");
+        await chat.AskAsync(Message.User(Picture, "What do you see?"), greedy);
+        var second = await chat.AskAsync(Message.User("And the colour?"), greedy);
+        Assert.Equal(4, chat.Messages.Count);
+        var whole = await model.AnswerAsync([Message.System("You see."), .. chat.Messages.Take(3)], greedy);
+        Assert.Equal(second.Generation.Ids, whole.Generation.Ids);
+
+        // The image of the messages is read once and then known, as in a conversation.
+        var again = await model.AnswerAsync([Message.System("You see."), .. chat.Messages.Take(3)], greedy);
+        Assert.Equal(whole.Generation.PromptTokens - 1, again.Generation.ReusedTokens);
+        await chat.ClearAsync();
+        Assert.Empty(chat.Messages);
+        Assert.Equal("You see.", chat.System);
+    }
+
+    [Fact]
+    public async Task What_several_threads_ask_at_once_is_answered_as_if_asked_alone()
+    {
+        string[] questions = ["What do you see?", "Which shape?", "Please describe this image"];
+        var alone = new List<string>();
+        foreach (var question in questions)
+        {
+            alone.Add((await model.AnswerAsync([Message.User(Picture, question)], greedy)).Text);
+        }
+
+        var together = await Task.WhenAll(questions.Concat(questions).Select(question =>
+            Task.Run(async () => string.Concat(await model.StreamAsync([Message.User(Picture, question)], greedy).ToListAsync()))));
+        Assert.Equal(alone.Concat(alone), together);
+    }
+
+    [Fact]
+    public async Task Leaving_a_stream_or_cancelling_ends_the_answer_and_the_next_question_is_answered()
+    {
+        var endless = greedy with { MaxNewTokens = 100_000, StopIds = [0] };
+        var asked = new[] { Message.User("Go on for ever") };
+        await foreach (var piece in model.StreamAsync(asked, endless))
+        {
+            Assert.NotEmpty(piece);
+            break;
+        }
+
+        using var cancel = new CancellationTokenSource();
+        var answer = model.AnswerAsync(asked, endless, cancel.Token);
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => answer);
+        using var during = new CancellationTokenSource();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (var piece in model.StreamAsync(asked, endless, during.Token))
+            {
+                await during.CancelAsync();
+            }
+        });
+        Assert.NotEmpty((await model.AnswerAsync([Message.User(Picture, "What do you see?")], greedy)).Text);
+    }
+
+    [Fact]
+    public async Task A_question_that_cannot_be_answered_says_why_and_leaves_model_and_conversation_as_they_were()
+    {
+        var chat = model.NewChat();
+        var missing = await Assert.ThrowsAnyAsync<FoveaException>(() => chat.AskAsync(Image.FromFile("absent.png"), "What?"));
+        Assert.Contains("absent.png", missing.Message);
+        Assert.Contains("a video", (await Assert.ThrowsAsync<ConfigException>(() => chat.AskAsync(new Video("film.mp4"), "What?"))).Message);
+        var ended = await Assert.ThrowsAsync<ConfigException>(() => model.AnswerAsync([Message.User("Hello"), Message.Assistant("Hello")]));
+        Assert.Contains("does not end with a question", ended.Message);
+        Assert.Contains("temperature", (await Assert.ThrowsAsync<ConfigException>(
+            () => model.AnswerAsync([Message.User("Hello")], greedy with { DoSample = true, Temperature = 0 }))).Message);
+        await Assert.ThrowsAsync<ArgumentException>(() => chat.AskAsync(Message.Assistant("I ask")));
+        Assert.Empty(chat.Messages);
+        Assert.NotEmpty((await chat.AskAsync(Message.User("Hello"), greedy)).Text);
+    }
+
+    [Fact]
+    public async Task The_loss_on_conversations_is_that_of_the_same_rows_in_a_file()
+    {
+        var file = new TrainConfig
+        {
+            Model = new ModelSection { ModelNameOrPath = Folder, UseCpu = true },
+            Data = new() { EvalDataset = ["tiny_shapes"], DatasetDir = Data, MaxSamples = 6 },
+        };
+        var expected = await model.Measure(file, tell: null);
+        var measured = await model.MeasureAsync(LibraryRows.Take(6));
+        Assert.Equal(expected.Loss, measured.Loss);
+        Assert.Equal(6, measured.Samples);
+        Assert.Equal(Math.Exp(measured.Loss!.Value), measured.Perplexity!.Value, 0.5 * measured.Perplexity.Value);
+        Assert.InRange(measured.TokenAccuracy!.Value, 0, 1);
+        var bad = await Assert.ThrowsAsync<ConfigException>(() => model.MeasureAsync([new Conversation([Message.User("alone")])]));
+        Assert.Contains("row 1", Assert.Single(bad.Problems, problem => problem.Contains("ends with a question")));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_loaded_says_why()
+    {
+        Assert.Contains("config.json", (await Assert.ThrowsAsync<ConfigException>(() => VisionModel.LoadAsync("nowhere"))).Message);
+        Assert.Contains("PureBf16", (await Assert.ThrowsAsync<ConfigException>(
+            () => VisionModel.LoadAsync(Folder, new() { Precision = Precision.PureBf16 }))).Message);
+        await Assert.ThrowsAsync<ConfigException>(() => VisionModel.LoadAsync(Folder, new() { Device = "gpu" }));
+        await Assert.ThrowsAnyAsync<FoveaException>(() => VisionModel.LoadAsync(Folder, new() { Adapter = Folder, Device = "cpu" }));
+        Assert.Contains("ImageMaxPixels", (await Assert.ThrowsAsync<ConfigException>(() => VisionModel.LoadAsync(Folder, new() { ImageMaxPixels = 0 }))).Message);
+    }
+
+    [Fact]
+    public async Task A_model_is_freed_once_and_says_so_afterwards()
+    {
+        var other = Load(new() { Device = "cpu" });
+        var chat = other.NewChat();
+        await other.DisposeAsync();
+        await other.DisposeAsync();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => other.AnswerAsync([Message.User("Hello")]));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => chat.AskAsync("Hello"));
+    }
+
+    [Fact]
+    public void An_image_file_that_has_changed_is_read_again()
+    {
+        var folder = Directory.CreateTempSubdirectory("fovea-");
+        var path = Path.Combine(folder.FullName, "picture.png");
+        File.Copy(Picture.Source.Path!, path);
+        var reads = 0;
+        var memory = new MediaMemory(source =>
+        {
+            reads++;
+            return model.Loaded.Prompts.Read(source);
+        });
+        var asked = new Conversation([Message.User(Image.FromFile(path), Image.FromFile(path), "Which?")]);
+        var first = memory.Of(asked);
+        Assert.Same(first[0], first[1]);
+        Assert.Same(first[0], memory.Of(asked)[0]);
+        Assert.Equal(1, reads);
+        File.Copy(Path.Combine(Data, "images/000_0.png"), path, overwrite: true);
+        File.SetLastWriteTimeUtc(path, DateTime.UtcNow.AddSeconds(-50));
+        Assert.NotSame(first[0], memory.Of(asked)[0]);
+        Assert.Equal(2, reads);
+        folder.Delete(recursive: true);
+    }
+
+    protected override void Cleanup() => model.DisposeAsync().AsTask().GetAwaiter().GetResult();
+
+    private static VisionModel Load(VisionModelOptions options) => VisionModel.LoadAsync(Folder, options).GetAwaiter().GetResult();
+}

@@ -9,7 +9,7 @@ namespace Fovea.Generation;
 /// A conversation over several turns. Everything said before stays in the prompt; what the key/value cache still holds of it is not computed again.
 /// For one thread.
 /// </summary>
-public sealed class ChatSession(VisionLanguageModel model, Tokenizer tokenizer, PromptBuilder prompts) : IDisposable
+internal sealed class ChatSession(VisionLanguageModel model, Tokenizer tokenizer, PromptBuilder prompts) : IDisposable
 {
     private readonly Generator generator = new(model);
     private readonly List<Message> messages = [];

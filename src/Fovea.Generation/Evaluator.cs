@@ -6,7 +6,7 @@ using Fovea.Models;
 namespace Fovea.Generation;
 
 /// <summary>Single questions to a model, for measuring what it has learnt.</summary>
-public static class Evaluator
+internal static class Evaluator
 {
     /// <summary>The model's greedy answer to one question; ends at a stop word of the template, the end token, or <paramref name="maxTokens"/>.</summary>
     /// <param name="prompt">The question; images without <c>&lt;image&gt;</c> in it come first.</param>

@@ -4,7 +4,7 @@ using Fovea.Data.Tokenizers;
 namespace Fovea.Generation;
 
 /// <summary>How tokens are chosen and when to stop. The names and meanings are those of Transformers' <c>generation_config.json</c>.</summary>
-public sealed record GenerationOptions
+internal sealed record GenerationOptions
 {
     private const string FileName = "generation_config.json";
 

@@ -7,7 +7,7 @@ namespace Fovea.Generation;
 /// <param name="ReusedTokens">How many of those an earlier call had left in the cache.</param>
 /// <param name="PromptTime">Until the first token was known.</param>
 /// <param name="TokenTime">From the first token to the last.</param>
-public sealed record GenerationResult(
+internal sealed record GenerationResult(
     IReadOnlyList<int> Ids, StopReason Reason, int PromptTokens, int ReusedTokens, TimeSpan PromptTime, TimeSpan TokenTime)
 {
     /// <summary>New tokens a second, without the prompt; 0 when there was only one.</summary>

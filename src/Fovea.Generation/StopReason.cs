@@ -1,7 +1,7 @@
 namespace Fovea.Generation;
 
 /// <summary>Why a generation ended.</summary>
-public enum StopReason
+internal enum StopReason
 {
     /// <summary>The model gave a stop token.</summary>
     Finished,

@@ -1,7 +1,7 @@
 namespace Fovea.Data.Datasets;
 
 /// <summary>What happens to a sample that cannot be trained on. Every one is counted and named, whatever the policy.</summary>
-public enum BadSamplePolicy
+internal enum BadSamplePolicy
 {
     /// <summary>The run stops and lists what is wrong.</summary>
     Error,

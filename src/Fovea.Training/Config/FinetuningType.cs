@@ -1,7 +1,7 @@
 namespace Fovea.Training.Config;
 
 /// <summary>What is trained (<c>finetuning_type</c>).</summary>
-public enum FinetuningType
+internal enum FinetuningType
 {
     /// <summary>Low-rank adapters beside frozen linear layers.</summary>
     Lora,

@@ -1,7 +1,7 @@
 namespace Fovea.Training.Config;
 
 /// <summary>When something periodic happens (<c>save_strategy</c>, <c>eval_strategy</c>).</summary>
-public enum IntervalStrategy
+internal enum IntervalStrategy
 {
     No,
     Steps,

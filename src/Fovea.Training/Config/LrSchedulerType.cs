@@ -1,7 +1,7 @@
 namespace Fovea.Training.Config;
 
 /// <summary>How the learning rate moves after warm-up (<c>lr_scheduler_type</c>).</summary>
-public enum LrSchedulerType
+internal enum LrSchedulerType
 {
     Linear,
     Cosine,

@@ -3,7 +3,7 @@ using Fovea.Training.Optim;
 namespace Fovea.Training.Config;
 
 /// <summary>What lies in the host's memory instead of the device's (<c>offload</c>).</summary>
-public enum OffloadKind
+internal enum OffloadKind
 {
     None,
 

@@ -1,7 +1,7 @@
 namespace Fovea.Training.Config;
 
 /// <summary>What is computed again in the backward pass instead of being kept. Cannot change a result.</summary>
-public enum RecomputeMode
+internal enum RecomputeMode
 {
     /// <summary>Those whose activations do not fit the memory budget.</summary>
     Auto,

@@ -1,7 +1,7 @@
 namespace Fovea.Tests;
 
 /// <summary>Where parity tests compute: the CPU, or what FOVEA_TEST_DEVICE names (cuda, cuda:N).</summary>
-public static class TestDevice
+internal static class TestDevice
 {
     public static Device Device { get; } = Devices.Choose(Environment.GetEnvironmentVariable("FOVEA_TEST_DEVICE") is { Length: > 0 } name ? name : "cpu");
 

@@ -8,7 +8,7 @@ using Spectre.Console;
 namespace Fovea.Bench;
 
 /// <summary>Results as a table for people and as JSON for programs.</summary>
-public static class BenchOutput
+internal static class BenchOutput
 {
     public static T FromJson<T>(JsonNode json) => json.Deserialize<T>(ResultFile.Json) ?? throw new JsonException("nothing there");
 

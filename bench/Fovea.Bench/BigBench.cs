@@ -4,7 +4,7 @@ using Fovea.Tensors;
 namespace Fovea.Bench;
 
 /// <summary>Runs the 7b job on a card, or goes through all of it without computing (meta) and counts.</summary>
-public static class BigBench
+internal static class BigBench
 {
     private const int WarmUp = 3;
     private const double Gib = 1L << 30;

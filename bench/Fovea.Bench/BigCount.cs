@@ -16,7 +16,7 @@ namespace Fovea.Bench;
 /// <param name="AdapterBytes">Adapters: fp32 master, gradient and two moments, and the copy that is used.</param>
 /// <param name="BlockBytes">What one block of the decoder keeps for backward, bounded from above.</param>
 /// <param name="LogitBytes">One chunk of logits.</param>
-public sealed record BigCount(
+internal sealed record BigCount(
     long DecoderWeights, long HeadWeights, long VisionWeights, long MergerWeights, double Flop,
     long WeightBytes, long AdapterBytes, long BlockBytes, long LogitBytes)
 {

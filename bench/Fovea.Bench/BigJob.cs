@@ -10,7 +10,7 @@ using Fovea.Training.Session;
 namespace Fovea.Bench;
 
 /// <summary>Training steps of Qwen2.5-VL-7B through the code that trains: LoRA r=8 on the decoder, frozen vision, clipping at 1, AdamW.</summary>
-public sealed class BigJob : IDisposable
+internal sealed class BigJob : IDisposable
 {
     private readonly RepeatedTraining training;
 

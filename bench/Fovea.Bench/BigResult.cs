@@ -1,7 +1,7 @@
 namespace Fovea.Bench;
 
 /// <summary>What the 7b benchmark measured or, in a dry run, counted. Seconds of one step; bytes in GiB.</summary>
-public sealed record BigResult
+internal sealed record BigResult
 {
     public string Job { get; } = "7b";
 

@@ -6,7 +6,7 @@ using Fovea.Testing;
 namespace Fovea.Bench;
 
 /// <summary>Greedy generation with the mid model: a prompt of 512 tokens with an image, then 64 tokens.</summary>
-public static class DecodeBench
+internal static class DecodeBench
 {
     private const int NewTokens = 64;
 

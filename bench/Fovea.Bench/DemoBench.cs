@@ -7,7 +7,7 @@ namespace Fovea.Bench;
 /// A whole fine-tune as a configuration says, each run in a process of its own; with the peer the same samples, batches and rates from the same adapter in
 /// PyTorch and Transformers, in turns: ours, theirs, ours.
 /// </summary>
-public static class DemoBench
+internal static class DemoBench
 {
     /// <summary>How far apart the two sides' first losses may be: more means that they do not train the same.</summary>
     public const double LossTolerance = 1e-2;

@@ -1,7 +1,7 @@
 namespace Fovea.Bench;
 
 /// <summary>How the demo benchmark runs.</summary>
-public sealed record DemoBenchOptions
+internal sealed record DemoBenchOptions
 {
     /// <summary>The user's configuration; null for pictures and a small model of our own.</summary>
     public string? Config { get; init; }

@@ -1,7 +1,7 @@
 namespace Fovea.Bench;
 
 /// <summary>What the demo benchmark measured; ratios above 1 are in our favour, except memory: ours over theirs.</summary>
-public sealed record DemoBenchResult
+internal sealed record DemoBenchResult
 {
     public string Job { get; } = "demo";
 

@@ -8,7 +8,7 @@ using Fovea.Training.Recipes;
 namespace Fovea.Bench;
 
 /// <summary>One training run in this process, through the recipe that <c>fovea train</c> runs, with a trace.</summary>
-public static class DemoOnce
+internal static class DemoOnce
 {
     /// <summary>Leaves out evaluation, which is no training; results go to <paramref name="output"/>.</summary>
     public static TrainConfig Prepare(TrainConfig config, string output) => config with

@@ -14,7 +14,7 @@ namespace Fovea.Bench;
 /// What a run trains on, written down for the peer: ids, labels and images of every sample, the batches of every step, the rates, the settings of the
 /// optimizer, and the adapter that both sides start from.
 /// </summary>
-public static class DemoPlan
+internal static class DemoPlan
 {
     /// <summary>Writes <c>plan.json</c> and <c>adapter/</c> into a folder.</summary>
     /// <exception cref="ConfigException">The peer cannot train this.</exception>

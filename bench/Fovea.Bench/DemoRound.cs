@@ -1,7 +1,7 @@
 namespace Fovea.Bench;
 
 /// <summary>One whole training run in a process of its own, ours or the peer's. Times in seconds, memory in MiB.</summary>
-public sealed record DemoRound
+internal sealed record DemoRound
 {
     /// <summary>Libraries and their versions.</summary>
     public required string Software { get; init; }

@@ -1,7 +1,7 @@
 namespace Fovea.Bench;
 
 /// <summary>The runs of one side: medians, and the least memory that would have done for all of them.</summary>
-public sealed record DemoSide
+internal sealed record DemoSide
 {
     public DemoSide(IReadOnlyList<DemoRound> rounds)
     {

@@ -10,7 +10,7 @@ namespace Fovea.Bench;
 /// products of half the square (what causality leaves).
 /// Make one for each measurement and dispose it, so that its memory is none of the step's.
 /// </summary>
-public sealed class GemmFloor : IDisposable
+internal sealed class GemmFloor : IDisposable
 {
     private const int HeadSize = 64;
 

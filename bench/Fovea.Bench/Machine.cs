@@ -4,7 +4,7 @@ using Fovea.Tensors;
 namespace Fovea.Bench;
 
 /// <summary>What a measurement was taken on.</summary>
-public static class Machine
+internal static class Machine
 {
     /// <summary>The commit that this program was built from, when it was built in a checkout.</summary>
     public static string Commit =>

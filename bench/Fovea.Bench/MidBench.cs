@@ -5,7 +5,7 @@ using Fovea.Testing;
 namespace Fovea.Bench;
 
 /// <summary>Runs the mid job: two steps that warm up, then in turns a step, the floor and, when asked, a step of the peer.</summary>
-public static class MidBench
+internal static class MidBench
 {
     private const int WarmUp = 2;
 

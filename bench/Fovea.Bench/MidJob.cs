@@ -11,7 +11,7 @@ using Fovea.Training.Session;
 namespace Fovea.Bench;
 
 /// <summary>The mid benchmark's training steps, through the code that trains: 4 samples, LoRA r=8 on the language model, clipping at 1, AdamW.</summary>
-public sealed class MidJob : IDisposable
+internal sealed class MidJob : IDisposable
 {
     public const int Samples = 4;
 

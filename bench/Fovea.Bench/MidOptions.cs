@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Bench;
 
 /// <summary>How the mid benchmark runs.</summary>
-public sealed record MidOptions
+internal sealed record MidOptions
 {
     public DType DType { get; init; } = DType.BF16;
 

@@ -1,7 +1,7 @@
 namespace Fovea.Bench;
 
 /// <summary>What the mid benchmark measured. Seconds of one step, MiB of this process; floor figures are of the job's matrix products alone.</summary>
-public sealed record MidResult
+internal sealed record MidResult
 {
     public string Job { get; } = "mid";
 

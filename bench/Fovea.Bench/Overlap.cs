@@ -5,7 +5,7 @@ namespace Fovea.Bench;
 /// <summary>How much of the time in which collectives were under way a process computed, read off its trace.</summary>
 /// <param name="Seconds">In which at least one collective was under way, waiting for other ranks included.</param>
 /// <param name="HiddenSeconds">Of these, in which no thread of this process stood still for one.</param>
-public sealed record Overlap(double Seconds, double HiddenSeconds)
+internal sealed record Overlap(double Seconds, double HiddenSeconds)
 {
     /// <summary>From 0, everything was waited for, to 1, nothing.</summary>
     public double Share => Seconds > 0 ? HiddenSeconds / Seconds : 0;

@@ -3,7 +3,7 @@ using Fovea.Training.Planning;
 namespace Fovea.Bench;
 
 /// <summary>Watches the anonymous memory of this process from a thread of its own, every few milliseconds, until disposed.</summary>
-public sealed class PeakMemory : IDisposable
+internal sealed class PeakMemory : IDisposable
 {
     private readonly ManualResetEventSlim stop = new();
     private readonly Thread watcher;

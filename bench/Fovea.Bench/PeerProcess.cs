@@ -7,7 +7,7 @@ namespace Fovea.Bench;
 /// A process that answers in lines of JSON: a Python one of <c>bench/peer</c>, which loads its job once and then does one round for each line it is sent,
 /// or this program once more.
 /// </summary>
-public sealed class PeerProcess : IDisposable
+internal sealed class PeerProcess : IDisposable
 {
     private readonly Process process;
 

@@ -1,7 +1,7 @@
 namespace Fovea.Bench;
 
 /// <summary>The same job in PyTorch and Transformers, its steps taken in turns with ours; ratios above 1 are in our favour.</summary>
-public sealed record PeerResult
+internal sealed record PeerResult
 {
     public required string Torch { get; init; }
 

@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Bench;
 
 /// <summary>Every kernel on the products of linear layers, in turns.</summary>
-public static class ProductBench
+internal static class ProductBench
 {
     private static readonly (int Rows, int Inner, int Columns)[] Shapes =
         [(2048, 2048, 2048), (2048, 1024, 2816), (2048, 2816, 1024), (512, 3584, 3584), (64, 2048, 2048)];

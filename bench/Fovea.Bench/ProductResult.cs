@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Bench;
 
 /// <summary>How fast each kernel multiplies matrices, beside what the processor's vector units reach in registers alone. Rates are GFLOP/s.</summary>
-public sealed record ProductResult
+internal sealed record ProductResult
 {
     public string Commit { get; } = Machine.Commit;
 

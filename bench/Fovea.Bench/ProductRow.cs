@@ -6,5 +6,5 @@ namespace Fovea.Bench;
 /// <param name="Form">Forward, InputGradient or WeightGradient.</param>
 /// <param name="Rates">GFLOP/s by kernel, medians.</param>
 /// <param name="Best">GFLOP/s by kernel, best rounds.</param>
-public sealed record ProductRow(
+internal sealed record ProductRow(
     string Type, string Shape, string Form, IReadOnlyDictionary<string, double> Rates, IReadOnlyDictionary<string, double> Best);

@@ -13,7 +13,7 @@ using Fovea.Testing;
 namespace Fovea.Bench;
 
 /// <summary>Data parallel and each stage of ZeRO over several processes of this machine, one thread each: time, bytes sent, memory.</summary>
-public static class RankBench
+internal static class RankBench
 {
     /// <param name="say">Sees one line a setting.</param>
     public static IReadOnlyList<RankResult> Run(

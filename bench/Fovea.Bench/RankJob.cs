@@ -13,7 +13,7 @@ using Fovea.Training.Session;
 namespace Fovea.Bench;
 
 /// <summary>One rank of the benchmark over ranks: steps of the mid model with blocks computed again, the four samples shared out.</summary>
-public static class RankJob
+internal static class RankJob
 {
     private const double Mebibyte = 1 << 20;
 

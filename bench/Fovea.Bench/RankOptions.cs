@@ -10,4 +10,4 @@ namespace Fovea.Bench;
 /// <param name="Fp32">The computation in fp32 instead of bf16.</param>
 /// <param name="Tokens">Of a sample, text alone; null for the mid benchmark's samples with images.</param>
 /// <param name="Folder">The model.</param>
-public sealed record RankOptions(int Ranks, int Zero, bool Full, int Steps, bool Fp32, int? Tokens, string Folder);
+internal sealed record RankOptions(int Ranks, int Zero, bool Full, int Steps, bool Fp32, int? Tokens, string Folder);

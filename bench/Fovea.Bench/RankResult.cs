@@ -1,7 +1,7 @@
 namespace Fovea.Bench;
 
 /// <summary>What rank 0 measured in one setting; each name ends in its unit.</summary>
-public sealed record RankResult(int Ranks, int Zero, bool Full)
+internal sealed record RankResult(int Ranks, int Zero, bool Full)
 {
     public required double StepSecondsMedian { get; init; }
 

@@ -10,7 +10,7 @@ namespace Fovea.Bench;
 
 /// <summary>Optimizer steps of a model on the same batch, through the code that trains. Owns all that it is given.</summary>
 /// <param name="rate">The learning rate of every step.</param>
-public sealed class RepeatedTraining(
+internal sealed class RepeatedTraining(
     VisionLanguageModel model, PackedBatch batch, Func<IReadOnlyList<ParameterShard>, IOptimizer> optimizer, SessionOptions options, double rate) : IDisposable
 {
     private readonly TokenLoss objective = new();

@@ -4,7 +4,7 @@ using Fovea.Nn;
 namespace Fovea.Bench;
 
 /// <summary>Reads the trace that <c>profile: true</c> writes.</summary>
-public static class RunTrace
+internal static class RunTrace
 {
     /// <summary>The span in which the training thread waits for the next step's data.</summary>
     public const string WaitForData = "wait for data";

@@ -4,7 +4,7 @@ using Fovea.Tensors;
 namespace Fovea.Bench;
 
 /// <summary>Runs <see cref="SlicesJob"/> and, in turns, the same in PyTorch.</summary>
-public static class SlicesBench
+internal static class SlicesBench
 {
     /// <param name="depth">Blocks of the language model, and of the tower.</param>
     /// <param name="attention">The peer's: eager or sdpa; null for the faster one.</param>

@@ -15,7 +15,7 @@ namespace Fovea.Bench;
 /// Training steps of a MiniCPM-V-2.6 in miniature with random weights, through the code that trains: 2 samples of 448 tokens with three images in eight
 /// slices and 100 trained tokens each, clipping at 1, AdamW. bench/peer/minicpm.py does the same in PyTorch.
 /// </summary>
-public sealed class SlicesJob : IDisposable
+internal sealed class SlicesJob : IDisposable
 {
     public const int Samples = 2;
     public const int SampleTokens = 448;

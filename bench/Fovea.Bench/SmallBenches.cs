@@ -6,7 +6,7 @@ namespace Fovea.Bench;
 /// <summary>
 /// Benchmarks that need no model, measured by the BenchmarkDotNet program in <c>bench/Fovea.Benchmarks</c>, which <c>./fovea bench</c> builds.
 /// </summary>
-public static class SmallBenches
+internal static class SmallBenches
 {
     private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "..", "..", "Fovea.Benchmarks", "release", "Fovea.Benchmarks.dll");
 

@@ -1,7 +1,7 @@
 namespace Fovea.Bench;
 
 /// <summary>Figures of one of the smaller benchmarks; each name ends in its unit.</summary>
-public sealed record SmallResult(string Job, IReadOnlyDictionary<string, double> Figures)
+internal sealed record SmallResult(string Job, IReadOnlyDictionary<string, double> Figures)
 {
     public string Commit { get; } = Machine.Commit;
 

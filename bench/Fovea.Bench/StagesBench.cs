@@ -4,7 +4,7 @@ using Fovea.Tensors;
 namespace Fovea.Bench;
 
 /// <summary>Runs <see cref="StagesJob"/> and, in turns, the same in PyTorch.</summary>
-public static class StagesBench
+internal static class StagesBench
 {
     /// <param name="pad">Tokens to which the peer fills samples up; 0 for none.</param>
     public static SmallResult Run(DType compute, bool moe, bool cachedVision, int steps, bool peer, int pad)

@@ -13,7 +13,7 @@ namespace Fovea.Bench;
 /// Training steps of MiniMind-3V at its published size with random weights, through the code that trains: 4 samples of 260 tokens, 64 of an image and 120
 /// trained, all weights but the encoder's, clipping at 1, AdamW. bench/peer/minimind.py does the same in PyTorch.
 /// </summary>
-public sealed class StagesJob : IDisposable
+internal sealed class StagesJob : IDisposable
 {
     public const int Samples = 4;
     public const int SampleTokens = 260;

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Fovea.Bench;
 
 /// <summary>Wall-clock and processor seconds of repeated runs of one thing.</summary>
-public sealed class Timings
+internal sealed class Timings
 {
     private readonly List<double> wall = [];
     private readonly List<double> processor = [];

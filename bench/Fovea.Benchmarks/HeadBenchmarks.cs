@@ -16,7 +16,7 @@ public class HeadBenchmarks
     public static IEnumerable<HeadShape> Shapes =>
         from shape in new[] { (500, 152_064, 64), (60, 152_064, 64), (60, 32_000, 128), (256, 152_064, 384), (256, 32_000, 384), (512, 32_000, 1024) }
         from type in new[] { DType.F32, DType.BF16 }
-        select new HeadShape(shape.Item1, shape.Item2, shape.Item3, type);
+        select new HeadShape(shape.Item1, shape.Item2, shape.Item3) { Type = type };
 
     [ParamsSource(nameof(Shapes))]
     public HeadShape Shape { get; set; } = null!;

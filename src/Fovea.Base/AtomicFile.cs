@@ -8,7 +8,7 @@ namespace Fovea;
 /// a hidden neighbour of a name of its own (<c>.NAME.????????.partial</c>) is written, synced to disk and renamed, then the folder is synced.
 /// A killed write leaves at most the neighbour, which the next write of the same name removes.
 /// </summary>
-public sealed class AtomicFile : IDisposable
+internal sealed class AtomicFile : IDisposable
 {
     private const int BufferBytes = 1 << 20;
     private const string Suffix = ".partial";

@@ -1,7 +1,7 @@
 namespace Fovea;
 
 /// <summary>The folder of what is kept between runs: <c>FOVEA_CACHE</c>, or <c>fovea</c> in <c>XDG_CACHE_HOME</c> or <c>~/.cache</c>.</summary>
-public static class CacheFolder
+internal static class CacheFolder
 {
     public static string Path
     {

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Fovea;
 
 /// <summary>CRC-32 as zip and PNG use it (polynomial 0xEDB88320), eight bytes at a time.</summary>
-public static class Crc32
+internal static class Crc32
 {
     private static readonly uint[][] Tables = MakeTables();
 

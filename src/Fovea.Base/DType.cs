@@ -1,7 +1,7 @@
 namespace Fovea;
 
 /// <summary>Element types. The values are those of libtorch's <c>c10::ScalarType</c>, so they cross the door unchanged.</summary>
-public enum DType : sbyte
+internal enum DType : sbyte
 {
     U8 = 0,
     I8 = 1,

@@ -1,7 +1,7 @@
 namespace Fovea;
 
 /// <summary>Facts about element types.</summary>
-public static class DTypes
+internal static class DTypes
 {
     /// <summary>Bytes of one element.</summary>
     public static int Size(this DType dtype) => dtype switch

@@ -7,7 +7,7 @@ namespace Fovea;
 /// The one way to read a user's JSON: as <see cref="TextFile"/> reads text, and strictly (no comments, no trailing commas, no NaN, every key once, no
 /// half surrogate pairs). What is wrong is a <see cref="ConfigException"/> with file, line and column, and where there is one, the key.
 /// </summary>
-public static class JsonFile
+internal static class JsonFile
 {
     /// <param name="hint">What the file is for and how to name another, where it cannot be opened.</param>
     /// <exception cref="ConfigException">The file cannot be opened or is not JSON.</exception>

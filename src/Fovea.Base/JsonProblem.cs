@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Fovea;
 
 /// <summary>Says what is wrong with a JSON text: where, what it was taken for, and how to mend it.</summary>
-public static class JsonProblem
+internal static class JsonProblem
 {
     /// <summary>What is said where a comment stands.</summary>
     public const string Comment = "a comment, which JSON does not have; take it out";

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Fovea;
 
 /// <summary>Parses JSON so that whatever was read can be used without a surprise: texts are valid Unicode and every key stands once.</summary>
-public static class JsonText
+internal static class JsonText
 {
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
 

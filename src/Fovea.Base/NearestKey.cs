@@ -1,7 +1,7 @@
 namespace Fovea;
 
 /// <summary>Finds the known key that a misspelt one was probably meant to be.</summary>
-public static class NearestKey
+internal static class NearestKey
 {
     /// <summary>The nearest of <paramref name="known"/>, the first of equals; null when none is near.</summary>
     public static string? To(string key, IEnumerable<string> known)

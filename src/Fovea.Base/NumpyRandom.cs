@@ -4,7 +4,7 @@ namespace Fovea;
 /// The stream of <c>numpy.random.default_rng(seed)</c>: SeedSequence, PCG64 (XSL-RR 128/64) and <c>permutation</c>.
 /// Needed because the reference splits data sets with it.
 /// </summary>
-public sealed class NumpyRandom
+internal sealed class NumpyRandom
 {
     private const uint InitA = 0x43b0d7e5;
     private const uint MultA = 0x931e8875;

@@ -9,7 +9,7 @@ namespace Fovea;
 /// JSON as Python's <c>json</c> module writes and reads it: <c>3.0</c> stays a float, exponents look like <c>1e-05</c>, text is ASCII with escapes,
 /// NaN and infinities have names. Values are null, bool, int, long, double, string, dictionaries by string and lists.
 /// </summary>
-public static class PythonJson
+internal static class PythonJson
 {
     /// <summary>One line with <c>", "</c> and <c>": "</c>, keys in their own order: <c>json.dumps(value)</c>.</summary>
     public static string Line(object? value) => Write(value, indent: 0, sortKeys: false);

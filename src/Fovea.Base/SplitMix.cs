@@ -1,7 +1,7 @@
 namespace Fovea;
 
 /// <summary>The finalizer of SplitMix64 over a Weyl sequence: as a generator that counts it passes BigCrush.</summary>
-public static class SplitMix
+internal static class SplitMix
 {
     /// <summary>64 random bits that depend on both numbers alone.</summary>
     public static ulong Mix(ulong key, ulong counter)

@@ -6,7 +6,7 @@ namespace Fovea;
 /// The one way to open what a user wrote: UTF-8 with or without a byte order mark. UTF-16 and UTF-32 are refused with what to do, bytes that are not
 /// UTF-8 with line and byte, so that no character is ever replaced silently; a folder, a missing or an unreadable file is said in words.
 /// </summary>
-public static class TextFile
+internal static class TextFile
 {
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 

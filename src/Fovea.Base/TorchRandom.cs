@@ -4,7 +4,7 @@ namespace Fovea;
 /// The stream of <c>torch.Generator().manual_seed(seed)</c> on the CPU: MT19937 seeded by Knuth's recurrence with the seed's low 32 bits
 /// (Matsumoto and Nishimura 1998), and <c>randperm</c> as ATen draws it.
 /// </summary>
-public sealed class TorchRandom
+internal sealed class TorchRandom
 {
     private const int Words = 624;
     private const int Middle = 397;

@@ -6,7 +6,7 @@ namespace Fovea;
 
 /// <summary>Looks at a text piece by piece, without a copy: the first byte that is not UTF-8 is an error with its line and its place in the line.</summary>
 /// <param name="name">How messages call the text; null to begin them with the line.</param>
-public sealed class Utf8Check(string? name)
+internal sealed class Utf8Check(string? name)
 {
     private readonly byte[] carried = new byte[4];
     private int carry;

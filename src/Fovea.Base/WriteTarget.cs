@@ -7,7 +7,7 @@ namespace Fovea;
 /// Folders and files that a user names to be written. A symbolic link is followed: it stays, and the content lies where it leads. What cannot be written
 /// is refused before the work begins, in one sentence that says what to do.
 /// </summary>
-public static class WriteTarget
+internal static class WriteTarget
 {
     private const int MostLinks = 40;
     private const int LongestName = 255;

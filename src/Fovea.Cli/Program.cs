@@ -4,7 +4,7 @@ using Fovea.Launch;
 namespace Fovea.Cli;
 
 /// <summary>Entry point: one verb a file in <c>Verbs/</c>. Errors that the user can act on end with one message and exit code 2 or 1.</summary>
-public static class Program
+internal static class Program
 {
     public static int Main(string[] args) => Run(Root(), args);
 

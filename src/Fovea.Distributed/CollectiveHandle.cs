@@ -5,7 +5,7 @@ using Fovea.Tensors.Collectives;
 namespace Fovea.Distributed;
 
 /// <summary>A collective under way. Results are there after <see cref="Wait"/>; disposing without waiting gives them up.</summary>
-public sealed class CollectiveHandle : IDisposable
+internal sealed class CollectiveHandle : IDisposable
 {
     private readonly Mesh? mesh;
     private readonly string what;

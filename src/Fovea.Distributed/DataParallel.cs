@@ -8,7 +8,7 @@ namespace Fovea.Distributed;
 /// backward still computes the rest. Every rank sends the same parts in the same order whatever its data was, so that ranks with fewer micro-batches,
 /// without images or without a trained token never keep others waiting. With one rank nothing happens.
 /// </summary>
-public sealed class DataParallel : ParallelStrategy
+internal sealed class DataParallel : ParallelStrategy
 {
     private readonly Bucket[] buckets;
     private readonly Lock gate = new();

@@ -4,4 +4,4 @@ namespace Fovea.Distributed;
 /// <param name="Images">Whether the vision side runs on any rank.</param>
 /// <param name="Learns">Whether a backward pass follows.</param>
 /// <param name="Last">Whether it is the last of an optimizer step.</param>
-public sealed record ForwardPass(bool Images, bool Learns, bool Last);
+internal sealed record ForwardPass(bool Images, bool Learns, bool Last);

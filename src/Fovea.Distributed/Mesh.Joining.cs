@@ -6,7 +6,7 @@ using Fovea.Tensors.Collectives;
 namespace Fovea.Distributed;
 
 /// <summary>How ranks find one another, and how they part.</summary>
-public sealed partial class Mesh
+internal sealed partial class Mesh
 {
     // A heart beats on a thread of its own: minutes of silence mean that the process or its host is gone, however long a step may take.
     private static readonly TimeSpan LongestSilence = TimeSpan.FromMinutes(5);

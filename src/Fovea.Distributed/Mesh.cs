@@ -10,7 +10,7 @@ namespace Fovea.Distributed;
 /// The ranks of a run and what they do together. Every rank must start the same collectives in the same order. One rank is the degenerate case:
 /// <see cref="Alone"/> has no process group and every collective is done at once.
 /// </summary>
-public sealed partial class Mesh : IDisposable
+internal sealed partial class Mesh : IDisposable
 {
     /// <summary>The span in which a thread stands still until a collective is done.</summary>
     public const string WaitForRanks = "wait for ranks";

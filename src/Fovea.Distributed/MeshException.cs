@@ -6,7 +6,7 @@ namespace Fovea.Distributed;
 /// <param name="rank">The rank at fault; -1 where it cannot be told.</param>
 /// <param name="host">Its host.</param>
 /// <param name="cause">What happened to it, as the end of a sentence that begins with the rank.</param>
-public sealed class MeshException(int rank, string host, string cause, Exception? inner = null) : FoveaException(Say(rank, host, cause), inner)
+internal sealed class MeshException(int rank, string host, string cause, Exception? inner = null) : FoveaException(Say(rank, host, cause), inner)
 {
     public int Rank => rank;
 

@@ -7,7 +7,7 @@ namespace Fovea.Distributed;
 /// How the ranks of a mesh share one optimizer step: which part of the trainable weights each one updates, and how gradients come together. A step is
 /// <see cref="Run"/> over its micro-batches, <see cref="Finish"/>, the optimizer on <see cref="Parts"/>, <see cref="Publish"/>. All ranks do all of it.
 /// </summary>
-public abstract class ParallelStrategy(Mesh mesh) : IDisposable
+internal abstract class ParallelStrategy(Mesh mesh) : IDisposable
 {
     /// <summary>What this rank's optimizer updates.</summary>
     public abstract IReadOnlyList<ParameterShard> Parts { get; }

@@ -7,7 +7,7 @@ namespace Fovea.Distributed;
 /// <param name="MasterAddress">Where the store is.</param>
 /// <param name="StoreIsServed">Whether the launcher itself serves the store (torchrun's agent does); otherwise rank 0 does.</param>
 /// <param name="Prefix">Put before the store's keys, for a launcher's store that outlives one start.</param>
-public sealed record RankVariables(
+internal sealed record RankVariables(
     int Rank, int WorldSize, int LocalRank, string MasterAddress, int MasterPort, bool StoreIsServed = false, string Prefix = "")
 {
     /// <summary>Those of this process; one rank where WORLD_SIZE is absent or 1.</summary>

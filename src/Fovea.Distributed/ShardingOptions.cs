@@ -1,7 +1,7 @@
 namespace Fovea.Distributed;
 
 /// <summary>What is divided over the ranks, in ZeRO's stages (arXiv 1910.02054), and where a rank's part lies.</summary>
-public sealed record ShardingOptions
+internal sealed record ShardingOptions
 {
     /// <summary>0 nothing, 1 the optimizer's state, 2 gradients too, 3 parameters too, the frozen ones included.</summary>
     public int Stage { get; init; }

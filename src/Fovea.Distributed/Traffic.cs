@@ -6,7 +6,7 @@ namespace Fovea.Distributed;
 /// Bytes that this rank had to send, by the theory of each collective on n bytes and W ranks: all-reduce 2 (W-1)/W n; reduce-scatter, all-to-all and
 /// broadcast (the mean over ranks) (W-1)/W n; all-gather (W-1)/W of the gathered n.
 /// </summary>
-public sealed class Traffic
+internal sealed class Traffic
 {
     private readonly long[] bytes = new long[Enum.GetValues<CollectiveKind>().Length];
 

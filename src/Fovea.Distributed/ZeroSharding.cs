@@ -8,7 +8,7 @@ namespace Fovea.Distributed;
 /// the weights too, frozen ones included, which are brought together unit by unit while the model runs and freed behind it. Stage 1 sums gradients once
 /// a step, 2 and 3 after every micro-batch.
 /// </summary>
-public sealed class ZeroSharding : ParallelStrategy, IBlockGate, IWeightHolder
+internal sealed class ZeroSharding : ParallelStrategy, IBlockGate, IWeightHolder
 {
     private readonly ShardingOptions options;
     private readonly List<ShardUnit> units = [];

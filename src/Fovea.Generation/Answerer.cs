@@ -9,7 +9,7 @@ namespace Fovea.Generation;
 /// Answers the last question of a conversation. The key/value cache is kept between answers: what a conversation has in common with the one before is not
 /// computed again. For one thread.
 /// </summary>
-public sealed class Answerer(VisionLanguageModel model, Tokenizer tokenizer, PromptBuilder prompts) : IDisposable
+internal sealed class Answerer(VisionLanguageModel model, Tokenizer tokenizer, PromptBuilder prompts) : IDisposable
 {
     private readonly Generator generator = new(model);
 

@@ -11,7 +11,7 @@ namespace Fovea.Generation;
 /// Suffixes: T tokens of this pass, L tokens so far and of this pass, H query heads, G key/value heads, R = H / G, D head size, B tokens of one block.
 /// The R queries of a group become rows of one product with their common keys, which are therefore never repeated.
 /// </remarks>
-public sealed class CachedAttention : IAttentionPlan
+internal sealed class CachedAttention : IAttentionPlan
 {
     /// <summary>Tokens that one product handles when several follow a filled cache: bounds the mask.</summary>
     private const int BlockTokens = 64;

@@ -8,7 +8,7 @@ namespace Fovea.Generation;
 /// A conversation over several turns. Everything said before stays in the prompt; what the key/value cache still holds of it is not computed again.
 /// For one thread.
 /// </summary>
-public sealed class ChatSession : IDisposable
+internal sealed class ChatSession : IDisposable
 {
     private readonly Answerer answerer;
     private readonly PromptBuilder prompts;

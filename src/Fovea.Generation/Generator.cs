@@ -9,7 +9,7 @@ namespace Fovea.Generation;
 /// Lets a model go on from prompts, one token at a time with a key/value cache. Between calls it keeps the cache: a prompt that begins like what it
 /// holds (the next turn of a conversation) costs only what is new. For one thread. Call <see cref="Reset"/> when weights have changed.
 /// </summary>
-public sealed class Generator(VisionLanguageModel model) : IDisposable
+internal sealed class Generator(VisionLanguageModel model) : IDisposable
 {
     /// <summary>Room made for an answer beforehand; longer ones let the cache grow.</summary>
     private const int AnswerReserve = 256;

@@ -6,7 +6,7 @@ namespace Fovea.Generation;
 /// Keys and values of the tokens that a decoder has seen: two growing buffers a layer. They belong to the cache alone, never to a scope; it frees them.
 /// </summary>
 /// <remarks>Suffixes: C capacity, T tokens of one pass, L tokens so far and of this pass, G key/value heads, D head size.</remarks>
-public sealed class KeyValueCache(int layers) : IDisposable
+internal sealed class KeyValueCache(int layers) : IDisposable
 {
     private const int SmallestCapacity = 64;
     private readonly Tensor?[] keys_CGD = new Tensor?[layers];

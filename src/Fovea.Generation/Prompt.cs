@@ -3,7 +3,7 @@ using Fovea.Models;
 namespace Fovea.Generation;
 
 /// <summary>What a model is to go on from: token ids with every image expanded, and the images in order.</summary>
-public sealed record Prompt(int[] Ids, IReadOnlyList<PromptImage> Images)
+internal sealed record Prompt(int[] Ids, IReadOnlyList<PromptImage> Images)
 {
     /// <summary>How many leading tokens two prompts have in common, images included; never ends inside an image.</summary>
     internal static int Common(IReadOnlyList<int> ids, IReadOnlyList<PromptImage> images, Prompt other)

@@ -7,7 +7,7 @@ using Fovea.Models;
 namespace Fovea.Generation;
 
 /// <summary>Turns a conversation with images into a <see cref="Prompt"/>, up to where the next answer begins, with the ids that training uses.</summary>
-public sealed class PromptBuilder
+internal sealed class PromptBuilder
 {
     private readonly ChatTemplate template;
     private readonly IMediaProcessor media;

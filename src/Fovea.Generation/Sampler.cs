@@ -6,7 +6,7 @@ namespace Fovea.Generation;
 /// Chooses the next token from logits, in Transformers' order: repetition penalty, temperature, top k, top p, draw.
 /// Its random numbers are its own, so a seed gives the same tokens whatever else draws.
 /// </summary>
-public sealed class Sampler(GenerationOptions options)
+internal sealed class Sampler(GenerationOptions options)
 {
     private readonly ulong seed = options.Seed ?? (ulong)Random.Shared.NextInt64();
     private ulong drawn;

@@ -5,7 +5,7 @@ using Fovea.Tensors;
 namespace Fovea.Models;
 
 /// <summary>Weights from the mapped files of a checkpoint. The memory stays mapped as long as a tensor uses it.</summary>
-public sealed class CheckpointSource : IWeightSource
+internal sealed class CheckpointSource : IWeightSource
 {
     private readonly Dictionary<string, TensorEntry> entries = new(StringComparer.Ordinal);
 

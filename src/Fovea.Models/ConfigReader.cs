@@ -6,7 +6,7 @@ namespace Fovea.Models;
 /// Reads one object of a checkpoint's config.json; a missing or odd key is an error that names file, key and what was expected. Whole numbers may be
 /// written as 2.0 or 1e3. A size that no model could have is refused here, where its name is known: later it would be a division by zero or all memory.
 /// </summary>
-public sealed class ConfigReader
+internal sealed class ConfigReader
 {
     private const long MostOfASize = 1 << 24;
     private const long MostOfACount = 4096;

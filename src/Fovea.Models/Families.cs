@@ -7,7 +7,7 @@ using Fovea.Nn;
 namespace Fovea.Models;
 
 /// <summary>The table of model families, and how a model folder becomes a model.</summary>
-public static class Families
+internal static class Families
 {
     /// <summary>One line a family.</summary>
     public static IReadOnlyList<ModelFamily> All { get; } = [new Qwen25VlFamily(), new MiniCpmVFamily(), new MiniMindVFamily()];

@@ -4,7 +4,7 @@ namespace Fovea.Models;
 /// Options that a model family has beside everybody's. A family declares them in a record of its own folder: each settable property is a key of the
 /// configuration, its name in snake case, and says what it affects.
 /// </summary>
-public abstract record FamilyOptions
+internal abstract record FamilyOptions
 {
     /// <summary>Those of a family that has none.</summary>
     public static FamilyOptions None { get; } = new NoOptions();

@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Models;
 
 /// <summary>A family's own layout of weight files, where a model folder is not in the hub's.</summary>
-public interface IModelFiles
+internal interface IModelFiles
 {
     /// <summary>Opens the weights of a model folder.</summary>
     /// <param name="weights">A file that replaces the folder's own; null is none.</param>

@@ -4,7 +4,7 @@ using Fovea.Nn;
 namespace Fovea.Models;
 
 /// <summary>One model family: how a folder becomes a model, what its weights are called, and what it alone can do.</summary>
-public abstract class ModelFamily
+internal abstract class ModelFamily
 {
     /// <summary>The <c>model_type</c> of its config.json.</summary>
     public abstract string ModelType { get; }

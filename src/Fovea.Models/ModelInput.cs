@@ -5,7 +5,7 @@ using Fovea.Tensors;
 namespace Fovea.Models;
 
 /// <summary>One packed micro-batch as a model takes it: T tokens of several samples end to end, P patches, M image tokens, L trained tokens.</summary>
-public sealed record ModelInput
+internal sealed record ModelInput
 {
     /// <summary>64-bit ids [T].</summary>
     public required Tensor Ids { get; init; }

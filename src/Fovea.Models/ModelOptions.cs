@@ -4,7 +4,7 @@ using Fovea.Tensors;
 namespace Fovea.Models;
 
 /// <summary>How to build a model from its folder.</summary>
-public sealed record ModelOptions
+internal sealed record ModelOptions
 {
     /// <summary>Element type of the computation.</summary>
     public DType Compute { get; init; } = DType.F32;

@@ -6,7 +6,7 @@ using Fovea.Data.Tokenizers;
 namespace Fovea.Models;
 
 /// <summary>What stands between people's text and images and a model: its tokenizer, its own chat template and its way from image files to patches.</summary>
-public record ModelProcessor(Tokenizer Tokenizer, ChatTemplate Template, IMediaProcessor Images)
+internal record ModelProcessor(Tokenizer Tokenizer, ChatTemplate Template, IMediaProcessor Images)
 {
     /// <summary>Rows of the model's embeddings (<c>vocab_size</c>); 0 where they are not known.</summary>
     public int Rows { get; init; }

@@ -8,7 +8,7 @@ namespace Fovea.Models;
 /// What a family's own training scripts saved to go on from: where they stood, and of everything that learns its value and AdamW's moments, by the ledger's
 /// names. The file stays mapped until it is disposed.
 /// </summary>
-public sealed class ResumeFile(PickleFile file, IReadOnlyDictionary<string, ResumeWeight> weights) : IDisposable
+internal sealed class ResumeFile(PickleFile file, IReadOnlyDictionary<string, ResumeWeight> weights) : IDisposable
 {
     public string Path => file.Path;
 

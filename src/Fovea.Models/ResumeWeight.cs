@@ -7,4 +7,4 @@ namespace Fovea.Models;
 /// <param name="Mean">AdamW's first moment; null before the first update.</param>
 /// <param name="Variance">AdamW's second moment; null before the first update.</param>
 /// <param name="Updates">Updates of this weight.</param>
-public sealed record ResumeWeight(PickledTensor Value, PickledTensor? Mean, PickledTensor? Variance, double Updates);
+internal sealed record ResumeWeight(PickledTensor Value, PickledTensor? Mean, PickledTensor? Variance, double Updates);

@@ -6,7 +6,7 @@ namespace Fovea.Models;
 /// Losses that arise inside a forward pass besides that of the trained tokens, such as a router's: numbers without dimensions, weighed already.
 /// Blocks that are computed again in the backward pass add nothing.
 /// </summary>
-public sealed class SideLosses
+internal sealed class SideLosses
 {
     private readonly List<Tensor> losses = [];
     private bool closed;

@@ -1,4 +1,4 @@
 namespace Fovea.Models;
 
 /// <summary>Consecutive tokens over which a <see cref="SideLosses"/> mean is taken, and what that mean weighs in the step.</summary>
-public readonly record struct TokenGroup(int Start, int End, double Weight);
+internal readonly record struct TokenGroup(int Start, int End, double Weight);

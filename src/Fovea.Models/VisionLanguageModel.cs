@@ -6,7 +6,7 @@ using Fovea.Tensors;
 namespace Fovea.Models;
 
 /// <summary>What training, evaluation and generation need of a model family. All tensors it makes belong to the scope that is open.</summary>
-public abstract class VisionLanguageModel(Ledger ledger) : IDisposable
+internal abstract class VisionLanguageModel(Ledger ledger) : IDisposable
 {
     /// <summary>Every weight.</summary>
     public Ledger Ledger { get; } = ledger;

@@ -8,7 +8,7 @@ namespace Fovea.Models;
 /// The weights of a model whose folder holds several files: each opened, its names turned into the ledger's. What none of them has may be made
 /// afresh where the family says how; what no layer asks for is noted, not refused.
 /// </summary>
-public sealed class WeightFiles : IWeightSource, IDisposable
+internal sealed class WeightFiles : IWeightSource, IDisposable
 {
     private readonly List<Checkpoint> files = [];
     private readonly List<CheckpointSource> sources = [];

@@ -4,7 +4,7 @@ namespace Fovea.Nn;
 
 /// <summary>Attention over packed tokens: block-diagonal by segment, never across.</summary>
 /// <remarks>Suffixes: T tokens, H query heads, G key/value heads, D head size, N segments of one length, L that length.</remarks>
-public static class Attention
+internal static class Attention
 {
     /// <param name="q_THD">Queries.</param>
     /// <param name="k_TGD">Keys; H is a multiple of G, neighbouring queries share a key head.</param>

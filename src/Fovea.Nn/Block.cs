@@ -7,7 +7,7 @@ namespace Fovea.Nn;
 /// A stretch of a model that runs in one piece, and the weights taken below it: they are needed while it runs, forward and backward, and at no other time.
 /// The model hands over what is to be computed; the tensor scope, how much is kept for backward, and the gathering of sharded weights are the block's.
 /// </summary>
-public sealed class Block
+internal sealed class Block
 {
     private readonly Weights root;
     private readonly List<Parameter> parameters = [];

@@ -1,7 +1,7 @@
 namespace Fovea.Nn;
 
 /// <summary>How a block takes part in a pass, which decides what may be done with it.</summary>
-public enum BlockKind
+internal enum BlockKind
 {
     /// <summary>One of a stack: what it keeps for backward goes by its <see cref="Block.Mode"/>.</summary>
     Layer,

@@ -7,7 +7,7 @@ namespace Fovea.Nn;
 /// Measures what each block of a model keeps for its backward pass. Until it is disposed every weight is a shape on the meta device, and so is whatever is
 /// computed with it: nothing is calculated or gathered, and the weights themselves are not touched.
 /// </summary>
-public sealed class BlockMeter : IDisposable
+internal sealed class BlockMeter : IDisposable
 {
     private readonly Ledger ledger;
     private readonly List<Parameter> parameters;

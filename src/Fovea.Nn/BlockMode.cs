@@ -1,7 +1,7 @@
 namespace Fovea.Nn;
 
 /// <summary>What a block holds for its backward pass, from most to least. Cannot change a result.</summary>
-public enum BlockMode
+internal enum BlockMode
 {
     /// <summary>Everything.</summary>
     Keep,

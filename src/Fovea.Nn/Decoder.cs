@@ -4,7 +4,7 @@ namespace Fovea.Nn;
 
 /// <summary>A decoder of the Llama kind: token and image embeddings to final hidden states. How positions turn queries and keys is the family's.</summary>
 /// <remarks>Suffixes: T tokens, E width, M image tokens, L wanted rows.</remarks>
-public sealed class Decoder
+internal sealed class Decoder
 {
     private readonly DecoderShape shape;
     private readonly Block embed;

@@ -4,7 +4,7 @@ namespace Fovea.Nn;
 
 /// <summary>One layer of a decoder of the Llama kind: grouped-query attention, then a gated MLP, each behind an RMSNorm.</summary>
 /// <remarks>Suffixes: T tokens, E width, H query heads, G key/value heads, D head size.</remarks>
-public sealed class DecoderBlock(Block block, DecoderShape shape, int layer)
+internal sealed class DecoderBlock(Block block, DecoderShape shape, int layer)
 {
     private readonly RmsNorm inputNorm = new(block / "input_layernorm", shape.Width, shape.NormEpsilon);
     private readonly Linear q = new(block / "self_attn" / "q_proj", shape.Width, (long)shape.Heads * shape.HeadSize, shape.AttentionBias);

@@ -1,7 +1,7 @@
 namespace Fovea.Nn;
 
 /// <summary>The sizes of a decoder of the Llama kind (Llama, Qwen2, MiniCPM), as a checkpoint's config.json states them.</summary>
-public sealed record DecoderShape
+internal sealed record DecoderShape
 {
     public required int Width { get; init; }
 

@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>How the tokens of one forward pass attend: a packed batch in training, a key/value cache in generation.</summary>
-public interface IAttentionPlan
+internal interface IAttentionPlan
 {
     /// <param name="layer">Which layer asks, from 0.</param>
     /// <param name="q_THD">Queries of the tokens of this pass.</param>

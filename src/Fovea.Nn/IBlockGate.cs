@@ -1,7 +1,7 @@
 namespace Fovea.Nn;
 
 /// <summary>Told when the blocks of a model run: it sees that their weights are there, and may take them away in between.</summary>
-public interface IBlockGate
+internal interface IBlockGate
 {
     /// <summary>The block runs forward next.</summary>
     void Enter(Block block);

@@ -5,7 +5,7 @@ namespace Fovea.Nn;
 /// <summary>
 /// Keeps weights that are divided over ranks, and brings them together when they are asked for. Every rank must ask for the same in the same order.
 /// </summary>
-public interface IWeightHolder
+internal interface IWeightHolder
 {
     /// <summary>Brings a weight that no block brings (the head's), until the result is disposed.</summary>
     IDisposable Open(Parameter parameter);

@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>Where a <see cref="Ledger"/> gets the values of its weights: a checkpoint, random numbers, or nowhere (meta).</summary>
-public interface IWeightSource
+internal interface IWeightSource
 {
     /// <summary>Every name it holds, in the ledger's spelling; empty when it makes values up as asked.</summary>
     IReadOnlyCollection<string> Names { get; }

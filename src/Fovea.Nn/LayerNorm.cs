@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>(x - mean) / sqrt(variance + epsilon) * weight + bias over the last dimension (arXiv 1607.06450).</summary>
-public sealed class LayerNorm
+internal sealed class LayerNorm
 {
     private readonly double epsilon;
 

@@ -7,7 +7,7 @@ namespace Fovea.Nn;
 /// Every weight of a model: building a layer names, loads, casts and registers its weights here. Knows which learn, finds linears by path,
 /// and says what a checkpoint has too little or too much of.
 /// </summary>
-public sealed class Ledger(IWeightSource source, LedgerOptions options) : IDisposable
+internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDisposable
 {
     private readonly List<Parameter> parameters = [];
     private readonly List<Linear> linears = [];

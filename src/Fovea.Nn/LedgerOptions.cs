@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>How a <see cref="Ledger"/> holds weights.</summary>
-public sealed record LedgerOptions
+internal sealed record LedgerOptions
 {
     /// <summary>Element type of the computation: fp32, bf16 or fp16.</summary>
     public DType Compute { get; init; } = DType.F32;

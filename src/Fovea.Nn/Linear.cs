@@ -4,7 +4,7 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>x W^T + b with an optional low-rank adapter. W is [out, in].</summary>
-public sealed class Linear
+internal sealed class Linear
 {
     private readonly Ledger ledger;
 

@@ -6,7 +6,7 @@ namespace Fovea.Nn;
 /// The loss at trained positions only. Neither [L, V] logits nor their gradients are ever held: on the CPU, where hidden states are narrow and the head is
 /// frozen, logits do not leave its caches; elsewhere they exist one chunk [chunk, V] at a time, and their gradient replaces them at once.
 /// </summary>
-public static class LinearCrossEntropy
+internal static class LinearCrossEntropy
 {
     // On the CPU a chunk should stay near the caches. On a GPU each chunk reads the whole head twice, and products of fewer than some 2,000 rows do not hide
     // that: as many as 152,064 classes in bf16 fill with 2,206 rows.

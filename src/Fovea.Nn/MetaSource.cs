@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>Shapes without memory: to count and to plan.</summary>
-public sealed class MetaSource : IWeightSource
+internal sealed class MetaSource : IWeightSource
 {
     public IReadOnlyCollection<string> Names => [];
 

@@ -1,7 +1,7 @@
 namespace Fovea.Nn;
 
 /// <summary>The parts of a vision-language model that users freeze or train as a whole.</summary>
-public enum ModelPart
+internal enum ModelPart
 {
     Vision,
     Projector,

@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>One weight of the ledger: its checkpoint name, value, and whether it learns.</summary>
-public sealed class Parameter
+internal sealed class Parameter
 {
     private readonly List<(Func<Tensor, Tensor> Fold, IReadOnlyList<Tensor> Held)> changes = [];
     private Tensor value;

@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>What an optimizer updates on this rank: a weight, or of its flattened elements those that fall to this rank.</summary>
-public sealed class ParameterShard
+internal sealed class ParameterShard
 {
     private readonly Parameter parameter;
     private readonly Tensor? value;

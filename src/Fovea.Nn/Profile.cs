@@ -5,7 +5,7 @@ using System.Text;
 namespace Fovea.Nn;
 
 /// <summary>Where the time goes: named spans of the step thread, written in the form that chrome://tracing and Perfetto read. Off unless started.</summary>
-public static class Profile
+internal static class Profile
 {
     // A step of a large model has a few hundred spans; this is some hours of them, and bounds memory.
     private const int MostSpans = 1_000_000;

@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>Fresh weights: matrices normal with the given deviation, gains (vectors named weight) one, biases zero. Draws from the default generator.</summary>
-public sealed class RandomSource(double deviation) : IWeightSource
+internal sealed class RandomSource(double deviation) : IWeightSource
 {
     public IReadOnlyCollection<string> Names => [];
 

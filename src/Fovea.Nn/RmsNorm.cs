@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>x / sqrt(mean(x^2) + epsilon) * weight over the last dimension, the mean in fp32 (arXiv 1910.07467).</summary>
-public sealed class RmsNorm(Weights w, long width, double epsilon)
+internal sealed class RmsNorm(Weights w, long width, double epsilon)
 {
     public Parameter Weight { get; } = w.Take("weight", width);
 

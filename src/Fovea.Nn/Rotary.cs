@@ -5,7 +5,7 @@ namespace Fovea.Nn;
 /// <summary>Rotary position embedding in its rotate-half form: x cos + rotate_half(x) sin (arXiv 2104.09864).</summary>
 /// <param name="Cos">fp32 [T, D]: one row a token.</param>
 /// <param name="Sin">As <paramref name="Cos"/>.</param>
-public sealed record Rotary(Tensor Cos, Tensor Sin)
+internal sealed record Rotary(Tensor Cos, Tensor Sin)
 {
     /// <summary>theta^(-2i/D) for i below D/2, in fp32 as the reference computes them.</summary>
     public static float[] InverseFrequencies(int dims, double theta)

@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>Which consecutive tokens attend to one another: samples of a packed batch, images or windows of a vision tower.</summary>
-public sealed class Segments
+internal sealed class Segments
 {
     private readonly List<(int Start, int Length, int Count)> runs = [];
     private Tensor? offsets;

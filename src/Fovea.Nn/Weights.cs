@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>A path into the checkpoint, for instance <c>w / "layers" / 3 / "q_proj"</c>. Building a layer on it loads its weights.</summary>
-public readonly record struct Weights(Ledger Ledger, string Path)
+internal readonly record struct Weights(Ledger Ledger, string Path)
 {
     /// <summary>The block that weights taken here belong to; null outside of all.</summary>
     internal Block? Owner { get; init; }

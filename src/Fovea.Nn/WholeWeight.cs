@@ -5,7 +5,7 @@ namespace Fovea.Nn;
 /// <summary>The whole value of a weight, there until this is disposed.</summary>
 /// <param name="value">In the element type in which it learns, else in which it is stored.</param>
 /// <param name="lease">Ends with it; null where the weight is whole anyway.</param>
-public sealed class WholeWeight(Tensor value, IDisposable? lease = null) : IDisposable
+internal sealed class WholeWeight(Tensor value, IDisposable? lease = null) : IDisposable
 {
     public Tensor Value { get; } = value;
 

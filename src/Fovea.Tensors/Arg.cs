@@ -17,7 +17,7 @@ internal enum ArgTag
 }
 
 /// <summary>One argument of an operator: a tagged union that everything an operator takes converts into.</summary>
-public readonly struct Arg
+internal readonly struct Arg
 {
     internal readonly object? Ref;
     internal readonly long Bits;

@@ -4,7 +4,7 @@ using Fovea.Tensors.Native;
 namespace Fovea.Tensors;
 
 /// <summary>Gradients: grad mode, backward, and recomputation of blocks.</summary>
-public static class Autograd
+internal static class Autograd
 {
     /// <summary>Of this thread: backward runs on the thread that asked for it, and so do its callbacks and its errors.</summary>
     [ThreadStatic]

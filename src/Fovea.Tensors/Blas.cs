@@ -7,7 +7,7 @@ namespace Fovea.Tensors;
 /// <param name="Path">Its file; empty where it is part of libtorch.</param>
 /// <param name="OwnThreads">Whether it computes on threads of its own, beside those of libtorch.</param>
 /// <param name="Core">The processor that its kernels are for, in its own word; empty where it does not say.</param>
-public sealed record Blas(string Name, string Path, bool OwnThreads, string Core)
+internal sealed record Blas(string Name, string Path, bool OwnThreads, string Core)
 {
     /// <summary>The one of this process.</summary>
     public static Blas InUse()

@@ -1,7 +1,7 @@
 namespace Fovea.Tensors;
 
 /// <summary>Where a tensor lives. <c>Meta</c> has shapes and element types but no memory.</summary>
-public readonly record struct Device(DeviceType Type, int Index = -1)
+internal readonly record struct Device(DeviceType Type, int Index = -1)
 {
     public static Device Cpu => new(DeviceType.Cpu);
 

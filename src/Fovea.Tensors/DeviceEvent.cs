@@ -3,7 +3,7 @@ using Fovea.Tensors.Native;
 namespace Fovea.Tensors;
 
 /// <summary>What a stream held when this was made. Where nothing is queued (CPU, meta) it is done at once.</summary>
-public sealed class DeviceEvent : IAwaited, IDisposable
+internal sealed class DeviceEvent : IAwaited, IDisposable
 {
     private nint handle;
 

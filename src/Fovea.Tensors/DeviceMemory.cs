@@ -8,7 +8,7 @@ namespace Fovea.Tensors;
 /// <param name="Reserved">Held by libtorch's allocator.</param>
 /// <param name="Free">Of the card, for anybody.</param>
 /// <param name="Total">Of the card.</param>
-public readonly record struct DeviceMemory(long Allocated, long Peak, long Reserved, long Free, long Total)
+internal readonly record struct DeviceMemory(long Allocated, long Peak, long Reserved, long Free, long Total)
 {
     /// <summary>False where the bridge was built without CUDA's headers, and for the CPU.</summary>
     public bool IsKnown => Total > 0;

@@ -4,7 +4,7 @@ namespace Fovea.Tensors;
 /// Who is asked before the host reads from a device. Such a read waits for everything that is queued there, and cannot be given up: where other processes
 /// take part in that, a wait of their own comes first.
 /// </summary>
-public static class DeviceReads
+internal static class DeviceReads
 {
     private static volatile Action<Device>? before;
 

@@ -6,7 +6,7 @@ namespace Fovea.Tensors;
 /// An order of work on a device: what is queued on one stream runs in order, beside that of others. On the CPU and on meta nothing is queued and all
 /// of this does nothing.
 /// </summary>
-public sealed class DeviceStream
+internal sealed class DeviceStream
 {
     private DeviceStream(NativeStream native) => Native = native;
 

@@ -1,7 +1,7 @@
 namespace Fovea.Tensors;
 
 /// <summary>Kinds of device, with the numbers of libtorch's <c>c10::DeviceType</c>.</summary>
-public enum DeviceType : byte
+internal enum DeviceType : byte
 {
     Cpu = 0,
     Cuda = 1,

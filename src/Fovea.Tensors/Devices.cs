@@ -4,7 +4,7 @@ using Fovea.Tensors.Native;
 namespace Fovea.Tensors;
 
 /// <summary>Which device a run computes on, and facts about cards.</summary>
-public static class Devices
+internal static class Devices
 {
     public const string Names = "auto, cpu, cuda or cuda:N";
 

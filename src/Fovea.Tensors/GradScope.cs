@@ -3,7 +3,7 @@ using Fovea.Tensors.Native;
 namespace Fovea.Tensors;
 
 /// <summary>Restores the thread's grad mode when disposed.</summary>
-public readonly struct GradScope : IDisposable
+internal readonly struct GradScope : IDisposable
 {
     private readonly int before;
 

@@ -1,7 +1,7 @@
 namespace Fovea.Tensors;
 
 /// <summary>Counts native handles, so that tests can assert that none is left over and none was freed by the finalizer.</summary>
-public static class Handles
+internal static class Handles
 {
     private static long live;
     private static long finalized;

@@ -9,7 +9,7 @@ namespace Fovea.Tensors;
 /// <param name="Live">In use.</param>
 /// <param name="Kept">Free, but not given back to the system.</param>
 /// <param name="Peak">The most in use at one time since the start or the last <see cref="Trim"/>.</param>
-public readonly record struct HostBlocks(long Live, long Kept, long Peak)
+internal readonly record struct HostBlocks(long Live, long Kept, long Peak)
 {
     /// <summary>As it is now.</summary>
     public static HostBlocks Now

@@ -5,4 +5,4 @@ namespace Fovea.Tensors;
 /// <param name="Case">Element type and size of heads.</param>
 /// <param name="Times">How often the slower way was taken so far.</param>
 /// <param name="Why">The operator's own words.</param>
-public sealed record KernelRefusal(string Kernel, string Case, long Times, string Why);
+internal sealed record KernelRefusal(string Kernel, string Case, long Times, string Why);

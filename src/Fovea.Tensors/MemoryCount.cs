@@ -5,7 +5,7 @@ namespace Fovea.Tensors;
 /// <summary>
 /// Counts the bytes of tensors that this thread makes and frees, until disposed. What was made before is not known: its freeing is not counted.
 /// </summary>
-public sealed class MemoryCount : IDisposable
+internal sealed class MemoryCount : IDisposable
 {
     private MemoryCount()
     {

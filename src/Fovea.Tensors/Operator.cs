@@ -6,7 +6,7 @@ namespace Fovea.Tensors;
 /// One operator of libtorch or of our own kernels, found by name on first call. Arguments are checked against its schema;
 /// trailing ones may be left out. Errors become a <see cref="TorchException"/> that lists every argument.
 /// </summary>
-public sealed class Operator
+internal sealed class Operator
 {
     private nint handle;
 

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Fovea.Tensors;
 
 /// <summary>What this machine's processor can do that changes how work is best done.</summary>
-public static class Processor
+internal static class Processor
 {
     private static readonly Dictionary<string, string> Facts = Read();
 

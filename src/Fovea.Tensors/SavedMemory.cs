@@ -6,7 +6,7 @@ namespace Fovea.Tensors;
 /// Counts the memory that autograd keeps on this thread for backward passes, until disposed: each piece once, however many saved tensors lie in it. The meta
 /// device serves as well as another, because its tensors have storages of the right size without memory.
 /// </summary>
-public sealed class SavedMemory : IDisposable
+internal sealed class SavedMemory : IDisposable
 {
     private SavedMemory()
     {

@@ -6,7 +6,7 @@ namespace Fovea.Tensors;
 /// A handle on one libtorch tensor. It belongs to the <see cref="TensorScope"/> that is open on the creating thread and is freed with it;
 /// created outside every scope it belongs to whoever holds it, who calls <see cref="Dispose"/>. The finalizer frees what was forgotten, and counts it.
 /// </summary>
-public sealed class Tensor : IDisposable
+internal sealed class Tensor : IDisposable
 {
     private nint handle;
     private long[]? shape;

@@ -4,7 +4,7 @@ namespace Fovea.Tensors;
 /// Frees every tensor made while it was open on its thread. Scopes open in few places: step, micro-batch, block, generated token.
 /// A value leaves only through <see cref="Release"/>.
 /// </summary>
-public sealed class TensorScope : IDisposable
+internal sealed class TensorScope : IDisposable
 {
     [ThreadStatic]
     private static TensorScope? current;

@@ -3,7 +3,7 @@ using Fovea.Tensors.Native;
 namespace Fovea.Tensors;
 
 /// <summary>Memory that comes and goes while the tensors over it stay, and autograd's graphs with them.</summary>
-public static class TensorStorage
+internal static class TensorStorage
 {
     /// <summary>
     /// A tensor of its own over a part of a dense one's memory. Unlike a view it may be a leaf, and what is written through one of them is not noticed by

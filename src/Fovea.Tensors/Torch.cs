@@ -3,7 +3,7 @@ using Fovea.Tensors.Native;
 namespace Fovea.Tensors;
 
 /// <summary>The libtorch at hand: version, threads, devices, random numbers.</summary>
-public static class Torch
+internal static class Torch
 {
     public static string Version
     {

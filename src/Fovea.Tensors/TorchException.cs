@@ -1,4 +1,4 @@
 namespace Fovea;
 
 /// <summary>libtorch or the bridge refused a call: names the operator and each argument's shape, dtype and device.</summary>
-public sealed class TorchException(string message, Exception? inner = null) : FoveaException(message, inner);
+internal sealed class TorchException(string message, Exception? inner = null) : FoveaException(message, inner);

@@ -24,7 +24,7 @@ internal static partial class SourceTree
         [.. new[] { "src/", "bench/Fovea.Bench/", "tests/Probe/", "tests/Testing/" }.SelectMany(CSharp)];
 
     /// <summary>Types that stand on their own (not nested) in a file, with their number of lines.</summary>
-    public static IEnumerable<(string Name, bool Public, int Lines)> Types(string[] lines)
+    public static IEnumerable<(string Name, bool OfFile, int Lines)> Types(string[] lines)
     {
         for (var i = 0; i < lines.Length; i++)
         {
@@ -38,7 +38,7 @@ internal static partial class SourceTree
             var open = Array.IndexOf(lines, "{", i);
             var semicolon = Array.FindIndex(lines, i, line => line.EndsWith(';'));
             var end = open >= 0 && (semicolon < 0 || open < semicolon) ? Array.IndexOf(lines, "}", open) : semicolon;
-            yield return (match.Groups["name"].Value, match.Groups["access"].Value == "public", end - i + 1);
+            yield return (match.Groups["name"].Value, match.Groups["access"].Value == "file", end - i + 1);
         }
     }
 

@@ -5,7 +5,7 @@ using Fovea.Files.Safetensors;
 namespace Fovea.Tests.Parity;
 
 /// <summary>Reference tensors and numbers of the original stack, and how near ours must be.</summary>
-public sealed class Golden : IDisposable
+internal sealed class Golden : IDisposable
 {
     private const int Every = 7;
     private readonly Checkpoint file;

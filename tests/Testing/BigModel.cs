@@ -10,7 +10,7 @@ namespace Fovea.Testing;
 /// The model and the batch of the 7b benchmark: Qwen2.5-VL-7B at its published dimensions with random weights, and samples of 1,024 tokens, each with one
 /// image of 448 x 448 pixels (256 tokens) and 512 trained tokens.
 /// </summary>
-public static class BigModel
+internal static class BigModel
 {
     public const int SampleTokens = 1024;
     public const int TrainedTokens = 512;

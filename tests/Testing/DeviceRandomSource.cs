@@ -4,7 +4,7 @@ using Fovea.Tensors;
 namespace Fovea.Testing;
 
 /// <summary>Fresh weights drawn on the device itself, so that billions of them never pass through the CPU: matrices normal, gains one, biases zero.</summary>
-public sealed class DeviceRandomSource(Device device, DType dtype, double deviation) : IWeightSource
+internal sealed class DeviceRandomSource(Device device, DType dtype, double deviation) : IWeightSource
 {
     public IReadOnlyCollection<string> Names => [];
 

@@ -11,7 +11,7 @@ namespace Fovea.Testing;
 /// The model and the batch of the mid benchmark: Qwen2.5-VL in miniature (230 M parameters, random weights) and samples of 512 tokens, each with one
 /// image of 336 x 336 pixels and 256 trained tokens.
 /// </summary>
-public static class MidModel
+internal static class MidModel
 {
     public const int SampleTokens = 512;
     public const int TrainedTokens = 256;

@@ -7,7 +7,7 @@ using Fovea.Training.Session;
 namespace Fovea.Bench.Verbs;
 
 /// <summary><c>fovea bench JOB</c>: measures this machine and this build.</summary>
-public static class BenchVerb
+internal static class BenchVerb
 {
     public static Command Create()
     {

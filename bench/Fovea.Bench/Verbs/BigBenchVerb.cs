@@ -7,7 +7,7 @@ using Spectre.Console;
 namespace Fovea.Bench.Verbs;
 
 /// <summary><c>fovea bench 7b</c>: LoRA training steps of Qwen2.5-VL-7B at its true dimensions on a CUDA card.</summary>
-public static class BigBenchVerb
+internal static class BigBenchVerb
 {
     public static Command Create()
     {

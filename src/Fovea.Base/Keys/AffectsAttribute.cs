@@ -2,7 +2,7 @@ namespace Fovea.Keys;
 
 /// <summary>Says what a key changes. From it follows what a resumed run compares with its checkpoint; every key has one.</summary>
 [AttributeUsage(AttributeTargets.Property)]
-public sealed class AffectsAttribute(Effect effect) : Attribute
+internal sealed class AffectsAttribute(Effect effect) : Attribute
 {
     public Effect Effect { get; } = effect;
 

@@ -2,4 +2,4 @@ namespace Fovea.Keys;
 
 /// <summary>The key also takes <c>auto</c>, which is the property's null.</summary>
 [AttributeUsage(AttributeTargets.Property)]
-public sealed class AutoAttribute : Attribute;
+internal sealed class AutoAttribute : Attribute;

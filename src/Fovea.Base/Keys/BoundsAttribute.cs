@@ -4,7 +4,7 @@ namespace Fovea.Keys;
 
 /// <summary>The allowed range of a number in the configuration. Infinite ends are open.</summary>
 [AttributeUsage(AttributeTargets.Property)]
-public sealed class BoundsAttribute(double min = double.NegativeInfinity, double max = double.PositiveInfinity) : Attribute
+internal sealed class BoundsAttribute(double min = double.NegativeInfinity, double max = double.PositiveInfinity) : Attribute
 {
     /// <summary>The lower end itself is not allowed.</summary>
     public bool AboveMin { get; init; }

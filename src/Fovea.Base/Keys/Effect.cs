@@ -1,7 +1,7 @@
 namespace Fovea.Keys;
 
 /// <summary>What a key of the configuration changes.</summary>
-public enum Effect
+internal enum Effect
 {
     /// <summary>What is learnt: a resumed run compares it with what its checkpoint was made with.</summary>
     Learning,

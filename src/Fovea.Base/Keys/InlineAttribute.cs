@@ -2,4 +2,4 @@ namespace Fovea.Keys;
 
 /// <summary>The text may also be written as a mapping; it is kept as JSON then.</summary>
 [AttributeUsage(AttributeTargets.Property)]
-public sealed class InlineAttribute : Attribute;
+internal sealed class InlineAttribute : Attribute;

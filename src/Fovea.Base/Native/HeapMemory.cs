@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Fovea.Native;
 
 /// <summary>Bytes allocated outside the managed heap, aligned to 64.</summary>
-public sealed unsafe class HeapMemory : WritableMemory
+internal sealed unsafe class HeapMemory : WritableMemory
 {
     private HeapMemory(byte* pointer, long length)
         : base(pointer, length)

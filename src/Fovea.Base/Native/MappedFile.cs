@@ -7,7 +7,7 @@ namespace Fovea.Native;
 /// Writing through the address is a fault, and so is touching a file that was truncated since: files in use may be replaced
 /// (by rename), never rewritten in place.
 /// </summary>
-public sealed unsafe class MappedFile : RawMemory
+internal sealed unsafe class MappedFile : RawMemory
 {
     private MappedFile(string path, byte* pointer, long length)
         : base(pointer, length) => Path = path;

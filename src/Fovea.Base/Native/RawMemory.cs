@@ -4,7 +4,7 @@ namespace Fovea.Native;
 /// A block of bytes outside the managed heap, shared by counting references. It starts with one reference, that of its maker;
 /// whoever keeps the address (a tensor made on it) takes another. The bytes go away with the last <see cref="Release"/>, never before.
 /// </summary>
-public abstract unsafe class RawMemory
+internal abstract unsafe class RawMemory
 {
     // A single span may not be longer than an int; this many bytes are handed to a stream at a time.
     private const int CopyChunk = 1 << 26;

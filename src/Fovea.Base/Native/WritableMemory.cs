@@ -1,7 +1,7 @@
 namespace Fovea.Native;
 
 /// <summary>Memory of this process, in contrast to a file's.</summary>
-public abstract unsafe class WritableMemory : RawMemory
+internal abstract unsafe class WritableMemory : RawMemory
 {
     private protected WritableMemory(byte* pointer, long length)
         : base(pointer, length)

@@ -1,7 +1,7 @@
 namespace Fovea.Cli.Demo;
 
 /// <summary>How large the demonstration is. The defaults are what <c>fovea demo</c> runs; tests run the same code much smaller.</summary>
-public sealed record DemoOptions
+internal sealed record DemoOptions
 {
     public const string DefaultOutput = "output/demo";
 

@@ -7,7 +7,7 @@ using Fovea.Training.Config;
 namespace Fovea.Cli.Verbs;
 
 /// <summary><c>fovea chat</c>: talks with a model about images, in the terminal or with one question from the command line.</summary>
-public static class ChatVerb
+internal static class ChatVerb
 {
     private static readonly Argument<string[]> Config = new Argument<string[]>("CONFIG")
     {

@@ -7,7 +7,7 @@ using Spectre.Console;
 namespace Fovea.Cli.Verbs;
 
 /// <summary><c>fovea data check CONFIG</c>: what training would see, and every row that it could not use.</summary>
-public static class DataVerb
+internal static class DataVerb
 {
     // What a shell expects of a program that Ctrl-C ended.
     private const int Interrupted = 130;

@@ -7,7 +7,7 @@ using Spectre.Console;
 namespace Fovea.Cli.Verbs;
 
 /// <summary><c>fovea demo</c></summary>
-public static class DemoVerb
+internal static class DemoVerb
 {
     private const int InterruptedExitCode = 130;
 

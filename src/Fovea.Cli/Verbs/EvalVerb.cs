@@ -9,7 +9,7 @@ using Fovea.Training.Session;
 namespace Fovea.Cli.Verbs;
 
 /// <summary><c>fovea eval</c>: loss, perplexity and token accuracy of a model on held-out samples.</summary>
-public static class EvalVerb
+internal static class EvalVerb
 {
     public static Command Create()
     {

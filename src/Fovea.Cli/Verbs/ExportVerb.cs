@@ -6,7 +6,7 @@ using Fovea.Training.Config;
 namespace Fovea.Cli.Verbs;
 
 /// <summary><c>fovea export CONFIG</c>: merges adapters into the base model and writes a model folder that every loader of Hugging Face models reads.</summary>
-public static class ExportVerb
+internal static class ExportVerb
 {
     public static Command Create()
     {

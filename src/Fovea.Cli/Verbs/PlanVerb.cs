@@ -8,7 +8,7 @@ using Spectre.Console;
 namespace Fovea.Cli.Verbs;
 
 /// <summary><c>fovea plan CONFIG</c>: the memory of a run under each setting of ZeRO, before anything is loaded.</summary>
-public static class PlanVerb
+internal static class PlanVerb
 {
     public static Command Create()
     {

@@ -7,7 +7,7 @@ using Fovea.Data.Tokenizers;
 namespace Fovea.Cli.Verbs;
 
 /// <summary><c>fovea tokenize MODEL_DIR [FILE]</c>: one JSON array of token ids a line, or with <c>--decode</c> the text of such lines.</summary>
-public static class TokenizeVerb
+internal static class TokenizeVerb
 {
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 

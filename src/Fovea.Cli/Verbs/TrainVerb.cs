@@ -10,7 +10,7 @@ using Fovea.Training.Session;
 namespace Fovea.Cli.Verbs;
 
 /// <summary><c>fovea train CONFIG [key=value ...]</c></summary>
-public static class TrainVerb
+internal static class TrainVerb
 {
     private const int InterruptedExitCode = 130;
 

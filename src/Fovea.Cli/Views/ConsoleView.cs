@@ -5,7 +5,7 @@ using Spectre.Console;
 namespace Fovea.Cli.Views;
 
 /// <summary>Chooses how a run is shown: live in a terminal, plain lines where output goes to a file, a pipe or a CI log.</summary>
-public static class ConsoleView
+internal static class ConsoleView
 {
     public static IEventSink Create()
     {

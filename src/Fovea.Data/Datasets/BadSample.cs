@@ -1,7 +1,7 @@
 namespace Fovea.Data.Datasets;
 
 /// <summary>A row that cannot be trained on. <paramref name="Row"/> counts from 1 within its data set.</summary>
-public sealed record BadSample(string Dataset, int Row, string Reason)
+internal sealed record BadSample(string Dataset, int Row, string Reason)
 {
     /// <summary>One short line.</summary>
     public string Reason { get; } = Brief.Message(Reason);

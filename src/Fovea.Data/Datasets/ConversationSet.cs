@@ -3,7 +3,7 @@ namespace Fovea.Data.Datasets;
 /// <summary>
 /// The usable rows of one or several data sets, in order; read from disk when asked for, from any thread. Holds 8 bytes a row.
 /// </summary>
-public sealed class ConversationSet
+internal sealed class ConversationSet
 {
     private readonly IReadOnlyList<RowSource> sources;
     private readonly int[] source;

@@ -7,7 +7,7 @@ using Fovea.Data.Tokenizers;
 namespace Fovea.Data.Datasets;
 
 /// <summary>Goes through all data as training would, without training: counts, and names every row that cannot be used.</summary>
-public static class DataCheck
+internal static class DataCheck
 {
     // Among so many first samples, one with an image is preferred as the example.
     private const int ExampleSearch = 200;

@@ -5,7 +5,7 @@ using static Fovea.Keys.Effect;
 namespace Fovea.Data.Datasets;
 
 /// <summary>All data settings of a configuration. Names and meanings follow LLaMA-Factory's keys of the same names.</summary>
-public sealed record DataOptions
+internal sealed record DataOptions
 {
     /// <summary>Maximum image area in pixels; larger images are downscaled first.</summary>
     [Bounds(1)]

@@ -1,7 +1,7 @@
 namespace Fovea.Data.Datasets;
 
 /// <summary>Which field of a row holds what; null where the data set has no such field.</summary>
-public sealed record DatasetColumns
+internal sealed record DatasetColumns
 {
     public string? Prompt { get; init; }
 

@@ -3,7 +3,7 @@ using Fovea.Data.Sampling;
 namespace Fovea.Data.Datasets;
 
 /// <summary>Opens data sets, looks at every row once and splits off the evaluation rows, all in LLaMA-Factory's order.</summary>
-public static class DatasetLoader
+internal static class DatasetLoader
 {
     private const int Listed = 30;
     private const int Kept = 10_000;

@@ -1,7 +1,7 @@
 namespace Fovea.Data.Datasets;
 
 /// <summary>What was found in one data set. Lengths are in tokens, image tokens included.</summary>
-public sealed record DatasetReport
+internal sealed record DatasetReport
 {
     public required string Name { get; init; }
 

@@ -1,7 +1,7 @@
 namespace Fovea.Data.Datasets;
 
 /// <summary>Field names and role names inside a list of messages. The defaults are ShareGPT's.</summary>
-public sealed record DatasetTags
+internal sealed record DatasetTags
 {
     public static DatasetTags OpenAi { get; } = new()
     {

@@ -1,4 +1,4 @@
 namespace Fovea.Data.Datasets;
 
 /// <summary>A stretch of a decoded sample that is trained throughout, or not at all.</summary>
-public sealed record ExampleSpan(string Text, bool Trained);
+internal sealed record ExampleSpan(string Text, bool Trained);

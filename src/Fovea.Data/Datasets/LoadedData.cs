@@ -1,7 +1,7 @@
 namespace Fovea.Data.Datasets;
 
 /// <summary>Everything a configuration's data keys name: what to train on, what to evaluate on (or null), and the rows left out.</summary>
-public sealed class LoadedData : IDisposable
+internal sealed class LoadedData : IDisposable
 {
     private readonly IReadOnlyList<RowSource> sources;
 

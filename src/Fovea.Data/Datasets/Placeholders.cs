@@ -3,7 +3,7 @@ using System.Text;
 namespace Fovea.Data.Datasets;
 
 /// <summary>Between text in which <c>&lt;image&gt;</c> stands where an image goes, as rows and people write it, and the parts of a message.</summary>
-public static class Placeholders
+internal static class Placeholders
 {
     /// <summary>The text that stands for one image.</summary>
     public const string Image = "<image>";

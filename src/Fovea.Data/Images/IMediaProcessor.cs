@@ -1,7 +1,7 @@
 namespace Fovea.Data.Images;
 
 /// <summary>A model family's way from pictures to patches. Must be usable from several threads at once.</summary>
-public interface IMediaProcessor
+internal interface IMediaProcessor
 {
     /// <summary>Values of one patch.</summary>
     int PatchLength { get; }

@@ -1,7 +1,7 @@
 namespace Fovea.Data.Images;
 
 /// <summary>The file formats that can be read.</summary>
-public enum ImageFormat
+internal enum ImageFormat
 {
     Jpeg,
     Png,

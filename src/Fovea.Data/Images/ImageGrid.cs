@@ -1,7 +1,7 @@
 namespace Fovea.Data.Images;
 
 /// <summary>How many patches a picture has: T frames of H rows of W patches (Qwen's <c>image_grid_thw</c>).</summary>
-public sealed record ImageGrid(int T, int H, int W)
+internal sealed record ImageGrid(int T, int H, int W)
 {
     public int Patches => T * H * W;
 

@@ -6,7 +6,7 @@ namespace Fovea.Data.Images;
 /// Reads JPEG, PNG, WebP and GIF (first frame) as 8-bit RGB with the pixels that PIL's <c>Image.open(file).convert("RGB")</c> gives.
 /// Safe to call from several threads.
 /// </summary>
-public static class ImageReader
+internal static class ImageReader
 {
     private const long MaxFileBytes = 1L << 30;
 

@@ -5,7 +5,7 @@ namespace Fovea.Data.Images;
 /// <summary>
 /// The encoded bytes of one picture, read at their first use and once: its hash and its pixels come from the same bytes. For one thread.
 /// </summary>
-public sealed class MediaContent(MediaSource source)
+internal sealed class MediaContent(MediaSource source)
 {
     private byte[]? bytes;
 

@@ -8,7 +8,7 @@ namespace Fovea.Data.Images;
 /// </summary>
 /// <param name="Parts">Size in patches of each part; at least one.</param>
 /// <param name="Tokens">Tokens that each part takes in the text.</param>
-public sealed record MediaPlan(IReadOnlyList<ImageGrid> Parts, IReadOnlyList<int> Tokens)
+internal sealed record MediaPlan(IReadOnlyList<ImageGrid> Parts, IReadOnlyList<int> Tokens)
 {
     /// <summary>Columns of cells; 0 where it is not cut.</summary>
     public int Columns { get; init; }

@@ -1,7 +1,7 @@
 namespace Fovea.Data.Images;
 
 /// <summary>What every <see cref="IMediaProcessor"/> can do with its two methods.</summary>
-public static class MediaProcessing
+internal static class MediaProcessing
 {
     /// <summary>What becomes of a picture; reads its header.</summary>
     public static MediaPlan Plan(this IMediaProcessor processor, MediaSource source) => processor.Plan(ImageReader.ReadHeader(source));

@@ -1,7 +1,7 @@
 namespace Fovea.Data.Images;
 
 /// <summary>Rescaling to 0..1 and normalising in one step, as Transformers' fast processors fuse them.</summary>
-public static class Normalization
+internal static class Normalization
 {
     /// <summary>[channels, 256]: the float32 value (x - 255 mean) / (255 deviation) of every byte x.</summary>
     public static float[] Table(IReadOnlyList<double> mean, IReadOnlyList<double> deviation)

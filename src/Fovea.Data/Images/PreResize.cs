@@ -4,7 +4,7 @@ namespace Fovea.Data.Images;
 /// LLaMA-Factory's resize before a model's own processor (its <c>mm_plugin.py</c>, Qwen2-VL plugin): the area is brought between <paramref name="MinPixels"/>
 /// and <paramref name="MaxPixels"/> pixels, sides below 28 are lifted to 28, ratios beyond 200 are squeezed to 180.
 /// </summary>
-public sealed record PreResize(int MaxPixels = 768 * 768, int MinPixels = 32 * 32)
+internal sealed record PreResize(int MaxPixels = 768 * 768, int MinPixels = 32 * 32)
 {
     private const int MinSide = 28;
     private const int MaxRatio = 200;

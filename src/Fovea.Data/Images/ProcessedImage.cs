@@ -4,4 +4,4 @@ namespace Fovea.Data.Images;
 /// A picture, or one part of it, as the vision tower takes it: <paramref name="Patches"/> is [Grid.Patches, channels x frames x patch x patch] in the
 /// tower's order.
 /// </summary>
-public sealed record ProcessedImage(ImageGrid Grid, float[] Patches);
+internal sealed record ProcessedImage(ImageGrid Grid, float[] Patches);

@@ -1,4 +1,4 @@
 namespace Fovea.Data.Images;
 
 /// <summary>A picture as the vision tower takes it: the plan of its parts, and the patches of each.</summary>
-public sealed record ProcessedMedia(MediaPlan Plan, IReadOnlyList<ProcessedImage> Parts);
+internal sealed record ProcessedMedia(MediaPlan Plan, IReadOnlyList<ProcessedImage> Parts);

@@ -4,7 +4,7 @@ namespace Fovea.Data.Images;
 /// Turns pictures into Qwen2-VL's patches with the values of Transformers' fast processor: optional <see cref="PreResize"/>, <see cref="SmartResize"/>,
 /// libtorch's antialiased bicubic, (x - 255 mean) / (255 deviation) in float32. Safe to call from several threads.
 /// </summary>
-public sealed class Qwen2VlImageProcessor
+internal sealed class Qwen2VlImageProcessor
 {
     private const int Channels = 3;
     private readonly float[] normalized;

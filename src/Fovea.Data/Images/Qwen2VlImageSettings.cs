@@ -7,7 +7,7 @@ namespace Fovea.Data.Images;
 /// What a Qwen2-VL image processor needs to know, from <c>preprocessor_config.json</c> (or <c>image_processor</c> in <c>processor_config.json</c>).
 /// Pixel limits are areas after resizing; mean and deviation are those of RGB values in 0..1.
 /// </summary>
-public sealed record Qwen2VlImageSettings
+internal sealed record Qwen2VlImageSettings
 {
     private const string FileName = "preprocessor_config.json";
     private const string NewerFileName = "processor_config.json";

@@ -1,7 +1,7 @@
 namespace Fovea.Data.Images;
 
 /// <summary>Pictures for Qwen2-VL and Qwen2.5-VL: each is one part.</summary>
-public sealed class Qwen2VlMedia(Qwen2VlImageProcessor processor) : IMediaProcessor
+internal sealed class Qwen2VlMedia(Qwen2VlImageProcessor processor) : IMediaProcessor
 {
     public int PatchLength => processor.PatchValues;
 

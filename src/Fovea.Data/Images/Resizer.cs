@@ -6,7 +6,7 @@ using System.Runtime.Intrinsics;
 namespace Fovea.Data.Images;
 
 /// <summary>Antialiased resizing of 8-bit RGB: rows first, then columns, rounded to 8 bits in between, bit for bit as Pillow or libtorch do it.</summary>
-public static class Resizer
+internal static class Resizer
 {
     /// <summary>The picture at the new size in pixels; the same object where nothing changes.</summary>
     public static RgbImage Resize(RgbImage image, int width, int height, ResizeFilter filter)

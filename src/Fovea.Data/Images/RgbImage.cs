@@ -1,7 +1,7 @@
 namespace Fovea.Data.Images;
 
 /// <summary>An 8-bit RGB picture: <paramref name="Pixels"/> is [Height, Width, 3], row-major, without padding.</summary>
-public sealed record RgbImage(int Width, int Height, byte[] Pixels)
+internal sealed record RgbImage(int Width, int Height, byte[] Pixels)
 {
     /// <summary>The file held palette indices or single bits. PIL resizes such pictures by nearest neighbour, so <see cref="PreResize"/> does too.</summary>
     public bool Indexed { get; init; }

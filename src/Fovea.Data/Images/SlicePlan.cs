@@ -8,7 +8,7 @@ namespace Fovea.Data.Images;
 /// <param name="Columns">Of cells; 0 where it is not cut.</param>
 /// <param name="Rows">Of cells.</param>
 /// <param name="Refined">Size that is cut into cells; that of the source where it is not cut.</param>
-public sealed record SlicePlan((int Width, int Height) Source, int Columns, int Rows, (int Width, int Height) Refined)
+internal sealed record SlicePlan((int Width, int Height) Source, int Columns, int Rows, (int Width, int Height) Refined)
 {
     /// <summary>Size of each cell.</summary>
     public (int Width, int Height) Cell => Columns == 0 ? Source : (Refined.Width / Columns, Refined.Height / Rows);

@@ -4,4 +4,4 @@ namespace Fovea.Data.Images;
 /// <param name="MaxSlices">Most cells; 1 never cuts.</param>
 /// <param name="Resolution">Side in pixels of the square whose area a slice has.</param>
 /// <param name="PatchSize">Sides become multiples of this.</param>
-public sealed record SliceSettings(int MaxSlices = 9, int Resolution = 448, int PatchSize = 14);
+internal sealed record SliceSettings(int MaxSlices = 9, int Resolution = 448, int PatchSize = 14);

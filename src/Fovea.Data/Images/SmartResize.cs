@@ -1,7 +1,7 @@
 namespace Fovea.Data.Images;
 
 /// <summary>Qwen2-VL's target size (Transformers, <c>smart_resize</c>): sides are multiples of a factor, the area lies between two limits.</summary>
-public static class SmartResize
+internal static class SmartResize
 {
     private const int MaxRatio = 200;
 

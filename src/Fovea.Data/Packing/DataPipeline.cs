@@ -13,7 +13,7 @@ namespace Fovea.Data.Packing;
 /// Delivers step after step, prepared by background threads: text is encoded and images are decoded just ahead of their use, so the first step is
 /// there at once and memory stays bounded. The order does not depend on the threads. Pull with <see cref="TryNext"/> from one thread.
 /// </summary>
-public sealed class DataPipeline : IStepSource, IDisposable
+internal sealed class DataPipeline : IStepSource, IDisposable
 {
     private readonly SampleLoader loader;
     private readonly SampleOrder order;

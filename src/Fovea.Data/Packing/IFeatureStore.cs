@@ -3,7 +3,7 @@ using Fovea.Data.Images;
 namespace Fovea.Data.Packing;
 
 /// <summary>Knows which images need not be decoded because their features are at hand. Asked by the threads that prepare batches.</summary>
-public interface IFeatureStore
+internal interface IFeatureStore
 {
     /// <summary>What is known of an image; null when it cannot be read, which decoding it will report.</summary>
     /// <param name="part">Which part of the image, where it becomes several.</param>

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace Fovea.Data.Packing;
 
 /// <summary>Gives one optimizer step after another.</summary>
-public interface IStepSource
+internal interface IStepSource
 {
     /// <summary>Steps that can be taken without waiting.</summary>
     int Ready { get; }

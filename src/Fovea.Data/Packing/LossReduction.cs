@@ -1,7 +1,7 @@
 namespace Fovea.Data.Packing;
 
 /// <summary>How much each trained token weighs in a step's loss.</summary>
-public enum LossReduction
+internal enum LossReduction
 {
     /// <summary>All the same: 1 / (trained tokens of the step, over all ranks).</summary>
     Token,

@@ -7,7 +7,7 @@ namespace Fovea.Data.Packing;
 /// One micro-batch: S samples end to end as a stream of T tokens, without padding, with I images of P patches and L trained tokens. Everything is managed
 /// memory. Disposing it returns the pixel buffer for reuse and gives up its tickets.
 /// </summary>
-public sealed class PackedBatch : IDisposable
+internal sealed class PackedBatch : IDisposable
 {
     /// <summary>Token ids [T].</summary>
     public required long[] Ids { get; init; }

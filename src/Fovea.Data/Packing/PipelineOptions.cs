@@ -3,7 +3,7 @@ using Fovea.Data.Datasets;
 namespace Fovea.Data.Packing;
 
 /// <summary>Which steps a pipeline delivers and how far it works ahead.</summary>
-public sealed record PipelineOptions
+internal sealed record PipelineOptions
 {
     /// <summary>The first step, from 0; a resumed run starts at the step it had reached.</summary>
     public int FirstStep { get; init; }

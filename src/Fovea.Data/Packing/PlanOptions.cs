@@ -1,7 +1,7 @@
 namespace Fovea.Data.Packing;
 
 /// <summary>How a step's samples are packed and weighed.</summary>
-public sealed record PlanOptions
+internal sealed record PlanOptions
 {
     /// <summary>Most tokens of a micro-batch; a longer sample gets one of its own.</summary>
     public int MicroBatchTokens { get; init; } = 4096;

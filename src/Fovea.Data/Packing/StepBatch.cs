@@ -3,7 +3,7 @@ using Fovea.Data.Datasets;
 namespace Fovea.Data.Packing;
 
 /// <summary>All that one rank does in one optimizer step. Disposing it returns the pixel buffers.</summary>
-public sealed class StepBatch : IDisposable
+internal sealed class StepBatch : IDisposable
 {
     /// <summary>The step's number, from 0.</summary>
     public required int Step { get; init; }

@@ -7,7 +7,7 @@ namespace Fovea.Data.Packing;
 /// Packs the samples of one step into micro-batches: in order, as many as fit the token budget, no sample split. Since every trained token
 /// counts in its batch wherever it is packed, the packing does not change the gradient.
 /// </summary>
-public static class StepPlanner
+internal static class StepPlanner
 {
     /// <summary>
     /// Plans step <paramref name="step"/> from the batches of one rank (each of <c>per_device_train_batch_size</c> samples, fewer where

@@ -3,4 +3,4 @@ using Fovea.Data.Templates;
 namespace Fovea.Data.Packing;
 
 /// <summary>A sample as a step takes it: the encoded sample and its index in the data set.</summary>
-public sealed record StepSample(int Index, EncodedSample Sample);
+internal sealed record StepSample(int Index, EncodedSample Sample);

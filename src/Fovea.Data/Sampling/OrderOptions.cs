@@ -1,7 +1,7 @@
 namespace Fovea.Data.Sampling;
 
 /// <summary>What decides which samples form which step: <see cref="BatchSize"/> samples a batch, <see cref="Accumulation"/> batches of a rank a step.</summary>
-public sealed record OrderOptions
+internal sealed record OrderOptions
 {
     /// <summary>Samples in the data set.</summary>
     public required int Samples { get; init; }

@@ -1,7 +1,7 @@
 namespace Fovea.Data.Sampling;
 
 /// <summary>What becomes of the batches at an epoch's end that do not fill a step.</summary>
-public enum StepRounding
+internal enum StepRounding
 {
     /// <summary>They make a shorter step of their own (Transformers 4.46 and later).</summary>
     Ceil,

@@ -4,7 +4,7 @@ namespace Fovea.Data.Templates;
 /// How a conversation is written as text for one kind of model. Slots hold <c>{{content}}</c> once. Each slot is tokenised on its own,
 /// as LLaMA-Factory does, so no token spans two of them.
 /// </summary>
-public sealed record ChatTemplate
+internal sealed record ChatTemplate
 {
     /// <summary>Where a slot's text goes.</summary>
     public const string Content = "{{content}}";

@@ -1,7 +1,7 @@
 namespace Fovea.Data.Templates;
 
 /// <summary>The templates there are, by LLaMA-Factory's names.</summary>
-public static class ChatTemplates
+internal static class ChatTemplates
 {
     /// <summary>Qwen2-VL and Qwen2.5-VL: ChatML with a default system prompt.</summary>
     public static ChatTemplate Qwen2Vl { get; } = new()

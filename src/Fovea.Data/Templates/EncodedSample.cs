@@ -3,7 +3,7 @@ using Fovea.Data.Datasets;
 namespace Fovea.Data.Templates;
 
 /// <summary>A sample as token ids. <see cref="Labels"/> are the ids where they are trained and <see cref="Ignored"/> elsewhere, not shifted.</summary>
-public sealed record EncodedSample(int[] Ids, int[] Labels, IReadOnlyList<ImageRef> Images, string Dataset, int Row)
+internal sealed record EncodedSample(int[] Ids, int[] Labels, IReadOnlyList<ImageRef> Images, string Dataset, int Row)
 {
     public const int Ignored = -100;
 

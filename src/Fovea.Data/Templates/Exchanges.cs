@@ -6,7 +6,7 @@ namespace Fovea.Data.Templates;
 /// <param name="System">The system prompt; null where the conversation brings none.</param>
 /// <param name="Turns">Each question with its answer.</param>
 /// <param name="Open">The last question, where no answer follows it.</param>
-public sealed record Exchanges(string? System, IReadOnlyList<Exchange> Turns, Message? Open)
+internal sealed record Exchanges(string? System, IReadOnlyList<Exchange> Turns, Message? Open)
 {
     /// <summary>For training: the last message is an answer.</summary>
     /// <exception cref="BadSampleException">The conversation holds what no template writes; names the message.</exception>

@@ -6,7 +6,7 @@ namespace Fovea.Data.Templates;
 /// An image of an encoded sample, or a part of one: where it comes from, its size in patches, and the run of image tokens in the ids that it fills.
 /// Parts of one image follow each other and share its plan.
 /// </summary>
-public sealed record ImageRef(MediaSource Source, ImageGrid Grid, int Offset, int Tokens)
+internal sealed record ImageRef(MediaSource Source, ImageGrid Grid, int Offset, int Tokens)
 {
     /// <summary>Which part of the image: 0 is the whole, cells follow.</summary>
     public int Part { get; init; }

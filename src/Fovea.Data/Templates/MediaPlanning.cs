@@ -4,7 +4,7 @@ using Fovea.Data.Images;
 namespace Fovea.Data.Templates;
 
 /// <summary>Plans of the pictures of a conversation.</summary>
-public static class MediaPlanning
+internal static class MediaPlanning
 {
     /// <summary>What becomes of a picture of a conversation; reads its header.</summary>
     /// <exception cref="BadSampleException">It cannot be used; names the row.</exception>

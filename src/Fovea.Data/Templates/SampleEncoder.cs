@@ -8,7 +8,7 @@ namespace Fovea.Data.Templates;
 /// Turns conversations into ids and labels exactly as LLaMA-Factory's supervised processor does, turn by turn, including how it truncates.
 /// Where its truncation would cut an image, that turn and those after it are dropped whole instead. Usable from several threads at once.
 /// </summary>
-public sealed class SampleEncoder : ISampleEncoder
+internal sealed class SampleEncoder : ISampleEncoder
 {
     private readonly ChatTemplate template;
     private readonly Tokenizer tokenizer;

@@ -5,7 +5,7 @@ namespace Fovea.Data.Tokenizers;
 
 /// <summary>Turns ids into text as they arrive and gives out only whole characters. All pieces with the flush make the text that
 /// <see cref="Tokenizer.Decode"/> makes of all ids (malformed runs of fallback bytes may differ in their U+FFFD). For one thread.</summary>
-public sealed class StreamingDecoder
+internal sealed class StreamingDecoder
 {
     /// <summary>A character is at most 4 fallback bytes; what is still open after so many ids will not be completed.</summary>
     private const int MostPending = 12;

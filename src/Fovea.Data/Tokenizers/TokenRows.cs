@@ -9,7 +9,7 @@ namespace Fovea.Data.Tokenizers;
 /// </summary>
 /// <param name="tokenizer">The model's.</param>
 /// <param name="rows">Of its embeddings (<c>vocab_size</c>); 0 where they are not known.</param>
-public sealed class TokenRows(Tokenizer tokenizer, int rows)
+internal sealed class TokenRows(Tokenizer tokenizer, int rows)
 {
     private const int MostNamed = 10;
 

@@ -2,7 +2,7 @@ namespace Fovea.Data.Tokenizers;
 
 /// <summary>A Hugging Face <c>tokenizer.json</c> (byte-pair encoding): text to ids and back, with the ids of the reference implementation.
 /// Immutable once loaded; any number of threads may use one.</summary>
-public sealed class Tokenizer
+internal sealed class Tokenizer
 {
     private readonly TokenizerFile file;
     private readonly TokenizerSettings settings;

@@ -7,7 +7,7 @@ namespace Fovea.Files.Pickle;
 /// A file of <c>torch.save</c> (a zip of <c>data.pkl</c> and storages, PyTorch 1.6 and later), mapped. Nothing in it is ever run:
 /// only tensors, dicts, lists, tuples, text and numbers are read, anything else is refused by name.
 /// </summary>
-public sealed class PickleFile : IDisposable
+internal sealed class PickleFile : IDisposable
 {
     private const long MaxPickleBytes = 1 << 30;
     private const long CopyAllowance = 64 << 20;

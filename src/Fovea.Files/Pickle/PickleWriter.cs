@@ -3,7 +3,7 @@ using Fovea.Files.Safetensors;
 namespace Fovea.Files.Pickle;
 
 /// <summary>Writes what <c>torch.load(path, weights_only=True)</c> reads, through <see cref="AtomicFile"/>, storage by storage.</summary>
-public static class PickleWriter
+internal static class PickleWriter
 {
     /// <summary>
     /// Saves one object: null, bool, int, long, float, double, string, <see cref="TensorSource"/> (its name is not stored),

@@ -9,7 +9,7 @@ namespace Fovea.Files.Pickle;
 /// <param name="Memory">The mapped file.</param>
 /// <param name="Offset">The first element's byte within <paramref name="Memory"/>.</param>
 /// <param name="StorageBytes">Length of the whole storage, which several tensors may share.</param>
-public sealed record PickledTensor(DType DType, long[] Shape, long[] Strides, RawMemory Memory, long Offset, long StorageBytes)
+internal sealed record PickledTensor(DType DType, long[] Shape, long[] Strides, RawMemory Memory, long Offset, long StorageBytes)
 {
     /// <summary>Number of elements.</summary>
     public long Count

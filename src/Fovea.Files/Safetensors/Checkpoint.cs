@@ -7,7 +7,7 @@ namespace Fovea.Files.Safetensors;
 /// The tensors of a model or adapter by name, whatever files they lie in: one safetensors file, shards with an index, or files of
 /// <c>torch.save</c>. Everything is mapped; nothing is read until touched.
 /// </summary>
-public sealed class Checkpoint : IDisposable
+internal sealed class Checkpoint : IDisposable
 {
     private readonly Dictionary<string, TensorEntry> tensors;
     private readonly IReadOnlyList<IDisposable> readers;

@@ -7,7 +7,7 @@ namespace Fovea.Files.Safetensors;
 /// A safetensors file, mapped: 8 bytes header length (little-endian), that many bytes of JSON, then the data, which the tensors cover
 /// exactly. (Format: the README of github.com/huggingface/safetensors.)
 /// </summary>
-public sealed class SafetensorsFile : IDisposable
+internal sealed class SafetensorsFile : IDisposable
 {
     /// <summary>The format's own limit.</summary>
     public const long MaxHeaderBytes = 100_000_000;

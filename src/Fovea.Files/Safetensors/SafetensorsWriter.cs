@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace Fovea.Files.Safetensors;
 
 /// <summary>Writes one safetensors file through <see cref="AtomicFile"/>, tensor by tensor: nothing is gathered in memory.</summary>
-public static class SafetensorsWriter
+internal static class SafetensorsWriter
 {
     /// <summary>The metadata that PyTorch's readers ask for.</summary>
     public static IReadOnlyDictionary<string, string> PyTorchMetadata { get; } = new Dictionary<string, string> { ["format"] = "pt" };

@@ -8,7 +8,7 @@ namespace Fovea.Files.Safetensors;
 /// Writes a model folder as Hugging Face's <c>save_pretrained</c> lays it out: <c>model.safetensors</c>, or
 /// <c>model-00001-of-0000N.safetensors</c> and <c>model.safetensors.index.json</c> where one file would be larger than a shard.
 /// </summary>
-public static partial class ShardedWriter
+internal static partial class ShardedWriter
 {
     /// <summary>"5GB" as Hugging Face counts it.</summary>
     public const long DefaultShardBytes = 5_000_000_000;

@@ -10,7 +10,7 @@ namespace Fovea.Files.Safetensors;
 /// <param name="Bytes">Length in bytes, the product of the shape times the element size.</param>
 /// <param name="Memory">The mapped file (or a copy where the file holds it strided). Take a reference to keep the address beyond the reader's life.</param>
 /// <param name="File">The file it comes from, for messages.</param>
-public sealed record TensorEntry(string Name, DType DType, long[] Shape, long Offset, long Bytes, RawMemory Memory, string File)
+internal sealed record TensorEntry(string Name, DType DType, long[] Shape, long Offset, long Bytes, RawMemory Memory, string File)
 {
     /// <summary>Address of the first byte, valid while a reference on <see cref="Memory"/> is held.</summary>
     public nint Address => Memory.Address + (nint)Offset;

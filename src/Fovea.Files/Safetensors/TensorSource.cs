@@ -5,7 +5,7 @@ namespace Fovea.Files.Safetensors;
 /// <param name="DType">Element type.</param>
 /// <param name="Shape">Extents, outermost first; empty for a scalar.</param>
 /// <param name="WriteTo">Writes exactly <see cref="Bytes"/> bytes, row-major and little-endian. Called once, in any number of pieces.</param>
-public sealed record TensorSource(string Name, DType DType, long[] Shape, Action<Stream> WriteTo)
+internal sealed record TensorSource(string Name, DType DType, long[] Shape, Action<Stream> WriteTo)
 {
     /// <summary>Number of elements.</summary>
     public long Count

@@ -7,7 +7,7 @@ namespace Fovea.Models.Configs;
 /// What a family does with every field of one object of a model folder's files: reads it, takes only the values that it computes, or leaves it alone
 /// because it cannot change a result. A field that is in no table is refused where its name says that it would change the result, and told otherwise.
 /// </summary>
-public sealed partial class FieldTable
+internal sealed partial class FieldTable
 {
     private static readonly FieldTable Common = new FieldTable()
         .Unused("what the file was written by and for", "architectures auto_map _name_or_path name_or_path _commit_hash transformers_version model_type "

@@ -1,7 +1,7 @@
 namespace Fovea.Models.Configs;
 
 /// <summary>What becomes of the rotary frequencies theta^(-2i/D); Transformers calls it <c>rope_type</c>.</summary>
-public enum RopeKind
+internal enum RopeKind
 {
     /// <summary>Nothing. Qwen2.5-VL's files call it <c>mrope</c>.</summary>
     Default,

@@ -3,7 +3,7 @@ using Fovea.Nn;
 namespace Fovea.Models.Configs;
 
 /// <summary>The rotary frequencies of a language model, as its config.json states them. Numbers are those of Transformers.</summary>
-public sealed record RopeSettings
+internal sealed record RopeSettings
 {
     public required double Theta { get; init; }
 

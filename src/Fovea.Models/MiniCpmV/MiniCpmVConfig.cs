@@ -6,7 +6,7 @@ using Fovea.Nn;
 namespace Fovea.Models.MiniCpmV;
 
 /// <summary>A MiniCPM-V checkpoint's config.json, of whatever version; what the versions do differently is said here and nowhere else.</summary>
-public sealed record MiniCpmVConfig
+internal sealed record MiniCpmVConfig
 {
     public const string ModelType = "minicpmv";
 

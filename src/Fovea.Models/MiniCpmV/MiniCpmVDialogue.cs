@@ -1,7 +1,7 @@
 namespace Fovea.Models.MiniCpmV;
 
 /// <summary>How conversations are written and labelled: the official trainer's <c>llm_type</c>.</summary>
-public enum MiniCpmVDialogue
+internal enum MiniCpmVDialogue
 {
     /// <summary>MiniCPM-V-2: tags before each message.</summary>
     MiniCpm,

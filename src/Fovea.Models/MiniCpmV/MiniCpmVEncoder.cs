@@ -10,7 +10,7 @@ namespace Fovea.Models.MiniCpmV;
 /// Samples as OpenBMB's <c>finetune/dataset.py</c> makes them: the whole conversation is one text, what is trained is found in its ids, and labels say
 /// what comes next (the end of an answer is trained once more behind itself). What its truncation would cut in an image is refused.
 /// </summary>
-public sealed class MiniCpmVEncoder : ISampleEncoder
+internal sealed class MiniCpmVEncoder : ISampleEncoder
 {
     private const string Placeholder = "<unk>";
     private readonly Tokenizer tokenizer;

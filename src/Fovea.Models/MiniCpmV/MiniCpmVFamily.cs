@@ -4,7 +4,7 @@ using Fovea.Nn;
 namespace Fovea.Models.MiniCpmV;
 
 /// <summary>MiniCPM-V of any version, and MiniCPM-o's vision side.</summary>
-public sealed class MiniCpmVFamily : ModelFamily
+internal sealed class MiniCpmVFamily : ModelFamily
 {
     private static readonly string[] Others = ["apm.", "audio_", "tts."];
 

@@ -4,7 +4,7 @@ using Fovea.Data.Images;
 namespace Fovea.Models.MiniCpmV;
 
 /// <summary>Pictures for MiniCPM-V: the whole and, of large ones, the cells that it is cut into. Safe to call from several threads.</summary>
-public sealed class MiniCpmVMedia : IMediaProcessor
+internal sealed class MiniCpmVMedia : IMediaProcessor
 {
     private const int Channels = 3;
     private readonly MiniCpmVConfig config;

@@ -6,7 +6,7 @@ using Fovea.Tensors;
 namespace Fovea.Models.MiniCpmV;
 
 /// <summary>MiniCPM-V of any version: vision tower, resampler and language model.</summary>
-public sealed class MiniCpmVModel : VisionLanguageModel
+internal sealed class MiniCpmVModel : VisionLanguageModel
 {
     private readonly bool padsAsOriginal;
     private readonly MiniCpmVOptions options;

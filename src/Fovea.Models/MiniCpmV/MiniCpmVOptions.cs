@@ -3,7 +3,7 @@ using Fovea.Keys;
 namespace Fovea.Models.MiniCpmV;
 
 /// <summary>Configuration keys of MiniCPM-V alone.</summary>
-public sealed record MiniCpmVOptions : FamilyOptions
+internal sealed record MiniCpmVOptions : FamilyOptions
 {
     /// <summary>MiniCPM-V: conversation format (<c>minicpm</c>, <c>llama3</c>, <c>qwen</c>); null is the model's own format.</summary>
     [Affects(Effect.Learning, As = "llm_type")] public string? LlmType { get; init; }

@@ -10,7 +10,7 @@ namespace Fovea.Models.MiniCpmV;
 /// MiniCPM-V's tokenizer, template and images. Samples are made as the official trainer makes them, unless a configuration names a template: then as
 /// LLaMA-Factory does.
 /// </summary>
-public sealed partial record MiniCpmVProcessor : ModelProcessor
+internal sealed partial record MiniCpmVProcessor : ModelProcessor
 {
     private readonly MiniCpmVConfig config;
     private readonly PreResize? preResize;

@@ -6,7 +6,7 @@ namespace Fovea.Models.MiniCpmV;
 
 /// <summary>The vision tower: patches of slices to features, each slice by itself.</summary>
 /// <remarks>Suffixes: P patches of all slices, C values of a patch, V tower width.</remarks>
-public sealed class MiniCpmVVision
+internal sealed class MiniCpmVVision
 {
     private readonly MiniCpmVVisionConfig config;
     private readonly Parameter patchWeight;

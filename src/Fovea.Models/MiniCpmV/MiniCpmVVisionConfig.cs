@@ -1,7 +1,7 @@
 namespace Fovea.Models.MiniCpmV;
 
 /// <summary>The vision tower of a MiniCPM-V checkpoint, as its config.json states it.</summary>
-public sealed record MiniCpmVVisionConfig
+internal sealed record MiniCpmVVisionConfig
 {
     // What timm has under the one name that MiniCPM-V-2's config.json gives instead of sizes (vision_encoder).
     private const string TimmName = "vit_so400m_patch14_siglip_384";

@@ -1,7 +1,7 @@
 namespace Fovea.Models.MiniCpmV;
 
 /// <summary>How the vision tower of a version is laid out and where it thinks that patches lie.</summary>
-public enum MiniCpmVVisionKind
+internal enum MiniCpmVVisionKind
 {
     /// <summary>timm's ViT (MiniCPM-V-2): the table of positions is resized to each image.</summary>
     Resized,

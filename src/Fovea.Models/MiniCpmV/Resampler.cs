@@ -9,7 +9,7 @@ namespace Fovea.Models.MiniCpmV;
 /// arXiv 2308.12966, with 2-D sine-cosine places on the keys).
 /// </summary>
 /// <remarks>Suffixes: P patches, V tower width, E language width, Q queries, N slices, H heads, D head size.</remarks>
-public sealed class Resampler
+internal sealed class Resampler
 {
     private const int HeadSize = 128;
     private const double NormEpsilon = 1e-6;

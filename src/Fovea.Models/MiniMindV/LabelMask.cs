@@ -1,7 +1,7 @@
 namespace Fovea.Models.MiniMindV;
 
 /// <summary>Which tokens of an answer are trained (<c>label_mask</c>).</summary>
-public enum LabelMask
+internal enum LabelMask
 {
     /// <summary>The answer and what ends it.</summary>
     Fixed,

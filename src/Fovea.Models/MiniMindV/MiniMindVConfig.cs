@@ -7,7 +7,7 @@ namespace Fovea.Models.MiniMindV;
 /// A MiniMind-V model folder's config.json: the fields of the project's <c>LMConfig</c>/<c>VLMConfig</c> (generation A, <c>dim</c>) or
 /// <c>MiniMindConfig</c>/<c>VLMConfig</c> (C, <c>hidden_size</c>) with the project's defaults, and where weights and vision encoder lie.
 /// </summary>
-public sealed record MiniMindVConfig
+internal sealed record MiniMindVConfig
 {
     public const string ModelType = "minimind-v";
 

@@ -4,7 +4,7 @@ using Fovea.Nn;
 namespace Fovea.Models.MiniMindV;
 
 /// <summary>MiniMind-V of both generations.</summary>
-public sealed class MiniMindVFamily : ModelFamily
+internal sealed class MiniMindVFamily : ModelFamily
 {
     /// <summary>Both generations' spellings; the ledger has generation C's.</summary>
     public static NameMap Map { get; } = new(MiniMindVNames.Canonical, name => name);

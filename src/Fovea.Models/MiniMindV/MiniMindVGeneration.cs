@@ -1,7 +1,7 @@
 namespace Fovea.Models.MiniMindV;
 
 /// <summary>Which published MiniMind-V a folder holds: names, rotary form, encoder, tokens and data differ.</summary>
-public enum MiniMindVGeneration
+internal enum MiniMindVGeneration
 {
     /// <summary>Of April 2025, the one its tutorial describes: CLIP ViT-B/16, 196 <c>@</c> tokens an image, interleaved rotary.</summary>
     A,

@@ -5,7 +5,7 @@ namespace Fovea.Models.MiniMindV;
 
 /// <summary>MiniMind's decoder: token and image embeddings to final hidden states. The output head is the embedding table.</summary>
 /// <remarks>Suffixes: T tokens, E width, D head size, M image tokens, L wanted tokens.</remarks>
-public sealed class MiniMindVLanguage
+internal sealed class MiniMindVLanguage
 {
     private readonly MiniMindVConfig config;
     private readonly Block embed;

@@ -6,7 +6,7 @@ using Fovea.Tensors;
 namespace Fovea.Models.MiniMindV;
 
 /// <summary>MiniMind-V: a frozen CLIP or SigLIP encoder, a projector, and MiniMind's decoder, dense or with experts.</summary>
-public sealed class MiniMindVModel : VisionLanguageModel
+internal sealed class MiniMindVModel : VisionLanguageModel
 {
     /// <param name="ledger">Names and loads the weights; the spelling is generation C's (<see cref="MiniMindVNames"/>).</param>
     public MiniMindVModel(Ledger ledger, MiniMindVConfig config, MoeAuxiliary auxiliary = MoeAuxiliary.Tokens)

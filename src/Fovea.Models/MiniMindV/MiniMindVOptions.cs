@@ -3,7 +3,7 @@ using Fovea.Keys;
 namespace Fovea.Models.MiniMindV;
 
 /// <summary>Configuration keys of MiniMind-V alone.</summary>
-public sealed record MiniMindVOptions : FamilyOptions
+internal sealed record MiniMindVOptions : FamilyOptions
 {
     /// <summary>Load balancing of a mixture of experts: over real tokens only, or including padding as in the model's own code.</summary>
     [Affects(Effect.Learning)] public MoeAuxiliary MoeAux { get; init; } = MoeAuxiliary.Tokens;

@@ -6,7 +6,7 @@ using Fovea.Data.Tokenizers;
 namespace Fovea.Models.MiniMindV;
 
 /// <summary>MiniMind's tokenizer, and template and media processor of the generation.</summary>
-public sealed record MiniMindVProcessor(Tokenizer Tokenizer, ChatTemplate Template, IMediaProcessor Images) : ModelProcessor(Tokenizer, Template, Images)
+internal sealed record MiniMindVProcessor(Tokenizer Tokenizer, ChatTemplate Template, IMediaProcessor Images) : ModelProcessor(Tokenizer, Template, Images)
 {
     /// <summary>The model's configuration.</summary>
     public required MiniMindVConfig Config { get; init; }

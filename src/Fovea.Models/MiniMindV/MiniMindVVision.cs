@@ -8,7 +8,7 @@ namespace Fovea.Models.MiniMindV;
 /// CLIP's features are those of its patches before the final norm, SigLIP's after it.
 /// </summary>
 /// <remarks>Suffixes: P patches, C values of a patch, N images, V encoder width, T encoder tokens (with CLIP's class token), E language width.</remarks>
-public sealed class MiniMindVVision
+internal sealed class MiniMindVVision
 {
     private readonly MiniMindVVisionConfig config;
     private readonly Parameter patches;

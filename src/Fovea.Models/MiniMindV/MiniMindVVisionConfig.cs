@@ -1,7 +1,7 @@
 namespace Fovea.Models.MiniMindV;
 
 /// <summary>A CLIP or SigLIP image encoder as its folder's config.json states it (Transformers' <c>clip*</c> and <c>siglip*</c>).</summary>
-public sealed record MiniMindVVisionConfig
+internal sealed record MiniMindVVisionConfig
 {
     /// <summary>CLIP has a class token and a norm before its layers; SigLIP a bias in the patch embedding and a norm after them.</summary>
     public required bool IsClip { get; init; }

@@ -1,7 +1,7 @@
 namespace Fovea.Models.MiniMindV;
 
 /// <summary>How the auxiliary loss of a mixture of experts is computed in training (<c>moe_aux</c>).</summary>
-public enum MoeAuxiliary
+internal enum MoeAuxiliary
 {
     /// <summary>Over the tokens there are.</summary>
     Tokens,

@@ -7,7 +7,7 @@ namespace Fovea.Models.Peft;
 /// The model that an adapter was trained on, kept beside it in <c>fovea_base.json</c>: an adapter makes sense on the weights that it learnt over, and on
 /// others of the same shapes it computes nonsense without an error. PEFT's own files are left as PEFT writes them.
 /// </summary>
-public sealed record AdapterBase
+internal sealed record AdapterBase
 {
     public const string FileName = "fovea_base.json";
 

@@ -1,7 +1,7 @@
 namespace Fovea.Models.Peft;
 
 /// <summary>What lies where an adapter was looked for.</summary>
-public static class AdapterFolder
+internal static class AdapterFolder
 {
     private const int Shown = 5;
 

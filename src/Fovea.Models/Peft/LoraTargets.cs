@@ -5,7 +5,7 @@ using Fovea.Nn.Lora;
 namespace Fovea.Models.Peft;
 
 /// <summary>Which linears get an adapter, by LLaMA-Factory's rules for <c>lora_target</c> and the frozen parts.</summary>
-public sealed class LoraTargets
+internal sealed class LoraTargets
 {
     private const string PatternCharacters = @"\^$*+?()[]{}|";
     private readonly HashSet<string> chosen;

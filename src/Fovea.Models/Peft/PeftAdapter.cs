@@ -7,7 +7,7 @@ using Fovea.Tensors;
 namespace Fovea.Models.Peft;
 
 /// <summary>PEFT adapter folders: <c>adapter_config.json</c> and <c>adapter_model.safetensors</c> (or <c>.bin</c>).</summary>
-public static class PeftAdapter
+internal static class PeftAdapter
 {
     /// <summary>Whether a folder holds an adapter.</summary>
     public static bool IsAdapter(string folder) => File.Exists(Path.Combine(folder, PeftConfig.FileName));

@@ -4,7 +4,7 @@ using Fovea.Nn.Lora;
 namespace Fovea.Models.Peft;
 
 /// <summary>An <c>adapter_config.json</c> as PEFT reads and writes it, for LoRA.</summary>
-public sealed record PeftConfig
+internal sealed record PeftConfig
 {
     public const string FileName = "adapter_config.json";
 

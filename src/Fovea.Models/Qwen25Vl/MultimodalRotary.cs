@@ -5,7 +5,7 @@ using Fovea.Tensors;
 namespace Fovea.Models.Qwen25Vl;
 
 /// <summary>M-RoPE (arXiv 2409.12191): every token has a place in time, height and width, and each rotary frequency follows one of the three.</summary>
-public static class MultimodalRotary
+internal static class MultimodalRotary
 {
     /// <summary>cos and sin [T, D].</summary>
     /// <param name="positions">[3][T]</param>

@@ -4,7 +4,7 @@ using Fovea.Nn;
 namespace Fovea.Models.Qwen25Vl;
 
 /// <summary>A Qwen2.5-VL checkpoint's config.json; the flat form of the hub and the nested one of newer releases (text_config) both read.</summary>
-public sealed record Qwen25VlConfig
+internal sealed record Qwen25VlConfig
 {
     public const string ModelType = "qwen2_5_vl";
 

@@ -4,7 +4,7 @@ using Fovea.Nn;
 namespace Fovea.Models.Qwen25Vl;
 
 /// <summary>Qwen2.5-VL.</summary>
-public sealed class Qwen25VlFamily : ModelFamily
+internal sealed class Qwen25VlFamily : ModelFamily
 {
     /// <summary>
     /// Newer releases write the tree as <c>model.visual.*</c>, <c>model.language_model.*</c>; the hub and the ledger have

@@ -4,7 +4,7 @@ using Fovea.Tensors;
 namespace Fovea.Models.Qwen25Vl;
 
 /// <summary>The Qwen2 decoder with M-RoPE: token and image embeddings to final hidden states.</summary>
-public sealed class Qwen25VlLanguage(Weights root, Qwen25VlConfig config)
+internal sealed class Qwen25VlLanguage(Weights root, Qwen25VlConfig config)
 {
     private readonly Decoder decoder = new(root, config.Decoder);
 

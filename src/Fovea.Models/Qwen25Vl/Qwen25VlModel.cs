@@ -6,7 +6,7 @@ using Fovea.Tensors;
 namespace Fovea.Models.Qwen25Vl;
 
 /// <summary>Qwen2.5-VL: vision tower, merger and Qwen2 decoder with M-RoPE.</summary>
-public sealed class Qwen25VlModel : VisionLanguageModel
+internal sealed class Qwen25VlModel : VisionLanguageModel
 {
     /// <param name="ledger">Names and loads the weights; the spelling is the hub's (<c>visual.*</c>, <c>model.*</c>, <c>lm_head.weight</c>).</param>
     public Qwen25VlModel(Ledger ledger, Qwen25VlConfig config)

@@ -5,7 +5,7 @@ using Fovea.Data.Tokenizers;
 namespace Fovea.Models.Qwen25Vl;
 
 /// <summary>Qwen2.5-VL's tokenizer, template and media processor; the last two are those of Qwen2-VL.</summary>
-public sealed record Qwen25VlProcessor(Tokenizer Tokenizer, IMediaProcessor Images) : ModelProcessor(Tokenizer, ChatTemplates.Qwen2Vl, Images)
+internal sealed record Qwen25VlProcessor(Tokenizer Tokenizer, IMediaProcessor Images) : ModelProcessor(Tokenizer, ChatTemplates.Qwen2Vl, Images)
 {
     /// <param name="folder">A model folder with config.json, tokenizer.json and preprocessor_config.json.</param>
     /// <param name="preResize">A resize that comes before the model's own; null for none.</param>

@@ -6,7 +6,7 @@ namespace Fovea.Models.Qwen25Vl;
 
 /// <summary>The vision tower: patches to merged tokens of the language model's width. Source: Qwen2.5-VL technical report, arXiv 2502.13923.</summary>
 /// <remarks>Suffixes: P patches, C values of a patch, V tower width, H heads, D head size, M merged tokens, E language width.</remarks>
-public sealed class Qwen25VlVision
+internal sealed class Qwen25VlVision
 {
     private readonly Qwen25VlVisionConfig config;
     private readonly Parameter patchEmbed;

@@ -1,7 +1,7 @@
 namespace Fovea.Models.Qwen25Vl;
 
 /// <summary>The vision tower of a Qwen2.5-VL checkpoint, as its config.json states it.</summary>
-public sealed record Qwen25VlVisionConfig
+internal sealed record Qwen25VlVisionConfig
 {
     public required int Depth { get; init; }
 

@@ -8,7 +8,7 @@ namespace Fovea.Models.Saving;
 /// point, and holds the old model or the new one, or after a crash between the moves none that loads.
 /// A note in it says which files are the export's, so that nobody else's are ever removed.
 /// </summary>
-public sealed class ExportFolder : IDisposable
+internal sealed class ExportFolder : IDisposable
 {
     public const string NoteName = "fovea_export.json";
 

@@ -6,7 +6,7 @@ using Fovea.Tensors;
 namespace Fovea.Models.Saving;
 
 /// <summary>Folds adapters into their base model and writes the result, on the CPU.</summary>
-public sealed record ModelExport
+internal sealed record ModelExport
 {
     /// <summary>Folder of the base model.</summary>
     public required string Model { get; init; }

@@ -12,7 +12,7 @@ namespace Fovea.Models.Saving;
 /// Writes a model as a Hugging Face folder: safetensors (sharded with an index where one file would be too large) in the order and under the names of
 /// the folder that it was loaded from, with that folder's configuration, tokenizer and processor files. Tensors are converted and written one at a time.
 /// </summary>
-public static class ModelWriter
+internal static class ModelWriter
 {
     private static readonly string[] Companions =
     [

@@ -6,7 +6,7 @@ using Fovea.Tensors;
 namespace Fovea.Models.Saving;
 
 /// <summary>Weights as sources for a file: converted and copied off the device one at a time, when their turn comes.</summary>
-public static class TensorBytes
+internal static class TensorBytes
 {
     private const long ChunkElements = 1 << 24;
 

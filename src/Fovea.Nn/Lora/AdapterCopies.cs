@@ -6,7 +6,7 @@ namespace Fovea.Nn.Lora;
 /// Adapters in the element type of the computation, cast once for all passes of an optimizer step where their masters are fp32. All of them lie in one
 /// buffer, each kind of matrix in the order of the linears, so that those of one input are neighbours and serve as one matrix.
 /// </summary>
-public sealed class AdapterCopies(Ledger ledger)
+internal sealed class AdapterCopies(Ledger ledger)
 {
     // A matrix begins where kernels meet aligned memory.
     private const long Alignment = 64;

@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Nn.Lora;
 
 /// <summary>Attaches adapters to the linears of a model, and folds them into the weights.</summary>
-public static class Adapters
+internal static class Adapters
 {
     /// <summary>Gives every matching linear an adapter. Without <paramref name="saved"/>: A uniform in +-1/sqrt(in) as PEFT draws it, B zero.</summary>
     /// <param name="matches">Chooses linears by path.</param>

@@ -6,7 +6,7 @@ namespace Fovea.Nn.Lora;
 /// Dropout whose mask depends only on (seed, step, sample, token, module, feature): recomputation, packing and the number of processes cannot change it.
 /// Masks are drawn where they are used, on the device, and not kept.
 /// </summary>
-public sealed class DropoutStream(double probability, ulong seed) : IDisposable
+internal sealed class DropoutStream(double probability, ulong seed) : IDisposable
 {
     private Tensor? keys;
     private Tensor? shapes;

@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Nn.Lora;
 
 /// <summary>The low-rank update of one linear: y += scale * B (A dropout(x)). A is [r, in], B is [out, r].</summary>
-public sealed class LoraAdapter
+internal sealed class LoraAdapter
 {
     internal LoraAdapter(Parameter a, Parameter b, double scale, DropoutStream? dropout, int module)
     {

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 namespace Fovea.Nn.Lora;
 
 /// <summary>Low-rank adaptation (arXiv 2106.09685) as PEFT names its settings.</summary>
-public sealed record LoraOptions
+internal sealed record LoraOptions
 {
     /// <summary>r: width of the adapter.</summary>
     public int Rank { get; init; } = 8;

@@ -1,7 +1,7 @@
 namespace Fovea.Runs.Charts;
 
 /// <summary>One number over the steps of a run: the raw curve, pale, under its smoothed form, as LLaMA-Factory's <c>plot_loss</c> draws it.</summary>
-public sealed class CurveChart
+internal sealed class CurveChart
 {
     public const int Width = 960;
     public const int Height = 600;

@@ -1,7 +1,7 @@
 namespace Fovea.Runs.Charts;
 
 /// <summary>What a chart is drawn on. Pixels, the origin at the top left; alpha 0..1.</summary>
-public interface ICanvas
+internal interface ICanvas
 {
     void Fill(double x, double y, double width, double height, Rgb colour, double alpha = 1);
 

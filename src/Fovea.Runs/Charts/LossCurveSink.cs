@@ -11,7 +11,7 @@ namespace Fovea.Runs.Charts;
 /// </summary>
 /// <param name="outputDir">The run's folder.</param>
 /// <param name="history">Entries logged before a resumed run went on.</param>
-public sealed class LossCurveSink(string outputDir, IEnumerable<IReadOnlyDictionary<string, object?>>? history = null) : IEventSink
+internal sealed class LossCurveSink(string outputDir, IEnumerable<IReadOnlyDictionary<string, object?>>? history = null) : IEventSink
 {
     private readonly List<IReadOnlyDictionary<string, object?>> entries = [.. history ?? []];
     private bool trained;

@@ -4,7 +4,7 @@ namespace Fovea.Runs.Charts;
 /// Draws a chart into RGB pixels. Lines are anti-aliased by distance: a pixel's coverage falls from 1 to 0 over one pixel around the
 /// line's edge, and the largest coverage of all segments counts, so joints and crossings are painted once.
 /// </summary>
-public sealed class PixelCanvas : ICanvas
+internal sealed class PixelCanvas : ICanvas
 {
     private readonly float[] coverage;
 

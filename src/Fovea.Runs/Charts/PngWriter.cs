@@ -5,7 +5,7 @@ using System.Text;
 namespace Fovea.Runs.Charts;
 
 /// <summary>Writes 8-bit RGB images as PNG (W3C PNG, third edition). Every row is stored as the difference to the row above, which suits charts.</summary>
-public static class PngWriter
+internal static class PngWriter
 {
     private const byte UpFilter = 2;
 

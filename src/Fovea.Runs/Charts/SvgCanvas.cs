@@ -5,7 +5,7 @@ using System.Text;
 namespace Fovea.Runs.Charts;
 
 /// <summary>Draws a chart as SVG 1.1.</summary>
-public sealed class SvgCanvas(int width, int height) : ICanvas
+internal sealed class SvgCanvas(int width, int height) : ICanvas
 {
     private readonly StringBuilder body = new();
 

@@ -1,7 +1,7 @@
 namespace Fovea.Runs.Charts;
 
 /// <summary>Which point of a text its position names.</summary>
-public enum TextAnchor
+internal enum TextAnchor
 {
     Start,
     Middle,

@@ -4,7 +4,7 @@ namespace Fovea.Runs.Events;
 /// Passes every event to every sink. A sink that throws is switched off and reported once to the others: a full disk or a broken
 /// terminal never stops a run. Calls from several threads are taken one at a time.
 /// </summary>
-public sealed class EventHub : IEventSink, IDisposable
+internal sealed class EventHub : IEventSink, IDisposable
 {
     private readonly Lock gate = new();
     private readonly List<IEventSink> sinks;

@@ -8,7 +8,7 @@ namespace Fovea.Runs.Files;
 /// Writes <c>train_results.json</c> and <c>eval_results.json</c>, and both together as <c>all_results.json</c>, as Transformers'
 /// <c>save_metrics</c> does: indent of 4, sorted keys, no newline at the end.
 /// </summary>
-public sealed class ResultsSink(string outputDir) : IEventSink
+internal sealed class ResultsSink(string outputDir) : IEventSink
 {
     public void Write(RunEvent e)
     {

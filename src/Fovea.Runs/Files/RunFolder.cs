@@ -5,7 +5,7 @@ using Fovea.Runs.Events;
 namespace Fovea.Runs.Files;
 
 /// <summary>Everything that a run writes into its output folder besides weights.</summary>
-public static class RunFolder
+internal static class RunFolder
 {
     /// <summary>Adds the sinks of all files to a hub: trainer log, running log, results, trainer state, and on wish curves and TensorBoard.</summary>
     /// <param name="hub">Where the run's events go.</param>

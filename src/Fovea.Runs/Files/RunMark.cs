@@ -6,7 +6,7 @@ namespace Fovea.Runs.Files;
 /// </summary>
 /// <param name="Order">What is written later in a run's folder has a higher number.</param>
 /// <param name="From">The checkpoint that the run went on from: a name in its folder, or a whole path; null where it began anew.</param>
-public sealed record RunMark(int Order, string? From = null)
+internal sealed record RunMark(int Order, string? From = null)
 {
     private const string Callbacks = "stateful_callbacks";
     private const string Name = "Fovea";

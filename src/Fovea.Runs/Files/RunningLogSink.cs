@@ -8,7 +8,7 @@ namespace Fovea.Runs.Files;
 /// Writes <c>running_log.txt</c>: everything that is told in words rather than numbers, with its time. Every sample left out is named here,
 /// however many there are. The file grows from run to run.
 /// </summary>
-public sealed class RunningLogSink(string outputDir) : IEventSink, IDisposable
+internal sealed class RunningLogSink(string outputDir) : IEventSink, IDisposable
 {
     public const string FileName = "running_log.txt";
 

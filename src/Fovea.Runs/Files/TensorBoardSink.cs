@@ -10,7 +10,7 @@ namespace Fovea.Runs.Files;
 /// </summary>
 /// <param name="outputDir">The run's folder.</param>
 /// <param name="loggingDir">Folder of the event files; null is <c>output_dir/runs/DATE_HOST</c>.</param>
-public sealed class TensorBoardSink(string outputDir, string? loggingDir = null) : IEventSink, IDisposable
+internal sealed class TensorBoardSink(string outputDir, string? loggingDir = null) : IEventSink, IDisposable
 {
     private TensorBoardWriter? writer;
 

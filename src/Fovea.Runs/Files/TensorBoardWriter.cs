@@ -8,7 +8,7 @@ namespace Fovea.Runs.Files;
 /// Writes a TensorBoard event file: TFRecord frames (length, masked CRC-32C, payload, masked CRC-32C) around <c>tensorflow.Event</c>
 /// messages with simple scalars. Fields as in tensorflow/core/util/event.proto and framework/summary.proto.
 /// </summary>
-public sealed class TensorBoardWriter : IDisposable
+internal sealed class TensorBoardWriter : IDisposable
 {
     private const byte WallTime = (1 << 3) | 1;
     private const byte Step = 2 << 3;

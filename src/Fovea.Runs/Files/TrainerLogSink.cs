@@ -8,7 +8,7 @@ namespace Fovea.Runs.Files;
 /// Writes <c>trainer_log.jsonl</c> in LLaMA-Factory's shape, a line a log event, as soon as it happens. A new run replaces the file,
 /// a resumed one keeps the lines up to the step it resumes from: either once it has trained something, not before.
 /// </summary>
-public sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
+internal sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
 {
     public const string FileName = "trainer_log.jsonl";
 

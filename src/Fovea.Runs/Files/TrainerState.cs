@@ -6,7 +6,7 @@ namespace Fovea.Runs.Files;
 /// The progress of a run as Transformers keeps it in <c>trainer_state.json</c> (its <c>TrainerState</c>): counters and every logged number.
 /// Written with sorted keys and an indent of 2; keys that this record does not know are kept.
 /// </summary>
-public sealed record TrainerState
+internal sealed record TrainerState
 {
     public const string FileName = "trainer_state.json";
 

@@ -9,7 +9,7 @@ namespace Fovea.Runs.Files;
 /// </summary>
 /// <param name="outputDir">The run's folder.</param>
 /// <param name="initial">The settings of a new run, or the state that a resumed run goes on from.</param>
-public sealed class TrainerStateRecorder(string outputDir, TrainerState initial) : IEventSink
+internal sealed class TrainerStateRecorder(string outputDir, TrainerState initial) : IEventSink
 {
     private readonly List<IReadOnlyDictionary<string, object?>> history = [.. initial.LogHistory];
     private TrainerState counters = initial;

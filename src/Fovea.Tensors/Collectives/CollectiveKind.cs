@@ -1,7 +1,7 @@
 namespace Fovea.Tensors.Collectives;
 
 /// <summary>What ranks do together. The values are those of native/distributed.cpp.</summary>
-public enum CollectiveKind
+internal enum CollectiveKind
 {
     /// <summary>Every rank gets the sum.</summary>
     AllReduce = 0,

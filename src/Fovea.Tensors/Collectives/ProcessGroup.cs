@@ -6,7 +6,7 @@ namespace Fovea.Tensors.Collectives;
 /// Processes that compute together (c10d's ProcessGroup): Gloo for CPU tensors, NCCL for CUDA's. Collectives are matched by their order, so every rank
 /// must start the same ones in the same order. The group is also known to <c>_c10d_functional::*</c> by its name.
 /// </summary>
-public sealed class ProcessGroup : IDisposable
+internal sealed class ProcessGroup : IDisposable
 {
     private nint handle;
 

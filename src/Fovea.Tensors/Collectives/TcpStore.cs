@@ -7,7 +7,7 @@ namespace Fovea.Tensors.Collectives;
 /// A connection to the key-value store by which processes find one another (c10d's TCPStore). One process serves it, all connect. A connection is for
 /// one thread at a time.
 /// </summary>
-public sealed class TcpStore : IDisposable
+internal sealed class TcpStore : IDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
     private nint handle;

@@ -3,7 +3,7 @@ using Fovea.Tensors.Native;
 namespace Fovea.Tensors.Collectives;
 
 /// <summary>A collective under way.</summary>
-public sealed class Work : IAwaited, IDisposable
+internal sealed class Work : IAwaited, IDisposable
 {
     private const int Waiting = 2;
     private nint handle;

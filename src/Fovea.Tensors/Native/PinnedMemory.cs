@@ -6,7 +6,7 @@ namespace Fovea.Tensors.Native;
 /// Bytes of libtorch's allocator of pinned memory, from and to which a GPU copies by itself, without the host waiting. It may be freed while a copy is under
 /// way: the allocator gives it to nobody before that is done. For the CPU it is memory like other.
 /// </summary>
-public sealed unsafe class PinnedMemory : WritableMemory
+internal sealed unsafe class PinnedMemory : WritableMemory
 {
     private readonly Tensor tensor;
 

@@ -3,7 +3,7 @@ using Fovea.Tensors.Native;
 namespace Fovea.Tensors;
 
 /// <summary>New tensors.</summary>
-public static class CreateOps
+internal static class CreateOps
 {
     private static readonly Operator EmptyOp = new("aten::empty", "memory_format");
     private static readonly Operator FullOp = new("aten::full");

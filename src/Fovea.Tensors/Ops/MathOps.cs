@@ -1,7 +1,7 @@
 namespace Fovea.Tensors;
 
 /// <summary>Arithmetic element by element, reductions and products.</summary>
-public static class MathOps
+internal static class MathOps
 {
     private static readonly Operator ZeroInPlaceOp = new("aten::zero_");
     private static readonly Operator AddOp = new("aten::add", "Tensor");

@@ -1,7 +1,7 @@
 namespace Fovea.Tensors;
 
 /// <summary>The larger pieces of neural networks that libtorch has whole.</summary>
-public static class NetOps
+internal static class NetOps
 {
     private static readonly Operator SiluOp = new("aten::silu");
     private static readonly Operator GeluOp = new("aten::gelu");

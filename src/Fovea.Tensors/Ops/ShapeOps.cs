@@ -1,7 +1,7 @@
 namespace Fovea.Tensors;
 
 /// <summary>Views and copies that change shape, place or type, never values.</summary>
-public static class ShapeOps
+internal static class ShapeOps
 {
     private static readonly Operator ViewOp = new("aten::view");
     private static readonly Operator ViewTypeOp = new("aten::view", "dtype");

@@ -4,7 +4,7 @@ namespace Fovea.Tensors;
 /// A kernel for each element type. What a run multiplies with decides the last bits of its numbers, so a run keeps its choice to its end: it is written into
 /// checkpoints as text.
 /// </summary>
-public sealed record ProductChoice(ProductKernel Fp32, ProductKernel Bf16, ProductKernel Fp16)
+internal sealed record ProductChoice(ProductKernel Fp32, ProductKernel Bf16, ProductKernel Fp16)
 {
     /// <summary>The types in the order of the text.</summary>
     public static IReadOnlyList<(string Name, DType Type)> Types { get; } = [("fp32", DType.F32), ("bf16", DType.BF16), ("fp16", DType.F16)];

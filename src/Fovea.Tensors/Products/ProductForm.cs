@@ -1,7 +1,7 @@
 namespace Fovea.Tensors;
 
 /// <summary>The three products of a linear layer.</summary>
-public enum ProductForm
+internal enum ProductForm
 {
     /// <summary>x W^T</summary>
     Forward = 0,

@@ -1,7 +1,7 @@
 namespace Fovea.Tensors;
 
 /// <summary>What multiplies matrices of one element type on the CPU; the mirror of <c>fovea::ProductKernel</c> in native/kernels/product_choice.h.</summary>
-public enum ProductKernel
+internal enum ProductKernel
 {
     /// <summary>What libtorch brings: oneDNN or OpenBLAS.</summary>
     Library = 0,

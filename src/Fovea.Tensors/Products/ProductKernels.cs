@@ -1,7 +1,7 @@
 namespace Fovea.Tensors;
 
 /// <summary>The kernels that multiply matrices on the CPU, one for each element type and all threads of the process. On a GPU they have no say.</summary>
-public static class ProductKernels
+internal static class ProductKernels
 {
     private static readonly Operator ChosenOp = new("fovea::product_kernel");
     private static readonly Operator FitsOp = new("fovea::product_kernel_fits");

@@ -7,7 +7,7 @@ namespace Fovea.Tensors;
 /// What was measured of this processor with this libtorch, kept in a file so that it is measured once. A file that cannot be read or written is no reason to
 /// stop: then it is measured again.
 /// </summary>
-public sealed class ProductMeasurements
+internal sealed class ProductMeasurements
 {
     // Another kernel of ours is another measurement.
     private const int Revision = 1;

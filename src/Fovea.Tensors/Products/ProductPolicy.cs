@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Fovea.Tensors;
 
 /// <summary>Which kernels a new run multiplies with: what the environment says, or the fastest by measurement.</summary>
-public static class ProductPolicy
+internal static class ProductPolicy
 {
     /// <summary>For bf16 and fp16: library, widened, tiles, pairs, or rule for the rule by processor. Without it they are measured.</summary>
     public const string HalfVariable = "FOVEA_HALF_PRODUCTS";

@@ -2,7 +2,7 @@ namespace Fovea.Tensors;
 
 /// <summary>How fast each kernel multiplied matrices of one element type on this machine, and which one that speaks for.</summary>
 /// <param name="Gflops">Billions of operations a second over the three products of a linear layer, by kernel; 0: given up as too slow.</param>
-public sealed record ProductRates(IReadOnlyDictionary<ProductKernel, double> Gflops)
+internal sealed record ProductRates(IReadOnlyDictionary<ProductKernel, double> Gflops)
 {
     // What another kernel must be faster by: below that, a repeated measurement could choose otherwise.
     private const double Margin = 1.05;

@@ -1,7 +1,7 @@
 namespace Fovea.Training.Config;
 
 /// <summary>What a configuration is loaded for: decides which keys must be there.</summary>
-public enum ConfigUse
+internal enum ConfigUse
 {
     Train,
     Data,

@@ -2,7 +2,7 @@ namespace Fovea.Training.Config;
 
 /// <summary>The <c>scheduler</c> of a DeepSpeed file, which goes before <c>lr_scheduler_type</c>; its highest rate is <c>learning_rate</c>.</summary>
 /// <param name="Source">The file, for messages.</param>
-public sealed record DeepSpeedSchedule(DeepSpeedScheduler Kind, string Source)
+internal sealed record DeepSpeedSchedule(DeepSpeedScheduler Kind, string Source)
 {
     /// <summary>The rate that the warm-up starts from.</summary>
     public double MinRate { get; init; }

@@ -1,7 +1,7 @@
 namespace Fovea.Training.Config;
 
 /// <summary>The schedules of DeepSpeed that Fovea has (<c>scheduler.type</c>).</summary>
-public enum DeepSpeedScheduler
+internal enum DeepSpeedScheduler
 {
     /// <summary>Up to the highest rate, and constant from there.</summary>
     WarmupLR,

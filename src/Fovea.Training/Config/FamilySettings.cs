@@ -3,7 +3,7 @@ using Fovea.Models;
 namespace Fovea.Training.Config;
 
 /// <summary>The options that model families declare, each family's in a record of its own; a model takes its family's.</summary>
-public sealed class FamilySettings
+internal sealed class FamilySettings
 {
     // Copies: the loader sets their properties.
     private readonly IReadOnlyList<FamilyOptions> all = [.. Families.All.Select(family => family.Options with { })];

@@ -1,7 +1,7 @@
 namespace Fovea.Training.Config;
 
 /// <summary>Precision of the weights for generation and export (<c>infer_dtype</c>).</summary>
-public enum InferDtype
+internal enum InferDtype
 {
     /// <summary>The checkpoint's own, fp32 read as bf16.</summary>
     Auto,

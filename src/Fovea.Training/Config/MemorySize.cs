@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Fovea.Training.Config;
 
 /// <summary>An amount of memory, written <c>20GiB</c>, <c>512MiB</c>, <c>16GB</c> or in plain bytes.</summary>
-public readonly record struct MemorySize(long Bytes)
+internal readonly record struct MemorySize(long Bytes)
 {
     private static readonly (string Suffix, long Unit)[] Units =
     [

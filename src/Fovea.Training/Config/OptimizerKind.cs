@@ -1,7 +1,7 @@
 namespace Fovea.Training.Config;
 
 /// <summary>The optimizer (<c>optim</c>); all names mean AdamW with decoupled weight decay.</summary>
-public enum OptimizerKind
+internal enum OptimizerKind
 {
     AdamwTorch,
     AdamwTorchFused,

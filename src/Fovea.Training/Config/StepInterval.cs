@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Fovea.Training.Config;
 
 /// <summary>A number of optimizer steps: whole, or a part of the run when below 1, as Transformers reads <c>logging_steps</c> and its like.</summary>
-public readonly record struct StepInterval(double Value)
+internal readonly record struct StepInterval(double Value)
 {
     public static implicit operator StepInterval(int steps) => new(steps);
 

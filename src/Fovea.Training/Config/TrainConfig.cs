@@ -8,7 +8,7 @@ namespace Fovea.Training.Config;
 /// here its keys lie in sections. A key is its property's name in snake case. Paths are relative to the current directory. Made by <see cref="Load"/>, which
 /// reports every problem at once; the numbers are then within their ranges. Each key says what it changes, from which the rules of resuming follow.
 /// </summary>
-public sealed record TrainConfig
+internal sealed record TrainConfig
 {
     /// <summary>The base model and where it computes.</summary>
     public ModelSection Model { get; init; } = new();

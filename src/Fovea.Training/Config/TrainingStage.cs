@@ -1,7 +1,7 @@
 namespace Fovea.Training.Config;
 
 /// <summary>What a run is for (<c>stage</c>).</summary>
-public enum TrainingStage
+internal enum TrainingStage
 {
     /// <summary>Supervised fine-tuning on instructions.</summary>
     Sft,

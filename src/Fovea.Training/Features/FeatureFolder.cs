@@ -8,7 +8,7 @@ namespace Fovea.Training.Features;
 /// absent. What was not used for longest goes when there is more than the budget; what this run has used stays, since every epoch comes back to it.
 /// Trouble with the disk is told once and never stops a run.
 /// </summary>
-public sealed class FeatureFolder : IDisposable
+internal sealed class FeatureFolder : IDisposable
 {
     private const string Extension = ".features";
     private const string Partial = ".partial";

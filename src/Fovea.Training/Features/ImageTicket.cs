@@ -7,7 +7,7 @@ namespace Fovea.Training.Features;
 /// <param name="key">Names the features: content of the image and everything else that they depend on.</param>
 /// <param name="features">Null when they are not at hand: the image must be decoded. One reference belongs to the ticket.</param>
 /// <param name="stamp">Length and time of the file when it was asked for.</param>
-public sealed class ImageTicket(MediaSource? source, string key, ImageFeatures? features, (long Length, DateTime Written) stamp) : FeatureTicket
+internal sealed class ImageTicket(MediaSource? source, string key, ImageFeatures? features, (long Length, DateTime Written) stamp) : FeatureTicket
 {
     private int disposed;
 

@@ -20,7 +20,7 @@ namespace Fovea.Training.Features;
 /// <param name="disk">The folder, or null. It belongs to the cache.</param>
 /// <param name="device">What computes the features. With a GPU they lie in pinned memory, and no copy from or to it is waited for.</param>
 /// <param name="queued">Whether copies are queued; null is as the device does. For tests.</param>
-public sealed class VisionFeatureCache(
+internal sealed class VisionFeatureCache(
     long budgetBytes, Func<string>? identity = null, FeatureFolder? disk = null, Device device = default, bool? queued = null) : IFeatureStore, IDisposable
 {
     private static readonly TimeSpan LongestCopy = TimeSpan.FromSeconds(10);

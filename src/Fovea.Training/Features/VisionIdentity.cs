@@ -12,7 +12,7 @@ namespace Fovea.Training.Features;
 /// <summary>
 /// What decides the features of an image besides the image: every weight of the vision side, the image processor, element type, device, libtorch.
 /// </summary>
-public static class VisionIdentity
+internal static class VisionIdentity
 {
     /// <summary>A hash over all of it. Reads every vision weight once.</summary>
     /// <param name="towerOnly">Of the tower's own features, on which the projector has no influence.</param>

@@ -7,7 +7,7 @@ namespace Fovea.Training.Objectives;
 /// What packed rows are worth: the loss that a run minimises, and what is measured on held-out rows. It sees one micro-batch at a time; since a batch carries
 /// counts and the step's totals are known by then, the losses of all micro-batches on all ranks add up to the loss of the step.
 /// </summary>
-public interface IObjective
+internal interface IObjective
 {
     /// <summary>Names of the numbers that <see cref="Measure"/> gives beside the loss; they are added up over batches and ranks.</summary>
     IReadOnlyList<string> Sums { get; }

@@ -10,7 +10,7 @@ namespace Fovea.Training.Objectives;
 /// Cross-entropy of the labelled tokens, averaged as <see cref="LossReduction"/> says, plus the losses that arise inside the model, such as those that balance
 /// a router's experts.
 /// </summary>
-public sealed class TokenLoss : IObjective
+internal sealed class TokenLoss : IObjective
 {
     public IReadOnlyList<string> Sums { get; } = ["token losses", "tokens", "hits"];
 

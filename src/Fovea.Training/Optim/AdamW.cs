@@ -7,7 +7,7 @@ namespace Fovea.Training.Optim;
 /// AdamW with decoupled weight decay (arXiv 1711.05101) over everything that is trainable. Its moments have the element type of the weights.
 /// A weight without a gradient in a step is left alone, moments and all.
 /// </summary>
-public sealed class AdamW : Optimizer
+internal sealed class AdamW : Optimizer
 {
     /// <summary>Two moments.</summary>
     public const int StatesPerElement = 2;

@@ -4,7 +4,7 @@ using Fovea.Nn;
 namespace Fovea.Training.Optim;
 
 /// <summary>Which weights weight decay pulls on: all but biases and norms by name, and layer norms by kind, as Transformers decides it.</summary>
-public static partial class DecayRule
+internal static partial class DecayRule
 {
     public static bool Applies(ParameterShard part) => !part.IsNorm && Applies(part.Name);
 

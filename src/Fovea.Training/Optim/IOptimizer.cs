@@ -7,7 +7,7 @@ namespace Fovea.Training.Optim;
 /// Updates trainable weights from their gradients. Checkpoints and ranks see of it only its state by name, each tensor with a number for every element of its
 /// part or a single one, so that any optimizer can be saved, sharded and resumed.
 /// </summary>
-public interface IOptimizer : IDisposable
+internal interface IOptimizer : IDisposable
 {
     /// <summary>What it updates.</summary>
     IReadOnlyList<ParameterShard> Parts { get; }

@@ -6,7 +6,7 @@ namespace Fovea.Training.Optim;
 /// </summary>
 /// <param name="Value">A power of two.</param>
 /// <param name="GoodSteps">Steps without overflow since it last changed.</param>
-public sealed record LossScale(double Value = LossScale.Initial, int GoodSteps = 0)
+internal sealed record LossScale(double Value = LossScale.Initial, int GoodSteps = 0)
 {
     /// <summary>The scale of a new run.</summary>
     public const double Initial = 65536;

@@ -4,7 +4,7 @@ using Fovea.Tensors;
 namespace Fovea.Training.Optim;
 
 /// <summary>What all optimizers do alike: the norm of all gradients together, clipping, steps that are left out, and which state is saved.</summary>
-public abstract class Optimizer(IReadOnlyList<ParameterShard> parts) : IOptimizer
+internal abstract class Optimizer(IReadOnlyList<ParameterShard> parts) : IOptimizer
 {
     public IReadOnlyList<ParameterShard> Parts { get; } = parts;
 

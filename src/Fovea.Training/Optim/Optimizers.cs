@@ -4,7 +4,7 @@ using Fovea.Training.Config;
 namespace Fovea.Training.Optim;
 
 /// <summary>The optimizer that a configuration asks for.</summary>
-public static class Optimizers
+internal static class Optimizers
 {
     /// <summary>Makes it over what a rank updates.</summary>
     public static IOptimizer Create(OptimizerSection options, IReadOnlyList<ParameterShard> parts) => options.Optim switch

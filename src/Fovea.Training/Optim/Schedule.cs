@@ -7,7 +7,7 @@ namespace Fovea.Training.Optim;
 /// The learning rate of every optimizer step: linear warm-up from 0, then the chosen shape, as Transformers computes it. The scheduler of a DeepSpeed file
 /// goes before that and follows <c>deepspeed/runtime/lr_schedules.py</c>.
 /// </summary>
-public sealed class Schedule
+internal sealed class Schedule
 {
     private readonly ScheduleSection options;
     private readonly int totalSteps;

@@ -12,7 +12,7 @@ namespace Fovea.Training.Planning;
 /// <param name="Blocks">Of the blocks whose mode decides how much they keep: layers that have a backward pass, in the order of the forward pass.</param>
 /// <param name="Tokens">Of everything else, by tokens.</param>
 /// <param name="Patches">The same of images that the vision side learns from, by patches.</param>
-public sealed record ActivationCosts(IReadOnlyList<BlockCost> Blocks, RowBytes Tokens, RowBytes Patches)
+internal sealed record ActivationCosts(IReadOnlyList<BlockCost> Blocks, RowBytes Tokens, RowBytes Patches)
 {
     // Attention's kernels on GPUs round some of their results up to so many rows.
     private const int Rows = 128;

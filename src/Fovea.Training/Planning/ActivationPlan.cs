@@ -12,7 +12,7 @@ namespace Fovea.Training.Planning;
 /// <param name="MicroBatchTokens">Most tokens of a packed micro-batch.</param>
 /// <param name="Mode">What the configuration says.</param>
 /// <param name="Budget">Bytes for activations.</param>
-public sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, long Budget)
+internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, long Budget)
 {
     private const int LeastTokens = 1024;
 

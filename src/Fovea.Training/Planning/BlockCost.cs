@@ -3,7 +3,7 @@ using Fovea.Nn;
 namespace Fovea.Training.Planning;
 
 /// <summary>What one block keeps for its backward pass, in each mode.</summary>
-public sealed record BlockCost(Block Block, RowBytes Keep, RowBytes Selective, RowBytes Recompute)
+internal sealed record BlockCost(Block Block, RowBytes Keep, RowBytes Selective, RowBytes Recompute)
 {
     /// <summary>Whether its rows are patches of images, not tokens.</summary>
     public bool IsVision => Block.Part != ModelPart.Language;

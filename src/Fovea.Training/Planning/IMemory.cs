@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Training.Planning;
 
 /// <summary>The memory of the machine as a run asks for it, in bytes. On the CPU device and host are one.</summary>
-public interface IMemory
+internal interface IMemory
 {
     /// <summary>Of the GPU that computes; null where the CPU does. All zero where nobody can tell.</summary>
     DeviceMemory? Device { get; }

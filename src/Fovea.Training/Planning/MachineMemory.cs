@@ -3,7 +3,7 @@ using Fovea.Tensors;
 namespace Fovea.Training.Planning;
 
 /// <summary>The memory that there is.</summary>
-public sealed class MachineMemory(Device device) : IMemory
+internal sealed class MachineMemory(Device device) : IMemory
 {
     public DeviceMemory? Device => device.Type == DeviceType.Cpu ? null : DeviceMemory.Of(device);
 

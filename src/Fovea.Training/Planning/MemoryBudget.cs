@@ -10,7 +10,7 @@ namespace Fovea.Training.Planning;
 /// from the same memory.
 /// </summary>
 /// <param name="Notice">What the user should know about it; usually null.</param>
-public sealed record MemoryBudget(long Activations, long VisionCache, string? Notice = null)
+internal sealed record MemoryBudget(long Activations, long VisionCache, string? Notice = null)
 {
     // The runtime, libtorch, and a step's data.
     private const long Process = 256L << 20;

@@ -13,7 +13,7 @@ namespace Fovea.Training.Planning;
 /// <param name="Shards">Weights, gradients, optimizer.</param>
 /// <param name="Activations">What the forward pass of one micro-batch leaves for backward, and what backward of one block adds.</param>
 /// <param name="Buffers">What the loss takes (a chunk of logits) and gradients of hidden states; the process and its libraries.</param>
-public sealed record MemoryForecast(ShardPlan Shards, long Activations, long Buffers)
+internal sealed record MemoryForecast(ShardPlan Shards, long Activations, long Buffers)
 {
     // The runtime, libtorch, its libraries' buffers, decoded data: 67 to 91 MiB, by processor and element type.
     private const long ProcessOnHost = 84L << 20;

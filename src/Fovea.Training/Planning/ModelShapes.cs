@@ -9,7 +9,7 @@ using Fovea.Training.Session;
 namespace Fovea.Training.Planning;
 
 /// <summary>The model that a configuration trains, as shapes without values: from the folder's config.json alone.</summary>
-public sealed class ModelShapes : IDisposable
+internal sealed class ModelShapes : IDisposable
 {
     private readonly DropoutStream? dropout;
 

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Fovea.Training.Planning;
 
 /// <summary>Memory of this process and of the machine, as Linux counts it, in bytes.</summary>
-public static class ProcessMemory
+internal static class ProcessMemory
 {
     /// <summary>Anonymous resident memory: what the run itself needs, without mapped files.</summary>
     public static long Anonymous => Read("/proc/self/status", "RssAnon:");

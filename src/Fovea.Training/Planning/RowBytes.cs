@@ -3,7 +3,7 @@ namespace Fovea.Training.Planning;
 /// <summary>Bytes by the number of rows (tokens, or patches of images).</summary>
 /// <param name="Once">Whatever the number: copies of weights in the element type of the computation.</param>
 /// <param name="EachRow">Of one row; a fraction where several rows share something.</param>
-public readonly record struct RowBytes(double Once, double EachRow)
+internal readonly record struct RowBytes(double Once, double EachRow)
 {
     public static RowBytes operator +(RowBytes a, RowBytes b) => new(a.Once + b.Once, a.EachRow + b.EachRow);
 

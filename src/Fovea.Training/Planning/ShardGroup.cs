@@ -5,7 +5,7 @@ namespace Fovea.Training.Planning;
 
 /// <summary>The weights that are gathered together, as numbers of elements: a block of the model, its head, or the rest that is always there.</summary>
 /// <param name="Name">Of the block.</param>
-public sealed record ShardGroup(string Name)
+internal sealed record ShardGroup(string Name)
 {
     /// <summary>Elements of each weight that does not learn.</summary>
     public IReadOnlyList<long> Frozen { get; init; } = [];

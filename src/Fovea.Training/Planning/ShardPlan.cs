@@ -12,7 +12,7 @@ namespace Fovea.Training.Planning;
 /// A unit's weights lie one after another in flat buffers, one for each of: frozen, trained, adapters. Each weight takes a multiple of 64 elements and each
 /// buffer a multiple of 64 times the number of ranks, of which every rank holds an equal part.
 /// </remarks>
-public sealed record ShardPlan
+internal sealed record ShardPlan
 {
     /// <summary>A weight starts at a multiple of so many elements, also within a rank's part.</summary>
     public const long Alignment = 64;

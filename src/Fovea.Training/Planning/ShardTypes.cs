@@ -8,7 +8,7 @@ namespace Fovea.Training.Planning;
 /// <summary>Bytes of an element in each of its forms, and what else <see cref="ShardPlan"/> must know besides shapes.</summary>
 /// <param name="Compute">Weights as they are used.</param>
 /// <param name="Master">Weights as they learn, their moments, and adapters.</param>
-public sealed record ShardTypes(int Compute, int Master)
+internal sealed record ShardTypes(int Compute, int Master)
 {
     /// <summary>Weights that do not learn are pages of the checkpoint's files, since they have its element type and lie in the host's memory.</summary>
     public bool Mapped { get; init; }

@@ -11,7 +11,7 @@ namespace Fovea.Training.Recipes;
 /// Supervised fine-tuning, top to bottom: read what the run is made from, open a session over it, train step after step, save the result. One thread does all
 /// of it; data is prepared by others.
 /// </summary>
-public static class SupervisedFineTune
+internal static class SupervisedFineTune
 {
     /// <summary>Runs to the end, or until <paramref name="stop"/>: then the step is finished, everything saved, and the outcome says so.</summary>
     /// <param name="views">See the run's events, besides the files that the run writes itself.</param>

@@ -13,7 +13,7 @@ namespace Fovea.Training.Session;
 /// the later ones behind, and their higher numbers must not make them the newest.
 /// </summary>
 /// <param name="limit">Checkpoints kept; null is all.</param>
-public sealed class CheckpointStore(string outputDir, int? limit)
+internal sealed class CheckpointStore(string outputDir, int? limit)
 {
     private bool begun;
     private string? own;

@@ -10,7 +10,7 @@ using Fovea.Training.Config;
 namespace Fovea.Training.Session;
 
 /// <summary>What a configuration says about data, with the model folder's own tokenizer, template and image processor. Does not touch libtorch.</summary>
-public sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
+internal sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
 {
     public static DataSetup From(TrainConfig config)
     {

@@ -10,7 +10,7 @@ namespace Fovea.Training.Session;
 /// The loss on held-out samples: the mean of the batches' means, weighed by samples, as Transformers computes it; besides, what the objective measures. A batch
 /// without a trained token has no loss and is in no mean.
 /// </summary>
-public static class Evaluation
+internal static class Evaluation
 {
     /// <param name="pipeline">Delivers one evaluation batch of this rank a step, planned with <see cref="LossReduction.Mean"/>.</param>
     public static Evaluated Run(StepRunner runner, IObjective objective, IStepSource pipeline, Mesh mesh, ParallelStrategy strategy)

@@ -8,7 +8,7 @@ using Fovea.Training.Objectives;
 namespace Fovea.Training.Session;
 
 /// <summary>Measures a model on held-out samples: <c>eval_dataset</c>, else the part that <c>val_size</c> sets aside, else <c>dataset</c>.</summary>
-public static class HeldOutEvaluation
+internal static class HeldOutEvaluation
 {
     // Activations are not kept, so more fits than in training.
     private const int MicroBatchTokens = 4096;

@@ -6,7 +6,7 @@ namespace Fovea.Training.Session;
 /// <summary>
 /// The kernels in use, and where a slower way is taken: why, what it costs, what to do. One list for <c>doctor</c> and for the first lines of a run.
 /// </summary>
-public static class KernelReport
+internal static class KernelReport
 {
     // What is left in the environment from some other day, and quietly makes every step slower.
     private static readonly (string Name, string Cost)[] Slowing =

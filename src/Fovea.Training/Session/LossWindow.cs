@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Fovea.Training.Session;
 
 /// <summary>Adds up what happened since the last log line.</summary>
-public sealed class LossWindow
+internal sealed class LossWindow
 {
     private readonly Stopwatch watch = Stopwatch.StartNew();
     private double losses;

@@ -6,7 +6,7 @@ using Fovea.Training.Config;
 namespace Fovea.Training.Session;
 
 /// <summary>Writes what a run trained: a PEFT adapter, or the whole model as a Hugging Face folder.</summary>
-public static class ModelSaver
+internal static class ModelSaver
 {
     /// <summary>What goes along with a checkpoint whose weights are in the ranks' parts of the optimizer: configuration, tokenizer, processor.</summary>
     public static void SaveCompanions(string baseFolder, string folder)

@@ -11,7 +11,7 @@ namespace Fovea.Training.Session;
 /// <summary>The model that a configuration asks for: base weights, adapters attached, frozen parts frozen.</summary>
 /// <param name="Adapter">What the saved adapter's config says; null when the whole model is trained.</param>
 /// <param name="Dropout">The stream behind lora_dropout; null without it.</param>
-public sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family, PeftConfig? Adapter, DropoutStream? Dropout) : IDisposable
+internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family, PeftConfig? Adapter, DropoutStream? Dropout) : IDisposable
 {
     /// <summary>What the adapter learns over; kept beside it wherever it is saved. Null when the whole model is trained.</summary>
     public AdapterBase? Base { get; init; }

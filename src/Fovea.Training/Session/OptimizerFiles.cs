@@ -12,7 +12,7 @@ namespace Fovea.Training.Session;
 /// The optimizer's state in a checkpoint: one file, or one a rank with the parts of weights that fell to it, <c>NAME@FIRST</c> from its first
 /// element on. However it was written, any number of ranks reads it: each takes the elements that it needs from wherever they are.
 /// </summary>
-public sealed partial class OptimizerFiles : IDisposable
+internal sealed partial class OptimizerFiles : IDisposable
 {
     private const string WholeFile = "optimizer.safetensors";
     private const string RandomState = "rng_state";

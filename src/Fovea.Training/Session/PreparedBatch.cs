@@ -10,7 +10,7 @@ namespace Fovea.Training.Session;
 /// <param name="LossIndex">64-bit positions that predict a trained token [L].</param>
 /// <param name="Targets">64-bit ids to predict [L].</param>
 /// <param name="Tensors">Everything that was made for it.</param>
-public sealed record PreparedBatch(PackedBatch Batch, ModelInput Input, Tensor LossIndex, Tensor Targets, IReadOnlyList<Tensor> Tensors) : IDisposable
+internal sealed record PreparedBatch(PackedBatch Batch, ModelInput Input, Tensor LossIndex, Tensor Targets, IReadOnlyList<Tensor> Tensors) : IDisposable
 {
     /// <summary>Features of its images that were at hand, on the device; null for each that was not, or where none were sent ahead.</summary>
     public IReadOnlyList<Tensor?>? Features { get; init; }

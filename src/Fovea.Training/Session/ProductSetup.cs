@@ -7,7 +7,7 @@ namespace Fovea.Training.Session;
 /// What the CPU multiplies matrices with in this run. A measurement decides for a new run and rank 0 for all ranks; it is kept in checkpoints, because another
 /// kernel gives other last bits: a resumed run goes on with the one that it began with.
 /// </summary>
-public static class ProductSetup
+internal static class ProductSetup
 {
     /// <summary>Under this name a run's progress keeps it.</summary>
     public const string Name = "products";

@@ -5,7 +5,7 @@ namespace Fovea.Training.Session;
 
 /// <summary>The same micro-batch in every step, without end: what measurements and tests train on. The batch stays the caller's.</summary>
 /// <param name="batch">Its labelled tokens all count the same.</param>
-public sealed class RepeatedSteps(PackedBatch batch) : IStepSource
+internal sealed class RepeatedSteps(PackedBatch batch) : IStepSource
 {
     private int step;
 

@@ -7,7 +7,7 @@ using Fovea.Training.Optim;
 namespace Fovea.Training.Session;
 
 /// <summary>What a run is made from, read and checked before its model is loaded: data, output folder, and the checkpoint to go on from.</summary>
-public sealed class RunInputs : IDisposable
+internal sealed class RunInputs : IDisposable
 {
     private RunInputs(TrainConfig config, Mesh mesh)
     {

@@ -5,7 +5,7 @@ using Fovea.Training.Optim;
 namespace Fovea.Training.Session;
 
 /// <summary>Where a run stands, and what it was made of, so that a resumed run can tell whether it is the same one.</summary>
-public sealed record RunProgress
+internal sealed record RunProgress
 {
     /// <summary>Optimizer steps done.</summary>
     public required int Step { get; init; }

@@ -12,7 +12,7 @@ using Fovea.Training.Optim;
 namespace Fovea.Training.Session;
 
 /// <summary>A run with a configuration: its data, its model, where it stands, and what it writes.</summary>
-public sealed class RunSession : TrainSession
+internal sealed class RunSession : TrainSession
 {
     private readonly RunInputs inputs;
     private readonly RunParts parts;

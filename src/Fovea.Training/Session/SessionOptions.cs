@@ -5,7 +5,7 @@ using Fovea.Training.Features;
 namespace Fovea.Training.Session;
 
 /// <summary>How a session trains a model that is at hand.</summary>
-public sealed record SessionOptions
+internal sealed record SessionOptions
 {
     /// <summary>Whether gradients reach the vision side.</summary>
     public bool VisionLearns { get; init; }

@@ -8,7 +8,7 @@ namespace Fovea.Training.Session;
 /// <summary>Steps from their source to the device: while one micro-batch is computed the next is copied, also across the border of a step.</summary>
 /// <param name="source">Belongs to the feed where it can be disposed.</param>
 /// <param name="lookAhead">Whether the next step may be taken before the present one is done; of use on a GPU only.</param>
-public sealed class StepFeed(IStepSource source, StepRunner runner, IObjective objective, Mesh mesh, bool lookAhead) : IDisposable
+internal sealed class StepFeed(IStepSource source, StepRunner runner, IObjective objective, Mesh mesh, bool lookAhead) : IDisposable
 {
     private StepBatch? nextStep;
     private PreparedBatch? nextBatch;

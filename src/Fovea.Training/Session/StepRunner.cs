@@ -18,7 +18,7 @@ namespace Fovea.Training.Session;
 /// Whether all images of a micro-batch go through a frozen tower at once: because other ranks run it at the same time, and on a GPU in any case, which has
 /// more to do then. One by one, no image's features depend on the others, to the last bit.
 /// </param>
-public sealed class StepRunner(
+internal sealed class StepRunner(
     VisionLanguageModel model, bool visionLearns, DropoutStream? dropout = null, VisionFeatureCache? cache = null, Action<PackedBatch>? plan = null,
     bool together = false)
 {

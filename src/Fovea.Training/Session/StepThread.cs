@@ -4,7 +4,7 @@ using Fovea.Tensors;
 namespace Fovea.Training.Session;
 
 /// <summary>Runs something on a thread of its own and waits: libtorch's grad mode, its hooks and the tensor scopes belong to one thread.</summary>
-public static class StepThread
+internal static class StepThread
 {
     private const int StackBytes = 16 << 20;
 

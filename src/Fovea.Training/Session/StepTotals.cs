@@ -8,7 +8,7 @@ namespace Fovea.Training.Session;
 /// <param name="Tokens">Tokens through the model.</param>
 /// <param name="Groups">Batches whose means are averaged, where the loss is such an average.</param>
 /// <param name="EmptyGroups">Batches in which nothing is trained.</param>
-public sealed record StepTotals(long TrainedTokens, long Tokens, long Samples, long Groups, long EmptyGroups)
+internal sealed record StepTotals(long TrainedTokens, long Tokens, long Samples, long Groups, long EmptyGroups)
 {
     /// <summary>The step's number, from 0.</summary>
     public required int Step { get; init; }

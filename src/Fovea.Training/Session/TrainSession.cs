@@ -12,7 +12,7 @@ namespace Fovea.Training.Session;
 /// A model being trained: what one optimizer step is, on one rank or many. There is one such loop body in the house: a run's own (<see cref="RunSession"/>)
 /// and whatever trains a model that is already at hand (<see cref="Over"/>). It belongs to one thread.
 /// </summary>
-public class TrainSession : IDisposable
+internal class TrainSession : IDisposable
 {
     private readonly double maxGradNorm;
 

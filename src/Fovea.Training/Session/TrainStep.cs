@@ -5,7 +5,7 @@ using Fovea.Tensors;
 namespace Fovea.Training.Session;
 
 /// <summary>One optimizer step at work. What is computed for it belongs to its scope and is freed with it.</summary>
-public sealed class TrainStep : IDisposable
+internal sealed class TrainStep : IDisposable
 {
     private readonly Profile.Span span;
     private readonly TensorScope scope;

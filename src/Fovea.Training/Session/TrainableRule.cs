@@ -8,7 +8,7 @@ using Fovea.Training.Config;
 namespace Fovea.Training.Session;
 
 /// <summary>Which base weights learn: by <c>finetuning_type</c> and the freezing keys, as LLaMA-Factory reads them.</summary>
-public static partial class TrainableRule
+internal static partial class TrainableRule
 {
     /// <param name="layers">Layers of the language model, for <c>freeze</c>.</param>
     public static Func<ModelPart, string, bool> From(TuningSection tuning, int layers) => tuning.FinetuningType switch

@@ -55,7 +55,7 @@ public sealed class TrainingTests : NativeTest
     [InlineData("minicpm_v26", BlockMode.Keep)]
     [InlineData("minicpm_v26", BlockMode.Recompute)]
     [InlineData("minicpm_v2", BlockMode.Keep)]
-    public void The_plan_foretells_what_a_forward_pass_holds(string version, BlockMode mode)
+    internal void The_plan_foretells_what_a_forward_pass_holds(string version, BlockMode mode)
     {
         using var model = Families.Load(TestFiles.Golden($"{version}/model"), new ModelOptions { Trainable = (_, _) => true, BlockMode = mode });
         using var rows = new OfficialRun(version);

@@ -15,15 +15,15 @@ public sealed class GradientTests : NativeTest
     private MiniMindFolder? folder;
     private MiniMindVModel? model;
 
-    public static TheoryData<string, string, BlockMode> Modes => new(
+    public static IEnumerable<TheoryDataRow> Modes =>
         from generation in new[] { "a", "c" }
         from kind in new[] { "dense", "moe" }
         from mode in new[] { BlockMode.Keep, BlockMode.Selective, BlockMode.Recompute }
-        select (generation, kind, mode));
+        select new TheoryDataRow(generation, kind, mode);
 
     [Theory]
     [MemberData(nameof(Modes))]
-    public void Gradients_of_the_first_step_equal_the_originals(string generation, string kind, BlockMode mode)
+    internal void Gradients_of_the_first_step_equal_the_originals(string generation, string kind, BlockMode mode)
     {
         folder = new MiniMindFolder(generation, kind);
         var run = folder.IsA ? "train_sft_acc1" : "train_sft_freeze0";

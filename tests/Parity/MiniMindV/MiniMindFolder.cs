@@ -12,7 +12,7 @@ namespace Fovea.Tests.Parity.MiniMindV;
 /// A MiniMind-V model folder over the goldens of one generation (tests/goldens/minimind_a, minimind_c: made by their generate.py from the published
 /// code, cut down by minimind_a/prune.py): configuration, tokenizer, links to weights and encoder.
 /// </summary>
-public sealed class MiniMindFolder : IDisposable
+internal sealed class MiniMindFolder : IDisposable
 {
     /// <param name="generation">a or c.</param>
     /// <param name="kind">dense or moe.</param>

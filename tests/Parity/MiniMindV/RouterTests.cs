@@ -12,7 +12,7 @@ public sealed class RouterTests : NativeTest
     [InlineData("a", BlockMode.Keep)]
     [InlineData("c", BlockMode.Keep)]
     [InlineData("c", BlockMode.Recompute)]
-    public void An_expert_without_tokens_has_a_gradient_of_zero(string generation, BlockMode mode)
+    internal void An_expert_without_tokens_has_a_gradient_of_zero(string generation, BlockMode mode)
     {
         using var folder = new MiniMindFolder(generation, "moe");
         using var model = folder.Load(new ModelOptions { Trainable = (part, _) => part == ModelPart.Language, BlockMode = mode });

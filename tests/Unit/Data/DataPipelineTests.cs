@@ -79,7 +79,7 @@ public sealed class DataPipelineTests : IDisposable
     [Theory]
     [InlineData(BadSamplePolicy.Skip, 1)]
     [InlineData(BadSamplePolicy.Resample, 2)]
-    public void A_bad_sample_is_left_out_or_replaced_and_reported(BadSamplePolicy policy, int expected)
+    internal void A_bad_sample_is_left_out_or_replaced_and_reported(BadSamplePolicy policy, int expected)
     {
         using var data = Load(8, torn: 5);
         using var pipeline = Pipeline(data, Order(8, shuffle: false), new PipelineOptions { FirstStep = 2, EndStep = 4, OnBadSample = policy });

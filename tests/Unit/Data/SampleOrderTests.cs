@@ -18,7 +18,7 @@ public sealed class SampleOrderTests
     [InlineData(StepRounding.Ceil)]
     [InlineData(StepRounding.Carry)]
     [InlineData(StepRounding.Floor)]
-    public void Steps_within_so_many_batches_are_those_whose_last_batch_is_among_them(StepRounding rounding)
+    internal void Steps_within_so_many_batches_are_those_whose_last_batch_is_among_them(StepRounding rounding)
     {
         foreach (var (samples, accumulation) in new[] { (7, 1), (7, 2), (7, 3), (2, 3), (8, 4) })
         {

@@ -53,7 +53,7 @@ public sealed class DeviceWaysTests : NativeTest
     [InlineData(DType.BF16, 5000, 2206, 3)] // 640 MiB of 152,064 classes
     [InlineData(DType.BF16, 1000, 1000, 1)]
     [InlineData(DType.F32, 5000, 1103, 5)]
-    public void A_card_computes_the_loss_in_chunks_of_thousands_of_rows(DType dtype, int rows, int chunk, int chunks)
+    internal void A_card_computes_the_loss_in_chunks_of_thousands_of_rows(DType dtype, int rows, int chunk, int chunks)
     {
         using var ledger = new Ledger(new RandomSource(1), new LedgerOptions { Device = Device.Meta, Compute = dtype, Trainable = _ => false });
         var head = ledger.Root.Take("head", 152_064, 64);

@@ -41,7 +41,7 @@ public sealed class SafetensorsHeaders : IDisposable
     [InlineData("BOOL", DType.Bool)]
     [InlineData("F8_E4M3", DType.F8E4M3)]
     [InlineData("F8_E5M2", DType.F8E5M2)]
-    public void Every_element_type_is_read_under_its_name(string name, DType expected)
+    internal void Every_element_type_is_read_under_its_name(string name, DType expected)
     {
         var header = "{\"a\":{\"dtype\":\"" + name + "\",\"shape\":[3],\"data_offsets\":[0," + (3 * expected.Size()) + "]}}";
         using var file = SafetensorsFile.Open(folder.Write("m.safetensors", Samples.Safetensors(header, 3 * expected.Size())));

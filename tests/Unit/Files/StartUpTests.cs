@@ -35,7 +35,7 @@ public sealed class StartUpTests : NativeTest
     [InlineData(DType.F32, false)]
     [InlineData(DType.F32, true)]
     [InlineData(DType.BF16, true)]
-    public void Loading_holds_one_tensor_at_most_beside_the_weights_that_stay(DType compute, bool learns)
+    internal void Loading_holds_one_tensor_at_most_beside_the_weights_that_stay(DType compute, bool learns)
     {
         File.WriteAllText(Path.Combine(folder, "config.json"), Smaller());
         WriteSparse(shards: 3);

@@ -14,7 +14,7 @@ public sealed class CachedAttentionTests : NativeTest
     [Theory]
     [InlineData(DType.F32, 1e-5)]
     [InlineData(DType.BF16, 3e-2)]
-    public void Any_split_into_passes_equals_one_causal_pass(DType dtype, double tolerance)
+    internal void Any_split_into_passes_equals_one_causal_pass(DType dtype, double tolerance)
     {
         Torch.Seed(1);
         using var scope = TensorScope.Open("test");
@@ -58,7 +58,7 @@ public sealed class CachedAttentionTests : NativeTest
     [Theory]
     [InlineData(DType.F32, 1e-5)]
     [InlineData(DType.BF16, 2e-2)]
-    public void The_next_token_over_a_long_cache_equals_plain_attention(DType dtype, double tolerance)
+    internal void The_next_token_over_a_long_cache_equals_plain_attention(DType dtype, double tolerance)
     {
         Torch.Seed(2);
         using var scope = TensorScope.Open("test");

@@ -13,7 +13,7 @@ public sealed class Qwen2VlImageProcessorTests
     [InlineData("002_0.png", ResizeFilter.TorchBicubic, "fast")]
     [InlineData("000_0.png", ResizeFilter.PillowBicubic, "pil")]
     [InlineData("002_0.png", ResizeFilter.PillowBicubic, "pil")]
-    public void Patches_are_those_of_the_reference(string name, ResizeFilter filter, string kind)
+    internal void Patches_are_those_of_the_reference(string name, ResizeFilter filter, string kind)
     {
         var settings = new Qwen2VlImageSettings { MinPixels = 3136, MaxPixels = 12845056 };
         var processor = new Qwen2VlImageProcessor(settings, preResize: null, filter);

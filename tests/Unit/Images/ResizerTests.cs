@@ -34,7 +34,7 @@ public sealed class ResizerTests
     [Theory]
     [InlineData(ResizeFilter.TorchBicubic)]
     [InlineData(ResizeFilter.PillowBicubic)]
-    public void A_plain_colour_stays_what_it_is(ResizeFilter filter)
+    internal void A_plain_colour_stays_what_it_is(ResizeFilter filter)
     {
         var source = new RgbImage(50, 40, [.. Enumerable.Range(0, 50 * 40).SelectMany(_ => new byte[] { 255, 0, 77 })]);
 

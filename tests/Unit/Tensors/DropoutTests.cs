@@ -16,7 +16,7 @@ public sealed class DropoutTests : NativeTest
     [InlineData(DType.BF16, 37)]
     [InlineData(DType.BF16, 100)]
     [InlineData(DType.F16, 37)]
-    public void Values_and_gradients_are_those_of_a_mask_from_the_host(DType dtype, int width)
+    internal void Values_and_gradients_are_those_of_a_mask_from_the_host(DType dtype, int width)
     {
         using var scope = TensorScope.Open("test");
         long[] keys = [3, -1, 0, long.MinValue, 0x0123456789ABCDEF, 6, 7, 8, 9, 10, 11];
@@ -50,7 +50,7 @@ public sealed class DropoutTests : NativeTest
     [Theory]
     [InlineData(DType.F32, 1e-5)]
     [InlineData(DType.BF16, 2e-2)]
-    public void Linears_with_dropped_adapters_equal_their_formula(DType dtype, double tolerance)
+    internal void Linears_with_dropped_adapters_equal_their_formula(DType dtype, double tolerance)
     {
         using var scope = TensorScope.Open("test");
         var keys = CreateOps.On(TestDevice.Device, Enumerable.Range(0, 70).Select(i => (long)SplitMix.Mix(1, (ulong)i)).ToArray());

@@ -12,7 +12,7 @@ public sealed class FewRowsTests : NativeTest
     [Theory]
     [InlineData(DType.F32, 0)]
     [InlineData(DType.BF16, Bf16)]
-    public void One_to_nine_rows_equal_the_product_in_double_precision(DType dtype, double rounding)
+    internal void One_to_nine_rows_equal_the_product_in_double_precision(DType dtype, double rounding)
     {
         using var grad = Autograd.NoGrad();
         foreach (var (inputs, outputs) in Sizes)
@@ -32,7 +32,7 @@ public sealed class FewRowsTests : NativeTest
     [Theory]
     [InlineData(DType.F32)]
     [InlineData(DType.BF16)]
-    public void A_row_gives_the_same_bits_alone_and_among_others(DType dtype)
+    internal void A_row_gives_the_same_bits_alone_and_among_others(DType dtype)
     {
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("test");
@@ -48,7 +48,7 @@ public sealed class FewRowsTests : NativeTest
     [Theory]
     [InlineData(DType.F32, 0)]
     [InlineData(DType.BF16, Bf16)]
-    public void Views_of_larger_or_transposed_tensors_equal_the_product_too(DType dtype, double rounding)
+    internal void Views_of_larger_or_transposed_tensors_equal_the_product_too(DType dtype, double rounding)
     {
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("test");
@@ -68,7 +68,7 @@ public sealed class FewRowsTests : NativeTest
     [Theory]
     [InlineData(DType.F32, 0)]
     [InlineData(DType.BF16, Bf16)]
-    public void An_adapter_is_added_before_the_one_rounding(DType dtype, double rounding)
+    internal void An_adapter_is_added_before_the_one_rounding(DType dtype, double rounding)
     {
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("test");

@@ -9,7 +9,7 @@ public sealed class KernelTests : NativeTest
     [Theory]
     [InlineData(DType.F32, 1e-6)]
     [InlineData(DType.BF16, 1e-2)]
-    public void Rms_norm_equals_its_formula(DType dtype, double tolerance)
+    internal void Rms_norm_equals_its_formula(DType dtype, double tolerance)
     {
         Compare(
             dtype,
@@ -22,7 +22,7 @@ public sealed class KernelTests : NativeTest
     [Theory]
     [InlineData(DType.F32, 2e-6)]
     [InlineData(DType.BF16, 1e-2)]
-    public void Silu_mul_equals_its_formula(DType dtype, double tolerance)
+    internal void Silu_mul_equals_its_formula(DType dtype, double tolerance)
     {
         Compare(dtype, tolerance, [[5, 67], [5, 67]], x => NetOps.SiluMul(x[0], x[1]), x => x[0].Silu().Mul(x[1]));
     }
@@ -30,7 +30,7 @@ public sealed class KernelTests : NativeTest
     [Theory]
     [InlineData(DType.F32, 2e-6)]
     [InlineData(DType.BF16, 1e-2)]
-    public void Tanh_gelu_equals_its_formula(DType dtype, double tolerance)
+    internal void Tanh_gelu_equals_its_formula(DType dtype, double tolerance)
     {
         // From far below zero to far above: 0.5 x (1 + tanh u) = x sigmoid(2 u).
         Compare(
@@ -48,7 +48,7 @@ public sealed class KernelTests : NativeTest
     [Theory]
     [InlineData(DType.F32, 1e-6)]
     [InlineData(DType.BF16, 1e-2)]
-    public void Rotary_equals_its_formula_also_on_a_slice(DType dtype, double tolerance)
+    internal void Rotary_equals_its_formula_also_on_a_slice(DType dtype, double tolerance)
     {
         using var scope = TensorScope.Open("test");
         var cos = Random([9, 10], 3);
@@ -73,7 +73,7 @@ public sealed class KernelTests : NativeTest
     [InlineData(DType.BF16, 2e-2, 8, 100, 96)]
     [InlineData(DType.F32, 1e-5, 12, 97, 150)]
     [InlineData(DType.F32, 1e-5, 40, 64, 48)]
-    public void Linears_with_adapters_of_one_input_equal_their_formula(DType dtype, double tolerance, int rank, int inputs, int outputs)
+    internal void Linears_with_adapters_of_one_input_equal_their_formula(DType dtype, double tolerance, int rank, int inputs, int outputs)
     {
         using var scope = TensorScope.Open("test");
         Tensor[] weights = [Random([outputs, inputs], 5).Mul(0.3).To(dtype), Random([7, inputs], 6).Mul(0.3).To(dtype)];
@@ -92,7 +92,7 @@ public sealed class KernelTests : NativeTest
     [Theory]
     [InlineData(DType.F32, 1e-5)]
     [InlineData(DType.BF16, 2e-2)]
-    public void Linears_of_stretches_of_rows_equal_one_linear_each(DType dtype, double tolerance)
+    internal void Linears_of_stretches_of_rows_equal_one_linear_each(DType dtype, double tolerance)
     {
         // An empty stretch, one of a single row, one of a few, and one that is large enough for every library.
         long[] starts = [0, 0, 1, 6, 90];
@@ -152,7 +152,7 @@ public sealed class KernelTests : NativeTest
     [Theory]
     [InlineData(DType.F32, 1e-6)]
     [InlineData(DType.BF16, 1e-2)]
-    public void Cross_entropy_in_place_equals_autograd(DType dtype, double tolerance)
+    internal void Cross_entropy_in_place_equals_autograd(DType dtype, double tolerance)
     {
         using var scope = TensorScope.Open("test");
         var logits = Random([5, 301], 7).Mul(4).To(dtype);
@@ -188,7 +188,7 @@ public sealed class KernelTests : NativeTest
     [InlineData(DType.F32, true, 1e-5)]
     [InlineData(DType.F32, false, 1e-5)]
     [InlineData(DType.BF16, true, 3e-2)]
-    public void Packed_attention_equals_masked_softmax_attention(DType dtype, bool causal, double tolerance)
+    internal void Packed_attention_equals_masked_softmax_attention(DType dtype, bool causal, double tolerance)
     {
         using var scope = TensorScope.Open("test");
         // Two segments of one length (one batched product), one that is longer than a block of queries, an empty one, a single token.
@@ -228,7 +228,7 @@ public sealed class KernelTests : NativeTest
     [InlineData(1, DType.BF16, 3e-2)]
     [InlineData(2, DType.BF16, 3e-2)]
     [InlineData(3, DType.BF16, 3e-2)]
-    public void Attention_in_blocks_of_any_processor_equals_separate_products(int tiles, DType dtype, double tolerance)
+    internal void Attention_in_blocks_of_any_processor_equals_separate_products(int tiles, DType dtype, double tolerance)
     {
         TestFiles.Require(TestDevice.IsCpu, "cards have kernels of their own");
         using var scope = TensorScope.Open("test");

@@ -14,7 +14,7 @@ public sealed class LinearCrossEntropyTests : NativeTest
     [InlineData(1, DType.BF16, 1e-2)]
     [InlineData(2, DType.BF16, 1e-2)]
     [InlineData(3, DType.BF16, 1e-2)]
-    public void Loss_in_the_caches_of_any_processor_equals_logits_and_autograd(int tiles, DType dtype, double tolerance)
+    internal void Loss_in_the_caches_of_any_processor_equals_logits_and_autograd(int tiles, DType dtype, double tolerance)
     {
         CpuOnly();
         foreach (var (rows, classes, width) in new[] { (29, 1037, 36), (14, 40_000, 72), (3, 20, 64), (1, 1, 8), (100, 2111, 384) })
@@ -61,7 +61,7 @@ public sealed class LinearCrossEntropyTests : NativeTest
     [Theory]
     [InlineData(DType.F32)]
     [InlineData(DType.BF16)]
-    public void No_row_depends_on_the_others_or_on_the_number_of_threads(DType dtype)
+    internal void No_row_depends_on_the_others_or_on_the_number_of_threads(DType dtype)
     {
         CpuOnly();
         using var scope = TensorScope.Open("test");

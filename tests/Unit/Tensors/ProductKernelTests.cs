@@ -9,23 +9,15 @@ public sealed class ProductKernelTests : NativeTest
     private static readonly (int Rows, int Inner, int Columns)[] Shapes =
         [(1, 1, 1), (3, 5, 7), (14, 256, 32), (15, 257, 33), (31, 64, 16), (200, 515, 90), (460, 70, 530), (9, 9000, 20)];
 
-    public static TheoryData<DType, ProductKernel> Kernels()
-    {
-        var data = new TheoryData<DType, ProductKernel>();
-        foreach (var (_, type) in ProductChoice.Types)
-        {
-            foreach (var kernel in Enum.GetValues<ProductKernel>().Where(kernel => kernel != ProductKernel.Library && ProductKernels.Fit(type, kernel)))
-            {
-                data.Add(type, kernel);
-            }
-        }
-
-        return data;
-    }
+    public static IEnumerable<TheoryDataRow> Kernels =>
+        from known in ProductChoice.Types
+        from kernel in Enum.GetValues<ProductKernel>()
+        where kernel != ProductKernel.Library && ProductKernels.Fit(known.Type, kernel)
+        select new TheoryDataRow(known.Type, kernel);
 
     [Theory]
     [MemberData(nameof(Kernels))]
-    public void Products_are_sums_in_fp32_rounded_once_however_the_factors_lie(DType type, ProductKernel kernel)
+    internal void Products_are_sums_in_fp32_rounded_once_however_the_factors_lie(DType type, ProductKernel kernel)
     {
         using var scope = TensorScope.Open("test");
         foreach (var (rows, inner, columns) in Shapes)
@@ -46,7 +38,7 @@ public sealed class ProductKernelTests : NativeTest
 
     [Theory]
     [MemberData(nameof(Kernels))]
-    public void A_batch_of_products_is_each_of_them(DType type, ProductKernel kernel)
+    internal void A_batch_of_products_is_each_of_them(DType type, ProductKernel kernel)
     {
         using var scope = TensorScope.Open("test");
         var x = Random(4, type, 4 * 33, 40, false).View(4, 33, 40);
@@ -63,7 +55,7 @@ public sealed class ProductKernelTests : NativeTest
     [Theory]
     [InlineData(DType.F32, ProductKernel.Tiles)]
     [InlineData(DType.BF16, ProductKernel.Tiles)]
-    public void The_bits_of_a_row_depend_on_no_other_row_no_number_of_columns_no_thread_and_no_processor(DType type, ProductKernel kernel)
+    internal void The_bits_of_a_row_depend_on_no_other_row_no_number_of_columns_no_thread_and_no_processor(DType type, ProductKernel kernel)
     {
         using var scope = TensorScope.Open("test");
         var (a, b, sum) = (Random(7, type, 900, 700, false), Random(8, type, 1100, 700, false).Transpose(), CreateOps.Zeros([1], type));
@@ -86,7 +78,7 @@ public sealed class ProductKernelTests : NativeTest
 
     [Theory]
     [MemberData(nameof(Kernels))]
-    public void A_chosen_kernel_serves_every_product_of_libtorch(DType type, ProductKernel kernel)
+    internal void A_chosen_kernel_serves_every_product_of_libtorch(DType type, ProductKernel kernel)
     {
         using var scope = TensorScope.Open("test");
         var before = ProductChoice.InUse();

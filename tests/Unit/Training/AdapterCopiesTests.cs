@@ -16,7 +16,7 @@ public sealed class AdapterCopiesTests : NativeTest
     [InlineData(BlockMode.Recompute, 0)]
     [InlineData(BlockMode.Selective, 0.1)]
     [InlineData(BlockMode.Recompute, 0.1)]
-    public void Gradients_are_bitwise_those_of_adapters_cast_in_each_pass(BlockMode mode, double dropout)
+    internal void Gradients_are_bitwise_those_of_adapters_cast_in_each_pass(BlockMode mode, double dropout)
     {
         var options = new ModelOptions { Compute = DType.BF16, BlockMode = mode, Trainable = (_, _) => false };
         using var model = Build(options, dropout, out var stream);

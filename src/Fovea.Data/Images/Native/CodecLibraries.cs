@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Fovea.Data.Images.Native;
 
 /// <summary>Finds the codec libraries: in the folders of <c>FOVEA_CODECS</c> (separated by colons), else where the system's loader looks.</summary>
-public static class CodecLibraries
+internal static class CodecLibraries
 {
     public const string FoldersVariable = "FOVEA_CODECS";
     internal const string TurboJpeg = "libturbojpeg.so.0";

@@ -5,7 +5,7 @@ using static Fovea.Keys.Effect;
 namespace Fovea.Training.Config;
 
 /// <summary>Where a merged model goes.</summary>
-public sealed record ExportSection
+internal sealed record ExportSection
 {
     /// <summary>Folder for the merged model.</summary>
     [FilePath, Affects(Output)] public string? ExportDir { get; init; }

@@ -5,7 +5,7 @@ using static Fovea.Keys.Effect;
 namespace Fovea.Training.Config;
 
 /// <summary>How answers are generated.</summary>
-public sealed record GenerationSection
+internal sealed record GenerationSection
 {
     /// <summary>Sample answers; false is greedy decoding.</summary>
     [Affects(Output)] public bool DoSample { get; init; } = true;

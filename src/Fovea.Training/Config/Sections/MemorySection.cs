@@ -6,7 +6,7 @@ using static Fovea.Keys.Effect;
 namespace Fovea.Training.Config;
 
 /// <summary>What is kept in memory and what is recomputed.</summary>
-public sealed record MemorySection
+internal sealed record MemorySection
 {
     /// <summary>Tokens per packed micro-batch; null (<c>auto</c>) is chosen from <see cref="MemoryBudget"/>. Does not change the gradient.</summary>
     [Auto, Bounds(1)]

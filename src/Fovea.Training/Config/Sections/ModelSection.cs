@@ -7,7 +7,7 @@ using static Fovea.Keys.Effect;
 namespace Fovea.Training.Config;
 
 /// <summary>The base model and where it computes.</summary>
-public sealed record ModelSection
+internal sealed record ModelSection
 {
     /// <summary>Folder of the base model, in Hugging Face layout.</summary>
     [FilePath, Affects(Learning, As = nameof(RunProgress.BaseModel))] public string ModelNameOrPath { get; init; } = string.Empty;

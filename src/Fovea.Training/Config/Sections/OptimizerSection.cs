@@ -5,7 +5,7 @@ using static Fovea.Keys.Effect;
 namespace Fovea.Training.Config;
 
 /// <summary>The optimizer and its settings.</summary>
-public sealed record OptimizerSection
+internal sealed record OptimizerSection
 {
     /// <summary>AdamW; Transformers' names for it all mean the same here.</summary>
     [Affects(Learning)] public OptimizerKind Optim { get; init; } = OptimizerKind.AdamwTorch;

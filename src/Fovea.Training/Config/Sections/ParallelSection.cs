@@ -6,7 +6,7 @@ using static Fovea.Keys.Effect;
 namespace Fovea.Training.Config;
 
 /// <summary>Several processes: communication, restarts, and what is sharded.</summary>
-public sealed record ParallelSection
+internal sealed record ParallelSection
 {
     /// <summary>With several processes: collective timeout in seconds, after which the run fails.</summary>
     [Bounds(1)]

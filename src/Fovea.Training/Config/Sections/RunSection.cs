@@ -6,7 +6,7 @@ using static Fovea.Keys.Effect;
 namespace Fovea.Training.Config;
 
 /// <summary>What a run does besides training, and what it writes.</summary>
-public sealed record RunSection
+internal sealed record RunSection
 {
     /// <summary>False is rejected when training is requested.</summary>
     [Affects(Execution)] public bool DoTrain { get; init; } = true;

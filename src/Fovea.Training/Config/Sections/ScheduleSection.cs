@@ -8,7 +8,7 @@ using static Fovea.Keys.Effect;
 namespace Fovea.Training.Config;
 
 /// <summary>Steps, batches and learning rates.</summary>
-public sealed record ScheduleSection
+internal sealed record ScheduleSection
 {
     /// <summary>Samples per batch and process; with <see cref="GradientAccumulationSteps"/> it determines which samples make up one step.</summary>
     [Bounds(1)]

@@ -5,7 +5,7 @@ using static Fovea.Keys.Effect;
 namespace Fovea.Training.Config;
 
 /// <summary>Which parts of the model are trained, and how.</summary>
-public sealed record TuningSection
+internal sealed record TuningSection
 {
     /// <summary>Training stage: instruction tuning (<c>sft</c>), or pretraining of the projector on image-caption pairs (<c>pretrain</c>).</summary>
     [Affects(Learning)] public TrainingStage Stage { get; init; } = TrainingStage.Sft;

@@ -26,7 +26,7 @@ FOVEA_EXPORT int fovea_build_report(char* buffer, int capacity) {
     });
 }
 
-// A line for each operator that this card or build refused so far: its name, for what, how often, and why, with tabs between. Returns the length of all of them.
+// A line for each operator that this GPU or build refused so far: its name, for what, how often, and why, with tabs between. Returns their length.
 FOVEA_EXPORT int fovea_kernel_state(char* buffer, int capacity) {
     int length = 0;
     const int status = guarded([&] {

@@ -64,8 +64,7 @@ public sealed class Chat
         return true;
     });
 
-    /// <summary>Asks about image files, as somebody types it.</summary>
-    /// <param name="text">The question; <c>&lt;image&gt;</c> says where an image goes, images without one come first.</param>
+    // As somebody types it: <image> in the text says where an image goes, images without one come first.
     internal Task<ChatAnswer> Ask(string text, IReadOnlyList<string> images, GenerationOptions? options, Action<string>? onText, CancellationToken cancel) =>
         Ask(model.Loaded.Prompts.Question(text, [.. images.Select(MediaSource.FromFile)]), options, onText, cancel);
 

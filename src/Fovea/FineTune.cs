@@ -50,7 +50,7 @@ public sealed class FineTune
     /// <summary>A run whose configuration is complete.</summary>
     internal static FineTune Of(TrainConfig config) => new([], config);
 
-    /// <summary>Trains on these datasets, too.</summary>
+    /// <summary>Trains on these datasets: on all that were given, in place of those of a configuration file.</summary>
     /// <param name="datasets">Names of dataset_info.json, or files and folders (json, jsonl, csv, parquet, tar).</param>
     public FineTune On(params string[] datasets)
     {
@@ -58,12 +58,14 @@ public sealed class FineTune
         return this;
     }
 
-    /// <summary>Trains on these conversations, too.</summary>
-    /// <param name="conversations">They end with the answer to learn. They are read once, before the first step, and kept in memory; images in files are not.</param>
+    /// <summary>Trains on these conversations, besides what else was given.</summary>
+    /// <param name="conversations">They end with the answer to learn. They are read once, before the first step, and kept in memory; image files
+    /// are not.</param>
     public FineTune On(IEnumerable<Conversation> conversations) => On(conversations.ToAsyncEnumerable());
 
-    /// <summary>Trains on these conversations, too.</summary>
-    /// <param name="conversations">They end with the answer to learn. They are read once, before the first step, and kept in memory; images in files are not.</param>
+    /// <summary>Trains on these conversations, besides what else was given.</summary>
+    /// <param name="conversations">They end with the answer to learn. They are read once, before the first step, and kept in memory; image files
+    /// are not.</param>
     public FineTune On(IAsyncEnumerable<Conversation> conversations)
     {
         train.Add(Give("conversations", conversations));

@@ -143,8 +143,7 @@ public sealed class VisionModel : IAsyncDisposable
     internal static LossMetrics Of(Evaluated measured) => new(
         measured.Samples, measured.Loss, Number(measured, "perplexity"), Number(measured, "token_accuracy"));
 
-    /// <summary>Measures the loss on what a configuration holds out.</summary>
-    /// <param name="tell">Takes what is to be known about the data, a sentence at a time.</param>
+    // On what a configuration holds out; what is to be known about the data is told a sentence at a time.
     internal Task<Evaluated> Measure(TrainConfig asked, Action<string>? tell, CancellationToken cancel = default) =>
         Run(() => HeldOutEvaluation.Run(asked, loaded.Model, mesh, loaded.Weights, tell), cancel);
 

@@ -33,9 +33,9 @@ public sealed partial class RoomTests
         ["Fovea.Launch"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Distributed", "Fovea.Tensors", "Fovea.Training"],
         ["Fovea.Cli"] =
         [
-            "Fovea", "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Files", "Fovea.Generation", "Fovea.Launch", "Fovea.Models",
+            "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Files", "Fovea.Generation", "Fovea.Launch", "Fovea.Models",
             "Fovea.Nn", "Fovea.Runs",
-            "Fovea.Tensors", "Fovea.Training",
+            "Fovea.Tensors", "Fovea.Training", "Fovea",
         ],
     };
 
@@ -43,7 +43,8 @@ public sealed partial class RoomTests
     {
         ["Fovea.Data"] = ["K4os.Compression.LZ4", "Snappier", "ZstdSharp.Port"],
         ["Fovea.Training"] = ["YamlDotNet"],
-        ["Fovea"] = ["K4os.Compression.LZ4", "Snappier", "YamlDotNet", "ZstdSharp.Port"],
+        ["Fovea.Abstractions"] = ["Microsoft.CodeAnalysis.PublicApiAnalyzers"],
+        ["Fovea"] = ["K4os.Compression.LZ4", "Microsoft.CodeAnalysis.PublicApiAnalyzers", "Snappier", "YamlDotNet", "ZstdSharp.Port"],
         ["Fovea.Cli"] = ["Spectre.Console", "System.CommandLine"],
     };
 

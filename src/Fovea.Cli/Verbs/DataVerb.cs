@@ -55,7 +55,7 @@ internal static class DataVerb
             }
 
             Render(AnsiConsole.Console, report, parsed.GetValue(rows));
-            return Task.FromResult(report.Rejected.Count > 0 && setup.Options.OnBadSample == Fovea.Data.Datasets.BadSamplePolicy.Error ? 1 : 0);
+            return Task.FromResult(report.Rejected.Count > 0 && setup.Options.OnBadSample == BadSamplePolicy.Error ? 1 : 0);
         });
         return new Command("data", "Inspect datasets.") { check };
     }

@@ -64,7 +64,7 @@ internal sealed record DataOptions
     /// <summary>How to handle an unusable row or image: stop the run, skip the sample, or replace it with another one drawn at random.</summary>
     [Affects(Learning)] public BadSamplePolicy OnBadSample { get; init; } = BadSamplePolicy.Error;
 
-    /// <summary>Datasets that a program gives instead of files, by the names under which <see cref="Dataset"/> and <see cref="EvalDataset"/> list them.</summary>
+    /// <summary>Datasets that a program gives instead of files, by the names that <see cref="Dataset"/> and <see cref="EvalDataset"/> list.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<Conversation>> Given { get; init; } = new Dictionary<string, IReadOnlyList<Conversation>>();
 
     /// <summary>Seeds the split of <see cref="ValSize"/>, and what is drawn for each row.</summary>

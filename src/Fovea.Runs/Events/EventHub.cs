@@ -1,3 +1,5 @@
+using Fovea.Events;
+
 namespace Fovea.Runs.Events;
 
 /// <summary>

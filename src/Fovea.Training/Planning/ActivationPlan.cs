@@ -46,7 +46,8 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
         var reserve = Reserve + (model.Device.Type == DeviceType.Cpu
             ? 0
             : LinearCrossEntropy.WorkingBytes(model.Head, MostTokens, options.Compute, onHost: false));
-        return new ActivationPlan(config.Memory.MicroBatchTokens ?? (int)Math.Clamp((budgetBytes - reserve) / token, LeastTokens, MostTokens), mode, budgetBytes)
+        var tokens = config.Memory.MicroBatchTokens ?? (int)Math.Clamp((budgetBytes - reserve) / token, LeastTokens, MostTokens);
+        return new ActivationPlan(tokens, mode, budgetBytes)
         {
             costs = costs,
             reserve = reserve,

@@ -47,9 +47,11 @@ internal static class OptionEntries
     }
 
     /// <summary>Three keys of which one at most is true.</summary>
-    private static IEnumerable<ConfigEntry> PrecisionOf(Precision? precision) => precision is not { } chosen ? [] :
-        new[] { (Key: "bf16", Is: Precision.Bf16), ("fp16", Precision.Fp16), ("pure_bf16", Precision.PureBf16) }
-            .Select(key => new ConfigEntry(key.Key, Node(key.Is == chosen)!, $"{Root}.Precision"));
+    private static IEnumerable<ConfigEntry> PrecisionOf(Precision? precision)
+    {
+        (string Key, Precision Means)[] keys = [("bf16", Precision.Bf16), ("fp16", Precision.Fp16), ("pure_bf16", Precision.PureBf16)];
+        return precision is { } chosen ? keys.Select(key => new ConfigEntry(key.Key, Node(key.Means == chosen)!, $"{Root}.Precision")) : [];
+    }
 
     private static ConfigNode ByName(string key, object? value) => value switch
     {
@@ -64,7 +66,7 @@ internal static class OptionEntries
         string text => new ConfigNode.Scalar(text),
         bool flag => new ConfigNode.Scalar(flag ? "true" : "false"),
         Enum choice => new ConfigNode.Scalar(ConfigKey.SnakeCase(choice.ToString())),
-        IConvertible and IFormattable => new ConfigNode.Scalar(((IFormattable)value).ToString(null, CultureInfo.InvariantCulture)),
+        int or long or float or double or decimal => new ConfigNode.Scalar(((IFormattable)value).ToString(null, CultureInfo.InvariantCulture)),
         IEnumerable list when list.Cast<object?>().All(item => item is string) =>
             new ConfigNode.Items([.. list.Cast<string>().Select(text => new ConfigNode.Scalar(text))]),
         _ => null,

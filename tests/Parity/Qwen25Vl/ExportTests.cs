@@ -159,7 +159,8 @@ public sealed class ExportTests : NativeTest
         var settings = Training.Config.TrainConfig.Parse("{}", "test", keys, Training.Config.ConfigUse.Any);
         var plan = ExportVerb.Plan(settings, null, [copy], Target, force: true);
         Assert.Equal(
-            new ModelExport { Model = Base, Adapters = plan.Adapters, Target = Target, MaxShardBytes = 2_000_000_000, DType = DType.BF16, Force = true }, plan.Export());
+            new ModelExport { Model = Base, Adapters = plan.Adapters, Target = Target, MaxShardBytes = 2_000_000_000, DType = DType.BF16, Force = true },
+            plan.Export());
         Assert.Equal([copy], plan.Adapters);
     }
 

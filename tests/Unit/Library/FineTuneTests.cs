@@ -74,7 +74,8 @@ public sealed class FineTuneTests : NativeTest
             o["lr_scheduler_kwargs"] = "{min_lr: 0.5}";
         });
         Assert.Equal(yaml.ToDictionary(), code.Configuration(ConfigUse.Train).ToDictionary());
-        Assert.Equal(new TrainConfig().Tuning, FineTune.Of("base").Configuration(ConfigUse.Any).Tuning);
+        var defaults = new TrainConfig { Model = new ModelSection { ModelNameOrPath = "base" } };
+        Assert.Equal(defaults.ToDictionary(), FineTune.Of("base").Configuration(ConfigUse.Any).ToDictionary());
     }
 
     [Fact]

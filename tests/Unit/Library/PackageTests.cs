@@ -48,7 +48,7 @@ public sealed class PackageTests : IDisposable
         Assert.Contains("lib/net10.0/Fovea.Abstractions.xml", names);
         Assert.Contains("LICENSE", names);
         using var stream = package.GetEntry("Fovea.nuspec")!.Open();
-        var dependencies = XDocument.Load(stream).Descendants().Where(e => e.Name.LocalName == "dependency").Select(e => (string)e.Attribute("id")!).Order().ToList();
+        var dependencies = XDocument.Load(stream).Descendants().Where(e => e.Name.LocalName == "dependency").Select(e => (string)e.Attribute("id")!).Order();
 
         // What inner rooms refer to must come with the package, or a program fails on its first use.
         var needed = Directory.EnumerateFiles(Path.Combine(TestFiles.Root, "src"), "*.csproj", SearchOption.AllDirectories)

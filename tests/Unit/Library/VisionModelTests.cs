@@ -10,10 +10,14 @@ public sealed class VisionModelTests : NativeTest
     private static readonly string Adapter = TestFiles.Golden("qwen2_5_vl_tiny/adapter_final_tokens");
     private static readonly string Data = TestFiles.Golden("qwen2_5_vl_tiny/data");
     private static readonly Image Picture = Image.FromFile(Path.Combine(Data, "images/001_0.png"));
-    private readonly VisionModel model = Load(new() { Device = "cpu", Adapter = Adapter });
+    private readonly VisionModel model;
     private readonly GenerationOptions greedy;
 
-    public VisionModelTests() => greedy = model.Generation with { DoSample = false, MaxNewTokens = 12 };
+    public VisionModelTests()
+    {
+        model = Load(new() { Device = "cpu", Adapter = Adapter });
+        greedy = model.Generation with { DoSample = false, MaxNewTokens = 12 };
+    }
 
     [Fact]
     public async Task A_stream_is_the_answer_in_pieces()
@@ -128,7 +132,8 @@ public sealed class VisionModelTests : NativeTest
             () => VisionModel.LoadAsync(Folder, new() { Precision = Precision.PureBf16 }))).Message);
         await Assert.ThrowsAsync<ConfigException>(() => VisionModel.LoadAsync(Folder, new() { Device = "gpu" }));
         await Assert.ThrowsAnyAsync<FoveaException>(() => VisionModel.LoadAsync(Folder, new() { Adapter = Folder, Device = "cpu" }));
-        Assert.Contains("ImageMaxPixels", (await Assert.ThrowsAsync<ConfigException>(() => VisionModel.LoadAsync(Folder, new() { ImageMaxPixels = 0 }))).Message);
+        var pixels = await Assert.ThrowsAsync<ConfigException>(() => VisionModel.LoadAsync(Folder, new() { ImageMaxPixels = 0 }));
+        Assert.Contains("ImageMaxPixels", pixels.Message);
     }
 
     [Fact]

@@ -96,7 +96,8 @@ public sealed class PlanVerbTests : NativeTest
     [Fact]
     public void More_is_kept_and_learnt_where_more_is_asked_for()
     {
-        long Device(string lines) => Plan($"bf16: true\n{lines}", new MemoryPlanRequest { Ranks = [2], Stages = [3], Offloads = [OffloadKind.None] }).Rows[0].Device;
+        var request = new MemoryPlanRequest { Ranks = [2], Stages = [3], Offloads = [OffloadKind.None] };
+        long Device(string lines) => Plan($"bf16: true\n{lines}", request).Rows[0].Device;
 
         var lora = Device("cutoff_len: 2048");
         Assert.True(Device("cutoff_len: 4096") > lora);

@@ -126,13 +126,19 @@ public sealed class FineTune
     public Task<FineTuneResult> RunAsync(IProgress<RunEvent>? progress = null, CancellationToken cancel = default) =>
         RunAsync(e => progress?.Report(e), cancel);
 
+    /// <summary>Runs to the end.</summary>
+    /// <param name="onEvent">Called for each of the run's events, as by the overload that can be cancelled.</param>
+    /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; every problem is listed, and nothing was trained.</exception>
+    /// <exception cref="FoveaException">The run failed, for instance because the loss is no longer a finite number.</exception>
+    public Task<FineTuneResult> RunAsync(Action<RunEvent> onEvent) => RunAsync(onEvent, CancellationToken.None);
+
     /// <summary>Runs to the end, or until cancelled.</summary>
     /// <param name="onEvent">Called for each of the run's events, in order, on the run's thread: training waits for it. What it throws is reported, and it is
     /// not called again.</param>
     /// <param name="cancel">Finishes the present step, saves a checkpoint, and ends the task with <see cref="FineTuneResult.Interrupted"/>.</param>
     /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; every problem is listed, and nothing was trained.</exception>
     /// <exception cref="FoveaException">The run failed, for instance because the loss is no longer a finite number.</exception>
-    public async Task<FineTuneResult> RunAsync(Action<RunEvent> onEvent, CancellationToken cancel = default)
+    public async Task<FineTuneResult> RunAsync(Action<RunEvent> onEvent, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(onEvent);
         var config = Configuration(ConfigUse.Train);

@@ -31,7 +31,8 @@ public sealed record MemoryPlan
     public required string Device { get; init; }
 
     /// <summary>Memory of one GPU that the run must fit, in bytes; null where none was given.</summary>
-    public long? Card { get; init; }
+    [JsonPropertyName("card")]
+    public long? DeviceBytes { get; init; }
 
     /// <summary>All settings that make sense.</summary>
     public required IReadOnlyList<MemoryPlanRow> Rows { get; init; }

@@ -90,10 +90,10 @@ internal static class PlanVerb
         }
 
         // Without a card to fit, one row alone is a choice.
-        var chosen = result.Choices.MinBy(row => row.Ranks) ?? (result.Card is null && result.Rows.Count == 1 ? result.Rows[0] : null);
+        var chosen = result.Choices.MinBy(row => row.Ranks) ?? (result.DeviceBytes is null && result.Rows.Count == 1 ? result.Rows[0] : null);
         if (chosen is null)
         {
-            throw new ConfigException(result.Card is null
+            throw new ConfigException(result.DeviceBytes is null
                 ? "--write needs to know what must fit: give --card, or --ranks, --zero and --offload so that one row is left"
                 : "--write: nothing fits, and nothing was written; give more --ranks, a shorter --length or a larger --card");
         }

@@ -41,7 +41,7 @@ internal static class PlanView
         }
 
         console.Write(table);
-        if (result.Card is { } card)
+        if (result.DeviceBytes is { } card)
         {
             Choices(console, result, card);
         }

@@ -72,7 +72,7 @@ internal static class PlanRun
             Tokens = tokens,
             Patches = patches,
             Device = onHost ? "cpu" : "cuda",
-            Card = card,
+            DeviceBytes = card,
             Rows = rows,
             Choices = [.. options.Ranks.Select(ranks => Choose(rows, ranks)).OfType<MemoryPlanRow>()],
         };

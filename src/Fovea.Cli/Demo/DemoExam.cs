@@ -33,7 +33,8 @@ internal static class DemoExam
         {
             stop.ThrowIfCancellationRequested();
             session.Clear();
-            var answer = session.Ask(task.Question, [Path.Combine(dataFolder, picture.File)], options).Text.Trim();
+            // Short, and judged whole: an answer that was cut off would count as a wrong one.
+            var answer = session.Ask(task.Question, [Path.Combine(dataFolder, picture.File)], options, cancel: CancellationToken.None).Text.Trim();
             answers.Add(new DemoAnswer(picture, answer, task.Expected(picture)));
         }
 

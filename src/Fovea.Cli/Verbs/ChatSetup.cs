@@ -3,7 +3,6 @@ using Fovea.Distributed;
 using Fovea.Generation;
 using Fovea.Models;
 using Fovea.Models.Peft;
-using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
 using Fovea.Training.Config;

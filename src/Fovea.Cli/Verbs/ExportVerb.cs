@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Fovea.Models.Peft;
 using Fovea.Models.Saving;
-using Fovea.Tensors;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
 

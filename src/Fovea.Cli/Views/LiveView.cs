@@ -1,6 +1,5 @@
 using Fovea.Runs.Events;
 using Spectre.Console;
-using Spectre.Console.Rendering;
 
 namespace Fovea.Cli.Views;
 

@@ -1,5 +1,3 @@
-using Fovea.Training.Optim;
-
 namespace Fovea.Training.Config;
 
 /// <summary>What lies in the host's memory instead of the device's (<c>offload</c>).</summary>

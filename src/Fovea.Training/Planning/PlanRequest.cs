@@ -1,5 +1,4 @@
 using Fovea.Training.Config;
-using Fovea.Training.Optim;
 
 namespace Fovea.Training.Planning;
 

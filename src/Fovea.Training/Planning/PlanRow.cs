@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using Fovea.Training.Config;
-using Fovea.Training.Optim;
 
 namespace Fovea.Training.Planning;
 

@@ -1,5 +1,4 @@
 using Fovea.Models;
-using Fovea.Nn;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
 using Fovea.Training.Config;

@@ -11,8 +11,9 @@ build() {
 
 is_fresh() {
   [ -e "$1" ] &&
-    [ -z "$(cd "$ROOT" && find src tests bench/Fovea.Bench bench/Fovea.Benchmarks global.json Fovea.slnx Directory.Build.props Directory.Build.targets Directory.Packages.props -newer "$1" \( -type d -o -name '*.cs' -o -name '*.*proj' \
-      -o -name '*.props' -o -name '*.targets' -o -name '*.json' -o -name '*.slnx' -o -path '*/wwwroot/*' \) ! -path '*/goldens/*' -print -quit 2> /dev/null)" ]
+    [ -z "$(cd "$ROOT" && find src tests bench/Fovea.Bench bench/Fovea.Benchmarks global.json Fovea.slnx .editorconfig BannedSymbols*.txt Directory.* \
+      -newer "$1" \( -type d -o -name '*.cs' -o -name '*.*proj' -o -name '*.props' -o -name '*.targets' -o -name '*.json' -o -name '*.slnx' \
+      -o -name .editorconfig -o -name 'BannedSymbols*.txt' -o -path '*/wwwroot/*' \) ! -path '*/goldens/*' -print -quit 2> /dev/null)" ]
 }
 
 build_now() {
@@ -32,7 +33,10 @@ build_now() {
 }
 
 run_build() {
+  # Analyzers take longer than the compiler. Who only uses a clone does not wait for them: they run from the first time that the tests are built in it.
+  local analyze=true
+  [ "$(basename "$1")" = Fovea.slnx ] || [ -e "$STATE/built-Fovea.slnx" ] || analyze=false
   # No process of the SDK stays behind: a compiler server would keep the started libraries and locks open.
   MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 DOTNET_GENERATE_ASPNET_CERTIFICATE=false DOTNET_SKIP_WORKLOAD_INTEGRITY_CHECK=1 \
-    "$FOVEA_DOTNET" build "$1" -c Release -nologo -v:q -clp:ErrorsOnly -nodeReuse:false -p:UseSharedCompilation=false
+    "$FOVEA_DOTNET" build "$1" -c Release -nologo -v:q -clp:ErrorsOnly -nodeReuse:false -p:UseSharedCompilation=false -p:RunAnalyzers=$analyze
 }

@@ -10,10 +10,12 @@ namespace Fovea.Bench;
 /// <summary>Results as a table for people and as JSON for programs.</summary>
 internal static class BenchOutput
 {
+    private static readonly JsonSerializerOptions OneLine = new(ResultFile.Json) { WriteIndented = false };
+
     public static T FromJson<T>(JsonNode json) => json.Deserialize<T>(ResultFile.Json) ?? throw new JsonException("nothing there");
 
     /// <summary>One line, for another process.</summary>
-    public static string ToLine<T>(T result) => JsonSerializer.Serialize(result, new JsonSerializerOptions(ResultFile.Json) { WriteIndented = false });
+    public static string ToLine<T>(T result) => JsonSerializer.Serialize(result, OneLine);
 
     public static void Print(MidResult r)
     {

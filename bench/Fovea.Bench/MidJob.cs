@@ -2,7 +2,6 @@ using Fovea.Data.Packing;
 using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
-using Fovea.Tensors;
 using Fovea.Testing;
 using Fovea.Training.Features;
 using Fovea.Training.Optim;

@@ -1,5 +1,3 @@
-using Fovea.Tensors;
-
 namespace Fovea.Bench;
 
 /// <summary>How the mid benchmark runs.</summary>

@@ -1,5 +1,3 @@
-using Fovea.Tensors;
-
 namespace Fovea.Bench;
 
 /// <summary>How fast each kernel multiplies matrices, beside what the processor's vector units reach in registers alone. Rates are GFLOP/s.</summary>

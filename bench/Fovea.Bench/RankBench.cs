@@ -6,7 +6,6 @@ using System.Text.Json.Nodes;
 using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.Saving;
-using Fovea.Nn;
 using Fovea.Tensors;
 using Fovea.Testing;
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Fovea.Tensors;
 
 namespace Fovea.Bench;
 

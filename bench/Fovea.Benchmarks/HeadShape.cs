@@ -1,5 +1,3 @@
-using Fovea.Tensors;
-
 namespace Fovea.Benchmarks;
 
 /// <summary>Rows before a head of so many classes.</summary>

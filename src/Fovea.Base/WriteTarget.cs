@@ -86,7 +86,9 @@ internal static class WriteTarget
             var partial = Path.Combine(Path.GetDirectoryName(file)!, $".{Path.GetFileName(file)}.{Environment.ProcessId}.partial");
             try
             {
+#pragma warning disable RS0030 // Renamed below, keeping the mode of the file that it replaces.
                 System.IO.File.WriteAllText(partial, text);
+#pragma warning restore RS0030
                 if (System.IO.File.Exists(file) && !OperatingSystem.IsWindows())
                 {
                     System.IO.File.SetUnixFileMode(partial, System.IO.File.GetUnixFileMode(file));
@@ -197,7 +199,9 @@ internal static class WriteTarget
         var probe = Path.Combine(folder, $".writable.{Environment.ProcessId}");
         try
         {
+#pragma warning disable RS0030 // Only to see whether it can be done.
             System.IO.File.WriteAllBytes(probe, [0]);
+#pragma warning restore RS0030
             System.IO.File.Delete(probe);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

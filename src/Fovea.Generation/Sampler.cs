@@ -8,7 +8,9 @@ namespace Fovea.Generation;
 /// </summary>
 internal sealed class Sampler(GenerationOptions options)
 {
+#pragma warning disable RS0030 // Nobody asked for the same answer again.
     private readonly ulong seed = options.Seed ?? (ulong)Random.Shared.NextInt64();
+#pragma warning restore RS0030
     private ulong drawn;
 
     /// <param name="logits">[V]; overwritten.</param>

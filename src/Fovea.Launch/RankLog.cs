@@ -77,7 +77,9 @@ internal sealed class RankLog : IDisposable
             try
             {
                 Directory.CreateDirectory(folder);
+#pragma warning disable RS0030 // A log grows; it is never replaced.
                 File.AppendAllText(System.IO.Path.Combine(folder, Name), File.ReadAllText(before));
+#pragma warning restore RS0030
                 Path = Open(folder);
                 File.Delete(before);
             }

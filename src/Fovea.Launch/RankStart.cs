@@ -13,7 +13,9 @@ internal static class RankStart
     /// <summary>Exit code of a rank whose launcher was gone before it began.</summary>
     public const int Abandoned = 137;
 
+#pragma warning disable IDE0052 // Nobody reads it: it is kept because a registration that is collected ends.
     private static PosixSignalRegistration? interrupt;
+#pragma warning restore IDE0052
 
     /// <summary>Whether this process was started by the launcher, which then decides when it ends.</summary>
     public static bool Launched { get; private set; }

@@ -2,7 +2,6 @@ using Fovea.Files.Safetensors;
 using Fovea.Models.MiniCpmV;
 using Fovea.Models.MiniMindV;
 using Fovea.Models.Qwen25Vl;
-using Fovea.Nn;
 
 namespace Fovea.Models;
 

@@ -1,5 +1,3 @@
-using Fovea.Tensors;
-
 namespace Fovea.Models;
 
 /// <summary>A family's own layout of weight files, where a model folder is not in the hub's.</summary>

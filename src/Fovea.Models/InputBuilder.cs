@@ -1,4 +1,3 @@
-using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Nn;
 using Fovea.Tensors;

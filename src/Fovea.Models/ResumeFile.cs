@@ -1,5 +1,4 @@
 using Fovea.Files.Pickle;
-using Fovea.Files.Safetensors;
 using Fovea.Tensors;
 
 namespace Fovea.Models;

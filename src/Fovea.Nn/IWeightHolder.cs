@@ -1,5 +1,3 @@
-using Fovea.Tensors;
-
 namespace Fovea.Nn;
 
 /// <summary>

@@ -64,7 +64,7 @@ internal static class Profile
             text.Append(CultureInfo.InvariantCulture, $"\"args\":{{\"name\":\"collectives{(i == 0 ? string.Empty : $" {i + 1}")}\"}}}},");
         }
 
-        File.WriteAllText(path, text.ToString().TrimEnd(',') + "\n]}\n");
+        AtomicFile.WriteText(path, text.ToString().TrimEnd(',') + "\n]}\n");
     }
 
     /// <summary>The first track that is free by then; spans of one track must not overlap to be drawn.</summary>

@@ -1,5 +1,3 @@
-using Fovea.Tensors;
-
 namespace Fovea.Nn;
 
 /// <summary>A path into the checkpoint, for instance <c>w / "layers" / 3 / "q_proj"</c>. Building a layer on it loads its weights.</summary>

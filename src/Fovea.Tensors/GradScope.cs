@@ -15,5 +15,5 @@ internal readonly struct GradScope : IDisposable
 
     internal bool WasRecording => before != 0;
 
-    public void Dispose() => Bridge.GradMode(before);
+    public void Dispose() => _ = Bridge.GradMode(before);
 }

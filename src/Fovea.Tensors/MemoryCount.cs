@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Fovea.Tensors.Native;
 
 namespace Fovea.Tensors;
@@ -5,6 +6,7 @@ namespace Fovea.Tensors;
 /// <summary>
 /// Counts the bytes of tensors that this thread makes and frees, until disposed. What was made before is not known: its freeing is not counted.
 /// </summary>
+[SuppressMessage("Performance", "CA1822", Justification = "What is counted belongs to the thread, but only whoever began it may ask.")]
 internal sealed class MemoryCount : IDisposable
 {
     private MemoryCount()

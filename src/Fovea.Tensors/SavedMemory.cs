@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Fovea.Tensors.Native;
 
 namespace Fovea.Tensors;
@@ -6,6 +7,7 @@ namespace Fovea.Tensors;
 /// Counts the memory that autograd keeps on this thread for backward passes, until disposed: each piece once, however many saved tensors lie in it. The meta
 /// device serves as well as another, because its tensors have storages of the right size without memory.
 /// </summary>
+[SuppressMessage("Performance", "CA1822", Justification = "What is counted belongs to the thread, but only whoever began it may ask.")]
 internal sealed class SavedMemory : IDisposable
 {
     private SavedMemory()

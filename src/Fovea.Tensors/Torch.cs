@@ -26,7 +26,7 @@ internal static class Torch
         set
         {
             Bridge.EnsureLoaded();
-            Bridge.Threads(value);
+            _ = Bridge.Threads(value);
         }
     }
 

@@ -1,7 +1,4 @@
-using System.Text.Json;
 using System.Text.RegularExpressions;
-using Fovea.Data.Tokenizers;
-using Fovea.Models;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Tests.Parity;
 using Fovea.Tests.Parity.MiniMindV;

@@ -1,6 +1,5 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
-using Fovea.Tensors;
 
 namespace Fovea.Tests.House;
 

@@ -1,4 +1,3 @@
-
 namespace Fovea;
 
 /// <summary>What lies in the host's memory instead of the device's (<c>offload</c>).</summary>

@@ -1,7 +1,6 @@
 using Fovea.Events;
 using Fovea.Runs.Events;
 using Spectre.Console;
-using Spectre.Console.Rendering;
 
 namespace Fovea.Cli.Views;
 

@@ -1,4 +1,3 @@
-using Fovea.Training.Optim;
 using Fovea.Training.Planning;
 using Spectre.Console;
 

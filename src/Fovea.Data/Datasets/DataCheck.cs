@@ -1,6 +1,5 @@
 using System.Buffers;
 using Fovea.Data.Images;
-using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 

@@ -1,5 +1,3 @@
-using Fovea.Data.Sampling;
-
 namespace Fovea.Data.Datasets;
 
 /// <summary>Opens data sets, looks at every row once and splits off the evaluation rows, all in LLaMA-Factory's order.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.IO.Compression;
 
 namespace Fovea.Data.Images;
@@ -6,6 +7,7 @@ namespace Fovea.Data.Images;
 /// PNG with the pixels of Pillow, which has a decoder of its own on top of zlib and so an opinion of its own on damaged files: the picture is whole as soon as
 /// its last row is, whatever follows. Gamma, profiles and transparent colours change nothing, alpha is dropped without blending, of 16 bits the upper 8 stay.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "What it reads lies in memory.")]
 internal sealed class PngDecoder
 {
     private static readonly (int Column, int Row, int ColumnStep, int RowStep)[] Passes =

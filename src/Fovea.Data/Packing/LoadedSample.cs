@@ -1,5 +1,4 @@
 using Fovea.Data.Datasets;
-using Fovea.Data.Templates;
 
 namespace Fovea.Data.Packing;
 

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using Fovea.Data.Datasets;
 
 namespace Fovea.Data.Parquet;

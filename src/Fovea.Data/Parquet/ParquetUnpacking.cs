@@ -151,7 +151,9 @@ internal sealed class ParquetUnpacking(ParquetFile parquet, string working, stri
         // A thousand rows a folder: a file system's listing stays short.
         var name = Path.Combine("images", $"{row / 1000:0000}", $"{row}-{images++}.{Ending(bytes)}");
         Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(working, name))!);
+#pragma warning disable RS0030 // The folder gets its name when it is complete.
         File.WriteAllBytes(Path.Combine(working, name), bytes);
+#pragma warning restore RS0030
         return Path.Combine(folder, name);
     }
 

@@ -51,7 +51,7 @@ internal sealed class SampleEncoder : ISampleEncoder
 
     /// <summary>
     /// Ids up to where an answer to the conversation's last message begins, for generation. Image tokens stand there once an image or part of one: expand
-    /// them with <see cref="Expand"/>.
+    /// them with <see cref="Expand(ReadOnlySpan{int}, IReadOnlyList{int})"/>.
     /// </summary>
     /// <param name="plans">What becomes of each image, in order.</param>
     public int[] EncodePrompt(Conversation conversation, IReadOnlyList<MediaPlan> plans)

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using Fovea.Files.Safetensors;
@@ -7,6 +8,7 @@ using Fovea.Files.Safetensors;
 namespace Fovea.Files.Pickle;
 
 /// <summary>Turns plain data and tensors into a pickle (protocol 2) that <c>torch.load(weights_only=True)</c> reads.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "What it holds is memory.")]
 internal sealed class Pickler(string path)
 {
     private const int MaxDepth = 100;

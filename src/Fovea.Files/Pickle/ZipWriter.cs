@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 
 namespace Fovea.Files.Pickle;
@@ -8,6 +9,7 @@ namespace Fovea.Files.Pickle;
 /// </summary>
 /// <param name="stream">Must seek: a member's check sum is put into its header afterwards.</param>
 /// <param name="wideFrom">Values from here on go into zip64 fields; lower in tests only.</param>
+[SuppressMessage("Design", "CA1001", Justification = "The writer leaves the stream to its owner, and is flushed after every member.")]
 internal sealed class ZipWriter(Stream stream, long wideFrom = uint.MaxValue)
 {
     private const int Alignment = 64;

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using Fovea.Files.Pickle;
 
 namespace Fovea.Files.Safetensors;
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.RegularExpressions;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
@@ -7,7 +8,8 @@ namespace Fovea.Models.Peft;
 /// <summary>Which linears get an adapter, by LLaMA-Factory's rules for <c>lora_target</c> and the frozen parts.</summary>
 internal sealed class LoraTargets
 {
-    private const string PatternCharacters = @"\^$*+?()[]{}|";
+    /// <summary>What makes a name a pattern.</summary>
+    internal static readonly SearchValues<char> PatternCharacters = SearchValues.Create(@"\^$*+?()[]{}|");
     private readonly HashSet<string> chosen;
     private readonly long width;
 

@@ -1,4 +1,3 @@
-using Fovea.Files.Safetensors;
 using Fovea.Nn.Lora;
 
 namespace Fovea.Models.Peft;

@@ -1,5 +1,4 @@
 using Fovea.Data.Images;
-using Fovea.Data.Packing;
 using Fovea.Nn;
 using Fovea.Tensors;
 

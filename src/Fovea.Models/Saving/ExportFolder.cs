@@ -1,4 +1,3 @@
-using Fovea.Files.Safetensors;
 using Fovea.Models.Peft;
 
 namespace Fovea.Models.Saving;

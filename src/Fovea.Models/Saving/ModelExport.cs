@@ -1,6 +1,5 @@
 using Fovea.Files.Safetensors;
 using Fovea.Models.Peft;
-using Fovea.Nn.Lora;
 using Fovea.Tensors;
 
 namespace Fovea.Models.Saving;

@@ -105,7 +105,9 @@ internal static unsafe class TensorMemory
         catch (Exception e)
         {
             // Nothing may be thrown into native code; a failed unmap loses address space, not data.
+#pragma warning disable RS0030 // There is no caller to throw to.
             Console.Error.WriteLine($"releasing mapped memory failed: {e.Message}");
+#pragma warning restore RS0030
         }
 
         pinned.Free();

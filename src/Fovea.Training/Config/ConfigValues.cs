@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Fovea.Models.Peft;
 
 namespace Fovea.Training.Config;
 
@@ -99,7 +100,7 @@ internal static class ConfigValues
     private static string[] Texts(ConfigNode node, bool pattern) => node switch
     {
         ConfigNode.Items list => [.. list.Values.Select(Text)],
-        ConfigNode.Scalar { Text: { } text } when pattern && text.AsSpan().IndexOfAny(@"\^$*+?()[]{}|") >= 0 => [text.Trim()],
+        ConfigNode.Scalar { Text: { } text } when pattern && text.AsSpan().ContainsAny(LoraTargets.PatternCharacters) => [text.Trim()],
         ConfigNode.Scalar { Text: { } text } => text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
         _ => throw new FormatException("it must be words separated by commas, or a list"),
     };

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Fovea.Training.Optim;
 
 namespace Fovea.Training.Config;
 

@@ -1,5 +1,3 @@
-using Fovea.Training.Optim;
-
 namespace Fovea.Training.Config;
 
 /// <summary>Makes one thing of the three ways to ask for ZeRO: <c>zero</c> and <c>offload</c>, a DeepSpeed file, and FSDP's words.</summary>

@@ -1,5 +1,4 @@
 using Fovea.Data.Datasets;
-using Fovea.Training.Optim;
 
 namespace Fovea.Training.Config;
 

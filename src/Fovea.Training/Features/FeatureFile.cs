@@ -1,7 +1,5 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
-using Fovea.Data.Packing;
-using Fovea.Tensors;
 using Fovea.Native;
 
 namespace Fovea.Training.Features;

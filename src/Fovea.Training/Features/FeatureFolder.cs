@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Fovea.Data.Packing;
 
 namespace Fovea.Training.Features;
 

@@ -1,4 +1,3 @@
-using Fovea.Tensors;
 using Fovea.Native;
 
 namespace Fovea.Training.Features;

@@ -1,5 +1,4 @@
 using Fovea.Data.Images;
-using Fovea.Data.Templates;
 using Fovea.Training.Config;
 using Fovea.Training.Planning;
 using Fovea.Training.Session;

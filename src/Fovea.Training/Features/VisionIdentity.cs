@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using Fovea.Data.Images;
-using Fovea.Data.Templates;
 using Fovea.Models;
 using Fovea.Models.Saving;
 using Fovea.Nn;

@@ -1,7 +1,6 @@
 using Fovea.Distributed;
 using Fovea.Models;
 using Fovea.Nn;
-using Fovea.Tensors;
 using Fovea.Training.Config;
 
 namespace Fovea.Training.Planning;

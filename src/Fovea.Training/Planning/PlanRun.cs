@@ -1,7 +1,6 @@
 using Fovea.Distributed;
 using Fovea.Tensors;
 using Fovea.Training.Config;
-using Fovea.Training.Optim;
 using Fovea.Training.Session;
 
 namespace Fovea.Training.Planning;

@@ -1,6 +1,5 @@
 using Fovea.Distributed;
 using Fovea.Nn.Lora;
-using Fovea.Training.Optim;
 
 namespace Fovea.Training.Planning;
 
@@ -57,7 +56,7 @@ internal sealed record ShardPlan
     /// <summary>Everything that is not in the host's memory or mapped.</summary>
     public long Device => Weights + Gathered + Gradients + Optimizer + Transit;
 
-    /// <param name="groups">As <see cref="ShardGroup.Of"/> gives them: in the order of the forward pass, the rest last.</param>
+    /// <param name="groups">As <see cref="ShardGroup.Of(Models.VisionLanguageModel)"/> gives them: in the order of the forward pass, the rest last.</param>
     public static ShardPlan For(IReadOnlyList<ShardGroup> groups, ShardingOptions sharding, int ranks, ShardTypes types) =>
         sharding.Stage == 0 ? Replicated(groups, sharding, ranks, types) : Divided(groups, sharding, ranks, types);
 

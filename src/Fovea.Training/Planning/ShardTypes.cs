@@ -1,5 +1,4 @@
 using Fovea.Models;
-using Fovea.Tensors;
 using Fovea.Training.Config;
 using Fovea.Training.Optim;
 

@@ -81,7 +81,9 @@ internal sealed class CheckpointStore(string outputDir, int? limit)
         if (progress is not null)
         {
             progress = progress with { Order = order };
+#pragma warning disable RS0030 // The folder gets its name when it is complete.
             File.WriteAllText(Path.Combine(Partial(step), SavedCheckpoint.StateFile), JsonSerializer.Serialize(progress, Json));
+#pragma warning restore RS0030
         }
 
         (state with { Mark = progress is null ? new RunMark(order) : null }).Save(Path.Combine(Partial(step), TrainerState.FileName));

@@ -53,7 +53,9 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
         {
             Directory.CreateDirectory(config.Run.OutputDir);
             var probe = Path.Combine(config.Run.OutputDir, $".writable.{Environment.ProcessId}");
+#pragma warning disable RS0030 // Only to see whether it can be done.
             File.WriteAllText(probe, string.Empty);
+#pragma warning restore RS0030
             File.Delete(probe);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

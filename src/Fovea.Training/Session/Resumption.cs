@@ -1,7 +1,6 @@
 using System.Globalization;
 using Fovea.Data.Sampling;
 using Fovea.Models;
-using Fovea.Nn;
 using Fovea.Runs.Files;
 using Fovea.Training.Config;
 using Fovea.Training.Optim;

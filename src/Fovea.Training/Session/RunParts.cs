@@ -1,10 +1,8 @@
 using Fovea.Data.Sampling;
 using Fovea.Distributed;
-using Fovea.Nn;
 using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
-using Fovea.Tensors;
 using Fovea.Training.Config;
 using Fovea.Training.Features;
 using Fovea.Training.Optim;

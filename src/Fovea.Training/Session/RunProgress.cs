@@ -40,7 +40,7 @@ internal sealed record RunProgress
 
     /// <summary>
     /// What was decided for this run by name and must stay so however it goes on, whatever another machine would decide; null where nothing was.
-    /// A resumed run takes it over as it is: <see cref="Choice"/>, <see cref="With"/>.
+    /// A resumed run takes it over as it is: <see cref="Choice"/>, <see cref="With(string, string)"/>.
     /// </summary>
     public IReadOnlyDictionary<string, string>? Choices { get; init; }
 

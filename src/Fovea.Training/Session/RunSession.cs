@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using Fovea.Data.Packing;
 using Fovea.Distributed;
 using Fovea.Nn;
@@ -7,7 +8,6 @@ using Fovea.Runs.Events;
 using Fovea.Tensors;
 using Fovea.Training.Config;
 using Fovea.Training.Objectives;
-using Fovea.Training.Optim;
 
 namespace Fovea.Training.Session;
 
@@ -137,6 +137,7 @@ internal sealed class RunSession : TrainSession
         return new RunOutcome(State.Progress.Step, interrupted, State.Progress.MeanLoss);
     }
 
+    [SuppressMessage("Usage", "CA2215", Justification = "The parts hold the strategy and the optimizer too, and close all in the right order.")]
     protected override void Dispose(bool disposing)
     {
         var trace = Mesh.IsMain ? "trace.json" : $"trace.rank{Mesh.Rank}.json";

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Fovea.Runs.Files;
 
 namespace Fovea.Training.Session;

@@ -5,7 +5,6 @@ using Fovea.Nn.Lora;
 using Fovea.Tensors;
 using Fovea.Training.Features;
 using Fovea.Training.Objectives;
-using Fovea.Training.Optim;
 
 namespace Fovea.Training.Session;
 

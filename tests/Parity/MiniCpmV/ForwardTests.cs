@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Fovea.Data.Packing;
 using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.MiniCpmV;

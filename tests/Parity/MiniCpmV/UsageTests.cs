@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Fovea.Data.Packing;
 using Fovea.Files.Safetensors;
 using Fovea.Generation;
 using Fovea.Models;

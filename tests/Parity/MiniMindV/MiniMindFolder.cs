@@ -1,8 +1,6 @@
 using System.Text.Json;
-using Fovea.Data.Datasets;
 using Fovea.Data.Images;
 using Fovea.Data.Packing;
-using Fovea.Data.Templates;
 using Fovea.Models;
 using Fovea.Models.MiniMindV;
 

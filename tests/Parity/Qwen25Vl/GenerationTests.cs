@@ -1,8 +1,5 @@
 using System.Text.Json;
-using Fovea.Data.Datasets;
 using Fovea.Data.Images;
-using Fovea.Data.Templates;
-using Fovea.Data.Tokenizers;
 using Fovea.Distributed;
 using Fovea.Generation;
 using Fovea.Models;

@@ -72,7 +72,7 @@ public sealed class UserPathTests
             .Where(key => key.FilePath || sounds.Any(end => key.Property.Name.EndsWith(end, StringComparison.Ordinal)));
         Assert.Equal(13, keys.Count());
         Assert.All(keys, key => Assert.True(key.FilePath, key.Name));
-        Assert.Equal(13, PathKeys.Count());
+        Assert.Equal(13, PathKeys.Count);
     }
 
     [Fact]

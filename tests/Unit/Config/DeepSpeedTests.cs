@@ -1,6 +1,5 @@
 using Fovea.Distributed;
 using Fovea.Training.Config;
-using Fovea.Training.Optim;
 
 namespace Fovea.Tests.Unit.Config;
 

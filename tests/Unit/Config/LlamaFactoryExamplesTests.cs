@@ -1,9 +1,7 @@
 using System.Text.RegularExpressions;
-using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 using Fovea.Training.Config;
-using Fovea.Training.Optim;
 
 namespace Fovea.Tests.Unit.Config;
 

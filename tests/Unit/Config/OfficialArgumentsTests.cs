@@ -1,7 +1,6 @@
 using Fovea.Data.Datasets;
 using Fovea.Models.MiniCpmV;
 using Fovea.Training.Config;
-using Fovea.Training.Optim;
 
 using LossReduction = Fovea.Data.Packing.LossReduction;
 

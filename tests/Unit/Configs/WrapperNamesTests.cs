@@ -2,7 +2,6 @@ using System.Runtime.InteropServices;
 using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.Saving;
-using Fovea.Nn;
 using Fovea.Tests.Parity.MiniMindV;
 
 namespace Fovea.Tests.Unit.Configs;

@@ -1,6 +1,5 @@
 using System.Text;
 using Fovea.Data.Datasets;
-using Fovea.Data.Sampling;
 
 namespace Fovea.Tests.Unit.Data;
 

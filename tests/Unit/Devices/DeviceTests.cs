@@ -1,4 +1,3 @@
-using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Training.Config;

@@ -1,5 +1,4 @@
 using Fovea.Bench;
-using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Testing;
 

@@ -1,6 +1,5 @@
 using Fovea.Files.Safetensors;
 using Fovea.Native;
-using Fovea.Tensors;
 
 namespace Fovea.Tests.Unit.Files;
 

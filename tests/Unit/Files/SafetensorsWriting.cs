@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using Fovea.Files.Safetensors;
-using Fovea.Tensors;
 
 namespace Fovea.Tests.Unit.Files;
 

@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
 using Fovea.Files.Safetensors;
-using Fovea.Tensors;
 
 namespace Fovea.Tests.Unit.Files;
 

@@ -1,5 +1,4 @@
 using Fovea.Files.Safetensors;
-using Fovea.Tensors;
 
 namespace Fovea.Tests.Unit.Files;
 

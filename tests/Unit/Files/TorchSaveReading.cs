@@ -5,7 +5,6 @@ using System.Text.Json;
 using Fovea.Files.Pickle;
 using Fovea.Files.Safetensors;
 using Fovea.Native;
-using Fovea.Tensors;
 
 namespace Fovea.Tests.Unit.Files;
 

@@ -1,7 +1,6 @@
 using System.IO.Compression;
 using Fovea.Files.Pickle;
 using Fovea.Files.Safetensors;
-using Fovea.Tensors;
 
 namespace Fovea.Tests.Unit.Files;
 

@@ -27,12 +27,12 @@ public sealed class Qwen2VlImageProcessorTests
         Assert.Equal(processed.Grid, processor.GridFor(image.Width, image.Height));
         var expected = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(Path.Combine(Folder, $"{name}.{kind}.f32")));
         Assert.Equal(expected.Length * 2, processed.Patches.Length);
-        const int Plane = 14 * 14;
+        const int plane = 14 * 14;
         for (var i = 0; i < expected.Length; i++)
         {
-            var first = ((i / Plane * 2) * Plane) + (i % Plane);
+            var first = ((i / plane * 2) * plane) + (i % plane);
             Assert.Equal(expected[i], processed.Patches[first], 1e-6f);
-            Assert.Equal(processed.Patches[first], processed.Patches[first + Plane]);
+            Assert.Equal(processed.Patches[first], processed.Patches[first + plane]);
         }
     }
 

@@ -1,5 +1,4 @@
 using Fovea.Data.Images;
-using Fovea.Tensors;
 
 namespace Fovea.Tests.Unit.Images;
 

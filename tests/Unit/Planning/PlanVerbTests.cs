@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using Fovea.Cli;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training.Config;
-using Fovea.Training.Optim;
 using Fovea.Training.Planning;
 
 namespace Fovea.Tests.Unit.Planning;

@@ -1,5 +1,4 @@
 using Fovea.Distributed;
-using Fovea.Training.Optim;
 using Fovea.Training.Planning;
 
 namespace Fovea.Tests.Unit.Planning;

@@ -6,7 +6,6 @@ using Fovea.Files.Safetensors;
 using Fovea.Generation;
 using Fovea.Models.Peft;
 using Fovea.Runs.Files;
-using Fovea.Tests.Unit.Data;
 using Fovea.Tests.Unit.Tokenizers;
 using Fovea.Training.Config;
 using Fovea.Training.Planning;

@@ -35,9 +35,9 @@ public sealed class AddedTokenTests
     [Fact]
     public void Only_normalized_tokens_are_looked_for_in_normalised_text()
     {
-        const string Lower = """, "normalizer": {"type": "Lowercase"}""";
-        Assert.Equal([10, 10], Load("""{"id": 10, "content": "AB", "normalized": true}""", Lower).Encode("abAB"));
-        Assert.Equal([0, 1, 10], Load("""{"id": 10, "content": "AB", "normalized": false}""", Lower).Encode("abAB"));
+        const string lower = """, "normalizer": {"type": "Lowercase"}""";
+        Assert.Equal([10, 10], Load("""{"id": 10, "content": "AB", "normalized": true}""", lower).Encode("abAB"));
+        Assert.Equal([0, 1, 10], Load("""{"id": 10, "content": "AB", "normalized": false}""", lower).Encode("abAB"));
     }
 
     [Fact]

@@ -33,12 +33,12 @@ public sealed class PipelineTests
     public void Digits_stand_by_themselves_or_in_runs()
     {
         string[] vocabulary = ["a", "1", "11", "a1"];
-        const string Merges = """["a 1", "1 1"]""";
-        const string Each = """{"pre_tokenizer": {"type": "Digits", "individual_digits": true}}""";
-        const string Runs = """{"pre_tokenizer": {"type": "Digits"}}""";
-        Assert.Equal([0, 1, 1], TinyTokenizer.Load(vocabulary, Merges, parts: Each).Encode("a11"));
-        Assert.Equal([0, 2], TinyTokenizer.Load(vocabulary, Merges, parts: Runs).Encode("a11"));
-        Assert.Equal([3, 1], TinyTokenizer.Load(vocabulary, Merges).Encode("a11"));
+        const string merges = """["a 1", "1 1"]""";
+        const string each = """{"pre_tokenizer": {"type": "Digits", "individual_digits": true}}""";
+        const string runs = """{"pre_tokenizer": {"type": "Digits"}}""";
+        Assert.Equal([0, 1, 1], TinyTokenizer.Load(vocabulary, merges, parts: each).Encode("a11"));
+        Assert.Equal([0, 2], TinyTokenizer.Load(vocabulary, merges, parts: runs).Encode("a11"));
+        Assert.Equal([3, 1], TinyTokenizer.Load(vocabulary, merges).Encode("a11"));
     }
 
     [Theory]

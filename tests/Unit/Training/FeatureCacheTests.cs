@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
 using Fovea.Data.Packing;

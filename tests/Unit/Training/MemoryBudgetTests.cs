@@ -1,6 +1,6 @@
 using Fovea.Models;
-using Fovea.Nn;
 using Fovea.Events;
+using Fovea.Runs.Events;
 using Fovea.Runs.Files;
 using Fovea.Training.Config;
 using Fovea.Training.Planning;

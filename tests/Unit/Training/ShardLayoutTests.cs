@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text;
 using Fovea.Distributed;
 using Fovea.Models;
-using Fovea.Nn;
 using Fovea.Nn.Lora;
 
 namespace Fovea.Tests.Unit.Training;

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Fovea.Events;
 using Fovea.Runs.Files;
 using Fovea.Tests.Distributed;

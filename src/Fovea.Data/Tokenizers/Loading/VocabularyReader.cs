@@ -44,7 +44,7 @@ internal static class VocabularyReader
         var room = problems.Count + MostProblems;
         for (var rank = 0; reader.Read() && reader.TokenType != JsonTokenType.EndArray; rank++)
         {
-            var left = 0;
+            int left;
             var length = reader.TokenType == JsonTokenType.StartArray
                 ? PairLength(ref reader, ref buffer, out left)
                 : StringLength(ref reader, ref buffer, out left);

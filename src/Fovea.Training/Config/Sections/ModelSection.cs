@@ -1,5 +1,4 @@
 using Fovea.Keys;
-using Fovea.Tensors;
 using Fovea.Training.Session;
 
 using static Fovea.Keys.Effect;

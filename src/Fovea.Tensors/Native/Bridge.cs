@@ -50,9 +50,7 @@ internal static unsafe partial class Bridge
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {
-            var remedy = places.Named is null
-                ? "It needs the libtorch that it was built for: reference the package libtorch-cpu-linux-x64 in the version that Fovea's documentation names"
-                : "`./fovea doctor` says what is missing";
+            var remedy = places.Remedy(Environment.GetEnvironmentVariable("FOVEA_DOTNET"), Environment.ProcessPath);
             throw new TorchException($"the native bridge {path} cannot be loaded. {remedy}. {e.Message}", e);
         }
 

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Fovea.Tensors.Native;
 
 /// <summary>Where the bridge and the libtorch that it was built for are looked for.</summary>
@@ -15,7 +17,7 @@ internal sealed record BridgePlaces(string? Named, IReadOnlyList<string> Beside,
     {
         var assembly = typeof(BridgePlaces).Assembly;
 
-        // The host's own list: the folders of all packages that the program's .deps.json names.
+        // The host's own list: the folders of all packages that the program's .deps.json names. .NET's own folder is in it too, and has no bridge.
         var listed = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? string.Empty;
         List<string> beside = [.. listed.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)];
         string[] homes = [AppContext.BaseDirectory, Path.GetDirectoryName(assembly.Location) ?? string.Empty];
@@ -28,7 +30,7 @@ internal sealed record BridgePlaces(string? Named, IReadOnlyList<string> Beside,
         var version = assembly.GetName().Version?.ToString(3) ?? "0.0.0";
         return new BridgePlaces(
             string.IsNullOrEmpty(named) ? null : named,
-            [.. beside.Select(Path.GetFullPath).Select(Path.TrimEndingDirectorySeparator).Distinct(StringComparer.Ordinal)],
+            [.. beside.Select(Plain).Distinct(StringComparer.Ordinal).Where(folder => folder != Plain(RuntimeEnvironment.GetRuntimeDirectory()))],
             Path.Combine(CacheFolder.Path, "bridge", $"nuget-{version}"));
     }
 
@@ -48,6 +50,17 @@ internal sealed record BridgePlaces(string? Named, IReadOnlyList<string> Beside,
         IEnumerable<string> folders = [Path.GetDirectoryName(Path.GetFullPath(bridge))!, .. Named is null ? Folders() : []];
         return folders.Select(folder => Path.Combine(folder, LibtorchName)).FirstOrDefault(File.Exists);
     }
+
+    /// <summary>What to do about a bridge that is there and does not load.</summary>
+    /// <param name="host">What <c>FOVEA_DOTNET</c> says: the dotnet that the launcher prepared for its libtorch.</param>
+    /// <param name="process">The dotnet that runs this.</param>
+    public string Remedy(string? host, string? process) => Named is null
+        ? "It needs libtorch beside it: reference the package libtorch-cpu-linux-x64 in the version that docs/decisions/libtorch-for-a-library.md names"
+        : string.IsNullOrEmpty(host) || host == process
+            ? "`./fovea doctor` says what is missing"
+            : $"Its libtorch may need a newer C library than {process} starts with: start the program with {host} instead (FOVEA_DOTNET)";
+
+    private static string Plain(string folder) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
 
     private IEnumerable<string> Folders() => Beside.Append(Cached);
 }

@@ -53,12 +53,22 @@ public sealed class BridgePlacesTests : IDisposable
     }
 
     [Fact]
+    public void A_bridge_that_does_not_load_comes_with_what_to_do()
+    {
+        Assert.Contains("libtorch-cpu-linux-x64", Places().Remedy("/prepared/dotnet", "/usr/bin/dotnet"));
+        Assert.Contains("start the program with /prepared/dotnet", Places("/own.so").Remedy("/prepared/dotnet", "/usr/bin/dotnet"));
+        Assert.Contains("./fovea doctor", Places("/own.so").Remedy("/prepared/dotnet", "/prepared/dotnet"));
+        Assert.Contains("./fovea doctor", Places("/own.so").Remedy(null, "/usr/bin/dotnet"));
+    }
+
+    [Fact]
     public void A_program_has_its_own_folder_and_that_of_its_packages()
     {
         var places = BridgePlaces.OfThisProcess();
         var home = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
         Assert.Contains(home, places.Beside);
         Assert.Contains(Path.Combine(home, "runtimes/linux-x64/native"), places.Beside);
+        Assert.DoesNotContain(places.Beside, folder => folder.Contains("Microsoft.NETCore.App", StringComparison.Ordinal));
         Assert.StartsWith(Path.Combine(CacheFolder.Path, "bridge", "nuget-"), places.Cached, StringComparison.Ordinal);
     }
 

@@ -2,7 +2,8 @@
 # Builds the bridge for programs that take libtorch from NuGet (libtorch-cpu-linux-x64) and start with any dotnet.
 #   eng/nuget-bridge.sh [FOLDER]    the bridge also goes to FOLDER/runtimes/linux-x64/native (default: artifacts/nuget)
 # The package has no headers. They come from FOVEA_TORCH_HEADERS, the include folder of a PyTorch or libtorch of that
-# version, or from the torch package of python3. Headers of another version compile, and compute on wrong offsets.
+# version, or from the torch package of python3. Headers of another version compile, but read objects at wrong places.
+# docs/decisions/libtorch-for-a-library.md says why.
 set -euo pipefail
 ROOT="$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)"
 . "$ROOT/eng/common.sh"
@@ -38,9 +39,9 @@ find_headers() {
   if [ -z "$HEADERS" ] && find_python; then
     HEADERS="$("$PYTHON" -c 'import importlib.util as u, os; s = u.find_spec("torch"); print(os.path.join(os.path.dirname(s.origin), "include") if s and s.origin else "")' 2> /dev/null || true)"
   fi
-  found="$([ -z "$HEADERS" ] || header_version "$HEADERS")"
+  found="$([ -z "$HEADERS" ] || header_version "$HEADERS" || true)"
   [ "$found" = "$PACKAGE_VERSION" ] || die \
-    "libtorch $PACKAGE_VERSION's C++ headers are needed, which NuGet's package lacks, and ${HEADERS:-python3 has no torch package} ${HEADERS:+has ${found:-none}}." \
+    "libtorch $PACKAGE_VERSION's C++ headers are needed, which NuGet's package lacks, and ${HEADERS:-python3} has ${found:-none}." \
     "Bring them:  pip install torch==$PACKAGE_VERSION --index-url https://download.pytorch.org/whl/cpu   (its python3 on PATH)" \
     "or name a folder of them:  FOVEA_TORCH_HEADERS=/path/to/libtorch/include eng/nuget-bridge.sh"
 }

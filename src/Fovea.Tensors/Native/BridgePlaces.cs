@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Fovea.Tensors.Native;
 
 /// <summary>Where the bridge and the libtorch that it was built for are looked for.</summary>
@@ -17,7 +15,7 @@ internal sealed record BridgePlaces(string? Named, IReadOnlyList<string> Beside,
     {
         var assembly = typeof(BridgePlaces).Assembly;
 
-        // The host's own list: the folders of all packages that the program's .deps.json names. .NET's own folder is in it too, and has no bridge.
+        // The host's own list: the folders of all packages that the program's .deps.json names.
         var listed = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? string.Empty;
         List<string> beside = [.. listed.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)];
         string[] homes = [AppContext.BaseDirectory, Path.GetDirectoryName(assembly.Location) ?? string.Empty];
@@ -30,7 +28,7 @@ internal sealed record BridgePlaces(string? Named, IReadOnlyList<string> Beside,
         var version = assembly.GetName().Version?.ToString(3) ?? "0.0.0";
         return new BridgePlaces(
             string.IsNullOrEmpty(named) ? null : named,
-            [.. beside.Select(Plain).Distinct(StringComparer.Ordinal).Where(folder => folder != Plain(RuntimeEnvironment.GetRuntimeDirectory()))],
+            [.. beside.Select(folder => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).Distinct(StringComparer.Ordinal)],
             Path.Combine(CacheFolder.Path, "bridge", $"nuget-{version}"));
     }
 
@@ -59,8 +57,6 @@ internal sealed record BridgePlaces(string? Named, IReadOnlyList<string> Beside,
         : string.IsNullOrEmpty(host) || host == process
             ? "`./fovea doctor` says what is missing"
             : $"Its libtorch may need a newer C library than {process} starts with: start the program with {host} instead (FOVEA_DOTNET)";
-
-    private static string Plain(string folder) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
 
     private IEnumerable<string> Folders() => Beside.Append(Cached);
 }

@@ -68,7 +68,6 @@ public sealed class BridgePlacesTests : IDisposable
         var home = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
         Assert.Contains(home, places.Beside);
         Assert.Contains(Path.Combine(home, "runtimes/linux-x64/native"), places.Beside);
-        Assert.DoesNotContain(places.Beside, folder => folder.Contains("Microsoft.NETCore.App", StringComparison.Ordinal));
         Assert.StartsWith(Path.Combine(CacheFolder.Path, "bridge", "nuget-"), places.Cached, StringComparison.Ordinal);
     }
 

@@ -17,7 +17,7 @@ choose_compiler() {
   else
     CXX_COMMAND=("${CXX:-g++}")
     CXX_FLAGS+=("-D_GLIBCXX_USE_CXX11_ABI=$TORCH_ABI")
-    LINK_FLAGS+=("-Wl,-rpath,$TORCH_LIB")
+    LINK_FLAGS+=("-Wl,-rpath,${BRIDGE_RPATH:-$TORCH_LIB}")
   fi
   local folder
   for folder in $TORCH_INCLUDES; do

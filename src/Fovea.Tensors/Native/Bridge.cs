@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -32,20 +33,25 @@ internal static unsafe partial class Bridge
 
         // NCCL's watchdog would end the process before Mesh can say which rank is to blame; Mesh has a time limit of its own and ends what hangs.
         _ = SetEnv("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0", 0);
-        var path = Environment.GetEnvironmentVariable("FOVEA_NATIVE");
-        if (string.IsNullOrEmpty(path))
-        {
-            throw new TorchException("the native bridge was not set up: start through ./fovea (or ./test), which sets FOVEA_NATIVE");
-        }
 
+        // The launcher has said it already. Without a word OpenMP would take every processor of the machine, whatever a container grants.
+        _ = SetEnv("OMP_NUM_THREADS", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture), 0);
+        var places = BridgePlaces.OfThisProcess();
+        var path = places.Find();
         nint library;
         try
         {
+            if (places.Libtorch(path) is { } libtorch)
+            {
+                _ = NativeLibrary.Load(libtorch);
+            }
+
             library = NativeLibrary.Load(path);
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {
-            throw new TorchException($"the native bridge {path} cannot be loaded; `./fovea doctor` says what is missing. {e.Message}", e);
+            var remedy = places.Remedy(Environment.GetEnvironmentVariable("FOVEA_DOTNET"), Environment.ProcessPath);
+            throw new TorchException($"the native bridge {path} cannot be loaded. {remedy}. {e.Message}", e);
         }
 
         NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), (name, _, _) => name == Lib ? library : 0);

@@ -1,6 +1,4 @@
 using Fovea.Data.Images;
-using Fovea.Data.Tokenizers;
-using Fovea.Models;
 
 namespace Fovea.Generation;
 
@@ -8,21 +6,12 @@ namespace Fovea.Generation;
 /// A conversation over several turns. Everything said before stays in the prompt; what the key/value cache still holds of it is not computed again.
 /// For one thread.
 /// </summary>
-internal sealed class ChatSession : IDisposable
+/// <param name="answerer">Several conversations may take turns with it.</param>
+/// <param name="prompts">Reads images and says where they go.</param>
+internal sealed class ChatSession(Answerer answerer, PromptBuilder prompts)
 {
-    private readonly Answerer answerer;
-    private readonly PromptBuilder prompts;
-    private readonly bool owns;
     private readonly List<Message> messages = [];
     private readonly List<ProcessedMedia> images = [];
-
-    /// <summary>A conversation with an answerer of its own.</summary>
-    public ChatSession(VisionLanguageModel model, Tokenizer tokenizer, PromptBuilder prompts)
-        : this(new Answerer(model, tokenizer, prompts), prompts) => owns = true;
-
-    /// <param name="answerer">Stays the caller's; several conversations may take turns with it.</param>
-    /// <param name="prompts">Reads images and says where they go.</param>
-    public ChatSession(Answerer answerer, PromptBuilder prompts) => (this.answerer, this.prompts) = (answerer, prompts);
 
     /// <summary>The system prompt; null is the default one.</summary>
     public string? System { get; set; }
@@ -62,13 +51,5 @@ internal sealed class ChatSession : IDisposable
         messages.Clear();
         images.Clear();
         answerer.Reset();
-    }
-
-    public void Dispose()
-    {
-        if (owns)
-        {
-            answerer.Dispose();
-        }
     }
 }

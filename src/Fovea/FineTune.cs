@@ -116,21 +116,24 @@ public sealed class FineTune
     public MemoryPlan Plan(MemoryPlanRequest? request = null) => PlanRun.Run(Configuration(ConfigUse.Plan), request ?? new());
 
     /// <summary>Runs to the end, or until cancelled.</summary>
+    /// <param name="cancel">Finishes the present step, saves a checkpoint, and ends the task with <see cref="FineTuneResult.Interrupted"/>.</param>
+    /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; every problem is listed, and nothing was trained.</exception>
+    /// <exception cref="FoveaException">The run failed, for instance because the loss is no longer a finite number.</exception>
+    public Task<FineTuneResult> RunAsync(CancellationToken cancel = default) => RunAsync(_ => { }, cancel);
+
+    /// <summary>Runs to the end, or until cancelled.</summary>
     /// <param name="progress">
-    /// Receives the run's events. A <see cref="Progress{T}"/> passes them on later and, without a synchronisation context, perhaps in another order; the other
-    /// overload calls at once.
+    /// Receives the run's events. A <see cref="Progress{T}"/> passes them on later and, without a synchronisation context, perhaps in another order; the
+    /// overload that takes an action calls at once.
     /// </param>
     /// <param name="cancel">Finishes the present step, saves a checkpoint, and ends the task with <see cref="FineTuneResult.Interrupted"/>.</param>
     /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; every problem is listed, and nothing was trained.</exception>
     /// <exception cref="FoveaException">The run failed, for instance because the loss is no longer a finite number.</exception>
-    public Task<FineTuneResult> RunAsync(IProgress<RunEvent>? progress = null, CancellationToken cancel = default) =>
-        RunAsync(e => progress?.Report(e), cancel);
-
-    /// <summary>Runs to the end.</summary>
-    /// <param name="onEvent">Called for each of the run's events, as by the overload that can be cancelled.</param>
-    /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; every problem is listed, and nothing was trained.</exception>
-    /// <exception cref="FoveaException">The run failed, for instance because the loss is no longer a finite number.</exception>
-    public Task<FineTuneResult> RunAsync(Action<RunEvent> onEvent) => RunAsync(onEvent, CancellationToken.None);
+    public Task<FineTuneResult> RunAsync(IProgress<RunEvent> progress, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(progress);
+        return RunAsync(progress.Report, cancel);
+    }
 
     /// <summary>Runs to the end, or until cancelled.</summary>
     /// <param name="onEvent">Called for each of the run's events, in order, on the run's thread: training waits for it. What it throws is reported, and it is
@@ -138,7 +141,7 @@ public sealed class FineTune
     /// <param name="cancel">Finishes the present step, saves a checkpoint, and ends the task with <see cref="FineTuneResult.Interrupted"/>.</param>
     /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; every problem is listed, and nothing was trained.</exception>
     /// <exception cref="FoveaException">The run failed, for instance because the loss is no longer a finite number.</exception>
-    public async Task<FineTuneResult> RunAsync(Action<RunEvent> onEvent, CancellationToken cancel)
+    public async Task<FineTuneResult> RunAsync(Action<RunEvent> onEvent, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(onEvent);
         var config = Configuration(ConfigUse.Train);

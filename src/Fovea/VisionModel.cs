@@ -3,7 +3,6 @@ using System.Threading.Channels;
 using Fovea.Data.Datasets;
 using Fovea.Distributed;
 using Fovea.Events;
-using Fovea.Generation;
 using Fovea.Loading;
 using Fovea.Tensors;
 using Fovea.Training.Config;

@@ -1,8 +1,6 @@
 using System.Diagnostics;
-using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Tensors;
-using Fovea.Training.Config;
 using Fovea.Training.Session;
 
 namespace Fovea.Cli.Demo;

@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Tensors;
-using Fovea.Training.Config;
 using Fovea.Training.Session;
 
 namespace Fovea.Cli.Demo;

@@ -4,7 +4,6 @@ using Fovea.Launch;
 using Fovea.Cli.Views;
 using Fovea.Distributed;
 using Fovea.Training.Config;
-using Fovea.Training.Session;
 
 namespace Fovea.Cli.Verbs;
 

@@ -1,4 +1,3 @@
-using Fovea.Events;
 using Fovea.Runs.Events;
 using Spectre.Console;
 

@@ -3,7 +3,6 @@ using Fovea.Distributed;
 using Fovea.Generation;
 using Fovea.Models;
 using Fovea.Models.Peft;
-using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
 using Fovea.Training.Config;
@@ -57,6 +56,7 @@ internal sealed class LoadedModel : IDisposable
             TopP = config.Generation.TopP,
             RepetitionPenalty = config.Generation.RepetitionPenalty,
         };
+        _ = Torch.Threads; // a new thread starts with OpenMP's own number of threads; asking makes libtorch apply its own
         var device = ModelSetup.ChooseDevice(config);
         var compute = Compute(config, device);
         foreach (var reason in ProductSetup.Apply(compute, mesh ?? Mesh.Alone(), device).Reasons)

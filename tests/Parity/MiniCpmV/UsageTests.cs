@@ -7,7 +7,6 @@ using Fovea.Models.MiniCpmV;
 using Fovea.Models.Peft;
 using Fovea.Models.Saving;
 using Fovea.Nn;
-using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Training.Config;
 using Fovea.Training.Features;
@@ -257,7 +256,9 @@ public sealed class UsageTests : NativeTest
     {
         var processor = MiniCpmVProcessor.Load(TestFiles.Golden($"{version}/model"));
         using var model = ForwardTests.Load(version);
-        using var session = new ChatSession(model, processor.Tokenizer, new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images));
+        var builder = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
+        using var answerer = new Answerer(model, processor.Tokenizer, builder);
+        var session = new ChatSession(answerer, builder);
         var options = new GenerationOptions { DoSample = false, MaxNewTokens = 3 };
         string[] shown = [Image(version, "small.png"), Image(version, "wide.png")];
         var answer = session.Ask("What differs?", shown, options);

@@ -170,7 +170,8 @@ public sealed class GenerationTests : NativeTest
     {
         var row = Rows[2];
         var prompts = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
-        using var session = new ChatSession(model, processor.Tokenizer, prompts);
+        using var answerer = new Answerer(model, processor.Tokenizer, prompts);
+        var session = new ChatSession(answerer, prompts);
         var streamed = string.Empty;
         var image = Path.Combine(TestFiles.Golden("qwen2_5_vl_tiny/data"), row.GetProperty("images")[0].GetString()!);
         var first = session.Ask(row.GetProperty("messages")[0].GetProperty("content").GetString()!, [image], greedy, piece => streamed += piece);
@@ -197,7 +198,9 @@ public sealed class GenerationTests : NativeTest
     {
         var row = Rows[1];
         var image = Path.Combine(TestFiles.Golden("qwen2_5_vl_tiny/data"), row.GetProperty("images")[0].GetString()!);
-        using var session = new ChatSession(model, processor.Tokenizer, new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images));
+        var prompts = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
+        using var answerer = new Answerer(model, processor.Tokenizer, prompts);
+        var session = new ChatSession(answerer, prompts);
         var answer = session.Ask("What do you see?", [image], greedy).Text;
         Assert.Equal(processor.Tokenizer.Decode(Ints(Sample(1), "greedy_24"), skipSpecialTokens: true), answer);
     }

@@ -1,4 +1,3 @@
-using Fovea.Data.Datasets;
 using Fovea.Models.MiniCpmV;
 using Fovea.Training.Config;
 

@@ -1,5 +1,4 @@
 using System.Reflection;
-using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 using Fovea.Keys;

@@ -1,6 +1,5 @@
 using System.Reflection;
 using Fovea.Events;
-using Fovea.Runs.Files;
 using Fovea.Running;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training.Config;

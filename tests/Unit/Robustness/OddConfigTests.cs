@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Fovea.Cli.Verbs;
-using Fovea.Generation;
 using Fovea.Models;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Training.Config;

@@ -1,6 +1,5 @@
 using Fovea.Models;
 using Fovea.Events;
-using Fovea.Runs.Events;
 using Fovea.Runs.Files;
 using Fovea.Training.Config;
 using Fovea.Training.Planning;

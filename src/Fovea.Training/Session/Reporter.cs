@@ -3,6 +3,7 @@ using Fovea.Data.Packing;
 using Fovea.Distributed;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
+using Fovea.Tensors;
 using Fovea.Training.Config;
 using Fovea.Training.Planning;
 

@@ -22,7 +22,7 @@ internal sealed class ChatSetup : IDisposable
 
     public VisionLanguageModel Model { get; }
 
-    /// <summary>Brings weights together that are divided over processes; null where the model is whole.</summary>
+    /// <summary>Gathers weights that are sharded over processes; null where the model is whole.</summary>
     public ZeroSharding? Weights { get; }
 
     public Tokenizer Tokenizer { get; }
@@ -99,11 +99,12 @@ internal sealed class ChatSetup : IDisposable
 
     /// <param name="config">A completed configuration.</param>
     /// <param name="fromModel">Take sampling settings from the model's generation_config.json instead of the configuration.</param>
-    /// <param name="notes">Receives what is being loaded.</param>
-    /// <param name="mesh">The processes over which <c>zero: 3</c> divides the weights; null is this one alone.</param>
+    /// <param name="notes">Receives what is being loaded, and what the user should know about the configuration and the model.</param>
+    /// <param name="mesh">The processes over which <c>zero: 3</c> shards the weights; null is this one alone.</param>
     public static ChatSetup Load(TrainConfig config, bool fromModel, TextWriter notes, Mesh? mesh = null)
     {
         var data = DataSetup.From(config);
+        Report(notes, [.. config.Notices, .. data.Notices]);
         var family = Families.Of(config.Model.ModelNameOrPath);
         var options = GenerationOptions.Read(config.Model.ModelNameOrPath, data.Tokenizer, data.Template.StopWords);
         options = fromModel ? options : options with
@@ -144,6 +145,7 @@ internal sealed class ChatSetup : IDisposable
                 PeftAdapter.Attach(model, family, config.Model.AdapterNameOrPath[i], trainable: false);
             }
 
+            Report(notes, model.Notices);
             return new ChatSetup(model, divides ? new ZeroSharding(mesh!, model.Ledger, model.Head, config.Parallel.Sharding) : null, data, options);
         }
         catch
@@ -159,8 +161,16 @@ internal sealed class ChatSetup : IDisposable
         Model.Dispose();
     }
 
+    private static void Report(TextWriter notes, IEnumerable<string> notices)
+    {
+        foreach (var notice in notices)
+        {
+            notes.WriteLine($"note: {notice}");
+        }
+    }
+
     /// <summary>
-    /// The element type of the computation. <c>auto</c>: on a card bf16; on the CPU what the checkpoint is stored in, fp16 computed as fp32.
+    /// The element type of the computation. <c>auto</c>: on a GPU bf16; on the CPU what the checkpoint is stored in, fp16 computed as fp32.
     /// </summary>
     private static DType Compute(TrainConfig config, Device device)
     {

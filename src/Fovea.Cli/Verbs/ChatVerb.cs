@@ -83,11 +83,6 @@ public static class ChatVerb
         var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
         var together = mesh.WorldSize > 1;
         config = ChatSetup.Complete(config, notes);
-        foreach (var notice in config.Notices)
-        {
-            notes.WriteLine(notice);
-        }
-
         using var setup = ChatSetup.Load(config, fromModel, notes, mesh);
         var options = WithFlags(parsed, setup.Options);
         options.Check();

@@ -40,7 +40,8 @@ public static class DataVerb
             try
             {
                 var most = parsed.GetValue(decode) ? int.MaxValue : DataCheck.DecodedByDefault;
-                report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, most, cancellation, setup.NewEncoder());
+                report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, setup.NewEncoder(), most, cancellation);
+                report = report with { Notices = [.. train.Notices, .. setup.Notices, .. report.Notices] };
             }
             catch (OperationCanceledException)
             {

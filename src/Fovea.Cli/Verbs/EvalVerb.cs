@@ -31,7 +31,7 @@ public static class EvalVerb
               fovea eval mine/run.yaml eval_dataset=mine/held_out.jsonl
               fovea eval mine/run.yaml --model models/Qwen2.5-VL-3B-Instruct
               fovea eval mine/run.yaml --adapter saves/mine/checkpoint-100
-              NPROC_PER_NODE=2 fovea eval mine/run.yaml          (samples are shared out; with zero: 3 the weights are divided too)
+              NPROC_PER_NODE=2 fovea eval mine/run.yaml          (samples are shared out; with zero: 3 the weights are sharded too)
             """)
         {
             path, overrides, model, adapter,
@@ -63,11 +63,6 @@ public static class EvalVerb
         var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
         config = ChatSetup.Complete(config, notes);
         using var setup = ChatSetup.Load(config, fromModel: false, notes, mesh);
-        foreach (var notice in config.Notices.Concat(setup.Model.Notices))
-        {
-            notes.WriteLine(notice);
-        }
-
         var result = HeldOutEvaluation.Run(config, setup.Model, mesh, setup.Weights, notes.WriteLine);
         if (!mesh.IsMain)
         {

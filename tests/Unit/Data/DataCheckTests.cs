@@ -1,5 +1,6 @@
 using Fovea.Cli.Verbs;
 using Fovea.Data.Datasets;
+using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 using Spectre.Console;
 
@@ -52,12 +53,12 @@ public sealed class DataCheckTests : IDisposable
             $$"""{"instruction":"<image><image>What?","output":"This.","images":["{{2 * i}}.txt","{{(2 * i) + 1}}.txt"]}""")));
         var options = new DataOptions { Dataset = ["many.jsonl"], DatasetDir = folder.Root };
         var stage = new FakeMedia();
-        var some = DataCheck.Run(options, Tokenizer, stage, decode: 10);
+        var some = Run(options, stage, decode: 10);
         Assert.Equal((10, some.Decoded), (stage.Loaded, 10));
         Assert.InRange(some.Rejected.Count, 1, 9);
-        Assert.Equal(some.Rejected, DataCheck.Run(options, Tokenizer, new FakeMedia(), decode: 10).Rejected);
-        Assert.Equal((40, 20), (DataCheck.Run(options, Tokenizer, new FakeMedia()).Decoded, Check("many.jsonl").Rejected.Count));
-        Assert.Empty(DataCheck.Run(options, Tokenizer, new FakeMedia(), decode: 0).Rejected);
+        Assert.Equal(some.Rejected, Run(options, new FakeMedia(), decode: 10).Rejected);
+        Assert.Equal((40, 20), (Run(options, new FakeMedia()).Decoded, Check("many.jsonl").Rejected.Count));
+        Assert.Empty(Run(options, new FakeMedia(), decode: 0).Rejected);
     }
 
     [Fact]
@@ -134,8 +135,11 @@ public sealed class DataCheckTests : IDisposable
         }
 
         var options = new DataOptions { Dataset = names is [] ? ["d.jsonl"] : names, DatasetDir = folder.Root, CutoffLen = 60 };
-        return DataCheck.Run(options, Tokenizer, new FakeMedia());
+        return Run(options, new FakeMedia());
     }
+
+    private static DataReport Run(DataOptions options, FakeMedia media, int decode = DataCheck.DecodedByDefault) =>
+        DataCheck.Run(options, Tokenizer, media, new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, media, options), decode);
 
     private static string Row(string question, string answer, string? image = null) =>
         $"{{\"instruction\":\"{question}\",\"output\":\"{answer}\",\"images\":[{(image is null ? "" : $"\"{image}\"")}]}}";

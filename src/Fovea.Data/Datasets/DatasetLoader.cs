@@ -32,7 +32,7 @@ public static class DatasetLoader
         var problems = new List<string>();
         if (options.Dataset.Count == 0)
         {
-            problems.Add("dataset: at least one data set is needed");
+            problems.Add("dataset: at least one dataset is needed");
         }
 
         if (options.ValSize < 0 || (options.ValSize > 1 && options.ValSize != Math.Floor(options.ValSize)))
@@ -117,12 +117,12 @@ public static class DatasetLoader
                     sources.Add(sources.Find(s => s.Spec.Name == spec.Name) ?? new RowSource(spec, options.ImageRoot, options.MaxSamples));
                     if (sources[^1].Count == 0)
                     {
-                        errors.Add($"data set '{spec.Name}' has no rows");
+                        errors.Add($"dataset '{spec.Name}' has no rows");
                     }
                 }
                 catch (ConfigException e)
                 {
-                    errors.AddRange(e.Problems.Select(p => $"data set '{spec.Name}': {p}"));
+                    errors.AddRange(e.Problems.Select(p => $"dataset '{spec.Name}': {p}"));
                 }
             }
         }

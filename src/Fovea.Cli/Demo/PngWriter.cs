@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Fovea.Cli.Demo;
 
-/// <summary>Writes 8-bit RGB images as PNG (W3C PNG, third edition). Every row is stored as the difference to the row above, which suits flat pictures.</summary>
+/// <summary>Writes 8-bit RGB images as PNG (W3C PNG, third edition). Every row is stored as the difference to the one above.</summary>
 public static class PngWriter
 {
     private const byte UpFilter = 2;

@@ -16,5 +16,5 @@ internal sealed class ClearedText(string text, Style style) : IRenderable
     public Measurement Measure(RenderOptions options, int maxWidth) => text.Measure(options, maxWidth);
 
     public IEnumerable<Segment> Render(RenderOptions options, int maxWidth) =>
-        Segment.SplitLines(text.Render(options, maxWidth)).SelectMany(line => (IEnumerable<Segment>)[ClearLine, .. line, Segment.LineBreak]);
+        Segment.SplitLines(text.Render(options, maxWidth)).SelectMany(line => Enumerable.Prepend(line, ClearLine).Append(Segment.LineBreak));
 }

@@ -43,7 +43,8 @@ internal static class RunSettings
         }
         else if (now.Keys.Where(name => !then.ContainsKey(name)).ToList() is { Count: > 0 } unknown)
         {
-            yield return $"the checkpoint is of an earlier version and does not record {string.Join(", ", unknown)}: whether this run has the same is not known";
+            yield return $"the checkpoint is of an earlier version and does not record {string.Join(", ", unknown)}: "
+                + "whether this run has the same is not known";
         }
     }
 }

@@ -2,6 +2,7 @@ using Fovea.Cli.Verbs;
 using Fovea.Data.Datasets;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
+using Fovea.Training.Config;
 using Spectre.Console;
 
 namespace Fovea.Tests.Unit.Data;
@@ -117,6 +118,25 @@ public sealed class DataCheckTests : IDisposable
             output_dir: {folder.Root}/out
             """);
         Assert.Equal(exit, DataVerb.Create().Parse(["check", config, $"on_bad_sample={policy}"]).Invoke());
+    }
+
+    [Fact]
+    public void Ignored_keys_are_reported_as_a_run_reports_them()
+    {
+        folder.Write("rows.jsonl", Row("Q", "A"));
+        var config = folder.Write("run.yaml", $"""
+            model_name_or_path: {TestFiles.Golden("qwen2_5_vl_tiny/model")}
+            dataset: rows.jsonl
+            dataset_dir: {folder.Root}
+            label_mask: original
+            trust_remote_code: true
+            """);
+
+        var notices = DataVerb.Check(TrainConfig.Load(config, [], ConfigUse.Data), decode: 0, CancellationToken.None).Notices;
+
+        Assert.Equal(
+            ["trust_remote_code is ignored: no code from a model folder is ever run", "label_mask is ignored: it is for MiniMind-V, this model is qwen2_5_vl"],
+            notices);
     }
 
     private DataReport Check(params string[] names)

@@ -5,7 +5,7 @@ namespace Fovea.Data.Tokenizers;
 
 /// <summary>
 /// A regular expression that has no scanner in <see cref="PiecePattern"/>, matched by .NET's engine. That engine sees UTF-16 units, so a code point
-/// beyond U+FFFF is shown to it as one character of the same general category that the expression does not name: everything else is equal between them.
+/// beyond U+FFFF is shown to it as one character of the same general category that the expression does not name: what else it can ask for is the same.
 /// </summary>
 internal sealed class GeneralPattern
 {
@@ -14,14 +14,24 @@ internal sealed class GeneralPattern
 
     private readonly string expression;
     private readonly Regex regex;
-    private readonly Dictionary<UnicodeCategory, char> standIns;
+    private readonly Dictionary<UnicodeCategory, char> standIns = [];
+    private readonly char circled;
 
     private GeneralPattern(string expression, TimeSpan patience)
     {
         this.expression = expression;
         var (pattern, named) = PatternTranslator.Translate(expression);
         regex = new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.Compiled, patience);
-        standIns = StandIns(named);
+        for (var c = '\u0080'; c < char.MaxValue; c++)
+        {
+            if (!named.Any(range => c >= range.From && c <= range.To))
+            {
+                circled = IsCircled(c) ? c : circled;
+                _ = IsCircled(c) || IsWordNumber(c) || standIns.TryAdd(char.GetUnicodeCategory(c), c);
+            }
+        }
+
+        CheckStandIns();
     }
 
     /// <exception cref="FormatException">The expression has something that is not supported, or is none.</exception>
@@ -54,7 +64,7 @@ internal sealed class GeneralPattern
             places[count] = i;
             if (char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]))
             {
-                shown[count++] = standIns[CharUnicodeInfo.GetUnicodeCategory(char.ConvertToUtf32(text[i], text[i + 1]))];
+                shown[count++] = StandIn(char.ConvertToUtf32(text[i], text[i + 1]));
                 i++;
             }
             else
@@ -100,7 +110,8 @@ internal sealed class GeneralPattern
         catch (RegexMatchTimeoutException e)
         {
             throw new PatternTimeoutException(
-                $"the tokenizer's expression {expression} did not come to an end within {regex.MatchTimeout.TotalSeconds:0.###} s on a text of {text.Length} characters", e);
+                $"the tokenizer's expression {expression} did not come to an end within {regex.MatchTimeout.TotalSeconds:0.###} s "
+                + $"on a text of {text.Length} characters", e);
         }
 
         if (end < text.Length)
@@ -111,28 +122,24 @@ internal sealed class GeneralPattern
         return parts;
     }
 
-    private static Dictionary<UnicodeCategory, char> StandIns(IReadOnlyList<(char From, char To)> named)
+    /// <summary>Letters in circles and squares: symbols, and part of words.</summary>
+    private static bool IsCircled(int codePoint) => codePoint is (>= 0x24B6 and <= 0x24E9) or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169)
+        or (>= 0x1F170 and <= 0x1F189);
+
+    /// <summary>The numbers of category No that are part of words.</summary>
+    private static bool IsWordNumber(char c) => c is '\u00B2' or '\u00B3' or '\u00B9' or (>= '\u00BC' and <= '\u00BE');
+
+    private char StandIn(int codePoint) => IsCircled(codePoint) ? circled : standIns[CharUnicodeInfo.GetUnicodeCategory(codePoint)];
+
+    /// <summary>Beyond U+FFFF there are letters, marks, numbers, punctuation, symbols, formats, private and unassigned code points.</summary>
+    private void CheckStandIns()
     {
-        var standIns = new Dictionary<UnicodeCategory, char>();
-        for (var c = '\u0080'; c < char.MaxValue; c++)
+        for (var codePoint = 0x10000; codePoint <= 0x10FFFF; codePoint++)
         {
-            if (!named.Any(range => c >= range.From && c <= range.To))
+            if (IsCircled(codePoint) ? circled == '\0' : !standIns.ContainsKey(CharUnicodeInfo.GetUnicodeCategory(codePoint)))
             {
-                standIns.TryAdd(char.GetUnicodeCategory(c), c);
+                throw new FormatException($"it names every character below U+10000 that could stand for U+{codePoint:X}");
             }
         }
-
-        // Beyond U+FFFF there are letters, marks, numbers, punctuation, symbols, formats, private and unassigned code points.
-        foreach (var category in Enum.GetValues<UnicodeCategory>())
-        {
-            if (category is not (UnicodeCategory.Control or UnicodeCategory.Surrogate or UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator
-                or UnicodeCategory.ParagraphSeparator) && !standIns.ContainsKey(category)
-                && Enumerable.Range(0x10000, 0x100000).Any(codePoint => CharUnicodeInfo.GetUnicodeCategory(codePoint) == category))
-            {
-                throw new FormatException($"it names every character below U+10000 of the category {category}, so none can stand for those beyond");
-            }
-        }
-
-        return standIns;
     }
 }

@@ -10,7 +10,10 @@ namespace Fovea.Data.Tokenizers;
 internal sealed class PatternTranslator
 {
     private const int DeepestGroup = 100;
-    private const string WordSet = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}";
+
+    // Oniguruma's \w: beside the categories also superscripts and fractions of Latin-1, and letters in circles or squares (GeneralPattern shows those beyond
+    // U+FFFF as one of the circled ones).
+    private const string WordSet = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u00B2\u00B3\u00B9\u00BC-\u00BE\u24B6-\u24E9";
     private const string WordChar = $"[{WordSet}]";
 
     private static readonly Dictionary<string, string> LongNames = new(StringComparer.Ordinal)

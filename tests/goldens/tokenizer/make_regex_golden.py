@@ -18,7 +18,7 @@ EXPRESSIONS = [
     r"\w+|[^\w\s]+",
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+",
     # One feature each.
-    r"(?i)'S|k+|T", r"(?i:[a-sx])+", r"\bx?\w", r"a\B", r"^.", r".$", r"^", r"\A\S+", r"\s\z", r"\n\Z", r"x*", r"\d+|\D", r"\W+", r"[\S\n]+",
+    r"(?i)'S|k+|T", r"(?i:[a-sx])+", r"\bx?\w", r"a\B", r"^.", r".$", r"^", r"\A\S+", r"\s\z", r"\n\Z", r"x*", r"\d+|\D", r"\W+", r"[\w]+", r"[^\w]", r"[\S\n]+",
     r"(?<=\p{L})\p{N}", r"(?<!\s)\s", r"(?>a|ab)c|b", r"(a|b)+", r"a{2}b?", r"a{,2}b", r"a{1,2}+c", r"a+?b", r"\x{4e00}|\u7684|\x41|\t", r"[\x{2000}-\x{200b}]+",
     r"\p{^L}+", r"\P{Lu}+", r"[\P{N}]+", r"\p{Letter}+|\p{decimal_number}", r"[^\p{L}\p{M}']+", r"\p{S}|\p{P}+|\p{Cf}|\p{Mn}", r"[\p{So}\p{Sk}]", r"[a\-z]|[x-]",
     r"\p{Cn}|\p{Co}", r"[^a-z0-9]", r"\p{Nl}|\p{No}+",

@@ -126,7 +126,7 @@ internal sealed class GeneralPattern
     private static bool IsCircled(int codePoint) => codePoint is (>= 0x24B6 and <= 0x24E9) or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169)
         or (>= 0x1F170 and <= 0x1F189);
 
-    /// <summary>The numbers of category No that are part of words.</summary>
+    /// <summary>The numbers of category No that are part of words outside of sets.</summary>
     private static bool IsWordNumber(char c) => c is '\u00B2' or '\u00B3' or '\u00B9' or (>= '\u00BC' and <= '\u00BE');
 
     private char StandIn(int codePoint) => IsCircled(codePoint) ? circled : standIns[CharUnicodeInfo.GetUnicodeCategory(codePoint)];

@@ -11,10 +11,11 @@ internal sealed class PatternTranslator
 {
     private const int DeepestGroup = 100;
 
-    // Oniguruma's \w: beside the categories also superscripts and fractions of Latin-1, and letters in circles or squares (GeneralPattern shows those beyond
-    // U+FFFF as one of the circled ones).
-    private const string WordSet = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u00B2\u00B3\u00B9\u00BC-\u00BE\u24B6-\u24E9";
-    private const string WordChar = $"[{WordSet}]";
+    // Oniguruma's \w: beside the categories also letters in circles and squares (GeneralPattern shows those beyond U+FFFF as one of the circled ones), and
+    // outside of sets, where it looks into another table, some numbers of Latin-1.
+    private const string WordSet = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9";
+    private const string WordAlone = WordSet + @"\u00B2\u00B3\u00B9\u00BC-\u00BE";
+    private const string WordChar = $"[{WordAlone}]";
 
     private static readonly Dictionary<string, string> LongNames = new(StringComparer.Ordinal)
     {
@@ -234,7 +235,7 @@ internal sealed class PatternTranslator
     private string Escape(bool fold, out char literal, out bool repeats)
     {
         (literal, repeats) = ('\0', true);
-        if (Class(fold) is { } set)
+        if (Class(fold, WordAlone) is { } set)
         {
             return set.Negated ? $"[^{set.Members}]" : $"[{set.Members}]";
         }
@@ -309,7 +310,7 @@ internal sealed class PatternTranslator
     }
 
     /// <summary>A class escape as members of a set; null, with nothing taken, where there is none. Only \W is a complement.</summary>
-    private (string Members, bool Negated)? Class(bool fold)
+    private (string Members, bool Negated)? Class(bool fold, string word = WordSet)
     {
         if (at + 1 >= source.Length || source[at] != '\\')
         {
@@ -322,8 +323,8 @@ internal sealed class PatternTranslator
             'S' => (@"\S", false),
             'd' => (@"\p{Nd}", false),
             'D' => (@"\P{Nd}", false),
-            'w' => (WordSet, false),
-            'W' => (WordSet, true),
+            'w' => (word, false),
+            'W' => (word, true),
             _ => null,
         };
         if (found is null)

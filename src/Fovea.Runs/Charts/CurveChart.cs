@@ -15,6 +15,9 @@ public sealed class CurveChart
     private const float Top = 62;
     private const float Bottom = 70;
 
+    // Of ticks, where 1 is ScottPlot's own, which leaves little room between labels.
+    private const double Density = 0.6;
+
     private const float RawWidth = 1.8f;
     private const float SmoothWidth = 2.4f;
 
@@ -72,7 +75,8 @@ public sealed class CurveChart
         plot.Title(title, 20);
         plot.XLabel("step", 16);
         plot.YLabel(label, 16);
-        plot.Axes.Bottom.TickGenerator = new NumericAutomatic { IntegerTicksOnly = true };
+        plot.Axes.Bottom.TickGenerator = new NumericAutomatic { IntegerTicksOnly = true, TickDensity = Density };
+        plot.Axes.Left.TickGenerator = new NumericAutomatic { TickDensity = Density };
         plot.Axes.Margins(0.02, 0.06);
         plot.Grid.MajorLineColor = Color.FromHex("#e6e9ee");
         plot.Axes.Color(Color.FromHex("#262b33"));

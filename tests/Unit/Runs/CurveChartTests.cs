@@ -27,7 +27,7 @@ public sealed class CurveChartTests
         var curves = svg.Descendants().Where(e => e.Attribute("stroke")?.Value is "#1F77B4").Select(e => e.Attribute("d")!.Value).ToList();
         Assert.Equal(2, curves.Count(path => path.Count(c => c is 'M' or 'L') == 40));
         var texts = svg.Descendants().Where(e => e.Name.LocalName == "text").ToList();
-        string[] words = ["loss of <a & b>", "step", "loss", "original", "smoothed", "200"];
+        string[] words = ["loss of <a & b>", "step", "loss", "original", "smoothed", "400"];
         Assert.Superset(words.ToHashSet(), texts.Select(e => e.Value.Trim()).ToHashSet());
         Assert.All(texts, e => Assert.StartsWith("DejaVu Sans, ", e.Attribute("font-family")!.Value));
     }

@@ -57,7 +57,8 @@ public sealed class LossCurveSink(string outputDir, IEnumerable<IReadOnlyDiction
         }
         catch (Exception error) when (error is TypeInitializationException or DllNotFoundException or FileNotFoundException or EntryPointNotFoundException)
         {
-            throw new InvalidOperationException($"the loss curve cannot be drawn: {error.GetBaseException().Message}", error);
+            // The first line: after it the loader lists every place that it looked at.
+            throw new InvalidOperationException($"the loss curve cannot be drawn: {error.GetBaseException().Message.Split('\n')[0]}", error);
         }
     }
 

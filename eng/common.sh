@@ -6,7 +6,7 @@ TRIPLET=x86_64-linux-gnu
 
 say() { printf 'fovea: %s\n' "$*" >&2; }
 
-# die MESSAGE [LINE ...]: the first line says what is wrong, the others how to mend it.
+# die MESSAGE [LINE ...]: the first line says what is wrong, the others how to fix it.
 die() {
   printf 'fovea: %s\n' "$1" >&2
   shift

@@ -7,7 +7,7 @@ note() { printf '  note %-14s %s\n' "$1" "$2"; }
 missing() {
   MISSING=$((MISSING + 1))
   printf '  MISS %-14s %s\n' "$1" "$2"
-  [ -z "${3:-}" ] || printf '       %-14s mend: %s\n' '' "$3"
+  [ -z "${3:-}" ] || printf '       %-14s fix: %s\n' '' "$3"
 }
 
 # look NAME COMMAND...: runs a step of set-up; when it dies, its own words are the report.

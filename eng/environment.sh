@@ -69,7 +69,7 @@ system_blas() {
       if [ -e "$folder/libblas.so.3" ]; then
         prepend_libraries "$folder"
       else
-        say "the system's BLAS is not the OpenMP build of OpenBLAS, and training will be slow; ./fovea doctor says how to mend it"
+        say "the system's BLAS is not the OpenMP build of OpenBLAS, and training will be slow; ./fovea doctor says how to fix it"
       fi
       ;;
   esac

@@ -109,13 +109,13 @@ find_libtorch() {
     use_folder LIBTORCH "$(cd "$LIBTORCH" && pwd)" || die "the libtorch in $LIBTORCH $TORCH_PROBLEM." \
       "Name another one, or unset LIBTORCH: then fovea lays down its own."
     problem="$(compiler_problem)"
-    [ -z "$problem" ] || die "LIBTORCH=$LIBTORCH needs the system's compiler, but $problem." "Mend it with:  sudo apt-get install g++"
+    [ -z "$problem" ] || die "LIBTORCH=$LIBTORCH needs the system's compiler, but $problem." "Fix it with:  sudo apt-get install g++"
     return
   fi
   if [ "${LIBTORCH:-}" != private ] && { use_python || use_system; }; then
     problem="$(compiler_problem)"
     [ -z "$problem" ] && return
-    [ -z "$TORCH_CUDA" ] || die "PyTorch with CUDA is in $TORCH_ROOT, but $problem." "Mend it with:  sudo apt-get install g++" \
+    [ -z "$TORCH_CUDA" ] || die "PyTorch with CUDA is in $TORCH_ROOT, but $problem." "Fix it with:  sudo apt-get install g++" \
       "or train on the CPU with a libtorch of fovea's own:  LIBTORCH=private ./fovea ..."
     say "libtorch in $TORCH_ROOT is left aside, because $problem"
   fi

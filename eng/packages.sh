@@ -17,7 +17,7 @@ find_keyring() {
   KEYRING="$fetched/$name.gpg"
   (cd "$fetched" && apt-get -o APT::Sandbox::User=root download debian-archive-keyring && dpkg -x debian-archive-keyring_*.deb .) > /dev/null 2>&1
   [ -s "$KEYRING" ] || die "Debian's archive keys are not on this machine, so nothing from $MIRROR could be trusted." \
-    "Mend it with:  sudo apt-get update && sudo apt-get install debian-archive-keyring" \
+    "Fix it with:  sudo apt-get update && sudo apt-get install debian-archive-keyring" \
     "or bring your own libtorch:  pip install torch   (found when its python is on PATH), or LIBTORCH=/path/to/libtorch"
 }
 
@@ -89,7 +89,7 @@ lay_packages() {
   write_apt_config
   if ! read_lists && ! { unknown_key && renew_keyring && write_apt_config && read_lists; }; then
     if unknown_key; then
-      die "Debian's keys on this machine ($KEYRING) do not cover $SUITE." "Mend it with:  sudo apt-get install --only-upgrade debian-archive-keyring"
+      die "Debian's keys on this machine ($KEYRING) do not cover $SUITE." "Fix it with:  sudo apt-get install --only-upgrade debian-archive-keyring"
     fi
     die "Debian's package lists could not be fetched from $MIRROR." "Check the network (http_proxy is honoured), or name a mirror:  FOVEA_MIRROR=http://..."
   fi

@@ -81,7 +81,7 @@ internal sealed class OldCheckpoints : IDisposable
         }
         else
         {
-            Assert.Contains($"is of an earlier version and does not tell {string.Join(", ", unknown)}: whether", log, StringComparison.Ordinal);
+            Assert.Contains($"is of an earlier version and does not record {string.Join(", ", unknown)}: whether", log, StringComparison.Ordinal);
         }
     }
 

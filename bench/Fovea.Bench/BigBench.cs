@@ -23,7 +23,7 @@ internal static class BigBench
         var where = dryRun ? Device.Meta : Devices.Choose(device);
         if (where.Type == DeviceType.Cpu)
         {
-            throw new ConfigException("bench 7b needs a CUDA card, and libtorch sees none; --dry-run goes through everything without one");
+            throw new ConfigException("bench 7b needs a CUDA GPU, and libtorch sees none; --dry-run goes through everything without one");
         }
 
         var blocks = kept ?? (dryRun ? 28 : Affordable(where, tokens));

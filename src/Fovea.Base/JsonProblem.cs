@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Fovea;
 
-/// <summary>Says what is wrong with a JSON text: where, what it was taken for, and how to mend it.</summary>
+/// <summary>Says what is wrong with a JSON text: where, what it was taken for, and how to fix it.</summary>
 internal static class JsonProblem
 {
     /// <summary>What is said where a comment stands.</summary>

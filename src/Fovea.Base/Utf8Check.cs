@@ -103,7 +103,7 @@ internal sealed class Utf8Check(string? name)
     {
         if (status == OperationStatus.InvalidData)
         {
-            throw new ConfigException($"{Place()}: 0x{at[0]:X2} is not UTF-8, which is expected; save the file as UTF-8, or mend this place");
+            throw new ConfigException($"{Place()}: 0x{at[0]:X2} is not UTF-8, which is expected; save the file as UTF-8, or fix this place");
         }
 
         if (rune.Value == 0)

@@ -188,7 +188,7 @@ internal sealed class ZeroSharding : ParallelStrategy, IBlockGate, IWeightHolder
         {
             if (!serving && Mesh.WorldSize > 1)
             {
-                throw new InvalidOperationException($"{parameter.Name} is divided over ranks; it can be read whole only where all of them take part");
+                throw new InvalidOperationException($"{parameter.Name} is sharded over ranks; it can be read whole only where all of them take part");
             }
 
             Serve(Flats().ToList().IndexOf(flat));

@@ -28,7 +28,7 @@ internal static class RankedRun
                 var config = load(ConfigUse.AnyRanks);
                 if (talks && config.Parallel.Zero < 3)
                 {
-                    Console.Error.WriteLine($"one process answers, not {launch.WorldSize}: only zero: 3 divides the weights for them");
+                    Console.Error.WriteLine($"one process answers, not {launch.WorldSize}: only zero: 3 shards the weights for them");
                     break;
                 }
 
@@ -51,7 +51,7 @@ internal static class RankedRun
         if (talks && config.Parallel.Zero < 3)
         {
             throw new ConfigException(
-                $"zero is {config.Parallel.Zero}: {ranks.WorldSize} processes answer together only where zero: 3 divides the weights; start one");
+                $"zero is {config.Parallel.Zero}: {ranks.WorldSize} processes answer together only where zero: 3 shards the weights; start one");
         }
 
         var timeout = talks ? Patience : TimeSpan.FromSeconds(config.Parallel.DdpTimeout);

@@ -20,6 +20,9 @@ internal sealed class ResumeFile(PickleFile file, IReadOnlyDictionary<string, Re
     /// <summary>Ranks that trained.</summary>
     public required int Ranks { get; init; }
 
+    /// <summary>What the scripts seed the order of an epoch's samples with, plus the epoch's number.</summary>
+    public required int OrderSeed { get; init; }
+
     /// <summary>The factor of the loss in fp16; null in other types.</summary>
     public double? LossScale { get; init; }
 

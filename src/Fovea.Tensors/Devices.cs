@@ -63,7 +63,7 @@ internal static class Devices
         var card = CardOf(name) ?? (int.TryParse(localRank, NumberStyles.None, CultureInfo.InvariantCulture, out var rank) ? rank : 0);
         if (card >= cards)
         {
-            var asked = CardOf(name) is null && card > 0 ? $"LOCAL_RANK={localRank} asks for card {card}" : $"{name} asks for card {card}";
+            var asked = CardOf(name) is null && card > 0 ? $"LOCAL_RANK={localRank} asks for GPU {card}" : $"{name} asks for GPU {card}";
             throw new ConfigException(
                 $"device: {asked}, and libtorch sees {cards} (numbered from 0). Check nvidia-smi and CUDA_VISIBLE_DEVICES, or give device: cpu");
         }

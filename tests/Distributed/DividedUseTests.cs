@@ -71,7 +71,7 @@ public sealed partial class DividedUseTests : IDisposable
     public void Chat_stays_with_one_process_where_the_weights_are_not_divided()
     {
         var (_, errors) = Run(2, ["chat", run.Config, "--prompt", "Hello", "--greedy", "--max-new-tokens", "2", "zero=2"]);
-        Assert.Contains("one process answers, not 2: only zero: 3 divides the weights", errors);
+        Assert.Contains("one process answers, not 2: only zero: 3 shards the weights", errors);
         Assert.DoesNotContain("starting", errors);
     }
 

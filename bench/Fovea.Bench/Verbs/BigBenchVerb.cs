@@ -43,7 +43,7 @@ internal static class BigBenchVerb
     {
         var table = new Table().Border(TableBorder.Rounded).AddColumn(r.DryRun ? "7b, by count" : "7b").AddColumn(new TableColumn("fovea").RightAligned());
         Row("tokens a step (trained)", $"{r.Tokens} ({r.TrainedTokens})");
-        Row("weights (that learn)", $"{r.Parameters:N0} ({r.TrainableParameters:N0})");
+        Row("weights (trainable)", $"{r.Parameters:N0} ({r.TrainableParameters:N0})");
         Row("TFLOP a step", $"{r.TflopPerStep:0.0}");
         Row("blocks that keep activations", $"{r.KeptBlocks} of 28");
         Row("GiB of weights / adapters / one block", $"{r.WeightGib:0.00} / {r.AdapterGib:0.00} / {r.ActivationGibPerBlock:0.00}");
@@ -53,7 +53,7 @@ internal static class BigBenchVerb
             Row("seconds a step, median", $"{r.StepSecondsMedian:0.000}");
             Row("tokens/s", $"{r.TokensPerSecond:N0}");
             Row("TFLOP/s (of a plain product)", $"{r.TflopPerSecond:0} ({r.ProductTflopPerSecond:0})");
-            Row("utilisation (of TFLOP/s)", r.Mfu is { } mfu ? $"{mfu:P1} ({r.PeakTflopPerSecond:0})" : "card not known, see --peak-tflops");
+            Row("utilisation (of TFLOP/s)", r.Mfu is { } mfu ? $"{mfu:P1} ({r.PeakTflopPerSecond:0})" : "GPU not known, see --peak-tflops");
             Row("peak memory, GiB", $"{r.PeakMemoryGib:0.0}");
             Row("first and last loss", $"{r.Losses![0]:0.000}, {r.Losses[^1]:0.000}");
         }

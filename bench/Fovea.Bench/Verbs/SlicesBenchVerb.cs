@@ -28,7 +28,7 @@ internal static class SlicesBenchVerb
         {
             if (parsed.GetValue(cached) && !parsed.GetValue(frozen))
             {
-                throw new ConfigException("--cached-vision needs --frozen-tower: features of a tower that learns change with every step");
+                throw new ConfigException("--cached-vision needs --frozen-tower: features of a trainable tower change with every step");
             }
 
             return BenchVerb.Measure(parsed.GetValue(threads), () => SlicesBench.Run(

@@ -19,7 +19,7 @@ internal sealed class DemoView(IAnsiConsole console)
 
     public void Drawn(string folder, DemoData data)
     {
-        Line($"{data.Train.Count} to learn from, {data.HeldOut.Count} held out, in {folder}");
+        Line($"{data.Train.Count} for training, {data.HeldOut.Count} held out, in {folder}");
         Pictures(folder, [.. data.Train.DistinctBy(picture => picture.Shape)]);
     }
 

@@ -1,5 +1,3 @@
-using Fovea.Runs.Charts;
-
 namespace Fovea.Cli.Demo;
 
 /// <summary>Draws one coloured shape of any size, place and turn on a grey, noisy, unevenly lit ground.</summary>

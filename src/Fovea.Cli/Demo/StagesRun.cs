@@ -34,7 +34,7 @@ internal sealed class StagesRun(DemoOptions options, TextWriter output, Func<IEn
         Train(folder.BaseConfig, Pretrain());
         var pretrained = Ask(folder.Base, data);
 
-        Say("4/4 fine-tuning: everything but the encoder learns, a new question too");
+        Say("4/4 fine-tuning: everything but the encoder is trained, on a new question too");
         Train(folder.AdapterConfig, Tune());
         var tuned = Ask(folder.Adapter, data);
 

@@ -84,11 +84,6 @@ internal static class ChatVerb
         var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
         var together = mesh.WorldSize > 1;
         config = ModelChoice.Complete(config, notes);
-        foreach (var notice in config.Notices)
-        {
-            notes.WriteLine(notice);
-        }
-
         await using var model = await VisionModel.LoadAsync(config, fromModel, notes.WriteLine, mesh, CancellationToken.None);
         var options = WithFlags(parsed, model.Generation);
         options.Check();

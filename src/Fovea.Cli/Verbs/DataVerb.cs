@@ -35,12 +35,10 @@ internal static class DataVerb
         check.SetAction((parsed, cancellation) =>
         {
             var train = TrainConfig.Load(parsed.GetRequiredValue(config), parsed.GetValue(overrides), ConfigUse.Data);
-            var setup = DataSetup.From(train);
             DataReport report;
             try
             {
-                var most = parsed.GetValue(decode) ? int.MaxValue : DataCheck.DecodedByDefault;
-                report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, most, cancellation, setup.NewEncoder());
+                report = Check(train, parsed.GetValue(decode) ? int.MaxValue : DataCheck.DecodedByDefault, cancellation);
             }
             catch (OperationCanceledException)
             {
@@ -55,9 +53,17 @@ internal static class DataVerb
             }
 
             Render(AnsiConsole.Console, report, parsed.GetValue(rows));
-            return Task.FromResult(report.Rejected.Count > 0 && setup.Options.OnBadSample == BadSamplePolicy.Error ? 1 : 0);
+            return Task.FromResult(report.Rejected.Count > 0 && train.Data.OnBadSample == BadSamplePolicy.Error ? 1 : 0);
         });
         return new Command("data", "Inspect datasets.") { check };
+    }
+
+    /// <summary>What training would see of the data, and the notices that it would begin with.</summary>
+    internal static DataReport Check(TrainConfig config, int decode, CancellationToken cancellation)
+    {
+        var setup = DataSetup.From(config);
+        var report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, setup.NewEncoder(), decode, cancellation);
+        return report with { Notices = [.. config.Notices, .. setup.Notices, .. report.Notices] };
     }
 
     internal static void Render(IAnsiConsole console, DataReport report, int rows)

@@ -30,7 +30,7 @@ internal static class EvalVerb
               fovea eval mine/run.yaml eval_dataset=mine/held_out.jsonl
               fovea eval mine/run.yaml --model models/Qwen2.5-VL-3B-Instruct
               fovea eval mine/run.yaml --adapter saves/mine/checkpoint-100
-              NPROC_PER_NODE=2 fovea eval mine/run.yaml          (samples are shared out; with zero: 3 the weights are divided too)
+              NPROC_PER_NODE=2 fovea eval mine/run.yaml          (samples are shared out; with zero: 3 the weights are sharded too)
             """)
         {
             path, overrides, model, adapter,
@@ -62,11 +62,6 @@ internal static class EvalVerb
         var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
         config = ModelChoice.Complete(config, notes);
         await using var model = await VisionModel.LoadAsync(config, fromModel: false, notes.WriteLine, mesh, CancellationToken.None);
-        foreach (var notice in config.Notices.Concat(model.Notices))
-        {
-            notes.WriteLine(notice);
-        }
-
         var result = await model.Measure(config, notes.WriteLine);
         if (!mesh.IsMain)
         {

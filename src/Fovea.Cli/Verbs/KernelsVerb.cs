@@ -28,7 +28,7 @@ internal static class KernelsVerb
             output.WriteLine($"  {(fact.Cost is null ? "ok  " : "note")} {fact.Name,-14} {fact.InUse}{(fact.Cost is null ? string.Empty : $": {fact.Cost}")}");
             if (fact.Remedy is not null)
             {
-                output.WriteLine($"       {string.Empty,-14} mend: {fact.Remedy}");
+                output.WriteLine($"       {string.Empty,-14} fix: {fact.Remedy}");
             }
         }
     }

@@ -107,7 +107,7 @@ internal sealed class LiveView(IAnsiConsole console) : IEventSink, IDisposable
     {
         foreach (var line in lines)
         {
-            console.Write(new Spectre.Console.Text(line + "\n", style));
+            console.Write(new ClearedText(line, style));
         }
     }
 

@@ -11,8 +11,8 @@ internal static class PlanView
         var onHost = result.Device == "cpu";
         var patches = result.Patches > 0 ? $" and {result.Patches:N0} patches of images" : string.Empty;
         console.WriteLine(
-            $"{result.Model} ({result.Family}): {result.Parameters:N0} weights, {result.TrainableParameters:N0} learn; {result.Dtype}, "
-            + $"micro-batches of {result.Tokens:N0} tokens{patches}, on {(onHost ? "the CPU" : "cards")}. Memory of one rank:");
+            $"{result.Model} ({result.Family}): {result.Parameters:N0} weights, {result.TrainableParameters:N0} trainable; {result.Dtype}, "
+            + $"micro-batches of {result.Tokens:N0} tokens{patches}, on {(onHost ? "the CPU" : "GPUs")}. Memory of one rank:");
         var table = new Table().Border(TableBorder.Rounded);
         string[] names =
         [

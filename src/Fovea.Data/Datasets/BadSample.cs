@@ -15,5 +15,5 @@ internal sealed record BadSample(string Dataset, int Row, string Reason)
     /// <summary>The reason, and the place where there is one to say.</summary>
     public string PlacedReason => Place is null ? Reason : $"{Reason} (in {Place})";
 
-    public override string ToString() => $"data set '{Dataset}', row {Row}: {PlacedReason}";
+    public override string ToString() => $"dataset '{Dataset}', row {Row}: {PlacedReason}";
 }

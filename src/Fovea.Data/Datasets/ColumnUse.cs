@@ -21,7 +21,7 @@ internal sealed class ColumnUse(DatasetSpec spec)
     /// <summary>One line about all of them, with the known name that each was perhaps meant to be; null where every field is read.</summary>
     internal string? Notice() => unread.Count == 0
         ? null
-        : $"data set '{spec.Name}': nothing reads the {(unread.Count == 1 ? "column" : "columns")} {Brief.List([.. unread.Select(Shown)], 12)}";
+        : $"dataset '{spec.Name}': nothing reads the {(unread.Count == 1 ? "column" : "columns")} {Brief.List([.. unread.Select(Shown)], 12)}";
 
     private string Shown(string name)
     {

@@ -19,14 +19,14 @@ internal static class DataCheck
     /// Checks what <paramref name="options"/> name. All images are opened for their size, and some or all decoded in full.
     /// Bad rows are reported whatever the policy; a data set that cannot be opened at all is a <see cref="ConfigException"/>.
     /// </summary>
+    /// <param name="encoder">The one that training would use.</param>
     /// <param name="decode">Images to decode, drawn from all by a fixed seed; <see cref="int.MaxValue"/> decodes all.</param>
     public static DataReport Run(
-        DataOptions options, Tokenizer tokenizer, IMediaProcessor images, int decode = DecodedByDefault, CancellationToken cancellation = default,
-        ISampleEncoder? encoder = null)
+        DataOptions options, Tokenizer tokenizer, IMediaProcessor images, ISampleEncoder encoder, int decode = DecodedByDefault,
+        CancellationToken cancellation = default)
     {
         options = options with { OnBadSample = BadSamplePolicy.Skip };
         using var data = DatasetLoader.Load(options);
-        encoder ??= new SampleEncoder(ChatTemplates.Get(options.Template ?? ChatTemplates.Qwen2Vl.Name), tokenizer, images, options);
         Measured[] all = [.. Measure(data.Train, encoder, cancellation), .. data.Eval is null ? [] : Measure(data.Eval, encoder, cancellation)];
         var decoded = DecodeSome(all, decode, encoder, images, cancellation);
         var reports = data.Summaries.Select((summary, source) => Report(summary, Array.FindAll(all, m => m.Source == source))).ToArray();

@@ -23,7 +23,7 @@ internal static class DatasetCatalog
             catch (InvalidOperationException)
             {
                 var path = Path.Combine(datasetDir, InfoFile);
-                problems.Add($"data set '{name}': {path} holds text that is not valid Unicode (half a surrogate pair, or not UTF-8)");
+                problems.Add($"dataset '{name}': {path} holds text that is not valid Unicode (half a surrogate pair, or not UTF-8)");
             }
         }
 
@@ -47,7 +47,7 @@ internal static class DatasetCatalog
         else if (info is not null)
         {
             var endings = RowReaders.Endings.Replace(" and ", " or ", StringComparison.Ordinal);
-            problems.Add($"data set '{name}' is neither an entry of {path} nor a path ending in {endings}" + Suggest(name, info.RootElement));
+            problems.Add($"dataset '{name}' is neither an entry of {path} nor a path ending in {endings}" + Suggest(name, info.RootElement));
         }
     }
 
@@ -70,7 +70,7 @@ internal static class DatasetCatalog
         var path = Path.Combine(datasetDir, InfoFile);
         try
         {
-            return JsonFile.ReadObject(path, "set dataset_dir to its folder, or give data sets by path, for instance dataset: my.json");
+            return JsonFile.ReadObject(path, "set dataset_dir to its folder, or give datasets by path, for instance dataset: my.json");
         }
         catch (ConfigException e)
         {
@@ -97,7 +97,7 @@ internal static class DatasetCatalog
         var path = Path.Exists(name) ? name : Path.Combine(datasetDir, name);
         if (!Path.Exists(path))
         {
-            throw new ConfigException($"data set '{name}': neither {DatasetFiles.Full(name)} nor {DatasetFiles.Full(path)} exists");
+            throw new ConfigException($"dataset '{name}': neither {DatasetFiles.Full(name)} nor {DatasetFiles.Full(path)} exists");
         }
 
         return new DatasetSpec(name, DatasetFiles.Find(name, path), null);

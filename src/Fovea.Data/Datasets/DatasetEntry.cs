@@ -62,7 +62,7 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
         _ => RowFields.IsEmpty(value),
     };
 
-    private void Refuse(string key, string why) => problems.Add($"{infoFile}: data set '{name}': {key} {why}");
+    private void Refuse(string key, string why) => problems.Add($"{infoFile}: dataset '{name}': {key} {why}");
 
     /// <summary>Honoured, refused, without effect, or unknown and then perhaps a misspelt one.</summary>
     private void CheckKeys(JsonElement section, string prefix, IReadOnlyList<string> honoured)
@@ -81,7 +81,7 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
             {
                 if (!IsOff(property.Value))
                 {
-                    notices.Add($"{infoFile}: data set '{name}': {key} is ignored: {why}");
+                    notices.Add($"{infoFile}: dataset '{name}': {key} is ignored: {why}");
                 }
             }
             else
@@ -118,7 +118,7 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
         var formatting = format.Tags is null ? "alpaca" : "not alpaca";
         foreach (var key in format.WithoutEffect.Where(key => Column(key) is not null))
         {
-            notices.Add($"{infoFile}: data set '{name}': columns.{key} is without effect: its formatting is {formatting}");
+            notices.Add($"{infoFile}: dataset '{name}': columns.{key} is without effect: its formatting is {formatting}");
         }
 
         // A column that the entry does not name is not read, as in LLaMA-Factory; only what no row can do without keeps its default.
@@ -143,7 +143,7 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
 
         if (format.Tags is null)
         {
-            notices.Add($"{infoFile}: data set '{name}': tags is without effect: its formatting is {format.Name}");
+            notices.Add($"{infoFile}: dataset '{name}': tags is without effect: its formatting is {format.Name}");
         }
 
         string Tag(string key, string otherwise) => Text(section, key, "tags.") ?? otherwise;
@@ -180,7 +180,7 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
     {
         var found = new List<string>();
         var text = RowFields.Text(parent, key, found);
-        found.ForEach(problem => problems.Add($"{infoFile}: data set '{name}': {prefix}{problem}"));
+        found.ForEach(problem => problems.Add($"{infoFile}: dataset '{name}': {prefix}{problem}"));
         return text;
     }
 }

@@ -35,11 +35,11 @@ internal static class DatasetEntryKeys
 
     internal static IReadOnlyDictionary<string, string> Ignored { get; } = new Dictionary<string, string>
     {
-        ["subset"] = "only data sets of a hub have subsets",
-        ["folder"] = "only data sets of a hub have folders; file_name may name a folder",
+        ["subset"] = "only datasets of a hub have subsets",
+        ["folder"] = "only datasets of a hub have folders; file_name may name a folder",
         ["split"] = "a file is read whole",
         ["file_sha1"] = "files are not compared with a hash",
-        ["load_from"] = "data sets are read from files",
+        ["load_from"] = "datasets are read from files",
     };
 
     /// <summary>The column key that a field of this name would be given by, were it described.</summary>

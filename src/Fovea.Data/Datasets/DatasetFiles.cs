@@ -17,7 +17,7 @@ internal static class DatasetFiles
             Array.Sort(files, StringComparer.Ordinal);
             if (files.Length == 0)
             {
-                throw new ConfigException($"data set '{dataset}': the folder {path} is empty");
+                throw new ConfigException($"dataset '{dataset}': the folder {path} is empty");
             }
         }
         else if (File.Exists(path))
@@ -26,12 +26,12 @@ internal static class DatasetFiles
         }
         else
         {
-            throw new ConfigException($"data set '{dataset}': {Full(path)} does not exist");
+            throw new ConfigException($"dataset '{dataset}': {Full(path)} does not exist");
         }
 
         var foreign = files.Where(f => !RowReaders.Knows(f)).ToArray();
         return foreign.Length == 0 ? files : throw new ConfigException(
-            foreign.Select(f => $"data set '{dataset}': {f} is none of {RowReaders.Endings}; {RowReaders.Remedy(f)}").ToArray());
+            foreign.Select(f => $"dataset '{dataset}': {f} is none of {RowReaders.Endings}; {RowReaders.Remedy(f)}").ToArray());
     }
 
     private static string[] List(string dataset, string folder)
@@ -42,7 +42,7 @@ internal static class DatasetFiles
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigException($"data set '{dataset}': the folder {folder} cannot be read: {e.Message}");
+            throw new ConfigException($"dataset '{dataset}': the folder {folder} cannot be read: {e.Message}");
         }
     }
 }

@@ -30,7 +30,7 @@ internal static class DatasetLoader
         var problems = new List<string>();
         if (options.Dataset.Count == 0)
         {
-            problems.Add("dataset: at least one data set is needed");
+            problems.Add("dataset: at least one dataset is needed");
         }
 
         if (options.ValSize < 0 || (options.ValSize > 1 && options.ValSize != Math.Floor(options.ValSize)))
@@ -121,12 +121,12 @@ internal static class DatasetLoader
                         : new FileRows(spec!, options.ImageRoot, options.MaxSamples)));
                     if (sources[^1].Count == 0)
                     {
-                        errors.Add($"data set '{name}' has no rows");
+                        errors.Add($"dataset '{name}' has no rows");
                     }
                 }
                 catch (ConfigException e)
                 {
-                    errors.AddRange(e.Problems.Select(p => $"data set '{name}': {p}"));
+                    errors.AddRange(e.Problems.Select(p => $"dataset '{name}': {p}"));
                 }
             }
         }

@@ -164,7 +164,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
 
         if (placeholders != images)
         {
-            var remedy = columns.Images is null ? " (the data set's columns name no images field)" : string.Empty;
+            var remedy = columns.Images is null ? " (the dataset's columns name no images field)" : string.Empty;
             problems.Add($"the text holds {placeholders} {Placeholders.Image} but the row lists {images} image(s){remedy}");
         }
     }

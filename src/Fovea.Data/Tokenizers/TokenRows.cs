@@ -75,8 +75,8 @@ internal sealed class TokenRows(Tokenizer tokenizer, int rows)
         }
     }
 
-    /// <summary>An encoder that refuses samples with such a token.</summary>
-    public ISampleEncoder Guard(ISampleEncoder encoder) => Cover ? encoder : new Guarded(encoder, this);
+    /// <summary>An encoder that refuses samples with such a token, and those whose text the tokenizer's expression does not come to an end on.</summary>
+    public ISampleEncoder Guard(ISampleEncoder encoder) => Cover && !tokenizer.SplitsByRegex ? encoder : new Guarded(encoder, this);
 
     private string? ProblemOf(Conversation conversation)
     {
@@ -91,12 +91,24 @@ internal sealed class TokenRows(Tokenizer tokenizer, int rows)
 
     private sealed class Guarded(ISampleEncoder encoder, TokenRows rows) : ISampleEncoder
     {
-        public EncodedSample Encode(Conversation conversation) => Checked(encoder.Encode(conversation));
+        public EncodedSample Encode(Conversation conversation) => Checked(conversation, () => encoder.Encode(conversation));
 
-        public EncodedSample Encode(Conversation conversation, int epoch, int index) => Checked(encoder.Encode(conversation, epoch, index));
+        public EncodedSample Encode(Conversation conversation, int epoch, int index) =>
+            Checked(conversation, () => encoder.Encode(conversation, epoch, index));
 
-        private EncodedSample Checked(EncodedSample sample) => rows.Problem(sample.Ids) is { } problem
-            ? throw new BadSampleException(new BadSample(sample.Dataset, sample.Row, problem))
-            : sample;
+        private EncodedSample Checked(Conversation conversation, Func<EncodedSample> encode)
+        {
+            try
+            {
+                var sample = encode();
+                return rows.Problem(sample.Ids) is { } problem
+                    ? throw new BadSampleException(new BadSample(sample.Dataset, sample.Row, problem))
+                    : sample;
+            }
+            catch (PatternTimeoutException e)
+            {
+                throw BadSampleException.Of(conversation, e.Message, e);
+            }
+        }
     }
 }

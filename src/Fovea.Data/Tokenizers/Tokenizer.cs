@@ -62,6 +62,12 @@ internal sealed class Tokenizer
     /// <summary>The Jinja chat template of <c>chat_template.jinja</c> or <c>tokenizer_config.json</c>, or null.</summary>
     public string? ChatTemplate => settings.ChatTemplate;
 
+    /// <summary>What the user should know about the tokenizer's files, in sentences.</summary>
+    public IReadOnlyList<string> Notices => file.Notices;
+
+    /// <summary>Whether a general regular-expression engine splits text, which may not come to an end.</summary>
+    internal bool SplitsByRegex => Notices.Count > 0;
+
     /// <param name="folderOrFile">A model folder with <c>tokenizer.json</c>, or that file.</param>
     /// <exception cref="ConfigException">The file is absent or malformed, or has components that are not supported: all of them are named.</exception>
     public static Tokenizer Load(string folderOrFile)

@@ -2,7 +2,7 @@ using Fovea.Native;
 
 namespace Fovea.Files.Safetensors;
 
-/// <summary>Says what is wrong with a file, and for the usual mishaps how to mend it.</summary>
+/// <summary>Says what is wrong with a file, and for the usual mishaps how to fix it.</summary>
 internal static class FileProblem
 {
     public static CheckpointException In(string path, string reason, Exception? inner = null) => new($"{path}: {reason}", inner);

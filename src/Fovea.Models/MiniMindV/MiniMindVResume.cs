@@ -11,6 +11,9 @@ namespace Fovea.Models.MiniMindV;
 /// </summary>
 internal static class MiniMindVResume
 {
+    // What the scripts seed PyTorch with anew in every epoch, plus the epoch's number.
+    private const int ScriptSeed = 42;
+
     private const string Head = "lm_head.weight";
 
     /// <exception cref="CheckpointException">It is another kind of file, or was made by a run that trained other weights than this one does.</exception>
@@ -30,6 +33,7 @@ internal static class MiniMindVResume
         {
             Epoch = epoch,
             Batches = step,
+            OrderSeed = ScriptSeed,
             Ranks = Math.Max(1, Count(root, "world_size") ?? 1),
             LossScale = Number(scaler?.GetValueOrDefault("scale")),
             GoodSteps = (int)(Number(scaler?.GetValueOrDefault("_growth_tracker")) ?? 0),

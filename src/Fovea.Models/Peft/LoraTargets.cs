@@ -116,7 +116,7 @@ internal sealed class LoraTargets
         var open = Names(model.Ledger.Linears.Where(linear => !frozen(linear)));
         var closed = Names(model.Ledger.Linears.Where(frozen));
         const string keys = "freeze_vision_tower, freeze_multi_modal_projector, freeze_language_model";
-        return new ConfigException($"lora_target: {name} matches no linear layer that may learn; "
+        return new ConfigException($"lora_target: {name} matches no trainable linear layer; "
             + (open.Length > 0 ? $"there are {open}" : "every part is frozen")
             + (closed.Length > 0 ? $" (in frozen parts: {closed}; see {keys})" : string.Empty));
     }

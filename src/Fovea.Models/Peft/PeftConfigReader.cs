@@ -80,7 +80,7 @@ internal static class PeftConfigReader
 
         if (Text(root, "bias") is { } bias and not "none")
         {
-            problems.Add($"{path}: bias {bias} is not supported: biases learn only with the base; supported: none");
+            problems.Add($"{path}: bias {bias} is not supported: biases are trainable only with the base; supported: none");
         }
 
         if (Text(root, "init_lora_weights") is { } start && !PlainStarts.Contains(start))

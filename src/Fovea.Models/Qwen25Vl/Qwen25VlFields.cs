@@ -15,7 +15,7 @@ internal static class Qwen25VlFields
 
     public static FieldTable Root { get; } = WithText(new FieldTable())
         .Read($"{Types} model_type tie_word_embeddings image_token_id vision_config text_config")
-        .Unused("videos are not read, and images are told by image_token_id alone", "video_token_id vision_start_token_id vision_end_token_id vision_token_id");
+        .Unused("videos are not read, and image_token_id alone marks images", "video_token_id vision_start_token_id vision_end_token_id vision_token_id");
 
     public static FieldTable Vision { get; } = new FieldTable()
         .Read("depth hidden_size num_heads intermediate_size out_hidden_size patch_size temporal_patch_size in_channels in_chans spatial_merge_size "

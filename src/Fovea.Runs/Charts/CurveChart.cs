@@ -1,3 +1,6 @@
+using ScottPlot;
+using ScottPlot.TickGenerators;
+
 namespace Fovea.Runs.Charts;
 
 /// <summary>One number over the steps of a run: the raw curve, pale, under its smoothed form, as LLaMA-Factory's <c>plot_loss</c> draws it.</summary>
@@ -6,16 +9,17 @@ internal sealed class CurveChart
     public const int Width = 960;
     public const int Height = 600;
 
-    private const double Left = 84;
-    private const double Right = Width - 28;
-    private const double Top = 62;
-    private const double Bottom = Height - 70;
+    // The data's rectangle stays where it is whatever the labels say, so that charts of several runs can be laid over each other.
+    private const float Left = 84;
+    private const float Right = 28;
+    private const float Top = 62;
+    private const float Bottom = 70;
 
-    private static readonly Rgb White = new(255, 255, 255);
-    private static readonly Rgb Ink = new(0x26, 0x2b, 0x33);
-    private static readonly Rgb Faint = new(0x6b, 0x72, 0x80);
-    private static readonly Rgb Grid = new(0xe6, 0xe9, 0xee);
-    private static readonly Rgb Blue = new(0x1f, 0x77, 0xb4);
+    // Of ticks, where 1 is ScottPlot's own, which leaves little room between labels.
+    private const double Density = 0.6;
+
+    private const float RawWidth = 1.8f;
+    private const float SmoothWidth = 2.4f;
 
     private readonly string title;
     private readonly string label;
@@ -30,19 +34,19 @@ internal sealed class CurveChart
         this.points = [.. points.Where(point => double.IsFinite(point.Value))];
     }
 
+    /// <summary>The file of an SVG picture. Its text is text, set in the shipped font where a viewer has it and in a similar one elsewhere.</summary>
     public string ToSvg()
     {
-        var canvas = new SvgCanvas(Width, Height);
-        Draw(canvas);
-        return canvas.ToString();
+        using var plot = Draw();
+        return plot.GetSvgXml(Width, Height)
+            .Replace($"font-family=\"{ChartFont.Name}\"", $"font-family=\"{ChartFont.Name}, Verdana, Helvetica, Arial, sans-serif\"", StringComparison.Ordinal);
     }
 
-    /// <summary>Height x width x 3 bytes, row-major.</summary>
-    public byte[] ToPixels()
+    /// <summary>The file of a PNG picture.</summary>
+    public byte[] ToPng()
     {
-        var canvas = new PixelCanvas(Width, Height, White);
-        Draw(canvas);
-        return canvas.Pixels;
+        using var plot = Draw();
+        return plot.GetImageBytes(Width, Height, ImageFormat.Png);
     }
 
     /// <summary>
@@ -63,72 +67,57 @@ internal sealed class CurveChart
         return smoothed;
     }
 
-    private void Draw(ICanvas canvas)
+    private Plot Draw()
     {
-        canvas.Fill(0, 0, Width, Height, White);
-        canvas.Text(Width / 2.0, 36, Fit(canvas, title, 18, Width - 60), 18, Ink, TextAnchor.Middle, bold: true);
-        canvas.Text((Left + Right) / 2, Height - 20, "step", 15, Ink, TextAnchor.Middle);
-        canvas.Text(26, (Top + Bottom) / 2, label, 15, Ink, TextAnchor.Middle, upward: true);
+        ChartFont.Register();
+        var plot = new Plot();
+        plot.Layout.Fixed(new PixelPadding(Left, Right, Bottom, Top));
+        plot.Title(title, 20);
+        plot.XLabel("step", 16);
+        plot.YLabel(label, 16);
+        plot.Axes.Bottom.TickGenerator = new NumericAutomatic { IntegerTicksOnly = true, TickDensity = Density };
+        plot.Axes.Left.TickGenerator = new NumericAutomatic { TickDensity = Density };
+        plot.Axes.Margins(0.02, 0.06);
+        plot.Grid.MajorLineColor = Color.FromHex("#e6e9ee");
+        plot.Axes.Color(Color.FromHex("#262b33"));
         if (points.Length == 0)
         {
-            canvas.Text((Left + Right) / 2, (Top + Bottom) / 2, "no values", 15, Faint, TextAnchor.Middle);
-            return;
+            var note = plot.Add.Text("no values", 0, 0);
+            (note.LabelAlignment, note.LabelFontSize, note.LabelFontColor) = (Alignment.MiddleCenter, 16, Color.FromHex("#6b7280"));
+        }
+        else
+        {
+            double[] steps = [.. points.Select(point => point.Step)], values = [.. points.Select(point => point.Value)];
+            var blue = Color.FromHex("#1f77b4");
+            AddCurve(plot, "original", steps, values, blue.WithAlpha(0.4), RawWidth);
+            AddCurve(plot, "smoothed", steps, Smooth(values), blue, SmoothWidth);
+            plot.ShowLegend(Alignment.UpperRight);
+            (plot.Legend.ShadowColor, plot.Legend.OutlineColor, plot.Legend.FontSize) = (Colors.Transparent, Color.FromHex("#e6e9ee"), 14);
         }
 
-        var x = new Axis(points.Min(p => p.Step), points.Max(p => p.Step), Left, Right, margin: 0.02);
-        var y = new Axis(points.Min(p => p.Value), points.Max(p => p.Value), Bottom, Top, margin: 0.06);
-        DrawAxes(canvas, x, y);
-
-        var smoothed = Smooth([.. points.Select(p => p.Value)]);
-        Curve(canvas, [.. points.Select(p => (x.Pixel(p.Step), y.Pixel(p.Value)))], 1.8, 0.4);
-        Curve(canvas, [.. points.Select((p, i) => (x.Pixel(p.Step), y.Pixel(smoothed[i])))], 2.4, 1);
-        DrawLegend(canvas);
+        plot.Font.Set(ChartFont.Name);
+        plot.Axes.Title.Label.Bold = false;
+        Fit(plot.Axes.Title.Label, Width - 60);
+        return plot;
     }
 
-    private static void Curve(ICanvas canvas, (double X, double Y)[] points, double width, double alpha) =>
-        canvas.Polyline(points.Length == 1 ? [(points[0].X - 3, points[0].Y), (points[0].X + 3, points[0].Y)] : points, Blue, width, alpha);
-
-    private static void DrawAxes(ICanvas canvas, Axis x, Axis y)
+    private static void AddCurve(Plot plot, string name, double[] steps, double[] values, Color color, float width)
     {
-        foreach (var (value, label) in y.Ticks(8, whole: false))
-        {
-            var at = Math.Round(y.Pixel(value));
-            canvas.Fill(Left, at, Right - Left, 1, Grid);
-            canvas.Text(Left - 10, at + 5, label, 13.5, Faint, TextAnchor.End);
-        }
+        var curve = plot.Add.Scatter(steps, values, color);
+        (curve.LegendText, curve.LineWidth) = (name, width);
 
-        foreach (var (value, label) in x.Ticks(10, whole: true))
-        {
-            var at = Math.Round(x.Pixel(value));
-            canvas.Fill(at, Top, 1, Bottom - Top, Grid);
-            canvas.Text(at, Bottom + 22, label, 13.5, Faint, TextAnchor.Middle);
-        }
-
-        canvas.Fill(Left, Bottom, Right - Left, 1, Faint);
-        canvas.Fill(Left, Top, 1, Bottom - Top, Faint);
-    }
-
-    private static void DrawLegend(ICanvas canvas)
-    {
-        const double x = Right - 132;
-        const double y = Top + 12;
-        canvas.Fill(x - 1, y - 1, 122, 56, Grid);
-        canvas.Fill(x, y, 120, 54, White);
-        canvas.Polyline([(x + 12, y + 18), (x + 36, y + 18)], Blue, 1.8, 0.4);
-        canvas.Text(x + 46, y + 23, "original", 13.5, Ink);
-        canvas.Polyline([(x + 12, y + 37), (x + 36, y + 37)], Blue, 2.4);
-        canvas.Text(x + 46, y + 42, "smoothed", 13.5, Ink);
+        // A single value makes no line; many would hide theirs behind their markers.
+        curve.MarkerSize = values.Length == 1 ? 3 * width : 0;
     }
 
     /// <summary>Shortens a text in its middle until it fits.</summary>
-    private static string Fit(ICanvas canvas, string text, double size, double width)
+    private static void Fit(LabelStyle style, double width)
     {
-        var fitted = text;
-        for (var keep = text.Length - 1; keep > 8 && canvas.Measure(fitted, size) > width; keep--)
+        using var paint = Paint.NewDisposablePaint();
+        var text = style.Text;
+        for (var keep = text.Length - 1; keep > 8 && style.Measure(style.Text, paint).Width > width; keep--)
         {
-            fitted = $"{text[..(keep / 2)]}...{text[^(keep - (keep / 2))..]}";
+            style.Text = $"{text[..(keep / 2)]}...{text[^(keep - (keep / 2))..]}";
         }
-
-        return fitted;
     }
 }

@@ -43,9 +43,24 @@ internal sealed class LossCurveSink(string outputDir, IEnumerable<IReadOnlyDicti
         }
 
         var chart = new CurveChart($"training {key} of {outputDir}", key, points);
+        var (svg, png) = Render(chart);
         var path = Path.Combine(outputDir, $"training_{key}");
-        AtomicFile.WriteText(path + ".svg", chart.ToSvg());
-        PngWriter.Write(path + ".png", CurveChart.Width, CurveChart.Height, chart.ToPixels());
+        AtomicFile.WriteText(path + ".svg", svg);
+        AtomicFile.Write(path + ".png", stream => stream.Write(png));
+    }
+
+    /// <summary>The pictures of a chart. Where Skia cannot be loaded, the runtime wraps the cause in errors that do not say it.</summary>
+    private static (string Svg, byte[] Png) Render(CurveChart chart)
+    {
+        try
+        {
+            return (chart.ToSvg(), chart.ToPng());
+        }
+        catch (Exception error) when (error is TypeInitializationException or DllNotFoundException or FileNotFoundException or EntryPointNotFoundException)
+        {
+            // The first line: after it the loader lists every place that it looked at.
+            throw new InvalidOperationException($"the loss curve cannot be drawn: {error.GetBaseException().Message.Split('\n')[0]}", error);
+        }
     }
 
     private static double Number(object? value) => System.Convert.ToDouble(value, CultureInfo.InvariantCulture);

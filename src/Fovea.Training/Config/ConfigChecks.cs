@@ -153,7 +153,7 @@ internal static class ConfigChecks
 
         if (config is { Tuning.Stage: TrainingStage.Pretrain, Tuning.FinetuningType: FinetuningType.Lora })
         {
-            problems.Add("stage: pretrain needs finetuning_type: full (the projector learns, see freeze_llm) or freeze");
+            problems.Add("stage: pretrain needs finetuning_type: full (it trains the projector, see freeze_llm) or freeze");
         }
 
         if (config.Tuning.FreezeLlm is not null && config.Tuning.FinetuningType != FinetuningType.Full)

@@ -3,7 +3,7 @@ namespace Fovea.Training.Config;
 /// <summary>Keys of a DeepSpeed file other than those that <see cref="DeepSpeedReader"/> reads: without effect here, or refused.</summary>
 internal static class DeepSpeedKeys
 {
-    private const string OnlyZero = "models are divided by zero_optimization alone";
+    private const string OnlyZero = "models are sharded by zero_optimization alone";
     private const string WholeTypes = "weights are gathered and gradients are summed unrounded";
     private const string OnlyMemory = "the host's memory is the only other place";
 
@@ -42,12 +42,12 @@ internal static class DeepSpeedKeys
         ["expert_tensor_parallel_size"] = new(OnlyZero, "1"),
         ["sparse_gradients"] = new("gradients are dense"),
         ["sparse_attention"] = new("attention is exact"),
-        ["compression_training"] = new("weights are not compressed while they learn"),
-        ["quantize_training"] = new("weights are not compressed while they learn"),
+        ["compression_training"] = new("weights are not compressed during training"),
+        ["quantize_training"] = new("weights are not compressed during training"),
         ["data_efficiency"] = new("samples are shuffled"),
         ["curriculum_learning"] = new("samples are shuffled"),
         ["progressive_layer_drop"] = new("no layer is left out"),
-        ["eigenvalue"] = new("weights are not compressed while they learn"),
+        ["eigenvalue"] = new("weights are not compressed during training"),
         ["elasticity"] = new("the number of processes is fixed, and a run resumes with another"),
         ["autotuning"] = new("ask 'fovea plan'"),
         ["hybrid_engine"] = new("Fovea generates by itself"),
@@ -61,9 +61,9 @@ internal static class DeepSpeedKeys
         ["zero_quantized_nontrainable_weights"] = new(WholeTypes),
         ["zero_quantized_gradients"] = new(WholeTypes),
         ["zeropp_loco_param"] = new(WholeTypes),
-        ["zero_hpz_partition_size"] = new("weights are divided over all processes", "1"),
-        ["mics_shard_size"] = new("weights are divided over all processes", "-1"),
-        ["mics_hierarchical_params_gather"] = new("weights are divided over all processes"),
+        ["zero_hpz_partition_size"] = new("weights are sharded over all processes", "1"),
+        ["mics_shard_size"] = new("weights are sharded over all processes", "-1"),
+        ["mics_hierarchical_params_gather"] = new("weights are sharded over all processes"),
         ["zenflow"] = new("the update waits for its gradients"),
         ["cpu_offload_use_pin_memory"] = new("write offload_optimizer: {\"device\": \"cpu\", \"pin_memory\": true}"),
         ["cpu_offload"] = new("write offload_optimizer: {\"device\": \"cpu\"}"),
@@ -78,9 +78,9 @@ internal static class DeepSpeedKeys
 
     public static readonly IReadOnlyDictionary<string, RefusedKey> RefusedOfTypes = new Dictionary<string, RefusedKey>
     {
-        ["fp16_master_weights_and_grads"] = new("what learns is kept in fp32; for 16 bits use pure_bf16: true"),
-        ["bf16_master_weights_and_grads"] = new("what learns is kept in fp32; for 16 bits use pure_bf16: true"),
-        ["bf16_optimizer_states"] = new("what learns is kept in fp32; for 16 bits use pure_bf16: true"),
+        ["fp16_master_weights_and_grads"] = new("trainable weights are kept in fp32; for 16 bits use pure_bf16: true"),
+        ["bf16_master_weights_and_grads"] = new("trainable weights are kept in fp32; for 16 bits use pure_bf16: true"),
+        ["bf16_optimizer_states"] = new("trainable weights are kept in fp32; for 16 bits use pure_bf16: true"),
     };
 
     public static readonly IReadOnlySet<string> IgnoredOfTypes = Words(

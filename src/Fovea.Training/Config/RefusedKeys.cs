@@ -8,7 +8,7 @@ internal static class RefusedKeys
 {
     private const string OtherOptimizer = "AdamW is the only optimizer; remove the key";
     private const string NoQuantizedBase = "a quantised base is not supported; train on the 16-bit base with LoRA";
-    private const string OnlyZero = "models are divided by ZeRO alone, not within a layer or by layers; remove the key and use zero: 3";
+    private const string OnlyZero = "models are sharded by ZeRO alone, not within a layer or by layers; remove the key and use zero: 3";
 
     public static IReadOnlyDictionary<string, RefusedKey> All { get; } = new Dictionary<string, RefusedKey>
     {
@@ -43,7 +43,7 @@ internal static class RefusedKeys
         ["packing"] = new("Fovea packs micro-batches by itself, without changing which samples make a step; remove the key (see micro_batch_tokens)"),
         ["neat_packing"] = new("Fovea packs micro-batches by itself, and no sample sees another; remove the key (see micro_batch_tokens)"),
         ["streaming"] = new("data is encoded while training, so nothing needs streaming; remove the key"),
-        ["mix_strategy"] = new("data sets are concatenated; repeat a name in dataset to weigh it more", "concat"),
+        ["mix_strategy"] = new("datasets are concatenated; repeat a name in dataset to weigh it more", "concat"),
         ["group_by_length"] = new("micro-batches carry no padding, so grouping by length saves nothing; remove the key"),
         ["train_sampling_strategy"] = new("samples are shuffled; use disable_shuffling: true for the order of the files", "random"),
         ["dataloader_drop_last"] = new("the last samples of an epoch are always used; remove the key"),
@@ -62,8 +62,8 @@ internal static class RefusedKeys
         ["train_from_scratch"] = new("training starts from a checkpoint; remove the key"),
         ["infer_backend"] = new("Fovea generates by itself; remove the key", "huggingface", "hf"),
         ["num_beams"] = new("answers are greedy or sampled, without beams; remove the key", "1"),
-        ["do_predict"] = new("answers of a whole data set are not written; ask the model with 'fovea chat'"),
-        ["predict_with_generate"] = new("answers of a whole data set are not written; ask the model with 'fovea chat'"),
+        ["do_predict"] = new("answers of a whole dataset are not written; ask the model with 'fovea chat'"),
+        ["predict_with_generate"] = new("answers of a whole dataset are not written; ask the model with 'fovea chat'"),
         ["compute_accuracy"] = new("evaluation reports the loss; remove the key"),
         ["load_best_model_at_end"] = new("the last weights are the result; pick a checkpoint by its eval_loss in trainer_log.jsonl"),
         ["early_stopping_steps"] = new("a run ends after its steps; stop it with Ctrl-C, which saves a checkpoint"),

@@ -37,7 +37,7 @@ internal static class ShardingRules
         }
         else if (config is { Parallel.Offload: OffloadKind.Cpu, Parallel.Zero: < 3 })
         {
-            problems.Add($"offload: cpu takes weights that only zero: 3 divides, and zero is {config.Parallel.Zero}; use offload: optimizer, or zero: 3");
+            problems.Add($"offload: cpu takes weights that only zero: 3 shards, and zero is {config.Parallel.Zero}; use offload: optimizer, or zero: 3");
         }
 
         return config;
@@ -67,7 +67,7 @@ internal static class ShardingRules
         reader.Read(root);
         if (reader is { OffloadsParameters: true, Stage: < 3 })
         {
-            problems.Add(entry.Problem($"{name}: zero_optimization.offload_param needs stage 3, which alone divides weights; use offload_optimizer"));
+            problems.Add(entry.Problem($"{name}: zero_optimization.offload_param needs stage 3, which alone shards weights; use offload_optimizer"));
         }
 
         if (reader.Ignored.Count > 0)
@@ -130,13 +130,13 @@ internal static class ShardingRules
 
         if (stage < 0 || (offload && stage == 0))
         {
-            problems.Add(entry.Problem($"{entry.Value} is not allowed: it must be {Words}{(offload ? "; offload needs one that divides" : string.Empty)}"));
+            problems.Add(entry.Problem($"{entry.Value} is not allowed: it must be {Words}{(offload ? "; offload needs one that shards" : string.Empty)}"));
             return config;
         }
 
         if (offload && stage == 2)
         {
-            notices.Add("fsdp: shard_grad_op offload: weights stay on the device, since they are not divided; the optimizer's state goes to the host");
+            notices.Add("fsdp: shard_grad_op offload: weights stay on the device, since they are not sharded; the optimizer's state goes to the host");
         }
 
         var kind = !offload ? OffloadKind.None : stage == 3 ? OffloadKind.Cpu : OffloadKind.Optimizer;

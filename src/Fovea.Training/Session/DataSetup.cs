@@ -22,10 +22,10 @@ internal sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
         var template = config.Data.Template is { } named ? ChatTemplates.Get(named) : processor.Template;
         var options = config.Data with { Seed = config.Run.Seed };
         processor.TokenRows.Check(template);
-        return new DataSetup(options, (processor with { Template = template }).With(options)) { Notices = notices };
+        return new DataSetup(options, (processor with { Template = template }).With(options)) { Notices = [.. notices, .. processor.Tokenizer.Notices] };
     }
 
-    /// <summary>What the user should know about keys that say nothing to this model, in sentences.</summary>
+    /// <summary>What the user should know about keys that are for other families' models, and about the tokenizer's files, in sentences.</summary>
     public IReadOnlyList<string> Notices { get; private init; } = [];
 
     public ChatTemplate Template => Processor.Template;

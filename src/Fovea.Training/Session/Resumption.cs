@@ -13,9 +13,6 @@ namespace Fovea.Training.Session;
 /// <param name="Notices">What the user is to know about it, in sentences.</param>
 internal sealed record Resumption(RunProgress Progress, TrainerState State, IReadOnlyList<string> Notices)
 {
-    // What the scripts of MiniMind-V seed the order of an epoch with, plus its number.
-    private const int ScriptSeed = 42;
-
     /// <summary>Whether it is a file of other scripts, not a checkpoint folder.</summary>
     public static bool IsFile(string from) => File.Exists(from);
 
@@ -177,10 +174,10 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
             yield return $"it was saved in the middle of a step, without the gradients so far: {again} batches are taken again";
         }
 
-        if (ranks > 1 || file.Ranks > 1 || config.Data.DisableShuffling || config.Run.EffectiveDataSeed != ScriptSeed)
+        if (ranks > 1 || file.Ranks > 1 || config.Data.DisableShuffling || config.Run.EffectiveDataSeed != file.OrderSeed)
         {
             yield return "samples come in this run's order: the rest of the epoch may repeat some that were trained already and leave others out "
-                + $"(the orders agree on one rank, shuffled, with data_seed: {ScriptSeed})";
+                + $"(the orders agree on one rank, shuffled, with data_seed: {file.OrderSeed})";
         }
 
         var own = config.Optimizer;

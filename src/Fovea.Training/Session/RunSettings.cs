@@ -38,12 +38,13 @@ internal static class RunSettings
 
         if (then is null)
         {
-            yield return "the checkpoint is of an earlier version and does not tell the settings that it was made with: "
+            yield return "the checkpoint is of an earlier version and does not record the settings that it was made with: "
                 + "whether this run has the same is not known";
         }
         else if (now.Keys.Where(name => !then.ContainsKey(name)).ToList() is { Count: > 0 } unknown)
         {
-            yield return $"the checkpoint is of an earlier version and does not tell {string.Join(", ", unknown)}: whether this run has the same is not known";
+            yield return $"the checkpoint is of an earlier version and does not record {string.Join(", ", unknown)}: "
+                + "whether this run has the same is not known";
         }
     }
 }

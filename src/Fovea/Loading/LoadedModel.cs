@@ -40,11 +40,12 @@ internal sealed class LoadedModel : IDisposable
 
     /// <param name="config">Names the model and its adapters.</param>
     /// <param name="fromModel">Take sampling settings from the model's generation_config.json instead of the configuration.</param>
-    /// <param name="note">Receives what is being loaded.</param>
+    /// <param name="note">Receives what is being loaded, and what the user should know about the configuration and the model.</param>
     /// <param name="mesh">The processes over which <c>zero: 3</c> shards the weights; null is this one alone.</param>
     public static LoadedModel Load(TrainConfig config, bool fromModel, Action<string> note, Mesh? mesh = null)
     {
         var data = DataSetup.From(config);
+        Report(note, [.. config.Notices, .. data.Notices]);
         var family = Families.Of(config.Model.ModelNameOrPath);
         var options = GenerationFile.Read(config.Model.ModelNameOrPath, data.Tokenizer, data.Template.StopWords);
         options = fromModel ? options : options with
@@ -86,6 +87,7 @@ internal sealed class LoadedModel : IDisposable
                 PeftAdapter.Attach(model, family, config.Model.AdapterNameOrPath[i], trainable: false);
             }
 
+            Report(note, model.Notices);
             var weights = divides ? new ZeroSharding(mesh!, model.Ledger, model.Head, config.Parallel.Sharding) : null;
             return new LoadedModel(model, family, weights, data, options);
         }
@@ -101,6 +103,14 @@ internal sealed class LoadedModel : IDisposable
         Answerer.Dispose();
         Weights?.Dispose();
         Model.Dispose();
+    }
+
+    private static void Report(Action<string> note, IEnumerable<string> notices)
+    {
+        foreach (var notice in notices)
+        {
+            note($"note: {notice}");
+        }
     }
 
     /// <summary>

@@ -139,7 +139,7 @@ public sealed class DeepSpeedTests
     [InlineData("zero: 3\noffload: cpu\nfsdp: full_shard", "offload: cpu contradicts fsdp: full_shard, which is offload: none")]
     [InlineData("fsdp: full_shard\ndeepspeed: {zero_optimization: {stage: 3}}", "fsdp: contradicts deepspeed")]
     [InlineData("fsdp: hybrid_shard", "fsdp: hybrid_shard is refused: it must be full_shard")]
-    [InlineData("fsdp: offload", "offload needs one that divides")]
+    [InlineData("fsdp: offload", "offload needs one that shards")]
     [InlineData("deepspeed: no-such.json", "deepspeed: no-such.json cannot be read")]
     [InlineData("deepspeed: {zero_optimization: {stage: 2, offload_param: {device: cpu}}}", "offload_param needs stage 3")]
     [InlineData("deepspeed: {zero_optimization: 3}", "zero_optimization: 3 is not allowed: it must be an object")]

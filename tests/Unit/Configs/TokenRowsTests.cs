@@ -24,14 +24,14 @@ public sealed class TokenRowsTests : NativeTest
         var setup = DataSetup.From(Config(folder.Path));
         var problem = $"the token {Seal} has the id {rows}, but the model's embeddings end with row {rows - 1} (vocab_size {rows}): enlarge them";
 
-        var report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, decode: 0, encoder: setup.NewEncoder());
+        var report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, setup.NewEncoder(), decode: 0);
         var bad = Assert.Single(report.Rejected);
         Assert.Equal(2, bad.Row);
         Assert.StartsWith(problem, bad.Reason);
 
         using var data = DatasetLoader.Load(setup.Options);
         var error = Assert.Throws<ConfigException>(() => setup.CheckTokens(data.Train));
-        Assert.StartsWith($"data set '{folder.Path}/rows.json', row 2: {problem}", error.Message);
+        Assert.StartsWith($"dataset '{folder.Path}/rows.json', row 2: {problem}", error.Message);
 
         // A sample is looked at once more where it is encoded, for rows that are left out.
         var skipping = DataSetup.From(Config(folder.Path, BadSamplePolicy.Skip));

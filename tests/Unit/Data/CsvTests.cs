@@ -55,7 +55,7 @@ public sealed class CsvTests : IDisposable
         folder.Write("dataset_info.json", """{"t":{"file_name":"t.csv","columns":{"prompt":"q","response":"a"}}}""");
         using var data = DatasetLoader.Load(Options("t"));
         Assert.Equal([("{1}", "[2]")], data.Train[0].Turns());
-        Assert.Equal("data set 't': nothing reads the column 'more'", Assert.Single(data.Notices));
+        Assert.Equal("dataset 't': nothing reads the column 'more'", Assert.Single(data.Notices));
     }
 
     [Fact]
@@ -69,11 +69,11 @@ public sealed class CsvTests : IDisposable
         using var data = DatasetLoader.Load(Options("t.csv") with { OnBadSample = BadSamplePolicy.Skip });
         Assert.Equal(
             [
-                "data set 't.csv', row 2: has 1 fields where the first line names 2 (in line 4)",
-                "data set 't.csv', row 3: has 3 fields where the first line names 2 (in line 5)",
-                "data set 't.csv', row 4: has text behind the closing quote of field 1: a quote within a field is written twice (in line 6)",
-                "data set 't.csv', row 5: is not UTF-8 in field 2; save the file as UTF-8 (in line 7)",
-                "data set 't.csv', row 6: the answer is empty (in line 8)",
+                "dataset 't.csv', row 2: has 1 fields where the first line names 2 (in line 4)",
+                "dataset 't.csv', row 3: has 3 fields where the first line names 2 (in line 5)",
+                "dataset 't.csv', row 4: has text behind the closing quote of field 1: a quote within a field is written twice (in line 6)",
+                "dataset 't.csv', row 5: is not UTF-8 in field 2; save the file as UTF-8 (in line 7)",
+                "dataset 't.csv', row 6: the answer is empty (in line 8)",
             ],
             data.Rejected.Select(bad => bad.ToString()));
         Assert.Equal(["Q0", "Q6"], Enumerable.Range(0, data.Train.Count).Select(i => data.Train[i].Turns()[0].User));

@@ -1,6 +1,8 @@
 using Fovea.Cli.Verbs;
 using Fovea.Data.Datasets;
+using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
+using Fovea.Training.Config;
 using Spectre.Console;
 
 namespace Fovea.Tests.Unit.Data;
@@ -52,12 +54,12 @@ public sealed class DataCheckTests : IDisposable
             $$"""{"instruction":"<image><image>What?","output":"This.","images":["{{2 * i}}.txt","{{(2 * i) + 1}}.txt"]}""")));
         var options = new DataOptions { Dataset = ["many.jsonl"], DatasetDir = folder.Root };
         var stage = new FakeMedia();
-        var some = DataCheck.Run(options, Tokenizer, stage, decode: 10);
+        var some = Run(options, stage, decode: 10);
         Assert.Equal((10, some.Decoded), (stage.Loaded, 10));
         Assert.InRange(some.Rejected.Count, 1, 9);
-        Assert.Equal(some.Rejected, DataCheck.Run(options, Tokenizer, new FakeMedia(), decode: 10).Rejected);
-        Assert.Equal((40, 20), (DataCheck.Run(options, Tokenizer, new FakeMedia()).Decoded, Check("many.jsonl").Rejected.Count));
-        Assert.Empty(DataCheck.Run(options, Tokenizer, new FakeMedia(), decode: 0).Rejected);
+        Assert.Equal(some.Rejected, Run(options, new FakeMedia(), decode: 10).Rejected);
+        Assert.Equal((40, 20), (Run(options, new FakeMedia()).Decoded, Check("many.jsonl").Rejected.Count));
+        Assert.Empty(Run(options, new FakeMedia(), decode: 0).Rejected);
     }
 
     [Fact]
@@ -118,6 +120,25 @@ public sealed class DataCheckTests : IDisposable
         Assert.Equal(exit, DataVerb.Create().Parse(["check", config, $"on_bad_sample={policy}"]).Invoke());
     }
 
+    [Fact]
+    public void Ignored_keys_are_reported_as_a_run_reports_them()
+    {
+        folder.Write("rows.jsonl", Row("Q", "A"));
+        var config = folder.Write("run.yaml", $"""
+            model_name_or_path: {TestFiles.Golden("qwen2_5_vl_tiny/model")}
+            dataset: rows.jsonl
+            dataset_dir: {folder.Root}
+            label_mask: original
+            trust_remote_code: true
+            """);
+
+        var notices = DataVerb.Check(TrainConfig.Load(config, [], ConfigUse.Data), decode: 0, CancellationToken.None).Notices;
+
+        Assert.Equal(
+            ["trust_remote_code is ignored: no code from a model folder is ever run", "label_mask is ignored: it is for MiniMind-V, this model is qwen2_5_vl"],
+            notices);
+    }
+
     private DataReport Check(params string[] names)
     {
         if (!File.Exists(Path.Combine(folder.Root, "d.jsonl")))
@@ -134,8 +155,11 @@ public sealed class DataCheckTests : IDisposable
         }
 
         var options = new DataOptions { Dataset = names is [] ? ["d.jsonl"] : names, DatasetDir = folder.Root, CutoffLen = 60 };
-        return DataCheck.Run(options, Tokenizer, new FakeMedia());
+        return Run(options, new FakeMedia());
     }
+
+    private static DataReport Run(DataOptions options, FakeMedia media, int decode = DataCheck.DecodedByDefault) =>
+        DataCheck.Run(options, Tokenizer, media, new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer, media, options), decode);
 
     private static string Row(string question, string answer, string? image = null) =>
         $"{{\"instruction\":\"{question}\",\"output\":\"{answer}\",\"images\":[{(image is null ? "" : $"\"{image}\"")}]}}";

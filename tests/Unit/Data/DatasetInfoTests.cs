@@ -36,7 +36,7 @@ public sealed class DatasetInfoTests : IDisposable
         var error = Assert.Throws<ConfigException>(() => Load(key));
         Assert.Contains(reason, Assert.Single(error.Problems));
         Assert.Contains(folder.Root, error.Message);
-        Assert.Contains("data set 'd'", error.Message);
+        Assert.Contains("dataset 'd'", error.Message);
     }
 
     [Theory]
@@ -50,7 +50,7 @@ public sealed class DatasetInfoTests : IDisposable
     }
 
     [Theory]
-    [InlineData("\"subset\":\"en\"", "subset is ignored: only data sets of a hub have subsets")]
+    [InlineData("\"subset\":\"en\"", "subset is ignored: only datasets of a hub have subsets")]
     [InlineData("\"folder\":\"x\"", "folder is ignored")]
     [InlineData("\"file_sha1\":\"0\"", "file_sha1 is ignored")]
     [InlineData("\"split\":\"train\"", "split is ignored: a file is read whole")]

@@ -107,7 +107,7 @@ public sealed class DatasetLoaderTests : IDisposable
         var error = Assert.Throws<ConfigException>(() => Load("bad"));
         for (var i = 1; i < rows.Length; i++)
         {
-            Assert.StartsWith($"data set 'bad', row {i + 1}: ", error.Problems[i - 1]);
+            Assert.StartsWith($"dataset 'bad', row {i + 1}: ", error.Problems[i - 1]);
             Assert.Contains(rows[i].Reason, error.Problems[i - 1]);
         }
 

@@ -43,7 +43,7 @@ public sealed class ParquetTableTests : IDisposable
         Assert.All(data.Train[1].Images, image => Assert.Equal(bytes, image.ReadBytes()));
         Assert.Equal([null, "Sé", null], Enumerable.Range(0, 3).Select(i => data.Train[i].System()));
         Assert.All(Enumerable.Range(0, 3), i => Assert.Equal("A", Assert.Single(data.Train[i].Turns()).Assistant));
-        Assert.Equal("data set 't.parquet': nothing reads the columns 'id', 'image_id', 'score'", Assert.Single(data.Notices));
+        Assert.Equal("dataset 't.parquet': nothing reads the columns 'id', 'image_id', 'score'", Assert.Single(data.Notices));
     }
 
     [Fact]
@@ -57,7 +57,7 @@ public sealed class ParquetTableTests : IDisposable
              "e":{"file_name":"t.parquet","columns":{"prompt":"question","response":"answer"}}}
             """);
         using var data = DatasetLoader.Load(Options("d") with { OnBadSample = BadSamplePolicy.Skip });
-        Assert.Equal("data set 'd', row 2: the text holds 0 <image> but the row lists 1 image(s) (in t.parquet)", Assert.Single(data.Rejected).ToString());
+        Assert.Equal("dataset 'd', row 2: the text holds 0 <image> but the row lists 1 image(s) (in t.parquet)", Assert.Single(data.Rejected).ToString());
         rows[1].Question = "<image>Q";
         await ParquetSerializer.SerializeAsync(rows, Path.Combine(folder.Root, "t.parquet"));
         using var read = DatasetLoader.Load(Options("d"));
@@ -72,7 +72,7 @@ public sealed class ParquetTableTests : IDisposable
         Wrong[] rows = [new() { Instruction = 5, Output = "A" }, new() { Instruction = 6, Output = "B", Images = [7] }];
         await ParquetSerializer.SerializeAsync(rows, Path.Combine(folder.Root, "t.parquet"));
         var error = Assert.Throws<ConfigException>(() => DatasetLoader.Load(Options("t.parquet")));
-        Assert.Equal("data set 't.parquet', row 1: instruction must be text, not a number", error.Problems[0]);
+        Assert.Equal("dataset 't.parquet', row 1: instruction must be text, not a number", error.Problems[0]);
         Assert.Contains("row 2: instruction must be text, not a number; images[0] must be text", error.Problems[1]);
     }
 

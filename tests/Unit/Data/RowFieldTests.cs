@@ -76,7 +76,7 @@ public sealed class RowFieldTests : IDisposable
         folder.Write("rows.jsonl", string.Join('\n', rows));
         using var data = DatasetLoader.Load(Options("rows.jsonl", "rows.jsonl") with { EvalDataset = ["rows.jsonl"] });
         Assert.Equal(
-            "data set 'rows.jsonl': nothing reads the columns 'id', 'sytem' (did you mean 'system'?), 'histroy' (did you mean 'history'?), "
+            "dataset 'rows.jsonl': nothing reads the columns 'id', 'sytem' (did you mean 'system'?), 'histroy' (did you mean 'history'?), "
                 + "'image_id', 'image_caption', 'image_size'",
             Assert.Single(data.Notices));
         Assert.Equal(6, data.Train.Count);
@@ -89,7 +89,7 @@ public sealed class RowFieldTests : IDisposable
         folder.Write("rows.jsonl", """{"question":"Q","answer":"A","input":"I","system":"S","anwser":"B"}""");
         using var data = DatasetLoader.Load(Options("d"));
         Assert.Equal(
-            "data set 'd': nothing reads the columns 'input' (columns.query would), 'system' (columns.system would), 'anwser' (did you mean 'answer'?)",
+            "dataset 'd': nothing reads the columns 'input' (columns.query would), 'system' (columns.system would), 'anwser' (did you mean 'answer'?)",
             Assert.Single(data.Notices));
     }
 
@@ -110,11 +110,11 @@ public sealed class RowFieldTests : IDisposable
     public void Images_under_a_name_that_is_not_read_are_an_error_with_the_remedy(string field, string value)
     {
         var error = Refused($$"""{"instruction":"Q","output":"A","{{field}}":{{value}}}""");
-        Assert.StartsWith($"data set 'rows.jsonl', row 1: the field '{field}' holds images, and nothing reads it: name it images, or describe it", error);
+        Assert.StartsWith($"dataset 'rows.jsonl', row 1: the field '{field}' holds images, and nothing reads it: name it images, or describe it", error);
 
         folder.Write("dataset_info.json", """{"d":{"file_name":"rows.jsonl"}}""");
         var entry = Assert.Throws<ConfigException>(() => DatasetLoader.Load(Options("d"))).Problems[0];
-        Assert.Contains($"data set 'd', row 1: the field '{field}' holds images", entry);
+        Assert.Contains($"dataset 'd', row 1: the field '{field}' holds images", entry);
         Assert.EndsWith($"write \"images\": \"{field}\" into the columns of 'd' in dataset_info.json (in rows.jsonl)", entry);
     }
 
@@ -125,7 +125,7 @@ public sealed class RowFieldTests : IDisposable
         folder.Write("rows.jsonl", $$"""{"messages":{{Messages}}}""" + "\n" + $$"""{"messages":{{Messages}},"images":["a.png"]}""");
         folder.Write("plain.jsonl", $$"""{"messages":{{Messages}}}""");
         var error = Assert.Throws<ConfigException>(() => DatasetLoader.Load(Options("plain.jsonl") with { EvalDataset = ["d"] }));
-        Assert.StartsWith("data set 'd', row 2: the field 'images' holds images, and nothing reads it", error.Problems[0]);
+        Assert.StartsWith("dataset 'd', row 2: the field 'images' holds images, and nothing reads it", error.Problems[0]);
     }
 
     [Fact]
@@ -157,7 +157,7 @@ public sealed class RowFieldTests : IDisposable
         folder.Write("many/1.jsonl", """{"instruction":"Q","output":"A"}""");
         folder.Write("many/2.jsonl", """{"instruction":"Q","output":"A"}""" + "\n" + """{"instruction":"Q","output":5}""");
         var error = Assert.Throws<ConfigException>(() => DatasetLoader.Load(Options("many/")));
-        Assert.Equal("data set 'many/', row 3: output must be text, not a number (in 2.jsonl, there row 2)", error.Problems[0]);
+        Assert.Equal("dataset 'many/', row 3: output must be text, not a number (in 2.jsonl, there row 2)", error.Problems[0]);
     }
 
     private static string Text(Conversation c) =>

@@ -29,7 +29,7 @@ public sealed class RowPassTests : IDisposable
         Assert.Equal([new DatasetSummary("d.jsonl", false, rows, bad.Count)], many.Summaries);
         Assert.Equal(bad.Take(10_000).Select(i => i + 1), many.Rejected.Select(b => b.Row));
         Assert.Equal(one.Rejected, many.Rejected);
-        Assert.Equal("data set 'd.jsonl': nothing reads the columns " + string.Join(", ", Enumerable.Range(0, 10).Select(i => $"'extra{i}'")), many.Notices[0]);
+        Assert.Equal("dataset 'd.jsonl': nothing reads the columns " + string.Join(", ", Enumerable.Range(0, 10).Select(i => $"'extra{i}'")), many.Notices[0]);
         Assert.Equal(one.Notices, many.Notices);
 
         // The split is drawn over all rows, and the bad ones fall out of it.
@@ -54,7 +54,7 @@ public sealed class RowPassTests : IDisposable
 
         var options = new DataOptions { Dataset = ["0.jsonl", "1.jsonl", "2.jsonl"], DatasetDir = folder.Root, DataloaderNumWorkers = workers };
         var error = Assert.Throws<ConfigException>(() => DatasetLoader.Load(options));
-        var expected = Enumerable.Range(0, 39).Select(i => $"data set '{i / 13}.jsonl', row {((i % 13) + 1) * 300}: output must be text, not a number");
+        var expected = Enumerable.Range(0, 39).Select(i => $"dataset '{i / 13}.jsonl', row {((i % 13) + 1) * 300}: output must be text, not a number");
         Assert.Equal(expected.Take(30), error.Problems.Take(30));
         Assert.Equal("and 9 more rows; 'fovea data check' counts them by reason", error.Problems[30]);
     }

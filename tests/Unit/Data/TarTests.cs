@@ -41,7 +41,7 @@ public sealed class TarTests : IDisposable
         Assert.Equal(File.ReadAllBytes(Pictures[1]), Assert.Single(data.Train[1].Images).ReadBytes());
         Assert.Equal("s.tar: 0001.PNG", data.Train[1].Images[0].Name);
         Assert.Empty(data.Train[2].Images);
-        Assert.Equal("data set 's.tar': nothing reads the column 'cls'", Assert.Single(data.Notices));
+        Assert.Equal("dataset 's.tar': nothing reads the column 'cls'", Assert.Single(data.Notices));
         Assert.Equal(["s.tar"], Directory.GetFileSystemEntries(folder.Root).Select(Path.GetFileName));
     }
 

@@ -19,8 +19,8 @@ public sealed class DeviceTests : NativeTest
         Assert.Equal(expected, Fovea.Tensors.Devices.Choose(name, cards, rank).ToString());
 
     [Theory]
-    [InlineData("cuda", 0, null, "asks for card 0")]
-    [InlineData("cuda:2", 2, null, "cuda:2 asks for card 2")]
+    [InlineData("cuda", 0, null, "asks for GPU 0")]
+    [InlineData("cuda:2", 2, null, "cuda:2 asks for GPU 2")]
     [InlineData("auto", 2, "2", "LOCAL_RANK=2")]
     [InlineData("gpu", 2, null, "not known")]
     [InlineData("cuda:x", 2, null, "not known")]

@@ -119,6 +119,6 @@ public sealed class KernelReportTests : NativeTest
 
         var output = new StringWriter();
         KernelsVerb.Run([new KernelFact("products", "MKL"), new KernelFact("threads", "9 on 8", "slow", "set 8")], output);
-        Assert.Equal("  ok   products       MKL\n  note threads        9 on 8: slow\n                      mend: set 8\n", output.ToString());
+        Assert.Equal("  ok   products       MKL\n  note threads        9 on 8: slow\n                      fix: set 8\n", output.ToString());
     }
 }

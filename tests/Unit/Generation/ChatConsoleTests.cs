@@ -110,6 +110,22 @@ public sealed class ChatConsoleTests : NativeTest
         Assert.True(twice.Options.DoSample, "the configuration's settings count, as in LLaMA-Factory");
     }
 
+    // The same way for chat and eval: both load through LoadedModel.
+    [Fact]
+    public void Ignored_keys_are_reported_as_a_run_reports_them()
+    {
+        var file = Path.GetTempFileName();
+        File.WriteAllText(file, $"model_name_or_path: {Folder}\nlabel_mask: original\ntrust_remote_code: true\nuse_cpu: true\n");
+        var config = TrainConfig.Load(file, [], ConfigUse.Chat);
+        File.Delete(file);
+        var heard = new StringWriter();
+
+        LoadedModel.Load(ModelChoice.Complete(config, heard), fromModel: false, heard.WriteLine).Dispose();
+
+        Assert.Contains("note: trust_remote_code is ignored: no code from a model folder is ever run", heard.ToString(), StringComparison.Ordinal);
+        Assert.Contains("note: label_mask is ignored: it is for MiniMind-V, this model is qwen2_5_vl", heard.ToString(), StringComparison.Ordinal);
+    }
+
     protected override void Cleanup()
     {
         interrupts.Dispose();

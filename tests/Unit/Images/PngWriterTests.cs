@@ -1,5 +1,5 @@
+using Fovea.Cli.Demo;
 using Fovea.Data.Images;
-using Fovea.Runs.Charts;
 
 namespace Fovea.Tests.Unit.Images;
 

@@ -74,7 +74,7 @@ public sealed class UserFileFuzzTests : NativeTest
         var path = Path.Combine(folder, DatasetCatalog.InfoFile);
         File.Copy(Path.Combine(Goldens, "qwen2_5_vl_tiny", "data", "tiny_shapes.json"), Path.Combine(folder, "tiny_shapes.json"));
         var json = File.ReadAllText(Path.Combine(Goldens, "qwen2_5_vl_tiny", "data", DatasetCatalog.InfoFile));
-        Fuzz(path, Both(json, 400), () => Rows("tiny_shapes"), DatasetCatalog.InfoFile, "data set 'tiny_shapes'");
+        Fuzz(path, Both(json, 400), () => Rows("tiny_shapes"), DatasetCatalog.InfoFile, "dataset 'tiny_shapes'");
     }
 
     [Theory]
@@ -281,7 +281,7 @@ public sealed class UserFileFuzzTests : NativeTest
                 Assert.True(source.Read(i, problems) is not null || problems.Count > 0, $"row {i} is neither read nor refused");
                 if (problems.Count > 0)
                 {
-                    throw new ConfigException([.. problems.Select(problem => $"data set '{dataset}': {problem}")]);
+                    throw new ConfigException([.. problems.Select(problem => $"dataset '{dataset}': {problem}")]);
                 }
             }
         }

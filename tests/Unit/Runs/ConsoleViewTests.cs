@@ -49,27 +49,40 @@ public sealed class ConsoleViewTests
     [InlineData(200)]
     public void The_live_view_survives_any_width_and_ends_with_the_paths(int width)
     {
-        var output = new StringWriter();
-        var console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = AnsiSupport.Yes,
-            Interactive = InteractionSupport.Yes,
-            ColorSystem = ColorSystemSupport.NoColors,
-            Out = new AnsiConsoleOutput(output),
-        });
-        console.Profile.Width = width;
-        using (var view = new LiveView(console))
-        {
-            Play(view);
-        }
-
-        var text = output.ToString();
+        var text = Live(width, Play);
         Assert.Contains("\u001b[?25h", text);
         if (width >= 40)
         {
             Assert.Contains("out/adapter_model.safetensors", text);
             Assert.Contains("44/44", text);
         }
+    }
+
+    [Theory]
+    [InlineData(60)]
+    [InlineData(100)]
+    [InlineData(180)]
+    public void What_the_live_view_prints_stands_alone_on_its_lines(int width)
+    {
+        var screen = new Screen(Live(width, view =>
+        {
+            Play(view);
+            view.Write(Started);
+            view.Write(new StepDone(7, 44, 1.2) { Time = Start });
+            view.Write(new Warning($"first {new string('x', width)}") { Time = Start });
+        })).Lines;
+
+        Assert.Single(screen, "saved out/checkpoint-20");
+        Assert.Single(screen, "{'eval_loss': 1.5000, 'eval_runtime': 2.00, 'epoch': 0.91}");
+        Assert.Single(screen, "sample left out (skip): demo row 3: [a/b.png] cannot be read");
+        Assert.Single(screen, line => line.Contains("44/44", StringComparison.Ordinal));
+
+        // A long line breaks; the bar and the numbers are below it, once.
+        var warning = screen.ToList().IndexOf("warning: first");
+        Assert.True(warning >= 0, string.Join('\n', screen));
+        Assert.Equal(new string('x', width), screen[warning + 1]);
+        Assert.Contains("7/44", screen[warning + 2], StringComparison.Ordinal);
+        Assert.Single(screen, line => line.Contains(" 7/44", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -112,6 +125,26 @@ public sealed class ConsoleViewTests
 
         Assert.Equal(" 10/44  23 %  0:01:08 left", ProgressText.Bar(progress, 100).Label);
         Assert.Equal("loss 1.2346 · lr 5.0e-05 · 1,500 tokens/s · 2.0 GiB · 0:00:20 elapsed", ProgressText.Details(progress, 100));
+    }
+
+    /// <summary>What a terminal receives from the live view.</summary>
+    private static string Live(int width, Action<IEventSink> play)
+    {
+        var output = new StringWriter();
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = AnsiSupport.Yes,
+            Interactive = InteractionSupport.Yes,
+            ColorSystem = ColorSystemSupport.NoColors,
+            Out = new AnsiConsoleOutput(output),
+        });
+        console.Profile.Width = width;
+        using (var view = new LiveView(console))
+        {
+            play(view);
+        }
+
+        return output.ToString();
     }
 
     private static RunStarted Started => new()

@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using Fovea.Data.Images;
 using Fovea.Runs.Charts;
 using Fovea.Events;
 
@@ -19,25 +20,52 @@ public sealed class CurveChartTests
     }
 
     [Fact]
-    public void The_svg_is_well_formed_and_holds_both_curves()
+    public void The_svg_is_well_formed_and_holds_both_curves_and_all_text()
     {
         var svg = XDocument.Parse(new CurveChart("loss of <a & b>", "loss", Points(40)).ToSvg());
 
-        var curves = svg.Descendants().Where(e => e.Name.LocalName == "polyline").Select(e => e.Attribute("points")!.Value.Split(' ').Length).ToList();
-        Assert.Equal(2, curves.Count(count => count == 40));
-        Assert.Contains(svg.Descendants(), e => e.Value == "loss of <a & b>");
-        Assert.Contains(svg.Descendants(), e => e.Value == "smoothed");
+        var curves = svg.Descendants().Where(e => e.Attribute("stroke")?.Value is "#1F77B4").Select(e => e.Attribute("d")!.Value).ToList();
+        Assert.Equal(2, curves.Count(path => path.Count(c => c is 'M' or 'L') == 40));
+        var texts = svg.Descendants().Where(e => e.Name.LocalName == "text").ToList();
+        string[] words = ["loss of <a & b>", "step", "loss", "original", "smoothed", "400"];
+        Assert.Superset(words.ToHashSet(), texts.Select(e => e.Value.Trim()).ToHashSet());
+        Assert.All(texts, e => Assert.StartsWith("DejaVu Sans, ", e.Attribute("font-family")!.Value));
     }
 
     [Fact]
     public void The_picture_shows_the_curve_where_its_values_are()
     {
-        var pixels = new CurveChart("t", "loss", [(0, 1.0), (50, 1.0), (100, 1.0)]).ToPixels();
+        var picture = Pixels(new CurveChart("t", "loss", [(0, 1.0), (50, 1.0), (100, 1.0)]));
 
         // A constant lies in the middle of the chart's height, in pure blue.
-        var blue = Enumerable.Range(0, CurveChart.Height).Where(row => Pixel(pixels, 400, row) == (0x1f, 0x77, 0xb4)).ToList();
+        var blue = Enumerable.Range(0, CurveChart.Height).Where(row => Pixel(picture, 400, row) == (0x1f, 0x77, 0xb4)).ToList();
         Assert.InRange(blue.Count, 1, 4);
         Assert.InRange(blue.Average(), 294, 298);
+    }
+
+    // The font travels with the program: these are glyphs, each with ink of its own, on a machine with fonts and on one without.
+    [Fact]
+    public void Text_is_drawn_with_the_shipped_font()
+    {
+        var none = Ink(string.Empty);
+        var dots = Ink("....");
+        var letters = Ink("WWWW");
+
+        Assert.Equal(0, none);
+        Assert.InRange(dots, 1, 100);
+        Assert.InRange(letters, 4 * dots, 100 * dots);
+        Assert.NotEqual(Ink("Ж"), Ink("模"));
+        Assert.Equal(Ink("模"), Ink("型"));
+    }
+
+    [Fact]
+    public void A_title_wider_than_the_chart_is_shortened_in_its_middle()
+    {
+        var svg = XDocument.Parse(new CurveChart($"begin {new string('m', 500)} end", "loss", Points(3)).ToSvg());
+
+        var title = svg.Descendants().Single(e => e.Name.LocalName == "text" && e.Value.Contains("begin", StringComparison.Ordinal)).Value.Trim();
+        Assert.Matches("^begin m+[.]{3}m+ end$", title);
+        Assert.InRange(title.Length, 20, 60);
     }
 
     [Theory]
@@ -49,7 +77,7 @@ public sealed class CurveChartTests
     {
         var chart = new CurveChart("t", "loss", Points(count));
 
-        Assert.Equal(CurveChart.Width * CurveChart.Height * 3, chart.ToPixels().Length);
+        Assert.Equal((CurveChart.Width, CurveChart.Height), (Pixels(chart).Width, Pixels(chart).Height));
         Assert.DoesNotContain("NaN", chart.ToSvg());
     }
 
@@ -79,10 +107,19 @@ public sealed class CurveChartTests
 
     private static IEnumerable<string?> Names(string folder) => Directory.EnumerateFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal);
 
-    private static (byte R, byte G, byte B) Pixel(byte[] pixels, int x, int y)
+    private static RgbImage Pixels(CurveChart chart) => ImageReader.Decode(chart.ToPng(), "chart");
+
+    /// <summary>Dark pixels above the chart.</summary>
+    private static int Ink(string title)
     {
-        var at = ((y * CurveChart.Width) + x) * 3;
-        return (pixels[at], pixels[at + 1], pixels[at + 2]);
+        var picture = Pixels(new CurveChart(title, "loss", Points(3)));
+        return Enumerable.Range(0, 55 * CurveChart.Width).Count(at => picture.Pixels[3 * at] < 128);
+    }
+
+    private static (byte R, byte G, byte B) Pixel(RgbImage picture, int x, int y)
+    {
+        var at = ((y * picture.Width) + x) * 3;
+        return (picture.Pixels[at], picture.Pixels[at + 1], picture.Pixels[at + 2]);
     }
 
     private static IEnumerable<(double Step, double Value)> Points(int count) =>

@@ -30,8 +30,8 @@ public sealed class OldCheckpointTests : NativeTest
     }
 
     [Theory]
-    [InlineData("weight_decay", @"does not tell ([a-z0-9_ ]+, )*weight_decay(, [a-z0-9_ ]+)*: whether")]
-    [InlineData("settings", "does not tell the settings that it was made with")]
+    [InlineData("weight_decay", @"does not record ([a-z0-9_ ]+, )*weight_decay(, [a-z0-9_ ]+)*: whether")]
+    [InlineData("settings", "does not record the settings that it was made with")]
     public void A_setting_that_a_checkpoint_does_not_tell_is_reported_and_never_refused(string key, string expected)
     {
         var checkpoint = Directory.CreateDirectory(old.Out("checkpoint-3")).FullName;

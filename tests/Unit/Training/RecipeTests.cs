@@ -152,7 +152,7 @@ public sealed class RecipeTests : NativeTest
         var state = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
         Assert.True(state.Remove("settings") && state.Remove("template"));
         File.WriteAllText(path, state.ToJsonString());
-        Assert.Single(Notices("max_steps=4"), notice => notice.Contains("is of an earlier version and does not tell the settings"));
+        Assert.Single(Notices("max_steps=4"), notice => notice.Contains("is of an earlier version and does not record the settings"));
 
         List<string> Notices(params string[] overrides)
         {

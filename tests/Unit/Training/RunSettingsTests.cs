@@ -41,7 +41,7 @@ public sealed class RunSettingsTests : NativeTest
             var then = new Dictionary<string, string>(now) { [name] = "another" };
             Assert.EndsWith($": {name} another -> {now[name]}", Assert.Single(RunSettings.Differences(then, now)));
             then.Remove(name);
-            Assert.Contains($"does not tell {name}:", Assert.Single(RunSettings.Differences(then, now)));
+            Assert.Contains($"does not record {name}:", Assert.Single(RunSettings.Differences(then, now)));
         }
 
         Assert.Single(RunSettings.Differences(null, now));
@@ -76,7 +76,7 @@ public sealed class RunSettingsTests : NativeTest
         var told = Train(
             "max_steps=2", $"resume_from_checkpoint={run.Out("out/checkpoint-1")}", "recompute=always", "micro_batch_tokens=4000", "logging_steps=2",
             "save_steps=5", "dataloader_num_workers=1", "plot_loss=true", "max_new_tokens=3");
-        Assert.DoesNotContain(told, notice => notice.Contains("settings") || notice.Contains("does not tell"));
+        Assert.DoesNotContain(told, notice => notice.Contains("settings") || notice.Contains("does not record"));
     }
 
     [Fact]

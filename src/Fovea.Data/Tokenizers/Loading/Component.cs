@@ -5,6 +5,9 @@ namespace Fovea.Data.Tokenizers;
 /// <summary>One component object of <c>tokenizer.json</c>, its place in the file for messages, and the list that its problems go to.</summary>
 internal readonly record struct Component(JsonElement Json, string Place, List<string> Problems)
 {
+    /// <summary>What the user should know about the file, in sentences.</summary>
+    internal List<string> Notices { get; init; } = [];
+
     internal bool IsAbsent => Json.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null;
 
     internal string Type => Text("type") ?? string.Empty;

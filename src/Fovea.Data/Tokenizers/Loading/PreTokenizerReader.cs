@@ -83,29 +83,44 @@ internal static class PreTokenizerReader
         if (json.Child("pattern").Text("Regex") is { } expression)
         {
             // The known expressions leave no text between matches, so only these two ways of splitting make sense, and both keep every match.
-            if (PiecePattern.Find(expression) is not { } pattern)
-            {
-                json.Report($"the regular expression {expression} is none of the known ones (Qwen2, Llama 3, GPT-2)");
-            }
-            else if (behavior == "Isolated" || behavior == "Removed" && invert)
-            {
-                return new PatternPreTokenizer(pattern, next);
-            }
-            else
-            {
-                json.Report($"behavior \"{behavior}\" with invert {invert} is not supported for a regular expression");
-            }
+            return PiecePattern.Find(expression) is { } pattern && (behavior == "Isolated" || behavior == "Removed" && invert)
+                ? new PatternPreTokenizer(pattern, next)
+                : General(json, expression, next);
         }
-        else if (json.PlainPattern() is { } text)
+
+        if (json.PlainPattern() is { } text)
         {
-            if (Enum.TryParse<SplitBehavior>(behavior, out var known) && !invert)
+            if (Enum.TryParse<SplitBehavior>(behavior, out var known) && known != SplitBehavior.Contiguous && !invert)
             {
                 return new StringPreTokenizer(text, known, next);
             }
 
-            json.Report($"behavior \"{behavior}\" with invert {invert} is not supported (supported: {string.Join(", ", Enum.GetNames<SplitBehavior>())})");
+            var supported = Enum.GetNames<SplitBehavior>().Except([nameof(SplitBehavior.Contiguous)]);
+            json.Report($"behavior \"{behavior}\" with invert {invert} is not supported (supported: {string.Join(", ", supported)})");
         }
 
         return next;
+    }
+
+    private static PreTokenizer General(Component json, string expression, PreTokenizer next)
+    {
+        if (!Enum.TryParse<SplitBehavior>(json.Text("behavior"), out var behavior))
+        {
+            json.Report($"behavior \"{json.Text("behavior")}\" is none of {string.Join(", ", Enum.GetNames<SplitBehavior>())}");
+            return next;
+        }
+
+        try
+        {
+            var pattern = GeneralPattern.Of(expression);
+            json.Notices.Add($"tokenizer.json: {json.Place}: a general regular-expression engine splits text, which is slower than the scanners for "
+                + $"the expressions of Qwen2, Llama 3 and GPT-2: {expression}");
+            return new RegexPreTokenizer(pattern, behavior, json.Flag("invert"), next);
+        }
+        catch (FormatException e)
+        {
+            json.Report($"the regular expression {expression} is not supported: {e.Message}");
+            return next;
+        }
     }
 }

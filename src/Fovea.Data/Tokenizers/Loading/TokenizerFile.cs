@@ -37,6 +37,9 @@ internal sealed class TokenizerFile
 
     internal List<AddedToken> AddedTokens { get; } = [];
 
+    /// <summary>What the user should know about the file, in sentences.</summary>
+    internal List<string> Notices { get; } = [];
+
     internal Normalizer? Normalizer { get; private set; }
 
     internal PreTokenizer Splitter { get; private set; } = null!;
@@ -182,5 +185,5 @@ internal sealed class TokenizerFile
         }
     }
 
-    private Component Part(string name) => new(parts.GetValueOrDefault(name), name, problems);
+    private Component Part(string name) => new(parts.GetValueOrDefault(name), name, problems) { Notices = Notices };
 }

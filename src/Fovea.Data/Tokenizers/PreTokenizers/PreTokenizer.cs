@@ -132,11 +132,12 @@ internal sealed class StringPreTokenizer(string pattern, SplitBehavior behavior,
     }
 }
 
-/// <summary>Where the text that a <see cref="StringPreTokenizer"/> cuts at goes.</summary>
+/// <summary>Where the text that a <see cref="StringPreTokenizer"/> or a <see cref="RegexPreTokenizer"/> cuts at goes.</summary>
 internal enum SplitBehavior
 {
     Isolated,
     Removed,
     MergedWithPrevious,
     MergedWithNext,
+    Contiguous,
 }

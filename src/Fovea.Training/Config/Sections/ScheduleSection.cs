@@ -44,10 +44,10 @@ internal sealed record ScheduleSection
     [Bounds(0)]
     [Affects(Learning)] public double WarmupSteps { get; init; }
 
-    /// <summary>Rounding of an uneven epoch's steps: up (today's Transformers), down (early 2025), or <c>carry</c> (MiniMind-V of April 2025).</summary>
+    /// <summary>Rounding of an uneven epoch's steps: up (today's Transformers), down (early 2025), or the rest into the next epoch (<c>carry</c>).</summary>
     [Affects(Learning)] public StepRounding StepRounding { get; init; } = StepRounding.Ceil;
 
-    /// <summary><c>token</c>: trained tokens weigh the same; <c>mean</c>: mean of batch means, as LLaMA-Factory; <c>accumulate</c>: as MiniMind-V.</summary>
+    /// <summary><c>token</c>: trained tokens weigh the same; <c>mean</c>: mean of batch means, as LLaMA-Factory; <c>accumulate</c>: as plain loops.</summary>
     [Affects(Learning)] public LossReduction LossReduction { get; init; } = LossReduction.Token;
 
     /// <summary>The schedule of the DeepSpeed file, if it has one.</summary>

@@ -2,9 +2,9 @@ using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
 
-namespace Fovea.Runs.Charts;
+namespace Fovea.Cli.Demo;
 
-/// <summary>Writes 8-bit RGB images as PNG (W3C PNG, third edition). Every row is stored as the difference to the row above, which suits charts.</summary>
+/// <summary>Writes 8-bit RGB images as PNG (W3C PNG, third edition). Every row is stored as the difference to the one above.</summary>
 internal static class PngWriter
 {
     private const byte UpFilter = 2;

@@ -36,7 +36,7 @@ public sealed partial class RoomTests
 
     private static readonly Dictionary<string, string[]> Packages = new()
     {
-        ["Fovea.Data"] = ["K4os.Compression.LZ4", "Snappier", "ZstdSharp.Port"],
+        ["Fovea.Data"] = ["ParquetSharp"],
         ["Fovea.Training"] = ["YamlDotNet"],
         ["Fovea.Cli"] = ["Spectre.Console", "System.CommandLine"],
     };

@@ -11,7 +11,7 @@ build() {
 
 is_fresh() {
   [ -e "$1" ] &&
-    [ -z "$(cd "$ROOT" && find src tests bench/Fovea.Bench bench/Fovea.Benchmarks global.json Fovea.slnx Directory.Build.props Directory.Packages.props -newer "$1" \( -type d -o -name '*.cs' -o -name '*.*proj' \
+    [ -z "$(cd "$ROOT" && find src tests bench/Fovea.Bench bench/Fovea.Benchmarks global.json Fovea.slnx Directory.Build.props Directory.Build.targets Directory.Packages.props -newer "$1" \( -type d -o -name '*.cs' -o -name '*.*proj' \
       -o -name '*.props' -o -name '*.json' -o -name '*.slnx' -o -path '*/wwwroot/*' \) ! -path '*/goldens/*' -print -quit 2> /dev/null)" ]
 }
 

@@ -37,7 +37,7 @@ internal sealed class ParquetFile : IDisposable
         {
             reader?.Dispose();
             properties.Dispose();
-            throw Problem($"its footer is damaged: {e.Message}; copy or download the file again");
+            throw Problem($"its footer is damaged: {Reason(e)}; copy or download the file again");
         }
     }
 
@@ -56,7 +56,7 @@ internal sealed class ParquetFile : IDisposable
     {
         var column = columns.FirstOrDefault(c => c.Name == name)
             ?? throw Problem($"has no column '{name}'; it has {string.Join(", ", Names)}");
-        if (!Leaves(column).All(leaf => LeafReader.Reads(leaf.Type)))
+        if (column.Leaves == 0 || !Leaves(column).All(leaf => LeafReader.Reads(leaf.Type)))
         {
             throw Problem($"column '{name}' holds values of a type that is not read; it must hold text, bytes or numbers, or lists or structures of them");
         }
@@ -73,7 +73,16 @@ internal sealed class ParquetFile : IDisposable
     private static IEnumerable<ParquetNode> Leaves(ParquetNode column) => Enumerable.Range(column.Leaf, column.Leaves).Select(column.LeafAt);
 
     private static bool IsDamage(Exception e) => e is ParquetException or InvalidDataException or IOException or ArgumentException or OverflowException
-        or InvalidCastException or NotSupportedException or OutOfMemoryException;
+        or InvalidCastException or IndexOutOfRangeException or NotSupportedException or OutOfMemoryException;
+
+    /// <summary>What the native library says, on one line and without the type of its exception.</summary>
+    private static string Reason(Exception e)
+    {
+        var message = e.Message.ReplaceLineEndings(" ").Trim();
+        const string Start = "(message: '", End = "')";
+        var at = message.IndexOf(Start, StringComparison.Ordinal);
+        return at < 0 || !message.EndsWith(End, StringComparison.Ordinal) ? message : message[(at + Start.Length)..^End.Length].TrimEnd();
+    }
 
     private ConfigException Problem(string problem) => new($"data file {path}: {problem}");
 
@@ -156,7 +165,7 @@ internal sealed class ParquetFile : IDisposable
         }
         catch (Exception e) when (IsDamage(e))
         {
-            throw Problem($"column '{column.Name}', row {row + 1}: a page is damaged: {e.Message}; copy or download the file again");
+            throw Problem($"column '{column.Name}', row {row + 1}: a page is damaged: {Reason(e)}; copy or download the file again");
         }
     }
 }

@@ -1,2 +1,2 @@
 // The number of live native handles is global and libtorch uses every core: tests run one at a time.
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
+[assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]

@@ -41,11 +41,15 @@ public sealed partial class RoomTests
 
     private static readonly Dictionary<string, string[]> Packages = new()
     {
-        ["Fovea.Data"] = ["K4os.Compression.LZ4", "Snappier", "ZstdSharp.Port"],
+        ["Fovea.Data"] = ["ParquetSharp"],
         ["Fovea.Runs"] = ["ScottPlot", "SkiaSharp", "SkiaSharp.HarfBuzz", "SkiaSharp.NativeAssets.Linux.NoDependencies"],
         ["Fovea.Training"] = ["YamlDotNet"],
         ["Fovea.Abstractions"] = ["Microsoft.CodeAnalysis.PublicApiAnalyzers"],
-        ["Fovea"] = ["K4os.Compression.LZ4", "Microsoft.CodeAnalysis.PublicApiAnalyzers", "Snappier", "YamlDotNet", "ZstdSharp.Port"],
+        ["Fovea"] =
+        [
+            "Microsoft.CodeAnalysis.PublicApiAnalyzers", "ParquetSharp", "ScottPlot", "SkiaSharp", "SkiaSharp.HarfBuzz",
+            "SkiaSharp.NativeAssets.Linux.NoDependencies", "YamlDotNet",
+        ],
         ["Fovea.Cli"] = ["Spectre.Console", "System.CommandLine"],
     };
 

@@ -1,62 +1,51 @@
-using System.Text;
+using ParquetSharp;
+using ParquetSharp.Schema;
 
 namespace Fovea.Data.Parquet;
 
-/// <summary>The flat list of schema elements in a footer, as a tree.</summary>
+/// <summary>A file's schema with the levels and leaves of each field.</summary>
 internal sealed class SchemaTree
 {
-    private const int Deepest = 32;
-    private readonly List<Dictionary<int, object>> elements;
-    private int next = 1;
     private int leaves;
 
-    private SchemaTree(List<Dictionary<int, object>> elements) => this.elements = elements;
-
-    /// <exception cref="InvalidDataException">It ends too early or nests too deep.</exception>
-    public static IReadOnlyList<ParquetNode> Read(List<Dictionary<int, object>> elements)
+    private SchemaTree()
     {
-        var schema = new SchemaTree(elements);
+    }
+
+    public static IReadOnlyList<ParquetNode> Read(SchemaDescriptor schema)
+    {
+        using var root = schema.GroupNode;
+        return new SchemaTree().Fields(root, 0, 0);
+    }
+
+    private List<ParquetNode> Fields(GroupNode group, int defined, int repeated)
+    {
         var nodes = new List<ParquetNode>();
-        for (var left = elements.Count == 0 ? 0 : Number(elements[0], 5, 0); left > 0; left--)
+        foreach (var field in group.Fields)
         {
-            nodes.Add(schema.Node(0, 0, 0));
+            using (field)
+            {
+                nodes.Add(Node(field, defined, repeated));
+            }
         }
 
         return nodes;
     }
 
-    private static long Number(Dictionary<int, object> element, int field, long otherwise) => (long)element.GetValueOrDefault(field, otherwise);
-
-    private ParquetNode Node(int defined, int repeated, int depth)
+    private ParquetNode Node(Node field, int defined, int repeated)
     {
-        if (next >= elements.Count || depth > Deepest)
-        {
-            throw new InvalidDataException("the schema ends too early or nests too deep");
-        }
-
-        var element = elements[next++];
-        var repetition = Number(element, 3, 0);
-        defined += repetition == 0 ? 0 : 1;
-        repeated += repetition == 2 ? 1 : 0;
+        defined += field.Repetition == Repetition.Required ? 0 : 1;
+        repeated += field.Repetition == Repetition.Repeated ? 1 : 0;
+        using var logical = field.LogicalType;
         var first = leaves;
-        var children = new List<ParquetNode>();
-        var inside = Number(element, 5, 0);
-        leaves += inside == 0 ? 1 : 0;
-        for (; inside > 0; inside--)
+        var leaf = field as PrimitiveNode;
+        leaves += leaf is null ? 0 : 1;
+        var children = field is GroupNode group ? Fields(group, defined, repeated) : [];
+        return new ParquetNode(field.Name, leaf?.PhysicalType, leaf?.TypeLength ?? 0, defined, repeated, first, leaves - first, children)
         {
-            children.Add(Node(defined, repeated, depth + 1));
-        }
-
-        // Converted types UTF8, ENUM and JSON, and the logical types of the same meaning; LIST.
-        var (converted, logical) = (Number(element, 6, -1), element.GetValueOrDefault(10) as Dictionary<int, object>);
-        return new ParquetNode(
-            Encoding.UTF8.GetString((byte[])element[4]), children.Count > 0 ? -1 : (int)Number(element, 1, 99), (int)Number(element, 2, 0),
-            defined, repeated, first, leaves - first, children)
-        {
-            IsRepeated = repetition == 2,
-            IsOptional = repetition == 1,
-            IsText = converted is 0 or 4 or 19 || logical?.Keys.Any(key => key is 1 or 4 or 12) == true,
-            IsList = (converted == 3 || logical?.ContainsKey(3) == true) && children is [{ IsRepeated: true }],
+            IsRepeated = field.Repetition == Repetition.Repeated,
+            IsText = logical.Type is LogicalTypeEnum.String or LogicalTypeEnum.Enum or LogicalTypeEnum.Json,
+            IsList = logical.Type == LogicalTypeEnum.List && children is [{ IsRepeated: true }],
         };
     }
 }

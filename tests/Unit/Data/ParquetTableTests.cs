@@ -35,7 +35,6 @@ public sealed class ParquetTableTests : IDisposable
             new() { Id = 3, Messages = Talk("Q"), Images = null, Score = 1.5 },
         ];
 
-        // An encoding that is not read stands in nobody's way in a column that is not read either.
         var options = new ParquetOptions { ColumnEncodingHints = { ["id"] = EncodingHint.DeltaBinaryPacked, ["image_id"] = EncodingHint.DeltaBinaryPacked } };
         await ParquetSerializer.SerializeAsync(rows, Path.Combine(folder.Root, "t.parquet"), options);
         using var data = DatasetLoader.Load(Options("t.parquet"));

@@ -1,10 +1,10 @@
-using System.Buffers.Binary;
 using System.Text.Json;
 using Fovea.Data.Datasets;
 using Fovea.Data.Parquet;
-using K4os.Compression.LZ4;
 using Parquet;
 using Parquet.Schema;
+using ParquetSharp;
+using ParquetWriter = Parquet.ParquetWriter;
 
 namespace Fovea.Tests.Unit.Data;
 
@@ -124,33 +124,88 @@ public sealed class ParquetTests : IDisposable
         Assert.Equal(images, file.Read("image_bytes"));
     }
 
-    [Fact]
-    public void Lz4_as_hadoop_frames_it_is_read_and_a_page_that_does_not_fit_is_refused()
+    [Theory]
+    [InlineData(Compression.Snappy)]
+    [InlineData(Compression.Gzip)]
+    [InlineData(Compression.Brotli)]
+    [InlineData(Compression.Zstd)]
+    [InlineData(Compression.Lz4)]
+    [InlineData(Compression.Lz4Hadoop)]
+    public void A_page_that_does_not_decompress_is_named_with_its_column_and_row(Compression compression)
     {
-        byte[] whole = [.. Enumerable.Range(0, 500).Select(i => (byte)(i / 7))];
-        byte[] page = [.. Framed(whole[..300]), .. Framed(whole[300..])];
-        Assert.Equal(whole, PageCodec.Decompress(5, page, whole.Length));
-        foreach (var codec in (int[])[1, 2, 4, 5, 6, 7])
+        var path = System.IO.Path.Combine(folder, "hurt.parquet");
+        int[] numbers = [.. Enumerable.Range(0, 5000).Select(i => i * 7919 % 1000)];
+        Write(path, numbers, properties => properties.Compression("n", compression).DisableDictionary("n").DisableStatistics("n"));
+        Assert.Equal(numbers.Select(number => (object)(long)number), Values(path));
+        var bytes = File.ReadAllBytes(path);
+        bytes.AsSpan(30, 170).Fill(0xFF);
+        File.WriteAllBytes(path, bytes);
+        Assert.Contains("hurt.parquet: column 'n', row 1: a page is damaged", Assert.Throws<ConfigException>(() => Values(path)).Message);
+    }
+
+    [Fact]
+    public void Encodings_of_newer_writers_are_read_and_both_kinds_of_pages()
+    {
+        int[] numbers = [.. Enumerable.Range(0, 3000).Select(i => (i * 7919) % 1000)];
+        double[] fractions = [.. numbers.Select(number => number / 3.0)];
+        string[] texts = [.. numbers.Select(number => $"é{number}")];
+        Read(numbers, Encoding.DeltaBinaryPacked, value => (long)value);
+        Read(numbers, Encoding.ByteStreamSplit, value => (long)value);
+        Read(fractions, Encoding.ByteStreamSplit, value => value);
+        Read(texts, Encoding.DeltaLengthByteArray, value => value);
+        Read(texts, Encoding.DeltaByteArray, value => value);
+
+        void Read<T>(T[] values, Encoding encoding, Func<T, object> expected)
         {
-            Assert.ThrowsAny<Exception>(() => PageCodec.Decompress(codec, page[..90], whole.Length));
+            var path = System.IO.Path.Combine(folder, "encoded.parquet");
+            foreach (var version in (ParquetDataPageVersion[])[ParquetDataPageVersion.V1, ParquetDataPageVersion.V2])
+            {
+                Write(path, values, properties => properties.DisableDictionary("n").Encoding("n", encoding).DataPageVersion(version));
+                Assert.Equal(values.Select(expected), Values(path));
+            }
+        }
+    }
+
+    [Fact]
+    public void A_row_group_of_many_pages_takes_the_memory_of_a_few()
+    {
+        var random = new Random(7);
+        var images = new byte[128][];
+        for (var i = 0; i < images.Length; i++)
+        {
+            random.NextBytes(images[i] = new byte[1 << 19]);
         }
 
-        static byte[] Framed(byte[] bytes)
-        {
-            var packed = new byte[LZ4Codec.MaximumOutputSize(bytes.Length)];
-            var length = LZ4Codec.Encode(bytes, packed);
-            var frame = new byte[8 + length];
-            BinaryPrimitives.WriteInt32BigEndian(frame, bytes.Length);
-            BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(4), length);
-            packed.AsSpan(0, length).CopyTo(frame.AsSpan(8));
-            return frame;
-        }
+        var path = System.IO.Path.Combine(folder, "large.parquet");
+        Write(path, images, properties => properties.WriteBatchSize(1));
+        Assert.InRange(new FileInfo(path).Length, 64 << 20, 66 << 20);
+        Assert.Equal(images, Values(path));
+        Assert.InRange(MemoryPool.SystemMemoryPool().MaxMemory, 1 << 19, 12 << 20);
     }
 
     public void Dispose()
     {
         Environment.SetEnvironmentVariable("XDG_CACHE_HOME", cache);
         Directory.Delete(folder, recursive: true);
+    }
+
+    /// <summary>One column, 'n', in one row group.</summary>
+    private static void Write<T>(string path, T[] values, Action<WriterPropertiesBuilder> set)
+    {
+        using var builder = new WriterPropertiesBuilder();
+        set(builder);
+        using var properties = builder.Build();
+        using var writer = new ParquetFileWriter(path, [new Column<T>("n")], properties);
+        using var group = writer.AppendRowGroup();
+        using var column = group.NextColumn().LogicalWriter<T>();
+        column.WriteBatch(values);
+        writer.Close();
+    }
+
+    private static List<object?> Values(string path)
+    {
+        using var file = new ParquetFile(path);
+        return [.. file.Read("n")];
     }
 
     private static IEnumerable<byte[]> Listed(object? value) => value switch

@@ -1,4 +1,4 @@
 namespace Fovea.Data.Tokenizers;
 
 /// <summary>A tokenizer's regular expression does not come to an end on some text.</summary>
-public sealed class PatternTimeoutException(string message, Exception inner) : FoveaException(message, inner);
+internal sealed class PatternTimeoutException(string message, Exception inner) : FoveaException(message, inner);

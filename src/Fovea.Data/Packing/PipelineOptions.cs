@@ -1,5 +1,3 @@
-using Fovea.Data.Datasets;
-
 namespace Fovea.Data.Packing;
 
 /// <summary>Which steps a pipeline delivers and how far it works ahead.</summary>

@@ -79,9 +79,9 @@ internal sealed class ParquetFile : IDisposable
     private static string Reason(Exception e)
     {
         var message = e.Message.ReplaceLineEndings(" ").Trim();
-        const string Start = "(message: '", End = "')";
-        var at = message.IndexOf(Start, StringComparison.Ordinal);
-        return at < 0 || !message.EndsWith(End, StringComparison.Ordinal) ? message : message[(at + Start.Length)..^End.Length].TrimEnd();
+        const string before = "(message: '", behind = "')";
+        var at = message.IndexOf(before, StringComparison.Ordinal);
+        return at < 0 || !message.EndsWith(behind, StringComparison.Ordinal) ? message : message[(at + before.Length)..^behind.Length].TrimEnd();
     }
 
     private ConfigException Problem(string problem) => new($"data file {path}: {problem}");

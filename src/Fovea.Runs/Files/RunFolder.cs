@@ -1,5 +1,4 @@
 using Fovea.Runs.Charts;
-using Fovea.Events;
 using Fovea.Runs.Events;
 
 namespace Fovea.Runs.Files;

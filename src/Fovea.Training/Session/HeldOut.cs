@@ -1,6 +1,5 @@
 using Fovea.Data.Packing;
 using Fovea.Distributed;
-using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Training.Config;
 using Fovea.Training.Objectives;

@@ -3,7 +3,6 @@ using System.Diagnostics.CodeAnalysis;
 using Fovea.Data.Packing;
 using Fovea.Distributed;
 using Fovea.Nn;
-using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Tensors;
 using Fovea.Training.Config;

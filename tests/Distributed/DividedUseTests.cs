@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
-using Fovea.Models.Qwen25Vl;
 using Fovea.Models;
+using Fovea.Models.Qwen25Vl;
 using Fovea.Tests.Parity;
 using Fovea.Tests.Parity.MiniMindV;
 using Fovea.Tests.Unit.Robustness;

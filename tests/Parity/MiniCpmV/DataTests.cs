@@ -3,8 +3,8 @@ using System.Text.Json;
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
 using Fovea.Data.Templates;
-using Fovea.Models.MiniCpmV;
 using Fovea.Models;
+using Fovea.Models.MiniCpmV;
 
 namespace Fovea.Tests.Parity.MiniCpmV;
 

@@ -1,7 +1,7 @@
 using Fovea.Cli.Verbs;
 using Fovea.Loading;
-using Fovea.Models.Peft;
 using Fovea.Models;
+using Fovea.Models.Peft;
 using Fovea.Training.Config;
 
 namespace Fovea.Tests.Unit.Generation;

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using Fovea.Cli.Verbs;
-using Fovea.Models.Peft;
 using Fovea.Models;
+using Fovea.Models.Peft;
 using Fovea.Training.Config;
 
 namespace Fovea.Tests.Unit.Robustness;

@@ -18,11 +18,7 @@ internal sealed partial class OpenedFiles : IDisposable
     public OpenedFiles(string folder)
     {
         events = inotify_init1(NonBlocking);
-        if (events.IsInvalid || inotify_add_watch(events, folder, Open) < 0)
-        {
-            events.Dispose();
-            Assert.Skip("this machine has no inotify to spare");
-        }
+        TestFiles.Require(!events.IsInvalid && inotify_add_watch(events, folder, Open) >= 0, "this machine has no inotify to spare");
     }
 
     /// <summary>How often a file was opened since this was last asked of any.</summary>

@@ -21,11 +21,12 @@ internal static class DemoPlan
     public static void Write(TrainConfig config, string folder)
     {
         Check(config);
-        using var data = DatasetLoader.Load(DataSetup.From(config).Options);
+        var source = ModelSource.Open(config.Model.ModelNameOrPath);
+        using var data = DatasetLoader.Load(DataSetup.From(config, source).Options);
         var adapter = AdapterIn(folder);
         StepThread.Run(() =>
         {
-            using var model = ModelSetup.Load(config, null);
+            using var model = ModelSetup.Load(config, source, null);
             ModelSaver.Save(model, config, adapter);
             return 0;
         });
@@ -38,7 +39,7 @@ internal static class DemoPlan
 
     internal static JsonObject Describe(TrainConfig config, LoadedData data, string adapter)
     {
-        var encoder = DataSetup.From(config).NewEncoder();
+        var encoder = DataSetup.From(config, ModelSource.Open(config.Model.ModelNameOrPath)).NewEncoder();
         var order = new SampleOrder(DataSetup.Order(config, data.Train.Count, rank: 0, worldSize: 1));
         var total = order.TotalSteps(config.Schedule.NumTrainEpochs, config.Schedule.MaxSteps);
         var schedule = new Schedule(config.Schedule, total);
@@ -93,7 +94,7 @@ internal static class DemoPlan
     private static void Check(TrainConfig config)
     {
         List<string> problems = [];
-        Need(Families.Of(config.Model.ModelNameOrPath).ModelType == "qwen2_5_vl", "a Qwen2.5-VL");
+        Need(ModelSource.Open(config.Model.ModelNameOrPath).Family.ModelType == "qwen2_5_vl", "a Qwen2.5-VL");
         Need(config.Tuning.FinetuningType == FinetuningType.Lora, "finetuning_type: lora");
         Need(config.Tuning.LoraDropout == 0, "lora_dropout: 0");
         Need(config.Tuning.AdditionalTarget.Count == 0, "no additional_target");

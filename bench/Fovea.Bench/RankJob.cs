@@ -22,7 +22,7 @@ internal static class RankJob
         using var count = MemoryCount.Start();
         var type = options.Fp32 ? DType.F32 : DType.BF16;
         var sharding = new ShardingOptions { Stage = options.Zero };
-        using var model = Families.Load(options.Folder, new ModelOptions
+        using var model = ModelSource.Open(options.Folder).Load(new ModelOptions
         {
             Compute = type,
             BlockMode = BlockMode.Recompute,

@@ -76,11 +76,10 @@ internal sealed class SlicesJob : IDisposable
         var folder = Directory.CreateTempSubdirectory("fovea-bench-");
         try
         {
-            var path = Families.ConfigPath(folder.FullName);
-            File.WriteAllText(path, ConfigJson(depth));
+            File.WriteAllText(Families.ConfigPath(folder.FullName), ConfigJson(depth));
             Torch.Seed(11);
             var whole = new PeftConfig { ModulesToSave = ["embed_tokens", "resampler", "vpm"] };
-            var model = Families.Of(folder.FullName).Build(path, new RandomSource(0.02), new ModelOptions
+            var model = ModelSource.Open(folder.FullName).Build(new RandomSource(0.02), new ModelOptions
             {
                 Compute = compute,
                 Trainable = (part, name) => !(frozenTower && part == ModelPart.Vision) && (!lora || whole.SavesWhole(name)),

@@ -48,7 +48,7 @@ internal sealed class StagesJob : IDisposable
     public void Write(string folder)
     {
         File.WriteAllText(Families.ConfigPath(folder), ConfigJson(moe));
-        var family = Families.Of(folder);
+        var family = ModelSource.Open(folder).Family;
         family.Files!.Write(Model, folder, folder, pretraining: false, DType.F32);
         PeerJob.Write(folder, Model.Ledger.Parameters.Where(p => family.PartOf(p.Name) == ModelPart.Vision), training.Batch);
     }
@@ -66,10 +66,9 @@ internal sealed class StagesJob : IDisposable
             var encoder = folder.CreateSubdirectory("encoder");
             File.WriteAllText(
                 Path.Combine(encoder.FullName, "config.json"), """{"model_type": "siglip_vision_model", "patch_size": 32, "image_size": 256}""");
-            var path = Families.ConfigPath(folder.FullName);
-            File.WriteAllText(path, ConfigJson(moe));
+            File.WriteAllText(Families.ConfigPath(folder.FullName), ConfigJson(moe));
             Torch.Seed(11);
-            return Families.Of(folder.FullName).Build(path, new RandomSource(0.02), new ModelOptions
+            return ModelSource.Open(folder.FullName).Build(new RandomSource(0.02), new ModelOptions
             {
                 Compute = compute,
                 Trainable = (part, _) => part != ModelPart.Vision,

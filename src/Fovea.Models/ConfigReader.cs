@@ -29,6 +29,9 @@ internal sealed class ConfigReader
         return new ConfigReader(path, string.Empty, document.RootElement.Clone());
     }
 
+    /// <summary>The object as it is in the file.</summary>
+    public JsonElement Element => element;
+
     public bool Has(string key) => element.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null;
 
     /// <summary>Whether a key's value is a text.</summary>

@@ -5,7 +5,7 @@ internal interface IModelFiles
 {
     /// <summary>Opens the weights of a model folder.</summary>
     /// <param name="weights">A file that replaces the folder's own; null is none.</param>
-    WeightFiles Open(string folder, string? weights = null);
+    WeightFiles Open(ModelSource source, string? weights = null);
 
     /// <summary>Writes weights and config.json of such a model into a folder.</summary>
     /// <param name="pretraining">Which stage of training the project's own file is named after; null writes safetensors.</param>

@@ -38,12 +38,11 @@ internal abstract class ModelFamily
     /// <param name="preResize">A resize of images that comes first; null is none.</param>
     /// <param name="options">The family's own; null is their defaults.</param>
     /// <exception cref="ConfigException">A file is missing or wrong.</exception>
-    public abstract ModelProcessor Process(string folder, PreResize? preResize = null, FamilyOptions? options = null);
+    public abstract ModelProcessor Process(ModelSource source, PreResize? preResize = null, FamilyOptions? options = null);
 
     /// <summary>Builds the model.</summary>
-    /// <param name="configPath">The folder's config.json.</param>
-    /// <param name="source">Its weights, in the ledger's names.</param>
-    public abstract VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options);
+    /// <param name="weights">In the ledger's names.</param>
+    public abstract VisionLanguageModel Build(ModelSource source, IWeightSource weights, ModelOptions options);
 
     /// <summary>Opens the file from which its own training scripts go on, for a built model.</summary>
     public virtual ResumeFile OpenResumeFile(string path, Ledger ledger) => throw new NotSupportedException($"{Title} has no such file");
@@ -52,7 +51,7 @@ internal abstract class ModelFamily
     public virtual int CountLayers(ConfigReader json) => (json.Section("text_config") ?? json).Int("num_hidden_layers");
 
     /// <summary>Fields of a model folder's JSON files that nobody knows and whose names say nothing.</summary>
-    public virtual IReadOnlyList<string> UnknownFields(string folder) => [];
+    public virtual IReadOnlyList<string> UnknownFields(ModelSource source) => [];
 
     /// <summary>Weights of a checkpoint that the model does not use; they are written back as they were.</summary>
     public virtual bool LeavesAlone(string name) => false;

@@ -4,6 +4,7 @@ using Fovea.Data.Datasets;
 using Fovea.Distributed;
 using Fovea.Events;
 using Fovea.Loading;
+using Fovea.Models;
 using Fovea.Tensors;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
@@ -26,7 +27,7 @@ public sealed class VisionModel : IAsyncDisposable
     {
         (this.config, this.thread, this.loaded, this.mesh) = (config, thread, loaded, mesh);
         images = new MediaMemory(loaded.Prompts.Read);
-        Folder = ModelFolder.Open(config.Model.ModelNameOrPath);
+        Folder = new ModelFolder(loaded.Source);
         Device = $"{loaded.Model.Device}";
         Parameters = loaded.Model.Ledger.Count + loaded.Model.Ledger.AdapterParameters.Sum(p => p.Count);
         Notices = loaded.Model.Notices;
@@ -58,16 +59,18 @@ public sealed class VisionModel : IAsyncDisposable
     public static Task<VisionModel> LoadAsync(string folder, VisionModelOptions? options = null, CancellationToken cancel = default)
     {
         options ??= new();
-        return LoadAsync(ConfigOf(UserPath.Expand(folder), options), fromModel: true, options.Notices ?? (_ => { }), mesh: null, cancel);
+        return LoadAsync(ConfigOf(UserPath.Expand(folder), options), source: null, fromModel: true, options.Notices ?? (_ => { }), mesh: null, cancel);
     }
 
-    /// <summary>As the public one, for a configuration, and perhaps by several processes together.</summary>
-    internal static async Task<VisionModel> LoadAsync(TrainConfig config, bool fromModel, Action<string> note, Mesh? mesh, CancellationToken cancel)
+    /// <summary>As the public one, for a configuration, whose model folder may be open already, and perhaps by several processes together.</summary>
+    internal static async Task<VisionModel> LoadAsync(
+        TrainConfig config, ModelSource? source, bool fromModel, Action<string> note, Mesh? mesh, CancellationToken cancel)
     {
         var thread = new ModelThread("model");
         try
         {
-            var loaded = await thread.Run(() => LoadedModel.Load(config, fromModel, note, mesh), cancel).ConfigureAwait(false);
+            var loaded = await thread.Run(
+                () => LoadedModel.Load(config, source ?? ModelSource.Open(config.Model.ModelNameOrPath), fromModel, note, mesh), cancel).ConfigureAwait(false);
             return new VisionModel(config, thread, loaded, mesh);
         }
         catch
@@ -144,7 +147,7 @@ public sealed class VisionModel : IAsyncDisposable
 
     // On what a configuration holds out; notices about the data go to the callback, one sentence at a time.
     internal Task<Evaluated> Measure(TrainConfig asked, Action<string>? tell, CancellationToken cancel = default) =>
-        Run(() => HeldOutEvaluation.Run(asked, loaded.Model, mesh, loaded.Weights, tell), cancel);
+        Run(() => HeldOutEvaluation.Run(asked, loaded.Source, loaded.Model, mesh, loaded.Weights, tell), cancel);
 
     /// <summary>Runs something on the model's thread.</summary>
     internal Task<T> Run<T>(Func<T> work, CancellationToken cancel = default) => thread.Run(work, cancel);

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Fovea.Models;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Tests.Parity;
 using Fovea.Tests.Parity.MiniMindV;
@@ -37,7 +38,7 @@ public sealed partial class DividedUseTests : IDisposable
         var sample = Golden.Json(TestFiles.Golden("qwen2_5_vl_tiny/forward.json")).GetProperty("first4").EnumerateArray()
             .Single(s => s.GetProperty("index").GetInt32() == 2);
         var ids = sample.GetProperty("greedy_24").EnumerateArray().Select(id => id.GetInt32()).ToArray();
-        var expected = Qwen25VlProcessor.Load(TinyRun.Model).Tokenizer.Decode(ids, skipSpecialTokens: true);
+        var expected = Qwen25VlProcessor.Load(ModelSource.Open(TinyRun.Model)).Tokenizer.Decode(ids, skipSpecialTokens: true);
         var question = row.GetProperty("messages")[0].GetProperty("content").GetString()!;
         string[] chat = ["chat", run.Config, "--prompt", question, "--image", Path.Combine(Data, row.GetProperty("images")[0].GetString()!), "--greedy"];
         Assert.Equal(expected, Run(2, [.. chat, "--max-new-tokens", "24", Third]).Output.TrimEnd('\n'));

@@ -54,7 +54,7 @@ public sealed class OfficialScriptsTests : NativeTest
 
     private static void Loads(string folder)
     {
-        using var model = Families.Load(folder, new ModelOptions());
+        using var model = ModelSource.Open(folder).Load(new ModelOptions());
         Assert.IsType<MiniCpmVModel>(model);
     }
 

@@ -183,7 +183,7 @@ public sealed class PlannedMemoryTests(PlannedMemoryTests.Models models) : Nativ
             change(config);
             File.WriteAllText(Families.ConfigPath(folder), config.ToJsonString());
             using var scope = TensorScope.Open("step");
-            using var model = Families.Of(folder).Build(Families.ConfigPath(folder), new RandomSource(0.02), new ModelOptions());
+            using var model = ModelSource.Open(folder).Build(new RandomSource(0.02), new ModelOptions());
             var weights = model.Ledger.Parameters.Select(weight => TensorBytes.Source(weight.Name, weight.Value)).ToList();
             SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), weights, SafetensorsWriter.PyTorchMetadata);
             return folder;

@@ -45,11 +45,10 @@ internal static class BigModel
         var folder = Directory.CreateTempSubdirectory("fovea-bench-");
         try
         {
-            var path = Families.ConfigPath(folder.FullName);
-            File.WriteAllText(path, ConfigJson);
+            File.WriteAllText(Families.ConfigPath(folder.FullName), ConfigJson);
             Torch.Seed(11);
             IWeightSource source = options.Device.Type == DeviceType.Meta ? new MetaSource() : new DeviceRandomSource(options.Device, options.Compute, 0.02);
-            return Families.Of(folder.FullName).Build(path, source, options);
+            return ModelSource.Open(folder.FullName).Build(source, options);
         }
         finally
         {

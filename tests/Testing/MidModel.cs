@@ -57,10 +57,9 @@ internal static class MidModel
     /// <summary>The same, whose configuration stays in a folder.</summary>
     public static VisionLanguageModel Build(ModelOptions options, string folder)
     {
-        var path = Families.ConfigPath(folder);
-        File.WriteAllText(path, ConfigJson);
+        File.WriteAllText(Families.ConfigPath(folder), ConfigJson);
         Torch.Seed(11);
-        return Families.Of(folder).Build(path, new RandomSource(0.02), options);
+        return ModelSource.Open(folder).Build(new RandomSource(0.02), options);
     }
 
     /// <summary>One micro-batch of that many samples; the last 256 tokens of each are trained and weigh the same.</summary>

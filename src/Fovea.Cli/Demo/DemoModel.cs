@@ -46,7 +46,7 @@ internal static class DemoModel
     {
         Torch.Seed((ulong)seed);
         using var scope = TensorScope.Open("step");
-        using var model = Families.Of(folder).Build(Families.ConfigPath(folder), new RandomSource(Deviation), new ModelOptions());
+        using var model = ModelSource.Open(folder).Build(new RandomSource(Deviation), new ModelOptions());
         var weights = model.Ledger.Parameters.Select(weight => TensorBytes.Source(weight.Name, weight.Value)).ToList();
         SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), weights, SafetensorsWriter.PyTorchMetadata);
         return model.Ledger.Count;

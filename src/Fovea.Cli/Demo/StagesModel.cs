@@ -56,9 +56,9 @@ internal static class StagesModel
     {
         Torch.Seed((ulong)seed);
         using var scope = TensorScope.Open("step");
-        var family = Families.Of(folder);
-        using var model = family.Build(Families.ConfigPath(folder), new RandomSource(Deviation), new ModelOptions());
-        var parts = model.Ledger.Parameters.ToLookup(weight => family.PartOf(weight.Name));
+        var source = ModelSource.Open(folder);
+        using var model = source.Build(new RandomSource(Deviation), new ModelOptions());
+        var parts = model.Ledger.Parameters.ToLookup(weight => source.Family.PartOf(weight.Name));
         foreach (var positions in parts[ModelPart.Vision].Where(weight => weight.Name.EndsWith("position_embedding.weight", StringComparison.Ordinal)))
         {
             positions.Value.Normal_(0, PositionDeviation);

@@ -83,8 +83,8 @@ internal static class ChatVerb
     {
         var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
         var together = mesh.WorldSize > 1;
-        config = ModelChoice.Complete(config, notes);
-        await using var model = await VisionModel.LoadAsync(config, fromModel, notes.WriteLine, mesh, CancellationToken.None);
+        (config, var source) = ModelChoice.Complete(config, notes);
+        await using var model = await VisionModel.LoadAsync(config, source, fromModel, notes.WriteLine, mesh, CancellationToken.None);
         var options = WithFlags(parsed, model.Generation);
         options.Check();
         model.Loaded.Answerer.Agree = together ? id => (int)mesh.Sum("the choice of a token", mesh.IsMain ? id : 0)[0] : null;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Fovea.Data.Datasets;
+using Fovea.Models;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
 using Spectre.Console;
@@ -61,7 +62,7 @@ internal static class DataVerb
     /// <summary>What training would see of the data, and the notices that it would begin with.</summary>
     internal static DataReport Check(TrainConfig config, int decode, CancellationToken cancellation)
     {
-        var setup = DataSetup.From(config);
+        var setup = DataSetup.From(config, ModelSource.Open(config.Model.ModelNameOrPath));
         var report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, setup.NewEncoder(), decode, cancellation);
         return report with { Notices = [.. config.Notices, .. setup.Notices, .. report.Notices] };
     }

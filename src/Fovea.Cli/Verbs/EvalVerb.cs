@@ -60,8 +60,8 @@ internal static class EvalVerb
     private static async Task<int> Evaluate(TrainConfig config, Mesh mesh, TextWriter output)
     {
         var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
-        config = ModelChoice.Complete(config, notes);
-        await using var model = await VisionModel.LoadAsync(config, fromModel: false, notes.WriteLine, mesh, CancellationToken.None);
+        (config, var source) = ModelChoice.Complete(config, notes);
+        await using var model = await VisionModel.LoadAsync(config, source, fromModel: false, notes.WriteLine, mesh, CancellationToken.None);
         var result = await model.Measure(config, notes.WriteLine);
         if (!mesh.IsMain)
         {

@@ -9,7 +9,8 @@ internal static class ModelChoice
 {
     /// <summary>Completes a configuration: a training run's own output, once it is there, an adapter's own base where no model is named.</summary>
     /// <param name="notes">Receives what was chosen, and what the user is to know about it.</param>
-    public static TrainConfig Complete(TrainConfig config, TextWriter notes)
+    /// <returns>The configuration, and its model folder where adapters had to be compared with it: only then it is open already.</returns>
+    public static (TrainConfig Config, ModelSource? Source) Complete(TrainConfig config, TextWriter notes)
     {
         string? found = null;
         if (config.Run.OutputDir.Length > 0)
@@ -26,14 +27,21 @@ internal static class ModelChoice
         config = config.Model.ModelNameOrPath.Length > 0 ? config
             : config.Model.AdapterNameOrPath.Count > 0 ? OfModel(config, PeftAdapter.ResolveBase(config.Model.AdapterNameOrPath[0]))
             : throw new ConfigException("no model is named: give a configuration file, --model FOLDER or --adapter FOLDER (fovea chat --help shows examples)");
+        var (folder, adapters) = (config.Model.ModelNameOrPath, config.Model.AdapterNameOrPath);
+        if (adapters.Count == 0 || !File.Exists(Families.ConfigPath(folder)))
+        {
+            return (config, null); // what is missing is told by who loads it
+        }
+
+        var source = ModelSource.Open(folder);
         foreach (var notice in AdapterBase.Check(
-            config.Model.ModelNameOrPath, config.Model.AdapterNameOrPath, found,
-            $"give that model, or --adapter {found} to use the adapter here all the same, or output_dir= to use {config.Model.ModelNameOrPath} alone"))
+            source, adapters, found,
+            $"give that model, or --adapter {found} to use the adapter here all the same, or output_dir= to use {folder} alone"))
         {
             notes.WriteLine($"warning: {notice}");
         }
 
-        return config;
+        return (config, source);
     }
 
     /// <summary>Whether a word of the command line names the adapters to use, which stand before what the run wrote.</summary>

@@ -39,10 +39,9 @@ internal sealed record MiniCpmVConfig
     /// <summary>Which conversations the language model knows.</summary>
     public MiniCpmVDialogue Dialogue => Version < 2.5 ? MiniCpmVDialogue.MiniCpm : Version < 2.6 ? MiniCpmVDialogue.Llama3 : MiniCpmVDialogue.Qwen;
 
-    /// <param name="path">The config.json file.</param>
-    public static MiniCpmVConfig Read(string path)
+    /// <param name="root">Of the config.json file.</param>
+    public static MiniCpmVConfig Read(ConfigReader root)
     {
-        var root = ConfigReader.Open(path);
         if (root.Text("model_type") is not (ModelType or OmniModelType))
         {
             throw root.Wrong("model_type", $"\"{ModelType}\" or \"{OmniModelType}\" for this model family");

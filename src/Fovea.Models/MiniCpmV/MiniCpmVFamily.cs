@@ -25,18 +25,18 @@ internal sealed class MiniCpmVFamily : ModelFamily
         : name.StartsWith("vpm.", StringComparison.Ordinal) ? ModelPart.Vision
         : ModelPart.Language;
 
-    public override ModelProcessor Process(string folder, PreResize? preResize = null, FamilyOptions? options = null) =>
-        MiniCpmVProcessor.Load(folder, preResize, Own(options));
+    public override ModelProcessor Process(ModelSource source, PreResize? preResize = null, FamilyOptions? options = null) =>
+        MiniCpmVProcessor.Load(source, preResize, Own(options));
 
-    public override VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options)
+    public override VisionLanguageModel Build(ModelSource source, IWeightSource weights, ModelOptions options)
     {
         // V-2 stores a table of sines among its weights.
         var trainable = options with { Trainable = (part, name) => name != $"resampler.{Resampler.FixedPlaces}" && options.Trainable(part, name) };
-        var ledger = new Ledger(source, trainable.ForLedger(PartOf));
-        return new MiniCpmVModel(ledger, MiniCpmVConfig.Read(configPath), Own(options.Family));
+        var ledger = new Ledger(weights, trainable.ForLedger(PartOf));
+        return new MiniCpmVModel(ledger, MiniCpmVConfig.Read(source.Config), Own(options.Family));
     }
 
-    public override IReadOnlyList<string> UnknownFields(string folder) => MiniCpmVFields.Unknown(folder);
+    public override IReadOnlyList<string> UnknownFields(ModelSource source) => MiniCpmVFields.Unknown(source);
 
     /// <summary>Weights for hearing and speaking, and tables of sines that some releases stored.</summary>
     public override bool LeavesAlone(string name) =>

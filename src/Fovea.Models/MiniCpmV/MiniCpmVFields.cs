@@ -113,11 +113,8 @@ internal static class MiniCpmVFields
     }
 
     /// <summary>Fields that nobody knows in the files of a folder.</summary>
-    public static IReadOnlyList<string> Unknown(string folder)
-    {
-        var root = ConfigReader.Open(Families.ConfigPath(folder));
-        return [.. Check(root, MiniCpmVConfig.VersionOf(root)), .. CheckImages(folder, null)];
-    }
+    public static IReadOnlyList<string> Unknown(ModelSource source) =>
+        [.. Check(source.Config, MiniCpmVConfig.VersionOf(source.Config)), .. CheckImages(source.Folder, null)];
 
     /// <summary>preprocessor_config.json, where it is there: config.json decides, and it must not say another thing.</summary>
     public static IReadOnlyList<string> CheckImages(string folder, MiniCpmVConfig? config)

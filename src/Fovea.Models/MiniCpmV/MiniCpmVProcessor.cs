@@ -24,12 +24,12 @@ internal sealed partial record MiniCpmVProcessor : ModelProcessor
         this.options = options;
     }
 
-    /// <param name="folder">With config.json and tokenizer.json; what preprocessor_config.json says of colours is used where it is there.</param>
+    /// <param name="source">A folder with config.json and tokenizer.json; what preprocessor_config.json says of colours is used where it is there.</param>
     /// <param name="preResize">LLaMA-Factory's resize, for its way of making samples.</param>
     /// <exception cref="ConfigException">A file is missing or wrong.</exception>
-    public static ModelProcessor Load(string folder, PreResize? preResize = null, MiniCpmVOptions? options = null)
+    public static ModelProcessor Load(ModelSource source, PreResize? preResize = null, MiniCpmVOptions? options = null)
     {
-        var config = MiniCpmVConfig.Read(Families.ConfigPath(folder));
+        var (folder, config) = (source.Folder, MiniCpmVConfig.Read(source.Config));
         MiniCpmVFields.CheckImages(folder, config);
         var (mean, deviation) = Colours(Path.Combine(folder, "preprocessor_config.json"));
         return new MiniCpmVProcessor(Tokenizer.Load(folder), config, new MiniCpmVMedia(config, mean, deviation), preResize, options ?? new MiniCpmVOptions())

@@ -73,19 +73,18 @@ internal sealed record MiniMindVConfig
     /// <summary>The name of a file of weights as the project writes it, for instance <c>sft_vlm_512_moe.pth</c>.</summary>
     public string FileName(string stage) => $"{stage}_{HiddenSize}{(UseMoe ? "_moe" : string.Empty)}.pth";
 
-    /// <param name="path">The config.json file.</param>
-    public static MiniMindVConfig Read(string path)
+    /// <summary>Reads the encoder's config.json too.</summary>
+    public static MiniMindVConfig Read(ModelSource source)
     {
-        var json = ConfigReader.Open(path);
+        var json = source.Config;
         if (json.Text("model_type") != ModelType)
         {
             throw json.Wrong("model_type", $"\"{ModelType}\" for this model family");
         }
 
         MiniMindVFields.Of(json).Check(json);
-        var folder = Path.GetDirectoryName(path)!;
         var moe = json.Bool("use_moe", false);
-        var config = json.Has("dim") ? ReadA(json, folder, moe) : ReadC(json, folder, moe);
+        var config = json.Has("dim") ? ReadA(source, moe) : ReadC(source, moe);
         config.Validate(json);
         return config;
     }
@@ -93,8 +92,9 @@ internal sealed record MiniMindVConfig
     /// <summary>Layers as config.json counts them, without reading anything else.</summary>
     public static int LayersIn(ConfigReader json) => json.Has("dim") ? json.Int("n_layers", 8) : json.Int("num_hidden_layers", 8);
 
-    private static MiniMindVConfig ReadA(ConfigReader json, string folder, bool moe)
+    private static MiniMindVConfig ReadA(ModelSource source, bool moe)
     {
+        var (json, folder) = (source.Config, PlaceOf(source));
         var dim = json.Int("dim");
         var heads = json.Int("n_heads", 8);
         var multiple = json.Int("multiple_of", 64);
@@ -123,12 +123,13 @@ internal sealed record MiniMindVConfig
             ImageTokens = 196,
             VisionFolder = vision,
             WeightsFile = Weights(json, folder),
-            Vision = MiniMindVVisionConfig.Read(vision, isClip: true),
+            Vision = MiniMindVVisionConfig.Read(source.ConfigOf(vision), isClip: true),
         };
     }
 
-    private static MiniMindVConfig ReadC(ConfigReader json, string folder, bool moe)
+    private static MiniMindVConfig ReadC(ModelSource source, bool moe)
     {
+        var (json, folder) = (source.Config, PlaceOf(source));
         var hidden = json.Int("hidden_size");
         var heads = json.Int("num_attention_heads", 8);
         var vision = Locate(json, folder, "siglip2-base-p32-256-ve");
@@ -155,9 +156,12 @@ internal sealed record MiniMindVConfig
             ImageTokens = json.Int("image_token_len", 64),
             VisionFolder = vision,
             WeightsFile = Weights(json, folder),
-            Vision = MiniMindVVisionConfig.Read(vision, isClip: false),
+            Vision = MiniMindVVisionConfig.Read(source.ConfigOf(vision), isClip: false),
         };
     }
+
+    /// <summary>Where paths in config.json begin, as messages write it.</summary>
+    private static string PlaceOf(ModelSource source) => Path.GetDirectoryName(Families.ConfigPath(source.Folder))!;
 
     private static int Inner(ConfigReader json, int hidden, bool moe)
     {

@@ -28,17 +28,17 @@ internal sealed class MiniMindVFamily : ModelFamily
         : name.StartsWith("vision_proj.", StringComparison.Ordinal) ? ModelPart.Projector
         : ModelPart.Language;
 
-    public override ModelProcessor Process(string folder, PreResize? preResize = null, FamilyOptions? options = null) =>
-        MiniMindVProcessor.Load(folder, Own(options));
+    public override ModelProcessor Process(ModelSource source, PreResize? preResize = null, FamilyOptions? options = null) =>
+        MiniMindVProcessor.Load(source, Own(options));
 
-    public override VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options) => new MiniMindVModel(
-        new Ledger(source, options.ForLedger(PartOf)), MiniMindVConfig.Read(configPath), Own(options.Family).MoeAux);
+    public override VisionLanguageModel Build(ModelSource source, IWeightSource weights, ModelOptions options) => new MiniMindVModel(
+        new Ledger(weights, options.ForLedger(PartOf)), MiniMindVConfig.Read(source), Own(options.Family).MoeAux);
 
     public override ResumeFile OpenResumeFile(string path, Ledger ledger) => MiniMindVResume.Open(path, ledger);
 
     public override int CountLayers(ConfigReader json) => MiniMindVConfig.LayersIn(json);
 
-    public override IReadOnlyList<string> UnknownFields(string folder) => MiniMindVFields.Unknown(folder);
+    public override IReadOnlyList<string> UnknownFields(ModelSource source) => MiniMindVFields.Unknown(source);
 
     private MiniMindVOptions Own(FamilyOptions? options) => options as MiniMindVOptions ?? (MiniMindVOptions)Options;
 }

@@ -42,14 +42,13 @@ internal static class MiniMindVFields
     public static FieldTable Of(ConfigReader json) => json.Has("dim") ? A : C;
 
     /// <summary>Fields that nobody knows in the files of a folder.</summary>
-    public static IReadOnlyList<string> Unknown(string folder)
+    public static IReadOnlyList<string> Unknown(ModelSource source)
     {
-        var json = ConfigReader.Open(Families.ConfigPath(folder));
-        var vision = MiniMindVConfig.Read(Families.ConfigPath(folder)).VisionFolder;
+        var vision = MiniMindVConfig.Read(source).VisionFolder;
         return
         [
-            .. Of(json).Check(json),
-            .. CheckEncoder(ConfigReader.Open(Path.Combine(vision, "config.json"))),
+            .. Of(source.Config).Check(source.Config),
+            .. CheckEncoder(source.ConfigOf(vision)),
             .. Images.Check(ConfigReader.Open(Path.Combine(vision, "preprocessor_config.json"))),
         ];
     }

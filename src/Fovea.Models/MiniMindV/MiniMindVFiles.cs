@@ -18,12 +18,12 @@ internal sealed class MiniMindVFiles : IModelFiles
 
     /// <summary>The weights may be a language model's alone: then the projector begins afresh.</summary>
     /// <param name="weights">A file that replaces the folder's own; null is none.</param>
-    public WeightFiles Open(string folder, string? weights = null)
+    public WeightFiles Open(ModelSource source, string? weights = null)
     {
-        var config = MiniMindVConfig.Read(Families.ConfigPath(folder));
+        var config = MiniMindVConfig.Read(source);
         if (weights is not null && config.Generation == MiniMindVGeneration.A)
         {
-            throw new ConfigException($"resume_from_checkpoint: {folder} is of generation A, whose scripts write no file to go on from");
+            throw new ConfigException($"resume_from_checkpoint: {source.Folder} is of generation A, whose scripts write no file to go on from");
         }
 
         return new WeightFiles(
@@ -43,7 +43,7 @@ internal sealed class MiniMindVFiles : IModelFiles
         var config = ((MiniMindVModel)model).Config;
         Directory.CreateDirectory(targetFolder);
         var learns = stage is null || model.Ledger.Parameters.All(p => p.Trainable || p.Master == DType.F32 || IsEncoder(p));
-        using var source = learns ? null : Open(sourceFolder);
+        using var source = learns ? null : Open(ModelSource.Open(sourceFolder));
         var tensors = Tensors(model, config, dtype ?? (stage is null ? null : DType.F16), source);
         var file = stage is null ? "model.safetensors" : config.FileName(stage);
         var written = new List<string>();

@@ -14,17 +14,16 @@ internal sealed record MiniMindVProcessor(Tokenizer Tokenizer, ChatTemplate Temp
     /// <summary>What the run's configuration says of this family.</summary>
     public required MiniMindVOptions Options { get; init; }
 
-    /// <param name="folder">A model folder with tokenizer.json and the encoder's folder.</param>
+    /// <param name="source">A model folder with tokenizer.json and the encoder's folder.</param>
     /// <exception cref="ConfigException">A file is missing or wrong.</exception>
-    public static ModelProcessor Load(string folder, MiniMindVOptions? options = null)
+    public static ModelProcessor Load(ModelSource source, MiniMindVOptions? options = null)
     {
-        var config = MiniMindVConfig.Read(Families.ConfigPath(folder));
+        var config = MiniMindVConfig.Read(source);
         var template = config.Generation == MiniMindVGeneration.A ? ChatTemplates.MiniMind : ChatTemplates.MiniMind3;
-        var tokenizer = Tokenizer.Load(folder);
+        var tokenizer = Tokenizer.Load(source.Folder);
         if (tokenizer.IdOf(template.ImageToken!) is { } id && id != config.ImageTokenId)
         {
-            throw ConfigReader.Open(Families.ConfigPath(folder)).Refused(
-                "image_ids", $"{config.ImageTokenId} is not the tokenizer's {template.ImageToken}, which is {id}");
+            throw source.Config.Refused("image_ids", $"{config.ImageTokenId} is not the tokenizer's {template.ImageToken}, which is {id}");
         }
 
         return new MiniMindVProcessor(tokenizer, template, new MiniMindVMedia(config.VisionFolder, config.Vision))

@@ -34,9 +34,9 @@ internal sealed record MiniMindVVisionConfig
     /// <summary>Values of one patch: channel, row, column.</summary>
     public int PatchLength => 3 * PatchSize * PatchSize;
 
-    internal static MiniMindVVisionConfig Read(string folder, bool isClip)
+    /// <param name="root">Of the encoder's config.json.</param>
+    internal static MiniMindVVisionConfig Read(ConfigReader root, bool isClip)
     {
-        var root = ConfigReader.Open(Path.Combine(folder, "config.json"));
         var type = root.Text("model_type");
         if (!type.StartsWith(isClip ? "clip" : "siglip", StringComparison.Ordinal))
         {

@@ -29,12 +29,12 @@ internal sealed record AdapterBase
     };
 
     /// <summary>What a model folder with adapters merged into it is known by.</summary>
-    public static AdapterBase Of(string modelFolder, IEnumerable<string> adapters)
+    public static AdapterBase Of(ModelSource model, IEnumerable<string> adapters)
     {
-        var print = WeightPrint.OfModel(modelFolder);
+        var print = WeightPrint.OfModel(model);
         return new AdapterBase
         {
-            Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(modelFolder))),
+            Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model.Folder))),
             Config = print.Config,
             Shapes = print.Shapes,
             Weights = print.Weights,
@@ -68,33 +68,33 @@ internal sealed record AdapterBase
     /// <param name="remedy">What to do about a refused one.</param>
     /// <returns>What the user is to know, in sentences.</returns>
     /// <exception cref="ConfigException">The found one was trained on another model, or one is in the model already.</exception>
-    public static IReadOnlyList<string> Check(string modelFolder, IReadOnlyList<string> adapters, string? found, string remedy)
+    public static IReadOnlyList<string> Check(ModelSource source, IReadOnlyList<string> adapters, string? found, string remedy)
     {
-        if (adapters.Count == 0 || !File.Exists(Families.ConfigPath(modelFolder)))
+        if (adapters.Count == 0)
         {
             return [];
         }
 
         var notices = new List<string>();
-        var model = Of(modelFolder, []);
-        var merged = ExportFolder.MergedInto(modelFolder);
+        var (folder, model) = (source.Folder, Of(source, []));
+        var merged = ExportFolder.MergedInto(folder);
         for (var i = 0; i < adapters.Count; i++)
         {
             var adapter = adapters[i];
             var identity = IdentityOf(adapter);
             if (merged.Contains(identity))
             {
-                throw new ConfigException($"{adapter} is merged into {modelFolder} already ({ExportFolder.NoteName} says so) and would be applied twice: "
+                throw new ConfigException($"{adapter} is merged into {folder} already ({ExportFolder.NoteName} says so) and would be applied twice: "
                     + "leave the adapter out, or give the model that it was trained on");
             }
 
             if (Read(adapter) is not { } trained)
             {
-                notices.AddRange(Unknown(modelFolder, adapter));
+                notices.AddRange(Unknown(folder, adapter));
             }
             else if (trained.DifferenceFrom(model) is { } difference)
             {
-                var text = $"{adapter} was trained on {trained.Name}, and {modelFolder} is another model: {difference}";
+                var text = $"{adapter} was trained on {trained.Name}, and {folder} is another model: {difference}";
                 notices.Add(adapter == found ? throw new ConfigException($"{text}; {remedy}") : $"{text}; it is used all the same, since it was named");
             }
 

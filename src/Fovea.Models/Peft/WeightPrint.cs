@@ -25,24 +25,21 @@ internal sealed record WeightPrint(string Config, string Shapes, string Weights)
         "_attn_implementation", "_attn_implementation_autoset", "attn_implementation", "vision_model", "weights",
     };
 
-    /// <exception cref="ConfigException">config.json is not a model's.</exception>
     /// <exception cref="CheckpointException">The weights are missing or malformed.</exception>
-    public static WeightPrint OfModel(string folder)
+    public static WeightPrint OfModel(ModelSource source)
     {
-        var family = Families.Of(folder);
-        using var json = JsonFile.ReadObject(Families.ConfigPath(folder));
         var config = new StringBuilder();
-        Append(config, json.RootElement, string.Empty);
+        Append(config, source.Config.Element, string.Empty);
         var text = config.ToString();
         var tied = text.Contains("tie_word_embeddings=true", StringComparison.Ordinal);
-        if (family.Files is { } own)
+        if (source.Family.Files is { } own)
         {
-            using var files = own.Open(folder);
+            using var files = own.Open(source);
             return Of(text, files.Files.SelectMany((file, i) => file.Tensors.Values.Select(entry => ($"{i}/{entry.Name}", entry))));
         }
 
-        using var checkpoint = Checkpoint.Open(folder);
-        return Of(text, checkpoint.Tensors.Values.Select(entry => (Name: family.Names.ToLedger(entry.Name), entry))
+        using var checkpoint = Checkpoint.Open(source.Folder);
+        return Of(text, checkpoint.Tensors.Values.Select(entry => (Name: source.Family.Names.ToLedger(entry.Name), entry))
             .Where(tensor => !(tied && tensor.Name == "lm_head.weight") && !tensor.Name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal)));
     }
 

@@ -53,10 +53,9 @@ internal sealed record Qwen25VlConfig
         TiedEmbeddings = TiedEmbeddings,
     };
 
-    /// <param name="path">The config.json file.</param>
-    public static Qwen25VlConfig Read(string path)
+    /// <param name="root">Of the config.json file.</param>
+    public static Qwen25VlConfig Read(ConfigReader root)
     {
-        var root = ConfigReader.Open(path);
         if (root.Text("model_type") != ModelType)
         {
             throw root.Wrong("model_type", $"\"{ModelType}\" for this model family");

@@ -23,13 +23,13 @@ internal sealed class Qwen25VlFamily : ModelFamily
         : name.StartsWith("visual.", StringComparison.Ordinal) ? ModelPart.Vision
         : ModelPart.Language;
 
-    public override ModelProcessor Process(string folder, PreResize? preResize = null, FamilyOptions? options = null) =>
-        Qwen25VlProcessor.Load(folder, preResize);
+    public override ModelProcessor Process(ModelSource source, PreResize? preResize = null, FamilyOptions? options = null) =>
+        Qwen25VlProcessor.Load(source, preResize);
 
-    public override VisionLanguageModel Build(string configPath, IWeightSource source, ModelOptions options) =>
-        new Qwen25VlModel(new Ledger(source, options.ForLedger(PartOf)), Qwen25VlConfig.Read(configPath));
+    public override VisionLanguageModel Build(ModelSource source, IWeightSource weights, ModelOptions options) =>
+        new Qwen25VlModel(new Ledger(weights, options.ForLedger(PartOf)), Qwen25VlConfig.Read(source.Config));
 
-    public override IReadOnlyList<string> UnknownFields(string folder) => Qwen25VlFields.Unknown(folder);
+    public override IReadOnlyList<string> UnknownFields(ModelSource source) => Qwen25VlFields.Unknown(source);
 
     private static string ToLedger(string name)
     {

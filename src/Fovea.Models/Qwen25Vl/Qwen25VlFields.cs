@@ -57,8 +57,7 @@ internal static class Qwen25VlFields
     }
 
     /// <summary>Fields that nobody knows in the files of a folder.</summary>
-    public static IReadOnlyList<string> Unknown(string folder) =>
-        [.. Check(ConfigReader.Open(Families.ConfigPath(folder))), .. CheckImages(folder, null)];
+    public static IReadOnlyList<string> Unknown(ModelSource source) => [.. Check(source.Config), .. CheckImages(source.Folder, null)];
 
     /// <summary>The image processor against the vision tower: both say how large a patch is.</summary>
     public static IReadOnlyList<string> CheckImages(string folder, Qwen25VlVisionConfig? vision)

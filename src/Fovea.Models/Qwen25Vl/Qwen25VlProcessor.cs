@@ -7,20 +7,20 @@ namespace Fovea.Models.Qwen25Vl;
 /// <summary>Qwen2.5-VL's tokenizer, template and media processor; the last two are those of Qwen2-VL.</summary>
 internal sealed record Qwen25VlProcessor(Tokenizer Tokenizer, IMediaProcessor Images) : ModelProcessor(Tokenizer, ChatTemplates.Qwen2Vl, Images)
 {
-    /// <param name="folder">A model folder with config.json, tokenizer.json and preprocessor_config.json.</param>
+    /// <param name="source">A model folder with config.json, tokenizer.json and preprocessor_config.json.</param>
     /// <param name="preResize">A resize that comes before the model's own; null for none.</param>
     /// <exception cref="ConfigException">A file is missing or wrong.</exception>
-    public static ModelProcessor Load(string folder, PreResize? preResize = null)
+    public static ModelProcessor Load(ModelSource source, PreResize? preResize = null)
     {
-        var config = Qwen25VlConfig.Read(Families.ConfigPath(folder));
-        var tokenizer = Tokenizer.Load(folder);
+        var config = Qwen25VlConfig.Read(source.Config);
+        var tokenizer = Tokenizer.Load(source.Folder);
         if (tokenizer.IdOf(ChatTemplates.Qwen2Vl.ImageToken!) is { } id && id != config.ImageTokenId)
         {
-            throw ConfigReader.Open(Families.ConfigPath(folder)).Wrong("image_token_id", $"{id}, the tokenizer's {ChatTemplates.Qwen2Vl.ImageToken}");
+            throw source.Config.Wrong("image_token_id", $"{id}, the tokenizer's {ChatTemplates.Qwen2Vl.ImageToken}");
         }
 
-        Qwen25VlFields.CheckImages(folder, config.Vision);
-        return new Qwen25VlProcessor(tokenizer, new Qwen2VlMedia(Qwen2VlImageProcessor.Load(folder, preResize)))
+        Qwen25VlFields.CheckImages(source.Folder, config.Vision);
+        return new Qwen25VlProcessor(tokenizer, new Qwen2VlMedia(Qwen2VlImageProcessor.Load(source.Folder, preResize)))
         {
             Rows = config.VocabularySize,
         };

@@ -33,17 +33,16 @@ internal sealed record ModelExport
     /// <exception cref="CheckpointException">Weights do not fit, or the disk is full.</exception>
     public IReadOnlyList<string> Run(Action<string> say)
     {
-        Check();
-        var family = Families.Of(Model);
-        var (stored, count, bytes) = Stored(Model, family);
+        var source = Check();
+        var (stored, count, bytes) = Stored(source);
         WriteTarget.Room(Target, "export_dir", DType is { } type ? count * type.Size() : bytes, "the model");
-        foreach (var notice in AdapterBase.Check(Model, Adapters, found: null, string.Empty))
+        foreach (var notice in AdapterBase.Check(source, Adapters, found: null, string.Empty))
         {
             say($"note: {notice}");
         }
 
         say($"loading {Model} ({stored.SafetensorsName()})");
-        using var model = Families.Load(Model, new ModelOptions { Compute = stored, Master = Fovea.DType.F32 });
+        using var model = source.Load(new ModelOptions { Compute = stored, Master = Fovea.DType.F32 });
         if (Overlay is not null)
         {
             say(Overlay(model));
@@ -51,14 +50,14 @@ internal sealed record ModelExport
 
         foreach (var adapter in Adapters)
         {
-            var config = PeftAdapter.Attach(model, family, adapter, trainable: false);
+            var config = PeftAdapter.Attach(model, source.Family, adapter, trainable: false);
             var linears = model.Ledger.Linears.Count(linear => linear.Lora is not null);
             Nn.Lora.Adapters.Merge(model.Ledger);
             say($"merged {adapter}: rank {config.Lora.Rank} on {linears} linear layers");
         }
 
         var step = 0L;
-        var files = ModelWriter.Save(model, family, Model, Target, MaxShardBytes, DType == stored ? null : DType, Force, Adapters, (done, total) =>
+        var files = ModelWriter.Save(model, source.Family, Model, Target, MaxShardBytes, DType == stored ? null : DType, Force, Adapters, (done, total) =>
         {
             if (done * 10 / total > step)
             {
@@ -73,16 +72,16 @@ internal sealed record ModelExport
     private static string Size(long bytes) => bytes >= 1_000_000_000 ? $"{bytes / 1e9:0.0} GB" : $"{bytes / 1e6:0.0} MB";
 
     /// <summary>The element type of the base's weights, fp32, which holds the others, where there are several; how many elements and bytes they are.</summary>
-    private static (DType Type, long Count, long Bytes) Stored(string folder, ModelFamily family)
+    private static (DType Type, long Count, long Bytes) Stored(ModelSource source)
     {
-        if (family.Files is { } own)
+        if (source.Family.Files is { } own)
         {
-            using var files = own.Open(folder);
+            using var files = own.Open(source);
             return (files.StoredType, files.Files.Sum(Elements), files.Files.Sum(Bytes));
         }
 
-        using var checkpoint = Checkpoint.Open(folder);
-        return (StoredType(folder, checkpoint), Elements(checkpoint), Bytes(checkpoint));
+        using var checkpoint = Checkpoint.Open(source.Folder);
+        return (StoredType(source.Folder, checkpoint), Elements(checkpoint), Bytes(checkpoint));
     }
 
     private static long Elements(Checkpoint checkpoint) => checkpoint.Tensors.Values.Sum(entry => entry.Bytes / entry.DType.Size());
@@ -101,14 +100,15 @@ internal sealed record ModelExport
         };
     }
 
-    private void Check()
+    private ModelSource Check()
     {
         var problems = new List<string>();
+        ConfigReader? config = null;
         if (!File.Exists(Families.ConfigPath(Model)))
         {
             problems.Add($"model_name_or_path: {Model} is not a model folder here (no config.json); download the model and give its folder");
         }
-        else if (ConfigReader.Open(Families.ConfigPath(Model)).Has("quantization_config"))
+        else if ((config = ConfigReader.Open(Families.ConfigPath(Model))).Has("quantization_config"))
         {
             problems.Add($"model_name_or_path: {Model} is quantised; merge into the 16-bit model that it was made from");
         }
@@ -124,9 +124,6 @@ internal sealed record ModelExport
             problems.AddRange(e.Problems);
         }
 
-        if (problems.Count > 0)
-        {
-            throw new ConfigException(problems);
-        }
+        return problems.Count > 0 ? throw new ConfigException(problems) : ModelSource.Of(Model, config!);
     }
 }

@@ -28,19 +28,18 @@ internal sealed class ModelShapes : IDisposable
 
     public bool VisionLearns { get; }
 
-    /// <exception cref="ConfigException">The folder has no config.json, or no such modules.</exception>
-    public static ModelShapes Load(TrainConfig config)
+    /// <param name="source">The configuration's model folder.</param>
+    /// <exception cref="ConfigException">The model has no such modules.</exception>
+    public static ModelShapes Load(TrainConfig config, ModelSource source)
     {
-        var folder = config.Model.ModelNameOrPath;
-        var family = Families.Of(folder);
+        var family = source.Family;
         var lora = config.Tuning.FinetuningType == FinetuningType.Lora;
-        var path = Families.ConfigPath(folder);
-        var model = family.Build(path, new MetaSource(), new ModelOptions
+        var model = source.Build(new MetaSource(), new ModelOptions
         {
             Compute = config.Model.Compute,
             Master = config.Model.PureBf16 ? DType.BF16 : DType.F32,
             Device = Device.Meta,
-            Trainable = TrainableRule.From(config.Tuning, TrainableRule.LayersIn(folder)),
+            Trainable = TrainableRule.From(config.Tuning, source),
             Family = config.Family.Of(family),
         });
         var dropout = lora && config.Tuning.LoraDropout > 0 ? new DropoutStream(config.Tuning.LoraDropout, (ulong)config.Run.Seed) : null;
@@ -51,7 +50,7 @@ internal sealed class ModelShapes : IDisposable
                 ModelSetup.AttachAdapter(config, model, family, resumeFrom: null, dropout);
             }
 
-            return new ModelShapes(model, family, StoredIn(ConfigReader.Open(path)), dropout);
+            return new ModelShapes(model, family, StoredIn(source.Config), dropout);
         }
         catch
         {

@@ -1,4 +1,5 @@
 using Fovea.Distributed;
+using Fovea.Models;
 using Fovea.Tensors;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
@@ -21,7 +22,8 @@ internal static class PlanRun
     public static MemoryPlan Run(TrainConfig config, MemoryPlanRequest options)
     {
         var card = options.DeviceBytes ?? config.Memory.MemoryBudget?.Bytes;
-        using var shapes = ModelShapes.Load(config);
+        var source = ModelSource.Open(config.Model.ModelNameOrPath);
+        using var shapes = ModelShapes.Load(config, source);
         var model = shapes.Model;
         var onHost = config.Model.UseCpu || config.Model.Device == "cpu" || (card is null && ModelSetup.ChooseDevice(config).Type == DeviceType.Cpu);
         var tokens = Math.Max(options.Length ?? config.Data.CutoffLen, config.Memory.MicroBatchTokens ?? 0);
@@ -64,7 +66,7 @@ internal static class PlanRun
         return new MemoryPlan
         {
             Model = config.Model.ModelNameOrPath,
-            Family = Fovea.Models.Families.Of(config.Model.ModelNameOrPath).ModelType,
+            Family = source.Family.ModelType,
             Parameters = model.Ledger.Count + model.Ledger.AdapterParameters.Sum(p => p.Count),
             TrainableParameters = model.Ledger.Trainable.Sum(p => p.Count),
             Dtype = config.Model.ComputeName,

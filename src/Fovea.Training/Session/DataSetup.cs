@@ -12,13 +12,12 @@ namespace Fovea.Training.Session;
 /// <summary>What a configuration says about data, with the model folder's own tokenizer, template and image processor. Does not touch libtorch.</summary>
 internal sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
 {
-    public static DataSetup From(TrainConfig config)
+    /// <param name="model">The configuration's model folder.</param>
+    public static DataSetup From(TrainConfig config, ModelSource model)
     {
-        var folder = config.Model.ModelNameOrPath;
-        var family = Families.Of(folder);
-        var notices = config.Family.Check(family);
+        var notices = config.Family.Check(model.Family);
         var resize = new PreResize(config.Data.ImageMaxPixels, config.Data.ImageMinPixels);
-        var processor = family.Process(folder, resize, config.Family.Of(family));
+        var processor = model.Process(resize, config.Family.Of(model.Family));
         var template = config.Data.Template is { } named ? ChatTemplates.Get(named) : processor.Template;
         var options = config.Data with { Seed = config.Run.Seed };
         processor.TokenRows.Check(template);

@@ -13,14 +13,16 @@ internal static class HeldOutEvaluation
     // Activations are not kept, so more fits than in training.
     private const int MicroBatchTokens = 4096;
 
+    /// <param name="source">The folder that the model is from.</param>
     /// <param name="mesh">The processes that share the samples out; null is this one alone.</param>
     /// <param name="weights">Gathers the weights where they are sharded over these processes.</param>
     /// <param name="tell">Takes what is to be known about the data, a sentence at a time.</param>
     /// <exception cref="ConfigException">The configuration names no usable samples.</exception>
-    public static Evaluated Run(TrainConfig config, VisionLanguageModel model, Mesh? mesh = null, ParallelStrategy? weights = null, Action<string>? tell = null)
+    public static Evaluated Run(
+        TrainConfig config, ModelSource source, VisionLanguageModel model, Mesh? mesh = null, ParallelStrategy? weights = null, Action<string>? tell = null)
     {
         mesh ??= Mesh.Alone();
-        var setup = DataSetup.From(config);
+        var setup = DataSetup.From(config, source);
         var named = config.Data.EvalDataset.Count > 0;
         var options = setup.Options with { Dataset = named ? config.Data.EvalDataset : config.Data.Dataset, EvalDataset = [] };
         if (options.Dataset.Count == 0)

@@ -27,21 +27,22 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
     /// <summary>Whether the projector learns over a tower that does not and whose features can be kept.</summary>
     public bool LearnsOverTower => Model.HasTower && VisionLearns && !Model.Ledger.Trainable.Any(p => Family.PartOf(p.Name) == ModelPart.Vision);
 
+    /// <param name="source">The configuration's model folder.</param>
     /// <param name="resumeFrom">A checkpoint whose adapter or weights, or a file whose weights, replace the configuration's; null for a new run.</param>
-    public static ModelSetup Load(TrainConfig config, string? resumeFrom)
+    public static ModelSetup Load(TrainConfig config, ModelSource source, string? resumeFrom)
     {
         Torch.Seed((ulong)config.Run.Seed);
         var lora = config.Tuning.FinetuningType == FinetuningType.Lora;
         var isFile = resumeFrom is not null && Resumption.IsFile(resumeFrom);
-        var folder = resumeFrom is not null && !lora && !isFile && ModelSaver.HasWeights(resumeFrom) ? resumeFrom : config.Model.ModelNameOrPath;
-        var family = Families.Of(folder);
-        var notices = lora ? CheckAdapters(config, resumeFrom) : [];
-        var model = Families.Load(folder, new ModelOptions
+        source = resumeFrom is not null && !lora && !isFile && ModelSaver.HasWeights(resumeFrom) ? ModelSource.Open(resumeFrom) : source;
+        var family = source.Family;
+        var notices = lora ? CheckAdapters(config, source, resumeFrom) : [];
+        var model = source.Load(new ModelOptions
         {
             Compute = config.Model.Compute,
             Master = config.Model.PureBf16 ? DType.BF16 : DType.F32,
             Device = ChooseDevice(config),
-            Trainable = TrainableRule.From(config.Tuning, TrainableRule.LayersIn(folder)),
+            Trainable = TrainableRule.From(config.Tuning, source),
             Deferred = config.Parallel.Sharding.Shards,
             BlockMode = config.Memory.UsualBlockMode,
             Family = config.Family.Of(family),
@@ -54,7 +55,7 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
             model.Notices = [.. model.Notices, .. notices];
             return new ModelSetup(model, family, adapter, dropout)
             {
-                Base = lora ? AdapterBase.Of(folder, Given(config, resumeFrom).SkipLast(1)) : null,
+                Base = lora ? AdapterBase.Of(source, Given(config, resumeFrom).SkipLast(1)) : null,
             };
         }
         catch
@@ -121,13 +122,13 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
     private static string[] Given(TrainConfig config, string? resumeFrom) =>
         resumeFrom is null ? [.. config.Model.AdapterNameOrPath] : [.. config.Model.AdapterNameOrPath.SkipLast(1), resumeFrom];
 
-    private static IReadOnlyList<string> CheckAdapters(TrainConfig config, string? resumeFrom)
+    private static IReadOnlyList<string> CheckAdapters(TrainConfig config, ModelSource source, string? resumeFrom)
     {
         var given = Given(config, resumeFrom);
         var problems = given.Where(folder => !PeftAdapter.IsAdapter(folder))
             .Select(folder => $"{(folder == resumeFrom ? "resume_from_checkpoint" : "adapter_name_or_path")}: {AdapterFolder.Problem(folder)}").ToList();
         return problems.Count > 0 ? throw new ConfigException(problems) : AdapterBase.Check(
-            config.Model.ModelNameOrPath, given, resumeFrom,
+            source, given, resumeFrom,
             "go on with the model that the run began with, or begin a new run: its folder as adapter_name_or_path, and another output_dir");
     }
 

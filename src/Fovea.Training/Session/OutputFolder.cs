@@ -1,3 +1,4 @@
+using Fovea.Models;
 using Fovea.Runs.Files;
 using Fovea.Training.Config;
 
@@ -7,7 +8,7 @@ namespace Fovea.Training.Session;
 /// Decides what an output folder that is already there means: the run in it has ended, goes on, begins anew, or is refused. Nothing in it is touched
 /// before the new run has trained something (<see cref="TakeOver"/>).
 /// </summary>
-internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoints)
+internal sealed class OutputFolder(TrainConfig config, ModelFamily family, CheckpointStore checkpoints)
 {
     private bool anew;
 
@@ -117,7 +118,7 @@ internal sealed class OutputFolder(TrainConfig config, CheckpointStore checkpoin
 
             if (Resumption.IsFile(given))
             {
-                Resumption.CheckFile(given, config);
+                Resumption.CheckFile(given, config, family);
             }
 
             return given;

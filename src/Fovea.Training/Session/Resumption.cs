@@ -20,9 +20,8 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
     public static RunProgress? ProgressOf(string? from) => from is null || IsFile(from) ? null : CheckpointStore.ReadProgress(from);
 
     /// <summary>Refuses what no such file can be used for, before anything is loaded.</summary>
-    public static void CheckFile(string path, TrainConfig config)
+    public static void CheckFile(string path, TrainConfig config, ModelFamily family)
     {
-        var family = Families.Of(config.Model.ModelNameOrPath);
         if (!family.ReadsResumeFiles)
         {
             throw new ConfigException($"resume_from_checkpoint: {path} is a file; for a model of the family {family.ModelType} it must be a checkpoint folder");

@@ -1,6 +1,7 @@
 using Fovea.Data.Datasets;
 using Fovea.Data.Sampling;
 using Fovea.Distributed;
+using Fovea.Models;
 using Fovea.Training.Config;
 using Fovea.Training.Optim;
 
@@ -13,12 +14,13 @@ internal sealed class RunInputs : IDisposable
     {
         mesh.OnMain(() => RunTargets.Check(config.Run));
         Checkpoints = new CheckpointStore(config.Run.OutputDir, config.Run.SaveTotalLimit);
-        Setup = DataSetup.From(config);
+        Source = ModelSource.Open(config.Model.ModelNameOrPath);
+        Setup = DataSetup.From(config, Source);
         Data = DatasetLoader.Load(Setup.Options);
         try
         {
             Setup.CheckTokens(Data.Train, Data.Eval);
-            Output = new OutputFolder(config, Checkpoints);
+            Output = new OutputFolder(config, Source.Family, Checkpoints);
             Fresh = Begin(config, mesh);
             Ended = mesh.FromMain("whether the run has ended", () => Output.Ended(Fresh, mesh.WorldSize));
             if (Ended is null)
@@ -39,6 +41,9 @@ internal sealed class RunInputs : IDisposable
 
     /// <summary>The run as it would begin.</summary>
     public RunProgress Fresh { get; }
+
+    /// <summary>The configuration's model folder, for what is made before the run writes anything.</summary>
+    internal ModelSource Source { get; }
 
     internal DataSetup Setup { get; }
 

@@ -25,7 +25,7 @@ internal sealed class RunParts : IDisposable
             var products = ProductSetup.Apply(config.Model.Compute, mesh, ModelSetup.ChooseDevice(config), Resumption.ProgressOf(inputs.ResumeFrom));
             Config = config with { Notices = [.. config.Notices, .. products.Reasons] };
             var fresh = inputs.Fresh.With(ProductSetup.Name, products.Choice.ToString());
-            Setup = opened.Add(ModelSetup.Load(Config, inputs.ResumeFrom));
+            Setup = opened.Add(ModelSetup.Load(Config, inputs.Source, inputs.ResumeFrom));
             mesh.OnMain(() => RunTargets.CheckRoom(Config.Run, Setup));
             var caches = VisionCacheSetup.IsOfUse(Config, Setup);
 

@@ -10,22 +10,22 @@ namespace Fovea.Training.Session;
 /// <summary>Which base weights learn: by <c>finetuning_type</c> and the freezing keys, as LLaMA-Factory reads them.</summary>
 internal static partial class TrainableRule
 {
-    /// <param name="layers">Layers of the language model, for <c>freeze</c>.</param>
-    public static Func<ModelPart, string, bool> From(TuningSection tuning, int layers) => tuning.FinetuningType switch
+    /// <param name="model">Its layers are counted for <c>freeze</c>.</param>
+    public static Func<ModelPart, string, bool> From(TuningSection tuning, ModelSource model)
     {
-        FinetuningType.Full when (tuning.FreezeLlm ?? (tuning.Stage == TrainingStage.Pretrain ? 2 : null)) is { } level => Outer(level, layers),
-        FinetuningType.Full => (part, _) => !Frozen(tuning, part),
-        FinetuningType.Freeze => Freeze(tuning, layers),
-        _ => Additional(tuning),
-    };
+        var layers = model.Family.CountLayers(model.Config);
+        return tuning.FinetuningType switch
+        {
+            FinetuningType.Full when (tuning.FreezeLlm ?? (tuning.Stage == TrainingStage.Pretrain ? 2 : null)) is { } level => Outer(level, layers),
+            FinetuningType.Full => (part, _) => !Frozen(tuning, part),
+            FinetuningType.Freeze => Freeze(tuning, layers),
+            _ => Additional(tuning),
+        };
+    }
 
     /// <summary>Whether gradients reach the vision tower or the projector.</summary>
     public static bool ReachesVision(IEnumerable<string> trainable, Func<string, ModelPart> partOf) =>
         trainable.Any(name => partOf(name) is ModelPart.Vision or ModelPart.Projector);
-
-    /// <summary>Layers of the language model as tuning.json counts them; the nested form too.</summary>
-    public static int LayersIn(string folder) =>
-        Families.Of(folder).CountLayers(ConfigReader.Open(Families.ConfigPath(folder)));
 
     /// <summary>The projector, and of the language model everything (0), the first and the last layer (1) or nothing (2).</summary>
     private static Func<ModelPart, string, bool> Outer(int level, int layers) => (part, name) => part == ModelPart.Projector

@@ -13,16 +13,17 @@ namespace Fovea.Loading;
 /// <summary>A loaded model with its adapters, ready to answer. It belongs to the thread that loaded it.</summary>
 internal sealed class LoadedModel : IDisposable
 {
-    private LoadedModel(VisionLanguageModel model, ModelFamily family, ZeroSharding? weights, DataSetup data, GenerationOptions options)
+    private LoadedModel(VisionLanguageModel model, ModelSource source, ZeroSharding? weights, DataSetup data, GenerationOptions options)
     {
-        (Model, Family, Weights, Data, Options) = (model, family, weights, data, options);
+        (Model, Source, Weights, Data, Options) = (model, source, weights, data, options);
         Prompts = new PromptBuilder(data.Tokenizer, data.Template, data.Images, data.Options.DefaultSystem, data.Processor.TokenRows);
         Answerer = new Answerer(model, data.Tokenizer, Prompts);
     }
 
     public VisionLanguageModel Model { get; }
 
-    public ModelFamily Family { get; }
+    /// <summary>The folder that the model is from, as it was then.</summary>
+    public ModelSource Source { get; }
 
     /// <summary>Gathers weights that are sharded over processes; null where the model is whole.</summary>
     public ZeroSharding? Weights { get; }
@@ -39,15 +40,16 @@ internal sealed class LoadedModel : IDisposable
     public GenerationOptions Options { get; }
 
     /// <param name="config">Names the model and its adapters.</param>
+    /// <param name="source">The configuration's model folder.</param>
     /// <param name="fromModel">Take sampling settings from the model's generation_config.json instead of the configuration.</param>
     /// <param name="note">Receives what is being loaded, and what the user should know about the configuration and the model.</param>
     /// <param name="mesh">The processes over which <c>zero: 3</c> shards the weights; null is this one alone.</param>
-    public static LoadedModel Load(TrainConfig config, bool fromModel, Action<string> note, Mesh? mesh = null)
+    public static LoadedModel Load(TrainConfig config, ModelSource source, bool fromModel, Action<string> note, Mesh? mesh = null)
     {
-        var data = DataSetup.From(config);
+        var data = DataSetup.From(config, source);
         Report(note, [.. config.Notices, .. data.Notices]);
-        var family = Families.Of(config.Model.ModelNameOrPath);
-        var options = GenerationFile.Read(config.Model.ModelNameOrPath, data.Tokenizer, data.Template.StopWords);
+        var family = source.Family;
+        var options = GenerationFile.Read(source.Folder, data.Tokenizer, data.Template.StopWords);
         options = fromModel ? options : options with
         {
             MaxNewTokens = config.Generation.MaxNewTokens,
@@ -59,16 +61,16 @@ internal sealed class LoadedModel : IDisposable
         };
         _ = Torch.Threads; // a new thread starts with OpenMP's own number of threads; asking makes libtorch apply its own
         var device = ModelSetup.ChooseDevice(config);
-        var compute = Compute(config, device);
+        var compute = Compute(config, source, device);
         foreach (var reason in ProductSetup.Apply(compute, mesh ?? Mesh.Alone(), device).Reasons)
         {
             note(reason);
         }
 
-        note($"loading {config.Model.ModelNameOrPath} ({family.ModelType}, {compute.SafetensorsName().ToLowerInvariant()}, {device})"
+        note($"loading {source.Folder} ({family.ModelType}, {compute.SafetensorsName().ToLowerInvariant()}, {device})"
             + string.Concat(config.Model.AdapterNameOrPath.Select(adapter => $" with adapter {adapter}")));
         var divides = mesh is { WorldSize: > 1 } && config.Parallel.Sharding.Stage == 3;
-        var model = Families.Load(config.Model.ModelNameOrPath, new ModelOptions
+        var model = source.Load(new ModelOptions
         {
             Compute = compute,
             Device = device,
@@ -89,7 +91,7 @@ internal sealed class LoadedModel : IDisposable
 
             Report(note, model.Notices);
             var weights = divides ? new ZeroSharding(mesh!, model.Ledger, model.Head, config.Parallel.Sharding) : null;
-            return new LoadedModel(model, family, weights, data, options);
+            return new LoadedModel(model, source, weights, data, options);
         }
         catch
         {
@@ -116,7 +118,7 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>
     /// The element type of the computation. <c>auto</c>: on a GPU bf16; on the CPU what the checkpoint is stored in, fp16 computed as fp32.
     /// </summary>
-    private static DType Compute(TrainConfig config, Device device)
+    private static DType Compute(TrainConfig config, ModelSource source, Device device)
     {
         switch (config.Model.InferDtype)
         {
@@ -128,7 +130,7 @@ internal sealed class LoadedModel : IDisposable
                 return DType.F16;
         }
 
-        var root = ConfigReader.Open(Families.ConfigPath(config.Model.ModelNameOrPath));
+        var root = source.Config;
         var stored = root.Text("torch_dtype", root.Text("dtype", root.Section("text_config")?.Text("dtype") ?? string.Empty));
         return device.Type == DeviceType.Cuda || stored == "bfloat16" ? DType.BF16 : DType.F32;
     }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
 using Fovea.Data.Templates;
+using Fovea.Models;
 using Fovea.Models.MiniCpmV;
 
 namespace Fovea.Tests.Parity.MiniCpmV;
@@ -103,7 +104,7 @@ public sealed class DataTests
     [Fact]
     public void The_llm_type_decides_how_conversations_are_written()
     {
-        var config = MiniCpmVConfig.Read(TestFiles.Golden("minicpm_v26/model/config.json"));
+        var config = MiniCpmVConfig.Read(ConfigReader.Open(TestFiles.Golden("minicpm_v26/model/config.json")));
         Assert.Equal(MiniCpmVDialogue.Qwen, MiniCpmVProcessor.DialogueOf(null, config));
         Assert.Equal(MiniCpmVDialogue.Qwen, MiniCpmVProcessor.DialogueOf("llama", config with { Version = 4 }));
         Assert.Equal(MiniCpmVDialogue.MiniCpm, MiniCpmVProcessor.DialogueOf("minicpm", config));
@@ -118,7 +119,7 @@ public sealed class DataTests
         var options = OfficialRun.Options("minicpm_v26") with { Template = "minicpm_v" };
         using var data = DatasetLoader.Load(options);
         var folder = TestFiles.Golden("minicpm_v26/model");
-        var processor = Fovea.Models.Families.Of(folder).Process(folder, new PreResize()).With(options);
+        var processor = ModelSource.Open(folder).Process(new PreResize()).With(options);
         var encoder = processor.NewEncoder(options);
         Assert.IsType<SampleEncoder>(encoder);
         var text = processor.Tokenizer.Decode(encoder.Encode(data.Train[3]).Ids);

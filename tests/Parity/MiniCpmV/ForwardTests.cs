@@ -185,7 +185,7 @@ public sealed class ForwardTests : NativeTest
     {
         using var run = new OfficialRun("minicpm_v25");
         var own = new MiniCpmVOptions { VisionMask = VisionMask.Clean };
-        using var model = Families.Load(run.Folder("model"), new ModelOptions { Device = TestDevice.Device, Family = own });
+        using var model = ModelSource.Open(run.Folder("model")).Load(new ModelOptions { Device = TestDevice.Device, Family = own });
         Assert.True(model.ImagesStandAlone);
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("test");
@@ -197,7 +197,7 @@ public sealed class ForwardTests : NativeTest
     }
 
     internal static MiniCpmVModel Load(string version) =>
-        (MiniCpmVModel)Families.Load(TestFiles.Golden($"{version}/model"), new ModelOptions { Device = TestDevice.Device });
+        (MiniCpmVModel)ModelSource.Open(TestFiles.Golden($"{version}/model")).Load(new ModelOptions { Device = TestDevice.Device });
 
     internal static int[] Rows(string name) => [.. name.Split('_').Skip(1).Select(int.Parse)];
 

@@ -12,7 +12,7 @@ public sealed class LongRopeTests : NativeTest
     public void Short_and_long_sequences_in_one_batch_equal_the_original_s_alone()
     {
         var folder = TestFiles.Golden("minicpm_v4");
-        var config = MiniCpmVConfig.Read(Path.Combine(folder, "config.json"));
+        var config = MiniCpmVConfig.Read(ConfigReader.Open(Path.Combine(folder, "config.json")));
         Assert.Equal(4, config.Version);
         Assert.Equal(MiniCpmVDialogue.Qwen, config.Dialogue);
         Assert.False(config.Language.AttentionBias);

@@ -19,7 +19,7 @@ internal sealed class OfficialRun : IDisposable
         Version = version;
         options ??= Options(version);
         data = DatasetLoader.Load(options);
-        Processor = Families.Of(Folder("model")).Process(Folder("model"), null, own).With(options);
+        Processor = ModelSource.Open(Folder("model")).Process(null, own).With(options);
         Encoder = (MiniCpmVEncoder)Processor.NewEncoder(options);
     }
 

@@ -33,7 +33,7 @@ public sealed class TrainingTests : NativeTest
         var folder = TestFiles.Golden("minicpm_v26/adapter_init");
         var config = PeftConfig.Read(folder) with { ModulesToSave = vision ? ["embed_tokens", "resampler", "vpm"] : ["embed_tokens", "resampler"] };
         using var model = Load("minicpm_v26", (_, name) => config.SavesWhole(name), recompute: false);
-        PeftAdapter.Attach(model, Families.Of(TestFiles.Golden("minicpm_v26/model")), folder, trainable: true);
+        PeftAdapter.Attach(model, ModelSource.Open(TestFiles.Golden("minicpm_v26/model")).Family, folder, trainable: true);
         Assert.Equal(Expected("minicpm_v26", run).GetProperty("trainable_params").GetInt64(), model.Ledger.Trainable.Sum(p => p.Count));
         Run("minicpm_v26", run, model);
     }
@@ -57,7 +57,7 @@ public sealed class TrainingTests : NativeTest
     [InlineData("minicpm_v2", BlockMode.Keep)]
     internal void The_plan_foretells_what_a_forward_pass_holds(string version, BlockMode mode)
     {
-        using var model = Families.Load(TestFiles.Golden($"{version}/model"), new ModelOptions { Trainable = (_, _) => true, BlockMode = mode });
+        using var model = ModelSource.Open(TestFiles.Golden($"{version}/model")).Load(new ModelOptions { Trainable = (_, _) => true, BlockMode = mode });
         using var rows = new OfficialRun(version);
         using var batch = rows.Batch(3, 2);
         var config = TrainConfig.Parse("model_name_or_path: m\ndataset: d.json\noutput_dir: o\n", "test");
@@ -73,7 +73,7 @@ public sealed class TrainingTests : NativeTest
     private static JsonElement Expected(string version, string run) => Golden.Json(TestFiles.Golden($"{version}/{run}.json"));
 
     private static VisionLanguageModel Load(string version, Func<ModelPart, string, bool> trainable, bool recompute) =>
-        Families.Load(TestFiles.Golden($"{version}/model"), new ModelOptions
+        ModelSource.Open(TestFiles.Golden($"{version}/model")).Load(new ModelOptions
         {
             Device = TestDevice.Device,
             Trainable = trainable,
@@ -87,7 +87,8 @@ public sealed class TrainingTests : NativeTest
         using var gradients = File.Exists(file) ? new Golden(file) : null;
         using var rows = new OfficialRun(version);
         using var optimizer = new AdamW(model.Ledger.Trainable, 0.9, 0.95, 1e-8, 0.1);
-        var runner = new StepRunner(model, TrainableRule.ReachesVision(model.Ledger.Trainable.Select(p => p.Name), Families.Of(rows.Folder("model")).PartOf));
+        var family = ModelSource.Open(rows.Folder("model")).Family;
+        var runner = new StepRunner(model, TrainableRule.ReachesVision(model.Ledger.Trainable.Select(p => p.Name), family.PartOf));
         foreach (var step in golden.GetProperty("log").EnumerateArray())
         {
             var micro = step.TryGetProperty("micro", out var several) ? several.EnumerateArray().ToArray() : [step];

@@ -42,8 +42,8 @@ public sealed class UsageTests : NativeTest
         }
 
         Assert.Equal(Path.GetFullPath(Base), Path.GetFullPath(PeftAdapter.ResolveBase(output)));
-        using var model = Families.Load(PeftAdapter.ResolveBase(output), new ModelOptions());
-        PeftAdapter.Attach(model, Families.Of(Base), output, trainable: false);
+        using var model = ModelSource.Open(PeftAdapter.ResolveBase(output)).Load(new ModelOptions());
+        PeftAdapter.Attach(model, ModelSource.Open(Base).Family, output, trainable: false);
         var adapted = Losses(model);
 
         var target = Path.Combine(folder, "merged");
@@ -54,9 +54,9 @@ public sealed class UsageTests : NativeTest
             Assert.Equal(source.Tensors.Keys, merged.Tensors.Keys);
         }
 
-        using var exported = Families.Load(target, new ModelOptions());
+        using var exported = ModelSource.Open(target).Load(new ModelOptions());
         Golden.Near("exported", adapted, Losses(exported), 1e-5);
-        using var untrained = Families.Load(Base, new ModelOptions());
+        using var untrained = ModelSource.Open(Base).Load(new ModelOptions());
         Assert.NotEqual(adapted[0], Losses(untrained)[0], 1e-3);
     }
 
@@ -66,8 +66,8 @@ public sealed class UsageTests : NativeTest
         string[] full = ["use_lora=false", "tune_llm=true", "tune_vision=true", "per_device_train_batch_size=2", "learning_rate=1e-4"];
         var plain = Train("plain", [.. full, "micro_batch_tokens=1", "disable_gradient_checkpointing=true"]);
         var packed = Train("packed", [.. full, "micro_batch_tokens=4096", "recompute=always"]);
-        using var first = Families.Load(plain, new ModelOptions());
-        using var second = Families.Load(packed, new ModelOptions());
+        using var first = ModelSource.Open(plain).Load(new ModelOptions());
+        using var second = ModelSource.Open(packed).Load(new ModelOptions());
         Golden.Near("packed", Losses(first), Losses(second), 2e-4);
         Assert.Equal("minicpmv", Golden.Json(Path.Combine(packed, "config.json")).GetProperty("model_type").GetString());
     }
@@ -158,8 +158,8 @@ public sealed class UsageTests : NativeTest
         using var cache = new VisionFeatureCache(1L << 26);
         double[] Losses(VisionFeatureCache? kept)
         {
-            using var model = Families.Load(
-                run.Folder("model"), new ModelOptions { Trainable = (part, name) => part == ModelPart.Projector, Device = TestDevice.Device });
+            using var model = ModelSource.Open(run.Folder("model")).Load(
+                new ModelOptions { Trainable = (part, name) => part == ModelPart.Projector, Device = TestDevice.Device });
             using var optimizer = new AdamW(model.Ledger.Trainable, 0.9, 0.95, 1e-8, 0.1);
             var runner = new StepRunner(model, visionLearns: true, cache: kept);
             var losses = new double[3];
@@ -244,7 +244,7 @@ public sealed class UsageTests : NativeTest
         }
 
         Assert.Equal("minicpmo", Golden.Json(Path.Combine(output, "config.json")).GetProperty("model_type").GetString());
-        using var model = Families.Load(output, new ModelOptions());
+        using var model = ModelSource.Open(output).Load(new ModelOptions());
         Assert.False(model.Ledger.Contains("apm.conv1.weight"));
     }
 
@@ -254,7 +254,7 @@ public sealed class UsageTests : NativeTest
     [InlineData("minicpm_v2")]
     public void A_chat_with_several_images_goes_on_as_the_whole_prompt_would(string version)
     {
-        var processor = MiniCpmVProcessor.Load(TestFiles.Golden($"{version}/model"));
+        var processor = MiniCpmVProcessor.Load(ModelSource.Open(TestFiles.Golden($"{version}/model")));
         using var model = ForwardTests.Load(version);
         var builder = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
         using var answerer = new Answerer(model, processor.Tokenizer, builder);

@@ -22,7 +22,7 @@ public sealed class EncodingTests
             var (file, row, length) = (item.GetProperty("file").GetString()!, item.GetProperty("row").GetInt32(), item.GetProperty("max_length").GetInt32());
             var keeps = item.TryGetProperty("variant", out var variant) && variant.GetString()!.Contains("kept", StringComparison.Ordinal);
             var own = new MiniMindVOptions { LabelMask = LabelMask.Original, EmptyThinkRatio = keeps ? 1 : 0 };
-            var encoder = Families.Of(folder.Path).Process(folder.Path, null, own).NewEncoder(new DataOptions { CutoffLen = length });
+            var encoder = ModelSource.Open(folder.Path).Process(null, own).NewEncoder(new DataOptions { CutoffLen = length });
             var (ids, labels) = Expected(folder, item, length);
             var conversation = folder.Conversation(file, row);
             if (labels.Skip(1).All(label => label == EncodedSample.Ignored))
@@ -50,7 +50,7 @@ public sealed class EncodingTests
     public void The_mended_mask_trains_the_first_token_and_stops_at_the_end()
     {
         using var folder = new MiniMindFolder("a", "dense");
-        var processor = Families.Of(folder.Path).Process(folder.Path, null);
+        var processor = ModelSource.Open(folder.Path).Process();
         var sample = processor.NewEncoder(new DataOptions { Dataset = [], CutoffLen = 640 }).Encode(folder.Conversation("train.jsonl", 4));
         var trained = sample.Labels.Where(label => label != EncodedSample.Ignored).ToArray();
         Assert.Equal("A transparent picture, 64% done!</s>\n", processor.Tokenizer.Decode(trained));
@@ -65,8 +65,8 @@ public sealed class EncodingTests
         Assert.Equal(plain.TrainedTokens, padded.TrainedTokens);
         Assert.Equal(plain.Ids, padded.Ids[..plain.Ids.Length]);
 
-        EncodedSample Encode(MoeAuxiliary auxiliary) => Families.Of(folder.Path)
-            .Process(folder.Path, null, new MiniMindVOptions { MoeAux = auxiliary })
+        EncodedSample Encode(MoeAuxiliary auxiliary) => ModelSource.Open(folder.Path)
+            .Process(null, new MiniMindVOptions { MoeAux = auxiliary })
             .NewEncoder(new DataOptions { CutoffLen = 200 }).Encode(folder.Conversation("train.parquet", 1));
     }
 
@@ -74,7 +74,7 @@ public sealed class EncodingTests
     public void What_is_drawn_for_a_row_is_what_the_published_code_can_make_of_it_in_the_published_shares()
     {
         using var folder = new MiniMindFolder("c", "dense");
-        var processor = Families.Of(folder.Path).Process(folder.Path, null, new MiniMindVOptions { AddSystemRatio = 0.2, EmptyThinkRatio = 0.2 });
+        var processor = ModelSource.Open(folder.Path).Process(null, new MiniMindVOptions { AddSystemRatio = 0.2, EmptyThinkRatio = 0.2 });
         var options = new DataOptions { CutoffLen = 400 };
         var (encoder, other) = (processor.NewEncoder(options), processor.NewEncoder(options with { Seed = 43 }));
 
@@ -112,7 +112,7 @@ public sealed class EncodingTests
     public void Pixels_equal_the_original_processors(string generation)
     {
         using var folder = new MiniMindFolder(generation, "dense");
-        var stage = Families.Of(folder.Path).Process(folder.Path, null).Images;
+        var stage = ModelSource.Open(folder.Path).Process().Images;
         using var golden = new Golden(folder.Data("pixels.safetensors"));
         var (mean, deviation) = folder.IsA
             ? ((double[])[0.48145466, 0.4578275, 0.40821073], (double[])[0.26862954, 0.26130258, 0.27577711])

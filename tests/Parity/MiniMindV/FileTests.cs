@@ -1,7 +1,6 @@
 using Fovea.Files.Pickle;
 using Fovea.Files.Safetensors;
 using Fovea.Models;
-using Fovea.Models.MiniMindV;
 using Fovea.Models.Saving;
 using Fovea.Nn;
 using Fovea.Events;
@@ -43,7 +42,7 @@ public sealed class FileTests : NativeTest
 
         Run("sft", $"model_name_or_path={Out("pretrain")}", "max_steps=1", "freeze_llm=0");
         Assert.True(File.Exists(Path.Combine(Out("sft"), file.Replace("pretrain", "sft"))));
-        using var again = Families.Load(Out("sft"), new ModelOptions());
+        using var again = ModelSource.Open(Out("sft")).Load(new ModelOptions());
         Assert.Empty(again.Notices);
     }
 
@@ -100,7 +99,7 @@ public sealed class FileTests : NativeTest
         var error = Assert.Throws<ConfigException>(() => new ModelExport { Model = folder.Path, Target = target }.Run(_ => { }));
         Assert.Contains($"no earlier export ({encoder})", error.Message);
         using var here = folder.Load(new ModelOptions());
-        using var there = Families.Load(target, new ModelOptions());
+        using var there = ModelSource.Open(target).Load(new ModelOptions());
         Assert.Equal(here.Ledger.Parameters.Select(p => p.Name).Order(), there.Ledger.Parameters.Select(p => p.Name).Order());
         foreach (var parameter in here.Ledger.Parameters)
         {
@@ -150,11 +149,13 @@ public sealed class FileTests : NativeTest
             ? """{"model_type": "clip_vision_model", "patch_size": 16}"""
             : """{"model_type": "siglip_vision_model", "patch_size": 32, "image_size": 256}""");
         var keys = generation == "a" ? $"\"dim\": {width}, \"n_layers\": {layers}" : $"\"hidden_size\": {width}, \"num_hidden_layers\": {layers}";
-        var config = Path.Combine(output, "config.json");
         var experts = moe ? "true" : "false";
-        File.WriteAllText(config, $$"""{"model_type": "minimind-v", {{keys}}, "use_moe": {{experts}}, "vision_model": "encoder", "weights": "none.pth"}""");
-        using var model = new MiniMindVFamily().Build(config, new MetaSource(), new ModelOptions { Device = Device.Meta });
-        long Count(ModelPart part) => model.Ledger.Parameters.Where(p => Families.Of(output).PartOf(p.Name) == part).Sum(p => p.Count);
+        File.WriteAllText(
+            Families.ConfigPath(output),
+            $$"""{"model_type": "minimind-v", {{keys}}, "use_moe": {{experts}}, "vision_model": "encoder", "weights": "none.pth"}""");
+        var source = ModelSource.Open(output);
+        using var model = source.Build(new MetaSource(), new ModelOptions { Device = Device.Meta });
+        long Count(ModelPart part) => model.Ledger.Parameters.Where(p => source.Family.PartOf(p.Name) == part).Sum(p => p.Count);
         Assert.Equal((language, projector), (Count(ModelPart.Language), Count(ModelPart.Projector)));
     }
 

@@ -109,7 +109,7 @@ public sealed class ForwardTests : NativeTest
 
     private Fovea.Data.Packing.PackedBatch Batch(JsonElement item)
     {
-        var stage = Families.Of(folder!.Path).Process(folder.Path, null).Images;
+        var stage = ModelSource.Open(folder!.Path).Process().Images;
         var rows = folder.Rows(item.GetProperty("file").GetString()!);
         var images = Longs(item.GetProperty("rows")).Select(row => folder.Images(rows[(int)row])).ToList();
         var targets = folder.IsA ? Rows(item.GetProperty("Y")) : Array.ConvertAll(Labels(item), row => Array.ConvertAll(row, id => Math.Max(id, 0)));

@@ -82,7 +82,7 @@ public sealed class GradientTests : NativeTest
             BlockMode = mode,
             Family = own,
         });
-        var processor = Families.Of(folder.Path).Process(folder.Path, null, own);
+        var processor = ModelSource.Open(folder.Path).Process(null, own);
         var encoder = processor.NewEncoder(new DataOptions { CutoffLen = cutoff });
         var file = folder.IsA ? "train.jsonl" : "train.parquet";
         var samples = rows.Select(row => new StepSample(row, encoder.Encode(folder.Conversation(file, row)))).ToList();

@@ -59,7 +59,8 @@ internal sealed class MiniMindFolder : IDisposable
 
     public JsonElement Json(string name) => Parity.Golden.Json(Golden(name));
 
-    public MiniMindVModel Load(ModelOptions? options = null) => (MiniMindVModel)Families.Load(Path, options ?? new ModelOptions { Device = TestDevice.Device });
+    public MiniMindVModel Load(ModelOptions? options = null) =>
+        (MiniMindVModel)ModelSource.Open(Path).Load(options ?? new ModelOptions { Device = TestDevice.Device });
 
     /// <summary>The conversations' rows of a golden file: .jsonl, or the readable twin of a parquet file.</summary>
     public IReadOnlyList<JsonElement> Rows(string file) => IsA

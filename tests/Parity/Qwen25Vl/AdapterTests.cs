@@ -42,7 +42,7 @@ public sealed class AdapterTests : NativeTest
     [Fact]
     public void Saving_an_adapter_gives_the_original_file_byte_for_byte()
     {
-        using var model = Families.Load(Base, new ModelOptions());
+        using var model = ModelSource.Open(Base).Load(new ModelOptions());
         var config = PeftAdapter.Attach(model, Family, Trained, trainable: true);
         Assert.Equal(56, model.Ledger.Trainable.Count());
         PeftAdapter.Save(model, config, folder);
@@ -100,7 +100,7 @@ public sealed class AdapterTests : NativeTest
     public void Full_paths_in_either_spelling_name_the_linears()
     {
         Rewrite(name => name);
-        using var model = Families.Load(Base, new ModelOptions());
+        using var model = ModelSource.Open(Base).Load(new ModelOptions());
         var targets = LoraTargets.Choose(model, Family, ["all"]);
         CopyConfig(config => config["target_modules"] = new JsonArray([.. targets.ModuleNames.Select(name => (JsonNode)name)]));
         AssertSameLogits();
@@ -143,12 +143,12 @@ public sealed class AdapterTests : NativeTest
         Rewrite(name => name, [TensorSource.FromBytes("base_model.model.model.language_model.norm.weight", DType.F32, [256], bytes)]);
         CopyConfig(config => config["modules_to_save"] = new JsonArray("norm"));
         var config = PeftConfig.Read(folder);
-        using var model = Families.Load(Base, new ModelOptions { Trainable = (_, name) => config.SavesWhole(name) && name == "model.norm.weight" });
+        using var model = ModelSource.Open(Base).Load(new ModelOptions { Trainable = (_, name) => config.SavesWhole(name) && name == "model.norm.weight" });
         PeftAdapter.Attach(model, Family, folder, trainable: true);
         Assert.Equal(norm, model.Ledger["model.norm.weight"].Value.ToArray<float>());
         Assert.Contains(model.Ledger["model.norm.weight"], PeftAdapter.WholeWeights(model, config));
 
-        using var frozen = Families.Load(Base, new ModelOptions());
+        using var frozen = ModelSource.Open(Base).Load(new ModelOptions());
         var error = Assert.Throws<ConfigException>(() => PeftAdapter.Attach(frozen, Family, folder, trainable: true));
         Assert.Contains("name the same modules in additional_target", error.Message, StringComparison.Ordinal);
         PeftAdapter.Attach(frozen, Family, folder, trainable: false);
@@ -205,7 +205,7 @@ public sealed class AdapterTests : NativeTest
 
     private static VisionLanguageModel Load(string adapter)
     {
-        var model = Families.Load(Base, new ModelOptions());
+        var model = ModelSource.Open(Base).Load(new ModelOptions());
         PeftAdapter.Attach(model, Family, adapter, trainable: false);
         return model;
     }
@@ -219,7 +219,7 @@ public sealed class AdapterTests : NativeTest
 
     private string AttachFails()
     {
-        using var model = Families.Load(Base, new ModelOptions());
+        using var model = ModelSource.Open(Base).Load(new ModelOptions());
         var error = Assert.Throws<CheckpointException>(() => PeftAdapter.Attach(model, Family, folder, trainable: false));
         Assert.Empty(model.Ledger.AdapterParameters);
         return error.Message;

@@ -90,7 +90,7 @@ public sealed class ExportTests : NativeTest
     public void Adapters_are_merged_one_after_the_other()
     {
         Export(e => e with { Adapters = [Adapter, Adapter] });
-        using var model = Families.Load(Base, new ModelOptions());
+        using var model = ModelSource.Open(Base).Load(new ModelOptions());
         for (var i = 0; i < 2; i++)
         {
             PeftAdapter.Attach(model, Families.All[0], Adapter, trainable: false);
@@ -168,13 +168,13 @@ public sealed class ExportTests : NativeTest
 
     private static float[] LogitsOf(string path)
     {
-        using var model = Families.Load(path, new ModelOptions());
+        using var model = ModelSource.Open(path).Load(new ModelOptions());
         return AdapterTests.Logits(model, 0);
     }
 
     private static float[] MergedLogits()
     {
-        using var model = Families.Load(Base, new ModelOptions());
+        using var model = ModelSource.Open(Base).Load(new ModelOptions());
         PeftAdapter.Attach(model, Families.All[0], Adapter, trainable: false);
         Adapters.Merge(model.Ledger);
         return AdapterTests.Logits(model, 0);

@@ -21,14 +21,14 @@ public sealed class GenerationTests : NativeTest
     private static readonly JsonElement[] Rows =
         [.. Golden.Json(TestFiles.Golden("qwen2_5_vl_tiny/data/tiny_shapes.json")).EnumerateArray()];
 
-    private readonly ModelProcessor processor = Qwen25VlProcessor.Load(Folder);
+    private readonly ModelProcessor processor = Qwen25VlProcessor.Load(ModelSource.Open(Folder));
     private readonly GenerationOptions greedy;
     private readonly VisionLanguageModel model;
 
     public GenerationTests()
     {
         greedy = GenerationFile.Read(Folder, processor.Tokenizer, processor.Template.StopWords) with { MaxNewTokens = 24 };
-        model = Families.Load(Folder, new ModelOptions());
+        model = ModelSource.Open(Folder).Load(new ModelOptions());
     }
 
     public static TheoryData<int> Indices => [.. Samples.Select(s => s.GetProperty("index").GetInt32())];
@@ -49,7 +49,7 @@ public sealed class GenerationTests : NativeTest
     public void Weights_that_are_brought_block_by_block_give_the_same_tokens()
     {
         using var mesh = Mesh.Alone();
-        using var divided = Families.Load(Folder, new ModelOptions { Deferred = true });
+        using var divided = ModelSource.Open(Folder).Load(new ModelOptions { Deferred = true });
         using var sharded = new ZeroSharding(mesh, divided.Ledger, divided.Head, new ShardingOptions { Stage = 3 });
         using var generator = new Generator(divided);
         foreach (var sample in Samples)
@@ -154,7 +154,7 @@ public sealed class GenerationTests : NativeTest
     [Fact]
     public void Bf16_generates_and_its_cache_agrees_with_the_whole_sequence()
     {
-        using var half = Families.Load(Folder, new ModelOptions { Compute = DType.BF16 });
+        using var half = ModelSource.Open(Folder).Load(new ModelOptions { Compute = DType.BF16 });
         var prompt = PromptOf(Sample(0));
         var cached = new List<float[]>();
         using var generator = new Generator(half) { Watch = logits => cached.Add([.. logits]) };

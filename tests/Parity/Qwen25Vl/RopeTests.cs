@@ -20,7 +20,7 @@ public sealed class RopeTests : NativeTest
     public void Frequencies_and_the_factor_on_cosines_and_sines_are_those_of_Transformers(string name)
     {
         using var folder = Folder(name);
-        var config = Qwen25VlConfig.Read(Families.ConfigPath(folder.Path));
+        var config = Qwen25VlConfig.Read(ConfigReader.Open(Families.ConfigPath(folder.Path)));
         Assert.Equal(Known.GetProperty(name).GetProperty("attention_scaling").GetDouble(), config.Rope.Scale, 1e-15);
         float[] expected = [.. Known.GetProperty(name).GetProperty("inv_freq").EnumerateArray().Select(v => (float)v.GetDouble())];
         var actual = config.Rope.Frequencies(config.HeadSize);
@@ -36,7 +36,7 @@ public sealed class RopeTests : NativeTest
     {
         using var folder = Folder(name);
         using var golden = new Golden(TestFiles.Golden("qwen2_5_vl_rope/logits.safetensors"));
-        using var model = (Qwen25VlModel)Families.Load(folder.Path, new ModelOptions { Device = TestDevice.Device });
+        using var model = (Qwen25VlModel)ModelSource.Open(folder.Path).Load(new ModelOptions { Device = TestDevice.Device });
         using var noGrad = Autograd.NoGrad();
         using var scope = TensorScope.Open("test");
         var input = Input(model.Config, wanted: [10, 60, 120, 305]);
@@ -62,7 +62,7 @@ public sealed class RopeTests : NativeTest
     {
         using var folder = new ConfigFolder("qwen2_5_vl_tiny/model");
         folder.Set("rope_scaling", scaling);
-        var thrown = Assert.Throws<ConfigException>(() => Qwen25VlConfig.Read(Families.ConfigPath(folder.Path)));
+        var thrown = Assert.Throws<ConfigException>(() => Qwen25VlConfig.Read(ConfigReader.Open(Families.ConfigPath(folder.Path))));
         Assert.Contains(error, thrown.Message);
     }
 

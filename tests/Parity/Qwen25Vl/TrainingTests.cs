@@ -87,7 +87,7 @@ public sealed class TrainingTests : NativeTest
     [Fact]
     public void Mean_with_two_samples_a_batch_is_the_mean_of_the_batches_means_by_the_formula()
     {
-        model = (Qwen25VlModel)Families.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"), new ModelOptions());
+        model = (Qwen25VlModel)ModelSource.Open(TestFiles.Golden("qwen2_5_vl_tiny/model")).Load(new ModelOptions());
         var runner = new StepRunner(model, visionLearns: false);
 
         // Samples of unequal lengths in batches of two, the last one short.
@@ -168,8 +168,7 @@ public sealed class TrainingTests : NativeTest
     private List<(double Loss, double Norm, double Rate)> Train(
         double rate, LossReduction reduction, int microBatchTokens, bool recompute, Action<int>? afterClip = null)
     {
-        model = (Qwen25VlModel)Families.Load(
-            TestFiles.Golden("qwen2_5_vl_tiny/model"),
+        model = (Qwen25VlModel)ModelSource.Open(TestFiles.Golden("qwen2_5_vl_tiny/model")).Load(
             new ModelOptions { BlockMode = recompute ? BlockMode.Recompute : BlockMode.Keep, Device = TestDevice.Device });
         AttachInitialAdapter();
         optimizer = new AdamW(model.Ledger.Trainable, 0.9, 0.999, 1e-8, 0);

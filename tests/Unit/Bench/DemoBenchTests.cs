@@ -5,6 +5,7 @@ using Fovea.Cli.Verbs;
 using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
+using Fovea.Models;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
 
@@ -47,7 +48,7 @@ public sealed class DemoBenchTests : NativeTest
         DemoPlan.Write(config, folder);
         Assert.True(File.Exists(Path.Combine(DemoPlan.AdapterIn(folder), "adapter_model.safetensors")));
         var plan = JsonNode.Parse(File.ReadAllText(DemoPlan.PathIn(folder)))!;
-        var setup = DataSetup.From(config);
+        var setup = DataSetup.From(config, ModelSource.Open(config.Model.ModelNameOrPath));
         using var data = DatasetLoader.Load(setup.Options);
         var order = new SampleOrder(DataSetup.Order(config, data.Train.Count, rank: 0, worldSize: 1));
         var total = order.TotalSteps(config.Schedule.NumTrainEpochs, config.Schedule.MaxSteps);

@@ -185,12 +185,12 @@ internal static class FieldEffects
     {
         using var noGrad = Autograd.NoGrad();
         using var scope = TensorScope.Open("test");
-        var family = Families.Of(folder);
-        var processor = family.Process(folder, new PreResize(768 * 768, 32 * 32));
+        var source = ModelSource.Open(folder);
+        var processor = source.Process(new PreResize(768 * 768, 32 * 32));
         var prompts = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
         var prompt = prompts.Build(new([prompts.Question("What is in the picture?", [image])]), [prompts.Read(image)]);
-        using var model = family.Build(Families.ConfigPath(folder), new NamedSource(), new ModelOptions());
-        family.UnknownFields(folder);
+        using var model = source.Build(new NamedSource(), new ModelOptions());
+        source.Family.UnknownFields(source);
         long[] ids = [.. prompt.Ids.Select(id => (long)id)];
         var side = new SideLosses();
         var input = model.PreparePrompt(ids, prompt.Images, 0, new PackedAttention(new Segments([0, ids.Length])), out _) with
@@ -202,7 +202,7 @@ internal static class FieldEffects
         using var shapes = ModelShapes.Load(new TrainConfig
         {
             Model = new ModelSection { ModelNameOrPath = folder }, Tuning = new TuningSection { FinetuningType = FinetuningType.Full },
-        });
+        }, source);
         var hash = SHA256.HashData(MemoryMarshal.AsBytes<float>(logits.Slice(1, 0, 100).Contiguous().ToArray<float>()));
         return $"{Convert.ToHexString(hash)} {side.Close()?.Item()} {ids.Length} {model.MaxTokens} {shapes.Stored} {model.Head.Shape[0]}";
     }

@@ -132,7 +132,7 @@ public sealed class FieldTests : NativeTest
             File.WriteAllText(Families.ConfigPath(folder.Path), GenerationA(encoder, moe: false));
             folder.Set("hidden_dim", null);
             folder.Set("multiple_of", $"{multiple}");
-            return MiniMindVConfig.Read(Families.ConfigPath(folder.Path)).IntermediateSize;
+            return MiniMindVConfig.Read(ModelSource.Open(folder.Path)).IntermediateSize;
         }
 
         Assert.Equal((192, 200), (Inner(64), Inner(40)));
@@ -148,7 +148,7 @@ public sealed class FieldTests : NativeTest
     {
         using var folder = new ConfigFolder(golden);
         folder.Set(field, value);
-        var error = Assert.Throws<ConfigException>(() => Families.Load(folder.Path, new ModelOptions()));
+        var error = Assert.Throws<ConfigException>(() => ModelSource.Open(folder.Path).Load(new ModelOptions()));
         Assert.Contains(field, error.Message);
         Assert.Contains(Families.ConfigPath(folder.Path), error.Message);
     }
@@ -160,7 +160,7 @@ public sealed class FieldTests : NativeTest
         folder.Set("my_note", "\"made on a Monday\"");
         folder.Set("vision_config.origin", "\"here\"");
         folder.Set("shop", "3", "preprocessor_config.json");
-        using var model = Families.Load(folder.Path, new ModelOptions());
+        using var model = ModelSource.Open(folder.Path).Load(new ModelOptions());
         Assert.Equal(
             [$"{folder.Path}: these fields of its JSON files are not known and have no effect: my_note, vision_config.origin, shop"], model.Notices);
     }
@@ -181,7 +181,7 @@ public sealed class FieldTests : NativeTest
         var path = Families.ConfigPath(folder.Path);
         var before = File.ReadAllText(path);
         var isQwen = golden.StartsWith("qwen", StringComparison.Ordinal);
-        Assert.Empty(isQwen ? Qwen25VlFields.Unknown(folder.Path) : MiniCpmVFields.Unknown(folder.Path));
+        Assert.Empty(isQwen ? Qwen25VlFields.Unknown(ModelSource.Open(folder.Path)) : MiniCpmVFields.Unknown(ModelSource.Open(folder.Path)));
         var plain = Read();
         foreach (var (field, values) in FieldEffects.Leaves(JsonNode.Parse(before)!, string.Empty))
         {
@@ -214,7 +214,11 @@ public sealed class FieldTests : NativeTest
             }
         }
 
-        string Read() => isQwen ? JsonSerializer.Serialize(Qwen25VlConfig.Read(path)) : JsonSerializer.Serialize(MiniCpmVConfig.Read(path));
+        string Read()
+        {
+            var json = ConfigReader.Open(path);
+            return isQwen ? JsonSerializer.Serialize(Qwen25VlConfig.Read(json)) : JsonSerializer.Serialize(MiniCpmVConfig.Read(json));
+        }
     }
 
     /// <summary>Nothing in a rotary embedding's object is without effect but an original length that its type does not read.</summary>

@@ -21,7 +21,7 @@ public sealed class TokenRowsTests : NativeTest
     public void A_row_with_such_a_token_is_named_by_data_check_training_and_evaluation(string golden, int rows)
     {
         using var folder = Folder(golden, rows);
-        var setup = DataSetup.From(Config(folder.Path));
+        var setup = DataSetup.From(Config(folder.Path), ModelSource.Open(folder.Path));
         var problem = $"the token {Seal} has the id {rows}, but the model's embeddings end with row {rows - 1} (vocab_size {rows}): enlarge them";
 
         var report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, setup.NewEncoder(), decode: 0);
@@ -34,7 +34,7 @@ public sealed class TokenRowsTests : NativeTest
         Assert.StartsWith($"dataset '{folder.Path}/rows.json', row 2: {problem}", error.Message);
 
         // A sample is looked at once more where it is encoded, for rows that are left out.
-        var skipping = DataSetup.From(Config(folder.Path, BadSamplePolicy.Skip));
+        var skipping = DataSetup.From(Config(folder.Path, BadSamplePolicy.Skip), ModelSource.Open(folder.Path));
         skipping.CheckTokens(data.Train);
         Assert.Equal(2, Assert.Throws<BadSampleException>(() => skipping.NewEncoder().Encode(data.Train[1])).Sample.Row);
         Assert.NotEmpty(skipping.NewEncoder().Encode(data.Train[0]).Ids);
@@ -45,7 +45,7 @@ public sealed class TokenRowsTests : NativeTest
     public void A_question_with_such_a_token_is_refused(string golden, int rows)
     {
         using var folder = Folder(golden, rows);
-        var processor = DataSetup.From(Config(folder.Path)).Processor;
+        var processor = DataSetup.From(Config(folder.Path), ModelSource.Open(folder.Path)).Processor;
         var prompts = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images, rows: processor.TokenRows);
         Assert.NotEmpty(prompts.Build(new([Message.User("a seal")]), []).Ids);
         var error = Assert.Throws<ConfigException>(() => prompts.Build(new([Message.User($"a {Seal}")]), []));
@@ -57,7 +57,7 @@ public sealed class TokenRowsTests : NativeTest
     {
         using var folder = new ConfigFolder("qwen2_5_vl_tiny/model");
         folder.Set("vocab_size", "1985");
-        var error = Assert.Throws<ConfigException>(() => DataSetup.From(Config(folder.Path)));
+        var error = Assert.Throws<ConfigException>(() => DataSetup.From(Config(folder.Path), ModelSource.Open(folder.Path)));
         Assert.Contains("template qwen2_vl: the token <|vision_start|> has the id 1987, but the model's embeddings end with row 1984", error.Message);
     }
 
@@ -89,7 +89,7 @@ public sealed class TokenRowsTests : NativeTest
     [Fact]
     public void A_tokenizer_whose_every_id_has_a_row_costs_nothing()
     {
-        var setup = DataSetup.From(Config(TestFiles.Golden("qwen2_5_vl_tiny/model")));
+        var setup = DataSetup.From(Config(TestFiles.Golden("qwen2_5_vl_tiny/model")), ModelSource.Open(TestFiles.Golden("qwen2_5_vl_tiny/model")));
         Assert.True(setup.Processor.TokenRows.Cover);
         var plain = setup.Processor.NewEncoder(setup.Options);
         Assert.Same(plain, setup.Processor.TokenRows.Guard(plain));

@@ -24,8 +24,8 @@ public sealed class WrapperNamesTests : NativeTest
     public void A_wrapper_s_names_are_taken_away_and_told(string pattern, string told)
     {
         using var folder = Renamed(name => string.Format(System.Globalization.CultureInfo.InvariantCulture, pattern, name));
-        using var plain = Families.Load(Model, new ModelOptions());
-        using var model = Families.Load(folder.Path, new ModelOptions());
+        using var plain = ModelSource.Open(Model).Load(new ModelOptions());
+        using var model = ModelSource.Open(folder.Path).Load(new ModelOptions());
         Assert.Equal([$"{folder.Path}: its names are read without {told}"], model.Notices);
         Assert.Empty(plain.Notices);
         AssertSame(plain, model);
@@ -35,12 +35,12 @@ public sealed class WrapperNamesTests : NativeTest
     public void Layers_that_were_compiled_one_by_one_are_read_too_and_exported_under_their_plain_names()
     {
         using var folder = Renamed(name => name.Replace("model.layers.1.", "model.layers.1._orig_mod.", StringComparison.Ordinal));
-        using var plain = Families.Load(Model, new ModelOptions());
-        using var model = Families.Load(folder.Path, new ModelOptions());
+        using var plain = ModelSource.Open(Model).Load(new ModelOptions());
+        using var model = ModelSource.Open(folder.Path).Load(new ModelOptions());
         AssertSame(plain, model);
         using var target = new ConfigFolder("qwen2_5_vl_configs/3b");
         Directory.Delete(target.Path, recursive: true);
-        ModelWriter.Save(model, Families.Of(folder.Path), folder.Path, target.Path);
+        ModelWriter.Save(model, ModelSource.Open(folder.Path).Family, folder.Path, target.Path);
         using var written = Checkpoint.Open(target.Path);
         using var original = Checkpoint.Open(Model);
         Assert.Equal(original.Tensors.Keys.Order(), written.Tensors.Keys.Order());
@@ -50,7 +50,7 @@ public sealed class WrapperNamesTests : NativeTest
     public void Weights_with_adapters_among_them_are_refused_with_what_to_do()
     {
         using var folder = Renamed(name => $"base_model.model.{name}".Replace("q_proj.", "q_proj.base_layer.", StringComparison.Ordinal));
-        var error = Assert.Throws<CheckpointException>(() => Families.Load(folder.Path, new ModelOptions()));
+        var error = Assert.Throws<CheckpointException>(() => ModelSource.Open(folder.Path).Load(new ModelOptions()));
         Assert.Contains("q_proj.base_layer.", error.Message);
         Assert.Contains("merge_and_unload", error.Message);
     }
@@ -59,7 +59,7 @@ public sealed class WrapperNamesTests : NativeTest
     public void A_prefix_that_nobody_knows_is_shown_beside_what_is_missing()
     {
         using var folder = Renamed(name => $"student.{name}");
-        var error = Assert.Throws<CheckpointException>(() => Families.Load(folder.Path, new ModelOptions()));
+        var error = Assert.Throws<CheckpointException>(() => ModelSource.Open(folder.Path).Load(new ModelOptions()));
         Assert.Contains("nearest in the files: student.visual.patch_embed.proj.weight for visual.patch_embed.proj.weight", error.Message);
     }
 

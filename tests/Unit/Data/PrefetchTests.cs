@@ -18,10 +18,10 @@ public sealed class PrefetchTests : NativeTest
     {
         var options = new DataOptions { Dataset = ["tiny_shapes"], DatasetDir = TestFiles.Golden("qwen2_5_vl_tiny/data") };
         var folder = TestFiles.Golden("qwen2_5_vl_tiny/model");
-        var processor = Families.Of(folder).Process(folder, new PreResize());
+        var processor = ModelSource.Open(folder).Process(new PreResize());
         var slow = new SlowMedia(processor.Images);
         using var data = DatasetLoader.Load(options);
-        using var model = Families.Load(folder, new ModelOptions());
+        using var model = ModelSource.Open(folder).Load(new ModelOptions());
         Adapters.Attach(model.Ledger, new LoraOptions { Rank = 4, Alpha = 8 }, path => path.StartsWith("model.layers.", StringComparison.Ordinal));
         var runner = new StepRunner(model, visionLearns: false);
         var encoder = new SampleEncoder(ChatTemplates.Qwen2Vl, processor.Tokenizer, slow, options);

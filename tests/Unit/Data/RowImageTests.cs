@@ -100,7 +100,7 @@ public sealed class RowImageTests : IDisposable
     {
         foreach (var model in (string[])["qwen2_5_vl_tiny/model", "minicpm_v26/model", "minicpm_v25/model"])
         {
-            var stage = Families.Of(TestFiles.Golden(model)).Process(TestFiles.Golden(model), null).Images;
+            var stage = ModelSource.Open(TestFiles.Golden(model)).Process().Images;
             var wide = Directory.GetFiles(TestFiles.Golden("minicpm_v26/data/images")).MaxBy(file => new FileInfo(file).Length)!;
             var (file, bytes) = (MediaSource.FromFile(wide), MediaSource.FromBytes(File.ReadAllBytes(wide), "images[0]"));
             var (read, twin) = (stage.Process(file), stage.Process(bytes));

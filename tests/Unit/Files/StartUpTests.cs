@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Fovea.Models;
-using Fovea.Models.Qwen25Vl;
 using Fovea.Nn;
 using Fovea.Training.Planning;
 
@@ -22,7 +21,7 @@ public sealed class StartUpTests : NativeTest
         Assert.Equal(2 * 3_754_622_976L, bytes);
         var (anonymous, resident) = (ProcessMemory.Anonymous, Resident());
         var watch = Stopwatch.StartNew();
-        using var model = Families.Load(folder, new ModelOptions { Compute = DType.BF16 });
+        using var model = ModelSource.Open(folder).Load(new ModelOptions { Compute = DType.BF16 });
         Assert.InRange(watch.Elapsed.TotalSeconds, 0, 10);
         Assert.Equal(bytes, 2 * model.Ledger.Count);
 
@@ -40,7 +39,7 @@ public sealed class StartUpTests : NativeTest
         File.WriteAllText(Path.Combine(folder, "config.json"), Smaller());
         WriteSparse(shards: 3);
         using var count = MemoryCount.Start();
-        using var model = Families.Load(folder, new ModelOptions { Compute = compute, Trainable = (_, _) => learns });
+        using var model = ModelSource.Open(folder).Load(new ModelOptions { Compute = compute, Trainable = (_, _) => learns });
         var largest = model.Ledger.Parameters.Max(p => p.Count * p.Value.DType.Size());
         var stays = count.Live;
         Assert.InRange(stays, model.Ledger.Count * 4, (model.Ledger.Count * 4) + (1 << 20));
@@ -65,8 +64,7 @@ public sealed class StartUpTests : NativeTest
     /// <returns>Bytes of all tensors.</returns>
     private long WriteSparse(int shards)
     {
-        var config = Path.Combine(folder, "config.json");
-        using var shapes = new Qwen25VlFamily().Build(config, new MetaSource(), new ModelOptions { Compute = DType.BF16, Device = Device.Meta });
+        using var shapes = ModelSource.Open(folder).Build(new MetaSource(), new ModelOptions { Compute = DType.BF16, Device = Device.Meta });
         var (map, total) = (new Dictionary<string, string>(), 0L);
         var perShard = (shapes.Ledger.Parameters.Count + shards - 1) / shards;
         foreach (var (weights, i) in shapes.Ledger.Parameters.Chunk(perShard).Select((chunk, i) => (chunk, i)))

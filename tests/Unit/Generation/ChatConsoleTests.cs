@@ -1,5 +1,6 @@
 using Fovea.Cli.Verbs;
 using Fovea.Loading;
+using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Training.Config;
 
@@ -21,7 +22,7 @@ public sealed class ChatConsoleTests : NativeTest
     public ChatConsoleTests()
     {
         var named = new ModelSection { AdapterNameOrPath = [Adapter], ModelNameOrPath = Folder, UseCpu = true };
-        var config = ModelChoice.Complete(new TrainConfig { Model = named }, notes);
+        var config = ModelChoice.Complete(new TrainConfig { Model = named }, notes).Config;
         model = Load(config, fromModel: true);
         chat = model.NewChat();
         console = new ChatConsole(chat, model.Generation with { MaxNewTokens = 5 }, output, notes, interrupts);
@@ -71,7 +72,7 @@ public sealed class ChatConsoleTests : NativeTest
         var noAdapter = new TrainConfig { Model = new ModelSection { AdapterNameOrPath = [Folder] } };
         Assert.Contains("adapter_config.json", Assert.Throws<ConfigException>(() => ModelChoice.Complete(noAdapter, notes)).Message);
         var training = new TrainConfig { Model = new ModelSection { ModelNameOrPath = Folder }, Run = new RunSection { OutputDir = Adapter } };
-        Assert.Equal([training.Run.OutputDir], ModelChoice.Complete(training, notes).Model.AdapterNameOrPath);
+        Assert.Equal([training.Run.OutputDir], ModelChoice.Complete(training, notes).Config.Model.AdapterNameOrPath);
     }
 
     [Theory]
@@ -82,7 +83,8 @@ public sealed class ChatConsoleTests : NativeTest
         var file = Path.Combine(Directory.CreateTempSubdirectory("fovea-").FullName, "run.yaml");
         var output = hasAdapter ? Adapter : Folder;
         File.WriteAllText(file, $"model_name_or_path: base\noutput_dir: {output}\nfinetuning_type: {finetuning}\n");
-        TrainConfig Of(params string[] more) => ModelChoice.Complete(ChatVerb.Read(ChatVerb.Create().Parse([file, .. more]), [file], ConfigUse.Chat), notes);
+        TrainConfig Of(params string[] more) =>
+            ModelChoice.Complete(ChatVerb.Read(ChatVerb.Create().Parse([file, .. more]), [file], ConfigUse.Chat), notes).Config;
         Assert.Equal(hasAdapter ? "base" : Folder, Of().Model.ModelNameOrPath);
         Assert.Equal("elsewhere", Of("--model", "elsewhere").Model.ModelNameOrPath);
         Assert.Equal(hasAdapter ? [Adapter] : [], Of("--model", "elsewhere").Model.AdapterNameOrPath);
@@ -98,7 +100,7 @@ public sealed class ChatConsoleTests : NativeTest
         linear.Lora!.B.Value.Normal_(0, 1);
         PeftAdapter.Save(model.Loaded.Model, PeftConfig.Read(Adapter), folder);
         var config = new TrainConfig { Model = new ModelSection { ModelNameOrPath = Folder, AdapterNameOrPath = [folder, Adapter], UseCpu = true } };
-        using var twice = LoadedModel.Load(config, fromModel: false, notes.WriteLine);
+        using var twice = LoadedModel.Load(config, ModelSource.Open(Folder), fromModel: false, notes.WriteLine);
         Directory.Delete(folder, recursive: true);
         using var scope = TensorScope.Open("test");
         using var grad = Autograd.NoGrad();
@@ -120,7 +122,7 @@ public sealed class ChatConsoleTests : NativeTest
         File.Delete(file);
         var heard = new StringWriter();
 
-        LoadedModel.Load(ModelChoice.Complete(config, heard), fromModel: false, heard.WriteLine).Dispose();
+        LoadedModel.Load(ModelChoice.Complete(config, heard).Config, ModelSource.Open(Folder), fromModel: false, heard.WriteLine).Dispose();
 
         Assert.Contains("note: trust_remote_code is ignored: no code from a model folder is ever run", heard.ToString(), StringComparison.Ordinal);
         Assert.Contains("note: label_mask is ignored: it is for MiniMind-V, this model is qwen2_5_vl", heard.ToString(), StringComparison.Ordinal);
@@ -133,5 +135,5 @@ public sealed class ChatConsoleTests : NativeTest
     }
 
     private VisionModel Load(TrainConfig config, bool fromModel) =>
-        VisionModel.LoadAsync(config, fromModel, notes.WriteLine, mesh: null, CancellationToken.None).GetAwaiter().GetResult();
+        VisionModel.LoadAsync(config, source: null, fromModel, notes.WriteLine, mesh: null, CancellationToken.None).GetAwaiter().GetResult();
 }

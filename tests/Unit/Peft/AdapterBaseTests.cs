@@ -16,7 +16,7 @@ public sealed class AdapterBaseTests : NativeTest
     [Fact]
     public void A_model_is_the_same_where_it_lies_elsewhere_in_other_files_or_with_other_notes_in_its_config()
     {
-        var known = AdapterBase.Of(Model, []);
+        var known = AdapterBase.Of(ModelSource.Open(Model), []);
         Same(Copy("moved"));
         var sharded = Path.Combine(folder, "sharded");
         new ModelExport { Model = Model, Target = sharded, MaxShardBytes = 3_000_000 }.Run(_ => { });
@@ -31,7 +31,7 @@ public sealed class AdapterBaseTests : NativeTest
 
         void Same(string other)
         {
-            var found = AdapterBase.Of(other, []);
+            var found = AdapterBase.Of(ModelSource.Open(other), []);
             Assert.Equal((known.Config, known.Shapes, known.Weights), (found.Config, found.Shapes, found.Weights));
         }
     }
@@ -58,11 +58,11 @@ public sealed class AdapterBaseTests : NativeTest
                 break;
         }
 
-        Assert.Empty(AdapterBase.Check(Model, [adapter], adapter, "do"));
-        var error = Assert.Throws<ConfigException>(() => AdapterBase.Check(other, [adapter], adapter, "give the right one"));
+        Assert.Empty(AdapterBase.Check(ModelSource.Open(Model), [adapter], adapter, "do"));
+        var error = Assert.Throws<ConfigException>(() => AdapterBase.Check(ModelSource.Open(other), [adapter], adapter, "give the right one"));
         Assert.StartsWith($"{adapter} was trained on model, and {other} is another model: {difference}", error.Message, StringComparison.Ordinal);
         Assert.EndsWith("; give the right one", error.Message, StringComparison.Ordinal);
-        var notice = Assert.Single(AdapterBase.Check(other, [adapter], null, string.Empty));
+        var notice = Assert.Single(AdapterBase.Check(ModelSource.Open(other), [adapter], null, string.Empty));
         Assert.Contains(difference, notice, StringComparison.Ordinal);
         Assert.EndsWith("it is used all the same, since it was named", notice, StringComparison.Ordinal);
     }
@@ -84,7 +84,7 @@ public sealed class AdapterBaseTests : NativeTest
         // Exported once more, the model still holds it.
         var again = Path.Combine(folder, "again");
         new ModelExport { Model = merged, Target = again }.Run(_ => { });
-        Assert.Throws<ConfigException>(() => AdapterBase.Check(again, [Trained], null, string.Empty));
+        Assert.Throws<ConfigException>(() => AdapterBase.Check(ModelSource.Open(again), [Trained], null, string.Empty));
     }
 
     [Fact]
@@ -92,26 +92,26 @@ public sealed class AdapterBaseTests : NativeTest
     {
         var first = AdapterOf(Model, "first");
         var second = AdapterOf(Model, "second");
-        AdapterBase.Of(Model, [first]).Write(second);
-        Assert.Empty(AdapterBase.Check(Model, [first, second], second, string.Empty));
-        var error = Assert.Throws<ConfigException>(() => AdapterBase.Check(Model, [second], second, string.Empty));
+        AdapterBase.Of(ModelSource.Open(Model), [first]).Write(second);
+        Assert.Empty(AdapterBase.Check(ModelSource.Open(Model), [first, second], second, string.Empty));
+        var error = Assert.Throws<ConfigException>(() => AdapterBase.Check(ModelSource.Open(Model), [second], second, string.Empty));
         Assert.Contains("one adapter was merged into it before this one, now 0 adapters were", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void An_adapter_of_another_program_is_told_of_once_and_only_where_it_names_another_base()
     {
-        Assert.Empty(AdapterBase.Check(Model, [Trained], null, string.Empty)); // names "model"
+        Assert.Empty(AdapterBase.Check(ModelSource.Open(Model), [Trained], null, string.Empty)); // names "model"
         var elsewhere = Path.Combine(folder, "elsewhere");
         CopyFiles(Trained, elsewhere);
         var path = Path.Combine(elsewhere, PeftConfig.FileName);
         File.WriteAllText(path, File.ReadAllText(path).Replace("\"model\"", "\"Qwen/Qwen2.5-VL-3B-Instruct\"", StringComparison.Ordinal));
-        var notice = Assert.Single(AdapterBase.Check(Model, [elsewhere], elsewhere, string.Empty));
+        var notice = Assert.Single(AdapterBase.Check(ModelSource.Open(Model), [elsewhere], elsewhere, string.Empty));
         Assert.Contains("names the base Qwen/Qwen2.5-VL-3B-Instruct", notice, StringComparison.Ordinal);
         foreach (var damaged in new[] { "", "null", "[]", "{\"name\": 3}", "{}" })
         {
             File.WriteAllText(Path.Combine(elsewhere, AdapterBase.FileName), damaged);
-            Assert.Single(AdapterBase.Check(Model, [elsewhere], elsewhere, string.Empty));
+            Assert.Single(AdapterBase.Check(ModelSource.Open(Model), [elsewhere], elsewhere, string.Empty));
         }
     }
 
@@ -176,7 +176,7 @@ public sealed class AdapterBaseTests : NativeTest
             SafetensorsWriter.Write(Path.Combine(adapter, "adapter_model.safetensors"), [random, .. tensors.Skip(1)]);
         }
 
-        AdapterBase.Of(model, []).Write(adapter);
+        AdapterBase.Of(ModelSource.Open(model), []).Write(adapter);
         return adapter;
     }
 }

@@ -10,8 +10,8 @@ public sealed class LoraTargetsTests : NativeTest
     private const string OfTheGolden = @"^(?!.*visual).*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)$";
     private readonly VisionLanguageModel model;
 
-    public LoraTargetsTests() => model = Families.All[0].Build(
-        TestFiles.Golden("qwen2_5_vl_tiny/model/config.json"), new MetaSource(), new ModelOptions { Device = Device.Meta });
+    public LoraTargetsTests() => model = ModelSource.Open(TestFiles.Golden("qwen2_5_vl_tiny/model")).Build(
+        new MetaSource(), new ModelOptions { Device = Device.Meta });
 
     [Theory]
     [InlineData(true, true, false, 28)]

@@ -19,7 +19,7 @@ public sealed class MiniCpmVShapesTests : NativeTest
     {
         using var model = Build(version, (_, _) => false);
         Assert.Equal(parameters, model.Ledger.Count);
-        var targets = LoraTargets.Choose(model, Families.Of(Folder(version)), [Pattern]);
+        var targets = LoraTargets.Choose(model, ModelSource.Open(Folder(version)).Family, [Pattern]);
         Assert.Equal(4 * model.Layers, targets.Paths.Count);
         Assert.Equal(adapter, targets.Parameters(64));
     }
@@ -35,7 +35,7 @@ public sealed class MiniCpmVShapesTests : NativeTest
         var config = new PeftConfig { ModulesToSave = ["embed_tokens", "resampler", "vpm"] };
         using var lora = Build("v26", (_, name) => config.SavesWhole(name));
         Assert.Equal(543_570_944 + 68_619_264 + 417_792_240, lora.Ledger.Trainable.Sum(p => p.Count));
-        var targets = LoraTargets.Choose(lora, Families.Of(Folder("v26")), [Pattern]);
+        var targets = LoraTargets.Choose(lora, ModelSource.Open(Folder("v26")).Family, [Pattern]);
         Adapters.Attach(lora.Ledger, new LoraOptions { Rank = 64 }, targets.Matches);
         Assert.Equal(1_070_352_624, lora.Ledger.Trainable.Sum(p => p.Count));
     }
@@ -44,8 +44,7 @@ public sealed class MiniCpmVShapesTests : NativeTest
 
     private static VisionLanguageModel Build(string version, Func<ModelPart, string, bool> trainable)
     {
-        var path = Families.ConfigPath(Folder(version));
         var options = new ModelOptions { Compute = DType.BF16, Device = Device.Meta, Trainable = trainable };
-        return Families.Of(Folder(version)).Build(path, new MetaSource(), options);
+        return ModelSource.Open(Folder(version)).Build(new MetaSource(), options);
     }
 }

@@ -34,6 +34,6 @@ public sealed class PublishedShapesTests : NativeTest
         Assert.Equal(0.2428, 100.0 * adapter / all, 4);
     }
 
-    internal static VisionLanguageModel Build(string size) => Families.All[0].Build(
-        TestFiles.Golden($"qwen2_5_vl_configs/{size}/config.json"), new MetaSource(), new ModelOptions { Compute = DType.BF16, Device = Device.Meta });
+    internal static VisionLanguageModel Build(string size) => ModelSource.Open(TestFiles.Golden($"qwen2_5_vl_configs/{size}")).Build(
+        new MetaSource(), new ModelOptions { Compute = DType.BF16, Device = Device.Meta });
 }

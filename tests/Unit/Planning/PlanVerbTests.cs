@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Fovea.Cli;
+using Fovea.Models;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training.Config;
 using Fovea.Training.Planning;
@@ -27,7 +28,8 @@ public sealed class PlanVerbTests : NativeTest
     [Fact]
     public void Groups_hold_every_weight_once()
     {
-        using var shapes = ModelShapes.Load(Config("bf16: true"));
+        var config = Config("bf16: true");
+        using var shapes = ModelShapes.Load(config, ModelSource.Open(config.Model.ModelNameOrPath));
         var groups = ShardGroup.Of(shapes.Model);
 
         Assert.Equal(shapes.Model.Ledger.Count, groups.Sum(g => g.Frozen.Sum() + g.Trained.Sum()));

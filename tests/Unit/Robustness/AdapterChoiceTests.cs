@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Fovea.Cli.Verbs;
+using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Training.Config;
 
@@ -106,7 +107,7 @@ public sealed class AdapterChoiceTests : NativeTest
     public void Every_saved_adapter_says_its_base_and_is_not_resumed_on_another()
     {
         Train("out");
-        var known = AdapterBase.Of(TinyRun.Model, []);
+        var known = AdapterBase.Of(ModelSource.Open(TinyRun.Model), []);
         foreach (var saved in new[] { run.Out(), Path.Combine(run.Out(), "checkpoint-1"), Path.Combine(run.Out(), "checkpoint-2") })
         {
             Assert.Equivalent(known, AdapterBase.Read(saved), strict: true);
@@ -142,7 +143,7 @@ public sealed class AdapterChoiceTests : NativeTest
     private static (TrainConfig Config, string Text) Complete(TrainConfig config)
     {
         var notes = new StringWriter();
-        return (ModelChoice.Complete(config, notes), notes.ToString());
+        return (ModelChoice.Complete(config, notes).Config, notes.ToString());
     }
 
     private TrainConfig Config(string name) => TrainConfig.Load(run.Config, [$"output_dir={run.Out(name)}"], ConfigUse.Any);

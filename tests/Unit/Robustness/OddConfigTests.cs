@@ -37,7 +37,7 @@ public sealed class OddConfigTests : IDisposable
     public void A_value_that_cannot_be_is_refused_with_file_key_and_what_was_expected(string key, string value, string expected)
     {
         var folder = Changed(key, value);
-        var error = Assert.Throws<ConfigException>(() => Qwen25VlConfig.Read(Families.ConfigPath(folder)));
+        var error = Assert.Throws<ConfigException>(() => Qwen25VlConfig.Read(ConfigReader.Open(Families.ConfigPath(folder))));
         Assert.Contains(Families.ConfigPath(folder), error.Message);
         Assert.Contains(key, error.Message);
         Assert.Contains(expected, error.Message);
@@ -59,7 +59,7 @@ public sealed class OddConfigTests : IDisposable
         var mutations = FileMutations.OfJson(File.ReadAllText(path), UserFileFuzzTests.Count(60), UserFileFuzzTests.Seed + 31).ToList();
         UserFileFuzzTests.Fuzz(path, mutations, () =>
         {
-            var model = VisionModel.LoadAsync(config, fromModel: true, _ => { }, mesh: null, CancellationToken.None).GetAwaiter().GetResult();
+            var model = VisionModel.LoadAsync(config, source: null, fromModel: true, _ => { }, mesh: null, CancellationToken.None).GetAwaiter().GetResult();
             using var end = new Ending(model);
             var options = model.Generation with { MaxNewTokens = 2, DoSample = false };
             var console = new ChatConsole(model.NewChat(), options, TextWriter.Null, TextWriter.Null, null);

@@ -4,6 +4,7 @@ using Fovea.Data.Datasets;
 using Fovea.Data.Tokenizers;
 using Fovea.Files.Safetensors;
 using Fovea.Generation;
+using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Runs.Files;
 using Fovea.Tests.Unit.Tokenizers;
@@ -206,7 +207,8 @@ public sealed class UserFileFuzzTests : NativeTest
         var path = Path.Combine(folder, PeftConfig.FileName);
         var json = File.ReadAllText(Path.Combine(Goldens, "qwen2_5_vl_tiny", "adapter_init", PeftConfig.FileName));
         var yaml = $"model_name_or_path: {Qwen}\nadapter_name_or_path: {folder}\nuse_cpu: true";
-        Fuzz(path, Both(json, 250), () => ModelShapes.Load(TrainConfig.Parse(yaml, "x.yaml", use: ConfigUse.Plan)).Dispose(), PeftConfig.FileName, folder);
+        var model = ModelSource.Open(Qwen);
+        Fuzz(path, Both(json, 250), () => ModelShapes.Load(TrainConfig.Parse(yaml, "x", use: ConfigUse.Plan), model).Dispose(), PeftConfig.FileName, folder);
     }
 
     [Fact]
@@ -323,7 +325,7 @@ public sealed class UserFileFuzzTests : NativeTest
         var file = Path.GetFileName(name);
         Fuzz(path, mutations, () =>
         {
-            var data = DataSetup.From(config);
+            var data = DataSetup.From(config, ModelSource.Open(config.Model.ModelNameOrPath));
             GenerationFile.Read(folder, data.Tokenizer);
             if (file == "config.json")
             {

@@ -15,7 +15,7 @@ internal static class EveryModel
     {
         if (Folders.Contains(name))
         {
-            return Families.Load(TestFiles.Golden($"{name}/model"), options);
+            return ModelSource.Open(TestFiles.Golden($"{name}/model")).Load(options);
         }
 
         var words = name.Split(' ');

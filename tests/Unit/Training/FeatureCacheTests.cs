@@ -91,19 +91,20 @@ public sealed class FeatureCacheTests : NativeTest
     [Fact]
     public void Another_image_size_weight_or_element_type_is_another_identity()
     {
-        var family = Families.Of(Model);
+        var source = ModelSource.Open(Model);
+        var family = source.Family;
         var identities = new List<string>();
         foreach (var dtype in new[] { DType.F32, DType.BF16 })
         {
-            using var model = Families.Load(Model, new ModelOptions { Compute = dtype, Trainable = (_, _) => true });
-            identities.Add(VisionIdentity.Of(model, family, family.Process(Model, new PreResize()).Images));
-            identities.Add(VisionIdentity.Of(model, family, family.Process(Model, new PreResize(100_000)).Images));
+            using var model = source.Load(new ModelOptions { Compute = dtype, Trainable = (_, _) => true });
+            identities.Add(VisionIdentity.Of(model, family, source.Process(new PreResize()).Images));
+            identities.Add(VisionIdentity.Of(model, family, source.Process(new PreResize(100_000)).Images));
             using var grad = Autograd.NoGrad();
             using var scope = TensorScope.Open("test");
             model.Ledger["model.layers.0.mlp.up_proj.weight"].Value.Mul_(2);
-            Assert.Equal(identities[^2], VisionIdentity.Of(model, family, family.Process(Model, new PreResize()).Images));
+            Assert.Equal(identities[^2], VisionIdentity.Of(model, family, source.Process(new PreResize()).Images));
             model.Ledger["visual.merger.ln_q.weight"].Value.Mul_(1.5);
-            identities.Add(VisionIdentity.Of(model, family, family.Process(Model, new PreResize()).Images));
+            identities.Add(VisionIdentity.Of(model, family, source.Process(new PreResize()).Images));
         }
 
         Assert.Equal(6, identities.Distinct().Count());
@@ -278,7 +279,7 @@ public sealed class FeatureCacheTests : NativeTest
         var stage = new Qwen2VlMedia(Qwen2VlImageProcessor.Load(Model));
         using var data = DatasetLoader.Load(options);
         Torch.Seed(5);
-        using var model = Families.Load(Model, new ModelOptions());
+        using var model = ModelSource.Open(Model).Load(new ModelOptions());
         Adapters.Attach(model.Ledger, new LoraOptions { Rank = 4 }, path => path.StartsWith("model.layers.", StringComparison.Ordinal));
         using var optimizer = new AdamW(model.Ledger.Trainable, 0.9, 0.999, 1e-8, 0);
         using var pipeline = new DataPipeline(

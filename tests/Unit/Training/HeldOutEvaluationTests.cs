@@ -16,7 +16,8 @@ public sealed class HeldOutEvaluationTests : NativeTest
         var labels = item.GetProperty("labels")[0].EnumerateArray().Select(v => v.GetInt32()).ToArray();
         var best = item.GetProperty("argmax")[0].EnumerateArray().Select(v => v.GetInt32()).ToArray();
         var trained = Enumerable.Range(1, labels.Length - 1).Where(i => labels[i] != -100).ToList();
-        using var model = Families.Load(folder.Path, new ModelOptions());
+        var source = ModelSource.Open(folder.Path);
+        using var model = source.Load(new ModelOptions());
         var result = HeldOutEvaluation.Run(
             TrainConfig.Parse(
                 $"""
@@ -27,7 +28,7 @@ public sealed class HeldOutEvaluationTests : NativeTest
                 max_seq_len: 160
                 empty_think_ratio: 1
                 """, "test", use: ConfigUse.Any),
-            model);
+            source, model);
         Assert.Equal(1, result.Samples);
         Assert.Equal(item.GetProperty("loss").GetDouble(), result.Loss!.Value, 1e-4);
         Assert.Equal(Math.Exp(result.Metrics["token_loss"]), result.Metrics["perplexity"], 1e-6);

@@ -26,10 +26,9 @@ internal static class SmallModel
         var folder = Directory.CreateTempSubdirectory("fovea-small");
         try
         {
-            var path = Families.ConfigPath(folder.FullName);
-            File.WriteAllText(path, ConfigJson);
+            File.WriteAllText(Families.ConfigPath(folder.FullName), ConfigJson);
             Torch.Seed(3);
-            return Families.Of(folder.FullName).Build(path, new RandomSource(0.02), options);
+            return ModelSource.Open(folder.FullName).Build(new RandomSource(0.02), options);
         }
         finally
         {

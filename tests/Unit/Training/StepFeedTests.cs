@@ -40,7 +40,7 @@ public sealed class StepFeedTests : NativeTest
             data.Train, new SampleEncoder(ChatTemplates.Qwen2Vl, Tokenizer.Load(folder), stage, options), stage, order,
             new PlanOptions { MicroBatchTokens = 1 }, new PipelineOptions { EndStep = Steps });
         Torch.Seed(5);
-        using var model = Families.Load(folder, new ModelOptions { Device = TestDevice.Device });
+        using var model = ModelSource.Open(folder).Load(new ModelOptions { Device = TestDevice.Device });
         Adapters.Attach(model.Ledger, new LoraOptions { Rank = 4 }, path => path.StartsWith("model.layers.", StringComparison.Ordinal));
         using var session = TrainSession.Over(
             model, parts => new AdamW(parts, 0.9, 0.999, 1e-8, 0), new SessionOptions());

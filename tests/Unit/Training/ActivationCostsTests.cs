@@ -11,7 +11,7 @@ namespace Fovea.Tests.Unit.Training;
 public sealed class ActivationCostsTests : NativeTest
 {
     public static TheoryData<string, string> Models =>
-        [.. EveryModel.Names.SelectMany(name => (string[])["full", "lora", "dropout"], (name, kind) => (name, kind))];
+        [.. EveryModel.Names.Append(EveryModel.Layered).SelectMany(name => (string[])["full", "lora", "dropout"], (name, kind) => (name, kind))];
 
     [Theory]
     [MemberData(nameof(Models))]
@@ -75,7 +75,9 @@ public sealed class ActivationCostsTests : NativeTest
             })!.Slice(0, 1, 0, 1);
         }
 
-        model.Hidden(input, features ?? new VisualFeatures(CreateOps.Zeros([1, model.Head.Shape[1]], model.Ledger.Options.Compute)));
+        model.Hidden(input, features ?? new VisualFeatures(Feature(), [.. Enumerable.Range(0, model.FeatureLayers).Select(_ => Feature())]));
         return count.Live;
+
+        Tensor Feature() => CreateOps.Zeros([1, model.Head.Shape[1]], model.Ledger.Options.Compute);
     }
 }

@@ -65,7 +65,7 @@ internal sealed class Decoder
             var wanted = i == blocks.Length - 1 ? wanted_L : null;
             if (images?.AddsBehind(i) == true)
             {
-                // Behind the block, not in it: what it computes again is its own. The rows must all be there still.
+                // Outside of the block, which may run again for its gradients; and before rows are chosen, as image tokens may not be among them.
                 x_TE = images.AddBehind(i, blocks[i].Forward(x_TE, rotary, attention));
                 x_TE = wanted is null ? x_TE : x_TE.IndexSelect(0, wanted);
             }

@@ -7,11 +7,11 @@ internal static class TestDevice
 
     public static bool IsCpu => Device.Type == DeviceType.Cpu;
 
-    /// <summary>Cards sum in another order and with other roundings than the reference's CPU: ten times the tolerance.</summary>
+    /// <summary>GPUs sum in another order and with other roundings than the reference's CPU: ten times the tolerance.</summary>
     public static double Tolerance(double onCpu) => IsCpu ? onCpu : 10 * onCpu;
 
     /// <summary>
-    /// Compares losses of two runs that compute the same. Cards add gradients of attention in no fixed order (docs/gpu.md), and a bit there is soon
+    /// Compares losses of two runs that compute the same. GPUs add gradients of attention in no fixed order (docs/gpu.md), and a bit there is soon
     /// more: only the CPU repeats itself exactly.
     /// </summary>
     public static bool SameRun(double expected, double actual) => IsCpu ? expected.Equals(actual) : Math.Abs(expected - actual) <= 1e-3 * Math.Abs(expected);

@@ -3,21 +3,21 @@ using Fovea.Tensors;
 
 namespace Fovea.Bench;
 
-/// <summary>Runs the 7b job on a card, or goes through all of it without computing (meta) and counts.</summary>
+/// <summary>Runs the 7b job on a GPU, or goes through all of it without computing (meta) and counts.</summary>
 internal static class BigBench
 {
     private const int WarmUp = 3;
     private const double Gib = 1L << 30;
 
-    /// <summary>Dense bf16 products, TFLOP/s by the makers' data sheets; the first name that the card's contains.</summary>
+    /// <summary>Dense bf16 products, TFLOP/s by the makers' data sheets; the first name that the GPU's contains.</summary>
     private static readonly (string Name, double Peak)[] Cards =
     [
         ("H100 PCIe", 756), ("H100 NVL", 835), ("H100", 989), ("H200", 989), ("H20", 148), ("B200", 2250),
         ("A100", 312), ("A800", 312), ("L40S", 362), ("A10", 125), ("4090", 165), ("5090", 209), ("A6000", 155),
     ];
 
-    /// <param name="kept">Blocks that keep their activations; null for as many as the card's memory allows.</param>
-    /// <param name="peak">The card's TFLOP/s, when the table does not know it.</param>
+    /// <param name="kept">Blocks that keep their activations; null for as many as the GPU's memory allows.</param>
+    /// <param name="peak">The GPU's TFLOP/s, when the table does not know it.</param>
     public static BigResult Run(string device, int tokens, int steps, int? kept, double? peak, bool dryRun, Action<string> progress)
     {
         var where = dryRun ? Device.Meta : Devices.Choose(device);
@@ -42,7 +42,7 @@ internal static class BigBench
         return Measure(job, where, tokens, steps, peak ?? PeakOf(Devices.NameOf(where)), result, progress);
     }
 
-    /// <summary>The rate of a card by its name; null when the table does not know it.</summary>
+    /// <summary>The rate of a GPU by its name; null when the table does not know it.</summary>
     public static double? PeakOf(string card)
     {
         foreach (var (name, rate) in Cards)
@@ -117,7 +117,7 @@ internal static class BigBench
         };
     }
 
-    /// <summary>As many blocks as fit beside the weights, with a tenth of the card to spare.</summary>
+    /// <summary>As many blocks as fit beside the weights, with a tenth of the GPU to spare.</summary>
     private static int Affordable(Device device, int tokens)
     {
         using var shapes = new BigJob(Device.Meta, tokens, kept: 0);

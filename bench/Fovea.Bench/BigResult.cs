@@ -13,7 +13,7 @@ internal sealed record BigResult
 
     public required string Libtorch { get; init; }
 
-    /// <summary>What served on the card: libtorch's operators, or kernels of our own besides.</summary>
+    /// <summary>What served on the GPU: libtorch's operators, or kernels of our own besides.</summary>
     public required string CudaSupport { get; init; }
 
     public required bool DryRun { get; init; }
@@ -50,10 +50,10 @@ internal sealed record BigResult
 
     public double? TflopPerSecond { get; init; }
 
-    /// <summary>The card's published rate for dense bf16 products, or the one given.</summary>
+    /// <summary>The GPU's published rate for dense bf16 products, or the one given.</summary>
     public double? PeakTflopPerSecond { get; init; }
 
-    /// <summary>Operations a second over the card's rate; null where that is not known.</summary>
+    /// <summary>Operations a second over the GPU's rate; null where that is not known.</summary>
     public double? Mfu { get; init; }
 
     /// <summary>What a plain product of 8192 x 8192 matrices reached in this run.</summary>

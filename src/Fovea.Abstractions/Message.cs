@@ -1,11 +1,11 @@
 namespace Fovea;
 
-/// <summary>What one side says at once: parts in the order in which the model reads them. Messages are equal that hold equal parts.</summary>
+/// <summary>One turn of one speaker: parts in the order in which the model reads them. Messages with the same role and equal parts are equal.</summary>
 /// <param name="Role">Who speaks.</param>
 /// <param name="Parts">Any number, none for an empty message.</param>
 public sealed record Message(Role Role, IReadOnlyList<Part> Parts)
 {
-    /// <summary>What the model is told before the conversation.</summary>
+    /// <summary>Instructions to the model, before the conversation.</summary>
     /// <param name="text">The system prompt.</param>
     public static Message System(string text) => new(Role.System, [new Text(text)]);
 
@@ -21,7 +21,7 @@ public sealed record Message(Role Role, IReadOnlyList<Part> Parts)
     /// <param name="other">Null is never equal.</param>
     public bool Equals(Message? other) => other is not null && Role == other.Role && Parts.SequenceEqual(other.Parts);
 
-    /// <summary>Fits <see cref="Equals(Message)"/>.</summary>
+    /// <summary>Consistent with <see cref="Equals(Message)"/>.</summary>
     public override int GetHashCode()
     {
         var hash = default(HashCode);

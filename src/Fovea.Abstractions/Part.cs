@@ -11,6 +11,6 @@ public abstract record Part
     }
 
     /// <summary>The text as a part.</summary>
-    /// <param name="text">Of any length; may be empty.</param>
+    /// <param name="text">Any length; may be empty.</param>
     public static implicit operator Part(string text) => new Text(text);
 }

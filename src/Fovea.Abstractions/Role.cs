@@ -3,13 +3,13 @@ namespace Fovea;
 /// <summary>Who speaks in a <see cref="Message"/>.</summary>
 public enum Role
 {
-    /// <summary>What the model is told before the conversation; at most one such message, and the first.</summary>
+    /// <summary>Instructions to the model; at most one such message, and only as the first.</summary>
     System,
 
-    /// <summary>The one who asks.</summary>
+    /// <summary>The person who asks.</summary>
     User,
 
-    /// <summary>The model; in training, what it is to say.</summary>
+    /// <summary>The model; in training, the answer it is trained on.</summary>
     Assistant,
 
     /// <summary>A tool that the model called.</summary>

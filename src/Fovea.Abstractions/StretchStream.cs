@@ -1,6 +1,6 @@
 namespace Fovea;
 
-/// <summary>A part of a file as if it were the whole. Closing it closes the file.</summary>
+/// <summary>A segment of a file as a stream of its own. Closing it closes the file.</summary>
 internal sealed class StretchStream(FileStream file, long offset, long length) : Stream
 {
     private long position;

@@ -1,7 +1,7 @@
 namespace Fovea;
 
-/// <summary>Text within a message. Parts of text that follow one another are read without anything between them.</summary>
-/// <param name="Value">Of any length; may be empty. It is taken literally: <c>&lt;image&gt;</c> in it is no image.</param>
+/// <summary>Text within a message. Adjacent text parts are joined without a separator.</summary>
+/// <param name="Value">Any length; may be empty. Taken literally: <c>&lt;image&gt;</c> in it does not stand for an image.</param>
 public sealed record Text(string Value) : Part
 {
     /// <summary>The text itself.</summary>

@@ -1,7 +1,7 @@
 namespace Fovea;
 
-/// <summary>The model's wish that a tool be called. No template writes one yet: training and chat refuse a conversation that holds one.</summary>
+/// <summary>The model's request to call a tool. No template supports it yet: training and chat reject a conversation that contains one.</summary>
 /// <param name="Name">The tool's name.</param>
 /// <param name="Arguments">A JSON object as text.</param>
-/// <param name="Id">Told apart by this from other calls of one message; null where there is one call alone.</param>
+/// <param name="Id">Distinguishes it from other calls in the message; null if it is the only one.</param>
 public sealed record ToolCall(string Name, string Arguments, string? Id = null) : Part;

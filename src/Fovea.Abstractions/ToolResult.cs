@@ -1,6 +1,6 @@
 namespace Fovea;
 
-/// <summary>What a tool answered to a <see cref="ToolCall"/>. No template writes one yet: training and chat refuse a conversation that holds one.</summary>
-/// <param name="Content">The answer as text, of any length.</param>
-/// <param name="CallId">The call's <see cref="ToolCall.Id"/>; null where there was one call alone.</param>
+/// <summary>The result of a <see cref="ToolCall"/>. No template supports it yet: training and chat reject a conversation that contains one.</summary>
+/// <param name="Content">The result as text, of any length.</param>
+/// <param name="CallId">The call's <see cref="ToolCall.Id"/>; null if it was the only call.</param>
 public sealed record ToolResult(string Content, string? CallId = null) : Part;

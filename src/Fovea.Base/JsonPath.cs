@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Fovea;
 
-/// <summary>Follows a reader and tells the keys that lead to where it stands, for instance <c>messages[1].content</c>.</summary>
+/// <summary>Follows a reader and gives the keys that lead to its position, for instance <c>messages[1].content</c>.</summary>
 internal sealed class JsonPath
 {
     // One entry a level: the key last read, or the index of the item; -1 before the first.

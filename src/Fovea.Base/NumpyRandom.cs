@@ -2,7 +2,7 @@ namespace Fovea;
 
 /// <summary>
 /// The stream of <c>numpy.random.default_rng(seed)</c>: SeedSequence, PCG64 (XSL-RR 128/64) and <c>permutation</c>.
-/// Needed because the reference splits data sets with it.
+/// Needed because the reference splits datasets with it.
 /// </summary>
 internal sealed class NumpyRandom
 {

@@ -3,7 +3,7 @@ namespace Fovea;
 /// <summary>Paths as users write them: <c>~</c> and <c>~/x</c> lie in the home folder, as in a shell. YAML and <c>--key=value</c> reach no shell.</summary>
 internal static class UserPath
 {
-    /// <summary>What to add where a path in a row of a data set is not found: those are taken as they stand, as the reference does.</summary>
+    /// <summary>What to add where a path in a row of a dataset is not found: those are taken as they stand, as the reference does.</summary>
     public static string NotInRows(string path) => path.StartsWith('~') ? "; ~ is not expanded in rows: write the whole path there" : string.Empty;
 
     /// <exception cref="ConfigException">It begins with another user's name (<c>~name</c>).</exception>

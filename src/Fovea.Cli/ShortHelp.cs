@@ -25,6 +25,13 @@ internal sealed class ShortHelp(HelpAction plain) : SynchronousCommandLineAction
             verb.Description = verb.Description?.Split('\n')[0].TrimEnd();
         }
 
-        return plain.Invoke(parsed);
+        // The root is named after the program's file; people start it as fovea.
+        var output = parsed.InvocationConfiguration.Output;
+        using var text = new StringWriter();
+        parsed.InvocationConfiguration.Output = text;
+        var code = plain.Invoke(parsed);
+        parsed.InvocationConfiguration.Output = output;
+        output.Write(text.ToString().Replace($"  {RootCommand.ExecutableName} ", "  fovea ", StringComparison.Ordinal));
+        return code;
     }
 }

@@ -4,7 +4,7 @@ using Fovea.Tensors;
 namespace Fovea.Distributed;
 
 /// <summary>
-/// Data parallel: every rank holds all that learns, and gradients are summed over ranks once a step. They travel in parts, the last layers' first, while
+/// Data parallel: every rank holds all trainable weights, and gradients are summed over ranks once a step. They travel in parts, the last layers' first, while
 /// backward still computes the rest. Every rank sends the same parts in the same order whatever its data was, so that ranks with fewer micro-batches,
 /// without images or without a trained token never keep others waiting. With one rank nothing happens.
 /// </summary>
@@ -16,7 +16,7 @@ internal sealed class DataParallel : ParallelStrategy
     private int next;
 
     /// <summary>Gives every rank the weights of rank 0 and from then on listens to their gradients.</summary>
-    /// <param name="parameters">What learns, in the order of the forward pass.</param>
+    /// <param name="parameters">The trainable weights, in the order of the forward pass.</param>
     /// <param name="late">A weight whose gradient does not come from backward (the head's); it travels last.</param>
     /// <param name="bucketBytes">A part is sent as soon as it has so many bytes.</param>
     public DataParallel(Mesh mesh, IEnumerable<Parameter> parameters, Parameter? late, long bucketBytes)

@@ -5,7 +5,7 @@ namespace Fovea.Distributed;
 
 /// <summary>
 /// Some weights end to end in one buffer, of which every rank keeps an equal share: the weights are tensors over the buffer, whose memory is there only
-/// while they are needed. Of what learns the share is the master, and this rank has its gradient alone.
+/// while they are needed. For trainable weights the share is the master, and this rank has its gradient alone.
 /// </summary>
 internal sealed class FlatShard : IDisposable
 {
@@ -22,7 +22,7 @@ internal sealed class FlatShard : IDisposable
     private readonly bool resident;
     private readonly Tensor whole;
     private readonly Tensor own; // this rank's share inside the buffer
-    private readonly Tensor kept; // this rank's share where it stays: the master of what learns
+    private readonly Tensor kept; // this rank's share where it stays: the master if trainable
     private readonly Tensor? ready; // the same in the buffer's type, where the master is far away or of another type
     private readonly Tensor? gradient;
     private readonly DeviceStream copies;
@@ -214,7 +214,7 @@ internal sealed class FlatShard : IDisposable
         return null;
     }
 
-    /// <summary>All of it in the element type in which it learns, in the open scope. All ranks do this together.</summary>
+    /// <summary>All of it in the element type in which it is trained, in the open scope. All ranks do this together.</summary>
     public Tensor GatherMaster()
     {
         using var grad = Autograd.NoGrad();
@@ -238,7 +238,7 @@ internal sealed class FlatShard : IDisposable
 
     private static long Up(long count, long multiple) => (count + multiple - 1) / multiple * multiple;
 
-    /// <summary>Memory of the host from which a card reads by itself, where it is not the device's own.</summary>
+    /// <summary>Memory of the host from which a GPU reads by itself, where it is not the device's own.</summary>
     private static Tensor Place(long count, DType type, Device where, Device device, bool pinned)
     {
         var tensor = where == device ? CreateOps.Empty([count], type, device) : CreateOps.Staging([count], type, device, pinned);

@@ -89,7 +89,7 @@ internal sealed partial class Mesh
         DeviceReads.WaitWith(null);
         if (blamed is not null || unreachable)
         {
-            // Closing would wait for collectives that will never end. The process ends soon, and all of this with it; but a card would be waited for.
+            // Closing would wait for collectives that will never end. The process ends soon, and all of this with it; but a GPU would be waited for.
             _ = device.Type == DeviceType.Cpu || group is null || Quietly(Task.Run(group.Abort), Linger);
             return;
         }

@@ -55,7 +55,7 @@ internal sealed partial class Mesh : IDisposable
     /// <summary>What this rank had to send, by theory; <see cref="ProcessGroup.WireBytes"/> says what went out.</summary>
     public Traffic Traffic { get; } = new();
 
-    /// <summary>Time that this rank stood still for collectives; with cards, for all that was queued there besides.</summary>
+    /// <summary>Time that this rank stood still for collectives; with GPUs, for all that was queued there besides.</summary>
     public TimeSpan Waited { get; private set; }
 
     /// <summary>What a run over several ranks should say at its end: nothing with one. Every rank asks.</summary>
@@ -216,7 +216,7 @@ internal sealed partial class Mesh : IDisposable
     }
 
     /// <summary>
-    /// Waits until a device has done what this thread has queued there. Collectives on cards are waited for by the card alone; here the host does, and a
+    /// Waits until a device has done what this thread has queued there. Collectives on GPUs are waited for by the GPU alone; here the host does, and a
     /// rank that died or does not come is found.
     /// </summary>
     internal void Settle(Device on)
@@ -241,7 +241,7 @@ internal sealed partial class Mesh : IDisposable
                 }
             }
         }
-        catch (TorchException e) when (work is Work) // what a card itself reports is this rank's own fault
+        catch (TorchException e) when (work is Work) // what a GPU itself reports is this rank's own fault
         {
             throw Explain(what, e.Message.Split('\n')[0], null, e);
         }

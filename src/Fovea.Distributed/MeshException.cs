@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Fovea.Distributed;
 
 /// <summary>Processes that train together cannot go on: says which rank, on which host, and why.</summary>
-/// <param name="rank">The rank at fault; -1 where it cannot be told.</param>
+/// <param name="rank">The rank at fault; -1 if unknown.</param>
 /// <param name="host">Its host.</param>
 /// <param name="cause">What happened to it, as the end of a sentence that begins with the rank.</param>
 internal sealed class MeshException(int rank, string host, string cause, Exception? inner = null) : FoveaException(Say(rank, host, cause), inner)

@@ -54,7 +54,7 @@ internal sealed class MeshWatch : IDisposable
         Interlocked.Increment(ref sequence);
     }
 
-    /// <summary>Names who is to blame for a wait that failed: a failure that was told, a heart that stands still, else what is known.</summary>
+    /// <summary>Names who is to blame for a wait that failed: a reported failure, a heartbeat that has stopped, else what is known.</summary>
     /// <param name="collective">What was waited for.</param>
     /// <param name="late">Set after a timeout: the rank that is furthest behind is to blame even if its heart beats.</param>
     public MeshFailure Explain(string collective, string words, TimeSpan? late)

@@ -2,8 +2,8 @@ using System.Globalization;
 
 namespace Fovea.Distributed;
 
-/// <summary>What a launcher tells each process: RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT, as torchrun sets them.</summary>
-/// <param name="LocalRank">Number among the processes of this host: which card is its own.</param>
+/// <summary>What a launcher passes to each process: RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT, as torchrun sets them.</summary>
+/// <param name="LocalRank">Number among the processes of this host: which GPU is its own.</param>
 /// <param name="MasterAddress">Where the store is.</param>
 /// <param name="StoreIsServed">Whether the launcher itself serves the store (torchrun's agent does); otherwise rank 0 does.</param>
 /// <param name="Prefix">Put before the store's keys, for a launcher's store that outlives one start.</param>

@@ -1,6 +1,6 @@
 namespace Fovea.Distributed;
 
-/// <summary>What is divided over the ranks, in ZeRO's stages (arXiv 1910.02054), and where a rank's part lies.</summary>
+/// <summary>What is sharded over the ranks, by ZeRO's stages (arXiv 1910.02054), and where a rank's shards are kept.</summary>
 internal sealed record ShardingOptions
 {
     /// <summary>0 nothing, 1 the optimizer's state, 2 gradients too, 3 parameters too, the frozen ones included.</summary>
@@ -18,6 +18,6 @@ internal sealed record ShardingOptions
     /// <summary>A model that is trained in full is written whole at the end, gathered from all ranks (stage 3).</summary>
     public bool SaveWhole { get; init; } = true;
 
-    /// <summary>Whether anything is divided or moved at all.</summary>
+    /// <summary>Whether anything is sharded or offloaded at all.</summary>
     public bool Shards => Stage > 0;
 }

@@ -4,9 +4,9 @@ using Fovea.Tensors;
 namespace Fovea.Distributed;
 
 /// <summary>
-/// ZeRO (arXiv 1910.02054): of what learns every rank keeps an equal part of the masters, of the optimizer's state and of the summed gradients; with stage 3 of
-/// the weights too, frozen ones included, which are brought together unit by unit while the model runs and freed behind it. Stage 1 sums gradients once
-/// a step, 2 and 3 after every micro-batch.
+/// ZeRO (arXiv 1910.02054): every rank keeps equal shards of the masters, optimizer state and summed gradients of the trainable weights; with stage 3 also of
+/// all weights, frozen ones included, which are all-gathered unit by unit while the model runs and freed afterwards. Stage 1 reduces gradients once per
+/// step, stages 2 and 3 after every micro-batch.
 /// </summary>
 internal sealed class ZeroSharding : ParallelStrategy, IBlockGate, IWeightHolder
 {
@@ -45,7 +45,7 @@ internal sealed class ZeroSharding : ParallelStrategy, IBlockGate, IWeightHolder
             ? Make("head", null, [head], resident: !divides)
             : places.TryGetValue(head, out var tied) ? tied.Unit : null;
 
-        // The rest is small: it stays whole, and only what learns of it is divided for the optimizer.
+        // The rest is small: it stays whole, and only its trainable part is sharded for the optimizer.
         rest = Make("rest", null, [.. ledger.Trainable.Where(p => p.Block is null && p != head)], resident: true);
         ledger.Settle();
         ledger.RunBehind(this);

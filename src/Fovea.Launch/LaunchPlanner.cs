@@ -4,7 +4,7 @@ namespace Fovea.Launch;
 
 /// <summary>
 /// Reads the variables of torchrun, LLaMA-Factory, Slurm and Kubeflow. A process that already knows its rank is one; one task or pod on a node
-/// that has several cards, or is told of several processes, starts them.
+/// that has several GPUs, or is asked for several processes, starts them.
 /// </summary>
 /// <param name="gpus">Accelerators that this process may use.</param>
 /// <param name="processors">Processors that it may use.</param>
@@ -77,7 +77,7 @@ internal sealed class LaunchPlanner(LaunchVariables variables, int gpus, int pro
         var rank = variables.Count(0, "RANK");
         if (!variables.Has("PET_NNODES", "PET_NPROC_PER_NODE", "NPROC_PER_NODE", "NNODES", "KUBERNETES_SERVICE_HOST", "KUBERNETES_PORT"))
         {
-            // Started by hand, one by one. On one machine the cards are dealt out in turn.
+            // Started by hand, one by one. On one machine the GPUs are assigned in turn.
             return Rank(rank, world, rank % Math.Max(1, gpus), null, "RANK and WORLD_SIZE");
         }
 
@@ -94,7 +94,7 @@ internal sealed class LaunchPlanner(LaunchVariables variables, int gpus, int pro
         return Launch(processes, nodes, node ?? 0, variables.First("MASTER_ADDR", "PET_MASTER_ADDR"), variables.Port());
     }
 
-    /// <summary>As LLaMA-Factory: several cards, <c>FORCE_TORCHRUN</c> or counts above 1 start ranks.</summary>
+    /// <summary>As LLaMA-Factory: several GPUs, <c>FORCE_TORCHRUN</c> or counts above 1 start ranks.</summary>
     private LaunchPlan Own()
     {
         var nodes = variables.Nodes() ?? Same("MIN_NNODES", "MAX_NNODES") ?? 1;

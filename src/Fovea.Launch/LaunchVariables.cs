@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Fovea.Launch;
 
-/// <summary>The environment, read by name; what cannot be understood is collected, to be told at once.</summary>
+/// <summary>The environment, read by name; what cannot be understood is collected, to be reported at once.</summary>
 internal sealed class LaunchVariables(IReadOnlyDictionary<string, string> values)
 {
     private readonly List<string> problems = [];

@@ -7,7 +7,7 @@ internal static class MemoryEvents
 {
     private const string Groups = "/sys/fs/cgroup";
 
-    /// <summary>Their number so far in this process's control group, or on the machine; 0 where neither is told.</summary>
+    /// <summary>Their number so far in this process's control group, or on the machine; 0 if neither is known.</summary>
     public static long Kills()
     {
         try

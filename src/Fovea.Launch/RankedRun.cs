@@ -5,7 +5,7 @@ using Fovea.Training.Session;
 namespace Fovea.Launch;
 
 /// <summary>
-/// A verb that looks at a model, by one process unless the environment asks for several (<c>NPROC_PER_NODE</c>, torchrun, Slurm, ...). Cards alone ask for
+/// A verb that looks at a model, by one process unless the environment asks for several (<c>NPROC_PER_NODE</c>, torchrun, Slurm, ...). GPUs alone ask for
 /// nothing: a model that fits one of them needs no other.
 /// </summary>
 internal static class RankedRun

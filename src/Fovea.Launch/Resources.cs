@@ -11,7 +11,7 @@ internal static class Resources
 
     private const string Cards = "/proc/driver/nvidia/gpus";
 
-    /// <summary>Cards that the ranks may use. libtorch is only asked, and loaded for it, where there may be several.</summary>
+    /// <summary>GPUs that the ranks may use. libtorch is only asked, and loaded for it, where there may be several.</summary>
     public static int Gpus(bool useCpu)
     {
         if (useCpu)

@@ -58,7 +58,7 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
 
     /// <summary>Throws when the checkpoint lacked weights or holds some that no layer asked for.</summary>
     /// <param name="ignored">Names in the checkpoint that may stay unused (for instance a tied head that was saved all the same).</param>
-    /// <param name="held">What the files hold, where the source itself tells nothing: shown beside what is missing.</param>
+    /// <param name="held">What the files contain, if the source does not report it: shown beside what is missing.</param>
     public void CheckComplete(string where, Func<string, bool>? ignored = null, IEnumerable<string>? held = null)
     {
         var left = source.Names.Where(n => !byName.ContainsKey(n) && !(ignored?.Invoke(n) ?? false)).ToList();
@@ -214,7 +214,7 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
 
         var value = read.To(dtype).To(options.Device);
 
-        // What learns is written in place, so it must not share memory with a mapped file.
+        // Trainable weights are written in place, so they must not share memory with a mapped file.
         return (options.Trainable(name) && ReferenceEquals(value, read) ? read.Clone() : value).Keep();
     }
 }

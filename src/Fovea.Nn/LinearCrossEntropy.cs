@@ -22,10 +22,10 @@ internal static class LinearCrossEntropy
 
     /// <summary>Weighted sum of token losses, and the loss of each token.</summary>
     /// <param name="hidden_LE">Final hidden states of the positions that predict a trained token.</param>
-    /// <param name="head">[V, E]; its gradient is accumulated when it learns.</param>
+    /// <param name="head">[V, E]; its gradient is accumulated if it is trainable.</param>
     /// <param name="targets_L">64-bit ids of the trained tokens.</param>
     /// <param name="weights_L">fp32 weight of each token in the loss of the whole step.</param>
-    /// <returns>The weighted sum, the loss of each token, and the gradient of hidden_LE (null when grad is off or nothing upstream learns).</returns>
+    /// <returns>The weighted sum, the loss of each token, and the gradient of hidden_LE (null when grad is off or nothing upstream is trainable).</returns>
     public static (double Loss, float[] TokenLosses, Tensor? HiddenGradient) Run(Tensor hidden_LE, Parameter head, Tensor targets_L, Tensor weights_L)
     {
         var (loss, tokenLosses, gradient) = Queue(hidden_LE, head, targets_L, weights_L);

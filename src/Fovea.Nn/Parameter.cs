@@ -2,7 +2,7 @@ using Fovea.Tensors;
 
 namespace Fovea.Nn;
 
-/// <summary>One weight of the ledger: its checkpoint name, value, and whether it learns.</summary>
+/// <summary>One weight of the ledger: its checkpoint name, value, and whether it is trainable.</summary>
 internal sealed class Parameter
 {
     private readonly List<(Func<Tensor, Tensor> Fold, IReadOnlyList<Tensor> Held)> changes = [];
@@ -43,10 +43,10 @@ internal sealed class Parameter
     /// <summary>The element type in which the model uses it.</summary>
     public DType Compute { get; }
 
-    /// <summary>Who keeps it where it is divided over ranks; null where <see cref="Value"/> is all of it all the time.</summary>
+    /// <summary>Who keeps it if it is sharded over ranks; null where <see cref="Value"/> is all of it all the time.</summary>
     public IWeightHolder? Holder { get; set; }
 
-    /// <summary>The element type in which it learns, or is stored.</summary>
+    /// <summary>The element type in which it is trained, or else stored.</summary>
     public DType Master { get; private set; }
 
     public long Count
@@ -72,14 +72,14 @@ internal sealed class Parameter
     /// <summary>The value in the element type of the computation; gradients flow back into the master.</summary>
     public Tensor Use() => Copy is { } copy ? Value.UsedAs(copy) : Value.To(Compute);
 
-    /// <summary>Has it brought, where it is divided over ranks, until the result is disposed; null where there is nothing to do.</summary>
+    /// <summary>Has it gathered, if it is sharded over ranks, until the result is disposed; null if there is nothing to do.</summary>
     public IDisposable? Open() => Holder?.Open(this);
 
-    /// <summary>All of it as it learns, for saving.</summary>
+    /// <summary>All of it in the element type in which it is trained, for saving.</summary>
     public WholeWeight Whole() => Holder?.Whole(this) ?? new WholeWeight(Value);
 
     /// <summary>Replaces the value by one that somebody else fills and empties; frees the old one.</summary>
-    /// <param name="master">The element type in which it learns.</param>
+    /// <param name="master">The element type in which it is trained.</param>
     public void Adopt(Tensor value, DType master, IWeightHolder holder)
     {
         Replace(value);
@@ -97,7 +97,7 @@ internal sealed class Parameter
         value.Name = Name;
     }
 
-    /// <summary>Leaves a change to whoever reads the value (<see cref="Stored"/>), a part at a time where it is divided over ranks.</summary>
+    /// <summary>Leaves a change to whoever reads the value (<see cref="Stored"/>), a part at a time if it is sharded over ranks.</summary>
     /// <param name="fold">From the value so far, in the open scope.</param>
     /// <param name="held">What it needs; freed when the value is replaced.</param>
     internal void DeferMerge(Func<Tensor, Tensor> fold, params IReadOnlyList<Tensor> held) => changes.Add((fold, held));

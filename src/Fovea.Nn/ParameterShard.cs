@@ -18,7 +18,7 @@ internal sealed class ParameterShard
 
     /// <summary>A part of a weight.</summary>
     /// <param name="start">Its first element among the flattened ones.</param>
-    /// <param name="value">The part [n] as it learns; belongs to whoever made it.</param>
+    /// <param name="value">The part [n], in the element type in which it is trained; belongs to whoever made it.</param>
     /// <param name="gradient">Its gradient of the step, of any floating-point type, in the open scope; null when nobody has one.</param>
     public ParameterShard(Parameter parameter, long start, Tensor value, Func<Tensor?> gradient)
     {

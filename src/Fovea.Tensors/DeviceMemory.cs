@@ -2,12 +2,12 @@ using Fovea.Tensors.Native;
 
 namespace Fovea.Tensors;
 
-/// <summary>Memory of a card in bytes; all zero for the CPU and where the bridge was built without CUDA's headers.</summary>
+/// <summary>Memory of a GPU in bytes; all zero for the CPU and where the bridge was built without CUDA's headers.</summary>
 /// <param name="Allocated">In tensors now.</param>
 /// <param name="Peak">The most in tensors since the start or <see cref="ResetPeak"/>.</param>
 /// <param name="Reserved">Held by libtorch's allocator.</param>
-/// <param name="Free">Of the card, for anybody.</param>
-/// <param name="Total">Of the card.</param>
+/// <param name="Free">Of the GPU, for anybody.</param>
+/// <param name="Total">Of the GPU.</param>
 internal readonly record struct DeviceMemory(long Allocated, long Peak, long Reserved, long Free, long Total)
 {
     /// <summary>False where the bridge was built without CUDA's headers, and for the CPU.</summary>

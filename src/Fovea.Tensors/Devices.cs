@@ -3,7 +3,7 @@ using Fovea.Tensors.Native;
 
 namespace Fovea.Tensors;
 
-/// <summary>Which device a run computes on, and facts about cards.</summary>
+/// <summary>Which device a run computes on, and facts about GPUs.</summary>
 internal static class Devices
 {
     public const string Names = "auto, cpu, cuda or cuda:N";
@@ -33,8 +33,8 @@ internal static class Devices
     /// <summary>Whether <see cref="Choose(string)"/> knows the name.</summary>
     public static bool IsName(string name) => name is "auto" or "cpu" or "cuda" || CardOf(name) is not null;
 
-    /// <summary>The device of a name; <c>auto</c> is the card of this process where there is one, else the CPU. Makes the card the current one.</summary>
-    /// <exception cref="ConfigException">The name is unknown, or there is no such card.</exception>
+    /// <summary>The device of a name; <c>auto</c> is the GPU of this process where there is one, else the CPU. Makes the GPU the current one.</summary>
+    /// <exception cref="ConfigException">The name is unknown, or there is no such GPU.</exception>
     public static Device Choose(string name)
     {
         if (name == "cpu")
@@ -47,7 +47,7 @@ internal static class Devices
         return device;
     }
 
-    /// <summary>As the other overload, told how many cards there are and the LOCAL_RANK of this process; changes nothing.</summary>
+    /// <summary>As the other overload, given the number of GPUs and the LOCAL_RANK of this process; changes nothing.</summary>
     public static Device Choose(string name, int cards, string? localRank)
     {
         if (!IsName(name))
@@ -71,7 +71,7 @@ internal static class Devices
         return Device.Cuda(card);
     }
 
-    /// <summary>The card's own name; empty for the CPU.</summary>
+    /// <summary>The GPU's own name; empty for the CPU.</summary>
     public static string NameOf(Device device)
     {
         Bridge.EnsureLoaded();

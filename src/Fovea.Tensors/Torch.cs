@@ -30,7 +30,7 @@ internal static class Torch
         }
     }
 
-    /// <summary>Number of CUDA cards that this libtorch can use; 0 without CUDA.</summary>
+    /// <summary>Number of CUDA GPUs that this libtorch can use; 0 without CUDA.</summary>
     public static int CudaDevices
     {
         get

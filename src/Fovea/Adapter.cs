@@ -15,34 +15,34 @@ public sealed class Adapter
     /// <summary>The folder.</summary>
     public string Path { get; }
 
-    /// <summary>The base model's folder or name as the adapter has it; null where it has none.</summary>
+    /// <summary>The base model's folder or name as recorded in the adapter; null if none is.</summary>
     public string? BaseModel { get; }
 
-    /// <summary>Rank of the adapter; at least 1.</summary>
+    /// <summary>The adapter's rank; at least 1.</summary>
     public int Rank { get; }
 
-    /// <summary>The adapter's output is scaled by alpha / rank, or by alpha / sqrt(rank) where it is rank-stabilised.</summary>
+    /// <summary>The adapter's output is scaled by alpha / rank, or by alpha / sqrt(rank) if it is rank-stabilised.</summary>
     public double Alpha { get; }
 
-    /// <summary>Looks at a folder; reads its adapter_config.json alone.</summary>
-    /// <param name="path">Absolute, from the process's current folder, or beginning with <c>~</c>.</param>
-    /// <exception cref="ConfigException">There is no adapter, or it asks for what Fovea does not have; everything at once, by name.</exception>
+    /// <summary>Opens a folder; reads only its adapter_config.json.</summary>
+    /// <param name="path">Absolute, relative to the current directory, or beginning with <c>~</c>.</param>
+    /// <exception cref="ConfigException">There is no adapter, or it uses features that Fovea does not support; all of them are listed.</exception>
     public static Adapter Open(string path)
     {
         path = UserPath.Expand(path);
         return PeftAdapter.IsAdapter(path) ? new Adapter(path, PeftConfig.Read(path)) : throw new ConfigException(AdapterFolder.Problem(path));
     }
 
-    /// <summary>The base model's folder, looked up from the current folder and from the adapter's.</summary>
-    /// <exception cref="ConfigException">The adapter names none, or it is not on this machine.</exception>
+    /// <summary>Finds the base model's folder, relative to the current directory or to the adapter.</summary>
+    /// <exception cref="ConfigException">The adapter names no base model, or it is not on this machine.</exception>
     public ModelFolder FindBase() => ModelFolder.Open(PeftAdapter.ResolveBase(Path));
 
     /// <summary>Merges the adapter into its base model and writes the result as a model folder, on the CPU.</summary>
-    /// <param name="target">A folder that is not there yet or empty.</param>
+    /// <param name="target">A folder that does not exist or is empty.</param>
     /// <param name="options">How the result is written.</param>
-    /// <param name="progress">Receives a line for each stage.</param>
+    /// <param name="progress">Receives one line per stage.</param>
     /// <returns>The folder that was written.</returns>
-    /// <exception cref="ConfigException">The base is not here, or the target cannot be written to; nothing was written.</exception>
+    /// <exception cref="ConfigException">The base model is missing, or the target is not writable; nothing was written.</exception>
     public Task<ModelFolder> MergeAsync(string target, MergeOptions? options = null, IProgress<string>? progress = null) =>
         FindBase().MergeAsync(target, [Path], options, progress);
 }

@@ -3,8 +3,8 @@ using Fovea.Generation;
 namespace Fovea;
 
 /// <summary>
-/// A conversation of several turns with a <see cref="VisionModel"/>. What was said stays in the prompt, and what the key/value cache still holds of it is not
-/// computed again. One question at a time; several conversations may take turns with one model.
+/// A multi-turn conversation with a <see cref="VisionModel"/>. Earlier turns stay in the prompt, and what the key/value cache still holds of them is not
+/// recomputed. One question at a time; several conversations may share one model.
 /// </summary>
 public sealed class Chat
 {
@@ -17,39 +17,39 @@ public sealed class Chat
         session = new ChatSession(model.Loaded.Answerer, model.Loaded.Prompts) { System = system };
     }
 
-    /// <summary>The system prompt; null is the default one. A change counts from the next question on.</summary>
+    /// <summary>The system prompt; null is the default one. A change takes effect with the next question.</summary>
     public string? System
     {
         get => session.System;
         set => session.System = value;
     }
 
-    /// <summary>What was said so far: questions and answers in turns.</summary>
+    /// <summary>The conversation so far: alternating questions and answers.</summary>
     public IReadOnlyList<Message> Messages => [.. session.Messages];
 
-    /// <summary>Asks and waits for the whole answer. A question that fails leaves the conversation as it was.</summary>
+    /// <summary>Asks a question and waits for the whole answer. A question that fails leaves the conversation unchanged.</summary>
     /// <param name="question">Text and images in order; strings are text.</param>
-    /// <exception cref="FoveaException">An image cannot be read, or the conversation has become longer than the model's longest sequence.</exception>
+    /// <exception cref="FoveaException">An image cannot be read, or the conversation exceeds the model's maximum sequence length.</exception>
     public Task<ChatAnswer> AskAsync(params Part[] question) => AskAsync(Message.User(question));
 
-    /// <summary>Asks and waits for the whole answer. A question that fails leaves the conversation as it was.</summary>
+    /// <summary>Asks a question and waits for the whole answer. A question that fails leaves the conversation unchanged.</summary>
     /// <param name="question">A message of <see cref="Role.User"/>.</param>
-    /// <param name="options">How to generate; null is the model's own.</param>
-    /// <param name="cancel">Ends the answer at its next token. What was said by then is kept, and returned with <see cref="StopReason.Cancelled"/>.</param>
-    /// <exception cref="FoveaException">An image cannot be read, or the conversation has become longer than the model's longest sequence.</exception>
+    /// <param name="options">How to generate; null uses the model's defaults.</param>
+    /// <param name="cancel">Ends the answer at its next token. The text so far is kept, and returned with <see cref="StopReason.Cancelled"/>.</param>
+    /// <exception cref="FoveaException">An image cannot be read, or the conversation exceeds the model's maximum sequence length.</exception>
     public Task<ChatAnswer> AskAsync(Message question, GenerationOptions? options = null, CancellationToken cancel = default) =>
         Ask(question, options, onText: null, cancel);
 
-    /// <summary>Asks and gives the answer piece by piece as it is generated.</summary>
+    /// <summary>Asks a question and streams the answer as it is generated.</summary>
     /// <param name="question">Text and images in order; strings are text.</param>
-    /// <exception cref="FoveaException">An image cannot be read, or the conversation has become longer than the model's longest sequence.</exception>
+    /// <exception cref="FoveaException">An image cannot be read, or the conversation exceeds the model's maximum sequence length.</exception>
     public IAsyncEnumerable<string> StreamAsync(params Part[] question) => StreamAsync(Message.User(question));
 
-    /// <summary>Asks and gives the answer piece by piece as it is generated.</summary>
+    /// <summary>Asks a question and streams the answer as it is generated.</summary>
     /// <param name="question">A message of <see cref="Role.User"/>.</param>
-    /// <param name="options">How to generate; null is the model's own.</param>
-    /// <param name="cancel">Ends the answer at its next token; leaving the loop does the same. What was said by then is kept.</param>
-    /// <exception cref="FoveaException">An image cannot be read, or the conversation has become longer than the model's longest sequence.</exception>
+    /// <param name="options">How to generate; null uses the model's defaults.</param>
+    /// <param name="cancel">Ends the answer at its next token; leaving the loop does the same. The text so far is kept.</param>
+    /// <exception cref="FoveaException">An image cannot be read, or the conversation exceeds the model's maximum sequence length.</exception>
     /// <exception cref="OperationCanceledException">The answer was cancelled.</exception>
     public IAsyncEnumerable<string> StreamAsync(Message question, GenerationOptions? options = null, CancellationToken cancel = default)
     {
@@ -57,7 +57,7 @@ public sealed class Chat
         return VisionModel.Stream((say, stop) => Ask(question, options, say, stop), cancel);
     }
 
-    /// <summary>Begins a new conversation; the system prompt stays.</summary>
+    /// <summary>Starts a new conversation; the system prompt is kept.</summary>
     public Task ClearAsync() => model.Run(() =>
     {
         session.Clear();

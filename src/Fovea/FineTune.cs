@@ -10,7 +10,7 @@ namespace Fovea;
 
 /// <summary>
 /// A fine-tuning run: of which model, on which conversations, with which settings, to which folder. It is described first and then planned or run; each run
-/// reads the description anew. A run that is started again with the same output folder goes on from its newest checkpoint.
+/// reads the description anew. A run that is started again with the same output folder resumes from its newest checkpoint.
 /// </summary>
 /// <example>
 /// <code>
@@ -42,15 +42,15 @@ public sealed class FineTune
         return new FineTune([]) { model = modelFolder };
     }
 
-    /// <summary>A run as a configuration file describes it, with LLaMA-Factory's keys.</summary>
+    /// <summary>A run described by a configuration file, with LLaMA-Factory's keys.</summary>
     /// <param name="path">A YAML or JSON file.</param>
-    /// <exception cref="ConfigException">The file cannot be read. What its keys say is checked when the run is planned or started.</exception>
+    /// <exception cref="ConfigException">The file cannot be read. Its keys are checked when the run is planned or started.</exception>
     public static FineTune FromFile(string path) => new(ConfigFile.Read(path));
 
     /// <summary>A run whose configuration is complete.</summary>
     internal static FineTune Of(TrainConfig config) => new([], config);
 
-    /// <summary>Trains on these datasets: on all that were given, in place of those of a configuration file.</summary>
+    /// <summary>Adds datasets to train on. Datasets given here replace those of a configuration file.</summary>
     /// <param name="datasets">Names of dataset_info.json, or files and folders (json, jsonl, csv, parquet, tar).</param>
     public FineTune On(params string[] datasets)
     {
@@ -58,13 +58,13 @@ public sealed class FineTune
         return this;
     }
 
-    /// <summary>Trains on these conversations, besides what else was given.</summary>
-    /// <param name="conversations">They end with the answer to learn. They are read once, before the first step, and kept in memory; image files
+    /// <summary>Adds conversations to train on.</summary>
+    /// <param name="conversations">Each ends with the answer to train on. They are read once, before the first step, and kept in memory; image files
     /// are not.</param>
     public FineTune On(IEnumerable<Conversation> conversations) => On(conversations.ToAsyncEnumerable());
 
-    /// <summary>Trains on these conversations, besides what else was given.</summary>
-    /// <param name="conversations">They end with the answer to learn. They are read once, before the first step, and kept in memory; image files
+    /// <summary>Adds conversations to train on.</summary>
+    /// <param name="conversations">Each ends with the answer to train on. They are read once, before the first step, and kept in memory; image files
     /// are not.</param>
     public FineTune On(IAsyncEnumerable<Conversation> conversations)
     {
@@ -72,7 +72,7 @@ public sealed class FineTune
         return this;
     }
 
-    /// <summary>Measures the loss on these datasets after training, and as often as <see cref="OutputSettings.EvalStrategy"/> says.</summary>
+    /// <summary>Evaluates the loss on these datasets after training, and during it as <see cref="OutputSettings.EvalStrategy"/> specifies.</summary>
     /// <param name="datasets">Names of dataset_info.json, or files and folders.</param>
     public FineTune Measure(params string[] datasets)
     {
@@ -80,20 +80,20 @@ public sealed class FineTune
         return this;
     }
 
-    /// <summary>Measures the loss on these conversations after training, and as often as <see cref="OutputSettings.EvalStrategy"/> says.</summary>
-    /// <param name="conversations">They end with the expected answer, and are not among those trained on.</param>
+    /// <summary>Evaluates the loss on these conversations after training, and during it as <see cref="OutputSettings.EvalStrategy"/> specifies.</summary>
+    /// <param name="conversations">Each ends with the expected answer; they should not be among those trained on.</param>
     public FineTune Measure(IEnumerable<Conversation> conversations) => Measure(conversations.ToAsyncEnumerable());
 
-    /// <summary>Measures the loss on these conversations after training, and as often as <see cref="OutputSettings.EvalStrategy"/> says.</summary>
-    /// <param name="conversations">They end with the expected answer, and are not among those trained on.</param>
+    /// <summary>Evaluates the loss on these conversations after training, and during it as <see cref="OutputSettings.EvalStrategy"/> specifies.</summary>
+    /// <param name="conversations">Each ends with the expected answer; they should not be among those trained on.</param>
     public FineTune Measure(IAsyncEnumerable<Conversation> conversations)
     {
         heldOut.Add(Give("held-out conversations", conversations));
         return this;
     }
 
-    /// <summary>Changes settings.</summary>
-    /// <param name="change">Called at once.</param>
+    /// <summary>Changes the settings.</summary>
+    /// <param name="change">Called immediately.</param>
     public FineTune With(Action<FineTuneOptions> change)
     {
         ArgumentNullException.ThrowIfNull(change);
@@ -102,7 +102,7 @@ public sealed class FineTune
     }
 
     /// <summary>Writes the adapter or model, checkpoints and logs to this folder.</summary>
-    /// <param name="folder">Made where it is missing.</param>
+    /// <param name="folder">Created if missing.</param>
     public FineTune To(string folder)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
@@ -110,24 +110,24 @@ public sealed class FineTune
         return this;
     }
 
-    /// <summary>Estimates the run's memory from the model's config.json alone; nothing is loaded, and no data is read.</summary>
-    /// <param name="request">For which numbers of GPUs and which settings; null: those that make sense.</param>
-    /// <exception cref="ConfigException">The settings cannot be used; every problem is listed.</exception>
+    /// <summary>Estimates the run's memory from the model's config.json; no weights are loaded and no data is read.</summary>
+    /// <param name="request">Which numbers of GPUs and which settings to consider; null: those that make sense.</param>
+    /// <exception cref="ConfigException">The settings cannot be used; all problems are listed.</exception>
     public MemoryPlan Plan(MemoryPlanRequest? request = null) => PlanRun.Run(Configuration(ConfigUse.Plan), request ?? new());
 
-    /// <summary>Runs to the end, or until cancelled.</summary>
-    /// <param name="cancel">Finishes the present step, saves a checkpoint, and ends the task with <see cref="FineTuneResult.Interrupted"/>.</param>
-    /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; every problem is listed, and nothing was trained.</exception>
+    /// <summary>Trains to the end, or until cancelled.</summary>
+    /// <param name="cancel">Finishes the current step, saves a checkpoint, and completes the task with <see cref="FineTuneResult.Interrupted"/> set.</param>
+    /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; all problems are listed, and nothing was trained.</exception>
     /// <exception cref="FoveaException">The run failed, for instance because the loss is no longer a finite number.</exception>
     public Task<FineTuneResult> RunAsync(CancellationToken cancel = default) => RunAsync(_ => { }, cancel);
 
-    /// <summary>Runs to the end, or until cancelled.</summary>
+    /// <summary>Trains to the end, or until cancelled.</summary>
     /// <param name="progress">
-    /// Receives the run's events. A <see cref="Progress{T}"/> passes them on later and, without a synchronisation context, perhaps in another order; the
-    /// overload that takes an action calls at once.
+    /// Receives the run's events. A <see cref="Progress{T}"/> posts them and, without a synchronisation context, may reorder them; the overload that takes
+    /// an action calls it directly.
     /// </param>
-    /// <param name="cancel">Finishes the present step, saves a checkpoint, and ends the task with <see cref="FineTuneResult.Interrupted"/>.</param>
-    /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; every problem is listed, and nothing was trained.</exception>
+    /// <param name="cancel">Finishes the current step, saves a checkpoint, and completes the task with <see cref="FineTuneResult.Interrupted"/> set.</param>
+    /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; all problems are listed, and nothing was trained.</exception>
     /// <exception cref="FoveaException">The run failed, for instance because the loss is no longer a finite number.</exception>
     public Task<FineTuneResult> RunAsync(IProgress<RunEvent> progress, CancellationToken cancel = default)
     {
@@ -135,11 +135,11 @@ public sealed class FineTune
         return RunAsync(progress.Report, cancel);
     }
 
-    /// <summary>Runs to the end, or until cancelled.</summary>
-    /// <param name="onEvent">Called for each of the run's events, in order, on the run's thread: training waits for it. What it throws is reported, and it is
-    /// not called again.</param>
-    /// <param name="cancel">Finishes the present step, saves a checkpoint, and ends the task with <see cref="FineTuneResult.Interrupted"/>.</param>
-    /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; every problem is listed, and nothing was trained.</exception>
+    /// <summary>Trains to the end, or until cancelled.</summary>
+    /// <param name="onEvent">Called for each of the run's events, in order, on the run's thread: training waits for it. If it throws, that is reported and
+    /// it is not called again.</param>
+    /// <param name="cancel">Finishes the current step, saves a checkpoint, and completes the task with <see cref="FineTuneResult.Interrupted"/> set.</param>
+    /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; all problems are listed, and nothing was trained.</exception>
     /// <exception cref="FoveaException">The run failed, for instance because the loss is no longer a finite number.</exception>
     public async Task<FineTuneResult> RunAsync(Action<RunEvent> onEvent, CancellationToken cancel = default)
     {

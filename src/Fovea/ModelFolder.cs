@@ -8,7 +8,7 @@ public sealed class ModelFolder
 {
     private ModelFolder(string path, string type) => (Path, ModelType) = (path, type);
 
-    /// <summary>The values of <c>model_type</c> in config.json that Fovea fine-tunes.</summary>
+    /// <summary>The values of <c>model_type</c> in config.json that Fovea supports.</summary>
     public static IReadOnlyList<string> SupportedTypes { get; } = [.. Families.All.SelectMany(family => family.OtherTypes.Prepend(family.ModelType))];
 
     /// <summary>The folder.</summary>
@@ -17,8 +17,8 @@ public sealed class ModelFolder
     /// <summary>The family that the model belongs to, for instance <c>qwen2_5_vl</c>.</summary>
     public string ModelType { get; }
 
-    /// <summary>Looks at a folder; reads its config.json alone.</summary>
-    /// <param name="path">Absolute, from the process's current folder, or beginning with <c>~</c>.</param>
+    /// <summary>Opens a folder; reads only its config.json.</summary>
+    /// <param name="path">Absolute, relative to the current directory, or beginning with <c>~</c>.</param>
     /// <exception cref="ConfigException">There is no config.json, or it names a type that is not supported.</exception>
     public static ModelFolder Open(string path)
     {
@@ -26,13 +26,13 @@ public sealed class ModelFolder
         return new ModelFolder(path, Families.Of(path).ModelType);
     }
 
-    /// <summary>Merges adapters into this model and writes the result as a model folder, on the CPU; without adapters it writes the model alone.</summary>
-    /// <param name="target">A folder that is not there yet or empty.</param>
+    /// <summary>Merges adapters into this model and writes the result as a model folder, on the CPU; without adapters it only rewrites the model.</summary>
+    /// <param name="target">A folder that does not exist or is empty.</param>
     /// <param name="adapters">Adapter folders, merged in this order.</param>
     /// <param name="options">How the result is written.</param>
-    /// <param name="progress">Receives a line for each stage.</param>
+    /// <param name="progress">Receives one line per stage.</param>
     /// <returns>The folder that was written.</returns>
-    /// <exception cref="ConfigException">A folder is not what it should be; nothing was written.</exception>
+    /// <exception cref="ConfigException">A folder cannot be used; nothing was written.</exception>
     public async Task<ModelFolder> MergeAsync(
         string target, IReadOnlyList<string> adapters, MergeOptions? options = null, IProgress<string>? progress = null)
     {

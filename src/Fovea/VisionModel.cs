@@ -11,8 +11,8 @@ using Fovea.Training.Session;
 namespace Fovea;
 
 /// <summary>
-/// A vision-language model in memory that answers. Methods may be called from any thread, also at once: each model has a thread of its own, and what is asked
-/// of it waits its turn there.
+/// A vision-language model loaded for inference. Methods may be called concurrently from any thread: each model has a thread of its own, on which calls wait
+/// their turn.
 /// </summary>
 public sealed class VisionModel : IAsyncDisposable
 {
@@ -32,19 +32,19 @@ public sealed class VisionModel : IAsyncDisposable
         Notices = loaded.Model.Notices;
     }
 
-    /// <summary>The folder that the model was loaded from.</summary>
+    /// <summary>The folder from which the model was loaded.</summary>
     public ModelFolder Folder { get; }
 
-    /// <summary>Where the model computes: <c>cpu</c> or <c>cuda:N</c>.</summary>
+    /// <summary>The device that the model runs on: <c>cpu</c> or <c>cuda:N</c>.</summary>
     public string Device { get; }
 
-    /// <summary>Number of weights, adapters included.</summary>
+    /// <summary>Number of parameters, adapters included.</summary>
     public long Parameters { get; }
 
-    /// <summary>What the folder holds that has no effect, in sentences.</summary>
+    /// <summary>What in the folder has no effect, in sentences.</summary>
     public IReadOnlyList<string> Notices { get; }
 
-    /// <summary>How answers are generated unless a call says otherwise: the folder's generation_config.json. Change it with <c>with</c>.</summary>
+    /// <summary>How answers are generated unless a call specifies otherwise: the folder's generation_config.json. Derive variants with <c>with</c>.</summary>
     public GenerationOptions Generation => loaded.Options;
 
     internal LoadedModel Loaded => loaded;
@@ -52,7 +52,7 @@ public sealed class VisionModel : IAsyncDisposable
     /// <summary>Loads a model folder.</summary>
     /// <param name="folder">A Hugging Face model folder of a supported family (<see cref="ModelFolder.SupportedTypes"/>).</param>
     /// <param name="options">Adapters, device, element type and so on.</param>
-    /// <param name="cancel">Looked at before loading begins.</param>
+    /// <param name="cancel">Checked before loading begins.</param>
     /// <exception cref="ConfigException">The folder, an adapter or an option cannot be used.</exception>
     /// <exception cref="FoveaException">Weights are missing or damaged, or libtorch cannot be loaded.</exception>
     public static Task<VisionModel> LoadAsync(string folder, VisionModelOptions? options = null, CancellationToken cancel = default)
@@ -78,10 +78,10 @@ public sealed class VisionModel : IAsyncDisposable
     }
 
     /// <summary>Answers the last question of a conversation.</summary>
-    /// <param name="messages">Perhaps a system message, earlier questions with their answers, and an open question.</param>
-    /// <param name="options">How to generate; null is <see cref="Generation"/>.</param>
+    /// <param name="messages">An optional system message, earlier questions with their answers, and an open question.</param>
+    /// <param name="options">How to generate; null uses <see cref="Generation"/>.</param>
     /// <param name="cancel">Ends the answer at its next token.</param>
-    /// <exception cref="ConfigException">The model does not take what the conversation holds, or an option is out of range.</exception>
+    /// <exception cref="ConfigException">The model does not support something in the conversation, or an option is out of range.</exception>
     /// <exception cref="FoveaException">An image cannot be read; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The answer was cancelled.</exception>
     public async Task<ChatAnswer> AnswerAsync(IReadOnlyList<Message> messages, GenerationOptions? options = null, CancellationToken cancel = default)
@@ -90,12 +90,12 @@ public sealed class VisionModel : IAsyncDisposable
         return answer.Generation.Reason == StopReason.Cancelled ? throw new OperationCanceledException(cancel) : answer;
     }
 
-    /// <summary>Answers the last question of a conversation, piece by piece as it is generated.</summary>
-    /// <param name="messages">Perhaps a system message, earlier questions with their answers, and an open question.</param>
-    /// <param name="options">How to generate; null is <see cref="Generation"/>.</param>
+    /// <summary>Answers the last question of a conversation, streaming the answer as it is generated.</summary>
+    /// <param name="messages">An optional system message, earlier questions with their answers, and an open question.</param>
+    /// <param name="options">How to generate; null uses <see cref="Generation"/>.</param>
     /// <param name="cancel">Ends the answer at its next token; leaving the loop does the same.</param>
-    /// <returns>Pieces of whole characters, at least one where the answer is not empty.</returns>
-    /// <exception cref="ConfigException">The model does not take what the conversation holds, or an option is out of range.</exception>
+    /// <returns>Pieces of text, never splitting a character; at least one if the answer is not empty.</returns>
+    /// <exception cref="ConfigException">The model does not support something in the conversation, or an option is out of range.</exception>
     /// <exception cref="FoveaException">An image cannot be read; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The answer was cancelled.</exception>
     public IAsyncEnumerable<string> StreamAsync(IReadOnlyList<Message> messages, GenerationOptions? options = null, CancellationToken cancel = default)
@@ -104,14 +104,14 @@ public sealed class VisionModel : IAsyncDisposable
         return Stream((say, stop) => Answer(messages, options, say, stop), cancel);
     }
 
-    /// <summary>A conversation of several turns with this model, which remembers what was said.</summary>
+    /// <summary>Starts a multi-turn conversation with this model.</summary>
     /// <param name="system">The system prompt; null is the default one.</param>
     public Chat NewChat(string? system = null) => new(this, system);
 
-    /// <summary>Measures the loss on held-out conversations, as <c>fovea eval</c> does.</summary>
-    /// <param name="heldOut">Conversations that end with the expected answer.</param>
-    /// <param name="cancel">Looked at before measuring begins.</param>
-    /// <exception cref="ConfigException">A conversation cannot be used; all of them are listed.</exception>
+    /// <summary>Evaluates the loss on held-out conversations, as <c>fovea eval</c> does.</summary>
+    /// <param name="heldOut">Conversations, each ending with the expected answer.</param>
+    /// <param name="cancel">Checked before the evaluation begins.</param>
+    /// <exception cref="ConfigException">Some conversations cannot be used; all of these are listed.</exception>
     public async Task<LossMetrics> MeasureAsync(IEnumerable<Conversation> heldOut, CancellationToken cancel = default)
     {
         const string name = "conversations";
@@ -120,7 +120,7 @@ public sealed class VisionModel : IAsyncDisposable
         return Of(await Measure(asked, tell: null, cancel).ConfigureAwait(false));
     }
 
-    /// <summary>Frees the model after what was asked before.</summary>
+    /// <summary>Frees the model, after pending calls have completed.</summary>
     public async ValueTask DisposeAsync()
     {
         try
@@ -142,7 +142,7 @@ public sealed class VisionModel : IAsyncDisposable
     internal static LossMetrics Of(Evaluated measured) => new(
         measured.Samples, measured.Loss, Number(measured, "perplexity"), Number(measured, "token_accuracy"));
 
-    // On what a configuration holds out; what is to be known about the data is told a sentence at a time.
+    // On what a configuration holds out; notices about the data go to the callback, one sentence at a time.
     internal Task<Evaluated> Measure(TrainConfig asked, Action<string>? tell, CancellationToken cancel = default) =>
         Run(() => HeldOutEvaluation.Run(asked, loaded.Model, mesh, loaded.Weights, tell), cancel);
 

@@ -5,8 +5,8 @@ using Fovea.Distributed;
 namespace Fovea.Tests.Distributed;
 
 /// <summary>
-/// On cards collectives are queued, and it is the reading of a result that would wait for ever when a rank is gone. Ranks that know of one another but compute
-/// nothing, and an event that a test fires, stand in for cards.
+/// On GPUs collectives are queued, and it is the reading of a result that would wait for ever when a rank is gone. Ranks that know of one another but compute
+/// nothing, and an event that a test fires, stand in for GPUs.
 /// </summary>
 public sealed class DeviceWaitTests : NativeTest
 {

@@ -6,7 +6,7 @@ using Spectre.Console;
 
 namespace Fovea.Bench.Verbs;
 
-/// <summary><c>fovea bench 7b</c>: LoRA training steps of Qwen2.5-VL-7B at its true dimensions on a CUDA card.</summary>
+/// <summary><c>fovea bench 7b</c>: LoRA training steps of Qwen2.5-VL-7B at its true dimensions on a CUDA GPU.</summary>
 internal static class BigBenchVerb
 {
     public static Command Create()

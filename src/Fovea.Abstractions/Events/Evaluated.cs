@@ -1,10 +1,10 @@
 namespace Fovea.Events;
 
-/// <summary>The evaluation set has been gone through.</summary>
+/// <summary>An evaluation has finished.</summary>
 /// <param name="Step">Training steps done.</param>
 /// <param name="TotalSteps">Steps of the whole run.</param>
 /// <param name="Epoch">Epochs done, fractional.</param>
-/// <param name="Loss">Mean loss over the evaluation set; null where none of its tokens is predicted.</param>
+/// <param name="Loss">Mean loss over the evaluation set; null if none of its tokens is predicted.</param>
 /// <param name="RuntimeSeconds">Wall time of the evaluation.</param>
 /// <param name="Samples">Samples evaluated, all ranks.</param>
 /// <param name="Batches">Batches of <c>per_device_eval_batch_size</c>, all ranks.</param>

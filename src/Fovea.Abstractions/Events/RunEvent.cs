@@ -1,6 +1,6 @@
 namespace Fovea.Events;
 
-/// <summary>A fact about a run's progress. Facts are written once, by rank 0, and read by any number of sinks.</summary>
+/// <summary>A fact about a run's progress, emitted once, by rank 0.</summary>
 public abstract record RunEvent
 {
     /// <summary>When it happened (UTC).</summary>

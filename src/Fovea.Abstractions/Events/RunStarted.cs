@@ -1,6 +1,6 @@
 namespace Fovea.Events;
 
-/// <summary>Training is about to take its first step. Its <see cref="RunEvent.Time"/> is the zero of every elapsed time.</summary>
+/// <summary>Training is about to take its first step. All elapsed times count from its <see cref="RunEvent.Time"/>.</summary>
 public sealed record RunStarted : RunEvent
 {
     /// <summary>Folder of adapters, checkpoints, logs and curves.</summary>
@@ -15,22 +15,22 @@ public sealed record RunStarted : RunEvent
     /// <summary>Where it runs and in which precision, for instance <c>cpu, bf16</c>.</summary>
     public string Device { get; init; } = "cpu";
 
-    /// <summary>The kernels in use, in one line; empty where nobody asked.</summary>
+    /// <summary>The kernels in use, in one line; empty if not determined.</summary>
     public string Kernels { get; init; } = string.Empty;
 
     /// <summary>The honoured keys and their values, as text.</summary>
     public IReadOnlyDictionary<string, string> Config { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Elements that are trained.</summary>
+    /// <summary>Number of trainable parameters.</summary>
     public required long TrainableParameters { get; init; }
 
-    /// <summary>Elements of the model and its adapters.</summary>
+    /// <summary>Number of parameters, adapters included.</summary>
     public required long AllParameters { get; init; }
 
     /// <summary>Training samples of one epoch, over all ranks.</summary>
     public required int Samples { get; init; }
 
-    /// <summary>Held-out samples; 0 where none are given.</summary>
+    /// <summary>Held-out samples; 0 if none are given.</summary>
     public int EvalSamples { get; init; }
 
     /// <summary>Optimizer steps of the whole run.</summary>
@@ -39,7 +39,7 @@ public sealed record RunStarted : RunEvent
     /// <summary>Passes over the samples, fractional.</summary>
     public double Epochs { get; init; }
 
-    /// <summary>Samples that make one optimizer step: batch size x accumulation x ranks.</summary>
+    /// <summary>Samples per optimizer step: batch size x accumulation x ranks.</summary>
     public int SamplesPerStep { get; init; }
 
     /// <summary>Processes that train together.</summary>

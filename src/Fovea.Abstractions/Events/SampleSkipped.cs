@@ -1,6 +1,6 @@
 namespace Fovea.Events;
 
-/// <summary>A sample could not be used. Never silent: each is counted and named.</summary>
+/// <summary>A sample could not be used. Each one is counted and reported.</summary>
 /// <param name="Dataset">Name of the dataset.</param>
 /// <param name="Row">Row in its file, from 0.</param>
 /// <param name="Reason">What is wrong, naming the file.</param>

@@ -1,9 +1,9 @@
 namespace Fovea.Events;
 
-/// <summary>One optimizer step is done. Emitted for every step; only progress displays care, logs use <see cref="StepLogged"/>.</summary>
+/// <summary>One optimizer step is done. Emitted for every step, for progress displays; logs use <see cref="StepLogged"/>.</summary>
 /// <param name="Step">Steps done, from 1.</param>
 /// <param name="TotalSteps">Steps of the whole run.</param>
-/// <param name="Loss">Loss of this step alone; null where no token was trained, so that nothing was learnt.</param>
+/// <param name="Loss">Loss of this step alone; null if it had no trained token.</param>
 public sealed record StepDone(int Step, int TotalSteps, double? Loss) : RunEvent
 {
     /// <summary>Tokens through the model per second of wall time, all ranks; null when unknown.</summary>

@@ -3,9 +3,9 @@ namespace Fovea.Events;
 /// <summary>The numbers of a logging step (every <c>logging_steps</c>).</summary>
 /// <param name="Step">Steps done, from 1.</param>
 /// <param name="TotalSteps">Steps of the whole run.</param>
-/// <param name="Loss">Mean of the step losses since the last log; null where no step had one.</param>
-/// <param name="GradNorm">L2 norm of the last step's gradient before clipping; null where it trained no token.</param>
-/// <param name="LearningRate">The rate that the last step used.</param>
+/// <param name="Loss">Mean of the step losses since the last log; null if no step had one.</param>
+/// <param name="GradNorm">L2 norm of the last step's gradient before clipping; null if it trained no token.</param>
+/// <param name="LearningRate">The learning rate of the last step.</param>
 /// <param name="Epoch">Epochs done, fractional.</param>
 public sealed record StepLogged(int Step, int TotalSteps, double? Loss, double? GradNorm, double LearningRate, double Epoch) : RunEvent
 {

@@ -1,6 +1,6 @@
 namespace Fovea;
 
-/// <summary>One answer of a conversation, as text and as it was generated.</summary>
+/// <summary>One answer in a conversation: its text, and how it was generated.</summary>
 /// <param name="Text">The answer, without the tokens that end it.</param>
 /// <param name="Generation">Its tokens, why it ended, and how long it took.</param>
 public sealed record ChatAnswer(string Text, GenerationResult Generation)

@@ -11,13 +11,13 @@ public sealed record GenerationOptions
     /// <summary>Sample from the distribution; otherwise greedy: always the most likely token.</summary>
     public bool DoSample { get; init; }
 
-    /// <summary>Divides the logits before drawing; above 0.</summary>
+    /// <summary>Divides the logits before sampling; above 0.</summary>
     public double Temperature { get; init; } = 1;
 
-    /// <summary>Draw from this many most likely tokens; 0 is all.</summary>
+    /// <summary>Sample from this many most likely tokens; 0 is all.</summary>
     public int TopK { get; init; } = 50;
 
-    /// <summary>Draw from the fewest most likely tokens whose probabilities reach this sum; above 0 up to 1.</summary>
+    /// <summary>Sample from the smallest set of most likely tokens whose probabilities reach this sum; above 0, at most 1.</summary>
     public double TopP { get; init; } = 1;
 
     /// <summary>Makes tokens that occurred already, prompt included, less likely when above 1 (arXiv 1909.05858).</summary>
@@ -31,7 +31,7 @@ public sealed record GenerationOptions
 
     /// <summary>Checks the ranges of all settings.</summary>
     /// <param name="where">Put before each problem, for instance the name of a file.</param>
-    /// <exception cref="ConfigException">Everything that is out of range.</exception>
+    /// <exception cref="ConfigException">Lists every value that is out of range.</exception>
     public void Check(string where = "")
     {
         var problems = new List<string>();

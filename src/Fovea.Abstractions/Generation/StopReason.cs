@@ -3,10 +3,10 @@ namespace Fovea;
 /// <summary>Why a generation ended.</summary>
 public enum StopReason
 {
-    /// <summary>The model gave a stop token.</summary>
+    /// <summary>The model generated a stop token.</summary>
     Finished,
 
-    /// <summary>The limit of new tokens, or the model's longest sequence, was reached.</summary>
+    /// <summary>The limit on new tokens, or the model's maximum sequence length, was reached.</summary>
     Length,
 
     /// <summary>The caller cancelled.</summary>

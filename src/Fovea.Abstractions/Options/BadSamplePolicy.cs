@@ -1,16 +1,16 @@
 namespace Fovea;
 
-/// <summary>What happens to a sample that cannot be trained on. Every one is counted and named, whatever the policy.</summary>
+/// <summary>What happens to a sample that cannot be trained on. Each one is counted and reported, whatever the policy.</summary>
 public enum BadSamplePolicy
 {
     /// <summary>The run stops and lists what is wrong.</summary>
     Error,
 
-    /// <summary>The sample is left out; its step has one sample less.</summary>
+    /// <summary>The sample is dropped; its step has one sample fewer.</summary>
     Skip,
 
     /// <summary>
-    /// Another sample of the data set takes its place, drawn at random from the run's seed, the epoch and the sample, again where that is bad too.
+    /// It is replaced by another sample of the dataset, drawn from the run's seed, the epoch and the sample; if that one is bad too, by the next draw.
     /// </summary>
     Resample,
 }

@@ -7,7 +7,7 @@ public sealed class DataSettings
     [Key("dataset_dir")]
     public string? DatasetFolder { get; set; }
 
-    /// <summary>Folder from which image paths in dataset files are looked up; default <see cref="DatasetFolder"/>.</summary>
+    /// <summary>Folder to which image paths in dataset files are relative; default <see cref="DatasetFolder"/>.</summary>
     [Key("media_dir")]
     public string? MediaFolder { get; set; }
 
@@ -27,7 +27,7 @@ public sealed class DataSettings
     [Key("max_samples")]
     public int? MaxSamples { get; set; }
 
-    /// <summary>Samples set aside for evaluation: a share below 1, or a number; default 0. Not together with <c>Measure</c>.</summary>
+    /// <summary>Samples set aside for evaluation: a fraction below 1, or a number; default 0. Not together with <c>Measure</c>.</summary>
     [Key("val_size")]
     public double? ValidationSize { get; set; }
 
@@ -35,11 +35,11 @@ public sealed class DataSettings
     [Key("train_on_prompt")]
     public bool? TrainOnPrompt { get; set; }
 
-    /// <summary>Train on the last answer of a conversation alone; default false.</summary>
+    /// <summary>Train only on the last answer of a conversation; default false.</summary>
     [Key("mask_history")]
     public bool? MaskHistory { get; set; }
 
-    /// <summary>Take samples in their order instead of a shuffled one; default false.</summary>
+    /// <summary>Keep the order of the samples instead of shuffling them; default false.</summary>
     [Key("disable_shuffling")]
     public bool? DisableShuffling { get; set; }
 
@@ -51,11 +51,11 @@ public sealed class DataSettings
     [Key("image_min_pixels")]
     public int? ImageMinPixels { get; set; }
 
-    /// <summary>What happens to a sample that cannot be used; default: the run stops before its first step and lists all.</summary>
+    /// <summary>What happens to a sample that cannot be used; default: the run stops before its first step and lists all of them.</summary>
     [Key("on_bad_sample")]
     public BadSamplePolicy? OnBadSample { get; set; }
 
-    /// <summary>Threads that prepare samples; at least 0, default: by the processors there are.</summary>
+    /// <summary>Threads that prepare samples; at least 0, default: by the number of processors.</summary>
     [Key("dataloader_num_workers")]
     public int? Workers { get; set; }
 }

@@ -9,7 +9,7 @@ public sealed class FineTuneOptions
 {
     private readonly Dictionary<string, object?> others = new(StringComparer.Ordinal);
 
-    /// <summary>What is trained: adapters (the default), whole weights, or a few layers.</summary>
+    /// <summary>What is trained: adapters (the default), all weights, or selected layers.</summary>
     [Key("finetuning_type")]
     public FinetuningType? Method { get; set; }
 
@@ -20,22 +20,22 @@ public sealed class FineTuneOptions
     [Key("device")]
     public string? Device { get; set; }
 
-    /// <summary>Seed of the order of samples, of new weights and of dropout; at least 0, default 42.</summary>
+    /// <summary>Seed of sample order, weight initialisation and dropout; at least 0, default 42.</summary>
     [Key("seed")]
     public int? Seed { get; set; }
 
-    /// <summary>Bitwise equal results for equal runs on a GPU too, at some cost in speed; default false. A CPU always gives them.</summary>
+    /// <summary>Bitwise reproducible results on a GPU too, at some cost in speed; default false. On a CPU they always are.</summary>
     [Key("deterministic")]
     public bool? Deterministic { get; set; }
 
-    /// <summary>Folders of adapters to start from: all but the last are merged into the base, the last is trained on.</summary>
+    /// <summary>Folders of adapters to start from: all but the last are merged into the base, training continues with the last.</summary>
     [Key("adapter_name_or_path")]
     public IReadOnlyList<string>? StartFromAdapters { get; set; }
 
     /// <summary>Low-rank adapters.</summary>
     public LoraSettings Lora { get; } = new();
 
-    /// <summary>Which parts of the model stay as they are.</summary>
+    /// <summary>Which parts of the model are frozen.</summary>
     public FreezeSettings Freeze { get; } = new();
 
     /// <summary>AdamW.</summary>
@@ -55,7 +55,7 @@ public sealed class FineTuneOptions
 
     /// <summary>Any key of a configuration file, for instance <c>options["lr_scheduler_kwargs"] = "{min_lr_rate: 0.1}"</c>.</summary>
     /// <param name="key">As in a YAML file; an unknown one is reported with the nearest known one.</param>
-    /// <value>Text as in a YAML file, or a number, a Boolean, or a list of texts. Null stands for a value that was not set.</value>
+    /// <value>Text as in a YAML file, or a number, a Boolean, or a list of texts. Null means that the key is not set.</value>
     public object? this[string key]
     {
         get => others.GetValueOrDefault(key);

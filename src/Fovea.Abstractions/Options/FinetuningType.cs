@@ -6,7 +6,7 @@ public enum FinetuningType
     /// <summary>Low-rank adapters beside frozen linear layers.</summary>
     Lora,
 
-    /// <summary>Every weight that no <c>freeze_*</c> key freezes.</summary>
+    /// <summary>All weights that no <c>freeze_*</c> key freezes.</summary>
     Full,
 
     /// <summary>The first or last few layers, chosen by <c>freeze_trainable_layers</c>.</summary>

@@ -1,13 +1,13 @@
 namespace Fovea;
 
-/// <summary>Which parts of the model stay as they are. A setting that is null keeps the configuration's value or the default.</summary>
+/// <summary>Which parts of the model are frozen. A setting that is null keeps the configuration's value or the default.</summary>
 public sealed class FreezeSettings
 {
     /// <summary>The vision tower; default true.</summary>
     [Key("freeze_vision_tower")]
     public bool? VisionTower { get; set; }
 
-    /// <summary>What maps the tower's features to the language model; default true.</summary>
+    /// <summary>The projector between vision tower and language model; default true.</summary>
     [Key("freeze_multi_modal_projector")]
     public bool? Projector { get; set; }
 
@@ -15,7 +15,7 @@ public sealed class FreezeSettings
     [Key("freeze_language_model")]
     public bool? LanguageModel { get; set; }
 
-    /// <summary>With <see cref="FinetuningType.Freeze"/>: how many last layers are trained, or, where negative, first ones; default 2.</summary>
+    /// <summary>With <see cref="FinetuningType.Freeze"/>: how many of the last layers are trained, or of the first if negative; default 2.</summary>
     [Key("freeze_trainable_layers")]
     public int? TrainableLayers { get; set; }
 

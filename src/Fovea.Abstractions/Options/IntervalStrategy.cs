@@ -6,7 +6,7 @@ public enum IntervalStrategy
     /// <summary>Never.</summary>
     No,
 
-    /// <summary>Every so many optimizer steps.</summary>
+    /// <summary>At a fixed number of optimizer steps.</summary>
     Steps,
 
     /// <summary>After each pass over the samples.</summary>

@@ -1,6 +1,6 @@
 namespace Fovea;
 
-/// <summary>The key of a configuration file that a setting stands for. Its default, range and meaning are the key's.</summary>
+/// <summary>The configuration key that a setting corresponds to. Its default, range and meaning are the key's.</summary>
 /// <param name="name">As in a YAML file.</param>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class KeyAttribute(string name) : Attribute

@@ -11,15 +11,15 @@ public sealed class LoraSettings
     [Key("lora_alpha")]
     public double? Alpha { get; set; }
 
-    /// <summary>Share of the adapter's input that dropout zeroes; from 0 to below 1, default 0.</summary>
+    /// <summary>Fraction of the adapter's input that dropout zeroes; from 0 to below 1, default 0.</summary>
     [Key("lora_dropout")]
     public double? Dropout { get; set; }
 
-    /// <summary>Names of the linear layers with adapters, or one regular expression; default <c>all</c> of the parts that are not frozen.</summary>
+    /// <summary>Names of the linear layers that get adapters, or one regular expression; default <c>all</c> in the parts that are not frozen.</summary>
     [Key("lora_target")]
     public IReadOnlyList<string>? Targets { get; set; }
 
-    /// <summary>Names of modules that are trained whole and saved with the adapter, for instance <c>lm_head</c>.</summary>
+    /// <summary>Names of modules that are trained in full and saved with the adapter, for instance <c>lm_head</c>.</summary>
     [Key("additional_target")]
     public IReadOnlyList<string>? TrainedWhole { get; set; }
 

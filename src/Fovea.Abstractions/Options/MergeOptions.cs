@@ -3,7 +3,7 @@ namespace Fovea;
 /// <summary>How a merged model is written.</summary>
 public sealed record MergeOptions
 {
-    /// <summary>Largest file, in bytes; at least 1, default 5 GB.</summary>
+    /// <summary>Maximum file size, in bytes; at least 1, default 5 GB.</summary>
     public long MaxShardBytes { get; init; } = 5_000_000_000;
 
     /// <summary>

@@ -1,14 +1,14 @@
 namespace Fovea;
 
-/// <summary>What lies in the host's memory instead of the device's (<c>offload</c>).</summary>
+/// <summary>What is kept in host memory instead of device memory (<c>offload</c>).</summary>
 public enum OffloadKind
 {
     /// <summary>Nothing.</summary>
     None,
 
-    /// <summary>The optimizer's state, and its update runs there.</summary>
+    /// <summary>The optimizer state; its update runs there.</summary>
     Optimizer,
 
-    /// <summary>A rank's part of the weights too.</summary>
+    /// <summary>A rank's shards of the weights too.</summary>
     Cpu,
 }

@@ -3,7 +3,7 @@ namespace Fovea;
 /// <summary>Logs, evaluations and checkpoints. A setting that is null keeps the configuration's value or the default.</summary>
 public sealed class OutputSettings
 {
-    /// <summary>Steps between two logs; below 1 it is a share of all steps. Default 500.</summary>
+    /// <summary>Steps between two logs; a value below 1 is a fraction of all steps. Default 500.</summary>
     [Key("logging_steps")]
     public double? LoggingSteps { get; set; }
 
@@ -11,23 +11,23 @@ public sealed class OutputSettings
     [Key("save_strategy")]
     public IntervalStrategy? SaveStrategy { get; set; }
 
-    /// <summary>Steps between two checkpoints; below 1 it is a share of all steps. Default 500.</summary>
+    /// <summary>Steps between two checkpoints; a value below 1 is a fraction of all steps. Default 500.</summary>
     [Key("save_steps")]
     public double? SaveSteps { get; set; }
 
-    /// <summary>How many checkpoints are kept, the newest ones; at least 1, default all.</summary>
+    /// <summary>How many of the newest checkpoints are kept; at least 1, default all.</summary>
     [Key("save_total_limit")]
     public int? SaveTotalLimit { get; set; }
 
-    /// <summary>When held-out samples are measured during the run; default: never.</summary>
+    /// <summary>When held-out samples are evaluated during the run; default: never.</summary>
     [Key("eval_strategy")]
     public IntervalStrategy? EvalStrategy { get; set; }
 
-    /// <summary>Steps between two evaluations; below 1 it is a share of all steps. Default: as often as logs.</summary>
+    /// <summary>Steps between two evaluations; a value below 1 is a fraction of all steps. Default: as often as logs.</summary>
     [Key("eval_steps")]
     public double? EvalSteps { get; set; }
 
-    /// <summary>Draw the curve of the loss into the output folder; default false.</summary>
+    /// <summary>Write a chart of the loss to the output folder; default false.</summary>
     [Key("plot_loss")]
     public bool? PlotLoss { get; set; }
 
@@ -35,7 +35,10 @@ public sealed class OutputSettings
     [Key("report_to")]
     public IReadOnlyList<string>? ReportTo { get; set; }
 
-    /// <summary><c>true</c> goes on from the newest checkpoint of the output folder, a folder from that one. Default: a new run begins.</summary>
+    /// <summary>
+    /// <c>true</c> resumes from the newest checkpoint in the output folder, a path from that checkpoint. Default: as <c>true</c> if the folder holds one and
+    /// <see cref="Overwrite"/> is not set, else a new run.
+    /// </summary>
     [Key("resume_from_checkpoint")]
     public string? ResumeFrom { get; set; }
 

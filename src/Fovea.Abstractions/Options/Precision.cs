@@ -3,7 +3,7 @@ namespace Fovea;
 /// <summary>Element types of a training run: of the computation and of the trained weights.</summary>
 public enum Precision
 {
-    /// <summary>Everything in 32 bits.</summary>
+    /// <summary>fp32 throughout.</summary>
     Fp32,
 
     /// <summary>Computation in bfloat16, trained weights in 32 bits (<c>bf16: true</c>).</summary>
@@ -12,6 +12,6 @@ public enum Precision
     /// <summary>Computation in 16-bit floats with a scaled loss, trained weights in 32 bits (<c>fp16: true</c>).</summary>
     Fp16,
 
-    /// <summary>Computation and trained weights in bfloat16 (<c>pure_bf16: true</c>): the least memory, and small updates are lost to rounding.</summary>
+    /// <summary>Computation and trained weights in bfloat16 (<c>pure_bf16: true</c>): least memory, but small updates are lost to rounding.</summary>
     PureBf16,
 }

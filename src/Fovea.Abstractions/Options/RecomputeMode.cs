@@ -1,17 +1,17 @@
 namespace Fovea;
 
-/// <summary>What is computed again in the backward pass instead of being kept. Cannot change a result.</summary>
+/// <summary>What is recomputed in the backward pass instead of being kept. It never changes a result.</summary>
 public enum RecomputeMode
 {
-    /// <summary>Those whose activations do not fit the memory budget.</summary>
+    /// <summary>Blocks whose activations do not fit the memory budget.</summary>
     Auto,
 
-    /// <summary>All; written <c>true</c> as well.</summary>
+    /// <summary>Every block; <c>true</c> means the same.</summary>
     Always,
 
-    /// <summary>In every block only what is cheap: norms and the gate of the MLP.</summary>
+    /// <summary>In every block only what is cheap to recompute: norms and the gate of the MLP.</summary>
     Selective,
 
-    /// <summary>None; written <c>false</c> as well.</summary>
+    /// <summary>Nothing; <c>false</c> means the same.</summary>
     Never,
 }

@@ -34,6 +34,6 @@ public sealed record VisionModelOptions
     /// <summary>Smaller images are scaled up to this many pixels; at least 1.</summary>
     public int ImageMinPixels { get; init; } = 32 * 32;
 
-    /// <summary>Receives sentences about what was loaded and what is without effect; null for nobody.</summary>
+    /// <summary>Receives sentences about what was loaded and what has no effect; null to ignore them.</summary>
     public Action<string>? Notices { get; init; }
 }

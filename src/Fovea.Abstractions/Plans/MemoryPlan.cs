@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Fovea;
 
-/// <summary>An estimate of the memory that a run takes, for each setting of ZeRO and offload, and which setting to take.</summary>
+/// <summary>An estimate of a run's memory for each setting of ZeRO and offload, and which setting to use.</summary>
 public sealed record MemoryPlan
 {
     /// <summary>The model folder.</summary>
@@ -11,10 +11,10 @@ public sealed record MemoryPlan
     /// <summary>The model's family as its config.json names it, for instance <c>qwen2_5_vl</c>.</summary>
     public required string Family { get; init; }
 
-    /// <summary>Elements of the model and its adapters.</summary>
+    /// <summary>Number of parameters, adapters included.</summary>
     public required long Parameters { get; init; }
 
-    /// <summary>Elements that are trained.</summary>
+    /// <summary>Number of trainable parameters.</summary>
     [JsonPropertyName("learning_parameters")]
     public required long TrainableParameters { get; init; }
 

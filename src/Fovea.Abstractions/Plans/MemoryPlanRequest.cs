@@ -1,6 +1,6 @@
 namespace Fovea;
 
-/// <summary>What a memory plan is asked for.</summary>
+/// <summary>What a memory plan should cover.</summary>
 public sealed record MemoryPlanRequest
 {
     /// <summary>Numbers of processes, one per GPU; each at least 1.</summary>
@@ -12,7 +12,7 @@ public sealed record MemoryPlanRequest
     /// <summary>Kinds of offload to consider.</summary>
     public IReadOnlyList<OffloadKind> Offloads { get; init; } = [OffloadKind.None, OffloadKind.Optimizer, OffloadKind.Cpu];
 
-    /// <summary>Memory of one GPU that the run must fit, in bytes, or of one process on the CPU; null where nothing must fit.</summary>
+    /// <summary>Memory of one GPU that the run must fit, in bytes, or of one process on the CPU; null for no limit.</summary>
     public long? DeviceBytes { get; init; }
 
     /// <summary>Tokens of the longest sample, at least 1; null: as many as the configuration allows.</summary>

@@ -1,6 +1,6 @@
 namespace Fovea;
 
-/// <summary>A held-out conversation and what the model answers to it.</summary>
+/// <summary>A held-out conversation and the model's answer to it.</summary>
 /// <param name="Row">The conversation; its last message is the expected answer.</param>
 /// <param name="Answer">The model's answer to the messages before that.</param>
 public sealed record AnsweredRow(Conversation Row, string Answer);

@@ -7,13 +7,13 @@ internal static class DemoConfigs
 {
     public static string Base(DemoFolder folder, DemoOptions options) =>
         string.Create(CultureInfo.InvariantCulture, $"""
-        # The first half of './fovea demo': every weight of a small model learns to describe pictures.
+        # The first half of './fovea demo': all weights of a small model are trained to describe images.
         # After a demo:   ./fovea train {folder.BaseConfig}
 
         # model: random weights in Hugging Face's layout
         model_name_or_path: {folder.Blank}
 
-        # method: everything learns, the vision tower too
+        # method: everything is trained, the vision tower too
         stage: sft
         do_train: true
         finetuning_type: full

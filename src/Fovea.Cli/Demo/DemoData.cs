@@ -4,9 +4,9 @@ using System.Text.Json.Nodes;
 
 namespace Fovea.Cli.Demo;
 
-/// <summary>The pictures and the data sets over them, in LLaMA-Factory's format: <c>dataset_info.json</c> and rows of messages with images.</summary>
+/// <summary>The pictures and the datasets over them, in LLaMA-Factory's format: <c>dataset_info.json</c> and rows of messages with images.</summary>
 /// <param name="Train">Pictures to learn from.</param>
-/// <param name="HeldOut">Pictures that no data set names.</param>
+/// <param name="HeldOut">Pictures that no dataset names.</param>
 internal sealed record DemoData(IReadOnlyList<DemoPicture> Train, IReadOnlyList<DemoPicture> HeldOut)
 {
     internal const string PicturesName = "demo_pictures";
@@ -33,7 +33,7 @@ internal sealed record DemoData(IReadOnlyList<DemoPicture> Train, IReadOnlyList<
         .. Sayings.SelectMany(saying => new[] { saying.Question, saying.Answer }),
     ];
 
-    /// <summary>Draws the pictures and writes the data sets.</summary>
+    /// <summary>Draws the pictures and writes the datasets.</summary>
     public static DemoData Write(string folder, DemoOptions options)
     {
         Directory.CreateDirectory(Path.Combine(folder, "images"));

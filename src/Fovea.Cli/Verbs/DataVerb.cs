@@ -103,7 +103,7 @@ internal static class DataVerb
             var (open, close) = console.Profile.Capabilities.Ansi ? (string.Empty, string.Empty) : (">>", "<<");
             console.WriteLine();
             console.MarkupLineInterpolated(
-                $"[bold]{report.ExampleName}[/] as the model sees it; [black on green]{open}trained{close}[/] is what it learns to say:");
+                $"[bold]{report.ExampleName}[/] as the model sees it; [black on green]{open}trained{close}[/] is what it is trained on:");
             foreach (var span in report.Example)
             {
                 console.Markup(span.Trained ? $"[black on green]{open}{Markup.Escape(Visible(span.Text))}{close}[/]" : Markup.Escape(span.Text));

@@ -30,7 +30,7 @@ internal static class EvalVerb
               fovea eval mine/run.yaml eval_dataset=mine/held_out.jsonl
               fovea eval mine/run.yaml --model models/Qwen2.5-VL-3B-Instruct
               fovea eval mine/run.yaml --adapter saves/mine/checkpoint-100
-              NPROC_PER_NODE=2 fovea eval mine/run.yaml          (samples are shared out; with zero: 3 the weights are sharded too)
+              NPROC_PER_NODE=2 fovea eval mine/run.yaml          (samples are split; with zero: 3 the weights are sharded too)
             """)
         {
             path, overrides, model, adapter,

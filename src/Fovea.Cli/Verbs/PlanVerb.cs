@@ -89,7 +89,7 @@ internal static class PlanVerb
             return;
         }
 
-        // Without a card to fit, one row alone is a choice.
+        // Without a GPU to fit, one row alone is a choice.
         var chosen = result.Choices.MinBy(row => row.Ranks) ?? (result.DeviceBytes is null && result.Rows.Count == 1 ? result.Rows[0] : null);
         if (chosen is null)
         {

@@ -74,7 +74,7 @@ internal static class TrainVerb
         using var stop = new CancellationTokenSource();
         void Stop(PosixSignalContext signal)
         {
-            // A launcher asks with SIGTERM, tells the user, and ends what does not end. Ctrl-C reaches its ranks too, and is not theirs.
+            // A launcher asks with SIGTERM, reports it, and kills what does not exit. Ctrl-C reaches its ranks too, and is not theirs.
             if (RankStart.Launched)
             {
                 signal.Cancel = true;

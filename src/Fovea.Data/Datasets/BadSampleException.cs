@@ -1,6 +1,6 @@
 namespace Fovea.Data.Datasets;
 
-/// <summary>One sample cannot be used: names the data set, the row and the reason, and the file where one is at fault.</summary>
+/// <summary>One sample cannot be used: names the dataset, the row and the reason, and the file where one is at fault.</summary>
 internal sealed class BadSampleException(BadSample sample, Exception? inner = null)
     : FoveaException($"{sample} (on_bad_sample: skip leaves such samples out)", inner)
 {

@@ -1,6 +1,6 @@
 namespace Fovea.Data.Datasets;
 
-/// <summary>Which fields of a data set's rows nobody reads. Filled by one thread; what several saw is added up in the order of the rows.</summary>
+/// <summary>Which fields of a dataset's rows nobody reads. Filled by one thread; what several saw is added up in the order of the rows.</summary>
 internal sealed class ColumnUse(DatasetSpec spec)
 {
     // Rows whose fields are names of things have as many fields as rows.

@@ -1,7 +1,7 @@
 namespace Fovea.Data.Datasets;
 
 /// <summary>
-/// The usable rows of one or several data sets, in order; read from disk when asked for, from any thread. Holds 8 bytes a row.
+/// The usable rows of one or several datasets, in order; read from disk when asked for, from any thread. Holds 8 bytes a row.
 /// </summary>
 internal sealed class ConversationSet
 {
@@ -30,12 +30,12 @@ internal sealed class ConversationSet
         }
     }
 
-    /// <summary>Which of the data sets, in the order of their naming, <paramref name="index"/> belongs to.</summary>
+    /// <summary>Which of the datasets, in the order of their naming, <paramref name="index"/> belongs to.</summary>
     internal int SourceOf(int index) => source[index];
 
     /// <summary>What is wrong with the sample at <paramref name="index"/>, with its file and the row in it.</summary>
     internal BadSample Place(BadSample bad, int index) => bad.Place is null ? sources[source[index]].Place(bad, row[index]) : bad;
 
-    /// <summary>The data set that <paramref name="index"/> belongs to, and its row counted from 1.</summary>
+    /// <summary>The dataset that <paramref name="index"/> belongs to, and its row counted from 1.</summary>
     public (string Dataset, int Row) Origin(int index) => (sources[source[index]].Spec.Name, row[index] + 1);
 }

@@ -17,7 +17,7 @@ internal static class DataCheck
 
     /// <summary>
     /// Checks what <paramref name="options"/> name. All images are opened for their size, and some or all decoded in full.
-    /// Bad rows are reported whatever the policy; a data set that cannot be opened at all is a <see cref="ConfigException"/>.
+    /// Bad rows are reported whatever the policy; a dataset that cannot be opened at all is a <see cref="ConfigException"/>.
     /// </summary>
     /// <param name="encoder">The one that training would use.</param>
     /// <param name="decode">Images to decode, drawn from all by a fixed seed; <see cref="int.MaxValue"/> decodes all.</param>

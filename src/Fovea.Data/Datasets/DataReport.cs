@@ -1,6 +1,6 @@
 namespace Fovea.Data.Datasets;
 
-/// <summary>The outcome of a check: each data set, every rejected row (the first 10,000 a data set), and one sample as the model sees it.</summary>
+/// <summary>The outcome of a check: each dataset, every rejected row (the first 10,000 a dataset), and one sample as the model sees it.</summary>
 internal sealed record DataReport(
     IReadOnlyList<DatasetReport> Datasets, IReadOnlyList<BadSample> Rejected, string? ExampleName, IReadOnlyList<ExampleSpan> Example)
 {
@@ -10,6 +10,6 @@ internal sealed record DataReport(
     /// <summary>What is without effect: keys of entries, and columns that nothing reads; a line each.</summary>
     public required IReadOnlyList<string> Notices { get; init; }
 
-    /// <summary>Rows that cannot be used, each counted once however often its data set is named.</summary>
+    /// <summary>Rows that cannot be used, each counted once however often its dataset is named.</summary>
     public int RejectedRows => Datasets.DistinctBy(set => set.Name).Sum(set => set.Rejected);
 }

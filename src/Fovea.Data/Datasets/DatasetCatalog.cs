@@ -3,7 +3,7 @@ using Fovea.Data.Readers;
 
 namespace Fovea.Data.Datasets;
 
-/// <summary>Turns the names in a configuration into data sets: by <c>dataset_info.json</c>, or directly by path.</summary>
+/// <summary>Turns the names in a configuration into datasets: by <c>dataset_info.json</c>, or directly by path.</summary>
 internal static class DatasetCatalog
 {
     public const string InfoFile = "dataset_info.json";

@@ -1,6 +1,6 @@
 namespace Fovea.Data.Datasets;
 
-/// <summary>Which field of a row holds what; null where the data set has no such field.</summary>
+/// <summary>Which field of a row holds what; null where the dataset has no such field.</summary>
 internal sealed record DatasetColumns
 {
     public string? Prompt { get; init; }

@@ -8,7 +8,7 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
 {
     private readonly List<string> notices = [];
 
-    /// <summary>The data set of the entry, or null and at least one more problem.</summary>
+    /// <summary>The dataset of the entry, or null and at least one more problem.</summary>
     internal DatasetSpec? Read()
     {
         var before = problems.Count;

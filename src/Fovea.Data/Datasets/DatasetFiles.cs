@@ -2,7 +2,7 @@ using Fovea.Data.Readers;
 
 namespace Fovea.Data.Datasets;
 
-/// <summary>The files of one data set: the file itself, or every file of a folder in the order of their names.</summary>
+/// <summary>The files of one dataset: the file itself, or every file of a folder in the order of their names.</summary>
 internal static class DatasetFiles
 {
     /// <summary>The path from the root, for a message.</summary>

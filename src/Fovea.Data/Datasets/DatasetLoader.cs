@@ -1,6 +1,6 @@
 namespace Fovea.Data.Datasets;
 
-/// <summary>Opens data sets, looks at every row once and splits off the evaluation rows, all in LLaMA-Factory's order.</summary>
+/// <summary>Opens datasets, looks at every row once and splits off the evaluation rows, all in LLaMA-Factory's order.</summary>
 internal static class DatasetLoader
 {
     private const int Listed = 30;
@@ -75,7 +75,7 @@ internal static class DatasetLoader
         var summaries = new List<DatasetSummary>();
         for (var s = 0; s < sources.Count; s++)
         {
-            // A data set that is named twice is looked at once.
+            // A dataset that is named twice is looked at once.
             var first = sources.IndexOf(sources[s]);
             good[s] = first < s ? good[first] : Validate(sources[s], options.Workers, rejected, notices);
             summaries.Add(new DatasetSummary(sources[s].Spec.Name, s >= trainSources, sources[s].Count, good[s].Count(g => !g)));

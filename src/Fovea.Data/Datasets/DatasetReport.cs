@@ -1,6 +1,6 @@
 namespace Fovea.Data.Datasets;
 
-/// <summary>What was found in one data set. Lengths are in tokens, image tokens included.</summary>
+/// <summary>What was found in one dataset. Lengths are in tokens, image tokens included.</summary>
 internal sealed record DatasetReport
 {
     public required string Name { get; init; }

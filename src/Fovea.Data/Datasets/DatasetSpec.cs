@@ -1,7 +1,7 @@
 namespace Fovea.Data.Datasets;
 
 /// <summary>
-/// One data set as found: its name, its files in reading order, and how its rows are to be read: <paramref name="Shape"/> is what
+/// One dataset as found: its name, its files in reading order, and how its rows are to be read: <paramref name="Shape"/> is what
 /// <c>dataset_info.json</c> says; null where each row says it itself.
 /// </summary>
 internal sealed record DatasetSpec(string Name, IReadOnlyList<string> Files, RowShape? Shape)

@@ -27,7 +27,7 @@ internal sealed class LoadedData : IDisposable
 
     public IReadOnlyList<DatasetSummary> Summaries { get; }
 
-    /// <summary>Rows that cannot be used, by data set and row; the first 10,000 (<see cref="Summaries"/> counts all).</summary>
+    /// <summary>Rows that cannot be used, by dataset and row; the first 10,000 (<see cref="Summaries"/> counts all).</summary>
     public IReadOnlyList<BadSample> Rejected { get; }
 
     /// <summary>What is without effect: keys of entries, and columns that nothing reads; a line each.</summary>

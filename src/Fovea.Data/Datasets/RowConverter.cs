@@ -12,12 +12,12 @@ namespace Fovea.Data.Datasets;
 /// </summary>
 internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
 {
-    // Most data sets have the same few fields in every row; those whose fields are names of things are looked at each time.
+    // Most datasets have the same few fields in every row; those whose fields are names of things are looked at each time.
     private const int MostNames = 256;
     private readonly ConcurrentDictionary<string, bool> likeImages = new(StringComparer.Ordinal);
 
     /// <summary>The conversation of one row (counted from 1), or null and at least one more entry in <paramref name="problems"/>.</summary>
-    /// <param name="use">Is told the fields that are not read; null where nobody asks.</param>
+    /// <param name="use">Collects the fields that are not read; null if nobody asks.</param>
     internal Conversation? Convert(Row source, int number, List<string> problems, ColumnUse? use = null)
     {
         var row = source.RootElement;
@@ -67,7 +67,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
         return problems.Count == before ? DraftMessage.Finish(draft.System, messages, images, new ConversationOrigin(spec.Name, number)) : null;
     }
 
-    /// <summary>Fields that are not read: images among them are missed by what the model would learn, others are told once.</summary>
+    /// <summary>Fields that are not read: images among them would be missing from what is trained, others are reported once.</summary>
     private void CheckOthers(JsonElement row, DatasetColumns columns, bool hasImages, List<string> problems, ColumnUse? use)
     {
         foreach (var property in row.EnumerateObject().Where(property => !columns.Reads(property.Name) && !IsEmpty(property.Value)))

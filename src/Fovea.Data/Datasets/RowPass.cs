@@ -3,7 +3,7 @@ using System.Runtime.ExceptionServices;
 namespace Fovea.Data.Datasets;
 
 /// <summary>
-/// Looks at every row of a data set once, by several threads: what is kept is a verdict for each row, and what is wrong with the first of those that
+/// Looks at every row of a dataset once, by several threads: what is kept is a verdict for each row, and what is wrong with the first of those that
 /// cannot be used, in the order of the rows whatever thread was first.
 /// </summary>
 /// <param name="mostBad">So many bad rows are kept with their reasons; all are counted.</param>

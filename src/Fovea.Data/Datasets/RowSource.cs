@@ -10,7 +10,7 @@ internal abstract class RowSource(DatasetSpec spec) : IDisposable
     public abstract void Dispose();
 
     /// <summary>Row <paramref name="index"/> (from 0), or null and the reasons in <paramref name="problems"/>.</summary>
-    /// <param name="use">Is told the fields that nothing reads; null where nobody asks.</param>
+    /// <param name="use">Collects the fields that nothing reads; null if nobody asks.</param>
     internal abstract Conversation? Read(int index, List<string> problems, ColumnUse? use = null);
 
     /// <summary>A row that cannot be used, with its place where the dataset's name does not say it.</summary>

@@ -45,7 +45,7 @@ internal static class WebpHeader
         return new ImageHeader(ImageFormat.Webp, width, height, orientation);
     }
 
-    /// <summary>The first chunk tells the size: the extended header, or a simple file's only picture.</summary>
+    /// <summary>The first chunk has the size: the extended header, or a simple file's only picture.</summary>
     private static ((int Width, int Height) Canvas, bool HasExif) TakeCanvas(HeaderReader reader, ReadOnlySpan<byte> type, long length)
     {
         if (length < 10 && !(type.SequenceEqual("VP8L"u8) && length >= 5))

@@ -15,7 +15,7 @@ internal sealed class PackedBatch : IDisposable
     /// <summary>Where each sample starts in the stream, and last its length [S+1].</summary>
     public required int[] CuSeqlens { get; init; }
 
-    /// <summary>Each sample's index in its data set [S]: the same sample has the same index in every epoch.</summary>
+    /// <summary>Each sample's index in its dataset [S]: the same sample has the same index in every epoch.</summary>
     public required int[] SampleIndices { get; init; }
 
     /// <summary>Which batch (of <c>per_device_train_batch_size</c>) of the step each sample belongs to [S].</summary>

@@ -86,7 +86,7 @@ internal sealed class ParquetFile : IDisposable
 
     private ConfigException Problem(string problem) => new($"data file {path}: {problem}");
 
-    /// <summary>Every parquet file ends with its mark: one that was cut off, or is something else, is told apart from one with damage inside.</summary>
+    /// <summary>Every parquet file ends with its mark: one that was cut off, or is something else, is distinguished from one with damage inside.</summary>
     private void CheckEnd()
     {
         var end = new byte[4];

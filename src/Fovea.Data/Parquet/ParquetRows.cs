@@ -5,7 +5,7 @@ using Fovea.Data.Datasets;
 namespace Fovea.Data.Parquet;
 
 /// <summary>
-/// Parquet files of rows with the bytes of their images, as Hugging Face's data sets and MiniMind-3V have them: unpacked once into a folder of JSON lines
+/// Parquet files of rows with the bytes of their images, as Hugging Face's datasets and MiniMind-3V have them: unpacked once into a folder of JSON lines
 /// and image files under the user's cache, from where rows can be read in any order.
 /// </summary>
 internal static class ParquetRows

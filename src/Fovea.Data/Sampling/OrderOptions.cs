@@ -3,7 +3,7 @@ namespace Fovea.Data.Sampling;
 /// <summary>What decides which samples form which step: <see cref="BatchSize"/> samples a batch, <see cref="Accumulation"/> batches of a rank a step.</summary>
 internal sealed record OrderOptions
 {
-    /// <summary>Samples in the data set.</summary>
+    /// <summary>Samples in the dataset.</summary>
     public required int Samples { get; init; }
 
     /// <summary><c>data_seed</c>, else <c>seed</c>.</summary>

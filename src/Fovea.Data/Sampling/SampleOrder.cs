@@ -47,7 +47,7 @@ internal sealed class SampleOrder
         return epochs + ((double)Math.Min(rest * options.Accumulation, BatchesPerEpoch) / BatchesPerEpoch);
     }
 
-    /// <summary>The batches of this rank in step <paramref name="step"/> (from 0): indices into the data set.</summary>
+    /// <summary>The batches of this rank in step <paramref name="step"/> (from 0): indices into the dataset.</summary>
     public IReadOnlyList<int[]> BatchesOf(int step)
     {
         var (from, to) = Range(step);

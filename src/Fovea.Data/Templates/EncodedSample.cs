@@ -7,7 +7,7 @@ internal sealed record EncodedSample(int[] Ids, int[] Labels, IReadOnlyList<Imag
 {
     public const int Ignored = -100;
 
-    /// <summary>The sample of a conversation, which names its data set and row.</summary>
+    /// <summary>The sample of a conversation, which names its dataset and row.</summary>
     /// <param name="truncated">Something was cut off to keep within the cutoff.</param>
     public static EncodedSample Of(Conversation conversation, int[] ids, int[] labels, IReadOnlyList<ImageRef> images, bool truncated)
     {

@@ -4,7 +4,7 @@ using Fovea.Data.Templates;
 namespace Fovea.Data.Tokenizers;
 
 /// <summary>
-/// A tokenizer beside the rows of a model's embeddings: a token whose id has no row cannot be computed. Where every id has one, which the largest tells,
+/// A tokenizer beside the rows of a model's embeddings: a token whose id has no row cannot be computed. Where every id has one, which the largest shows,
 /// nothing else is looked at.
 /// </summary>
 /// <param name="tokenizer">The model's.</param>

@@ -5,7 +5,7 @@ using Fovea.Runs.Events;
 namespace Fovea.Runs.Files;
 
 /// <summary>
-/// Writes <c>running_log.txt</c>: everything that is told in words rather than numbers, with its time. Every sample left out is named here,
+/// Writes <c>running_log.txt</c>: everything that is reported in words rather than numbers, with its time. Every sample left out is named here,
 /// however many there are. The file grows from run to run.
 /// </summary>
 internal sealed class RunningLogSink(string outputDir) : IEventSink, IDisposable

@@ -46,7 +46,7 @@ internal sealed class ProcessGroup : IDisposable
         return new Work(pending);
     }
 
-    /// <summary>Ends collectives on cards that would never end, because a rank is gone; the group is of no use afterwards.</summary>
+    /// <summary>Ends collectives on GPUs that would never end, because a rank is gone; the group is of no use afterwards.</summary>
     public void Abort() => Bridge.Check(Bridge.GroupAbort(handle != 0 ? handle : throw new ObjectDisposedException(nameof(ProcessGroup))));
 
     public void Dispose()

@@ -44,7 +44,7 @@ internal static class CreateOps
         where T : unmanaged => From((ReadOnlySpan<T>)values, shape);
 
     /// <summary>
-    /// Copies managed numbers to a device. To a card they go through pinned memory on the current stream, and nobody waits: the pinned memory stays
+    /// Copies managed numbers to a device. To a GPU they go through pinned memory on the current stream, and nobody waits: the pinned memory stays
     /// untouched until the copy is done.
     /// </summary>
     public static Tensor On<T>(Device device, ReadOnlySpan<T> values, params ReadOnlySpan<long> shape)
@@ -69,7 +69,7 @@ internal static class CreateOps
     public static Tensor On<T>(Device device, T[] values, params ReadOnlySpan<long> shape)
         where T : unmanaged => On(device, (ReadOnlySpan<T>)values, shape);
 
-    /// <summary>CPU memory to be filled and sent to the device: pinned when that is a card.</summary>
+    /// <summary>CPU memory to be filled and sent to the device: pinned when that is a GPU.</summary>
     /// <param name="pinned">False leaves it pageable also then.</param>
     public static Tensor Staging(long[] shape, DType dtype, Device device, bool pinned = true) =>
         EmptyOp.Call(shape, dtype, Arg.None, Device.Cpu, pinned && device.Type == DeviceType.Cuda);

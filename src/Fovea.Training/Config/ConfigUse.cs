@@ -15,6 +15,6 @@ internal enum ConfigUse
     /// <summary>Nothing is required.</summary>
     Any,
 
-    /// <summary>As <see cref="Any"/>, by several processes: how weights are divided counts.</summary>
+    /// <summary>As <see cref="Any"/>, by several processes: how weights are sharded counts.</summary>
     AnyRanks,
 }

@@ -1,6 +1,6 @@
 namespace Fovea.Training.Config;
 
-/// <summary>Keys of LLaMA-Factory and Transformers that are accepted without effect, each with the reason that the user is told once.</summary>
+/// <summary>Keys of LLaMA-Factory and Transformers that are accepted without effect, each with the reason that is reported once.</summary>
 internal static class IgnoredKeys
 {
     private static readonly (string Reason, string Keys)[] Groups =

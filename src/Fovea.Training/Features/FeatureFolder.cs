@@ -5,7 +5,7 @@ namespace Fovea.Training.Features;
 /// <summary>
 /// Vision features on disk, one file an image, which any number of processes may share: files appear whole or not at all, a damaged one counts as
 /// absent. What was not used for longest goes when there is more than the budget; what this run has used stays, since every epoch comes back to it.
-/// Trouble with the disk is told once and never stops a run.
+/// Problems with the disk are reported once and never stop a run.
 /// </summary>
 internal sealed class FeatureFolder : IDisposable
 {

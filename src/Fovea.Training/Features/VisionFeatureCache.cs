@@ -76,7 +76,7 @@ internal sealed class VisionFeatureCache(
     /// no image's features depend, in their last bits, on which others were at hand.
     /// </summary>
     /// <param name="cache">Null to compute all.</param>
-    /// <param name="towerOnly">Features of the tower, before a projector that learns.</param>
+    /// <param name="towerOnly">Features of the tower, before a trainable projector.</param>
     public static VisualFeatures? Features(
         VisionLanguageModel model, PackedBatch batch, ModelInput input, VisionFeatureCache? cache, bool towerOnly = false)
     {

@@ -7,7 +7,7 @@ using Fovea.Models.MiniMindV;
 
 namespace Fovea.Tests.Parity.MiniMindV;
 
-/// <summary>Ids, masks and pixels against the published data sets and processors (encoded.json, pixels.safetensors of the goldens).</summary>
+/// <summary>Ids, masks and pixels against the published datasets and processors (encoded.json, pixels.safetensors of the goldens).</summary>
 public sealed class EncodingTests
 {
     [Theory]
@@ -142,7 +142,7 @@ public sealed class EncodingTests
             return (Ints("input_ids"), Ints("labels"));
         }
 
-        // Its data set gives inputs and targets shifted by one, and a mask of targets.
+        // Its dataset gives inputs and targets shifted by one, and a mask of targets.
         var (x, y, mask) = (Ints("X"), Ints("Y"), Ints("loss_mask"));
         Assert.Equal(length - 1, x.Length);
         int[] ids = [.. x, y[^1]];

@@ -24,7 +24,7 @@ public sealed class HelpTests
     {
         var (code, text) = Show(verb, "--help");
         Assert.Equal(0, code);
-        Assert.Matches($@"Usage:\s+\S+ {verb}", text);
+        Assert.Matches($@"Usage:\s+fovea {verb}", text);
     }
 
     private static (int Code, string Text) Show(params string[] words)

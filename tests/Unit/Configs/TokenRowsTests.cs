@@ -102,7 +102,7 @@ public sealed class TokenRowsTests : NativeTest
         Data = new DataOptions { Dataset = [Path.Combine(folder, "rows.json")], OnBadSample = policy },
     };
 
-    /// <summary>A model folder whose tokenizer got one more token than there are rows, and a data set whose second row has it.</summary>
+    /// <summary>A model folder whose tokenizer got one more token than there are rows, and a dataset whose second row has it.</summary>
     private static ConfigFolder Folder(string golden, int rows)
     {
         var folder = new ConfigFolder(golden == "minimind_c" ? "minimind_c/tokenizer" : golden);

@@ -100,7 +100,7 @@ public sealed class DataCheckTests : IDisposable
         Assert.Contains("3 rows cannot be used", shown);
         Assert.Contains("row 2: the answer is empty", shown);
         Assert.Contains("and 1 more", shown);
-        Assert.Contains(">>trained<< is what it learns", shown);
+        Assert.Contains(">>trained<< is what it is trained on", shown);
         Assert.Contains("assistant\n>>This.<|im_end|>\u21b5\n<<", shown);
     }
 

@@ -5,7 +5,7 @@ using Parquet.Serialization;
 
 namespace Fovea.Tests.Unit.Data;
 
-/// <summary>Tables as Hugging Face's data sets keep them: structures, lists of structures, numbers, and images as bytes and path.</summary>
+/// <summary>Tables as Hugging Face's datasets keep them: structures, lists of structures, numbers, and images as bytes and path.</summary>
 public sealed class ParquetTableTests : IDisposable
 {
     private static readonly string Picture = TestFiles.Golden("qwen2_5_vl_tiny/data/images/008_0.png");

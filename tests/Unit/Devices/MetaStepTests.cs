@@ -5,7 +5,7 @@ using Fovea.Testing;
 namespace Fovea.Tests.Unit.Devices;
 
 /// <summary>
-/// The meta device stands in for a card: a training step at the true dimensions of Qwen2.5-VL-7B must never call an operator with tensors of the CPU and
+/// The meta device stands in for a GPU: a training step at the true dimensions of Qwen2.5-VL-7B must never call an operator with tensors of the CPU and
 /// of the other device together, and must never read a result.
 /// </summary>
 public sealed class MetaStepTests : NativeTest

@@ -77,7 +77,9 @@ public sealed class PackageTests : IDisposable
             <configuration><packageSources><add key="fovea" value="{Path.Combine(folder, "feed")}" /></packageSources></configuration>
             """);
         Run(["build", Path.Combine(here, $"{name}.csproj"), "-c", "Release", "-nologo", "-v:q", "-nodeReuse:false", "-p:UseSharedCompilation=false"]);
-        return Path.Combine(here, "bin/Release/net10.0", $"{name}.dll");
+        var output = Path.Combine(here, "bin/Release/net10.0");
+        Assert.Equal(["linux-x64"], Directory.GetDirectories(Path.Combine(output, "runtimes")).Select(Path.GetFileName));
+        return Path.Combine(output, $"{name}.dll");
     }
 
     private string Run(IReadOnlyList<string> arguments, string input = "", int code = 0)

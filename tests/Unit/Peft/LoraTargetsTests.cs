@@ -75,7 +75,7 @@ public sealed class LoraTargetsTests : NativeTest
     {
         var error = Assert.Throws<ConfigException>(() => LoraTargets.Choose(model, Families.All[0], ["q_porj", "v_proj", "qkv"]));
         Assert.Equal(2, error.Problems.Count);
-        Assert.Contains("q_porj matches no linear layer", error.Problems[0], StringComparison.Ordinal);
+        Assert.Contains("q_porj matches no trainable linear layer", error.Problems[0], StringComparison.Ordinal);
         Assert.Contains("there are down_proj, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj", error.Problems[0], StringComparison.Ordinal);
         const string frozen = "in frozen parts: 0, 2, down_proj, gate_proj, proj, qkv, up_proj; see freeze_vision_tower";
         Assert.Contains(frozen, error.Problems[1], StringComparison.Ordinal);
@@ -83,7 +83,7 @@ public sealed class LoraTargetsTests : NativeTest
 
     [Theory]
     [InlineData("(q_proj", "malformed")]
-    [InlineData("nothing.*", "matches no linear layer")]
+    [InlineData("nothing.*", "matches no trainable linear layer")]
     public void A_bad_regular_expression_is_refused(string pattern, string reason)
     {
         var error = Assert.Throws<ConfigException>(() => LoraTargets.Choose(model, Families.All[0], [pattern]));

@@ -49,7 +49,7 @@ internal sealed class TinyRun : IDisposable
     /// <summary>The arguments of a training run into <see cref="Out"/>.</summary>
     public string[] Train(string name, params ReadOnlySpan<string> overrides) => ["train", Config, $"output_dir={Out(name)}", .. overrides];
 
-    /// <summary>Rows of the golden data set with whole paths, changed, as a data set of its own; the override that names it.</summary>
+    /// <summary>Rows of the golden dataset with whole paths, changed, as a dataset of its own; the override that names it.</summary>
     public string[] Rows(int count, Action<JsonArray> change)
     {
         var golden = JsonNode.Parse(File.ReadAllText(Path.Combine(Data, "tiny_shapes.json")))!.AsArray();

@@ -134,7 +134,7 @@ public sealed class KernelTests : NativeTest
         var expected = gradient.To(DType.F32).Transpose().MatMul(low);
         Assert.Equal(DType.F32, b.Grad()!.DType);
 
-        // Cards whose libtorch has no product of 16 bits with a wide sum (before 2.8) round that sum once.
+        // GPUs whose libtorch has no product of 16 bits with a wide sum (before 2.8) round that sum once.
         var tolerance = TestDevice.IsCpu || Operator.Exists("aten::mm", "dtype") ? 1e-4 : 4e-3;
         Assert.True(b.Grad()!.Sub(expected).Abs().Max().Item() < tolerance * expected.Abs().Max().Item());
     }
@@ -175,7 +175,7 @@ public sealed class KernelTests : NativeTest
             Random([1, 8], 1).CrossEntropyInPlace(CreateOps.On(TestDevice.Device, [8L]), CreateOps.On(TestDevice.Device, [1f]));
         if (!TestDevice.IsCpu)
         {
-            // A card cannot stop in the middle: the loss is no number, and that stops the run.
+            // A GPU cannot stop in the middle: the loss is no number, and that stops the run.
             Assert.True(double.IsNaN(Losses().Item()));
             return;
         }

@@ -58,8 +58,11 @@ internal abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <summary>The groups of tokens over which losses inside the model are averaged, where it has such losses.</summary>
     protected internal virtual IReadOnlyList<TokenGroup> GroupsOf(PackedBatch batch) => [];
 
-    /// <summary>Image features [M, E] in the order of the image slots; null without images.</summary>
-    public abstract Tensor? VisionFeatures(ModelInput input);
+    /// <summary>Features of all images in the order of the image slots; null without images.</summary>
+    public abstract VisualFeatures? VisionFeatures(ModelInput input);
+
+    /// <summary>Layers of the decoder, from the first, behind which images have features of their own (<see cref="VisualFeatures.PerLayer"/>).</summary>
+    public virtual int FeatureLayers => 0;
 
     /// <summary>
     /// Whether features are made by a tower and then a projector (<see cref="TowerFeatures"/>, <see cref="Project"/>): what a frozen tower made can
@@ -68,17 +71,17 @@ internal abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     public virtual bool HasTower => false;
 
     /// <summary>What the tower alone makes of the images, in their order; null without images.</summary>
-    public virtual Tensor? TowerFeatures(ModelInput input) => throw new NotSupportedException("this family's vision side is one piece");
+    public virtual VisualFeatures? TowerFeatures(ModelInput input) => throw new NotSupportedException("this family's vision side is one piece");
 
     /// <summary>The rest: <see cref="VisionFeatures"/> from <see cref="TowerFeatures"/>.</summary>
     /// <param name="tower">Of all images.</param>
     /// <param name="input">Says how large each image is; its pixels may be missing.</param>
-    public virtual Tensor Project(Tensor tower, ModelInput input) => throw new NotSupportedException("this family's vision side is one piece");
+    public virtual VisualFeatures Project(VisualFeatures tower, ModelInput input) => throw new NotSupportedException("this family's vision side is one piece");
 
-    /// <summary>Rows of <see cref="VisionFeatures"/> that one image makes.</summary>
+    /// <summary>Rows of <see cref="VisionFeatures"/> that one image makes, and of the features of every layer.</summary>
     public abstract int FeatureRows(ImageGrid grid);
 
-    /// <summary>Rows of <see cref="TowerFeatures"/> that one image makes.</summary>
+    /// <summary>Rows of the embeddings in <see cref="TowerFeatures"/> that one image makes.</summary>
     public virtual int TowerRows(ImageGrid grid) => grid.Patches;
 
     /// <summary>The patches of a usual image.</summary>
@@ -93,7 +96,7 @@ internal abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     public abstract int MostPatches(int pixels, int tokens);
 
     /// <summary>Final hidden states [T, E], or [L, E] where the input names the wanted rows.</summary>
-    public abstract Tensor Hidden(ModelInput input, Tensor? features);
+    public abstract Tensor Hidden(ModelInput input, VisualFeatures? features);
 
     public void Dispose()
     {

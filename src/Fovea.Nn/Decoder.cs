@@ -36,8 +36,7 @@ internal sealed class Decoder
     /// <param name="ids_T">64-bit token ids.</param>
     /// <param name="rotary">Angles of each token.</param>
     /// <param name="attention">Who sees whom.</param>
-    /// <param name="images_ME">Features that replace the embeddings at <paramref name="slots_M"/>; null without images.</param>
-    /// <param name="slots_M">64-bit positions of the image tokens, ascending.</param>
+    /// <param name="images">What images put in place of tokens, and add behind layers; null without images.</param>
     /// <param name="wanted_L">64-bit rows to return; null for all. The last block does the rest of its work for these alone.</param>
     /// <param name="watch">Sees the input and the output of every block; for tests.</param>
     /// <returns>[T, E] or [L, E] after the final norm.</returns>
@@ -45,21 +44,36 @@ internal sealed class Decoder
         Tensor ids_T,
         Rotary rotary,
         IAttentionPlan attention,
-        Tensor? images_ME = null,
-        Tensor? slots_M = null,
+        ImageTokens? images = null,
         Tensor? wanted_L = null,
         Action<string, Tensor>? watch = null)
     {
-        var x_TE = embed.Run(Embed, ids_T);
-        if (images_ME is not null)
+        if (images?.AddsBehind(blocks.Length) == true)
         {
-            x_TE = x_TE.IndexCopy(0, slots_M!, images_ME.To(x_TE.DType));
+            throw new ArgumentException($"features for {images.PerLayer.Count} layers, but the decoder has {blocks.Length}", nameof(images));
+        }
+
+        var x_TE = embed.Run(Embed, ids_T);
+        if (images is not null)
+        {
+            x_TE = images.Embed(x_TE);
         }
 
         watch?.Invoke("input", x_TE);
         for (var i = 0; i < blocks.Length; i++)
         {
-            x_TE = blocks[i].Forward(x_TE, rotary, attention, i == blocks.Length - 1 ? wanted_L : null);
+            var wanted = i == blocks.Length - 1 ? wanted_L : null;
+            if (images?.AddsBehind(i) == true)
+            {
+                // Outside of the block, which may run again for its gradients; and before rows are chosen, as image tokens may not be among them.
+                x_TE = images.AddBehind(i, blocks[i].Forward(x_TE, rotary, attention));
+                x_TE = wanted is null ? x_TE : x_TE.IndexSelect(0, wanted);
+            }
+            else
+            {
+                x_TE = blocks[i].Forward(x_TE, rotary, attention, wanted);
+            }
+
             watch?.Invoke($"block{i}", x_TE);
         }
 

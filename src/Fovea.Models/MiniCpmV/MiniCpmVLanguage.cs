@@ -15,8 +15,7 @@ internal sealed class MiniCpmVLanguage(Weights root, MiniCpmVConfig config)
     /// <param name="positions">Place of each token in its sample, [T].</param>
     /// <param name="lengths">Length of the sample that each token belongs to, [T]; rotary frequencies may go by it.</param>
     /// <param name="attention">Who sees whom.</param>
-    /// <param name="images_ME">Features that replace the embeddings at <paramref name="slots_M"/>; null without images.</param>
-    /// <param name="slots_M">64-bit positions of the image tokens, ascending.</param>
+    /// <param name="images">What images put in place of tokens, and add behind layers; null without images.</param>
     /// <param name="wanted_L">64-bit rows to return; null for all.</param>
     /// <param name="watch">Sees the input and the output of every block; for tests.</param>
     /// <returns>[T, E] or [L, E] after the final norm, in MiniCPM also scaled for the head.</returns>
@@ -25,11 +24,10 @@ internal sealed class MiniCpmVLanguage(Weights root, MiniCpmVConfig config)
         int[] positions,
         int[] lengths,
         IAttentionPlan attention,
-        Tensor? images_ME = null,
-        Tensor? slots_M = null,
+        ImageTokens? images = null,
         Tensor? wanted_L = null,
         Action<string, Tensor>? watch = null) =>
-        decoder.Forward(ids_T, Angles(positions, lengths, ids_T.Device), attention, images_ME, slots_M, wanted_L, watch);
+        decoder.Forward(ids_T, Angles(positions, lengths, ids_T.Device), attention, images, wanted_L, watch);
 
     private Rotary Angles(int[] positions, int[] lengths, Device device)
     {

@@ -56,13 +56,13 @@ internal sealed class MiniCpmVModel : VisionLanguageModel
 
     public override bool HasTower => true;
 
-    public override Tensor? TowerFeatures(ModelInput input) => input.Pixels is null
+    public override VisualFeatures? TowerFeatures(ModelInput input) => input.Pixels is null
         ? null
-        : Vision.Forward(input.Pixels, input.Grids, padsAsOriginal ? Padded(input.Grids, input.ImagesOfSamples) : null);
+        : new VisualFeatures(Vision.Forward(input.Pixels, input.Grids, padsAsOriginal ? Padded(input.Grids, input.ImagesOfSamples) : null));
 
-    public override Tensor Project(Tensor tower, ModelInput input) => Resampler.Forward(tower, input.Grids);
+    public override VisualFeatures Project(VisualFeatures tower, ModelInput input) => new(Resampler.Forward(tower.Embeddings, input.Grids));
 
-    public override Tensor? VisionFeatures(ModelInput input) => TowerFeatures(input) is { } tower ? Project(tower, input) : null;
+    public override VisualFeatures? VisionFeatures(ModelInput input) => TowerFeatures(input) is { } tower ? Project(tower, input) : null;
 
     public override ImageGrid UsualImage => new(1, Config.Slicing.Resolution / Config.Slicing.PatchSize, Config.Slicing.Resolution / Config.Slicing.PatchSize);
 
@@ -78,8 +78,8 @@ internal sealed class MiniCpmVModel : VisionLanguageModel
         return side * side * Math.Clamp(tokens / Config.Queries, 1, most == 1 ? 1 : most + 1);
     }
 
-    public override Tensor Hidden(ModelInput input, Tensor? features) =>
-        Language.Forward(input.Ids, input.Positions[0], input.Positions[1], input.Attention, features, input.ImageSlots, input.Wanted);
+    public override Tensor Hidden(ModelInput input, VisualFeatures? features) =>
+        Language.Forward(input.Ids, input.Positions[0], input.Positions[1], input.Attention, features?.At(input), input.Wanted);
 
     /// <summary>The original pads the slices of a batch to the longest; its scripts train on batches of one sample, so that is the batch here.</summary>
     private static int[] Padded(IReadOnlyList<ImageGrid> grids, IReadOnlyList<int>? imagesOfSamples)

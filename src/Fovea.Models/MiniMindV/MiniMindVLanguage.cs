@@ -4,7 +4,7 @@ using Fovea.Tensors;
 namespace Fovea.Models.MiniMindV;
 
 /// <summary>MiniMind's decoder: token and image embeddings to final hidden states. The output head is the embedding table.</summary>
-/// <remarks>Suffixes: T tokens, E width, D head size, M image tokens, L wanted tokens.</remarks>
+/// <remarks>Suffixes: T tokens, E width, D head size, L wanted tokens.</remarks>
 internal sealed class MiniMindVLanguage
 {
     private readonly MiniMindVConfig config;
@@ -30,16 +30,15 @@ internal sealed class MiniMindVLanguage
 
     public Parameter Embeddings { get; }
 
-    /// <param name="images_ME">Features that replace the embeddings at the image slots; null without images.</param>
+    /// <param name="images">What images put in place of tokens; null without images.</param>
     /// <param name="watch">Sees inputs and outputs of the blocks and of their parts; for tests.</param>
     /// <returns>[T, E] or, where rows are wanted, [L, E] after the final norm.</returns>
-    public Tensor Forward(ModelInput input, Tensor? images_ME, Action<string, Tensor>? watch = null)
+    public Tensor Forward(ModelInput input, ImageTokens? images, Action<string, Tensor>? watch = null)
     {
         var x_TE = embed.Run(ids => Embeddings.Use().Embedding(ids), input.Ids);
-        if (images_ME is not null && input.ImageSlots is not null)
+        if (images is not null)
         {
-            images_ME = input.FeatureRows is null ? images_ME : images_ME.IndexSelect(0, input.FeatureRows);
-            x_TE = x_TE.IndexCopy(0, input.ImageSlots, images_ME.To(x_TE.DType));
+            x_TE = images.Embed(x_TE);
         }
 
         var rotary = RotaryFor(input.Positions[0], x_TE.Device);

@@ -47,11 +47,11 @@ internal sealed class MiniMindVModel : VisionLanguageModel
 
     public override bool HasTower => true;
 
-    public override Tensor? TowerFeatures(ModelInput input) => input.Pixels is null ? null : Vision.Encode(input.Pixels);
+    public override VisualFeatures? TowerFeatures(ModelInput input) => input.Pixels is null ? null : new VisualFeatures(Vision.Encode(input.Pixels));
 
-    public override Tensor Project(Tensor tower, ModelInput input) => Vision.Project(tower);
+    public override VisualFeatures Project(VisualFeatures tower, ModelInput input) => new(Vision.Project(tower.Embeddings));
 
-    public override Tensor? VisionFeatures(ModelInput input) => input.Pixels is null ? null : Vision.Forward(input.Pixels);
+    public override VisualFeatures? VisionFeatures(ModelInput input) => input.Pixels is null ? null : new VisualFeatures(Vision.Forward(input.Pixels));
 
     public override ImageGrid UsualImage => new(1, Config.Vision.Side, Config.Vision.Side);
 
@@ -59,7 +59,7 @@ internal sealed class MiniMindVModel : VisionLanguageModel
 
     public override int FeatureRows(ImageGrid grid) => grid.Patches;
 
-    public override Tensor Hidden(ModelInput input, Tensor? features) => Language.Forward(input, features);
+    public override Tensor Hidden(ModelInput input, VisualFeatures? features) => Language.Forward(input, features?.At(input));
 
     /// <summary>Generation A balances its experts sample by sample, C over all samples of a batch.</summary>
     protected internal override IReadOnlyList<TokenGroup> GroupsOf(PackedBatch batch)

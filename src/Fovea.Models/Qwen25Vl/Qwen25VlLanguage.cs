@@ -14,8 +14,7 @@ internal sealed class Qwen25VlLanguage(Weights root, Qwen25VlConfig config)
     /// <param name="ids_T">64-bit token ids.</param>
     /// <param name="positions">Time, height and width of each token, [3][T].</param>
     /// <param name="attention">Who sees whom.</param>
-    /// <param name="images_ME">Features that replace the embeddings at <paramref name="slots_M"/>; null without images.</param>
-    /// <param name="slots_M">64-bit positions of the image tokens, ascending.</param>
+    /// <param name="images">What images put in place of tokens, and add behind layers; null without images.</param>
     /// <param name="wanted_L">64-bit rows to return; null for all. The last block does the rest of its work for these alone.</param>
     /// <param name="watch">Sees the input and the output of every block; for tests.</param>
     /// <returns>[T, E] or [L, E] after the final norm.</returns>
@@ -23,9 +22,8 @@ internal sealed class Qwen25VlLanguage(Weights root, Qwen25VlConfig config)
         Tensor ids_T,
         int[][] positions,
         IAttentionPlan attention,
-        Tensor? images_ME = null,
-        Tensor? slots_M = null,
+        ImageTokens? images = null,
         Tensor? wanted_L = null,
         Action<string, Tensor>? watch = null) =>
-        decoder.Forward(ids_T, MultimodalRotary.For(positions, config, ids_T.Device), attention, images_ME, slots_M, wanted_L, watch);
+        decoder.Forward(ids_T, MultimodalRotary.For(positions, config, ids_T.Device), attention, images, wanted_L, watch);
 }

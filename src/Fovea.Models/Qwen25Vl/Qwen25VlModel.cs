@@ -41,8 +41,8 @@ internal sealed class Qwen25VlModel : VisionLanguageModel
 
     protected internal override int[][] PositionsAt(int place) => [[place], [place], [place]];
 
-    public override Tensor? VisionFeatures(ModelInput input) =>
-        input.Pixels is null ? null : Vision.Forward(input.Pixels, input.Grids);
+    public override VisualFeatures? VisionFeatures(ModelInput input) =>
+        input.Pixels is null ? null : new VisualFeatures(Vision.Forward(input.Pixels, input.Grids));
 
     public override ImageGrid UsualImage => new(1, 16 * Config.Vision.MergeSize, 16 * Config.Vision.MergeSize);
 
@@ -50,6 +50,6 @@ internal sealed class Qwen25VlModel : VisionLanguageModel
 
     public override int FeatureRows(ImageGrid grid) => grid.MergedTokens(Config.Vision.MergeSize);
 
-    public override Tensor Hidden(ModelInput input, Tensor? features) =>
-        Language.Forward(input.Ids, input.Positions, input.Attention, features, input.ImageSlots, input.Wanted);
+    public override Tensor Hidden(ModelInput input, VisualFeatures? features) =>
+        Language.Forward(input.Ids, input.Positions, input.Attention, features?.At(input), input.Wanted);
 }

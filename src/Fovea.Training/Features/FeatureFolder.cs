@@ -127,7 +127,7 @@ internal sealed class FeatureFolder : IDisposable
 
     private void WriteOne(string key, ImageFeatures features)
     {
-        var size = FeatureFile.HeaderBytes + features.Memory.Length;
+        var size = FeatureFile.LengthOf(features);
         if ((bytes < 0 || bytes + size > budget) && !MakeRoom(size))
         {
             full = true;

@@ -72,12 +72,12 @@ internal sealed class VisionFeatureCache(
         ticket is ImageTicket { Source: { } source } known ? MediaContent.Stamp(source) == known.Stamp : ticket is ImageTicket;
 
     /// <summary>
-    /// Features [M, E] of all images of the batch in order; null without images. Belongs to the open scope. Images go through the tower one by one, so that
+    /// Features of all images of the batch in order; null without images. Belongs to the open scope. Images go through the tower one by one, so that
     /// no image's features depend, in their last bits, on which others were at hand.
     /// </summary>
     /// <param name="cache">Null to compute all.</param>
     /// <param name="towerOnly">Features of the tower, before a trainable projector.</param>
-    public static Tensor? Features(
+    public static VisualFeatures? Features(
         VisionLanguageModel model, PackedBatch batch, ModelInput input, VisionFeatureCache? cache, bool towerOnly = false)
     {
         if (batch.Grids.Length == 0)
@@ -90,7 +90,7 @@ internal sealed class VisionFeatureCache(
             return towerOnly ? model.TowerFeatures(input) : model.VisionFeatures(input);
         }
 
-        var parts = new Tensor[batch.Grids.Length];
+        var parts = new VisualFeatures[batch.Grids.Length];
         var patch = 0L;
         for (var i = 0; i < parts.Length; i++)
         {
@@ -98,21 +98,21 @@ internal sealed class VisionFeatureCache(
             var ticket = TicketOf(batch, i);
             if (cache?.Take(ticket) is { } known)
             {
-                parts[i] = known.To(model.Device);
+                parts[i] = known.Map(tensor => tensor.To(model.Device));
             }
             else
             {
                 // The scope frees the outputs of the tower's blocks.
                 using var scope = TensorScope.Open("block");
                 var one = input with { Pixels = input.Pixels!.Slice(0, patch, patch + grid.Patches), Grids = [grid] };
-                parts[i] = scope.Release((towerOnly ? model.TowerFeatures(one) : model.VisionFeatures(one))!);
+                parts[i] = (towerOnly ? model.TowerFeatures(one) : model.VisionFeatures(one))!.Map(scope.Release);
                 cache?.Put(ticket, parts[i]);
             }
 
             patch += batch.NeedsPixels(i) ? grid.Patches : 0;
         }
 
-        return parts.Length == 1 ? parts[0] : ShapeOps.Cat(parts);
+        return VisualFeatures.Join(parts);
     }
 
     /// <summary>
@@ -120,9 +120,9 @@ internal sealed class VisionFeatureCache(
     /// which of them run it, and a GPU has as much to do at once as there is.
     /// </summary>
     /// <param name="sent">What <see cref="Send"/> has sent for this batch; null where nothing was.</param>
-    public static Tensor? TogetherFeatures(
+    public static VisualFeatures? TogetherFeatures(
         VisionLanguageModel model, PackedBatch batch, ModelInput input, VisionFeatureCache? cache, bool towerOnly = false,
-        IReadOnlyList<Tensor?>? sent = null)
+        IReadOnlyList<VisualFeatures?>? sent = null)
     {
         if (batch.Grids.Length == 0)
         {
@@ -139,29 +139,30 @@ internal sealed class VisionFeatureCache(
         var run = Enumerable.Range(0, batch.Grids.Length).Where(batch.NeedsPixels).ToList();
         var images = input with { Grids = [.. run.Select(i => batch.Grids[i])] };
         var made = run.Count == 0 ? null : towerOnly ? model.TowerFeatures(images) : model.VisionFeatures(images);
-        var parts = new Tensor[batch.Grids.Length];
-        var row = 0L;
+        var parts = new VisualFeatures[batch.Grids.Length];
+        var (row, layerRow) = (0L, 0L);
         for (var i = 0; i < parts.Length; i++)
         {
             var ticket = TicketOf(batch, i);
             if (!batch.NeedsPixels(i))
             {
-                parts[i] = sent?[i] ?? cache!.Take(ticket)!.Send(model.Device);
+                parts[i] = sent?[i] ?? Sent(cache!.Take(ticket)!, model.Device);
                 continue;
             }
 
-            var rows = towerOnly ? model.TowerRows(batch.Grids[i]) : model.FeatureRows(batch.Grids[i]);
-            parts[i] = made!.Slice(0, row, row + rows);
-            row += rows;
+            var layerRows = model.FeatureRows(batch.Grids[i]);
+            var rows = towerOnly ? model.TowerRows(batch.Grids[i]) : layerRows;
+            parts[i] = made!.Slice(row, row + rows, layerRow, layerRow + layerRows);
+            (row, layerRow) = (row + rows, layerRow + layerRows);
             cache?.Put(ticket, parts[i]);
         }
 
-        return scope.Release(parts.Length == 1 ? parts[0] : ShapeOps.Cat(parts));
+        return VisualFeatures.Join(parts).Map(scope.Release);
     }
 
     /// <summary>Queues copies of the features that the batch's tickets hold, in the open scope; null where an image has none.</summary>
-    public IReadOnlyList<Tensor?> Send(PackedBatch batch, Device to) =>
-        [.. batch.Tickets.Select(ticket => ticket is ImageTicket { HasFeatures: true } known ? Take(known)?.Send(to) : null)];
+    public IReadOnlyList<VisualFeatures?> Send(PackedBatch batch, Device to) =>
+        [.. batch.Tickets.Select(ticket => ticket is ImageTicket { HasFeatures: true } known && Take(known) is { } features ? Sent(features, to) : null)];
 
     /// <summary>Finishes writing, and frees everything but what tickets still hold.</summary>
     public void Dispose()
@@ -188,6 +189,8 @@ internal sealed class VisionFeatureCache(
         arriving.Clear();
     }
 
+    private static VisualFeatures Sent(VisualFeatures features, Device to) => features.Map(tensor => tensor.Send(to));
+
     private static ImageTicket? TicketOf(PackedBatch batch, int image) => batch.Tickets.Count == 0 ? null : (ImageTicket?)batch.Tickets[image];
 
     private string KeyOf(byte[] content, ImageGrid grid, int part)
@@ -202,7 +205,7 @@ internal sealed class VisionFeatureCache(
     private long Held(long length) => device.Type == DeviceType.Cpu ? length : (long)BitOperations.RoundUpToPowerOf2((ulong)length);
 
     /// <summary>What the ticket holds, or what has been computed since it was written.</summary>
-    private Tensor? Take(ImageTicket? ticket)
+    private VisualFeatures? Take(ImageTicket? ticket)
     {
         var features = ticket?.Features;
         if (features is not null)
@@ -215,13 +218,15 @@ internal sealed class VisionFeatureCache(
         }
 
         Interlocked.Increment(ref hits);
-        return CreateOps.FromMemory(features.Memory.Address, [features.Rows, features.Width], features.DType, features.Memory.Release);
+        var tensors = features.Tensors();
+        features.Memory.Release();
+        return tensors;
     }
 
-    private void Put(ImageTicket? ticket, Tensor features)
+    private void Put(ImageTicket? ticket, VisualFeatures features)
     {
         Interlocked.Increment(ref misses);
-        if (ticket is null || (disk is null && Bytes + Held(features.Count * features.DType.Size()) > budgetBytes))
+        if (ticket is null || (disk is null && Bytes + Held(ImageFeatures.LengthOf(features)) > budgetBytes))
         {
             return;
         }
@@ -238,22 +243,33 @@ internal sealed class VisionFeatureCache(
         copy.Memory.Release();
     }
 
-    private static ImageFeatures Copy(Tensor features)
+    private static ImageFeatures Copy(VisualFeatures features)
     {
-        var dense = features.To(Device.Cpu).Contiguous();
-        var memory = HeapMemory.Allocate(dense.Count * dense.DType.Size());
-        var bytes = dense.DType.Size() == 2 ? MemoryMarshal.AsBytes(dense.Elements<short>()) : MemoryMarshal.AsBytes(dense.Elements<float>());
-        bytes.CopyTo(memory.Bytes);
-        return new ImageFeatures(memory, dense.Size(0), dense.Size(1), dense.DType);
+        var memory = HeapMemory.Allocate(ImageFeatures.LengthOf(features));
+        var at = 0;
+        foreach (var tensor in (Tensor[])[features.Embeddings, .. features.PerLayer])
+        {
+            var dense = tensor.To(Device.Cpu).Contiguous();
+            var bytes = dense.DType.Size() == 2 ? MemoryMarshal.AsBytes(dense.Elements<short>()) : MemoryMarshal.AsBytes(dense.Elements<float>());
+            bytes.CopyTo(memory.Bytes[at..]);
+            at += bytes.Length;
+        }
+
+        return ImageFeatures.Of(features, memory);
     }
 
     /// <summary>Queues a copy to pinned memory; <see cref="Collect"/> takes it in when it is there.</summary>
-    private void Fetch(string key, Tensor features)
+    private void Fetch(string key, VisualFeatures features)
     {
-        var memory = PinnedMemory.Allocate(features.Count * features.DType.Size(), device);
-        memory.AddRef(); // the tensor's own
-        CreateOps.FromMemory(memory.Address, [features.Size(0), features.Size(1)], features.DType, memory.Release).Fetch_(features.Contiguous());
-        arriving.Enqueue((key, new ImageFeatures(memory, features.Size(0), features.Size(1), features.DType), DeviceEvent.Now(device)));
+        var copy = ImageFeatures.Of(features, PinnedMemory.Allocate(ImageFeatures.LengthOf(features), device));
+        var into = copy.Tensors();
+        into.Embeddings.Fetch_(features.Embeddings.Contiguous());
+        for (var i = 0; i < copy.Layers; i++)
+        {
+            into.PerLayer[i].Fetch_(features.PerLayer[i].Contiguous());
+        }
+
+        arriving.Enqueue((key, copy, DeviceEvent.Now(device)));
     }
 
     /// <summary>Takes in what has been copied; waits so long for each. What does not come is given up: the device has failed.</summary>

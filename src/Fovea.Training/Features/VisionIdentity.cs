@@ -20,7 +20,7 @@ internal static class VisionIdentity
         using var hash = SHA256.Create();
         using (var stream = new CryptoStream(Stream.Null, hash, CryptoStreamMode.Write))
         {
-            var kind = towerOnly ? " tower" : string.Empty;
+            var kind = $"{(towerOnly ? " tower" : string.Empty)}{(model.FeatureLayers == 0 ? string.Empty : $" layers {model.FeatureLayers}")}";
             stream.Write(Encoding.UTF8.GetBytes($"{images.Identity}\n{model.Ledger.Options.Compute} {model.Device.Type} {Torch.Version}{kind}\n"));
             foreach (var weight in model.Ledger.Parameters.Where(p => IsPart(family.PartOf(p.Name), towerOnly)))
             {

@@ -78,7 +78,9 @@ internal sealed record ActivationCosts(IReadOnlyList<BlockCost> Blocks, RowBytes
     private static void Text(VisionLanguageModel model, int tokens)
     {
         var input = Input(model, tokens) with { ImageSlots = CreateOps.On(model.Device, [0L]), Side = new SideLosses() };
-        model.Hidden(input, CreateOps.Empty([1, model.Head.Shape[1]], model.Ledger.Options.Compute, model.Device));
+        model.Hidden(input, new VisualFeatures(Feature(), [.. Enumerable.Range(0, model.FeatureLayers).Select(_ => Feature())]));
+
+        Tensor Feature() => CreateOps.Empty([1, model.Head.Shape[1]], model.Ledger.Options.Compute, model.Device);
     }
 
     /// <summary>As a step runs them: a frozen tower without a graph, so that nothing of it is kept but its features.</summary>
@@ -91,11 +93,11 @@ internal sealed record ActivationCosts(IReadOnlyList<BlockCost> Blocks, RowBytes
             return;
         }
 
-        Tensor tower;
+        VisualFeatures tower;
         using (Autograd.NoGrad())
         {
             using var scope = TensorScope.Open("image");
-            tower = scope.Release(model.TowerFeatures(input)!);
+            tower = model.TowerFeatures(input)!.Map(scope.Release);
         }
 
         model.Project(tower, input);

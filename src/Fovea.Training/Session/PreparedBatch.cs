@@ -13,7 +13,7 @@ namespace Fovea.Training.Session;
 internal sealed record PreparedBatch(PackedBatch Batch, ModelInput Input, Tensor LossIndex, Tensor Targets, IReadOnlyList<Tensor> Tensors) : IDisposable
 {
     /// <summary>Features of its images that were at hand, on the device; null for each that was not, or where none were sent ahead.</summary>
-    public IReadOnlyList<Tensor?>? Features { get; init; }
+    public IReadOnlyList<VisualFeatures?>? Features { get; init; }
 
     public void Dispose()
     {

@@ -142,7 +142,7 @@ internal sealed class StepRunner(
         return (samples, tokens);
     }
 
-    private Tensor? Features(PreparedBatch prepared)
+    private VisualFeatures? Features(PreparedBatch prepared)
     {
         var input = prepared.Input;
         return !visionLearns ? Frozen(prepared, towerOnly: false)
@@ -151,7 +151,7 @@ internal sealed class StepRunner(
             : null;
     }
 
-    private Tensor? Frozen(PreparedBatch prepared, bool towerOnly)
+    private VisualFeatures? Frozen(PreparedBatch prepared, bool towerOnly)
     {
         using var grad = Autograd.NoGrad();
         return together

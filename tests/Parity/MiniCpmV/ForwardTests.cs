@@ -120,7 +120,7 @@ public sealed class ForwardTests : NativeTest
             using var batch = run.Batch(Rows(name));
             var input = model.Prepare(batch);
             var hidden = model.Language.Forward(
-                input.Ids, input.Positions[0], input.Positions[1], input.Attention, model.VisionFeatures(input), input.ImageSlots, watch: (what, x) =>
+                input.Ids, input.Positions[0], input.Positions[1], input.Attention, model.VisionFeatures(input)?.At(input), watch: (what, x) =>
                 {
                     var key = what == "input" ? "inputs_embeds" : $"hidden_out.{what["block".Length..]}";
                     Golden.Near(what, golden.Floats($"{name}.{key}"), x.ToArray<float>(), 1e-4);
@@ -176,7 +176,7 @@ public sealed class ForwardTests : NativeTest
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("test");
         using var batch = run.Batch(1, 4);
-        var features = model.VisionFeatures(model.Prepare(batch) with { ImagesOfSamples = null })!;
+        var features = model.VisionFeatures(model.Prepare(batch) with { ImagesOfSamples = null })!.Embeddings;
         Golden.Near("resampler_out", golden.Floats("rows_1_4.resampler_out"), features.ToArray<float>(), 1e-4);
     }
 
@@ -191,8 +191,8 @@ public sealed class ForwardTests : NativeTest
         using var scope = TensorScope.Open("test");
         using var both = run.Batch(1, 4);
         using var one = run.Batch(4);
-        var together = model.VisionFeatures(model.Prepare(both))!;
-        var alone = model.VisionFeatures(model.Prepare(one))!;
+        var together = model.VisionFeatures(model.Prepare(both))!.Embeddings;
+        var alone = model.VisionFeatures(model.Prepare(one))!.Embeddings;
         Golden.Near("alone", alone.ToArray<float>(), together.Slice(0, together.Size(0) - 16, together.Size(0)).Contiguous().ToArray<float>(), 1e-5);
     }
 

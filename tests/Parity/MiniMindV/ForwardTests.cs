@@ -28,7 +28,7 @@ public sealed class ForwardTests : NativeTest
         var features = model.Vision.Forward(input.Pixels!, (_, x) => Near($"{name}.vision_feat", x));
         Near($"{name}.proj", features);
         var seen = 0;
-        var hidden = model.Language.Forward(input with { Side = side }, features, (what, x) =>
+        var hidden = model.Language.Forward(input with { Side = side }, new VisualFeatures(features).At(input), (what, x) =>
         {
             Near($"{name}.{(folder!.IsA ? what.Replace("mlp_out", "ffn_out") : what)}", x);
             seen++;

@@ -42,7 +42,7 @@ public sealed class ForwardTests : NativeTest
         var input = Input(0, golden.Floats("s0.pixel_values"), Grids("s0"));
         var seen = 0;
         var hidden = model.Language.Forward(
-            input.Ids, input.Positions, input.Attention, model.VisionFeatures(input), input.ImageSlots, watch: (what, x) =>
+            input.Ids, input.Positions, input.Attention, model.VisionFeatures(input)?.At(input), watch: (what, x) =>
             {
                 var index = what == "input" ? 0 : int.Parse(what["block".Length..]) + 1;
                 if (index < 4)

@@ -11,7 +11,7 @@ namespace Fovea.Tests.Unit.Training;
 public sealed class ActivationCostsTests : NativeTest
 {
     public static TheoryData<string, string> Models =>
-        [.. EveryModel.Names.SelectMany(name => (string[])["full", "lora", "dropout"], (name, kind) => (name, kind))];
+        [.. EveryModel.Names.Append(EveryModel.Layered).SelectMany(name => (string[])["full", "lora", "dropout"], (name, kind) => (name, kind))];
 
     [Theory]
     [MemberData(nameof(Models))]
@@ -64,7 +64,7 @@ public sealed class ActivationCostsTests : NativeTest
             ImageStarts = [0, 0], ImageTokens = [], ImageSlots = [], LossIndex = [], Targets = [],
         };
         var input = model.Prepare(batch) with { ImageSlots = CreateOps.From([0L]), Side = new SideLosses() };
-        Tensor? features = null;
+        VisualFeatures? features = null;
         if (images > 0)
         {
             features = model.VisionFeatures(input with
@@ -72,10 +72,12 @@ public sealed class ActivationCostsTests : NativeTest
                 Pixels = CreateOps.Zeros([(long)images * model.UsualImage.Patches, model.PatchLength]),
                 Grids = [.. Enumerable.Repeat(model.UsualImage, images)],
                 ImagesOfSamples = [images],
-            })!.Slice(0, 0, 1);
+            })!.Slice(0, 1, 0, 1);
         }
 
-        model.Hidden(input, features ?? CreateOps.Zeros([1, model.Head.Shape[1]], model.Ledger.Options.Compute));
+        model.Hidden(input, features ?? new VisualFeatures(Feature(), [.. Enumerable.Range(0, model.FeatureLayers).Select(_ => Feature())]));
         return count.Live;
+
+        Tensor Feature() => CreateOps.Zeros([1, model.Head.Shape[1]], model.Ledger.Options.Compute);
     }
 }

@@ -59,7 +59,7 @@ public sealed class BlockModeTests : NativeTest
             using var casts = new AdapterCopies(model.Ledger).Open();
             using var count = MemoryCount.Start();
             var input = model.Prepare(batch);
-            Tensor? features;
+            VisualFeatures? features;
             using (everything ? Autograd.WithGrad() : Autograd.NoGrad())
             {
                 features = everything ? model.VisionFeatures(input) : VisionFeatureCache.Features(model, batch, input, null);

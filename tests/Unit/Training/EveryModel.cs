@@ -11,8 +11,16 @@ internal static class EveryModel
 
     public static IEnumerable<string> Names => [.. Folders, .. MiniMinds.Select(kind => $"minimind {kind}")];
 
+    /// <summary>Of no family: what none has yet.</summary>
+    public static string Layered => "layered";
+
     public static VisionLanguageModel Build(string name, ModelOptions options)
     {
+        if (name == Layered)
+        {
+            return LayeredModel.Build(options);
+        }
+
         if (Folders.Contains(name))
         {
             return ModelSource.Open(TestFiles.Golden($"{name}/model")).Load(options);

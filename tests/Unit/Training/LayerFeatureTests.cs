@@ -228,7 +228,7 @@ public sealed class LayerFeatureTests : NativeTest
     [Fact]
     public void A_file_of_embeddings_alone_is_never_found_for_a_model_with_them()
     {
-        var family = Families.Of(TestFiles.Golden(Model));
+        var family = ModelSource.Open(TestFiles.Golden(Model)).Family;
         var media = new Qwen2VlMedia(Qwen2VlImageProcessor.Load(TestFiles.Golden(Model)));
         using var with = LayeredModel.Build(new ModelOptions());
         using var without = LayeredModel.Build(new ModelOptions(), keepsLayers: false);

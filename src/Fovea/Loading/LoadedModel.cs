@@ -1,4 +1,3 @@
-using Fovea.Data.Tokenizers;
 using Fovea.Distributed;
 using Fovea.Generation;
 using Fovea.Models;
@@ -15,7 +14,7 @@ internal sealed class LoadedModel : IDisposable
 {
     private LoadedModel(VisionLanguageModel model, ModelSource source, ZeroSharding? weights, DataSetup data, GenerationOptions options)
     {
-        (Model, Source, Weights, Data, Options) = (model, source, weights, data, options);
+        (Model, Source, Weights, Options) = (model, source, weights, options);
         Prompts = new PromptBuilder(data.Tokenizer, data.Template, data.Images, data.Options.DefaultSystem, data.Processor.TokenRows);
         Answerer = new Answerer(model, data.Tokenizer, Prompts);
     }
@@ -27,10 +26,6 @@ internal sealed class LoadedModel : IDisposable
 
     /// <summary>Gathers weights that are sharded over processes; null where the model is whole.</summary>
     public ZeroSharding? Weights { get; }
-
-    public DataSetup Data { get; }
-
-    public Tokenizer Tokenizer => Data.Tokenizer;
 
     public PromptBuilder Prompts { get; }
 

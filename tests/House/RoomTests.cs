@@ -17,25 +17,25 @@ public sealed partial class RoomTests
         ["Fovea.Runs"] = ["Fovea.Abstractions", "Fovea.Base"],
         ["Fovea.Nn"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Tensors"],
         ["Fovea.Data"] = ["Fovea.Abstractions", "Fovea.Base"],
+        ["Fovea.Evaluation"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Data"],
         ["Fovea.Models"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Files", "Fovea.Nn", "Fovea.Tensors"],
         ["Fovea.Distributed"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Nn", "Fovea.Tensors"],
         ["Fovea.Generation"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Models", "Fovea.Nn", "Fovea.Tensors"],
         ["Fovea.Training"] =
         [
-            "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Files", "Fovea.Generation", "Fovea.Models", "Fovea.Nn",
-            "Fovea.Runs", "Fovea.Tensors",
+            "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Evaluation", "Fovea.Files", "Fovea.Generation", "Fovea.Models",
+            "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors",
         ],
         ["Fovea"] =
         [
-            "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Files", "Fovea.Generation", "Fovea.Models", "Fovea.Nn",
-            "Fovea.Runs", "Fovea.Tensors", "Fovea.Training",
+            "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Evaluation", "Fovea.Files", "Fovea.Generation", "Fovea.Models",
+            "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors", "Fovea.Training",
         ],
         ["Fovea.Launch"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Distributed", "Fovea.Tensors", "Fovea.Training"],
         ["Fovea.Cli"] =
         [
-            "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Files", "Fovea.Generation", "Fovea.Launch", "Fovea.Models",
-            "Fovea.Nn", "Fovea.Runs",
-            "Fovea.Tensors", "Fovea.Training", "Fovea",
+            "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Evaluation", "Fovea.Files", "Fovea.Generation", "Fovea.Launch",
+            "Fovea.Models", "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors", "Fovea.Training", "Fovea",
         ],
     };
 

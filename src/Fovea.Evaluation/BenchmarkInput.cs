@@ -1,0 +1,23 @@
+namespace Fovea.Evaluation;
+
+/// <summary>Where a benchmark's questions are, and how to ask them.</summary>
+internal sealed record BenchmarkInput
+{
+    /// <summary>A file, or a folder with the official files.</summary>
+    public string? Data { get; init; }
+
+    /// <summary>The official file of questions, where a benchmark has two.</summary>
+    public string? Questions { get; init; }
+
+    /// <summary>The official file of expected answers, where a benchmark has one.</summary>
+    public string? Annotations { get; init; }
+
+    /// <summary>Folder of images that the files name; null is beside the file.</summary>
+    public string? Images { get; init; }
+
+    /// <summary>Replaces the recommended prompt; <c>{question}</c> stands for the question.</summary>
+    public string? Prompt { get; init; }
+
+    /// <summary>Reads what scoring needs but no images, because the answers were made elsewhere.</summary>
+    public bool ScoresOnly { get; init; }
+}

@@ -1,6 +1,8 @@
 using System.Text;
 using Fovea.Data.Images;
 using Fovea.Data.Tokenizers;
+using Fovea.Generation.Constraints;
+using Fovea.Generation.Sampling;
 using Fovea.Models;
 
 namespace Fovea.Generation;
@@ -11,7 +13,7 @@ namespace Fovea.Generation;
 /// </summary>
 internal sealed class Answerer(VisionLanguageModel model, Tokenizer tokenizer, PromptBuilder prompts) : IDisposable
 {
-    private readonly Generator generator = new(model);
+    private readonly Generator generator = new(model) { Constraints = new ConstraintCompiler(tokenizer) };
 
     /// <inheritdoc cref="Generator.Agree"/>
     public Func<int, int>? Agree
@@ -31,8 +33,12 @@ internal sealed class Answerer(VisionLanguageModel model, Tokenizer tokenizer, P
         var prompt = prompts.Build(asked, shown);
         var decoder = tokenizer.NewStreamingDecoder();
         var answer = new StringBuilder();
-        var result = generator.Generate(prompt, options, id => Say(decoder.Push(id)), cancel);
-        Say(decoder.Flush());
+        var text = new StopText(options.StopStrings);
+        var made = 0;
+        generator.Ends = () => text.Ended;
+        var result = generator.Generate(prompt, options, id => Say(text.Push(decoder.Push(id), ++made > options.MinNewTokens)), cancel);
+        Say(text.Push(decoder.Flush()));
+        Say(text.Flush());
         return new ChatAnswer(answer.ToString(), result);
 
         void Say(string piece)

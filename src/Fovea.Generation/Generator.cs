@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using Fovea.Generation.Constraints;
+using Fovea.Generation.Sampling;
 using Fovea.Models;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
@@ -24,6 +26,12 @@ internal sealed class Generator(VisionLanguageModel model) : IDisposable
     /// <summary>Where several processes generate together: makes one choice of what each has chosen.</summary>
     public Func<int, int>? Agree { get; set; }
 
+    /// <summary>Sees every token but the stop token once it was reported, and says whether the answer ends with it: a stop string is complete.</summary>
+    public Func<bool>? Ends { get; set; }
+
+    /// <summary>Makes constraints hold for the model's tokenizer.</summary>
+    public ConstraintCompiler? Constraints { get; set; }
+
     /// <summary>Goes on until a stop token, the limit, or cancellation (what there is by then is returned).</summary>
     /// <param name="prompt">Tokens and images.</param>
     /// <param name="options">How to choose and when to stop.</param>
@@ -33,15 +41,23 @@ internal sealed class Generator(VisionLanguageModel model) : IDisposable
     public GenerationResult Generate(Prompt prompt, GenerationOptions options, Action<int>? onToken = null, CancellationToken cancel = default)
     {
         options.Check();
+        if (options.Count > 1)
+        {
+            throw new ConfigException($"count is {options.Count}, but a conversation goes on from one answer");
+        }
+
         Check(prompt);
+        var constraint = options.Constraint is { } form
+            ? (Constraints ?? throw new InvalidOperationException("constraints need a tokenizer")).Begin(form)
+            : null;
         using var grad = Autograd.NoGrad();
         using var casts = new AdapterCopies(model.Ledger).Open(); // once, not for each token
         var reused = Reuse(prompt);
         cache.Reserve(prompt.Ids.Length + Math.Min(options.MaxNewTokens, AnswerReserve));
-        var sampler = new Sampler(options);
+        var chooser = new TokenChooser(options, prompt.Ids, constraint);
         var stops = options.StopIds.ToHashSet();
-        var seen = options.RepetitionPenalty == 1 ? null : prompt.Ids.ToHashSet();
         var made = new List<int>();
+        var logprobs = new List<TokenLogprob>();
         var limit = Math.Min(options.MaxNewTokens, Math.Max(1, model.MaxTokens - prompt.Ids.Length));
         var started = Stopwatch.GetTimestamp();
         var (first, last) = (started, started);
@@ -51,10 +67,15 @@ internal sealed class Generator(VisionLanguageModel model) : IDisposable
             while (true)
             {
                 Watch?.Invoke(logits);
-                var id = sampler.Next(logits, seen ?? []);
+                var id = chooser.Choose(logits);
                 id = Agree?.Invoke(id) ?? id;
+                chooser.Accept(id);
                 made.Add(id);
-                seen?.Add(id);
+                if (chooser.Logprob is { } logprob)
+                {
+                    logprobs.Add(logprob);
+                }
+
                 last = Stopwatch.GetTimestamp();
                 first = made.Count == 1 ? last : first;
                 if (stops.Contains(id))
@@ -63,6 +84,11 @@ internal sealed class Generator(VisionLanguageModel model) : IDisposable
                 }
 
                 onToken?.Invoke(id);
+                if (chooser.IsComplete || Ends?.Invoke() == true)
+                {
+                    return Result(StopReason.Finished);
+                }
+
                 if (made.Count == limit)
                 {
                     return Result(StopReason.Length);
@@ -77,7 +103,10 @@ internal sealed class Generator(VisionLanguageModel model) : IDisposable
         }
 
         GenerationResult Result(StopReason reason) => new(
-            made, reason, prompt.Ids.Length, reused, Stopwatch.GetElapsedTime(started, first), Stopwatch.GetElapsedTime(first, last));
+            made, reason, prompt.Ids.Length, reused, Stopwatch.GetElapsedTime(started, first), Stopwatch.GetElapsedTime(first, last))
+        {
+            Logprobs = logprobs,
+        };
     }
 
     /// <summary>Forgets everything, for instance because weights or adapters have changed.</summary>

@@ -1,4 +1,5 @@
 using Fovea.Generation;
+using Fovea.Generation.Engine;
 using Fovea.Models;
 using Fovea.Tensors;
 using Fovea.Testing;
@@ -18,7 +19,7 @@ internal static class DecodeBench
                 "--attention", attention ?? (dtype == DType.BF16 ? "eager" : "sdpa"), "--threads", Torch.Threads.ToString())
             : null;
         using var model = MidModel.Build(new ModelOptions { Compute = dtype });
-        using var generator = new Generator(model);
+        using var engine = new GenerationEngine(model);
         var (ids, image) = MidModel.Prompt();
         var prompt = new Prompt(Array.ConvertAll(ids, id => (int)id), [image]);
         Once();
@@ -42,8 +43,8 @@ internal static class DecodeBench
 
         (double Prefill, double Decode) Once()
         {
-            generator.Reset();
-            var result = generator.Generate(prompt, new GenerationOptions { MaxNewTokens = NewTokens });
+            engine.Reset();
+            var result = engine.Generate(prompt, new GenerationOptions { MaxNewTokens = NewTokens });
             return (result.PromptTime.TotalSeconds, result.TokenTime.TotalSeconds);
         }
     }

@@ -1,23 +1,16 @@
 using System.Text;
 using Fovea.Data.Images;
 using Fovea.Data.Tokenizers;
-using Fovea.Models;
+using Fovea.Generation.Engine;
 
 namespace Fovea.Generation;
 
 /// <summary>
-/// Answers the last question of a conversation. The key/value cache is kept between answers: what a conversation has in common with the one before is not
-/// computed again. For one thread.
+/// Answers the last question of a conversation. The engine's cache is kept between answers: what a conversation has in common with earlier ones is not
+/// computed again. For the thread that owns the model.
 /// </summary>
-internal sealed class Answerer(VisionLanguageModel model, Tokenizer tokenizer, PromptBuilder prompts) : IDisposable
+internal sealed class Answerer(GenerationEngine engine, Tokenizer tokenizer, PromptBuilder prompts)
 {
-    private readonly Generator generator = new(model);
-
-    /// <inheritdoc cref="Generator.Agree"/>
-    public Func<int, int>? Agree
-    {
-        set => generator.Agree = value;
-    }
 
     /// <param name="asked">The conversation up to the open question.</param>
     /// <param name="shown">All its images as patches, in order. An image whose patches are the same object as before is not computed again.</param>
@@ -31,9 +24,15 @@ internal sealed class Answerer(VisionLanguageModel model, Tokenizer tokenizer, P
         var prompt = prompts.Build(asked, shown);
         var decoder = tokenizer.NewStreamingDecoder();
         var answer = new StringBuilder();
-        var result = generator.Generate(prompt, options, id => Say(decoder.Push(id)), cancel);
+        var result = engine.Generate(prompt, options, OnToken, cancel);
         Say(decoder.Flush());
         return new ChatAnswer(answer.ToString(), result);
+
+        bool OnToken(int id)
+        {
+            Say(decoder.Push(id));
+            return true;
+        }
 
         void Say(string piece)
         {
@@ -45,8 +44,6 @@ internal sealed class Answerer(VisionLanguageModel model, Tokenizer tokenizer, P
         }
     }
 
-    /// <summary>Frees the cache.</summary>
-    public void Reset() => generator.Reset();
-
-    public void Dispose() => generator.Dispose();
+    /// <summary>Forgets what was computed.</summary>
+    public void Reset() => engine.Reset();
 }

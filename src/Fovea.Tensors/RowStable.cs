@@ -1,0 +1,6 @@
+namespace Fovea.Tensors;
+
+internal static class RowStable
+{
+    public static IDisposable? Open() => null;
+}

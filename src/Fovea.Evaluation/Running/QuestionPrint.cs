@@ -13,7 +13,7 @@ internal static class QuestionPrint
         foreach (var item in items)
         {
             Add("item", item.Id);
-            foreach (var part in item.Turns.SelectMany(turn => turn.Parts.Prepend(new Text(turn.Role.ToString()))))
+            foreach (var part in item.Before.Concat(item.Turns).SelectMany(turn => turn.Parts.Prepend(new Text(turn.Role.ToString()))))
             {
                 Add(part.GetType().Name, part is Image image ? $"{image.Source.Name} {image.Source.Offset} {image.Source.Length}" : $"{part}");
             }

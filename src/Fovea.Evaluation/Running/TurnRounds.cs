@@ -21,7 +21,8 @@ internal sealed class TurnRounds(IReadOnlyList<BenchmarkItem> items, AnswerLog l
     /// <param name="told">Called after every answer.</param>
     public void Run(IReadOnlyList<int> of, Func<IEnumerable<AskedTurn>, IEnumerable<AnsweredTurn>> ask, Action? told = null)
     {
-        var rounds = of.Select(i => items[i].Turns.Count).DefaultIfEmpty(0).Max();
+        // As many rounds in every process, whatever its items: processes that gather weights together go through all of them.
+        var rounds = items.Select(item => item.Turns.Count).DefaultIfEmpty(0).Max();
         for (var turn = 0; turn < rounds; turn++)
         {
             var now = of.Where(i => items[i].Turns.Count > turn && Answered(i) == turn && !problems.ContainsKey(i));
@@ -61,7 +62,7 @@ internal sealed class TurnRounds(IReadOnlyList<BenchmarkItem> items, AnswerLog l
 
     private Conversation Conversation(int item, int turn)
     {
-        var messages = new List<Message>();
+        var messages = new List<Message>(items[item].Before);
         for (var i = 0; i <= turn; i++)
         {
             messages.Add(items[item].Turns[i]);

@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Fovea.Data.Datasets;
 using Fovea.Distributed;
 using Fovea.Events;
+using Fovea.Generation;
 using Fovea.Loading;
 using Fovea.Models;
 using Fovea.Tensors;
@@ -12,8 +13,8 @@ using Fovea.Training.Session;
 namespace Fovea;
 
 /// <summary>
-/// A vision-language model loaded for inference. Methods may be called concurrently from any thread: each model has a thread of its own, on which calls wait
-/// their turn.
+/// A vision-language model loaded for inference. Methods may be called concurrently from any thread: each model has a thread of its own, and questions that
+/// are asked at the same time are answered together, in batches.
 /// </summary>
 public sealed class VisionModel : IAsyncDisposable
 {
@@ -21,12 +22,10 @@ public sealed class VisionModel : IAsyncDisposable
     private readonly ModelThread thread;
     private readonly LoadedModel loaded;
     private readonly Mesh? mesh;
-    private readonly MediaMemory images;
 
     private VisionModel(TrainConfig config, ModelThread thread, LoadedModel loaded, Mesh? mesh)
     {
         (this.config, this.thread, this.loaded, this.mesh) = (config, thread, loaded, mesh);
-        images = new MediaMemory(loaded.Prompts.Read);
         Folder = new ModelFolder(loaded.Source);
         Device = $"{loaded.Model.Device}";
         Parameters = loaded.Model.Ledger.Count + loaded.Model.Ledger.AdapterParameters.Sum(p => p.Count);
@@ -71,6 +70,7 @@ public sealed class VisionModel : IAsyncDisposable
         {
             var loaded = await thread.Run(
                 () => LoadedModel.Load(config, source ?? ModelSource.Open(config.Model.ModelNameOrPath), fromModel, note, mesh), cancel).ConfigureAwait(false);
+            thread.Background = loaded.Engine.Step;
             return new VisionModel(config, thread, loaded, mesh);
         }
         catch
@@ -130,6 +130,7 @@ public sealed class VisionModel : IAsyncDisposable
         {
             await thread.Run<object?>(() =>
             {
+                loaded.Engine.Run();
                 loaded.Dispose();
                 return null;
             }).ConfigureAwait(false);
@@ -221,7 +222,22 @@ public sealed class VisionModel : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(messages);
         var asked = new Conversation([.. messages]);
-        return Run(() => loaded.Answerer.Answer(asked, images.Of(asked), With(options), onText, cancel), cancel);
+        return Answer(new AnswerRequest(asked, With(options)), onText, cancel);
+    }
+
+    // Images are read by another thread, and questions that are asked at the same time are answered together.
+    private async Task<ChatAnswer> Answer(AnswerRequest request, Action<string>? onText, CancellationToken cancel)
+    {
+        var prompt = await Task.Run(() => loaded.Answerer.PromptOf(request.Asked), cancel).ConfigureAwait(false);
+        var answered = new TaskCompletionSource<ChatAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await Run(
+            () =>
+            {
+                loaded.Answerer.Submit(prompt, request, onText, answers => answered.SetResult(answers[0]), answered.SetException, cancel);
+                thread.Wake();
+                return true;
+            }, cancel).ConfigureAwait(false);
+        return await answered.Task.ConfigureAwait(false);
     }
 
     /// <summary>The options of a call; where they name no tokens that end an answer, the model's do.</summary>

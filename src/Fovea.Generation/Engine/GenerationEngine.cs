@@ -48,6 +48,9 @@ internal sealed class GenerationEngine : IDisposable
     /// <summary>Samples that wait or are under way.</summary>
     public int Load => waiting.Count + running.Count;
 
+    /// <summary>Most samples that are answered at once.</summary>
+    public int MostSequences => options.MostSequences;
+
     /// <summary>What it did so far.</summary>
     public EngineStatistics Statistics { get; } = new();
 
@@ -59,6 +62,9 @@ internal sealed class GenerationEngine : IDisposable
 
     /// <summary>Pages that there may be.</summary>
     public int MostPages => pool.MostPages;
+
+    /// <summary>Bytes of a page: keys and values of all layers.</summary>
+    public long PageBytes => pool.PageBytes;
 
     /// <summary>Puts a prompt in the queue.</summary>
     /// <exception cref="ConfigException">The prompt is empty, longer than the model or the cache takes, or an option is out of range.</exception>
@@ -87,6 +93,11 @@ internal sealed class GenerationEngine : IDisposable
     /// <returns>False when there is nothing to do, here or in the other processes.</returns>
     public bool Step()
     {
+        if (!HasWork && Sum is null)
+        {
+            return false;
+        }
+
         using var grad = Autograd.NoGrad();
         using var rows = RowStable.Open();
         casts ??= new AdapterCopies(model.Ledger).Open(); // once while there is work, not for each pass

@@ -19,7 +19,7 @@ internal sealed class LoadedModel : IDisposable
         Prompts = new PromptBuilder(data.Tokenizer, data.Template, data.Images, data.Options.DefaultSystem, data.Processor.TokenRows);
         Engine = new GenerationEngine(model);
         Answerer = new Answerer(Engine, data.Tokenizer, Prompts);
-        Batch = new AnswersInTurns(Answerer, Prompts);
+        Batch = new BatchAnswerer(Engine, Answerer);
     }
 
     public VisionLanguageModel Model { get; }

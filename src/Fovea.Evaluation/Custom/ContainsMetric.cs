@@ -8,8 +8,8 @@ internal sealed class ContainsMetric(MetricArguments arguments) : CustomMetric
 
     public override string Name => "contains";
 
-    public override string Rule => $"an expected answer stands in the answer{(wholeWords ? " as whole words" : string.Empty)}; "
-        + $"runs of blanks do not count, {(caseCounts ? "letter case does" : "nor letter case")}; per cent";
+    public override string Rule => $"an expected answer stands in the answer{(wholeWords ? " as whole words" : string.Empty)}"
+        + $", {(caseCounts ? "with" : "without")} regard to letter case; runs of blanks do not count; per cent";
 
     public override CustomScore Score(string answer, IReadOnlyList<string> expected)
     {

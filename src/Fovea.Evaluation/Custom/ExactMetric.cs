@@ -7,8 +7,8 @@ internal sealed class ExactMetric(MetricArguments arguments) : CustomMetric
 
     public override string Name => "exact";
 
-    public override string Rule =>
-        $"the answer equals an expected one; blanks at the ends and runs of blanks do not count, {(caseCounts ? "letter case does" : "nor letter case")}; per cent";
+    public override string Rule => $"the answer equals an expected one, {(caseCounts ? "with" : "without")} regard to letter case; "
+        + "blanks at the ends and runs of blanks do not count; per cent";
 
     public override CustomScore Score(string answer, IReadOnlyList<string> expected)
     {

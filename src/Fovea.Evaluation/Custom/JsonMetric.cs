@@ -16,7 +16,8 @@ internal sealed partial class JsonMetric(MetricArguments arguments) : CustomMetr
 
     public override string Rule => "share of the expected fields that the JSON in the answer has with an equal value ("
         + (fields.Length == 0 ? "every value of the expected JSON" : string.Join(", ", fields))
-        + $"; numbers within {tolerance.ToString(CultureInfo.InvariantCulture)}; texts {(caseCounts ? "with" : "without")} regard to letter case); all_fields: rows whose fields are all right; valid_json: answers with JSON in them; per cent";
+        + $"; numbers within {tolerance.ToString(CultureInfo.InvariantCulture)}; texts {(caseCounts ? "with" : "without")} regard to letter case); "
+        + "all_fields: rows whose fields are all right; valid_json: answers with JSON in them; per cent";
 
     public override IReadOnlyList<string> Others => ["all_fields", "valid_json"];
 

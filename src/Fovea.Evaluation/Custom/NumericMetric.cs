@@ -12,7 +12,7 @@ internal sealed partial class NumericMetric(MetricArguments arguments) : CustomM
     public override string Name => "numeric";
 
     public override string Rule => string.Create(CultureInfo.InvariantCulture,
-        $"the last number in the answer (1,000.5 and 50 % are 1000.5 and 50) is within {tolerance} of an expected one, or within {relative} of its size; per cent");
+        $"the last number in the answer (1,000.5 is 1000.5, 50 % is 50) is within {tolerance} of an expected one, or within {relative} of its size; per cent");
 
     public override CustomScore Score(string answer, IReadOnlyList<string> expected)
     {

@@ -54,12 +54,15 @@ internal static class ResultText
                 + "and the metrics are those of each as a whole");
         }
 
-        text.Append(TextTable.Of(["metric", "A", "B", "B - A", "95 % interval"], comparison.Metrics.Append(comparison.Mean).Select(metric => (IReadOnlyList<string>)
-            [metric.Name, Number(metric.First), Number(metric.Second), Number(metric.Second - metric.First), Between(metric.Interval)])));
+        text.Append(TextTable.Of(
+            ["metric", "A", "B", "B - A", "95 % interval"],
+            comparison.Metrics.Append(comparison.Mean).Select(of => (IReadOnlyList<string>)
+                [of.Name, Number(of.First), Number(of.Second), Number(of.Second - of.First), Between(of.Interval)])));
         var test = comparison.Test;
         text.AppendLine().AppendLine($"{test.Name}: p = {P(test.P)}; B is better on {test.Better} items, worse on {test.Worse}");
         var changed = comparison.Changed;
-        text.AppendLine($"{changed.Count} of {comparison.Pairs.Count} answers changed{(changed.Count > 0 ? ", those first that became worse:" : string.Empty)}");
+        var order = changed.Count > 0 ? ", those first that became worse:" : string.Empty;
+        text.AppendLine($"{changed.Count} of {comparison.Pairs.Count} answers changed{order}");
         foreach (var (a, b) in changed.Take(ShownChanges))
         {
             text.AppendLine($"  {a.Id}  {Score(a.Score)} -> {Score(b.Score)}  {Short(a.Question)}");

@@ -45,7 +45,9 @@ internal sealed record SavedResult
     private static SavedSample Sample(JsonElement sample) => new(
         sample.GetProperty("id").GetString()!,
         sample.GetProperty("question").GetString()!,
-        sample.TryGetProperty("answer", out var one) ? one.GetString()! : string.Join("\n", sample.GetProperty("answers").EnumerateArray().Select(a => a.GetString())),
+        sample.TryGetProperty("answer", out var one)
+            ? one.GetString()!
+            : string.Join("\n", sample.GetProperty("answers").EnumerateArray().Select(answer => answer.GetString())),
         sample.GetProperty("expected").GetString()!,
         sample.GetProperty("score") is { ValueKind: JsonValueKind.Number } score ? score.GetDouble() : 0);
 }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using Fovea.Distributed;
-using Fovea.Evaluation;
 using Fovea.Evaluation.Report;
 using Fovea.Evaluation.Results;
 using Fovea.Evaluation.Running;
@@ -13,13 +12,13 @@ using Fovea.Training.Config;
 namespace Fovea.Running;
 
 /// <summary>Has a loaded model answer a benchmark, and scores the answers. For the thread that owns the model.</summary>
-internal sealed class BenchmarkRun(LoadedModel loaded, TrainConfig config, Mesh mesh, EvaluationRequest request)
+internal sealed class BenchmarkRun(LoadedModel loaded, TrainConfig config, Mesh mesh, EvaluationRequest request, int? maxNewTokens = null)
 {
     private const int Digits = 16;
 
     /// <summary>How answers are generated: greedily and as long as the benchmark says, otherwise as the model's generation_config.json says.</summary>
-    public GenerationOptions Options { get; init; } =
-        loaded.Options with { DoSample = false, MaxNewTokens = request.Entry.Benchmark.MaxNewTokens };
+    public GenerationOptions Options { get; } =
+        loaded.Options with { DoSample = false, MaxNewTokens = maxNewTokens ?? request.Entry.Benchmark.MaxNewTokens };
 
     /// <param name="questions">What is asked.</param>
     /// <param name="told">Receives the progress of this process after every answer.</param>
@@ -114,7 +113,8 @@ internal sealed class BenchmarkRun(LoadedModel loaded, TrainConfig config, Mesh 
         get
         {
             var how = Options.DoSample
-                ? string.Create(CultureInfo.InvariantCulture, $"temperature {Options.Temperature}, top-p {Options.TopP}, top-k {Options.TopK}, seed {Options.Seed}")
+                ? string.Create(
+                    CultureInfo.InvariantCulture, $"temperature {Options.Temperature}, top-p {Options.TopP}, top-k {Options.TopK}, seed {Options.Seed}")
                 : "greedy";
             var penalty = Options.RepetitionPenalty == 1 ? string.Empty
                 : string.Create(CultureInfo.InvariantCulture, $", repetition penalty {Options.RepetitionPenalty}");

@@ -134,13 +134,13 @@ public sealed class VisionModel : IAsyncDisposable
     /// <exception cref="ConfigException">A conversation does not end with an answer, or holds what the model does not support.</exception>
     /// <exception cref="FoveaException">An image cannot be read; the message names it.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public async Task<AnswerMetrics> EvaluateAsync(
+    public async Task<AnswerScores> EvaluateAsync(
         IEnumerable<Conversation> heldOut, IReadOnlyDictionary<string, Metric> metrics, GenerationOptions? options = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(metrics);
         var generation = With(options ?? Generation with { DoSample = false });
         var rows = await Run(() => HeldOutAnswers.Of(loaded.Batch, [.. heldOut], generation, cancel), cancel).ConfigureAwait(false);
-        return new AnswerMetrics(rows, metrics.ToDictionary(metric => metric.Key, metric => metric.Value(rows)));
+        return new AnswerScores(rows, metrics.ToDictionary(metric => metric.Key, metric => metric.Value(rows)));
     }
 
     /// <summary>Frees the model, after pending calls have completed.</summary>

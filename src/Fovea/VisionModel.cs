@@ -2,10 +2,13 @@ using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Fovea.Data.Datasets;
 using Fovea.Distributed;
+using Fovea.Evaluation.Results;
+using Fovea.Evaluation.Running;
 using Fovea.Events;
 using Fovea.Generation;
 using Fovea.Loading;
 using Fovea.Models;
+using Fovea.Running;
 using Fovea.Tensors;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
@@ -123,6 +126,23 @@ public sealed class VisionModel : IAsyncDisposable
         return Of(await Measure(asked, tell: null, cancel).ConfigureAwait(false));
     }
 
+    /// <summary>Answers held-out conversations, many at a time, and computes metrics of the answers.</summary>
+    /// <param name="heldOut">Conversations, each ending with the expected answer.</param>
+    /// <param name="metrics">The metrics by the names that the result has them under; each sees all rows at once.</param>
+    /// <param name="options">How to generate; null is greedy, otherwise as <see cref="Generation"/>.</param>
+    /// <param name="cancel">Ends all answers.</param>
+    /// <exception cref="ConfigException">A conversation does not end with an answer, or holds what the model does not support.</exception>
+    /// <exception cref="FoveaException">An image cannot be read; the message names it.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public async Task<AnswerScores> EvaluateAsync(
+        IEnumerable<Conversation> heldOut, IReadOnlyDictionary<string, Metric> metrics, GenerationOptions? options = null, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(metrics);
+        var generation = With(options ?? Generation with { DoSample = false });
+        var rows = await Run(() => HeldOutAnswers.Of(loaded.Batch, [.. heldOut], generation, cancel), cancel).ConfigureAwait(false);
+        return new AnswerScores(rows, metrics.ToDictionary(metric => metric.Key, metric => metric.Value(rows)));
+    }
+
     /// <summary>Frees the model, after pending calls have completed.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -145,6 +165,11 @@ public sealed class VisionModel : IAsyncDisposable
 
     internal static LossMetrics Of(Evaluated measured) => new(
         measured.Samples, measured.Loss, Number(measured, "perplexity"), Number(measured, "token_accuracy"));
+
+    /// <summary>Answers a benchmark; null in all processes but the main one.</summary>
+    internal Task<EvaluationResult?> Evaluate(
+        EvaluationRequest request, QuestionSet questions, int? maxNewTokens, Action<BenchmarkProgress>? told, CancellationToken cancel) =>
+        Run(() => new BenchmarkRun(loaded, config, mesh ?? Mesh.Alone(), request, maxNewTokens).Run(questions, told, cancel), cancel);
 
     // On what a configuration holds out; notices about the data go to the callback, one sentence at a time.
     internal Task<Evaluated> Measure(TrainConfig asked, Action<string>? tell, CancellationToken cancel = default) =>

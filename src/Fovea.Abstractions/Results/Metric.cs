@@ -1,9 +1,9 @@
 namespace Fovea;
 
 /// <summary>
-/// A number that says how good answers are. It sees all rows at once, because metrics such as CIDEr are not means over rows. Generating the answers of
-/// held-out rows is not part of this version: nothing calls a metric yet.
+/// A number that says how good answers are. It sees all rows at once, because metrics such as CIDEr are not means over rows. A run calls it on rank 0, on the
+/// thread that trains.
 /// </summary>
 /// <param name="rows">Held-out conversations with the model's answers.</param>
-/// <returns>The value; larger is better.</returns>
+/// <returns>The value; larger is better unless its name ends in <c>loss</c>.</returns>
 public delegate double Metric(IReadOnlyList<AnsweredRow> rows);

@@ -42,6 +42,7 @@ public sealed partial class RoomTests
     private static readonly Dictionary<string, string[]> Packages = new()
     {
         ["Fovea.Data"] = ["ParquetSharp"],
+        ["Fovea.Evaluation"] = ["SkiaSharp", "SkiaSharp.NativeAssets.Linux.NoDependencies"],
         ["Fovea.Runs"] = ["ScottPlot", "SkiaSharp", "SkiaSharp.HarfBuzz", "SkiaSharp.NativeAssets.Linux.NoDependencies"],
         ["Fovea.Training"] = ["YamlDotNet"],
         ["Fovea.Abstractions"] = ["Microsoft.CodeAnalysis.PublicApiAnalyzers"],

@@ -1,5 +1,6 @@
 using System.Text;
 using Fovea.Tensors;
+using Fovea.Tensors.Collectives;
 
 namespace Fovea.Distributed;
 

@@ -4,6 +4,7 @@ using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
+using Fovea.Training.Answers;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
 
@@ -17,6 +18,7 @@ internal sealed class LoadedModel : IDisposable
         (Model, Source, Weights, Options) = (model, source, weights, options);
         Prompts = new PromptBuilder(data.Tokenizer, data.Template, data.Images, data.Options.DefaultSystem, data.Processor.TokenRows);
         Answerer = new Answerer(model, data.Tokenizer, Prompts);
+        Batch = new AnswersInTurns(Answerer, Prompts);
     }
 
     public VisionLanguageModel Model { get; }
@@ -30,6 +32,9 @@ internal sealed class LoadedModel : IDisposable
     public PromptBuilder Prompts { get; }
 
     public Answerer Answerer { get; }
+
+    /// <summary>Answers many questions.</summary>
+    public IBatchAnswerer Batch { get; }
 
     /// <summary>How answers are generated where nobody says otherwise.</summary>
     public GenerationOptions Options { get; }
@@ -45,15 +50,7 @@ internal sealed class LoadedModel : IDisposable
         Report(note, [.. config.Notices, .. data.Notices]);
         var family = source.Family;
         var options = GenerationFile.Read(source.Folder, data.Tokenizer, data.Template.StopWords);
-        options = fromModel ? options : options with
-        {
-            MaxNewTokens = config.Generation.MaxNewTokens,
-            DoSample = config.Generation.DoSample,
-            Temperature = config.Generation.Temperature,
-            TopK = config.Generation.TopK,
-            TopP = config.Generation.TopP,
-            RepetitionPenalty = config.Generation.RepetitionPenalty,
-        };
+        options = fromModel ? options : AnswerSettings.Of(config.Generation, options);
         _ = Torch.Threads; // a new thread starts with OpenMP's own number of threads; asking makes libtorch apply its own
         var device = ModelSetup.ChooseDevice(config);
         var compute = Compute(config, source, device);

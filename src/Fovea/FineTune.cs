@@ -209,8 +209,12 @@ public sealed class FineTune
     private static FineTuneResult Run(TrainConfig config, IEnumerable<IEventSink> views, CancellationToken cancel, Mesh? mesh = null)
     {
         var result = new ResultSink();
+        views = [.. views];
+
+        // A run closes its views; here they go on.
+        var during = config.Run.DoPredict ? views.Select(view => new CallbackSink(view.Write)) : views;
         var outcome = config.Run.DoTrain
-            ? SupervisedFineTune.Run(config, views.Append(result), cancel, mesh)
+            ? SupervisedFineTune.Run(config, during.Append(result), cancel, mesh)
             : new RunOutcome(Step: 0, Interrupted: false, TrainLoss: null);
         if (config.Run.DoPredict && !outcome.Interrupted)
         {

@@ -15,13 +15,11 @@ internal sealed record BestSoFar(double? Metric = null, int? Step = null, string
     /// <summary>What a state says.</summary>
     public static BestSoFar Of(TrainerState state)
     {
-        var callback = Map(Map(state.Others, Callbacks), Stopping);
+        var counter = Map(Map(Map(state.Others, Callbacks), Stopping), "attributes")?.GetValueOrDefault(Counter);
         var metric = state.Others.GetValueOrDefault("best_metric");
         return new BestSoFar(
-            metric is double real ? real : metric as long?,
-            state.Others.GetValueOrDefault("best_global_step") is long step and > 0 and <= int.MaxValue ? (int)step : null,
-            state.Others.GetValueOrDefault("best_model_checkpoint") as string,
-            Map(callback, "attributes")?.GetValueOrDefault(Counter) is long waited and >= 0 and <= int.MaxValue ? (int)waited : 0);
+            metric is double real ? real : metric as long?, Count(state.Others.GetValueOrDefault("best_global_step")),
+            state.Others.GetValueOrDefault("best_model_checkpoint") as string, Count(counter) ?? 0);
     }
 
     /// <summary>The state with this in it.</summary>
@@ -48,6 +46,13 @@ internal sealed record BestSoFar(double? Metric = null, int? Step = null, string
 
         return state with { Others = others };
     }
+
+    private static int? Count(object? value) => value switch
+    {
+        int count => count,
+        long count and >= 0 and <= int.MaxValue => (int)count,
+        _ => null,
+    };
 
     private static IReadOnlyDictionary<string, object?>? Map(IReadOnlyDictionary<string, object?>? from, string key) =>
         from?.GetValueOrDefault(key) as IReadOnlyDictionary<string, object?>;

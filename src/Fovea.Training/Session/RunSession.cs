@@ -183,7 +183,7 @@ internal sealed class RunSession : TrainSession
     {
         parts.Dispose();
         using var best = BestWeights.Load(Config, inputs, Mesh, checkpoint);
-        new Checkpointer(Config, inputs, best.Setup, best.Session, Mesh, State, Reporter).SaveResult();
+        best.Session.Strategy.OnMain(() => ModelSaver.Save(best.Setup, Config, Config.Run.OutputDir));
         Evaluation.Of(best.Session).AtTheEnd();
     }
 

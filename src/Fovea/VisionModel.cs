@@ -181,7 +181,7 @@ public sealed class VisionModel : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(metrics);
         var generation = With(options ?? Generation with { DoSample = false });
-        var rows = await Run(() => HeldOutAnswers.Of(loaded.Batch, [.. heldOut], generation, cancel), cancel).ConfigureAwait(false);
+        var rows = await Run(() => AnsweredRows.Of(loaded.Batch, [.. heldOut], generation, cancel), cancel).ConfigureAwait(false);
         return new AnswerScores(rows, metrics.ToDictionary(metric => metric.Key, metric => metric.Value(rows)));
     }
 

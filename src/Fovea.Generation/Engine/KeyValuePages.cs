@@ -3,7 +3,10 @@ using Fovea.Tensors;
 
 namespace Fovea.Generation.Engine;
 
-/// <summary>Attention over pages by libtorch's own operators, sequence by sequence: where no kernel of ours does it at once.</summary>
+/// <summary>
+/// Pages of keys and values, and attention over them: on the CPU by a kernel of ours, in the layout that it reads; elsewhere by libtorch's own operators,
+/// sequence by sequence, over pages [P, 64, G, D].
+/// </summary>
 /// <remarks>Suffixes: T tokens of the pass, B of one block, L tokens of a sequence, H query heads, G key/value heads, R = H / G, D head size.</remarks>
 internal static class KeyValuePages
 {
@@ -13,11 +16,17 @@ internal static class KeyValuePages
     private static readonly Operator IndexCopyOp = new("aten::index_copy_");
 
     /// <summary>Bytes of a layer's keys of one page; values have as many.</summary>
-    public static long Bytes(DType dtype, long groups, long size, Device device) => EngineOptions.PageTokens * groups * size * dtype.Size();
+    public static long Bytes(DType dtype, long groups, long size, Device device)
+    {
+        using var scope = TensorScope.Open("page");
+        var page = New(dtype, groups, size, 1, device.Type == DeviceType.Cpu ? device : Device.Meta);
+        return page.Count * page.DType.Size();
+    }
 
-    /// <summary>A layer's keys, or values, of so many pages: a row a page.</summary>
-    public static Tensor New(DType dtype, long groups, long size, long pages, Device device) =>
-        CreateOps.Zeros([pages, EngineOptions.PageTokens, groups, size], dtype, device);
+    /// <summary>A layer's keys, or values, of so many pages: a row a page, zeros.</summary>
+    public static Tensor New(DType dtype, long groups, long size, long pages, Device device) => device.Type == DeviceType.Cpu
+        ? NetOps.NewPages(dtype, groups, size, pages)
+        : CreateOps.Zeros([pages, EngineOptions.PageTokens, groups, size], dtype, device);
 
     /// <summary>Writes the keys and values of the pass's tokens into their pages; then each attends to everything of its sequence up to itself.</summary>
     /// <param name="tables">Pages of each sequence [N, most].</param>
@@ -25,6 +34,15 @@ internal static class KeyValuePages
     /// <param name="past">Tokens of each sequence that were there before [N].</param>
     /// <returns>[T, H * D]</returns>
     public static Tensor Attend(
+        Tensor q_THD, Tensor k_TGD, Tensor v_TGD, Tensor keys, Tensor values, ReadOnlySpan<int> tables, ReadOnlySpan<int> offsets, ReadOnlySpan<int> past,
+        double scale) => q_THD.Device.Type == DeviceType.Cpu
+            ? NetOps.AttendPages(
+                q_THD, k_TGD, v_TGD, keys, values, CreateOps.From(tables, past.Length, tables.Length / past.Length), CreateOps.From(offsets),
+                CreateOps.From(past), scale)
+            : AttendInTurns(q_THD, k_TGD, v_TGD, keys, values, tables, offsets, past, scale);
+
+    /// <summary>As <see cref="Attend"/>, by libtorch's operators, over pages [P, 64, G, D] on any device.</summary>
+    public static Tensor AttendInTurns(
         Tensor q_THD, Tensor k_TGD, Tensor v_TGD, Tensor keys, Tensor values, ReadOnlySpan<int> tables, ReadOnlySpan<int> offsets, ReadOnlySpan<int> past,
         double scale)
     {

@@ -12,7 +12,8 @@ internal static class NetOps
     // What serves attention with gradients on the CPU. On the meta device libtorch would take separate products, which keep all scores for backward.
     private static readonly Operator FusedAttentionOp = new("aten::_scaled_dot_product_flash_attention_for_cpu");
     private static readonly Operator PackedAttentionOp = new("fovea::attention");
-    private static readonly Operator AttendNextOp = new("fovea::attend_next");
+    private static readonly Operator NewPagesOp = new("fovea::new_pages");
+    private static readonly Operator AttendPagesOp = new("fovea::attend_pages");
     private static readonly Operator CrossEntropyOp = new("aten::cross_entropy_loss");
     private static readonly Operator FusedAdamWOp = new("aten::_fused_adamw_");
     private static readonly Operator SigmoidOp = new("aten::sigmoid");
@@ -50,13 +51,21 @@ internal static class NetOps
     public static Tensor PackedAttention(Tensor q, Tensor k, Tensor v, long[] boundaries, bool causal, double scale, Tensor? offsets = null) =>
         PackedAttentionOp.Call(q, k, v, boundaries, causal, scale, offsets);
 
+    /// <summary>Pages of 64 tokens for the keys, or the values, of a layer on the CPU: zeros, a row a page, in the layout of <see cref="AttendPages"/>.</summary>
+    public static Tensor NewPages(DType dtype, long groups, long size, long pages) =>
+        NewPagesOp.Call(CreateOps.Empty([0], dtype), groups, size, pages);
+
     /// <summary>
-    /// Attention of one new token over a cache, fp32 or bf16 on the CPU: k and v [1, G, D] become row <paramref name="past"/> of keys and values [C, G, D],
-    /// then q [1, H, D] attends to rows 0 .. past.
+    /// Attention of the new tokens of N sequences over pages, on the CPU: writes their keys and values [T, G, D] into the pages, then every token attends to
+    /// its own sequence up to itself. Its bits depend on nothing else.
     /// </summary>
-    /// <returns>[1, H * D]</returns>
-    public static Tensor AttendNext(Tensor q, Tensor k, Tensor v, Tensor keys, Tensor values, long past, double scale) =>
-        AttendNextOp.Call(q, k, v, keys, values, past, scale);
+    /// <param name="tables">Pages of each sequence, 32-bit [N, most]; -1 where there is none.</param>
+    /// <param name="offsets">First row of each sequence in q, and the end, 32-bit [N + 1].</param>
+    /// <param name="past">Tokens that each had before, 32-bit [N].</param>
+    /// <returns>[T, H * D]</returns>
+    public static Tensor AttendPages(
+        Tensor q, Tensor k, Tensor v, Tensor keys, Tensor values, Tensor tables, Tensor offsets, Tensor past, double scale) =>
+        AttendPagesOp.Call(q, k, v, keys, values, tables, offsets, past, scale);
 
     /// <summary>Per-row cross-entropy of logits [N, V] against 64-bit class ids [N], without reduction.</summary>
     public static Tensor CrossEntropy(this Tensor logits, Tensor targets) => CrossEntropyOp.Call(logits, targets, Arg.None, 0);

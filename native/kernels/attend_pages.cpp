@@ -1,5 +1,6 @@
 // fovea::attend_pages: attention of the new tokens of many sequences over pages of their keys and values, one call a layer for decoding and prefill alike.
 // A token's result depends on its sequence up to itself alone: neither on how many tokens came in one pass, nor on other sequences, nor on threads.
+#include "attend_pages.h"
 #include "page_heads.h"
 #include "product_choice.h"
 #include "workers.h"
@@ -14,41 +15,6 @@
 namespace fovea {
 namespace {
 
-// The sequences of a pass: lists on the host.
-struct Batch {
-    int64_t count, most;
-    const int32_t *offsets, *past, *tables;
-
-    Batch(const at::Tensor& given_offsets, const at::Tensor& given_past, const at::Tensor& given_tables, int64_t tokens, int64_t pages)
-        : count(given_past.numel()), most(given_tables.dim() == 2 ? given_tables.size(1) : 0) {
-        for (const auto* list : {&given_offsets, &given_past, &given_tables}) {
-            TORCH_CHECK(
-                list->is_cpu() && list->scalar_type() == at::kInt && list->is_contiguous(),
-                "attend_pages: offsets, past and tables are dense 32-bit integers on the host");
-        }
-        TORCH_CHECK(
-            given_offsets.dim() == 1 && given_offsets.size(0) == count + 1 && given_past.dim() == 1 && given_tables.dim() == 2
-                && given_tables.size(0) == count,
-            "attend_pages: offsets ", given_offsets.sizes(), ", past ", given_past.sizes(), ", tables ", given_tables.sizes());
-        offsets = given_offsets.const_data_ptr<int32_t>();
-        past = given_past.const_data_ptr<int32_t>();
-        tables = given_tables.const_data_ptr<int32_t>();
-        TORCH_CHECK(offsets[0] == 0 && offsets[count] == tokens, "attend_pages: offsets must run from 0 to ", tokens);
-        for (int64_t i = 0; i < count; i++) {
-            TORCH_CHECK(fresh(i) > 0 && past[i] >= 0, "attend_pages: sequence ", i, " brings ", fresh(i), " tokens behind ", past[i]);
-            const auto used = (past[i] + fresh(i) + page_tokens - 1) / page_tokens;
-            TORCH_CHECK(used <= most, "attend_pages: sequence ", i, " needs ", used, " pages, and its table has room for ", most);
-            for (int64_t p = 0; p < used; p++) {
-                TORCH_CHECK(
-                    table(i)[p] >= 0 && table(i)[p] < pages, "attend_pages: page ", table(i)[p], " of sequence ", i, " is none of ", pages);
-            }
-        }
-    }
-
-    int64_t fresh(int64_t i) const { return offsets[i + 1] - offsets[i]; }
-    const int32_t* table(int64_t i) const { return tables + i * most; }
-};
-
 template <class T>
 Pool<T> pool_of(const at::Tensor& x) {
     return {static_cast<T*>(x.mutable_data_ptr()), x.stride(0), x.stride(1)};
@@ -56,7 +22,7 @@ Pool<T> pool_of(const at::Tensor& x) {
 
 // Every page that gets something new is written by one thread.
 template <class Tiles, class T>
-void write(const Batch& batch, const at::Tensor& k, const at::Tensor& v, const Pool<T>& keys, const Pool<T>& values) {
+void write(const PageBatch& batch, const at::Tensor& k, const at::Tensor& v, const Pool<T>& keys, const Pool<T>& values) {
     struct Part {
         int64_t page, first, count, slot; // tokens of the pass
     };
@@ -81,7 +47,7 @@ void write(const Batch& batch, const at::Tensor& k, const at::Tensor& v, const P
 
 template <class Tiles, class T>
 void attend(
-    const Batch& batch, const at::Tensor& q, int64_t groups, const Pool<T>& keys, const Pool<T>& values, float scale, const at::Tensor& out) {
+    const PageBatch& batch, const at::Tensor& q, int64_t groups, const Pool<T>& keys, const Pool<T>& values, float scale, const at::Tensor& out) {
     struct Part {
         int64_t sequence, group, first, count, cost;
     };
@@ -142,16 +108,19 @@ at::ScalarType stored_type(at::ScalarType type) { return type == at::kHalf ? at:
 
 std::vector<int64_t> shape_on_cpu(int64_t groups, int64_t size, int64_t pages) { return {pages, groups, page_tokens, page_numbers(size)}; }
 
-// Pages for the keys or the values of a layer: to be made anew for each, all 0.
+// Pages for the keys, or the values, of one layer, all 0, of the element type and on the device of `like`. A page is a row: copied, it is the same page.
 at::Tensor new_pages(const at::Tensor& like, int64_t groups, int64_t size, int64_t pages) {
     TORCH_CHECK(groups > 0 && size > 0 && pages >= 0, "new_pages: ", pages, " pages of ", groups, " heads of ", size);
+    if (!like.is_cpu()) {
+        return at::zeros(plain_page_shape(groups, size, pages), like.options());
+    }
     return at::zeros(shape_on_cpu(groups, size, pages), like.options().dtype(stored_type(like.scalar_type())));
 }
 
 at::Tensor with_rows(const at::Tensor& x) { return x.stride(2) == 1 ? x : x.contiguous(); }
 
 at::Tensor on_cpu(
-    const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& keys, const at::Tensor& values, const Batch& batch, double scale,
+    const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& keys, const at::Tensor& values, const PageBatch& batch, double scale,
     TileKind tiles) {
     if (q.scalar_type() == at::kHalf) {
         return on_cpu(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), keys, values, batch, scale, tiles).to(at::kHalf);
@@ -184,9 +153,11 @@ at::Tensor attend_pages(
     const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& keys, const at::Tensor& values, const at::Tensor& tables,
     const at::Tensor& offsets, const at::Tensor& past, double scale) {
     check(q, k, v, keys, values);
-    const Batch batch(offsets, past, tables, q.size(0), keys.size(0));
-    TORCH_CHECK(q.is_cpu(), "attend_pages: not on ", q.device());
+    const PageBatch batch(offsets, past, tables, q.size(0), keys.size(0));
     const at::NoGradGuard no_grad;
+    if (!q.is_cpu()) {
+        return attend_plain_pages(q, k, v, keys, values, batch, scale);
+    }
     return on_cpu(q, k, v, keys, values, batch, scale, chosen_tiles(q.scalar_type()));
 }
 
@@ -209,6 +180,14 @@ TORCH_LIBRARY_FRAGMENT(fovea, library) {
             TORCH_CHECK(q.is_cpu() && tiles >= 1 && tiles <= 3, "attend_pages_by_tiles: the CPU, and tiles from 1 to 3");
             const at::NoGradGuard no_grad;
             return fovea::on_cpu(
-                q, k, v, keys, values, fovea::Batch(offsets, past, tables, q.size(0), keys.size(0)), scale, static_cast<fovea::TileKind>(tiles));
+                q, k, v, keys, values, fovea::PageBatch(offsets, past, tables, q.size(0), keys.size(0)), scale, static_cast<fovea::TileKind>(tiles));
+        });
+    // For tests: on any device the way that cards go, over pages [pages, 64, groups, D].
+    library.def(
+        "attend_plain_pages(Tensor q, Tensor k, Tensor v, Tensor(a!) keys, Tensor(b!) values, Tensor tables, Tensor offsets, Tensor past, float scale) -> Tensor",
+        [](const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& keys, const at::Tensor& values, const at::Tensor& tables,
+           const at::Tensor& offsets, const at::Tensor& past, double scale) {
+            fovea::check(q, k, v, keys, values);
+            return fovea::attend_plain_pages(q, k, v, keys, values, fovea::PageBatch(offsets, past, tables, q.size(0), keys.size(0)), scale);
         });
 }

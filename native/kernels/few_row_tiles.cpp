@@ -12,6 +12,10 @@ namespace {
 constexpr int64_t most_rows = 48; // beyond this, tile_product, which packs more columns at a time, was measured as fast
 constexpr int64_t least_work = 1 << 17; // weights that a task reads at least
 
+// Rows that meet a block of b together.
+template <class Tiles>
+constexpr int most_height = Tiles::columns < 32 ? Tiles::rows : 16;
+
 // What is read of b at a time, and how it meets the rows: columns turned around in registers where there are AVX-512 kernels for that.
 template <class Tiles, class B, int Height>
 struct Lines {
@@ -128,7 +132,7 @@ void product(const at::Tensor& a, const at::Tensor& b, const Update& update, con
         const float nothing[Tiles::columns] = {};
         finish_row(some ? x : nothing, alpha, s, sums.by_column, beta, target.at(r, c), target.by_column, count);
     };
-    by_rows<Tiles>(pieces(rows, pieces(rows, Tiles::rows)), [&](auto height) {
+    by_rows<Tiles, most_height<Tiles>>(pieces(rows, pieces(rows, most_height<Tiles>)), [&](auto height) {
         const FewRows<Tiles, T, B, height> few(factors, behind, rows);
         const auto step = up_to(std::max<int64_t>(1, least_work / std::max<int64_t>(1, factors.inner)), Tiles::columns);
         share_out(pieces(columns, step), [&] {

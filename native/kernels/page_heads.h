@@ -1,12 +1,10 @@
 // Attention of one key head of a sequence whose keys and values lie in pages, as tiles read them: nothing is packed again when a token is added.
 #pragma once
+#include "attend_pages.h"
 #include "tile_blocks.h"
-
-#include <vector>
 
 namespace fovea {
 
-constexpr int64_t page_tokens = 64;
 constexpr int64_t page_block = 8 * page_tokens; // keys of a block of scores, as in attention_heads.h: the same sums in the same order
 
 // Numbers of a head as a page keeps them: D filled up to whole vectors.

@@ -174,11 +174,11 @@ inline TileKind best_tiles() {
 #endif
 }
 
-// Calls body with a number of rows that a tile is made for, as an integral constant: the least that is not below count, which is 1 to Tiles::rows. A tile of
-// one vector of 8 numbers is avoided: GCC does not join product and sum where a loop has one sum alone, and its bits would be others.
-template <class Tiles, class Body>
+// Calls body with a number of rows that a tile is made for, as an integral constant: the least that is not below count, which is 1 to `most`. A tile of one
+// vector of 8 numbers is avoided: GCC does not join product and sum where a loop has one sum alone, and its bits would be others.
+template <class Tiles, int most = Tiles::rows, class Body>
 void by_rows(int64_t count, Body&& body) {
-    constexpr int most = Tiles::rows, least = Tiles::columns < 32 ? 2 : 1;
+    constexpr int least = Tiles::columns < 32 ? 2 : 1;
     count = std::max<int64_t>(count, least);
     const auto call = [&]<int... Rows>(std::integer_sequence<int, Rows...>) {
         (void)((count <= Rows + least && (body(std::integral_constant<int, Rows + least>{}), true)) || ...);

@@ -1,17 +1,34 @@
 namespace Fovea.Tensors;
 
 /// <summary>
-/// While it is open, products on the CPU give every row the same bits, whatever other rows there are: alone, in a batch, in a long prompt. For passes
-/// without gradients, and for the thread that opened it.
+/// Until it is disposed, everything that this thread computes on the CPU without gradients gives a row the same bits alone and among others: what a model
+/// says of a token then depends neither on the rest of a batch nor on how its prompt was cut. Products take our own kernels, whatever was chosen for them.
 /// </summary>
 internal readonly struct RowStable : IDisposable
 {
     private static readonly Operator SetOp = new("fovea::set_row_stable");
+
+    [ThreadStatic]
+    private static bool open;
+
     private readonly bool before;
 
-    private RowStable(bool before) => this.before = before;
+    private RowStable(bool wanted)
+    {
+        before = SetOp.Number(wanted) == 1;
+        open = wanted;
+    }
 
-    public static RowStable Open() => new(SetOp.Number(true) != 0);
+    public static bool IsOpen => open;
 
-    public void Dispose() => SetOp.Number(before);
+    public static RowStable Open() => new(true);
+
+    public void Dispose()
+    {
+        _ = SetOp.Number(before);
+        open = before;
+    }
+
+    /// <summary>Whether what is computed from x now has to be so.</summary>
+    internal static bool Serves(Tensor x) => open && x.Device.Type == DeviceType.Cpu;
 }

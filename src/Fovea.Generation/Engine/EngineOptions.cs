@@ -1,10 +1,12 @@
+using Fovea.Tensors;
+
 namespace Fovea.Generation.Engine;
 
 /// <summary>How much an engine computes at once, and how much it may keep.</summary>
 internal sealed record EngineOptions
 {
     /// <summary>Tokens of one page of the key/value cache; as the kernels have it.</summary>
-    public const int PageTokens = 64;
+    public const int PageTokens = NetOps.PageTokens;
 
     /// <summary>Most bytes of keys and values; null is a share of the memory that is there.</summary>
     public long? CacheBytes { get; init; }

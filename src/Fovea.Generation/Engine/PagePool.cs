@@ -80,7 +80,7 @@ internal sealed class PagePool : IDisposable
         pages = 0;
     }
 
-    private static Tensor New(Tensor k_TGD, int pages) => KeyValuePages.New(k_TGD.DType, k_TGD.Size(1), k_TGD.Size(2), pages, k_TGD.Device).Keep();
+    private static Tensor New(Tensor k_TGD, int pages) => NetOps.NewPages(k_TGD.DType, k_TGD.Device, (int)k_TGD.Size(1), (int)k_TGD.Size(2), pages).Keep();
 
     private void Grow()
     {

@@ -11,9 +11,9 @@ namespace Fovea.Generation.Engine;
 internal sealed class PagedAttention : IAttentionPlan
 {
     private readonly PagePool pool;
-    private readonly int[] offsets;
-    private readonly int[] past;
-    private readonly int[] tables;
+    private readonly Tensor offsets;
+    private readonly Tensor past;
+    private readonly Tensor tables;
 
     /// <param name="parts">Sequences with the pages that their tokens need.</param>
     public PagedAttention(PagePool pool, IReadOnlyList<PassPart> parts)
@@ -36,12 +36,12 @@ internal sealed class PagedAttention : IAttentionPlan
             sequence.Own.CopyTo(table[sequence.Nodes.Count..]);
         }
 
-        (offsets, past, tables) = (ends, before, pages);
+        (offsets, past, tables) = (CreateOps.From(ends), CreateOps.From(before), CreateOps.From(pages, parts.Count, most));
     }
 
     public Tensor Attend(int layer, Tensor q_THD, Tensor k_TGD, Tensor v_TGD, double scale)
     {
         var (keys, values) = pool.Layer(layer, k_TGD);
-        return KeyValuePages.Attend(q_THD, k_TGD, v_TGD, keys, values, tables, offsets, past, scale);
+        return NetOps.AttendPages(q_THD, k_TGD, v_TGD, keys, values, tables, offsets, past, scale);
     }
 }

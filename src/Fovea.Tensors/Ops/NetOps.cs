@@ -32,9 +32,14 @@ internal static class NetOps
     public static Tensor Silu(this Tensor x) => SiluOp.Call(x);
 
     /// <param name="tanh">The tanh approximation instead of the exact form.</param>
-    public static Tensor Gelu(this Tensor x, bool tanh = false) => tanh ? GeluTanhOp.Call(x) : GeluOp.Call(x, "none");
+    public static Tensor Gelu(this Tensor x, bool tanh = false) =>
+        RowStable.Serves(x) && x.DType == DType.F16 ? x.To(DType.F32).Gelu(tanh).To(DType.F16)
+        : tanh ? GeluTanhOp.Call(x)
+        : GeluOp.Call(x, "none");
 
-    public static Tensor Sigmoid(this Tensor x) => SigmoidOp.Call(x);
+    /// <remarks>libtorch computes the last numbers of a thread's part in another way than the rest, and so does it GELU in fp16.</remarks>
+    public static Tensor Sigmoid(this Tensor x) =>
+        RowStable.Serves(x) ? x.To(DType.F32).Neg().Exp().Add(1).Pow(-1).To(x.DType) : SigmoidOp.Call(x);
 
     /// <summary>Rows of a table by 64-bit ids.</summary>
     public static Tensor Embedding(this Tensor table, Tensor ids) => EmbeddingOp.Call(table, ids);
@@ -42,7 +47,8 @@ internal static class NetOps
     /// <summary>softmax(q k^T * scale) v over [batch, heads, length, head size]; grouped queries repeat keys and values by themselves.</summary>
     public static Tensor ScaledDotProductAttention(
         Tensor q, Tensor k, Tensor v, bool causal, double scale, bool grouped = false, Tensor? mask = null) =>
-        q.Device.Type == DeviceType.Meta && !grouped && mask is null
+        RowStable.Serves(q) && !grouped && !causal && mask is null ? PlainAttention(q, k, v, scale)
+        : q.Device.Type == DeviceType.Meta && !grouped && mask is null
             ? FusedAttentionOp.CallTwo(q, k, v, 0.0, causal, Arg.None, scale).First
             : AttentionOp.Call(q, k, v, mask, 0.0, causal, scale, grouped);
 
@@ -51,21 +57,30 @@ internal static class NetOps
     public static Tensor PackedAttention(Tensor q, Tensor k, Tensor v, long[] boundaries, bool causal, double scale, Tensor? offsets = null) =>
         PackedAttentionOp.Call(q, k, v, boundaries, causal, scale, offsets);
 
-    /// <summary>Pages of 64 tokens for the keys, or the values, of a layer on the CPU: zeros, a row a page, in the layout of <see cref="AttendPages"/>.</summary>
-    public static Tensor NewPages(DType dtype, long groups, long size, long pages) =>
-        NewPagesOp.Call(CreateOps.Empty([0], dtype), groups, size, pages);
+    /// <summary>Tokens of a page of <see cref="AttendPages"/>.</summary>
+    public const int PageTokens = 64;
 
     /// <summary>
-    /// Attention of the new tokens of N sequences over pages, on the CPU: writes their keys and values [T, G, D] into the pages, then every token attends to
-    /// its own sequence up to itself. Its bits depend on nothing else.
+    /// Pages for the keys, or the values, of one layer: as many rows, all zero, which <see cref="AttendPages"/> alone reads and writes. A copied row is the
+    /// same page at another number.
     /// </summary>
-    /// <param name="tables">Pages of each sequence, 32-bit [N, most]; -1 where there is none.</param>
-    /// <param name="offsets">First row of each sequence in q, and the end, 32-bit [N + 1].</param>
-    /// <param name="past">Tokens that each had before, 32-bit [N].</param>
+    public static Tensor NewPages(DType dtype, Device device, int groups, int size, int pages) =>
+        NewPagesOp.Call(CreateOps.Empty([0], dtype, device), groups, size, pages);
+
+    /// <summary>
+    /// Attention of the new tokens of many sequences, one and all: token by token q [T, H, D] and k, v [T, G, D], sequence behind sequence. Keys and values go
+    /// to their pages first; then every token attends to its sequence up to itself. On the CPU its bits depend on nothing else.
+    /// </summary>
+    /// <param name="tables">The pages of each sequence, 32 bits on the host [N, most]: token i lies in the page at i / 64.</param>
+    /// <param name="offsets">Where each sequence begins in q, from 0 to T, 32 bits on the host [N + 1]; each brings one token or more.</param>
+    /// <param name="past">How many tokens each has in its pages already, 32 bits on the host [N].</param>
     /// <returns>[T, H * D]</returns>
     public static Tensor AttendPages(
         Tensor q, Tensor k, Tensor v, Tensor keys, Tensor values, Tensor tables, Tensor offsets, Tensor past, double scale) =>
         AttendPagesOp.Call(q, k, v, keys, values, tables, offsets, past, scale);
+
+    private static Tensor PlainAttention(Tensor q, Tensor k, Tensor v, double scale) =>
+        q.To(DType.F32).MatMul(k.To(DType.F32).Transpose(-2, -1)).Mul(scale).Softmax(-1).MatMul(v.To(DType.F32)).To(q.DType);
 
     /// <summary>Per-row cross-entropy of logits [N, V] against 64-bit class ids [N], without reduction.</summary>
     public static Tensor CrossEntropy(this Tensor logits, Tensor targets) => CrossEntropyOp.Call(logits, targets, Arg.None, 0);

@@ -52,7 +52,14 @@ internal sealed class LoadedModel : IDisposable
             Temperature = config.Generation.Temperature,
             TopK = config.Generation.TopK,
             TopP = config.Generation.TopP,
+            MinP = config.Generation.MinP,
+            MinNewTokens = config.Generation.MinNewTokens,
             RepetitionPenalty = config.Generation.RepetitionPenalty,
+            PresencePenalty = config.Generation.PresencePenalty,
+            FrequencyPenalty = config.Generation.FrequencyPenalty,
+            NoRepeatNgramSize = config.Generation.NoRepeatNgramSize,
+            StopStrings = config.Generation.StopStrings,
+            Seed = (ulong?)config.Generation.GenerationSeed,
         };
         _ = Torch.Threads; // a new thread starts with OpenMP's own number of threads; asking makes libtorch apply its own
         var device = ModelSetup.ChooseDevice(config);

@@ -170,10 +170,10 @@ internal static class DeviceSampler
 
         for (var i = 0; i < asked.Length; i++)
         {
-            var from = i * most;
+            var likely = Enumerable.Range(i * most, Math.Min(most, choosers[asked[i]].Options.TopLogprobs));
             reports[asked[i]] = new TokenLogprob(ids[asked[i]], own[i])
             {
-                Top = [.. Enumerable.Range(from, Math.Min(most, choosers[asked[i]].Options.TopLogprobs)).Select(at => new TokenLogprob((int)places[at], values[at]))],
+                Top = [.. likely.Select(at => new TokenLogprob((int)places[at], values[at]))],
             };
         }
 

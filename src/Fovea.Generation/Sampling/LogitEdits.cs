@@ -1,6 +1,8 @@
 namespace Fovea.Generation.Sampling;
 
-/// <summary>What the choosers of a batch want changed in its logits [N, V] before they choose: places, counted through all rows, and what happens there.</summary>
+/// <summary>
+/// What the choosers of a batch want changed in its logits [N, V] before they choose: places, counted through all rows, and what happens there.
+/// </summary>
 /// <param name="vocabulary">V.</param>
 internal sealed class LogitEdits(int vocabulary)
 {

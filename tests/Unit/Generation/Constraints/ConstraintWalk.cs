@@ -91,5 +91,5 @@ internal sealed class ConstraintWalk(string folder)
 
     private bool Fits(int id, ReadOnlySpan<byte> text, bool first) => TextOf(id, first) is { Length: > 0 } own && text.StartsWith(own);
 
-    private bool Closes(int id) => Bytes[id].Length <= 2 && Bytes[id].IndexOfAny("\"]}!ab.@:/"u8) == 0;
+    private bool Closes(int id) => Bytes[id].Length is 1 or 2 && "\"]}!ab.@:/"u8.Contains(Bytes[id][0]);
 }

@@ -27,7 +27,7 @@ public sealed class DeviceSamplerTests : NativeTest
         var together = Options.Select(options => new TokenChooser(options, prompt)).ToArray();
         for (var step = 0; step < 40; step++)
         {
-            // In halves, so that some are equal.
+            // In hundredths, so that some are equal.
             var logits = new float[Options.Length * Vocabulary];
             for (var i = 0; i < logits.Length; i++)
             {

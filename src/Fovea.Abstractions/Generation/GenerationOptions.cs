@@ -55,7 +55,9 @@ public sealed record GenerationOptions
     /// <summary>Texts that end an answer, wherever the borders of tokens fall; it ends before the text. None may be empty.</summary>
     public IReadOnlyCollection<string> StopStrings { get; init; } = [];
 
-    /// <summary>Report the log probability of every token: natural logarithm of the softmax of the model's logits, before anything above acts on them.</summary>
+    /// <summary>
+    /// Report the log probability of every token: natural logarithm of the softmax of the model's logits, before anything above acts on them.
+    /// </summary>
     public bool Logprobs { get; init; }
 
     /// <summary>With <see cref="Logprobs"/>: how many of the most likely tokens to report for each place; 0 to 20.</summary>

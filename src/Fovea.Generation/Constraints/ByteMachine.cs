@@ -97,7 +97,9 @@ internal sealed class ByteMachine
         }
     }
 
-    /// <summary>The calls of a state from which another rule is called. A call that is the last thing its rule does returns at once where that one returns.</summary>
+    /// <summary>
+    /// The calls of a state from which another rule is called. A call that is the last thing its rule does returns at once where that one returns.
+    /// </summary>
     private CallStack? Inside(int back, CallStack? calls)
     {
         while (true)

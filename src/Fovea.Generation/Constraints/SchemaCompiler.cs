@@ -76,7 +76,8 @@ internal sealed class SchemaCompiler
         }
 
         List<SchemaFact> rest = [.. facts.Where(fact => fact != choice)];
-        return builder.Choice([.. choice.Value.Items().Select(branch => rest.Count == 0 ? Value(branch) : Alternatives([.. rest, .. reader.Facts(branch)], depth + 1))]);
+        return builder.Choice([.. choice.Value.Items().Select(branch =>
+            rest.Count == 0 ? Value(branch) : Alternatives([.. rest, .. reader.Facts(branch)], depth + 1))]);
     }
 
     private Fragment Plain(List<SchemaFact> facts)
@@ -136,10 +137,11 @@ internal sealed class SchemaCompiler
         var text = value.Json.GetString()!;
         return grammar.String(keyword == "pattern"
             ? RegexParser.Search(text, $"the JSON schema at {value.Path}:")
-            : RegexParser.Whole(
-                SchemaFormats.Find(text) ?? throw content[0].Scope.Wrong($"format {text} is not supported ({string.Join(", ", SchemaFormats.Names)} are); use pattern"),
-                "format"));
+            : RegexParser.Whole(SchemaFormats.Find(text) ?? throw Unknown(content[0], text), "format"));
     }
+
+    private static ConfigException Unknown(SchemaFact fact, string format) =>
+        fact.Scope.Wrong($"format {format} is not supported ({string.Join(", ", SchemaFormats.Names)} are); use pattern");
 
     private static int? Count(List<SchemaFact> facts, string keyword, bool smallest)
     {

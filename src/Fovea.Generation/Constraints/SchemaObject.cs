@@ -9,7 +9,7 @@ internal sealed class SchemaObject
     private readonly List<string> names = [];
     private readonly HashSet<string> required = new(StringComparer.Ordinal);
 
-    /// <exception cref="ConfigException">A keyword is malformed, or several schemas that are merged disagree on which other properties there may be.</exception>
+    /// <exception cref="ConfigException">A keyword is malformed, or several schemas that are merged disagree on other properties.</exception>
     public SchemaObject(IReadOnlyCollection<SchemaFact> facts)
     {
         foreach (var fact in facts)

@@ -10,8 +10,8 @@ internal sealed class SchemaReader(JsonElement root)
     private static readonly HashSet<string> Held = Names("type enum const properties required additionalProperties items prefixItems minItems maxItems "
         + "minLength maxLength pattern format minimum maximum exclusiveMinimum exclusiveMaximum anyOf oneOf");
 
-    private static readonly HashSet<string> Notes = Names("title description default examples example deprecated readOnly writeOnly $comment $schema $id $anchor "
-        + "$defs definitions $vocabulary contentEncoding contentMediaType contentSchema discriminator");
+    private static readonly HashSet<string> Notes = Names("title description default examples example deprecated readOnly writeOnly $comment $schema $id "
+        + "$anchor $defs definitions $vocabulary contentEncoding contentMediaType contentSchema discriminator");
 
     private static readonly HashSet<string> Refused = Names("not if then else dependentRequired dependentSchemas dependencies patternProperties propertyNames "
         + "unevaluatedProperties unevaluatedItems contains minContains maxContains uniqueItems multipleOf minProperties maxProperties additionalItems "

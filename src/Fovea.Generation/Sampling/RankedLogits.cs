@@ -27,16 +27,18 @@ internal static class RankedLogits
     /// <returns>How many there are.</returns>
     public static int SelectTop(ReadOnlySpan<float> logits, int count, ref ulong[] room)
     {
-        Grow(ref room, Math.Max(LeastRoom, 4 * Math.Min(count, logits.Length)), 0);
+        var most = Math.Max(LeastRoom, 4 * Math.Min(count, logits.Length));
+        Grow(ref room, most, 0);
         var (filled, limit) = (0, float.MinValue);
         for (var id = LogitMath.NextAtLeast(logits, 0, limit); id < logits.Length; id = LogitMath.NextAtLeast(logits, id + 1, limit))
         {
-            if (filled == room.Length)
+            if (filled == most)
             {
                 (filled, limit) = Compact(room, filled, count);
-                if (filled > room.Length / 4 * 3)
+                if (filled > most / 4 * 3)
                 {
-                    Grow(ref room, room.Length * 2, filled);
+                    most *= 2;
+                    Grow(ref room, most, filled);
                 }
 
                 if (logits[id] < limit)

@@ -38,6 +38,9 @@ internal sealed class TokenChooser
         seed = sample == 0 ? seed : SplitMix.Mix(~seed, (ulong)sample);
     }
 
+    /// <summary>How tokens are chosen.</summary>
+    public GenerationOptions Options => options;
+
     /// <summary>The constraint allows nothing more: the answer is complete without a stop token.</summary>
     public bool IsComplete => constraint is { IsComplete: true };
 
@@ -56,7 +59,7 @@ internal sealed class TokenChooser
         var best = LogitMath.Largest(logits);
         if (!float.IsFinite(logits[best]))
         {
-            throw new TorchException("the model's logits are not finite: its weights are broken, or float16 overflowed (then bfloat16 or float32 helps)");
+            throw NotFinite();
         }
 
         var changes = ChangesLogits;
@@ -86,6 +89,35 @@ internal sealed class TokenChooser
             constraint.Accept(id);
         }
     }
+
+    /// <summary>What this answer wants changed in its row of a batch's logits; <see cref="Choose"/> does the same to its own.</summary>
+    public void Collect(LogitEdits edits, int row)
+    {
+        history.Collect(edits, row);
+        foreach (var id in history.Count < options.MinNewTokens ? stops : [])
+        {
+            edits.Forbid(row, id);
+        }
+
+        if (constraint is null)
+        {
+            return;
+        }
+
+        var allowed = new ulong[(edits.Vocabulary + 63) / 64];
+        var words = constraint.Allowed();
+        words[..Math.Min(words.Length, allowed.Length)].CopyTo(allowed);
+        foreach (var id in stops.Where(id => id < edits.Vocabulary))
+        {
+            var bit = 1UL << (id & 63);
+            allowed[id >> 6] = constraint.IsAccepting ? allowed[id >> 6] | bit : allowed[id >> 6] & ~bit;
+        }
+
+        edits.Kept.Add((row, allowed));
+    }
+
+    /// <summary>The next number of this answer's stream, at least 0 and below 1.</summary>
+    public double NextUniform() => Uniform();
 
     private static Span<float> Copy(ReadOnlySpan<float> logits)
     {
@@ -155,7 +187,12 @@ internal sealed class TokenChooser
         return new TokenLogprob(id, raw[id] - norm) { Top = top };
     }
 
-    private ConfigException NothingLeft()
+    /// <summary>The error where a model's logits hold a NaN or an infinity.</summary>
+    public static TorchException NotFinite() =>
+        new("the model's logits are not finite: its weights are broken, or float16 overflowed (then bfloat16 or float32 helps)");
+
+    /// <summary>The error where the options leave no token.</summary>
+    public ConfigException NothingLeft()
     {
         var reasons = new List<string>();
         if (constraint is not null)

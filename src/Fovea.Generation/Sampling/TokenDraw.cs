@@ -6,11 +6,11 @@ namespace Fovea.Generation.Sampling;
 /// </summary>
 internal static class TokenDraw
 {
-    /// <summary>So many of the most likely tokens are looked at first where there is no top k.</summary>
-    private const int Head = 256;
+    /// <summary>So many of the most likely tokens are looked at first where there is no top k, and so many then.</summary>
+    private static readonly int[] Heads = [256, 8192];
 
     /// <summary>More are not put in order.</summary>
-    private const int MostSorted = 2048;
+    private const int MostSorted = 10_000;
 
     /// <summary>A larger factor would make infinity times 0 of the largest logit, and tells nothing apart that this does not.</summary>
     private const double LargestScale = 1e30;
@@ -21,45 +21,58 @@ internal static class TokenDraw
     [ThreadStatic]
     private static float[]? weightRoom;
 
+    [ThreadStatic]
+    private static double[]? fewRoom;
+
     /// <param name="logits">[V]; minus infinity is never drawn.</param>
     /// <param name="max">The largest of them, finite.</param>
     /// <param name="options">Temperature, top k, top p and min p.</param>
     /// <param name="uniform">At least 0 and below 1.</param>
     public static int Draw(ReadOnlySpan<float> logits, float max, GenerationOptions options, double uniform)
     {
-        ref var room = ref keyRoom;
-        var keys = room ?? [];
+        var keys = keyRoom ?? [];
         var limited = options.TopK > 0 && options.TopK < logits.Length;
-        var count = limited ? options.TopK : Head;
-        var found = RankedLogits.SelectTop(logits, count, ref keys);
-        room = keys;
-        var complete = limited || found < count;
-        if (found <= MostSorted && FromFew(logits, max, options, uniform, keys.AsSpan(0, found), complete) is { } id)
+        var total = limited ? 0 : LogitMath.SumOfExp(logits, max, (float)Math.Min(1 / options.Temperature, LargestScale));
+        int[] counts = limited ? [options.TopK] : Heads;
+        foreach (var count in counts)
         {
-            return id;
+            var found = RankedLogits.SelectTop(logits, count, ref keys);
+            keyRoom = keys;
+            var complete = limited || found < count;
+            if (found <= MostSorted && FromFew(logits, max, options, uniform, keys.AsSpan(0, found), complete, total) is { } id)
+            {
+                return id;
+            }
+
+            if (complete)
+            {
+                return FromMany(logits, max, options, uniform, keys.AsSpan(0, found));
+            }
         }
 
-        if (!complete)
-        {
-            found = RankedLogits.All(logits, ref keys);
-            room = keys;
-        }
-
-        return FromMany(logits, max, options, uniform, keys.AsSpan(0, found));
+        var all = RankedLogits.All(logits, ref keys);
+        keyRoom = keys;
+        return FromMany(logits, max, options, uniform, keys.AsSpan(0, all));
     }
 
     /// <summary>The token, when the given ones are all that count or decide alone; otherwise null.</summary>
-    private static int? FromFew(ReadOnlySpan<float> logits, float max, GenerationOptions options, double uniform, Span<ulong> keys, bool complete)
+    /// <param name="complete">There are no others.</param>
+    /// <param name="whole">The weight of all; not needed where the given ones are complete.</param>
+    private static int? FromFew(
+        ReadOnlySpan<float> logits, float max, GenerationOptions options, double uniform, Span<ulong> keys, bool complete, double whole)
     {
         keys.Sort();
-        Span<double> weights = stackalloc double[keys.Length];
+        var room = fewRoom ?? [];
+        RankedLogits.Grow(ref room, keys.Length, 0);
+        fewRoom = room;
+        var weights = room.AsSpan(0, keys.Length);
         var sum = 0.0;
         for (var i = 0; i < keys.Length; i++)
         {
             sum += weights[i] = Math.Exp(((double)logits[RankedLogits.IdOf(keys[i])] - max) / options.Temperature);
         }
 
-        var total = complete ? sum : Math.Max(sum, LogitMath.SumOfExp(logits, max, (float)Math.Min(1 / options.Temperature, LargestScale)));
+        var total = complete ? sum : Math.Max(sum, whole);
         var (kept, mass, decided) = (keys.Length, total, complete);
         if (options.TopP < 1)
         {

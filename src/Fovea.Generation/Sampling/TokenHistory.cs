@@ -7,6 +7,7 @@ internal sealed class TokenHistory
     private readonly HashSet<int>? seen;
     private readonly Dictionary<int, int>? made;
     private readonly List<int> tokens = [];
+    private readonly List<int> repeated = [];
     private readonly Dictionary<int, List<int>>? ends;
     private readonly int size;
 
@@ -53,28 +54,35 @@ internal sealed class TokenHistory
     /// <summary>Takes out tokens that would end an n-gram which occurred already.</summary>
     public void ForbidRepeatedNgrams(Span<float> logits)
     {
-        if (ends is null || tokens.Count < size - 1)
+        repeated.Clear();
+        FindRepeated();
+        foreach (var id in repeated)
         {
-            return;
+            if (id < logits.Length)
+            {
+                logits[id] = float.NegativeInfinity;
+            }
+        }
+    }
+
+    /// <summary>The same changes for one row of a batch, in the order of this class.</summary>
+    public void Collect(LogitEdits edits, int row)
+    {
+        foreach (var id in seen ?? [])
+        {
+            edits.Repeat(row, id, (float)options.RepetitionPenalty);
         }
 
-        if (size == 1)
+        repeated.Clear();
+        FindRepeated();
+        foreach (var id in repeated)
         {
-            foreach (var id in ends.Keys)
-            {
-                Forbid(logits, id);
-            }
-
-            return;
+            edits.Forbid(row, id);
         }
 
-        // Where the last token stood before is where the rest of the n-gram may have stood too.
-        foreach (var place in ends.GetValueOrDefault(tokens[^1]) ?? [])
+        foreach (var (id, times) in made ?? [])
         {
-            if (place + 1 < tokens.Count && SameBefore(place))
-            {
-                Forbid(logits, tokens[place + 1]);
-            }
+            edits.Add(row, id, -Penalty(times));
         }
     }
 
@@ -85,16 +93,33 @@ internal sealed class TokenHistory
         {
             if (id < logits.Length)
             {
-                logits[id] -= (float)((options.FrequencyPenalty * times) + options.PresencePenalty);
+                logits[id] -= Penalty(times);
             }
         }
     }
 
-    private static void Forbid(Span<float> logits, int id)
+    private float Penalty(int times) => (float)((options.FrequencyPenalty * times) + options.PresencePenalty);
+
+    private void FindRepeated()
     {
-        if (id < logits.Length)
+        if (ends is null || tokens.Count < size - 1)
         {
-            logits[id] = float.NegativeInfinity;
+            return;
+        }
+
+        if (size == 1)
+        {
+            repeated.AddRange(ends.Keys);
+            return;
+        }
+
+        // Where the last token stood before is where the rest of the n-gram may have stood too.
+        foreach (var place in ends.GetValueOrDefault(tokens[^1]) ?? [])
+        {
+            if (place + 1 < tokens.Count && SameBefore(place))
+            {
+                repeated.Add(tokens[place + 1]);
+            }
         }
     }
 

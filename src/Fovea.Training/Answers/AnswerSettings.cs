@@ -13,6 +13,13 @@ internal static class AnswerSettings
         Temperature = section.Temperature,
         TopK = section.TopK,
         TopP = section.TopP,
+        MinP = section.MinP,
+        MinNewTokens = section.MinNewTokens,
         RepetitionPenalty = section.RepetitionPenalty,
+        PresencePenalty = section.PresencePenalty,
+        FrequencyPenalty = section.FrequencyPenalty,
+        NoRepeatNgramSize = section.NoRepeatNgramSize,
+        StopStrings = section.StopStrings,
+        Seed = (ulong?)section.GenerationSeed,
     };
 }

@@ -28,6 +28,16 @@ internal static class ConfigChecks
             problems.Add($"fp16: true contradicts {(config.Model.Bf16 ? "bf16" : "pure_bf16")}: true; keep one of them");
         }
 
+        if (config.Generation.MinNewTokens > config.Generation.MaxNewTokens)
+        {
+            problems.Add($"min_new_tokens: {config.Generation.MinNewTokens} is more than max_new_tokens: {config.Generation.MaxNewTokens}");
+        }
+
+        if (config.Generation.StopStrings.Contains(string.Empty))
+        {
+            problems.Add("stop_strings: an empty text would end every answer at once");
+        }
+
         if (!Devices.IsName(config.Model.Device))
         {
             problems.Add($"device: '{config.Model.Device}' is not known; give {Devices.Names}");

@@ -22,6 +22,38 @@ public sealed class GenerationOptionsTests : IDisposable
     }
 
     [Fact]
+    public void The_settings_of_both_worlds_are_taken()
+    {
+        File.WriteAllText(Path.Combine(folder, "generation_config.json"), """
+            {"min_p": 0.05, "min_new_tokens": 3, "no_repeat_ngram_size": 4, "presence_penalty": 1.5, "frequency_penalty": -0.5, "stop_strings": ["###", "\n\n"]}
+            """);
+        var options = GenerationFile.Read(folder, tokenizer);
+        Assert.Equal((0.05, 3, 4), (options.MinP, options.MinNewTokens, options.NoRepeatNgramSize));
+        Assert.Equal((1.5, -0.5), (options.PresencePenalty, options.FrequencyPenalty));
+        Assert.Equal(["###", "\n\n"], options.StopStrings);
+        File.WriteAllText(Path.Combine(folder, "generation_config.json"), """{"stop_strings": "END"}""");
+        Assert.Equal(["END"], GenerationFile.Read(folder, tokenizer).StopStrings);
+    }
+
+    [Fact]
+    public void Every_value_out_of_range_is_named_at_once()
+    {
+        var options = new GenerationOptions
+        {
+            MaxNewTokens = 5, MinNewTokens = 6, DoSample = false, TopK = -1, TopP = 0, MinP = 1.5, RepetitionPenalty = 0, PresencePenalty = 2.5,
+            FrequencyPenalty = double.NaN, NoRepeatNgramSize = -1, Count = 2, StopIds = [-1], StopStrings = ["a", ""], TopLogprobs = 21,
+        };
+        var problems = Assert.Throws<ConfigException>(() => options.Check("here: ")).Problems;
+        string[] named =
+        [
+            "min_new_tokens", "top_k", "top_p", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty", "no_repeat_ngram_size", "count",
+            "top_logprobs", "top_logprobs", "a stop token's id", "stop_strings",
+        ];
+        Assert.Equal(named.Length, problems.Count);
+        Assert.All(named.Zip(problems), pair => Assert.StartsWith($"here: {pair.First}", pair.Second));
+    }
+
+    [Fact]
     public void Without_a_file_answers_are_greedy_and_end_at_the_tokenizers_end_token()
     {
         var options = GenerationFile.Read(folder, tokenizer);
@@ -33,6 +65,8 @@ public sealed class GenerationOptionsTests : IDisposable
     public void A_malformed_file_and_values_out_of_range_are_refused_by_name()
     {
         var path = Path.Combine(folder, "generation_config.json");
+        File.WriteAllText(path, "{\"stop_strings\": [1]}");
+        Assert.Contains(path, Assert.Throws<ConfigException>(() => GenerationFile.Read(folder, tokenizer)).Message);
         File.WriteAllText(path, "{\"eos_token_id\": \"none\"}");
         Assert.Contains(path, Assert.Throws<ConfigException>(() => GenerationFile.Read(folder, tokenizer)).Message);
         File.WriteAllText(path, "{\"do_sample\": true, \"temperature\": 0, \"top_p\": 2}");
@@ -43,8 +77,8 @@ public sealed class GenerationOptionsTests : IDisposable
 
     [Theory]
     [InlineData("num_beams", "3")]
-    [InlineData("no_repeat_ngram_size", "2")]
-    [InlineData("min_p", "0.1")]
+    [InlineData("encoder_no_repeat_ngram_size", "2")]
+    [InlineData("epsilon_cutoff", "0.1")]
     [InlineData("suppress_tokens", "[5]")]
     [InlineData("guidance_scale", "1.5")]
     public void What_would_choose_otherwise_is_refused_by_name(string field, string value)

@@ -50,7 +50,7 @@ public sealed class ChooserGoldenTests
             borders[i + 1] = borders[i] + probabilities[order[i]];
         }
 
-        for (var i = 0; i < order.Length; i++)
+        for (var i = 0; i < order.Length && probabilities[order[i]] > 1e-6; i++)
         {
             foreach (var share in new[] { 1e-3, 0.5, 1 - 1e-3 })
             {

@@ -1,5 +1,5 @@
-using Fovea.Data.Images;
 using Fovea.Data.Tokenizers;
+using Fovea.Generation.Constraints;
 using Fovea.Generation.Engine;
 
 namespace Fovea.Generation;
@@ -19,6 +19,7 @@ internal sealed class Answerer
     {
         (this.engine, this.tokenizer, this.prompts) = (engine, tokenizer, prompts);
         media = new MediaMemory(prompts.Read);
+        engine.Constraints = new ConstraintCompiler(tokenizer);
     }
 
     /// <summary>The prompt of a conversation, its images read. On any thread.</summary>

@@ -1,3 +1,4 @@
+using Fovea.Generation.Constraints;
 using Fovea.Models;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
@@ -32,6 +33,9 @@ internal sealed class GenerationEngine : IDisposable
 
     /// <summary>Sees the logits [V] of a sample's every step before a token is chosen.</summary>
     public Action<EngineRequest, float[]>? Watch { get; set; }
+
+    /// <summary>Makes constraints hold for the model's tokenizer.</summary>
+    public ConstraintCompiler? Constraints { get; set; }
 
     /// <summary>Where several processes answer the same questions together: makes one choice of what each has chosen.</summary>
     public Func<int, int>? Agree { get; set; }
@@ -78,7 +82,8 @@ internal sealed class GenerationEngine : IDisposable
         }
 
         var keys = TokenKeys.Of(request.Prompt, model.ImagesStandAlone);
-        var sequence = new Sequence(request, 0, model, keys);
+        var samples = Enumerable.Range(0, request.Options.Count).Select(sample => new Sequence(request, sample, model, keys, Constraint(request.Options))).ToList();
+        var sequence = samples[0];
         if (sequence.MostPages > pool.MostPages)
         {
             throw new ConfigException($"a prompt of {sequence.PromptTokens} tokens with an answer of up to {sequence.Limit - sequence.PromptTokens} needs "
@@ -86,7 +91,7 @@ internal sealed class GenerationEngine : IDisposable
                 + "ask for a shorter answer (max_new_tokens), fewer or smaller images");
         }
 
-        waiting.AddLast(sequence);
+        samples.ForEach(sample => waiting.AddLast(sample));
     }
 
     /// <summary>Computes one pass: images that wait, or the next tokens of everything that is under way.</summary>
@@ -175,6 +180,10 @@ internal sealed class GenerationEngine : IDisposable
         pictures.Dispose();
         pool.Dispose();
     }
+
+    private ConstraintSession? Constraint(GenerationOptions options) => options.Constraint is { } form
+        ? (Constraints ?? throw new InvalidOperationException("constraints need a tokenizer")).Begin(form)
+        : null;
 
     private void Rest()
     {
@@ -366,7 +375,7 @@ internal sealed class GenerationEngine : IDisposable
             Watch?.Invoke(sequence.Request, logits.ToArray());
             id = sequence.Choose(logits);
         }
-        catch (TorchException e) when (Agree is null && Sum is null)
+        catch (Exception e) when (e is TorchException or ConfigException && Agree is null && Sum is null)
         {
             Leave(sequence);
             sequence.Request.OnFail?.Invoke(sequence.Sample, e);

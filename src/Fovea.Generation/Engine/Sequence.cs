@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Fovea.Generation.Constraints;
+using Fovea.Generation.Sampling;
 using Fovea.Models;
 
 namespace Fovea.Generation.Engine;
@@ -9,9 +11,9 @@ internal sealed class Sequence
 {
     private readonly long started = Stopwatch.GetTimestamp();
     private readonly VisionLanguageModel model;
-    private readonly Sampler sampler;
+    private readonly TokenChooser chooser;
     private readonly HashSet<int> stops;
-    private readonly HashSet<int>? seen;
+    private readonly List<TokenLogprob> logprobs = [];
     private readonly int[][] positions;
     private readonly int place;
     private int reused;
@@ -20,7 +22,8 @@ internal sealed class Sequence
 
     /// <param name="sample">Its number among the samples of the request.</param>
     /// <param name="keys">What the tokens of the prompt are.</param>
-    public Sequence(EngineRequest request, int sample, VisionLanguageModel model, List<long> keys)
+    /// <param name="constraint">What the request's constraint was compiled to, for this sample alone.</param>
+    public Sequence(EngineRequest request, int sample, VisionLanguageModel model, List<long> keys, ConstraintSession? constraint)
     {
         (Request, Sample, Keys, this.model) = (request, sample, [.. keys], model);
         var (prompt, options) = (request.Prompt, request.Options);
@@ -29,9 +32,8 @@ internal sealed class Sequence
         Limit = PromptTokens + (int)Math.Min((long)options.MaxNewTokens, Math.Max(1, model.MaxTokens - PromptTokens));
         positions = Array.ConvertAll(model.PositionsAt(0), _ => new int[PromptTokens]);
         place = model.PlacePrompt(Array.ConvertAll(prompt.Ids, id => (long)id), [.. prompt.Images.Select(image => image.Image.Grid)], positions);
-        sampler = new Sampler(options);
+        chooser = new TokenChooser(options, prompt.Ids, constraint, sample);
         stops = [.. options.StopIds];
-        seen = options.RepetitionPenalty == 1 ? null : [.. prompt.Ids];
     }
 
     public EngineRequest Request { get; }
@@ -100,7 +102,7 @@ internal sealed class Sequence
     }
 
     /// <summary>Chooses the next token from logits [V], which it may overwrite.</summary>
-    public int Choose(Span<float> logits) => sampler.Next(logits, seen ?? []);
+    public int Choose(Span<float> logits) => chooser.Choose(logits);
 
     /// <summary>Appends a token.</summary>
     /// <returns>Why the answer ends with it; null where it goes on.</returns>
@@ -108,10 +110,15 @@ internal sealed class Sequence
     {
         Ids.Add(id);
         Keys.Add(id);
-        seen?.Add(id);
+        chooser.Accept(id);
+        if (chooser.Logprob is { } logprob)
+        {
+            logprobs.Add(logprob);
+        }
+
         last = Stopwatch.GetTimestamp();
         first = first == 0 ? last : first;
-        if (stops.Contains(id) || Request.OnToken?.Invoke(Sample, id) == false)
+        if (stops.Contains(id) || Request.OnToken?.Invoke(Sample, id) == false || chooser.IsComplete)
         {
             return StopReason.Finished;
         }
@@ -124,6 +131,9 @@ internal sealed class Sequence
         var now = Stopwatch.GetTimestamp();
         return new GenerationResult(
             Ids.GetRange(PromptTokens, Ids.Count - PromptTokens), reason, PromptTokens, reused,
-            Stopwatch.GetElapsedTime(started, first == 0 ? now : first), first == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(first, last));
+            Stopwatch.GetElapsedTime(started, first == 0 ? now : first), first == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(first, last))
+        {
+            Logprobs = logprobs,
+        };
     }
 }

@@ -1,5 +1,6 @@
 using Fovea.Evaluation.Coherence;
 using Fovea.Evaluation.Custom;
+using Fovea.Evaluation.IfEval;
 using Fovea.Evaluation.Predictions;
 
 namespace Fovea.Evaluation;
@@ -12,7 +13,8 @@ internal static class Benchmarks
     /// <summary>In the order in which they are listed. A further benchmark is a class and a line here.</summary>
     public static IReadOnlyList<BenchmarkEntry> All { get; } =
     [
-        new(new CoherenceBenchmark(), "none: it is drawn", NamedPredictions.Plain),
+        .. QuickBenchmarks.All.Select(benchmark => new BenchmarkEntry(benchmark, FilesOf(benchmark), FormOf(benchmark))),
+        new(new CoherenceBenchmark(), "no files: its dialogues and pictures are drawn", NamedPredictions.Plain),
     ];
 
     /// <param name="name">As the command line spells it; <c>custom</c> for rows of one's own.</param>
@@ -28,6 +30,12 @@ internal static class Benchmarks
 
         return metric is null && arguments is null or [] ? Find(name) : throw new ConfigException($"--metric is for custom rows; {name} has its own rule");
     }
+
+    private static string FilesOf(Benchmark benchmark) => benchmark is IfEvalBenchmark
+        ? "--data input_data.jsonl"
+        : "--data with its table: VLMEvalKit's .tsv, or rows of Hugging Face's data set (.parquet, .jsonl, .json); a file or a folder";
+
+    private static PredictionForm FormOf(Benchmark benchmark) => benchmark is IfEvalBenchmark ? new PromptPredictions() : NamedPredictions.Plain;
 
     private static BenchmarkEntry Find(string name) => All.FirstOrDefault(entry => entry.Benchmark.Name == name)
         ?? throw new ConfigException($"there is no benchmark {name}{Nearest(name)}; `fovea evaluate` alone lists them");

@@ -30,7 +30,10 @@ public sealed class EvaluateRanksTests : IDisposable
 
         string Run(int processes, string name)
         {
-            string[] words = ["evaluate", "coherence", "--config", config, "--model", model, "--limit", "7", "--max-new-tokens", "5", "--output", folder[name], "--cpu"];
+            string[] words =
+            [
+                "evaluate", "coherence", "--config", config, "--model", model, "--limit", "7", "--max-new-tokens", "5", "--output", folder[name], "--cpu",
+            ];
             using var process = FoveaProcess.StartWith(LaunchRun.Variables(("NPROC_PER_NODE", $"{processes}")), words);
             Assert.True(process.Wait() == 0, process.Output + process.Errors);
             return process.Output;

@@ -23,7 +23,7 @@ public sealed class EvaluateVerbTests : IDisposable
     [Fact]
     public void Answers_made_elsewhere_are_scored_written_and_compared()
     {
-        var rows = folder.Write("rows.jsonl", string.Concat(Enumerable.Range(0, 40).Select(i => $"{{\"id\": {i}, \"question\": \"{i}?\", \"answer\": {i}}}\n")));
+        var rows = Rows(40);
         Predictions("a.jsonl", i => i % 2 == 0 ? $"{i}" : "none");
         Predictions("b.jsonl", i => i % 8 != 1 ? $"{i}" : "none");
         string[] words = ["custom", "--data", rows, "--metric", "numeric"];
@@ -48,7 +48,7 @@ public sealed class EvaluateVerbTests : IDisposable
     [Fact]
     public void Answers_that_do_not_fit_the_items_end_with_code_2_and_three_names()
     {
-        var rows = folder.Write("rows.jsonl", string.Concat(Enumerable.Range(0, 9).Select(i => $"{{\"id\": {i}, \"question\": \"{i}?\", \"answer\": {i}}}\n")));
+        var rows = Rows(9);
         var given = folder.Write("r.jsonl", "{\"id\": 1, \"answer\": \"1\"}\n{\"id\": 1, \"answer\": \"1\"}\n{\"id\": 77, \"answer\": \"1\"}\n");
         string[] words = ["evaluate", "custom", "--data", rows, "--metric", "numeric", "--predictions", given];
         var (code, _, errors) = FoveaProcess.Run(words);
@@ -90,6 +90,9 @@ public sealed class EvaluateVerbTests : IDisposable
         Assert.True(code == 2, what);
         Assert.Contains(said, errors, StringComparison.Ordinal);
     }
+
+    private string Rows(int count) => folder.Write(
+        "rows.jsonl", string.Concat(Enumerable.Range(0, count).Select(i => $"{{\"id\": {i}, \"question\": \"{i}?\", \"answer\": {i}}}\n")));
 
     private void Predictions(string name, Func<int, string> answer) =>
         folder.Write(name, string.Concat(Enumerable.Range(0, 40).Select(i => $"{{\"id\": {i}, \"answer\": \"{answer(i)}\"}}\n")));

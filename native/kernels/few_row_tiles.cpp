@@ -1,4 +1,5 @@
 #include "few_row_tiles.h"
+#include "line_tiles.h"
 #include "product_parts.h"
 #include "workers.h"
 
@@ -11,13 +12,53 @@ namespace {
 constexpr int64_t most_rows = 48; // beyond this, tile_product, which packs more columns at a time, was measured as fast
 constexpr int64_t least_work = 1 << 17; // weights that a task reads at least
 
+// What is read of b at a time, and how it meets the rows: columns turned around in registers where there are AVX-512 kernels for that.
+template <class Tiles, class B, int Height>
+struct Lines {
+    static constexpr int64_t columns = Tiles::columns, scratch = product_depth * columns + width;
+
+    // sums [panels][Height][columns] (+)= the packed rows times `lines` columns of b, from `from` on.
+    static void multiply(
+        const word* left, int64_t by_panel, int64_t panels, const Matrix<const B>& b, int64_t inner, int64_t from, int64_t lines, float* sums, bool add,
+        word* memory) {
+        for (int64_t k = 0; k < inner; k += product_depth) {
+            const auto count = std::min(product_depth, inner - k);
+            pack_lines(b.at(k, from), b.by_column, lines, columns, count, Tiles::pairs, memory);
+            for (int64_t p = 0; p < panels; p++) {
+                Tiles::template multiply<2, 1, Height, Height>(
+                    left + p * by_panel, memory, Tiles::words(count), sums + p * Height * columns, columns, add);
+            }
+            left += Tiles::words(count) * Height;
+            add = true;
+        }
+    }
+};
+
+#if defined(__x86_64__)
+template <bool Pairs, class B, int Height>
+struct LinesInRegisters {
+    static constexpr int64_t columns = width, scratch = width;
+
+    static void multiply(
+        const word* left, int64_t by_panel, int64_t panels, const Matrix<const B>& b, int64_t inner, int64_t from, int64_t lines, float* sums, bool add,
+        word*) {
+        multiply_lines<Pairs, B, Height>(left, by_panel, panels, b.at(0, from), b.by_column, inner, lines, sums, add);
+    }
+};
+
+template <class B, int Height>
+struct Lines<WideTiles, B, Height> : LinesInRegisters<false, B, Height> {};
+template <class B, int Height>
+struct Lines<PairTiles, B, Height> : LinesInRegisters<true, B, Height> {};
+#endif
+
 template <class Tiles, class T, class B, int Height>
 class FewRows {
-    static constexpr int64_t columns_of = Tiles::columns;
+    using Way = Lines<Tiles, B, Height>;
 
 public:
-    FewRows(const Factors<T, B>& factors, const Factors<T, B>& update, int64_t rows, int64_t columns)
-        : all{factors, update}, rows(rows), columns(columns), panels(pieces(rows, Height)) {
+    FewRows(const Factors<T, B>& factors, const Factors<T, B>& update, int64_t rows)
+        : all{factors, update}, rows(rows), panels(pieces(rows, Height)) {
         left.resize(panels * Height * words() + width);
         for (int64_t p = 0; p < panels; p++) {
             auto* to = left.data() + p * Height * words();
@@ -31,35 +72,27 @@ public:
     // Columns [begin, end) of the result.
     template <class Finish>
     void operator()(int64_t begin, int64_t end, float* memory, const Finish& finish) const {
-        auto* panel = reinterpret_cast<word*>(memory);
-        auto* result = memory + panel_size;
-        for (auto c = begin; c < end; c += columns_of) {
-            const auto lines = std::min(columns_of, end - c);
-            const auto* before = left.data();
+        auto* sums = memory + Way::scratch;
+        for (auto c = begin; c < end; c += Way::columns) {
+            const auto lines = std::min(Way::columns, end - c);
+            const auto* from = left.data();
             bool add = false;
             for (const auto& [a, b, inner] : all) {
-                for (int64_t k = 0; k < inner; k += product_depth) {
-                    const auto count = std::min(product_depth, inner - k);
-                    pack_lines(b.at(k, c), b.by_column, lines, columns_of, count, Tiles::pairs, panel);
-                    for (int64_t p = 0; p < panels; p++) {
-                        Tiles::template multiply<2, 1, Height, Height>(
-                            before + p * Height * words(), panel, Tiles::words(count), result + p * Height * columns_of, columns_of, add);
-                    }
-                    before += Tiles::words(count) * Height;
+                if (inner > 0) {
+                    Way::multiply(from, Height * words(), panels, b, inner, c, lines, sums, add, reinterpret_cast<word*>(memory));
+                    from += Tiles::words(inner) * Height;
                     add = true;
                 }
             }
             for (int64_t r = 0; r < rows; r++) {
-                finish(r, c, lines, result + r * columns_of, add);
+                finish(r, c, lines, sums + r * Way::columns, add);
             }
         }
     }
 
-    int64_t scratch_size() const { return panel_size + panels * Height * columns_of; }
+    int64_t scratch_size() const { return Way::scratch + panels * Height * Way::columns; }
 
 private:
-    static constexpr int64_t panel_size = product_depth * columns_of + width;
-
     int64_t words() const { return Tiles::words(all[0].inner) + Tiles::words(all[1].inner); }
 
     void pack_left(const Matrix<const T>& a, int64_t row, int64_t inner, word* to) const {
@@ -80,7 +113,7 @@ private:
     }
 
     Factors<T, B> all[2];
-    int64_t rows, columns, panels;
+    int64_t rows, panels;
     std::vector<word> left; // of each panel of rows the words of both products, [words][Height]
 };
 
@@ -96,7 +129,7 @@ void product(const at::Tensor& a, const at::Tensor& b, const Update& update, con
         finish_row(some ? x : nothing, alpha, s, sums.by_column, beta, target.at(r, c), target.by_column, count);
     };
     by_rows<Tiles>(pieces(rows, pieces(rows, Tiles::rows)), [&](auto height) {
-        const FewRows<Tiles, T, B, height> few(factors, behind, rows, columns);
+        const FewRows<Tiles, T, B, height> few(factors, behind, rows);
         const auto step = up_to(std::max<int64_t>(1, least_work / std::max<int64_t>(1, factors.inner)), Tiles::columns);
         share_out(pieces(columns, step), [&] {
             return [&, memory = product_scratch(few.scratch_size())](int64_t i) { few(i * step, std::min(columns, (i + 1) * step), memory, finish); };

@@ -21,6 +21,7 @@
 namespace fovea {
 
 using word = uint32_t;
+typedef word half_word_lanes __attribute__((vector_size(32)));
 using fp16 = c10::Half; // widened to fp32 wherever it is packed
 
 // to [Rows, columns] (+)= the words of a, at r * ARow + w * AStep, times a panel b [count][columns]. With Halves a word of b is a pair of bf16 numbers, which
@@ -52,7 +53,7 @@ FOVEA_INLINE void tile_of_numbers(const word* a, const word* b, int64_t count, f
     for (; count > 0; count--) {
         Vector right[Vectors];
         if constexpr (Halves) {
-            using Words = word __attribute__((vector_size(sizeof(Vector))));
+            using Words = std::conditional_t<sizeof(Vector) == sizeof(word_lanes), word_lanes, half_word_lanes>;
             Words pairs[Vectors];
 #pragma GCC unroll 2
             for (int v = 0; v < Vectors; v++) {
@@ -173,14 +174,16 @@ inline TileKind best_tiles() {
 #endif
 }
 
-// Calls body with a number of rows that a tile is made for, as an integral constant: the least that is not below count, which is 1 to Tiles::rows.
+// Calls body with a number of rows that a tile is made for, as an integral constant: the least that is not below count, which is 1 to Tiles::rows. A tile of
+// one vector of 8 numbers is avoided: GCC does not join product and sum where a loop has one sum alone, and its bits would be others.
 template <class Tiles, class Body>
 void by_rows(int64_t count, Body&& body) {
-    constexpr auto most = Tiles::rows;
+    constexpr int most = Tiles::rows, least = Tiles::columns < 32 ? 2 : 1;
+    count = std::max<int64_t>(count, least);
     const auto call = [&]<int... Rows>(std::integer_sequence<int, Rows...>) {
-        (void)((count <= Rows + 1 && (body(std::integral_constant<int, Rows + 1>{}), true)) || ...);
+        (void)((count <= Rows + least && (body(std::integral_constant<int, Rows + least>{}), true)) || ...);
     };
-    call(std::make_integer_sequence<int, most>{});
+    call(std::make_integer_sequence<int, most - least + 1>{});
 }
 
 // Calls body with tiles for numbers of type T: of this kind, or of a simpler one where the processor has no better.

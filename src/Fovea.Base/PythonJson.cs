@@ -14,6 +14,9 @@ internal static class PythonJson
     /// <summary>One line with <c>", "</c> and <c>": "</c>, keys in their own order: <c>json.dumps(value)</c>.</summary>
     public static string Line(object? value) => Write(value, indent: 0, sortKeys: false);
 
+    /// <summary>As <see cref="Line"/>, text beyond ASCII as it is: <c>json.dumps(value, ensure_ascii=False)</c>.</summary>
+    public static string TextLine(object? value) => Write(value, indent: 0, sortKeys: false, ascii: false);
+
     /// <summary>Indented with sorted keys: <c>json.dumps(value, indent=indent, sort_keys=True)</c>.</summary>
     public static string Pretty(object? value, int indent = 2) => Write(value, indent, sortKeys: true);
 
@@ -51,14 +54,14 @@ internal static class PythonJson
             : throw new JsonException("not a JSON object");
     }
 
-    private static string Write(object? value, int indent, bool sortKeys)
+    private static string Write(object? value, int indent, bool sortKeys, bool ascii = true)
     {
         var text = new StringBuilder();
-        Append(text, value, indent, sortKeys, depth: 0);
+        Append(text, value, indent, sortKeys, ascii, depth: 0);
         return text.ToString();
     }
 
-    private static void Append(StringBuilder text, object? value, int indent, bool sortKeys, int depth)
+    private static void Append(StringBuilder text, object? value, int indent, bool sortKeys, bool ascii, int depth)
     {
         switch (value)
         {
@@ -75,19 +78,19 @@ internal static class PythonJson
                 text.Append(Float(real));
                 break;
             case string words:
-                AppendText(text, words);
+                AppendText(text, words, ascii);
                 break;
             case IReadOnlyDictionary<string, object?> map:
                 var pairs = sortKeys ? map.OrderBy(pair => pair.Key, StringComparer.Ordinal) : map.AsEnumerable();
                 AppendAll(text, '{', '}', [.. pairs], indent, depth, pair =>
                 {
-                    AppendText(text, pair.Key);
+                    AppendText(text, pair.Key, ascii);
                     text.Append(": ");
-                    Append(text, pair.Value, indent, sortKeys, depth + 1);
+                    Append(text, pair.Value, indent, sortKeys, ascii, depth + 1);
                 });
                 break;
             case IEnumerable list:
-                AppendAll(text, '[', ']', [.. list.Cast<object?>()], indent, depth, item => Append(text, item, indent, sortKeys, depth + 1));
+                AppendAll(text, '[', ']', [.. list.Cast<object?>()], indent, depth, item => Append(text, item, indent, sortKeys, ascii, depth + 1));
                 break;
             default:
                 throw new ArgumentException($"{value.GetType()} has no JSON form", nameof(value));
@@ -120,7 +123,7 @@ internal static class PythonJson
         }
     }
 
-    private static void AppendText(StringBuilder text, string words)
+    private static void AppendText(StringBuilder text, string words, bool ascii)
     {
         text.Append('"');
         foreach (var c in words)
@@ -134,7 +137,8 @@ internal static class PythonJson
                 '\t' => text.Append("\\t"),
                 '\b' => text.Append("\\b"),
                 '\f' => text.Append("\\f"),
-                < ' ' or > '~' => text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"),
+                < ' ' => text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"),
+                > '~' when ascii => text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"),
                 _ => text.Append(c),
             };
         }

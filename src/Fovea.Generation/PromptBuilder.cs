@@ -86,6 +86,15 @@ internal sealed class PromptBuilder
         return new Prompt(encoder.Expand(ids, tokens), placed);
     }
 
+    /// <summary>The ids of <see cref="Build"/>, from the headers of the images alone.</summary>
+    /// <exception cref="BadSampleException">An image cannot be used.</exception>
+    public int[] Ids(Conversation conversation)
+    {
+        var plans = conversation.Images.Select(source => media.PlanFor(conversation, source)).ToList();
+        conversation = conversation with { Messages = [.. conversation.Messages.Select(WithoutImageWords)] };
+        return encoder.Expand(encoder.EncodePrompt(conversation, plans), [.. plans.SelectMany(plan => plan.Tokens)]);
+    }
+
     /// <summary>Puts a placeholder before the text for every image that has none in it.</summary>
     /// <param name="end">Stands behind each.</param>
     /// <exception cref="ConfigException">There are more placeholders than images.</exception>

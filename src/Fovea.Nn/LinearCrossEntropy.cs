@@ -73,23 +73,23 @@ internal static class LinearCrossEntropy
         return (all.Mul(weights_L).Sum(), all, gradient);
     }
 
-    /// <summary>How many targets have the largest logit, in chunks as the loss; one number on the device.</summary>
+    /// <summary>Which targets have the largest logit, in chunks as the loss: 1 or 0 for each, in fp64 on the device.</summary>
     public static Tensor Hits(Tensor hidden_LE, Parameter head, Tensor targets_L)
     {
         using var grad = Autograd.NoGrad();
         using var open = head.Open();
         var (rows, weight) = (hidden_LE.Size(0), head.Use());
         var chunk = Math.Min(rows, ChunkOf(head, weight.DType, IsHost(weight)));
-        var hits = CreateOps.Zeros([], DType.F64, weight.Device);
+        var hits_L = CreateOps.Zeros([rows], DType.F64, weight.Device);
         for (var start = 0L; start < rows; start += chunk)
         {
             using var scope = TensorScope.Open("block");
             var end = Math.Min(rows, start + chunk);
             var best = hidden_LE.Slice(0, start, end).Linear(weight).ArgMax(1);
-            hits.Add_(best.IsEqual(targets_L.Slice(0, start, end)).Sum().To(DType.F64));
+            hits_L.Slice(0, start, end).Copy_(best.IsEqual(targets_L.Slice(0, start, end)));
         }
 
-        return hits;
+        return hits_L;
     }
 
     /// <summary>Most bytes that the loss of so many rows takes besides its results.</summary>

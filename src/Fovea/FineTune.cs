@@ -5,6 +5,7 @@ using Fovea.Runs.Events;
 using Fovea.Training.Config;
 using Fovea.Training.Planning;
 using Fovea.Training.Recipes;
+using Fovea.Training.Session;
 
 namespace Fovea;
 
@@ -29,6 +30,7 @@ public sealed class FineTune
     private readonly List<string> train = [];
     private readonly List<string> heldOut = [];
     private readonly Dictionary<string, IAsyncEnumerable<Conversation>> given = [];
+    private readonly Dictionary<string, Metric> metrics = [];
     private string? model;
     private string? target;
 
@@ -89,6 +91,39 @@ public sealed class FineTune
     public FineTune Measure(IAsyncEnumerable<Conversation> conversations)
     {
         heldOut.Add(Give("held-out conversations", conversations));
+        return this;
+    }
+
+    /// <summary>
+    /// Evaluates on these conversations and has the model answer them: the metric is logged as <c>eval_NAME</c> at every evaluation, of the first
+    /// <see cref="OutputSettings.EvalGenerateSamples"/> of them.
+    /// </summary>
+    /// <param name="conversations">Each ends with the expected answer; they should not be among those trained on.</param>
+    /// <param name="metric">Called on the run's thread, once an evaluation.</param>
+    /// <param name="name">Letters, digits, <c>-</c>, <c>_</c> and <c>.</c>; null is the name of the method, <c>metric</c> for a lambda.</param>
+    public FineTune Measure(IEnumerable<Conversation> conversations, Metric metric, string? name = null) =>
+        Measure(conversations).Measure(metric, name);
+
+    /// <summary>
+    /// Has the model answer what is held out: the metric is logged as <c>eval_NAME</c> at every evaluation, of the first
+    /// <see cref="OutputSettings.EvalGenerateSamples"/> samples. May be called several times.
+    /// </summary>
+    /// <param name="metric">Called on the run's thread, once an evaluation.</param>
+    /// <param name="name">Letters, digits, <c>-</c>, <c>_</c> and <c>.</c>; null is the name of the method, <c>metric</c> for a lambda.</param>
+    public FineTune Measure(Metric metric, string? name = null)
+    {
+        ArgumentNullException.ThrowIfNull(metric);
+        name ??= metric.Method.Name.Contains('<') ? "metric" : ConfigKey.SnakeCase(metric.Method.Name);
+        if (name.Length == 0 || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
+        {
+            throw new ArgumentException($"'{name}' cannot be a metric's name: letters, digits, -, _ and . can", nameof(name));
+        }
+
+        if (!metrics.TryAdd(name, metric))
+        {
+            throw new ArgumentException($"there is a metric named {name} already", nameof(name));
+        }
+
         return this;
     }
 
@@ -174,8 +209,29 @@ public sealed class FineTune
     private static FineTuneResult Run(TrainConfig config, IEnumerable<IEventSink> views, CancellationToken cancel, Mesh? mesh = null)
     {
         var result = new ResultSink();
-        return result.Of(config.Run.OutputDir, SupervisedFineTune.Run(config, views.Append(result), cancel, mesh));
+        views = [.. views];
+
+        // A run closes its views; here they go on.
+        var during = config.Run.DoPredict ? views.Select(view => new CallbackSink(view.Write)) : views;
+        var outcome = config.Run.DoTrain
+            ? SupervisedFineTune.Run(config, during.Append(result), cancel, mesh)
+            : new RunOutcome(Step: 0, Interrupted: false, TrainLoss: null);
+        if (config.Run.DoPredict && !outcome.Interrupted)
+        {
+            var answers = config.Run.DoTrain ? Trained(config) : config;
+            outcome = outcome with { Interrupted = !Prediction.Run(answers, source: null, views, mesh ?? Mesh.Alone(), again: false, cancel) };
+        }
+
+        return result.Of(config.Run.OutputDir, outcome);
     }
+
+    /// <summary>The configuration with the run's result as its model.</summary>
+    private static TrainConfig Trained(TrainConfig config) => config with
+    {
+        Model = config.Tuning.FinetuningType == FinetuningType.Lora
+            ? config.Model with { AdapterNameOrPath = [.. config.Model.AdapterNameOrPath.SkipLast(1), config.Run.OutputDir] }
+            : config.Model with { ModelNameOrPath = config.Run.OutputDir, AdapterNameOrPath = [] },
+    };
 
     private string Give(string name, IAsyncEnumerable<Conversation> conversations)
     {
@@ -218,6 +274,7 @@ public sealed class FineTune
             entries.Add(OptionEntries.One("output_dir", "To", target));
         }
 
-        return ConfigLoader.Load(file, entries, use);
+        var config = ConfigLoader.Load(file, entries, use);
+        return config with { Run = config.Run with { AnswerMetrics = metrics } };
     }
 }

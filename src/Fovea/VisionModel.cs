@@ -10,6 +10,7 @@ using Fovea.Loading;
 using Fovea.Models;
 using Fovea.Running;
 using Fovea.Tensors;
+using Fovea.Training.Answers;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
 
@@ -110,6 +111,47 @@ public sealed class VisionModel : IAsyncDisposable
         return Stream((say, stop) => Answer(messages, options, say, stop), cancel);
     }
 
+    /// <summary>Answers the last questions of many conversations, which is faster than asking one after the other.</summary>
+    /// <param name="conversations">
+    /// Each as for <see cref="AnswerAsync"/>. They are read as there is room for them, on the model's thread, and may be endless.
+    /// </param>
+    /// <param name="options">How to generate; null uses <see cref="Generation"/>. With a seed each conversation draws from the seed and its index.</param>
+    /// <param name="cancel">Ends all answers at their next tokens; leaving the loop does the same.</param>
+    /// <returns>
+    /// One outcome for each conversation, as they are ready: the order need not be the given one. A conversation that cannot be answered is reported in its
+    /// outcome and stops nothing. Other calls to the model wait meanwhile.
+    /// </returns>
+    /// <exception cref="ConfigException">An option is out of range.</exception>
+    /// <exception cref="OperationCanceledException">The answers were cancelled.</exception>
+    public IAsyncEnumerable<AnswerOutcome> AnswerAllAsync(
+        IEnumerable<IReadOnlyList<Message>> conversations, GenerationOptions? options = null, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(conversations);
+        var chosen = With(options);
+        chosen.Check();
+        var requests = conversations.Select((messages, index) => new AnswerRequest(
+            new Conversation([.. messages]), chosen.Seed is { } seed ? chosen with { Seed = SplitMix.Mix(seed, (ulong)index) } : chosen) { Tag = index });
+        return ManyAnswers.Stream(this, requests, cancel);
+    }
+
+    /// <summary>Answers held-out conversations: the last message of each is the expected answer, which the model does not see.</summary>
+    /// <param name="heldOut">Conversations, each ending with the expected answer.</param>
+    /// <param name="options">How to generate; null uses <see cref="Generation"/>.</param>
+    /// <param name="cancel">Ends all answers at their next tokens; leaving the loop does the same.</param>
+    /// <returns>The conversations with their answers as they are ready; metrics such as <see cref="Metrics.ExactMatch"/> take a list of them.</returns>
+    /// <exception cref="FoveaException">One of them cannot be answered.</exception>
+    /// <exception cref="OperationCanceledException">The answers were cancelled.</exception>
+    public async IAsyncEnumerable<AnsweredRow> PredictAsync(
+        IEnumerable<Conversation> heldOut, GenerationOptions? options = null, [EnumeratorCancellation] CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(heldOut);
+        var rows = heldOut.ToList();
+        await foreach (var outcome in AnswerAllAsync(rows.Select(row => RowQuestions.Asked(row).Messages), options, cancel).ConfigureAwait(false))
+        {
+            yield return new AnsweredRow(rows[outcome.Index], outcome.Answer.Text);
+        }
+    }
+
     /// <summary>Starts a multi-turn conversation with this model.</summary>
     /// <param name="system">The system prompt; null is the default one.</param>
     public Chat NewChat(string? system = null) => new(this, system);
@@ -139,7 +181,7 @@ public sealed class VisionModel : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(metrics);
         var generation = With(options ?? Generation with { DoSample = false });
-        var rows = await Run(() => HeldOutAnswers.Of(loaded.Batch, [.. heldOut], generation, cancel), cancel).ConfigureAwait(false);
+        var rows = await Run(() => AnsweredRows.Of(loaded.Batch, [.. heldOut], generation, cancel), cancel).ConfigureAwait(false);
         return new AnswerScores(rows, metrics.ToDictionary(metric => metric.Key, metric => metric.Value(rows)));
     }
 

@@ -15,4 +15,7 @@ public sealed record Evaluated(int Step, int TotalSteps, double Epoch, double? L
 
     /// <summary>More metrics under names without the <c>eval_</c> prefix.</summary>
     public IReadOnlyDictionary<string, double> Metrics { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>Metrics of generated answers under names without the <c>eval_</c> prefix; empty if none were generated.</summary>
+    public IReadOnlyDictionary<string, double> AnswerMetrics { get; init; } = new Dictionary<string, double>();
 }

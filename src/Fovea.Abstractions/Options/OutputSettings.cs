@@ -27,6 +27,30 @@ public sealed class OutputSettings
     [Key("eval_steps")]
     public double? EvalSteps { get; set; }
 
+    /// <summary>Generate answers when evaluating, and log BLEU-4 and ROUGE; default false.</summary>
+    [Key("predict_with_generate")]
+    public bool? PredictWithGenerate { get; set; }
+
+    /// <summary>How many held-out samples are answered at each evaluation, the first ones; at least 1, default 64.</summary>
+    [Key("eval_generate_samples")]
+    public int? EvalGenerateSamples { get; set; }
+
+    /// <summary>Make the best checkpoint the result instead of the last weights; default false.</summary>
+    [Key("load_best_model_at_end")]
+    public bool? LoadBestModelAtEnd { get; set; }
+
+    /// <summary>The metric that decides which checkpoint is best, for instance <c>loss</c> (the default) or a metric's own name.</summary>
+    [Key("metric_for_best_model")]
+    public string? MetricForBestModel { get; set; }
+
+    /// <summary>Whether more of that metric is better; default: unless its name ends in <c>loss</c>.</summary>
+    [Key("greater_is_better")]
+    public bool? GreaterIsBetter { get; set; }
+
+    /// <summary>Stop after so many evaluations in a row without a better metric; at least 1, default never.</summary>
+    [Key("early_stopping_steps")]
+    public int? EarlyStoppingSteps { get; set; }
+
     /// <summary>Write a chart of the loss to the output folder; default false.</summary>
     [Key("plot_loss")]
     public bool? PlotLoss { get; set; }

@@ -12,4 +12,10 @@ public sealed record FineTuneResult(string OutputFolder, int Steps, bool Interru
 
     /// <summary>The loss on held-out samples after the last step; null if none were given or the run was interrupted.</summary>
     public LossMetrics? HeldOut { get; init; }
+
+    /// <summary>Metrics of generated answers after the last step, by name without the <c>eval_</c> prefix; empty if none were generated.</summary>
+    public IReadOnlyDictionary<string, double> AnswerMetrics { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>The checkpoint that the result was taken from if the best was asked for; null if it is the last weights.</summary>
+    public string? BestCheckpoint { get; init; }
 }

@@ -8,7 +8,7 @@ internal static class DemoConfigs
     public static string Base(DemoFolder folder, DemoOptions options) =>
         string.Create(CultureInfo.InvariantCulture, $"""
         # The first half of './fovea demo': all weights of a small model are trained to describe images.
-        # After a demo:   ./fovea train {folder.BaseConfig}
+        # After a demo:   ./fovea train {folder.BaseConfig}   and   ./fovea predict {folder.BaseConfig}
 
         # model: random weights in Hugging Face's layout
         model_name_or_path: {folder.Blank}
@@ -24,6 +24,7 @@ internal static class DemoConfigs
 
         # data
         dataset: {DemoData.PicturesName},{DemoData.WordsName}
+        eval_dataset: {DemoData.HeldOutPicturesName}    # for fovea predict
         dataset_dir: {folder.Data}
         template: qwen2_vl
         cutoff_len: 256
@@ -45,12 +46,16 @@ internal static class DemoConfigs
         warmup_ratio: 0.05
         seed: {options.Seed}
 
+        # answers
+        do_sample: false
+        max_new_tokens: {DemoExam.MaxAnswerTokens}
+
         """);
 
     public static string Adapter(DemoFolder folder, DemoOptions options) =>
         string.Create(CultureInfo.InvariantCulture, $"""
         # The second half of './fovea demo': LoRA teaches the model that describes pictures a question it was never asked.
-        # After a demo:   ./fovea train {folder.AdapterConfig}
+        # After a demo:   ./fovea train {folder.AdapterConfig}   and   ./fovea predict {folder.AdapterConfig}
 
         # model
         model_name_or_path: {folder.Base}
@@ -65,6 +70,7 @@ internal static class DemoConfigs
 
         # data
         dataset: {DemoData.FruitName}
+        eval_dataset: {DemoData.HeldOutFruitName}       # for fovea predict
         dataset_dir: {folder.Data}
         template: qwen2_vl
         cutoff_len: 256
@@ -84,6 +90,10 @@ internal static class DemoConfigs
         lr_scheduler_type: cosine
         warmup_ratio: 0.1
         seed: {options.Seed}
+
+        # answers
+        do_sample: false
+        max_new_tokens: {DemoExam.MaxAnswerTokens}
 
         """);
 }

@@ -6,12 +6,14 @@ namespace Fovea.Cli.Demo;
 
 /// <summary>The pictures and the datasets over them, in LLaMA-Factory's format: <c>dataset_info.json</c> and rows of messages with images.</summary>
 /// <param name="Train">Pictures to learn from.</param>
-/// <param name="HeldOut">Pictures that no dataset names.</param>
+/// <param name="HeldOut">Pictures that no training sees.</param>
 internal sealed record DemoData(IReadOnlyList<DemoPicture> Train, IReadOnlyList<DemoPicture> HeldOut)
 {
     internal const string PicturesName = "demo_pictures";
     internal const string WordsName = "demo_words";
     internal const string FruitName = "demo_fruit";
+    internal const string HeldOutPicturesName = "demo_held_out_pictures";
+    internal const string HeldOutFruitName = "demo_held_out_fruit";
 
     private const int PicturesPerSaying = 20;
 
@@ -43,8 +45,10 @@ internal sealed record DemoData(IReadOnlyList<DemoPicture> Train, IReadOnlyList<
         Save(folder, WordsName, Enumerable.Range(0, options.Pictures / PicturesPerSaying).Select(i => Sayings[i % Sayings.Length]).Select(
             saying => Row(saying.Question, saying.Answer, null)));
         Save(folder, FruitName, train.Take(options.FruitPictures).Select(picture => Row(DemoTask.Fruit, picture)));
+        Save(folder, HeldOutPicturesName, heldOut.Select(picture => Row(DemoTask.Describe, picture)));
+        Save(folder, HeldOutFruitName, heldOut.Select(picture => Row(DemoTask.Fruit, picture)));
         var info = new JsonObject();
-        foreach (var name in new[] { PicturesName, WordsName, FruitName })
+        foreach (var name in new[] { PicturesName, WordsName, FruitName, HeldOutPicturesName, HeldOutFruitName })
         {
             info[name] = new JsonObject
             {

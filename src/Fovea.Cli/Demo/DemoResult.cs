@@ -2,11 +2,15 @@ namespace Fovea.Cli.Demo;
 
 /// <summary>What the demonstration came to; accuracies in percent on held-out pictures.</summary>
 /// <param name="DescribedBefore">Of the model with random weights.</param>
-/// <param name="DescribedAfter">Of the trained base.</param>
+/// <param name="Described">Descriptions by the trained base.</param>
 /// <param name="FruitBefore">Of the trained base, which never saw the question.</param>
 /// <param name="Answers">Answers of base and adapter about fruit.</param>
-internal sealed record DemoResult(double DescribedBefore, double DescribedAfter, double FruitBefore, IReadOnlyList<DemoAnswer> Answers)
+internal sealed record DemoResult(
+    double DescribedBefore, IReadOnlyList<DemoAnswer> Described, double FruitBefore, IReadOnlyList<DemoAnswer> Answers)
 {
+    /// <summary>Of the trained base.</summary>
+    public double DescribedAfter { get; } = DemoExam.Accuracy(Described);
+
     /// <summary>Of base and adapter about fruit.</summary>
     public double FruitAfter { get; } = DemoExam.Accuracy(Answers);
 

@@ -28,16 +28,16 @@ internal sealed class DemoRun(DemoOptions options, DemoView view, Func<IEnumerab
 
         view.Stage(3, "training the base: it learns to describe a picture");
         Train(folder.BaseConfig, DemoConfigs.Base(folder, options));
-        var described = Accuracy(folder.Base, DemoTask.Describe, data);
+        var described = Predict(folder.BaseConfig, DemoTask.Describe, data);
         var before = Accuracy(folder.Base, DemoTask.Fruit, data);
-        view.Asked(DemoTask.Describe, described);
+        view.Asked(DemoTask.Describe, DemoExam.Accuracy(described));
         view.Asked(DemoTask.Fruit, before);
 
         view.Stage(4, "training an adapter with LoRA: it learns a new question");
         Train(folder.AdapterConfig, DemoConfigs.Adapter(folder, options));
 
         view.Stage(5, $"asking about {data.HeldOut.Count} pictures that no training saw");
-        var result = new DemoResult(blank, described, before, Ask(folder.Base, folder.Adapter, DemoTask.Fruit, data));
+        var result = new DemoResult(blank, described, before, Predict(folder.AdapterConfig, DemoTask.Fruit, data));
         view.Result(folder, result, watch.Elapsed);
         return result;
     }
@@ -53,8 +53,12 @@ internal sealed class DemoRun(DemoOptions options, DemoView view, Func<IEnumerab
         }
     }
 
-    private double Accuracy(string model, DemoTask task, DemoData data) => DemoExam.Accuracy(Ask(model, null, task, data));
+    private double Accuracy(string model, DemoTask task, DemoData data) =>
+        DemoExam.Accuracy(DemoExam.Take(model, null, task, folder.Data, data.HeldOut, stop));
 
-    private IReadOnlyList<DemoAnswer> Ask(string model, string? adapter, DemoTask task, DemoData data) =>
-        DemoExam.Take(model, adapter, task, folder.Data, data.HeldOut, stop);
+    private IReadOnlyList<DemoAnswer> Predict(string config, DemoTask task, DemoData data)
+    {
+        view.Predicting(config);
+        return DemoExam.Predict(config, task, data.HeldOut, sinks(), stop);
+    }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Fovea.Data.Images;
+using Fovea.Runs.Files;
 using Spectre.Console;
 
 namespace Fovea.Cli.Demo;
@@ -28,15 +29,17 @@ internal sealed class DemoView(IAnsiConsole console)
 
     public void Configuration(string path) => Line($"as {path} says (the same as: ./fovea train {path})");
 
+    public void Predicting(string path) => Line($"held-out pictures, as ./fovea predict {path} asks about them");
+
     public void Asked(DemoTask task, double accuracy) => Line($"\"{task.Question}\" {Percent(accuracy)} right (chance {Percent(task.Chance)})");
 
     /// <summary>Accuracies, three answers, and where everything is.</summary>
     public void Result(DemoFolder folder, DemoResult result, TimeSpan elapsed)
     {
         console.WriteLine();
-        Row("", "chance", "before", "after");
-        Row(DemoTask.Describe.Question, Percent(DemoTask.Describe.Chance), Percent(result.DescribedBefore), Percent(result.DescribedAfter));
-        Row(DemoTask.Fruit.Question, Percent(DemoTask.Fruit.Chance), Percent(result.FruitBefore), Percent(result.FruitAfter));
+        Row("", "chance", "before", "after", "95 % interval");
+        Row(DemoTask.Describe, result.DescribedBefore, result.Described);
+        Row(DemoTask.Fruit, result.FruitBefore, result.Answers);
         console.WriteLine();
         var shown = Different(result.Answers);
         Pictures(folder.Data, [.. shown.Select(answer => answer.Picture)]);
@@ -47,6 +50,8 @@ internal sealed class DemoView(IAnsiConsole console)
         }
 
         console.WriteLine();
+        Line($"answers      {Path.Combine(folder.Base, PredictionFiles.Report)} (pictures, answers and scores, worst first)");
+        Line($"             {Path.Combine(folder.Adapter, PredictionFiles.Report)}");
         Line($"adapter      {folder.Adapter}");
         Line($"base model   {folder.Base}");
         Line($"logs         {Path.Combine(folder.Base, "trainer_log.jsonl")}");
@@ -88,7 +93,15 @@ internal sealed class DemoView(IAnsiConsole console)
 
     private static string Percent(double value) => FormattableString.Invariant($"{value:0.0} %");
 
-    private void Row(string question, string chance, string before, string after) => Line($"{question,-30}{chance,10}{before,10}{after,10}");
+    private void Row(DemoTask task, double before, IReadOnlyList<DemoAnswer> after)
+    {
+        var (low, high) = DemoExam.Interval(after);
+        Row(
+            task.Question, Percent(task.Chance), Percent(before), Percent(DemoExam.Accuracy(after)), FormattableString.Invariant($"{low:0.0} to {high:0.0} %"));
+    }
+
+    private void Row(string question, string chance, string before, string after, string interval) =>
+        Line($"{question,-30}{chance,10}{before,10}{after,10}{interval,18}");
 
     private void Pictures(string folder, IReadOnlyList<DemoPicture> pictures)
     {

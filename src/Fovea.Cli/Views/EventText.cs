@@ -48,10 +48,31 @@ internal static class EventText
 
     public static string Evaluation(Evaluated eval)
     {
-        var more = string.Concat(eval.Metrics.Select(metric => string.Create(CultureInfo.InvariantCulture, $", 'eval_{metric.Key}': {metric.Value:0.0000}")));
+        var more = string.Concat(eval.Metrics.Concat(eval.AnswerMetrics).Select(metric => string.Create(CultureInfo.InvariantCulture, $", 'eval_{metric.Key}': {metric.Value:0.0000}")));
         var loss = eval.Loss is { } mean ? string.Create(CultureInfo.InvariantCulture, $"'eval_loss': {mean:0.0000}{more}, ") : string.Empty;
         return string.Create(CultureInfo.InvariantCulture, $"{{{loss}'eval_runtime': {eval.RuntimeSeconds:0.00}, 'epoch': {eval.Epoch:0.00}}}");
     }
+
+    public static IEnumerable<string> Header(PredictionStarted start) =>
+    [
+        $"answers  {start.Rows} held-out samples, by {start.Model} on {start.Device}{(start.Done > 0 ? $", going on after {start.Done}" : string.Empty)}",
+    ];
+
+    /// <summary>Samples answered so far, their pace and the time left.</summary>
+    public static string Pace(RowAnswered row, RunProgress progress) =>
+        $"answered {row.Done}/{row.Rows} [{Human.Clock(progress.Elapsed)}<{(progress.Remaining is { } left ? Human.Clock(left) : "?")}, "
+        + $"{Human.Real(progress.RowsPerSecond ?? 0)} rows/s]";
+
+    public static string Interrupted(PredictionInterrupted stopped) =>
+        $"stopped: {stopped.Done} of {stopped.Rows} answers are kept; the same command goes on with the rest";
+
+    /// <summary>The scores of the answers, and where everything is.</summary>
+    public static IReadOnlyList<(string Name, string Value)> Summary(PredictionFinished done) =>
+    [
+        ("answers", string.Create(CultureInfo.InvariantCulture, $"{done.Samples} in {Human.Clock(TimeSpan.FromSeconds(done.RuntimeSeconds))}")),
+        .. done.Metrics.Select(metric => (metric.Key, string.Create(CultureInfo.InvariantCulture, $"{metric.Value:0.00##}"))),
+        .. done.Paths.Select(path => (path.Key, path.Value)),
+    ];
 
     /// <summary>The first few by name; then they are only counted, while <c>running_log.txt</c> names them all.</summary>
     public static IEnumerable<string> Skipped(SampleSkipped sample, RunProgress progress) => progress.Skipped switch

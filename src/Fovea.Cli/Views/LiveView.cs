@@ -31,7 +31,19 @@ internal sealed class LiveView(IAnsiConsole console) : IEventSink, IDisposable
                 console.WriteLine();
                 Open();
                 break;
-            case StepDone when e.Time - drawn < Pause && progress.Step < progress.TotalSteps:
+            case PredictionStarted start:
+                Print(EventText.Header(start), Style.Plain);
+                Open();
+                break;
+            case PredictionInterrupted stopped:
+                Dispose();
+                Print([EventText.Interrupted(stopped)], new Style(Color.Yellow));
+                return;
+            case PredictionFinished done:
+                Dispose();
+                Summarise(EventText.Summary(done));
+                return;
+            case StepDone or RowAnswered when e.Time - drawn < Pause && progress.Step < progress.TotalSteps:
                 return;
             case StepLogged log:
                 Print([$"{EventText.Numbers(log)} {log.Step}/{log.TotalSteps}"], new Style(Color.Grey));

@@ -41,6 +41,7 @@ internal static class ProgressText
         Add(progress.Loss is { } loss ? $"loss {Human.Real(loss)}" : null);
         Add(progress.LearningRate is { } rate ? $"lr {Human.Real(rate)}" : null);
         Add(progress.TokensPerSecond is { } speed ? $"{Human.Count(speed)} tokens/s" : null);
+        Add(progress.RowsPerSecond is { } rows ? $"{Human.Real(rows)} rows/s" : null);
         Add(progress.MemoryBytes is { } bytes ? Human.Bytes(bytes) : null);
         Add(progress.Skipped > 0 ? $"{progress.Skipped} skipped" : null);
         Add($"{Human.Clock(progress.Elapsed)} elapsed");

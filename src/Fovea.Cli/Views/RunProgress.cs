@@ -23,6 +23,9 @@ internal sealed class RunProgress
 
     public int Skipped { get; private set; }
 
+    /// <summary>Samples answered a second; null where none are being answered.</summary>
+    public double? RowsPerSecond { get; private set; }
+
     public TimeSpan Elapsed => now - started;
 
     /// <summary>Time left at the average pace so far; null before the first step.</summary>
@@ -45,6 +48,13 @@ internal sealed class RunProgress
                 (Step, TotalSteps, Loss, LearningRate) = (log.Step, log.TotalSteps, log.Loss, log.LearningRate);
                 TokensPerSecond = log.TokensPerSecond ?? TokensPerSecond;
                 MemoryBytes = log.MemoryBytes ?? MemoryBytes;
+                break;
+            case PredictionStarted start:
+                (started, startStep, Step, TotalSteps) = (start.Time, start.Done, start.Done, start.Rows);
+                (Loss, LearningRate, TokensPerSecond, MemoryBytes, RowsPerSecond) = (null, null, null, null, 0);
+                break;
+            case RowAnswered row:
+                (Step, RowsPerSecond) = (row.Done, (row.Done - startStep) / Math.Max(1e-9, Elapsed.TotalSeconds));
                 break;
             case SampleSkipped:
                 Skipped++;

@@ -7,13 +7,14 @@ namespace Fovea.Runs.Charts;
 
 /// <summary>
 /// Draws <c>training_loss</c> and, where there was an evaluation, <c>training_eval_loss</c> as SVG and PNG into the output folder when the run
-/// ends or is interrupted.
+/// ends or is interrupted; besides the accuracy where it is measured, and every metric of generated answers.
 /// </summary>
 /// <param name="outputDir">The run's folder.</param>
 /// <param name="history">Entries logged before a resumed run went on.</param>
 internal sealed class LossCurveSink(string outputDir, IEnumerable<IReadOnlyDictionary<string, object?>>? history = null) : IEventSink
 {
     private readonly List<IReadOnlyDictionary<string, object?>> entries = [.. history ?? []];
+    private readonly SortedSet<string> answers = new(StringComparer.Ordinal);
     private bool trained;
 
     public void Write(RunEvent e)
@@ -24,10 +25,20 @@ internal sealed class LossCurveSink(string outputDir, IEnumerable<IReadOnlyDicti
             entries.Add(entry);
         }
 
+        if (e is Evaluated evaluated)
+        {
+            answers.UnionWith(evaluated.AnswerMetrics.Keys.Select(name => $"eval_{name}"));
+        }
+
         if (trained && e is RunFinished or RunInterrupted or Evaluated { Final: true })
         {
             Draw("loss");
             Draw("eval_loss");
+            Draw("eval_accuracy");
+            foreach (var name in answers)
+            {
+                Draw(name);
+            }
         }
     }
 

@@ -30,6 +30,24 @@ internal static class LogEntries
         _ => null,
     };
 
+    /// <summary>What <c>predict_results.json</c> holds.</summary>
+    public static Dictionary<string, object?> Prediction(PredictionFinished predicted)
+    {
+        var entry = new Dictionary<string, object?>
+        {
+            ["predict_model_preparation_time"] = Math.Round(predicted.PreparationSeconds, 4),
+            ["predict_runtime"] = Math.Round(predicted.RuntimeSeconds, 4),
+            ["predict_samples_per_second"] = Rate(predicted.Samples, predicted.RuntimeSeconds),
+            ["predict_steps_per_second"] = Rate(predicted.Batches, predicted.RuntimeSeconds),
+        };
+        foreach (var (name, value) in predicted.Metrics)
+        {
+            entry[$"predict_{name}"] = value;
+        }
+
+        return entry;
+    }
+
     /// <summary>Whether a run has trained something by then, or saved: what an earlier run left in its folder may be replaced from there on.</summary>
     public static bool ShowTraining(RunEvent e) => e is
         StepDone { Loss: not null } or StepLogged { Loss: not null } or CheckpointSaved or Evaluated { Final: true } or RunFinished;
@@ -45,7 +63,7 @@ internal static class LogEntries
             ["epoch"] = eval.Epoch,
             ["step"] = eval.Step,
         };
-        foreach (var (name, value) in eval.Metrics)
+        foreach (var (name, value) in eval.Metrics.Concat(eval.AnswerMetrics))
         {
             entry[$"eval_{name}"] = value;
         }

@@ -5,7 +5,7 @@ using Fovea.Runs.Events;
 namespace Fovea.Runs.Files;
 
 /// <summary>
-/// Writes <c>train_results.json</c> and <c>eval_results.json</c>, and both together as <c>all_results.json</c>, as Transformers'
+/// Writes <c>train_results.json</c>, <c>eval_results.json</c> and <c>predict_results.json</c>, and all together as <c>all_results.json</c>, as Transformers'
 /// <c>save_metrics</c> does: indent of 4, sorted keys, no newline at the end.
 /// </summary>
 internal sealed class ResultsSink(string outputDir) : IEventSink
@@ -19,6 +19,9 @@ internal sealed class ResultsSink(string outputDir) : IEventSink
                 break;
             case Evaluated { Final: true }:
                 Save("eval", LogEntries.For(e)!);
+                break;
+            case PredictionFinished predicted:
+                Save("predict", LogEntries.Prediction(predicted));
                 break;
         }
     }

@@ -36,7 +36,7 @@ internal sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
                 Append(line);
                 break;
             case Evaluated eval:
-                Append(Line(eval, eval.Step, eval.TotalSteps, eval.Epoch, evalLoss: eval.Loss));
+                Append(Line(eval, eval.Step, eval.TotalSteps, eval.Epoch, evalLoss: eval.Loss, answers: eval.AnswerMetrics));
                 break;
             case RunFinished run:
                 Append(Line(run, run.Step, run.Step, run.Epoch));
@@ -96,7 +96,8 @@ internal sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
     }
 
     private Dictionary<string, object?> Line(
-        RunEvent e, int step, int total, double epoch, double? loss = null, double? evalLoss = null, double? learningRate = null)
+        RunEvent e, int step, int total, double epoch, double? loss = null, double? evalLoss = null, double? learningRate = null,
+        IReadOnlyDictionary<string, double>? answers = null)
     {
         var elapsed = (e.Time - started).TotalSeconds;
         var done = step - startStep;
@@ -107,6 +108,11 @@ internal sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
             {
                 line[key] = value;
             }
+        }
+
+        foreach (var (name, value) in answers ?? new Dictionary<string, double>())
+        {
+            line[$"eval_{name}"] = value;
         }
 
         line["epoch"] = epoch;

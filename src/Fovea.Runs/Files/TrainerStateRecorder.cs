@@ -15,8 +15,11 @@ internal sealed class TrainerStateRecorder(string outputDir, TrainerState initia
     private TrainerState counters = initial;
     private bool trained;
 
+    /// <summary>Puts what else a run keeps there into the state; null where there is nothing.</summary>
+    public Func<TrainerState, TrainerState>? Complete { get; set; }
+
     /// <summary>The state at this moment, with a copy of the history.</summary>
-    public TrainerState State => counters with { LogHistory = [.. history] };
+    public TrainerState State => (Complete?.Invoke(counters) ?? counters) with { LogHistory = [.. history] };
 
     public void Write(RunEvent e)
     {

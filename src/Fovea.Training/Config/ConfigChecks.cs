@@ -17,6 +17,7 @@ internal static class ConfigChecks
         Data(config, problems);
         Method(config, problems);
         Schedule(config, problems);
+        AnswerChecks.Run(config, problems);
         foreach (var target in config.Run.ReportTo.Where(target => target is not ("none" or "tensorboard" or "all")))
         {
             problems.Add($"report_to: {target} is refused: it needs its own client; use tensorboard, which writes the same numbers, or none");
@@ -77,7 +78,8 @@ internal static class ConfigChecks
         }
 
         Need(config.Model.ModelNameOrPath.Length > 0, "model_name_or_path", "the folder of the base model");
-        if (use is ConfigUse.Train or ConfigUse.Data)
+        var trains = use == ConfigUse.Train && config.Run.DoTrain;
+        if (trains || use == ConfigUse.Data)
         {
             Need(config.Data.Dataset.Count > 0, "dataset", "names from dataset_info.json, or files, separated by commas");
         }
@@ -85,9 +87,9 @@ internal static class ConfigChecks
         if (use == ConfigUse.Train)
         {
             Need(config.Run.OutputDir.Length > 0, "output_dir", "the folder for the adapter, checkpoints and logs");
-            if (!config.Run.DoTrain)
+            if (config.Run is { DoTrain: false, DoPredict: false })
             {
-                problems.Add("do_train: false leaves nothing to do; remove the key");
+                problems.Add("do_train: false leaves nothing to do; remove the key, or set do_predict: true");
             }
         }
 

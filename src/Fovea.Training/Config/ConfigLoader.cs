@@ -52,6 +52,8 @@ internal static class ConfigLoader
             }
         }
 
+        // A file of LLaMA-Factory that only predicts does not say that it does not train.
+        config = config.Run.DoPredict && !given.Contains("do_train") ? config with { Run = config.Run with { DoTrain = false } } : config;
         config = ShardingRules.Resolve(config, written, use, problems, notices);
 
         notices.AddRange(config.Family.Notices);

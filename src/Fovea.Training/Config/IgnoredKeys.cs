@@ -64,7 +64,6 @@ internal static class IgnoredKeys
             + " reward_model_quantization_bit reward_model_type ld_alpha"),
         ("it is only read with streaming", "buffer_size"),
         ("it is only read with mix_strategy: interleave", "interleave_probs"),
-        ("it is only read with load_best_model_at_end", "metric_for_best_model greater_is_better"),
         ("it configures another inference engine",
             "vllm_maxlen vllm_gpu_util vllm_enforce_eager vllm_max_lora_rank vllm_config sglang_maxlen sglang_mem_fraction sglang_tp_size sglang_config"
             + " sglang_lora_backend"),
@@ -75,7 +74,7 @@ internal static class IgnoredKeys
             "ray_run_name ray_storage_path ray_storage_filesystem ray_num_workers resources_per_worker placement_strategy ray_init_kwargs"),
         ("what is gathered together follows from the model: its blocks", "fsdp_config fsdp_min_num_params fsdp_transformer_layer_cls_to_wrap"),
         ("it concerns other ways to fp16 than gradient scaling", "half_precision_backend fp16_opt_level fp16_backend fp16_full_eval"),
-        ("it concerns the answers of text models", "enable_thinking tool_format skip_special_tokens"),
+        ("it concerns the answers of text models", "enable_thinking tool_format"),
         ("images are found from the data", "visual_inputs"),
     ];
 

@@ -10,9 +10,15 @@ namespace Fovea.Training.Objectives;
 /// Cross-entropy of the labelled tokens, averaged as <see cref="LossReduction"/> says, plus the losses that arise inside the model, such as those that balance
 /// a router's experts.
 /// </summary>
-internal sealed class TokenLoss : IObjective
+/// <param name="accuracy">Measure the accuracy of each sample too, as LLaMA-Factory's <c>compute_accuracy</c>.</param>
+internal sealed class TokenLoss(bool accuracy = false) : IObjective
 {
-    public IReadOnlyList<string> Sums { get; } = ["token losses", "tokens", "hits"];
+    private const string Accuracy = "accuracy";
+
+    public IReadOnlyList<string> Sums { get; } = accuracy ? ["token losses", "tokens", "hits", "accuracies", "samples"] : ["token losses", "tokens", "hits"];
+
+    /// <summary>What <see cref="Metrics"/> gives.</summary>
+    public static IEnumerable<string> MetricNames(bool accuracy) => ["token_loss", "perplexity", "token_accuracy", .. accuracy ? [Accuracy] : Array.Empty<string>()];
 
     public bool Uses(PackedBatch batch) => batch.LossIndex.Length > 0;
 
@@ -39,21 +45,33 @@ internal sealed class TokenLoss : IObjective
         var hidden_LE = runner.Hidden(batch);
         using var head = runner.Model.Head.Open();
         var (loss, tokenLosses, _) = OverTokens(runner, hidden_LE, batch, totals);
-        var hits = LinearCrossEntropy.Hits(hidden_LE, runner.Model.Head, batch.Targets);
+        var hits_L = LinearCrossEntropy.Hits(hidden_LE, runner.Model.Head, batch.Targets).ToArray<double>();
         var losses = tokenLosses.ToArray<float>();
-        return new TokenBatchMeasure(loss.Item(), [losses.Sum(l => (double)l), losses.Length, hits.Item()], losses);
+        double[] sums = [losses.Sum(l => (double)l), losses.Length, hits_L.Sum()];
+        return new TokenBatchMeasure(loss.Item(), accuracy ? [.. sums, .. OfSamples(batch.Batch, hits_L)] : sums, losses);
     }
 
     /// <summary>The mean over all trained tokens, its exponential, and the share of tokens that had the largest logit.</summary>
     public IReadOnlyDictionary<string, double> Metrics(ReadOnlySpan<double> sums)
     {
         var (losses, tokens, hits) = (sums[0], sums[1], sums[2]);
-        return tokens == 0 ? new Dictionary<string, double>() : new Dictionary<string, double>
+        if (tokens == 0)
+        {
+            return new Dictionary<string, double>();
+        }
+
+        var metrics = new Dictionary<string, double>
         {
             ["token_loss"] = losses / tokens,
             ["perplexity"] = Math.Exp(losses / tokens),
             ["token_accuracy"] = hits / tokens,
         };
+        if (accuracy)
+        {
+            metrics.Add(Accuracy, sums[3] / sums[4]);
+        }
+
+        return metrics;
     }
 
     /// <summary>The factor of each trained token's cross-entropy in the loss of the step [L].</summary>
@@ -78,6 +96,25 @@ internal sealed class TokenLoss : IObjective
         }
 
         return weights;
+    }
+
+    /// <summary>The sum of the samples' shares of hits, and how many samples there are; those without a trained token have no share.</summary>
+    private static double[] OfSamples(PackedBatch batch, double[] hits_L)
+    {
+        var (sum, samples, at) = (0.0, 0, 0);
+        for (var sample = 0; sample < batch.Samples; sample++)
+        {
+            var first = at;
+            while (at < hits_L.Length && batch.LossIndex[at] < batch.CuSeqlens[sample + 1])
+            {
+                at++;
+            }
+
+            sum += at > first ? hits_L[first..at].Sum() / (at - first) : 0;
+            samples += at > first ? 1 : 0;
+        }
+
+        return [sum, samples];
     }
 
     private static (Tensor Loss, Tensor TokenLosses, Tensor? Gradient) OverTokens(

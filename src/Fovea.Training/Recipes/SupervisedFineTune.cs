@@ -46,7 +46,7 @@ internal static class SupervisedFineTune
         session.Start();
         try
         {
-            Train(session, new TokenLoss());
+            Train(session, new TokenLoss(config.Run.ComputeAccuracy));
             return session.Close();
         }
         catch (Exception e)

@@ -18,6 +18,9 @@ internal sealed class CheckpointStore(string outputDir, int? limit)
     private bool begun;
     private string? own;
 
+    /// <summary>The best checkpoint, which stays whatever the limit is; null where none is known.</summary>
+    public string? Best { get; set; }
+
     /// <summary>The complete checkpoint that a run goes on from: the last that it wrote, else the one that it was taken up from; null without any.</summary>
     public string? Newest => begun ? own : NewestInFolder();
 
@@ -208,7 +211,10 @@ internal sealed class CheckpointStore(string outputDir, int? limit)
             return;
         }
 
-        foreach (var old in SavedCheckpoint.In(outputDir).Where(c => c.Path != newest).SkipLast(Math.Max(0, keep - 1)))
+        // The best counts among those that are kept; where only one may be, it stays beside the newest, from which the run goes on.
+        var others = SavedCheckpoint.In(outputDir).Where(c => c.Path != newest).ToList();
+        var kept = others.RemoveAll(c => Best is not null && Path.GetFullPath(c.Path) == Path.GetFullPath(Best)) + 1;
+        foreach (var old in others.SkipLast(Math.Max(0, keep - kept)))
         {
             Remove(old.Path);
         }

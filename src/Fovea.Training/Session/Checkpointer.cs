@@ -55,6 +55,8 @@ internal sealed class Checkpointer(TrainConfig config, RunInputs inputs, ModelSe
         TakeOver();
         var step = state.Progress.Step;
         lastSaved = step;
+        state.Best?.Saving(step);
+        store.Best = state.Best?.SoFar.Checkpoint;
         mesh.OnMain(() => store.Begin(step));
         session.Strategy.Save(new CheckpointContent(
             config.Run.SaveOnlyModel ? null : (part, parts) => store.SaveOptimizer(step, session.Optimizer, part, parts),

@@ -1,6 +1,8 @@
 using Fovea.Data.Packing;
 using Fovea.Distributed;
+using Fovea.Events;
 using Fovea.Runs.Events;
+using Fovea.Training.Answers;
 using Fovea.Training.Config;
 using Fovea.Training.Objectives;
 
@@ -10,15 +12,20 @@ namespace Fovea.Training.Session;
 internal sealed class HeldOut(
     TrainConfig config, RunInputs inputs, TrainSession session, Mesh mesh, IFeatureStore? cache, int microBatchTokens, RunState state, EventHub events)
 {
+    private (int Step, IReadOnlyDictionary<string, double> Metrics)? answered;
+
     /// <summary>What is measured; null before the run trains.</summary>
     public IObjective? Objective { get; set; }
+
+    /// <summary>The same over another model, without features that were kept for this one.</summary>
+    public HeldOut Of(TrainSession other) => new(config, inputs, other, mesh, cache: null, microBatchTokens, state, events) { Objective = Objective };
 
     /// <summary>Measures where <c>eval_strategy</c> says so.</summary>
     public void IfDue()
     {
-        if (state.IsDue(config.Run.EvalStrategy, config.Run.EvalSteps ?? config.Run.LoggingSteps))
+        if (state.IsDue(config.Run.EvalStrategy, config.Run.EvalSteps ?? config.Run.LoggingSteps) && Run(final: false) is { } measured)
         {
-            Run(final: false);
+            state.Best?.Take(measured, state.Progress.Step);
         }
     }
 
@@ -31,15 +38,35 @@ internal sealed class HeldOut(
         }
     }
 
-    private void Run(bool final)
+    private Evaluated? Run(bool final)
     {
         if (inputs.Data.Eval is not { Count: > 0 } samples)
         {
-            return;
+            return null;
         }
 
         using var pipeline = inputs.Setup.HeldOut(config, samples, mesh.Rank, mesh.WorldSize, microBatchTokens, cache);
         var measured = Evaluation.Run(session.Runner, Objective!, pipeline, mesh, session.Strategy);
-        events.Write(measured with { Step = state.Progress.Step, TotalSteps = state.Progress.TotalSteps, Epoch = state.Epoch, Final = final });
+        if (config.Run.AnswersWhenEvaluating)
+        {
+            measured = Answered(measured);
+        }
+
+        measured = measured with { Step = state.Progress.Step, TotalSteps = state.Progress.TotalSteps, Epoch = state.Epoch, Final = final };
+        events.Write(measured);
+        return measured;
+    }
+
+    /// <summary>The weights of a step give the same answers again: after the last step they are asked once.</summary>
+    private Evaluated Answered(Evaluated measured)
+    {
+        var seconds = 0.0;
+        if (answered?.Step != state.Progress.Step)
+        {
+            var answers = new HeldOutAnswers(config, inputs, session.Model, mesh, text => events.Write(new Warning(text))).Measure();
+            (seconds, answered) = (answers.Seconds, (state.Progress.Step, answers.Metrics));
+        }
+
+        return measured with { RuntimeSeconds = measured.RuntimeSeconds + seconds, AnswerMetrics = answered!.Value.Metrics };
     }
 }

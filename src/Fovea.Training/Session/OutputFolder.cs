@@ -27,18 +27,21 @@ internal sealed class OutputFolder(TrainConfig config, ModelFamily family, Check
     public string? Ended(RunProgress fresh, int ranks)
     {
         var asked = Given is not null || FromNewest;
-        if ((config.Run.OverwriteOutputDir && !asked) || !HoldsResultAt(fresh.TotalSteps) || (Given is { } given && !IsOf(given, fresh.TotalSteps)))
+        if ((config.Run.OverwriteOutputDir && !asked) || EndOfResult(fresh.TotalSteps) is not { } end || (Given is { } given && !IsOf(given, end)))
         {
             return null;
         }
 
-        if (checkpoints.Newest is { } newest && StandsAt(newest, fresh.TotalSteps))
+        if (checkpoints.Newest is { } newest && StandsAt(newest, end))
         {
             Resumption.Check(newest, config, ranks, fresh);
         }
 
-        return $"this run has ended: all {fresh.TotalSteps} steps are done and {config.Run.OutputDir} holds the result, so nothing was trained or written; "
-            + "raise num_train_epochs or max_steps to train on, or name another output_dir or set overwrite_output_dir: true"
+        var (why, more) = end == fresh.TotalSteps
+            ? ($"all {end} steps are done", "num_train_epochs or max_steps")
+            : ($"it stopped early after {end} of {fresh.TotalSteps} steps", "early_stopping_steps");
+        return $"this run has ended: {why} and {config.Run.OutputDir} holds the result, so nothing was trained or written; "
+            + $"raise {more} to train on, or name another output_dir or set overwrite_output_dir: true"
             + $"{(asked ? " without resume_from_checkpoint" : string.Empty)} to begin anew";
     }
 
@@ -97,10 +100,22 @@ internal sealed class OutputFolder(TrainConfig config, ModelFamily family, Check
         }
     }
 
-    /// <summary>A run that ends logs its time and leaves its result; one that has begun since has replaced the log.</summary>
-    private bool HoldsResultAt(int step) => TrainerState.Find(config.Run.OutputDir) is { } state && state.GlobalStep == step
-        && state.LogHistory.Any(entry => entry.ContainsKey("train_runtime") && entry.GetValueOrDefault("step") is long at && at == step)
-        && ModelSaver.HasWeights(config.Run.OutputDir);
+    /// <summary>
+    /// The step after which the run that lies there ended; null where none did. A run that ends logs its time and leaves its result; one that has begun
+    /// since has replaced the log.
+    /// </summary>
+    private int? EndOfResult(int total)
+    {
+        if (TrainerState.Find(config.Run.OutputDir) is not { } state || !ModelSaver.HasWeights(config.Run.OutputDir))
+        {
+            return null;
+        }
+
+        var step = state.GlobalStep;
+        var stopped = step < total && config.Run.EarlyStoppingSteps is { } patience && BestSoFar.Of(state).Waited >= patience;
+        return (step == total || stopped)
+            && state.LogHistory.Any(entry => entry.ContainsKey("train_runtime") && entry.GetValueOrDefault("step") is long at && at == step) ? step : null;
+    }
 
     private string? Choose()
     {
@@ -130,7 +145,8 @@ internal sealed class OutputFolder(TrainConfig config, ModelFamily family, Check
             return newest ?? throw new ConfigException($"resume_from_checkpoint: {config.Run.OutputDir} holds no complete checkpoint{WhatItHolds()}");
         }
 
-        var used = WriteTarget.Entries(config.Run.OutputDir).Any();
+        // Answers of the model before any training may lie there already.
+        var used = WriteTarget.Entries(config.Run.OutputDir).Any(entry => !PredictionFiles.Names.Contains(entry.Name));
         return !used || config.Run.OverwriteOutputDir
             ? null
             : newest ?? throw new ConfigException($"output_dir: {config.Run.OutputDir} is not empty and holds no checkpoint to resume from{WhatItHolds()}; "

@@ -22,6 +22,7 @@ internal sealed class Reporter
     private readonly IMemory machine;
     private readonly TrainerStateRecorder recorder;
     private readonly LossWindow window = new();
+    private readonly long allParameters;
     private long samplesTrained;
     private long samplesLeftOut;
     private readonly RefusalWatch refusals = new(() => Devices.Refusals);
@@ -34,6 +35,8 @@ internal sealed class Reporter
         recorder = mesh.IsMain
             ? RunFolder.Attach(events, config.Run.OutputDir, log, config.Run.PlotLoss, config.Run.UseTensorBoard, config.Run.LoggingDir)
             : new TrainerStateRecorder(config.Run.OutputDir, log);
+        recorder.Complete = state.Best is { } best ? best.In : null;
+        allParameters = model.AllParameters;
     }
 
     /// <summary>The log so far, as a checkpoint keeps it.</summary>
@@ -170,7 +173,7 @@ internal sealed class Reporter
         {
             SamplesTrained = samplesTrained,
             TotalTokens = progress.Tokens,
-            TotalFlos = 6.0 * model.AllParameters * progress.Tokens,
+            TotalFlos = 6.0 * allParameters * progress.Tokens,
             PeakMemoryBytes = machine.Peak,
             Paths = ResultPaths(),
         });

@@ -43,7 +43,7 @@ internal sealed class RunParts : IDisposable
             Schedule = new Schedule(Config.Schedule, fresh.TotalSteps, Order);
             Memory = ActivationPlan.For(Setup.Model, Config, Budget.Activations);
             Memory = Memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", Memory.MicroBatchTokens) };
-            State = new RunState(fresh with { MicroBatchTokens = Memory.MicroBatchTokens }, Order);
+            State = new RunState(fresh with { MicroBatchTokens = Memory.MicroBatchTokens }, Order, BestModel.For(Config.Run));
             Log = Reporter.NewLog(Config, State);
             Resume(inputs, mesh);
             Log = Log with { Mark = inputs.Checkpoints.Begin(inputs.ResumeFrom) };
@@ -106,6 +106,7 @@ internal sealed class RunParts : IDisposable
                 : Resumption.FromCheckpoint(from, Config, Optimizer, State.Progress);
             Strategy.Publish();
             (State.Progress, Log, ResumeNotices) = (found.Progress, found.State, found.Notices);
+            State.Best?.Resume(found.State);
             Memory = Memory with { MicroBatchTokens = found.Progress.MicroBatchTokens };
         }
 

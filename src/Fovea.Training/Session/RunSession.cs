@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using Fovea.Data.Packing;
 using Fovea.Distributed;
 using Fovea.Nn;
@@ -27,8 +28,8 @@ internal sealed class RunSession : TrainSession
         Evaluation = new HeldOut(parts.Config, inputs, this, mesh, parts.Cache, parts.Memory.MicroBatchTokens, parts.State, events);
     }
 
-    /// <summary>Whether another step may begin: nobody has asked any process of the run to stop.</summary>
-    public bool Continues => !Mesh.Any("the start of a step", stop.IsCancellationRequested);
+    /// <summary>Whether another step may begin: it does not stop early, and nobody has asked any process of the run to stop.</summary>
+    public bool Continues => State.Best?.HasStopped != true && !Mesh.Any("the start of a step", stop.IsCancellationRequested);
 
     internal Reporter Reporter { get; }
 
@@ -119,21 +120,34 @@ internal sealed class RunSession : TrainSession
     /// <summary>Ends the run: saves its result and measures it, or, where it was stopped, saves what was done.</summary>
     public RunOutcome Close()
     {
-        var interrupted = !State.IsLastStep;
+        var interrupted = !State.HasEnded;
+        var outcome = new RunOutcome(State.Progress.Step, interrupted, State.Progress.MeanLoss);
         if (interrupted)
         {
             Checkpoints.IfUnsaved();
             Reporter.Interrupted(Checkpoints.Newest);
+            return outcome;
+        }
+
+        var elapsed = watch.Elapsed;
+        if (!State.IsLastStep)
+        {
+            Reporter.Notice($"stopped early after step {State.Progress.Step}: {State.Best!.Metric} was no better in {State.Best.SoFar.Waited} evaluations");
+        }
+
+        if (BestCheckpoint() is { } best)
+        {
+            outcome = outcome with { BestCheckpoint = best };
+            SaveBest(best);
         }
         else
         {
-            var elapsed = watch.Elapsed;
             Checkpoints.SaveResult();
             Evaluation.AtTheEnd();
-            Reporter.Finished(elapsed);
         }
 
-        return new RunOutcome(State.Progress.Step, interrupted, State.Progress.MeanLoss);
+        Reporter.Finished(elapsed);
+        return outcome;
     }
 
     [SuppressMessage("Usage", "CA2215", Justification = "The parts hold the strategy and the optimizer too, and close all in the right order.")]
@@ -142,6 +156,35 @@ internal sealed class RunSession : TrainSession
         var trace = Mesh.IsMain ? "trace.json" : $"trace.rank{Mesh.Rank}.json";
         Profile.Stop(Checkpoints.HasTakenOver ? Path.Combine(Config.Run.OutputDir, trace) : null);
         parts.Dispose();
+    }
+
+    /// <summary>The checkpoint whose weights become the result; null where the last ones do.</summary>
+    private string? BestCheckpoint()
+    {
+        if (!Config.Run.LoadBestModelAtEnd || State.Best is not { } best)
+        {
+            return null;
+        }
+
+        var found = Mesh.FromMain("the choice of the best checkpoint", () => best.SoFar.Checkpoint is { } folder && Directory.Exists(folder) ? folder : null);
+        if (found is null)
+        {
+            Reporter.Warn("load_best_model_at_end: no checkpoint of the best evaluation is there, the last weights are the result");
+            return null;
+        }
+
+        Reporter.Notice(string.Create(
+            CultureInfo.InvariantCulture, $"the result is {found}, where {best.Metric} was best: {best.SoFar.Metric:0.0000} after step {best.SoFar.Step}"));
+        return found;
+    }
+
+    /// <summary>The best weights take the place of those that trained last, which are freed first.</summary>
+    private void SaveBest(string checkpoint)
+    {
+        parts.Dispose();
+        using var best = BestWeights.Load(Config, inputs, Mesh, checkpoint);
+        best.Session.Strategy.OnMain(() => ModelSaver.Save(best.Setup, Config, Config.Run.OutputDir));
+        Evaluation.Of(best.Session).AtTheEnd();
     }
 
     private string Overflow(TrainStep step, StepResult result) =>

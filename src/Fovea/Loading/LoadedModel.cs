@@ -5,6 +5,7 @@ using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
+using Fovea.Training.Answers;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
 
@@ -54,15 +55,7 @@ internal sealed class LoadedModel : IDisposable
         Report(note, [.. config.Notices, .. data.Notices]);
         var family = source.Family;
         var options = GenerationFile.Read(source.Folder, data.Tokenizer, data.Template.StopWords);
-        options = fromModel ? options : options with
-        {
-            MaxNewTokens = config.Generation.MaxNewTokens,
-            DoSample = config.Generation.DoSample,
-            Temperature = config.Generation.Temperature,
-            TopK = config.Generation.TopK,
-            TopP = config.Generation.TopP,
-            RepetitionPenalty = config.Generation.RepetitionPenalty,
-        };
+        options = fromModel ? options : AnswerSettings.Of(config.Generation, options);
         _ = Torch.Threads; // a new thread starts with OpenMP's own number of threads; asking makes libtorch apply its own
         var device = ModelSetup.ChooseDevice(config);
         var compute = Compute(config, source, device);

@@ -7,7 +7,7 @@ namespace Fovea.Running;
 internal sealed class ResultSink : IEventSink
 {
     private string? checkpoint;
-    private LossMetrics? heldOut;
+    private Evaluated? heldOut;
 
     public void Write(RunEvent e)
     {
@@ -17,11 +17,17 @@ internal sealed class ResultSink : IEventSink
                 checkpoint = interrupted.CheckpointPath;
                 break;
             case Evaluated { Final: true } measured:
-                heldOut = VisionModel.Of(measured);
+                heldOut = measured;
                 break;
         }
     }
 
     public FineTuneResult Of(string folder, Training.Session.RunOutcome outcome) =>
-        new(folder, outcome.Step, outcome.Interrupted, outcome.TrainLoss) { Checkpoint = checkpoint, HeldOut = heldOut };
+        new(folder, outcome.Step, outcome.Interrupted, outcome.TrainLoss)
+        {
+            Checkpoint = checkpoint,
+            BestCheckpoint = outcome.BestCheckpoint,
+            HeldOut = heldOut is null ? null : VisionModel.Of(heldOut),
+            AnswerMetrics = heldOut?.AnswerMetrics ?? new Dictionary<string, double>(),
+        };
 }

@@ -29,4 +29,7 @@ internal sealed record GenerationSection
     /// <summary>Repetition penalty; values above 1 make repetitions less likely.</summary>
     [Bounds(0, AboveMin = true)]
     [Affects(Output)] public double RepetitionPenalty { get; init; } = 1;
+
+    /// <summary>Leave special tokens out of the answers and labels that are written; prompts are written with them.</summary>
+    [Affects(Output)] public bool SkipSpecialTokens { get; init; } = true;
 }

@@ -8,11 +8,37 @@ namespace Fovea.Training.Config;
 /// <summary>What a run does besides training, and what it writes.</summary>
 internal sealed record RunSection
 {
-    /// <summary>False is rejected when training is requested.</summary>
+    /// <summary>Train. Where it is not given, <c>do_predict: true</c> means false, as in LLaMA-Factory.</summary>
     [Affects(Execution)] public bool DoTrain { get; init; } = true;
 
     /// <summary>Evaluate once after training.</summary>
     [Affects(Output)] public bool DoEval { get; init; }
+
+    /// <summary>Answer the held-out samples, after training if there is any, and write <c>generated_predictions.jsonl</c>; see predictions.md.</summary>
+    [Affects(Output)] public bool DoPredict { get; init; }
+
+    /// <summary>Generate answers when evaluating, and log BLEU-4 and ROUGE beside the loss; required by <c>do_predict</c>.</summary>
+    [Affects(Output)] public bool PredictWithGenerate { get; init; }
+
+    /// <summary>How many held-out samples are answered at each evaluation, the first ones.</summary>
+    [Bounds(1)]
+    [Affects(Output)] public int EvalGenerateSamples { get; init; } = 64;
+
+    /// <summary>Log <c>eval_accuracy</c>: the share of a sample's trained tokens that have the largest logit, averaged over samples.</summary>
+    [Affects(Output)] public bool ComputeAccuracy { get; init; }
+
+    /// <summary>Make the best checkpoint the result instead of the last weights; saving and evaluation must take turns.</summary>
+    [Affects(Output)] public bool LoadBestModelAtEnd { get; init; }
+
+    /// <summary>The evaluation's metric that decides which checkpoint is best, with or without <c>eval_</c>; null is the loss where one is needed.</summary>
+    [Affects(Output)] public string? MetricForBestModel { get; init; }
+
+    /// <summary>Whether more of that metric is better; null: unless its name ends in <c>loss</c>.</summary>
+    [Affects(Output)] public bool? GreaterIsBetter { get; init; }
+
+    /// <summary>Stop after so many evaluations in a row without a better metric; null is never.</summary>
+    [Bounds(1)]
+    [Affects(Output)] public int? EarlyStoppingSteps { get; init; }
 
     /// <summary>Where the adapter or model, checkpoints and logs are written.</summary>
     [FilePath, Affects(Output)] public string OutputDir { get; init; } = string.Empty;
@@ -66,7 +92,7 @@ internal sealed record RunSection
     /// <summary>Steps between two evaluations; null is <see cref="LoggingSteps"/>.</summary>
     [Affects(Output)] public StepInterval? EvalSteps { get; init; }
 
-    /// <summary>Samples per evaluation batch.</summary>
+    /// <summary>Samples per evaluation batch; for generated answers it only counts the steps per second that are reported.</summary>
     [Bounds(1)]
     [Affects(Output)] public int PerDeviceEvalBatchSize { get; init; } = 8;
 
@@ -76,6 +102,12 @@ internal sealed record RunSection
     public bool UseTensorBoard => ReportTo.Any(target => target is "tensorboard" or "all");
 
     public int EffectiveDataSeed => DataSeed ?? Seed;
+
+    /// <summary>Metrics of generated answers that a program gives, by the names under which they are logged.</summary>
+    public IReadOnlyDictionary<string, Metric> AnswerMetrics { get; init; } = new Dictionary<string, Metric>();
+
+    /// <summary>Whether evaluations generate answers.</summary>
+    public bool AnswersWhenEvaluating => PredictWithGenerate || AnswerMetrics.Count > 0;
 
     /// <summary>Whether there is any evaluation, during training or after it.</summary>
     public bool Evaluates => EvalStrategy != IntervalStrategy.No || DoEval;

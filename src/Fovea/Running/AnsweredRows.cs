@@ -3,7 +3,7 @@ using Fovea.Generation;
 namespace Fovea.Running;
 
 /// <summary>Answers held-out conversations, many at a time. For the thread that owns the model.</summary>
-internal static class HeldOutAnswers
+internal static class AnsweredRows
 {
     /// <exception cref="ConfigException">A conversation does not end with a question and its answer.</exception>
     /// <exception cref="FoveaException">One of them cannot be answered.</exception>

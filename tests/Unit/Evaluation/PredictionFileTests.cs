@@ -8,7 +8,7 @@ using Fovea.Evaluation.Running;
 namespace Fovea.Tests.Unit.Evaluation;
 
 /// <summary>Answers that were made elsewhere, and results as files.</summary>
-public sealed class PredictionTests
+public sealed class PredictionFileTests
 {
     private static readonly BenchmarkItem[] Items = [.. Enumerable.Range(1, 6).Select(i => new BenchmarkItem
     {

@@ -1,0 +1,75 @@
+using System.Diagnostics;
+using System.Globalization;
+using Fovea.Distributed;
+using Fovea.Evaluation.Texts;
+using Fovea.Generation;
+using Fovea.Models;
+using Fovea.Training.Config;
+using Fovea.Training.Session;
+
+namespace Fovea.Training.Answers;
+
+/// <summary>
+/// Generates answers to a run's first held-out samples with the weights as they are, and scores them. It takes no random numbers from the training and leaves
+/// nothing behind, so that a run learns the same with and without it.
+/// </summary>
+/// <param name="warn">Told about samples that cannot be answered.</param>
+internal sealed class HeldOutAnswers(TrainConfig config, RunInputs inputs, VisionLanguageModel model, Mesh mesh, Action<string> warn)
+{
+    /// <summary>The scores by name, and how long it took. Every rank comes here and gets the same.</summary>
+    public (IReadOnlyDictionary<string, double> Metrics, double Seconds) Measure()
+    {
+        var watch = Stopwatch.StartNew();
+        var setup = inputs.Setup;
+        var options = AnswerSettings.Of(config.Generation, GenerationFile.Read(inputs.Source.Folder, setup.Tokenizer, setup.Template.StopWords));
+        var questions = new RowQuestions(inputs.Data.Eval!, setup.Tokenizer, setup.Template, options, config.Run.Seed, skipSpecialTokens: true);
+        var answers = mesh.Gather("the answers of held-out samples", AnswerText.Of(Answer(questions)));
+        var scored = mesh.FromMain("the scores of answers", () => Write(Score(questions, answers.SelectMany(AnswerText.Read))));
+        return (Read(scored!), watch.Elapsed.TotalSeconds);
+    }
+
+    private List<RowAnswer> Answer(RowQuestions questions)
+    {
+        var ranks = new RankAnswers(config, mesh);
+        var prompts = new PromptBuilder(
+            inputs.Setup.Tokenizer, inputs.Setup.Template, inputs.Setup.Images, inputs.Setup.Options.DefaultSystem, inputs.Setup.Processor.TokenRows);
+        using var answering = new BatchAnswering(model, inputs.Setup.Tokenizer, prompts, ranks.Sum);
+        var rows = ranks.Share(Enumerable.Range(0, Math.Min(config.Run.EvalGenerateSamples, questions.Count)));
+        var answers = new List<RowAnswer>();
+        foreach (var (request, found, problem) in answering.AnswerAll(rows.Select(questions.Request), CancellationToken.None))
+        {
+            var row = (int)request.Tag!;
+            if (problem is not null)
+            {
+                warn($"not answered: {questions.Bad(row, problem).Sample}");
+                continue;
+            }
+
+            answers.Add(new RowAnswer(row, questions.Written(found[0])));
+        }
+
+        return answers;
+    }
+
+    private Dictionary<string, double> Score(RowQuestions questions, IEnumerable<RowAnswer> answers)
+    {
+        var rows = answers.DistinctBy(answer => answer.Row).OrderBy(answer => answer.Row)
+            .Select(answer => new AnsweredRow(questions.Row(answer.Row), answer.Text!)).ToList();
+        var scores = config.Run.PredictWithGenerate
+            ? MeanScores.Means([.. rows.Select(row => TextScores.Of(row.Answer, questions.Label(row.Row)))])
+            : new Dictionary<string, double>();
+        var metrics = new Dictionary<string, double>(scores);
+        foreach (var (name, metric) in config.Run.AnswerMetrics)
+        {
+            metrics[name] = metric(rows);
+        }
+
+        return metrics;
+    }
+
+    private static string Write(Dictionary<string, double> metrics) =>
+        string.Join('\n', metrics.Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value:R}")));
+
+    private static Dictionary<string, double> Read(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+        .Select(line => line.Split(' ')).ToDictionary(parts => parts[0], parts => double.Parse(parts[1], CultureInfo.InvariantCulture));
+}

@@ -1,0 +1,46 @@
+using Fovea.Data.Datasets;
+using Fovea.Data.Templates;
+using Fovea.Data.Tokenizers;
+using Fovea.Generation;
+
+namespace Fovea.Training.Answers;
+
+/// <summary>
+/// Held-out rows as questions with labels, as LLaMA-Factory makes them: the prompt is everything before the last answer, the label that answer with what the
+/// template puts behind it.
+/// </summary>
+/// <param name="options">How answers are generated. Where they are drawn, each row has a seed of its own, so that its answer depends on no other row.</param>
+/// <param name="skipSpecialTokens">Whether labels and answers are written without special tokens.</param>
+internal sealed class RowQuestions(
+    ConversationSet rows, Tokenizer tokenizer, ChatTemplate template, GenerationOptions options, long seed, bool skipSpecialTokens)
+{
+    public int Count => rows.Count;
+
+    /// <summary>The question of a row; its tag is the row's number.</summary>
+    /// <exception cref="BadSampleException">Its files have changed since they were looked at.</exception>
+    public AnswerRequest Request(int row) => new(
+        Asked(rows[row]), options.DoSample ? options with { Seed = SplitMix.Mix((ulong)seed, (ulong)row) } : options) { Tag = row };
+
+    /// <summary>The whole conversation of a row.</summary>
+    public Conversation Row(int row) => rows[row];
+
+    /// <summary>A conversation without its last answer.</summary>
+    public static Conversation Asked(Conversation row) => row with { Messages = [.. row.Messages.SkipLast(1)] };
+
+    /// <summary>An answer as it is written.</summary>
+    public string Written(ChatAnswer answer) => skipSpecialTokens ? answer.Text : tokenizer.Decode([.. answer.Generation.Ids]);
+
+    /// <summary>The expected answer as it is written.</summary>
+    public string Label(Conversation row)
+    {
+        var text = ChatTemplate.Fill(template.Assistant, Placeholders.Join(row.Messages[^1]));
+        return tokenizer.Decode(tokenizer.Encode(text), skipSpecialTokens);
+    }
+
+    /// <summary>What could not be answered, and where it is from.</summary>
+    public BadSampleException Bad(int row, FoveaException problem)
+    {
+        var (dataset, number) = rows.Origin(row);
+        return problem as BadSampleException ?? new BadSampleException(rows.Place(new BadSample(dataset, number, problem.Message), row), problem);
+    }
+}

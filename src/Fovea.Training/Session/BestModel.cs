@@ -1,0 +1,101 @@
+using Fovea.Events;
+using Fovea.Runs.Files;
+using Fovea.Training.Answers;
+using Fovea.Training.Config;
+using Fovea.Training.Objectives;
+
+namespace Fovea.Training.Session;
+
+/// <summary>
+/// Follows the metric that decides which checkpoint is best and when a run stops early, with the meaning of Transformers' <c>load_best_model_at_end</c> and its
+/// early stopping: an evaluation is better only if it beats the best so far, and what was best counts once its checkpoint is saved.
+/// </summary>
+internal sealed class BestModel
+{
+    private readonly RunSection run;
+    private readonly string name;
+    private readonly bool greater;
+
+    private BestModel(RunSection run)
+    {
+        this.run = run;
+        name = NameIn(run);
+        greater = run.GreaterIsBetter ?? !name.EndsWith("loss", StringComparison.Ordinal);
+    }
+
+    /// <summary>The best evaluation so far.</summary>
+    public BestSoFar SoFar { get; set; } = new();
+
+    /// <summary>The metric's name as it is logged.</summary>
+    public string Metric => $"eval_{name}";
+
+    /// <summary>Whether the run ends here, because too many evaluations were no better.</summary>
+    public bool HasStopped => run.EarlyStoppingSteps is { } patience && SoFar.Waited >= patience;
+
+    /// <summary>Null where the run has no use for it.</summary>
+    public static BestModel? For(RunSection run) =>
+        run.LoadBestModelAtEnd || run.MetricForBestModel is not null || run.EarlyStoppingSteps is not null ? new BestModel(run) : null;
+
+    /// <summary>Refuses a metric that evaluations do not have, before anything is loaded.</summary>
+    public static void Check(RunSection run)
+    {
+        if (run.MetricForBestModel is null)
+        {
+            return;
+        }
+
+        List<string> names = ["loss", .. TokenLoss.MetricNames(run.ComputeAccuracy), .. run.PredictWithGenerate ? MeanScores.Names : [], .. run.AnswerMetrics.Keys];
+        if (!names.Contains(NameIn(run)))
+        {
+            throw new ConfigException($"metric_for_best_model: {run.MetricForBestModel} is not among what the evaluations of this run measure: "
+                + string.Join(", ", names) + (run.PredictWithGenerate ? string.Empty : "; predict_with_generate: true adds scores of generated answers"));
+        }
+    }
+
+    /// <summary>An evaluation during the run is done.</summary>
+    /// <exception cref="TrainingException">It has no such metric: none of its tokens is predicted.</exception>
+    public void Take(Evaluated evaluated, int step)
+    {
+        double? found = name == "loss" ? evaluated.Loss
+            : evaluated.Metrics.TryGetValue(name, out var measured) || evaluated.AnswerMetrics.TryGetValue(name, out measured) ? measured
+            : null;
+        var value = found ?? throw new TrainingException($"metric_for_best_model: the evaluation after step {step} has no {name}: nothing was predicted in it");
+        var better = !double.IsNaN(value) && (SoFar.Metric is not { } best || (greater ? value > best : value < best));
+        SoFar = better
+            ? SoFar with { Metric = value, Step = run.SaveStrategy == IntervalStrategy.No ? null : step, Waited = 0 }
+            : SoFar with { Waited = run.EarlyStoppingSteps is null ? 0 : SoFar.Waited + 1 };
+    }
+
+    /// <summary>A checkpoint is about to get its name: what is best is found where it is, if it was saved.</summary>
+    public void Saving(int step)
+    {
+        if (SoFar.Step is { } best)
+        {
+            var folder = Path.Combine(run.OutputDir, $"{SavedCheckpoint.Prefix}{best}");
+            SoFar = best == step || Directory.Exists(folder) ? SoFar with { Checkpoint = folder } : SoFar;
+        }
+    }
+
+    /// <summary>Goes on from what a checkpoint says, whose run may lie in another folder by now.</summary>
+    public void Resume(TrainerState state)
+    {
+        var then = BestSoFar.Of(state);
+        if (then is { Checkpoint: { } folder, Step: { } step } && !Directory.Exists(folder))
+        {
+            var here = Path.Combine(run.OutputDir, $"{SavedCheckpoint.Prefix}{step}");
+            then = then with { Checkpoint = Directory.Exists(here) ? here : folder };
+        }
+
+        SoFar = then;
+    }
+
+    /// <summary>The state with this in it.</summary>
+    public TrainerState In(TrainerState state) => SoFar.In(state, run.EarlyStoppingSteps);
+
+    private static string NameIn(RunSection run)
+    {
+        const string prefix = "eval_";
+        var name = run.MetricForBestModel ?? "loss";
+        return name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : name;
+    }
+}

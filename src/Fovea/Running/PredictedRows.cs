@@ -1,0 +1,104 @@
+using Fovea.Data.Datasets;
+using Fovea.Data.Tokenizers;
+using Fovea.Evaluation.Report;
+using Fovea.Evaluation.Texts;
+using Fovea.Generation;
+using Fovea.Training.Answers;
+using Fovea.Training.Config;
+
+namespace Fovea.Running;
+
+/// <summary>All rows with their answers, as they are written, scored and shown.</summary>
+internal sealed class PredictedRows
+{
+    private readonly TrainConfig config;
+    private readonly RowQuestions questions;
+    private readonly PromptBuilder prompts;
+    private readonly Tokenizer tokenizer;
+    private readonly List<RowAnswer> all;
+    private readonly List<RowAnswer> answered;
+    private readonly Dictionary<int, TextScores> scores;
+
+    /// <param name="answers">What became of each row, in their order.</param>
+    public PredictedRows(TrainConfig config, RowQuestions questions, PromptBuilder prompts, Tokenizer tokenizer, IEnumerable<RowAnswer> answers)
+    {
+        (this.config, this.questions, this.prompts, this.tokenizer) = (config, questions, prompts, tokenizer);
+        all = [.. answers];
+        answered = [.. all.Where(answer => answer.Text is not null)];
+        scores = answered.ToDictionary(answer => answer.Row, answer => TextScores.Of(answer.Text!, questions.Label(questions.Row(answer.Row))));
+        var metrics = new Dictionary<string, double>(MeanScores.Means(scores.Values));
+        var rows = answered.Select(answer => new AnsweredRow(questions.Row(answer.Row), answer.Text!)).ToList();
+        foreach (var (name, metric) in config.Run.AnswerMetrics)
+        {
+            metrics[name] = metric(rows);
+        }
+
+        Metrics = metrics;
+    }
+
+    /// <summary>Rows that have an answer.</summary>
+    public int Count => answered.Count;
+
+    /// <summary>Prompt with its special tokens, answer and label of each.</summary>
+    public IEnumerable<(string Prompt, string Predict, string Label)> Written => answered.Select(answer =>
+    {
+        var row = questions.Row(answer.Row);
+        return (tokenizer.Decode(prompts.Ids(RowQuestions.Asked(row))), answer.Text!, questions.Label(row));
+    });
+
+    /// <summary>Scores of all answers by name, a program's own metrics among them.</summary>
+    public IReadOnlyDictionary<string, double> Metrics { get; }
+
+    /// <summary>Writes the page to look at the answers.</summary>
+    /// <param name="how">How answers were generated, in words.</param>
+    public void WriteReport(string path, string model, string how)
+    {
+        var adapters = config.Model.AdapterNameOrPath;
+        HtmlReport.Write(path, new AnswerReport
+        {
+            Title = $"Answers to {all.Count} held-out samples",
+            Subtitle = adapters.Count == 0 ? model : $"{model} with {string.Join(", ", adapters)}",
+            Metrics = [.. Metrics.Select(metric => new ReportMetric(metric.Key, metric.Value))],
+            Facts =
+            [
+                new("Data", config.Data.EvalDataset.Count > 0
+                    ? string.Join(", ", config.Data.EvalDataset)
+                    : FormattableString.Invariant($"held out by val_size: {config.Data.ValSize} of {string.Join(", ", config.Data.Dataset)}")),
+                new("Generation", how),
+                new("Scores", "BLEU-4 and ROUGE as LLaMA-Factory computes them, 0 to 100; rows are ordered by ROUGE-L"),
+            ],
+            Notes = answered.Count == all.Count ? [] : [$"{all.Count - answered.Count} samples could not be answered and are in no score."],
+            Rows = [.. all.Select(Shown)],
+        });
+    }
+
+    private ReportRow Shown(RowAnswer answer)
+    {
+        var row = questions.Row(answer.Row);
+        var scored = scores.TryGetValue(answer.Row, out var found);
+        return new ReportRow
+        {
+            Id = row.Origin is { } origin ? $"{origin.Dataset}, row {origin.Row}" : $"{answer.Row + 1}",
+            Turns = [.. Turns(row, answer.Text)],
+            Expected = Placeholders.Join(row.Messages[^1]),
+            Score = scored ? found.RougeL / 100 : 0,
+            Note = answer.Problem,
+            Scores = scored ? [.. TextScores.Names.Zip(found.Values).Select(score => new ReportMetric(score.First, score.Second))] : [],
+        };
+    }
+
+    private static IEnumerable<ReportTurn> Turns(Conversation row, string? answer)
+    {
+        for (var i = 0; i < row.Messages.Count - 1; i++)
+        {
+            if (row.Messages[i].Role == Role.User)
+            {
+                var text = string.Concat(row.Messages[i].Parts.OfType<Text>().Select(part => part.Value)).Trim();
+                yield return new ReportTurn(text, i == row.Messages.Count - 2 ? answer : Placeholders.Join(row.Messages[i + 1]))
+                {
+                    Images = [.. row.Messages[i].Parts.OfType<Image>().Select(image => image.Source)],
+                };
+            }
+        }
+    }
+}

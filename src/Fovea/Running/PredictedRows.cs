@@ -19,6 +19,10 @@ internal sealed class PredictedRows
     private readonly List<RowAnswer> answered;
     private readonly Dictionary<int, TextScores> scores;
 
+    /// <param name="config">Names model and data, and a program's own metrics.</param>
+    /// <param name="questions">The rows.</param>
+    /// <param name="prompts">Says how a question is written.</param>
+    /// <param name="tokenizer">The model's.</param>
     /// <param name="answers">What became of each row, in their order.</param>
     public PredictedRows(TrainConfig config, RowQuestions questions, PromptBuilder prompts, Tokenizer tokenizer, IEnumerable<RowAnswer> answers)
     {
@@ -50,6 +54,8 @@ internal sealed class PredictedRows
     public IReadOnlyDictionary<string, double> Metrics { get; }
 
     /// <summary>Writes the page to look at the answers.</summary>
+    /// <param name="path">Replaced as a whole.</param>
+    /// <param name="model">Folder of the model.</param>
     /// <param name="how">How answers were generated, in words.</param>
     public void WriteReport(string path, string model, string how)
     {

@@ -98,7 +98,9 @@ public sealed class PredictionTests : NativeTest
         Assert.Empty(again.All.OfType<PredictionStarted>());
         Assert.Equal(before, File.GetLastWriteTimeUtc(Out("generated_predictions.jsonl")));
 
-        foreach (var (anew, changed) in new[] { (true, "max_samples=2"), (false, "max_new_tokens=3"), (false, "max_samples=3"), (false, "image_max_pixels=2000") })
+        (bool Anew, string Changed)[] calls =
+            [(true, "max_samples=2"), (false, "max_new_tokens=3"), (false, "max_samples=3"), (false, "image_max_pixels=2000")];
+        foreach (var (anew, changed) in calls)
         {
             using var seen = new SeenEvents();
             Assert.True(Predict([seen], CancellationToken.None, anew, [.. settings, changed]));

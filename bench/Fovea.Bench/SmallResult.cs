@@ -13,6 +13,9 @@ internal sealed record SmallResult(string Job, IReadOnlyDictionary<string, doubl
     /// <summary>Version of libtorch, where the job uses it.</summary>
     public string? Libtorch { get; init; }
 
+    /// <summary>What bounds the figures, and how far they are above it (1 is the bound); measured in the same run.</summary>
+    public IReadOnlyDictionary<string, double>? Floors { get; init; }
+
     /// <summary>The same in PyTorch and Transformers, in turns; null when it was not asked for.</summary>
     public IReadOnlyDictionary<string, double>? Peer { get; init; }
 

@@ -3,7 +3,7 @@
   mid.py train [--dtype bf16] [--attention eager] [--recompute] [--steps 5]     one JSON line
   mid.py train --serve          a JSON line when ready, then one step for each line "step", and a summary for "end";
                                 "cached" is a step that takes the image features of an earlier one
-  mid.py decode                 greedy decode of 64 tokens after a 512-token prompt with an image; --serve likewise, one round a line
+  mid.py decode [--batch 1,16]  greedy decode of 64 tokens after 512-token prompts with an image each; --serve: a round for each line "round BATCH"
 
 bf16 means bf16 weights, fp32 adapters and torch.autocast(bf16): what Trainer's `bf16: true` does with a model loaded in bf16.
 """
@@ -21,6 +21,7 @@ arguments.add_argument("--recompute", action="store_true")
 arguments.add_argument("--threads", type=int, default=int(os.environ.get("OMP_NUM_THREADS", os.cpu_count())))
 arguments.add_argument("--steps", type=int, default=5)
 arguments.add_argument("--serve", action="store_true")
+arguments.add_argument("--batch", default="1", help="decode: how many prompts at once, several separated by commas")
 options = arguments.parse_args()
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 warnings.simplefilter("ignore")
@@ -106,18 +107,19 @@ def trainer(model):
 
 
 def decoder(model):
-    inputs = batch(1)
+    sizes = [int(size) for size in options.batch.split(",")]
+    inputs = {size: batch(size) for size in sizes}
     model.eval()
 
-    def generate(tokens):
+    def generate(size, tokens):
         started = time.perf_counter()
         with torch.no_grad():
-            model.generate(**inputs, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False)
+            model.generate(**inputs[size], max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False)
         return time.perf_counter() - started
 
-    def round_trip():
-        first = generate(1)
-        return dict(prefill_seconds=first, decode_seconds=generate(64) - first)
+    def round_trip(size=sizes[0]):
+        first = generate(size, 1)
+        return dict(batch=size, prefill_seconds=first, decode_seconds=generate(size, 64) - first)
 
     return round_trip
 
@@ -142,7 +144,8 @@ if options.serve:
     for line in sys.stdin:
         if line.strip() == "end":
             break
-        say(measured(work, **(dict(cached=True) if line.strip() == "cached" else {})))
+        word, _, size = line.strip().partition(" ")
+        say(measured(work, **(dict(cached=True) if word == "cached" else dict(size=int(size)) if size else {})))
     say(memory.peaks())
 else:
     rounds = [measured(work) for _ in range(options.steps)]

@@ -3,6 +3,7 @@
 #include "dispatch.h"
 #include "few_rows.h"
 #include "products.h"
+#include "stable_products.h"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -15,6 +16,10 @@ using Tensors = std::vector<at::Tensor>;
 
 // a b^T into rows of a larger result.
 void times_transposed_into(const at::Tensor& to, const at::Tensor& a, const at::Tensor& b) {
+    if (stable_product_fits(a)) {
+        stable_product(a, b.t(), {}, {}, 0, 1, to);
+        return;
+    }
     if (a.is_cpu() && (a.scalar_type() == at::kFloat || few_rows_fit(a, b, std::nullopt))) {
         to.copy_(times_transposed(a, b)); // the faster products have no result to write into
         return;

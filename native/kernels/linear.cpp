@@ -2,9 +2,11 @@
 #include "few_rows.h"
 #include "product_choice.h"
 #include "products.h"
+#include "stable_products.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
@@ -62,7 +64,12 @@ struct Linear : torch::autograd::Function<Linear> {
     }
 };
 
+bool learns(const at::Tensor& x) { return x.defined() && x.requires_grad(); }
+
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
+    if (stable_product_fits(x) && !(c10::GradMode::is_enabled() && (learns(x) || learns(weight) || learns(bias.value_or(at::Tensor()))))) {
+        return stable_linear(x, weight, bias);
+    }
     if (few_rows_fit(x, weight, bias)) {
         return few_rows(x, weight, bias);
     }
@@ -81,6 +88,9 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const std::opti
 } // namespace
 
 at::Tensor times_transposed(const at::Tensor& a, const at::Tensor& b, const std::optional<at::Tensor>& bias) {
+    if (stable_product_fits(a)) {
+        return stable_linear(a, b, bias);
+    }
     if (few_rows_fit(a, b, bias)) {
         return few_rows(a, b, bias);
     }

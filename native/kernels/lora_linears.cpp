@@ -6,10 +6,14 @@
 #include "few_rows.h"
 #include "products.h"
 #include "skinny.h"
+#include "stable_products.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
+
+#include <algorithm>
 
 namespace fovea {
 namespace {
@@ -161,6 +165,35 @@ Tensors of_few_rows(
     return results;
 }
 
+bool learn(const Tensors& all) {
+    return std::any_of(all.begin(), all.end(), [](const at::Tensor& x) { return x.requires_grad(); });
+}
+
+// Row by row the same bits, each sum rounded once, behind its adapter.
+Tensors of_stable_rows(
+    const at::Tensor& x, const Tensors& weights, const Tensors& biases, const Tensors& a, const Tensors& b, const Tensors& used, double scale) {
+    const auto type = x.scalar_type();
+    const auto count = weights.size();
+    const auto rows = x.reshape({-1, x.size(-1)});
+    const auto all_a = used.empty() ? (count == 1 ? a[0] : at::cat(a)).to(type) : joined(at::TensorList(used).slice(0, count));
+    const auto low = at::empty({rows.size(0), all_a.size(0)}, x.options());
+    stable_product(rows, all_a.t(), {}, {}, 0, scale, low);
+    Tensors results;
+    int64_t from = 0;
+    for (size_t i = 0; i < count; i++) {
+        const auto rank = a[i].size(0), outputs = weights[i].size(0);
+        const auto up = used.empty() ? b[i].to(type) : used[count + i];
+        const auto y = at::empty({rows.size(0), outputs}, x.options());
+        stable_product(
+            rows, weights[i].t(), {low.slice(1, from, from + rank), up.t()}, biases.empty() ? at::Tensor() : biases[i].to(type).expand(y.sizes()), 1, 1, y);
+        from += rank;
+        auto sizes = x.sizes().vec();
+        sizes.back() = outputs;
+        results.push_back(y.view(sizes));
+    }
+    return results;
+}
+
 Tensors lora_linears(
     const at::Tensor& x, const Tensors& weights, const Tensors& biases, const Tensors& a, const Tensors& b, const Tensors& used, double scale,
     const Dropping& dropping) {
@@ -183,6 +216,10 @@ Tensors lora_linears(
             "lora_linears: copies of A and B that do not fit them and x");
     }
     if (!dropping.drops()) {
+        const auto learns = c10::GradMode::is_enabled() && (x.requires_grad() || learn(a) || learn(b));
+        if (stable_product_fits(x) && !learns) {
+            return of_stable_rows(x, weights, biases, a, b, used, scale);
+        }
         if (auto few = of_few_rows(x, weights, biases, a, b, used, scale); !few.empty()) {
             return few;
         }

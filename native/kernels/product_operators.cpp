@@ -1,7 +1,8 @@
 // libtorch's products of matrices on the CPU (mm, addmm, bmm, baddbmm), replaced so that the chosen kernel serves each element type
-// (product_choice.h). Where that is the library's own, and for every other type, the call goes where it went before.
+// (product_choice.h), or a row-stable one where the thread asked for that (stable_products.h). Where the choice is the library's own, and for every other
+// type, the call goes where it went before.
 #include "product_choice.h"
-#include "tile_products.h"
+#include "stable_products.h"
 #include "widened_products.h"
 
 #include <ATen/ATen.h>
@@ -12,7 +13,7 @@
 namespace fovea {
 namespace {
 
-bool ours(const at::Tensor& a) { return product_kernel(a.scalar_type()) != ProductKernel::library; }
+bool ours(const at::Tensor& a) { return stable_product_fits(a) || product_kernel(a.scalar_type()) != ProductKernel::library; }
 
 void check(const char* name, const at::Tensor& a, const at::Tensor& b, int64_t dimensions) {
     TORCH_CHECK(
@@ -27,9 +28,10 @@ std::vector<int64_t> product_shape(const at::Tensor& a, const at::Tensor& b) {
     return shape;
 }
 
+// Without a kernel, the row-stable one.
 at::Tensor& product_into(
-    const char* name, ProductKernel kernel, const at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, double beta, double alpha, int64_t dimensions,
-    at::Tensor& to) {
+    const char* name, std::optional<ProductKernel> kernel, const at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, double beta, double alpha,
+    int64_t dimensions, at::Tensor& to) {
     check(name, a, b, dimensions);
     const auto shape = product_shape(a, b);
     if (to.sizes() != at::IntArrayRef(shape)) {
@@ -41,8 +43,12 @@ at::Tensor& product_into(
     if (kernel == ProductKernel::widened) {
         widened_product(a, b, added, beta, alpha, target);
     } else {
-        // A sum may be wider than the product: fp32 bias of bf16 factors.
-        tile_product(a, b, added.defined() ? added.to(a.scalar_type()) : added, beta, alpha, target, kernel == ProductKernel::pairs);
+        const auto own = added.defined() ? added.to(a.scalar_type()) : added; // a sum may be wider than the product: fp32 bias of bf16 factors
+        if (kernel) {
+            tile_product(a, b, {}, own, beta, alpha, target, kernel == ProductKernel::pairs ? TileKind::pairs : TileKind::wide);
+        } else {
+            stable_product(a, b, {}, own, beta, alpha, target);
+        }
     }
     if (!target.is_same(to)) {
         to.copy_(target);
@@ -53,7 +59,8 @@ at::Tensor& product_into(
 at::Tensor& chosen_into(
     const char* name, const at::Tensor& sum, const at::Tensor& a, const at::Tensor& b, const at::Scalar& beta, const at::Scalar& alpha, int64_t dimensions,
     at::Tensor& to) {
-    return product_into(name, product_kernel(a.scalar_type()), sum, a, b, beta.toDouble(), alpha.toDouble(), dimensions, to);
+    const auto kernel = stable_product_fits(a) ? std::nullopt : std::optional(product_kernel(a.scalar_type()));
+    return product_into(name, kernel, sum, a, b, beta.toDouble(), alpha.toDouble(), dimensions, to);
 }
 
 at::Tensor chosen(
@@ -140,7 +147,7 @@ TORCH_LIBRARY_FRAGMENT(fovea, library) {
             fovea::check("product_by", a, b, a.dim());
             auto to = at::empty(fovea::product_shape(a, b), a.options());
             if (narrow) {
-                fovea::tile_product(a, b, sum.expand(to.sizes()), beta, alpha, to, false, true);
+                fovea::tile_product(a, b, {}, sum.expand(to.sizes()), beta, alpha, to, fovea::TileKind::narrow);
                 return to;
             }
             return fovea::product_into("product_by", static_cast<fovea::ProductKernel>(kernel), sum, a, b, beta, alpha, a.dim(), to);

@@ -1,20 +1,18 @@
 #include "tile_products.h"
-#include "tiles.h"
+#include "product_parts.h"
 #include "workers.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
 #include <unistd.h>
 
 namespace fovea {
 namespace {
 
-// Numbers of K that are packed at a time. The blocks of the result that a task computes, and both packed factors, stay in the second-level cache.
-constexpr int64_t depth = 192;
+// The blocks of the result that a task computes, and both packed factors, stay in the second-level cache.
+constexpr auto depth = product_depth;
 constexpr int64_t least_work = 1 << 20; // multiplications that a task is worth
 
 struct BlockSize {
@@ -29,69 +27,14 @@ BlockSize largest_block() {
     return {rows / Tiles::rows * Tiles::rows, columns};
 }
 
-int64_t pieces(int64_t count, int64_t most) { return (count + most - 1) / most; }
-int64_t up_to(int64_t count, int64_t step) { return pieces(count, step) * step; }
-
-// One matrix of a batch.
-template <class T>
-struct Matrix {
-    T* data;
-    int64_t by_row, by_column;
-
-    T* at(int64_t row, int64_t column) const { return data + row * by_row + column * by_column; }
-};
-
-template <class T>
-Matrix<T> matrix_of(const at::Tensor& x, int64_t index) {
-    const auto d = x.dim();
-    return {const_cast<T*>(data_of<T>(x)) + (d == 3 ? index * x.stride(0) : 0), x.stride(d - 2), x.stride(d - 1)};
-}
-
-// Memory of a thread, kept for its next product.
-float* scratch(int64_t count) {
-    struct Free {
-        void operator()(float* memory) const { std::free(memory); }
-    };
-    static thread_local std::unique_ptr<float, Free> memory;
-    static thread_local int64_t size = 0;
-    if (size < count) {
-        memory.reset(static_cast<float*>(std::aligned_alloc(64, up_to(count * static_cast<int64_t>(sizeof(float)), 64))));
-        size = memory == nullptr ? 0 : count;
-        TORCH_CHECK(memory != nullptr, "no memory for a block of ", count, " numbers");
-    }
-    return memory.get();
-}
-
-// to = beta * sum + alpha * x for one row of a block.
-template <class T>
-FOVEA_INLINE void finish(const float* x, float alpha, const T* sum, int64_t by_sum, float beta, T* to, int64_t by_to, int64_t count) {
-    if (by_to == 1 && (sum == nullptr || by_sum == 1)) {
-        each_of(count, FOVEA_EACH {
-            const auto value = read(x + i, zero) * alpha;
-            write(sum == nullptr ? value : value + read(sum + i, zero) * beta, to + i);
-        });
-        return;
-    }
-    for (int64_t i = 0; i < count; i++) {
-        const auto value = x[i] * alpha;
-        narrow(sum == nullptr ? value : value + widen(sum[i * by_sum]) * beta, to + i * by_to);
-    }
-}
-
-FOVEA_CLONES void finish_of(const float* x, float a, const float* s, int64_t bs, float b, float* to, int64_t bt, int64_t n) {
-    finish(x, a, s, bs, b, to, bt, n);
-}
-FOVEA_CLONES void finish_of(const float* x, float a, const bf16* s, int64_t bs, float b, bf16* to, int64_t bt, int64_t n) {
-    finish(x, a, s, bs, b, to, bt, n);
-}
-
 // The product of one pair of matrices, block by block.
-template <class Tiles, class T>
+template <class Tiles, class T, class B>
 class Product {
 public:
-    Matrix<const T> a, b, sum;
+    Factors<T, B> factors, update;
+    Matrix<const T> sum;
     Matrix<T> to;
-    int64_t rows, inner, columns;
+    int64_t rows, columns;
     float beta, alpha;
 
     // What `block` needs for the largest one.
@@ -103,21 +46,25 @@ public:
         auto* right = left + place.left;
         auto* result = memory + place.left + place.right;
         const auto stride = up_to(column_end - column, Tiles::columns);
-        for (int64_t k = 0; k < inner; k += depth) {
-            const auto count = std::min(depth, inner - k);
-            pack_right(k, count, column, column_end, right);
-            pack_left(row, row_end, k, count, left);
-            multiply(left, right, row_end - row, column_end - column, Tiles::words(count), result, stride, k > 0);
+        bool add = false;
+        for (const auto& [a, b, inner] : {factors, update}) {
+            for (int64_t k = 0; k < inner; k += depth) {
+                const auto count = std::min(depth, inner - k);
+                pack_right(b, k, count, column, column_end, right);
+                pack_left(a, row, row_end, k, count, left);
+                multiply(left, right, row_end - row, column_end - column, Tiles::words(count), result, stride, add);
+                add = true;
+            }
         }
         for (auto r = row; r < row_end; r++) {
             const auto* s = sum.data == nullptr ? nullptr : sum.at(r, column);
             const float nothing[1] = {};
-            if (inner == 0) {
+            if (!add) {
                 for (auto c = column; c < column_end; c++) {
-                    finish_of(nothing, alpha, s == nullptr ? s : sum.at(r, c), 1, beta, to.at(r, c), 1, 1);
+                    finish_row(nothing, alpha, s == nullptr ? s : sum.at(r, c), 1, beta, to.at(r, c), 1, 1);
                 }
             } else {
-                finish_of(result + (r - row) * stride, alpha, s, sum.by_column, beta, to.at(r, column), to.by_column, column_end - column);
+                finish_row(result + (r - row) * stride, alpha, s, sum.by_column, beta, to.at(r, column), to.by_column, column_end - column);
             }
         }
     }
@@ -137,7 +84,7 @@ private:
         int64_t left, right, all;
     };
 
-    void pack_left(int64_t row, int64_t row_end, int64_t k, int64_t count, word* to) const {
+    void pack_left(const Matrix<const T>& a, int64_t row, int64_t row_end, int64_t k, int64_t count, word* to) const {
         for (auto r = row; r < row_end; r += Tiles::rows, to += Tiles::words(count) * step) {
             if (a.by_column == 1) {
                 pack_lines(a.at(r, k), a.by_row, std::min<int64_t>(Tiles::rows, row_end - r), step, count, Tiles::pairs, to);
@@ -148,7 +95,7 @@ private:
         }
     }
 
-    void pack_right(int64_t k, int64_t count, int64_t column, int64_t column_end, word* to) const {
+    void pack_right(const Matrix<const B>& b, int64_t k, int64_t count, int64_t column, int64_t column_end, word* to) const {
         constexpr int64_t together = 16; // rows of b that are read along all panels, before the next ones
         const auto lines = [&](int64_t c) { return std::min<int64_t>(Tiles::columns, column_end - c); };
         if (b.by_column == 1) {
@@ -186,8 +133,8 @@ at::Tensor packable(const at::Tensor& x) {
     return column == 1 || row == 1 ? x : x.contiguous();
 }
 
-template <class Tiles, class T>
-void all_blocks(const at::Tensor& a, const at::Tensor& b, const at::Tensor& sum, double beta, double alpha, const at::Tensor& to) {
+template <class Tiles, class T, class B>
+void all_blocks(const at::Tensor& a, const at::Tensor& b, const Update& update, const at::Tensor& sum, double beta, double alpha, const at::Tensor& to) {
     const auto batch = to.dim() == 3 ? to.size(0) : 1, rows = to.size(-2), columns = to.size(-1), inner = a.size(-1);
     const auto most = largest_block<Tiles>();
     auto by_rows = pieces(rows, most.rows), by_columns = pieces(columns, most.columns);
@@ -206,23 +153,23 @@ void all_blocks(const at::Tensor& a, const at::Tensor& b, const at::Tensor& sum,
     const BlockSize block{up_to(pieces(rows, by_rows), Tiles::rows), up_to(pieces(columns, by_columns), Tiles::columns)};
     by_rows = pieces(rows, block.rows);
     by_columns = pieces(columns, block.columns);
-    const auto size = Product<Tiles, T>::scratch_size(block);
+    const auto size = Product<Tiles, T, B>::scratch_size(block);
     const bool sums = sum.defined() && beta != 0;
     const auto task = [&](int64_t i, float* memory) {
         const auto index = i / (by_rows * by_columns), row = i % by_rows * block.rows, column = i / by_rows % by_columns * block.columns;
-        const Product<Tiles, T> product{
-            matrix_of<const T>(a, index), matrix_of<const T>(b, index), sums ? matrix_of<const T>(sum, index) : Matrix<const T>{}, matrix_of<T>(to, index),
-            rows, inner, columns, static_cast<float>(beta), static_cast<float>(alpha)};
+        const Product<Tiles, T, B> product{
+            factors_of<T, B>(a, b, index), update.a.defined() ? factors_of<T, B>(update.a, update.b, index) : Factors<T, B>{},
+            sums ? matrix_of<const T>(sum, index) : Matrix<const T>{}, matrix_of<T>(to, index), rows, columns, static_cast<float>(beta),
+            static_cast<float>(alpha)};
         product.block(row, std::min(rows, row + block.rows), column, std::min(columns, column + block.columns), block, memory);
     };
-    share_out(batch * by_rows * by_columns, [&] { return [&, memory = scratch(size)](int64_t i) { task(i, memory); }; });
+    share_out(batch * by_rows * by_columns, [&] { return [&, memory = product_scratch(size)](int64_t i) { task(i, memory); }; });
 }
 
-template <class T>
-void by_kind(const at::Tensor& a, const at::Tensor& b, const at::Tensor& sum, double beta, double alpha, const at::Tensor& to, bool pairs, bool narrow) {
-    by_tiles<T>(narrow ? TileKind::narrow : pairs ? TileKind::pairs : TileKind::wide, [&](auto tiles) {
-        all_blocks<decltype(tiles), T>(a, b, sum, beta, alpha, to);
-    });
+template <class T, class B>
+void by_kind(
+    const at::Tensor& a, const at::Tensor& b, const Update& update, const at::Tensor& sum, double beta, double alpha, const at::Tensor& to, TileKind kind) {
+    by_tiles<B>(kind, [&](auto tiles) { all_blocks<decltype(tiles), T, B>(a, b, update, sum, beta, alpha, to); });
 }
 
 } // namespace
@@ -230,12 +177,14 @@ void by_kind(const at::Tensor& a, const at::Tensor& b, const at::Tensor& sum, do
 bool has_pair_tiles() { return best_tiles() == TileKind::pairs; }
 
 void tile_product(
-    const at::Tensor& a, const at::Tensor& b, const at::Tensor& sum, double beta, double alpha, const at::Tensor& to, bool pairs, bool narrow) {
+    const at::Tensor& a, const at::Tensor& b, const Update& update, const at::Tensor& sum, double beta, double alpha, const at::Tensor& to, TileKind kind) {
     if (to.numel() == 0) {
         return;
     }
     const auto left = packable(a), right = packable(b);
-    (to.scalar_type() == at::kFloat ? by_kind<float> : by_kind<bf16>)(left, right, sum, beta, alpha, to, pairs, narrow);
+    const auto behind = update.a.defined() ? Update{packable(update.a), packable(update.b)} : update;
+    const auto run = b.scalar_type() == at::kFloat ? by_kind<float, float> : b.scalar_type() == at::kHalf ? by_kind<float, fp16> : by_kind<bf16, bf16>;
+    run(left, right, behind, sum, beta, alpha, to, kind);
 }
 
 } // namespace fovea

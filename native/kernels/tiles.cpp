@@ -1,6 +1,23 @@
 #include "tiles.h"
 
 namespace fovea {
+
+// The numbers whose 16 bits lie in the low half of each word. No step makes a number that fp32 has only as a subnormal one, which may be taken for 0.
+FOVEA_INLINE lanes widened_halves(const word_lanes& bits) {
+    const word_lanes sign = (bits & 0x8000u) << 16, rest = bits & 0x7fffu, shifted = rest << 13;
+    const word_lanes small = same_bits<word_lanes>(__builtin_convertvector(same_bits<int_lanes>(rest), lanes) * 0x1p-24f);
+    const word_lanes normal = rest < 0x7c00u ? shifted + (112u << 23) : shifted + (224u << 23);
+    return same_bits<lanes>((rest < 0x400u ? small : normal) | sign);
+}
+
+FOVEA_INLINE lanes load(const fp16* from) {
+    half_lanes bits;
+    std::memcpy(&bits, from, sizeof bits);
+    return widened_halves(__builtin_convertvector(bits, word_lanes));
+}
+
+FOVEA_INLINE float widen(fp16 x) { return widened_halves(word_lanes{} + x.x)[0]; }
+
 namespace {
 
 typedef int32_t order __attribute__((vector_size(64)));
@@ -35,30 +52,23 @@ FOVEA_INLINE void transpose(word_lanes* r) {
     }
 }
 
-// Sixteen words of a line, from its number n on: zeros behind its end.
+// Sixteen words of a line as they lie in memory, from its number n on: zeros behind its end.
 template <class T, bool Pairs>
 FOVEA_INLINE word_lanes words_of(const T* line, int64_t n, int64_t count) {
     constexpr int64_t numbers = Pairs ? 2 * width : width;
-    T some[numbers];
+    word_lanes words{};
     if (n + numbers > count) {
-        std::memset(some, 0, sizeof some);
-        std::memcpy(some, line + n, (count - n) * sizeof(T));
-        line = some;
-        n = 0;
-    }
-    if constexpr (Pairs) {
-        word_lanes words;
-        std::memcpy(&words, line + n, sizeof words);
-        return words;
+        std::memcpy(&words, line + n, (count - n) * sizeof(T));
     } else {
-        return same_bits<word_lanes>(load(line + n));
+        std::memcpy(&words, line + n, sizeof words);
     }
+    return words;
 }
 
-// Neighbouring bf16 numbers are turned around as pairs, half as many words, and widened behind that.
+// Neighbouring numbers of 16 bits are turned around as pairs, half as many words, and widened behind that.
 template <class T, bool Pairs>
 FOVEA_INLINE void lines_into(const T* from, int64_t stride, int64_t lines, int64_t wide, int64_t count, word* to) {
-    constexpr bool split = std::is_same_v<T, bf16> && !Pairs, turned_pairs = split || Pairs;
+    constexpr bool split = sizeof(T) == 2 && !Pairs, turned_pairs = split || Pairs;
     constexpr int64_t per_turned = turned_pairs ? 2 : 1, block_numbers = width * per_turned;
     for (int64_t i = 0; i < wide; i += width) {
         const auto here = std::min(width, wide - i);
@@ -82,12 +92,26 @@ FOVEA_INLINE void lines_into(const T* from, int64_t stride, int64_t lines, int64
             transpose(block);
             const auto numbers = std::min(block_numbers, count - n);
             if constexpr (split) {
+                const auto low = [](const word_lanes& pair) {
+                    if constexpr (std::is_same_v<T, fp16>) {
+                        return same_bits<word_lanes>(widened_halves(pair & 0xffffu));
+                    } else {
+                        return pair << 16;
+                    }
+                };
+                const auto high = [](const word_lanes& pair) {
+                    if constexpr (std::is_same_v<T, fp16>) {
+                        return same_bits<word_lanes>(widened_halves(pair >> 16));
+                    } else {
+                        return pair & 0xffff0000u;
+                    }
+                };
                 for (int64_t j = 0; j < numbers / 2; j++) {
-                    put(n + 2 * j, block[j] << 16);
-                    put(n + 2 * j + 1, block[j] & 0xffff0000u);
+                    put(n + 2 * j, low(block[j]));
+                    put(n + 2 * j + 1, high(block[j]));
                 }
                 if (numbers % 2 != 0) {
-                    put(n + numbers - 1, block[numbers / 2] << 16);
+                    put(n + numbers - 1, low(block[numbers / 2]));
                 }
             } else {
                 for (int64_t j = 0; j < (numbers + per_turned - 1) / per_turned; j++) {
@@ -150,6 +174,8 @@ FOVEA_INLINE void any_columns_into(const T* from, int64_t stride, int64_t lines,
 FOVEA_CLONES void lines_of(const float* f, int64_t s, int64_t l, int64_t w, int64_t c, word* to) { lines_into<float, false>(f, s, l, w, c, to); }
 FOVEA_CLONES void lines_of(const bf16* f, int64_t s, int64_t l, int64_t w, int64_t c, word* to) { lines_into<bf16, false>(f, s, l, w, c, to); }
 FOVEA_CLONES void pairs_of_lines(const bf16* f, int64_t s, int64_t l, int64_t w, int64_t c, word* to) { lines_into<bf16, true>(f, s, l, w, c, to); }
+FOVEA_CLONES void lines_of(const fp16* f, int64_t s, int64_t l, int64_t w, int64_t c, word* to) { lines_into<fp16, false>(f, s, l, w, c, to); }
+FOVEA_CLONES void columns_of(const fp16* f, int64_t s, int64_t l, int64_t w, int64_t c, word* to) { any_columns_into<fp16, false>(f, s, l, w, c, to); }
 FOVEA_CLONES void columns_of(const float* f, int64_t s, int64_t l, int64_t w, int64_t c, word* to) { any_columns_into<float, false>(f, s, l, w, c, to); }
 FOVEA_CLONES void columns_of(const bf16* f, int64_t s, int64_t l, int64_t w, int64_t c, word* to) { any_columns_into<bf16, false>(f, s, l, w, c, to); }
 FOVEA_CLONES void pairs_of_columns(const bf16* f, int64_t s, int64_t l, int64_t w, int64_t c, word* to) { any_columns_into<bf16, true>(f, s, l, w, c, to); }
@@ -162,6 +188,14 @@ void pack_lines(const float* from, int64_t stride, int64_t lines, int64_t wide, 
 
 void pack_lines(const bf16* from, int64_t stride, int64_t lines, int64_t wide, int64_t count, bool pairs, word* to) {
     (pairs ? pairs_of_lines : static_cast<decltype(&pairs_of_lines)>(lines_of))(from, stride, lines, wide, count, to);
+}
+
+void pack_lines(const fp16* from, int64_t stride, int64_t lines, int64_t wide, int64_t count, bool, word* to) {
+    lines_of(from, stride, lines, wide, count, to);
+}
+
+void pack_columns(const fp16* from, int64_t stride, int64_t lines, int64_t wide, int64_t count, bool, word* to) {
+    columns_of(from, stride, lines, wide, count, to);
 }
 
 void pack_columns(const float* from, int64_t stride, int64_t lines, int64_t wide, int64_t count, bool, word* to) {

@@ -4,8 +4,11 @@
 #pragma once
 #include "simd.h"
 
+#include <c10/util/Half.h>
+
 #include <algorithm>
 #include <type_traits>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -18,9 +21,12 @@
 namespace fovea {
 
 using word = uint32_t;
+typedef word half_word_lanes __attribute__((vector_size(32)));
+using fp16 = c10::Half; // widened to fp32 wherever it is packed
 
-// to [Rows, columns] (+)= the words of a, at r * ARow + w * AStep, times a panel b [count][columns].
-template <class Vector, int Rows, int Vectors, int ARow, int AStep>
+// to [Rows, columns] (+)= the words of a, at r * ARow + w * AStep, times a panel b [count][columns]. With Halves a word of b is a pair of bf16 numbers, which
+// meet two words of a, one after the other.
+template <class Vector, int Rows, int Vectors, int ARow, int AStep, bool Halves = false>
 FOVEA_INLINE void tile_of_numbers(const word* a, const word* b, int64_t count, float* to, int64_t stride, bool add) {
     constexpr int lanes_of = sizeof(Vector) / sizeof(float);
     Vector sums[Rows][Vectors] = {};
@@ -33,12 +39,7 @@ FOVEA_INLINE void tile_of_numbers(const word* a, const word* b, int64_t count, f
             }
         }
     }
-    for (; count > 0; count--) {
-        Vector right[Vectors];
-#pragma GCC unroll 2
-        for (int v = 0; v < Vectors; v++) {
-            std::memcpy(&right[v], b + v * lanes_of, sizeof(Vector));
-        }
+    const auto step = [&](const Vector* right) __attribute__((always_inline)) {
 #pragma GCC unroll 16
         for (int r = 0; r < Rows; r++) {
             const auto left = std::bit_cast<float>(a[r * ARow]);
@@ -48,6 +49,29 @@ FOVEA_INLINE void tile_of_numbers(const word* a, const word* b, int64_t count, f
             }
         }
         a += AStep;
+    };
+    for (; count > 0; count--) {
+        Vector right[Vectors];
+        if constexpr (Halves) {
+            using Words = std::conditional_t<sizeof(Vector) == sizeof(word_lanes), word_lanes, half_word_lanes>;
+            Words pairs[Vectors];
+#pragma GCC unroll 2
+            for (int v = 0; v < Vectors; v++) {
+                std::memcpy(&pairs[v], b + v * lanes_of, sizeof(Words));
+                right[v] = same_bits<Vector>(pairs[v] << 16);
+            }
+            step(right);
+#pragma GCC unroll 2
+            for (int v = 0; v < Vectors; v++) {
+                right[v] = same_bits<Vector>(pairs[v] & 0xffff0000u);
+            }
+        } else {
+#pragma GCC unroll 2
+            for (int v = 0; v < Vectors; v++) {
+                std::memcpy(&right[v], b + v * lanes_of, sizeof(Vector));
+            }
+        }
+        step(right);
         b += Vectors * lanes_of;
     }
 #pragma GCC unroll 16
@@ -73,38 +97,38 @@ struct TileShape {
 struct NarrowTiles : TileShape<6, 16, 240, false> {
     using Vector = float __attribute__((vector_size(32)));
 #if defined(__x86_64__)
-    template <int Vectors, int ARow, int AStep>
+    template <int Vectors, int ARow, int AStep, int Rows, bool Halves>
     FOVEA_X86(FOVEA_AVX2_TILES) static void multiply_avx2(const word* a, const word* b, int64_t count, float* to, int64_t stride, bool add) {
-        tile_of_numbers<Vector, rows, Vectors, ARow, AStep>(a, b, count, to, stride, add);
+        tile_of_numbers<Vector, Rows, Vectors, ARow, AStep, Halves>(a, b, count, to, stride, add);
     }
 #endif
-    template <int Vectors, int ARow, int AStep>
+    template <int Vectors, int ARow, int AStep, int Rows = rows, bool Halves = false>
     static void multiply(const word* a, const word* b, int64_t count, float* to, int64_t stride, bool add) {
 #if defined(__x86_64__)
         static const bool avx2 = __builtin_cpu_supports("x86-64-v3");
         if (avx2) {
-            return multiply_avx2<Vectors, ARow, AStep>(a, b, count, to, stride, add);
+            return multiply_avx2<Vectors, ARow, AStep, Rows, Halves>(a, b, count, to, stride, add);
         }
 #endif
-        tile_of_numbers<Vector, rows, Vectors, ARow, AStep>(a, b, count, to, stride, add);
+        tile_of_numbers<Vector, Rows, Vectors, ARow, AStep, Halves>(a, b, count, to, stride, add);
     }
 };
 
 #if defined(__x86_64__)
 struct WideTiles : TileShape<14, 32, 224, false> {
-    template <int Vectors, int ARow, int AStep>
+    template <int Vectors, int ARow, int AStep, int Rows = rows, bool Halves = false>
     FOVEA_X86(FOVEA_AVX512_TILES) static void multiply(const word* a, const word* b, int64_t count, float* to, int64_t stride, bool add) {
-        tile_of_numbers<lanes, rows, Vectors, ARow, AStep>(a, b, count, to, stride, add);
+        tile_of_numbers<lanes, Rows, Vectors, ARow, AStep, Halves>(a, b, count, to, stride, add);
     }
 };
 
 // AVX-512 with products of bf16 pairs, summed in fp32.
 struct PairTiles : TileShape<14, 32, 224, true> {
-    template <int Vectors, int ARow, int AStep>
+    template <int Vectors, int ARow, int AStep, int Rows = rows, bool Halves = false>
     FOVEA_X86(FOVEA_PAIR_TILES) static void multiply(const word* a, const word* b, int64_t count, float* to, int64_t stride, bool add) {
-        __m512 sums[rows][Vectors];
+        __m512 sums[Rows][Vectors];
 #pragma GCC unroll 16
-        for (int r = 0; r < rows; r++) {
+        for (int r = 0; r < Rows; r++) {
 #pragma GCC unroll 2
             for (int v = 0; v < Vectors; v++) {
                 sums[r][v] = add ? _mm512_loadu_ps(to + r * stride + 16 * v) : _mm512_setzero_ps();
@@ -117,7 +141,7 @@ struct PairTiles : TileShape<14, 32, 224, true> {
                 right[v] = (__m512bh)_mm512_loadu_si512(b + 16 * v);
             }
 #pragma GCC unroll 16
-            for (int r = 0; r < rows; r++) {
+            for (int r = 0; r < Rows; r++) {
                 const auto left = (__m512bh)_mm512_set1_epi32(static_cast<int>(a[r * ARow]));
 #pragma GCC unroll 2
                 for (int v = 0; v < Vectors; v++) {
@@ -128,7 +152,7 @@ struct PairTiles : TileShape<14, 32, 224, true> {
             b += 16 * Vectors;
         }
 #pragma GCC unroll 16
-        for (int r = 0; r < rows; r++) {
+        for (int r = 0; r < Rows; r++) {
 #pragma GCC unroll 2
             for (int v = 0; v < Vectors; v++) {
                 _mm512_storeu_ps(to + r * stride + 16 * v, sums[r][v]);
@@ -148,6 +172,18 @@ inline TileKind best_tiles() {
 #else
     return TileKind::narrow;
 #endif
+}
+
+// Calls body with a number of rows that a tile is made for, as an integral constant: the least that is not below count, which is 1 to Tiles::rows. A tile of
+// one vector of 8 numbers is avoided: GCC does not join product and sum where a loop has one sum alone, and its bits would be others.
+template <class Tiles, class Body>
+void by_rows(int64_t count, Body&& body) {
+    constexpr int most = Tiles::rows, least = Tiles::columns < 32 ? 2 : 1;
+    count = std::max<int64_t>(count, least);
+    const auto call = [&]<int... Rows>(std::integer_sequence<int, Rows...>) {
+        (void)((count <= Rows + least && (body(std::integral_constant<int, Rows + least>{}), true)) || ...);
+    };
+    call(std::make_integer_sequence<int, most - least + 1>{});
 }
 
 // Calls body with tiles for numbers of type T: of this kind, or of a simpler one where the processor has no better.
@@ -171,9 +207,11 @@ void by_tiles(TileKind kind, Body&& body) {
 // Where wide < 16, up to 15 words behind the end are written too.
 void pack_lines(const float* from, int64_t stride, int64_t lines, int64_t wide, int64_t count, bool pairs, word* to);
 void pack_lines(const bf16* from, int64_t stride, int64_t lines, int64_t wide, int64_t count, bool pairs, word* to);
+void pack_lines(const fp16* from, int64_t stride, int64_t lines, int64_t wide, int64_t count, bool pairs, word* to);
 
 // The same of numbers that lie the other way: number n of line i is from[n * stride + i].
 void pack_columns(const float* from, int64_t stride, int64_t lines, int64_t wide, int64_t count, bool pairs, word* to);
 void pack_columns(const bf16* from, int64_t stride, int64_t lines, int64_t wide, int64_t count, bool pairs, word* to);
+void pack_columns(const fp16* from, int64_t stride, int64_t lines, int64_t wide, int64_t count, bool pairs, word* to);
 
 } // namespace fovea

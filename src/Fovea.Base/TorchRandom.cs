@@ -20,6 +20,10 @@ internal sealed class TorchRandom
         }
     }
 
+    /// <summary>The generator in a given state, for another way to seed it.</summary>
+    /// <param name="words">624 of them; copied.</param>
+    public TorchRandom(ReadOnlySpan<uint> words) => words.CopyTo(state);
+
     /// <summary>32 random bits.</summary>
     public uint NextUInt32()
     {

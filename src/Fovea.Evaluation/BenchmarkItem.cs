@@ -9,6 +9,9 @@ internal sealed record BenchmarkItem
     /// <summary>Messages of the user, each answered by the model with its own earlier answers as history. The prompt has been applied.</summary>
     public required IReadOnlyList<Message> Turns { get; init; }
 
+    /// <summary>Messages before the first turn that are given, not answered: a system message, earlier questions with their answers.</summary>
+    public IReadOnlyList<Message> Before { get; init; } = [];
+
     /// <summary>The question itself, without the prompt's instructions; for reports.</summary>
     public required string Question { get; init; }
 

@@ -1,52 +1,73 @@
-using System.Text;
-using Fovea.Data.Images;
 using Fovea.Data.Tokenizers;
-using Fovea.Models;
+using Fovea.Generation.Constraints;
+using Fovea.Generation.Engine;
 
 namespace Fovea.Generation;
 
 /// <summary>
-/// Answers the last question of a conversation. The key/value cache is kept between answers: what a conversation has in common with the one before is not
-/// computed again. For one thread.
+/// Answers the last question of conversations: makes the prompts, and text of the tokens. The engine's cache is kept between answers, so what conversations
+/// have in common is computed once. For the thread that owns the model, except where it says otherwise.
 /// </summary>
-internal sealed class Answerer(VisionLanguageModel model, Tokenizer tokenizer, PromptBuilder prompts) : IDisposable
+internal sealed class Answerer
 {
-    private readonly Generator generator = new(model);
+    private readonly GenerationEngine engine;
+    private readonly Tokenizer tokenizer;
+    private readonly PromptBuilder prompts;
+    private readonly MediaMemory media;
 
-    /// <inheritdoc cref="Generator.Agree"/>
-    public Func<int, int>? Agree
+    public Answerer(GenerationEngine engine, Tokenizer tokenizer, PromptBuilder prompts)
     {
-        set => generator.Agree = value;
+        (this.engine, this.tokenizer, this.prompts) = (engine, tokenizer, prompts);
+        media = new MediaMemory(prompts.Read);
+        engine.Constraints = new ConstraintCompiler(tokenizer);
     }
 
+    /// <summary>The prompt of a conversation, its images read. On any thread.</summary>
     /// <param name="asked">The conversation up to the open question.</param>
-    /// <param name="shown">All its images as patches, in order. An image whose patches are the same object as before is not computed again.</param>
+    /// <exception cref="ImageException">An image cannot be used; names the picture and the reason.</exception>
+    /// <exception cref="ConfigException">The model does not take what the conversation holds.</exception>
+    public Prompt PromptOf(Conversation asked) => prompts.Build(asked, [.. asked.Images.Select(media.Of)]);
+
+    /// <summary>Puts a question in the engine's queue.</summary>
+    /// <param name="onText">Called with each piece of an answer as it comes; whole characters only.</param>
+    /// <param name="cancel">Ends the answers; what there is by then is given.</param>
+    /// <param name="onEnd">Called with all answers when the last of them has ended.</param>
+    /// <param name="onFail">Called instead where one failed.</param>
+    /// <exception cref="ConfigException">The prompt is too long, or an option out of range.</exception>
+    public void Submit(
+        Prompt prompt, AnswerRequest request, Action<string>? onText, Action<IReadOnlyList<ChatAnswer>> onEnd, Action<Exception> onFail, CancellationToken cancel)
+    {
+        var texts = new AnswerTexts(tokenizer, request.Options, onText, onEnd, onFail);
+        engine.Submit(new EngineRequest
+        {
+            Prompt = prompt,
+            Options = request.Options,
+            Adapter = request.Adapter,
+            Cancel = cancel,
+            OnToken = texts.OnToken,
+            OnEnd = texts.OnEnd,
+            OnFail = texts.OnFail,
+        });
+    }
+
+    /// <summary>Answers one question, and whatever else waits by then.</summary>
+    /// <param name="asked">The conversation up to the open question.</param>
     /// <param name="options">How to choose tokens and when to stop.</param>
     /// <param name="onText">Called with each piece of the answer as it comes; whole characters only.</param>
     /// <param name="cancel">Ends the answer; what there is by then is returned.</param>
-    /// <exception cref="ConfigException">The model does not take what the conversation holds, or not so much of it.</exception>
-    public ChatAnswer Answer(
-        Conversation asked, IReadOnlyList<ProcessedMedia> shown, GenerationOptions options, Action<string>? onText, CancellationToken cancel)
+    /// <exception cref="FoveaException">The model does not take what the conversation holds, or not so much of it.</exception>
+    public ChatAnswer Answer(Conversation asked, GenerationOptions options, Action<string>? onText, CancellationToken cancel)
     {
-        var prompt = prompts.Build(asked, shown);
-        var decoder = tokenizer.NewStreamingDecoder();
-        var answer = new StringBuilder();
-        var result = generator.Generate(prompt, options, id => Say(decoder.Push(id)), cancel);
-        Say(decoder.Flush());
-        return new ChatAnswer(answer.ToString(), result);
-
-        void Say(string piece)
+        ChatAnswer? answer = null;
+        Exception? failed = null;
+        Submit(PromptOf(asked), new AnswerRequest(asked, options), onText, answers => answer = answers[0], e => failed = e, cancel);
+        while (answer is null && failed is null && engine.Step())
         {
-            if (piece.Length > 0)
-            {
-                answer.Append(piece);
-                onText?.Invoke(piece);
-            }
         }
+
+        return failed is not null ? throw failed : answer ?? throw new InvalidOperationException("the engine had nothing to do before the answer ended");
     }
 
-    /// <summary>Frees the cache.</summary>
-    public void Reset() => generator.Reset();
-
-    public void Dispose() => generator.Dispose();
+    /// <summary>Forgets what was computed.</summary>
+    public void Reset() => engine.Reset();
 }

@@ -1,9 +1,7 @@
-using Fovea.Data.Images;
-
 namespace Fovea.Generation;
 
 /// <summary>
-/// A conversation over several turns. Everything said before stays in the prompt; what the key/value cache still holds of it is not computed again.
+/// A conversation over several turns. Everything said before stays in the prompt; what the engine's cache still holds of it is not computed again.
 /// For one thread.
 /// </summary>
 /// <param name="answerer">Several conversations may take turns with it.</param>
@@ -11,7 +9,6 @@ namespace Fovea.Generation;
 internal sealed class ChatSession(Answerer answerer, PromptBuilder prompts)
 {
     private readonly List<Message> messages = [];
-    private readonly List<ProcessedMedia> images = [];
 
     /// <summary>The system prompt; null is the default one.</summary>
     public string? System { get; set; }
@@ -34,12 +31,10 @@ internal sealed class ChatSession(Answerer answerer, PromptBuilder prompts)
     public ChatAnswer Ask(Message question, GenerationOptions options, Action<string>? onText = null, CancellationToken cancel = default)
     {
         var asked = new Conversation([.. System is null ? [] : new[] { Message.System(System) }, .. messages, question]);
-        var shown = images.Concat(question.Parts.OfType<Image>().Select(image => prompts.Read(image.Source))).ToList();
-        var answer = answerer.Answer(asked, shown, options, onText, cancel);
+        var answer = answerer.Answer(asked, options, onText, cancel);
         if (answer.Generation.Ids.Count > 0)
         {
             messages.AddRange([question, Message.Assistant(answer.Text)]);
-            images.AddRange(shown.Skip(images.Count).ToList());
         }
 
         return answer;
@@ -49,7 +44,6 @@ internal sealed class ChatSession(Answerer answerer, PromptBuilder prompts)
     public void Clear()
     {
         messages.Clear();
-        images.Clear();
         answerer.Reset();
     }
 }

@@ -56,7 +56,13 @@ internal static class GenerationFile
             Temperature = Real("temperature", plain.Temperature),
             TopK = Get("top_k") is { } k ? Whole("top_k", k, "a whole number") : plain.TopK,
             TopP = Real("top_p", plain.TopP),
+            MinP = Real("min_p", plain.MinP),
             RepetitionPenalty = Real("repetition_penalty", plain.RepetitionPenalty),
+            PresencePenalty = Real("presence_penalty", plain.PresencePenalty),
+            FrequencyPenalty = Real("frequency_penalty", plain.FrequencyPenalty),
+            MinNewTokens = Get("min_new_tokens") is { } least ? Whole("min_new_tokens", least, "a whole number") : plain.MinNewTokens,
+            NoRepeatNgramSize = Get("no_repeat_ngram_size") is { } size ? Whole("no_repeat_ngram_size", size, "a whole number") : plain.NoRepeatNgramSize,
+            StopStrings = Get("stop_strings") is { } texts ? Texts("stop_strings", texts) : plain.StopStrings,
         };
 
         JsonElement? Get(string key) => root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
@@ -66,6 +72,12 @@ internal static class GenerationFile
 
         double Real(string key, double otherwise) =>
             Get(key) is not { } value ? otherwise : JsonText.Real(value) ?? throw Wrong(key, value, "a number");
+
+        IReadOnlyCollection<string> Texts(string key, JsonElement value)
+        {
+            JsonElement[] items = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : [value];
+            return [.. items.Select(item => item.ValueKind == JsonValueKind.String ? item.GetString()! : throw Wrong(key, value, "a text, or a list of them"))];
+        }
 
         ConfigException Wrong(string key, JsonElement value, string expected) => new($"{path}: {key} must be {expected}, not {JsonText.Show(value)}");
     }

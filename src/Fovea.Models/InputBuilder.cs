@@ -1,3 +1,4 @@
+using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Nn;
 using Fovea.Tensors;
@@ -59,6 +60,17 @@ internal static class InputBuilder
             ImageSlots = later.Count == 0 ? null : CreateOps.On(model.Device, slots),
         };
     }
+
+    /// <summary>As <see cref="VisionLanguageModel.PrepareImages"/>: what the vision side reads of an input, and nothing for the decoder.</summary>
+    public static ModelInput OfImages(VisionLanguageModel model, IReadOnlyList<ImageGrid> grids, ReadOnlySpan<float> pixels, IReadOnlyList<int> counts) => new()
+    {
+        Ids = CreateOps.On<long>(model.Device, []),
+        Positions = Axes(model, 0),
+        Attention = new PackedAttention(new Segments([0, 0])),
+        Pixels = CreateOps.On(model.Device, pixels, grids.Sum(grid => grid.Patches), model.PatchLength),
+        Grids = grids,
+        ImagesOfSamples = counts,
+    };
 
     /// <summary>One generated token.</summary>
     public static ModelInput OfToken(VisionLanguageModel model, long id, int place, IAttentionPlan attention) => new()

@@ -17,6 +17,9 @@ internal abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <summary>Layers of the decoder; each has its own keys and values in generation.</summary>
     public abstract int Layers { get; }
 
+    /// <summary>Heads of keys and values, and numbers of each, that every layer keeps of a token in generation.</summary>
+    public abstract (int Heads, int Size) KeyValueShape { get; }
+
     /// <summary>Most tokens of one sequence (<c>max_position_embeddings</c>).</summary>
     public abstract int MaxTokens { get; }
 
@@ -42,6 +45,16 @@ internal abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <param name="next">The place of the token that will follow.</param>
     public ModelInput PreparePrompt(ReadOnlySpan<long> ids, IReadOnlyList<PromptImage> images, int from, IAttentionPlan attention, out int next) =>
         InputBuilder.OfPrompt(this, ids, images, from, attention, out next);
+
+    /// <summary>Images alone, for <see cref="VisionFeatures"/>.</summary>
+    /// <param name="pixels">Normalised patches of all images, one after the other.</param>
+    /// <param name="counts">How many images each sample has.</param>
+    public ModelInput PrepareImages(IReadOnlyList<ImageGrid> grids, ReadOnlySpan<float> pixels, IReadOnlyList<int> counts) =>
+        InputBuilder.OfImages(this, grids, pixels, counts);
+
+    /// <summary>Writes the positions of a prompt's tokens along each axis [axes][T].</summary>
+    /// <returns>The place of the token that follows.</returns>
+    public int PlacePrompt(ReadOnlySpan<long> ids, ReadOnlySpan<ImageGrid> images, int[][] positions) => Place(ids, images, positions, 0);
 
     /// <summary>One generated token as input. The token after it has the place <paramref name="place"/> + 1.</summary>
     public ModelInput PrepareNext(long id, int place, IAttentionPlan attention) => InputBuilder.OfToken(this, id, place, attention);

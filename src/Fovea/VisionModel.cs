@@ -2,6 +2,8 @@ using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Fovea.Data.Datasets;
 using Fovea.Distributed;
+using Fovea.Evaluation.Results;
+using Fovea.Evaluation.Running;
 using Fovea.Events;
 using Fovea.Generation;
 using Fovea.Loading;
@@ -15,8 +17,8 @@ using Fovea.Training.Session;
 namespace Fovea;
 
 /// <summary>
-/// A vision-language model loaded for inference. Methods may be called concurrently from any thread: each model has a thread of its own, on which calls wait
-/// their turn.
+/// A vision-language model loaded for inference. Methods may be called concurrently from any thread: each model has a thread of its own, and questions that
+/// are asked at the same time are answered together, in batches.
 /// </summary>
 public sealed class VisionModel : IAsyncDisposable
 {
@@ -24,12 +26,10 @@ public sealed class VisionModel : IAsyncDisposable
     private readonly ModelThread thread;
     private readonly LoadedModel loaded;
     private readonly Mesh? mesh;
-    private readonly MediaMemory images;
 
     private VisionModel(TrainConfig config, ModelThread thread, LoadedModel loaded, Mesh? mesh)
     {
         (this.config, this.thread, this.loaded, this.mesh) = (config, thread, loaded, mesh);
-        images = new MediaMemory(loaded.Prompts.Read);
         Folder = new ModelFolder(loaded.Source);
         Device = $"{loaded.Model.Device}";
         Parameters = loaded.Model.Ledger.Count + loaded.Model.Ledger.AdapterParameters.Sum(p => p.Count);
@@ -74,6 +74,7 @@ public sealed class VisionModel : IAsyncDisposable
         {
             var loaded = await thread.Run(
                 () => LoadedModel.Load(config, source ?? ModelSource.Open(config.Model.ModelNameOrPath), fromModel, note, mesh), cancel).ConfigureAwait(false);
+            thread.Background = loaded.Engine.Step;
             return new VisionModel(config, thread, loaded, mesh);
         }
         catch
@@ -167,6 +168,23 @@ public sealed class VisionModel : IAsyncDisposable
         return Of(await Measure(asked, tell: null, cancel).ConfigureAwait(false));
     }
 
+    /// <summary>Answers held-out conversations, many at a time, and computes metrics of the answers.</summary>
+    /// <param name="heldOut">Conversations, each ending with the expected answer.</param>
+    /// <param name="metrics">The metrics by the names that the result has them under; each sees all rows at once.</param>
+    /// <param name="options">How to generate; null is greedy, otherwise as <see cref="Generation"/>.</param>
+    /// <param name="cancel">Ends all answers.</param>
+    /// <exception cref="ConfigException">A conversation does not end with an answer, or holds what the model does not support.</exception>
+    /// <exception cref="FoveaException">An image cannot be read; the message names it.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public async Task<AnswerScores> EvaluateAsync(
+        IEnumerable<Conversation> heldOut, IReadOnlyDictionary<string, Metric> metrics, GenerationOptions? options = null, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(metrics);
+        var generation = With(options ?? Generation with { DoSample = false });
+        var rows = await Run(() => AnsweredRows.Of(loaded.Batch, [.. heldOut], generation, cancel), cancel).ConfigureAwait(false);
+        return new AnswerScores(rows, metrics.ToDictionary(metric => metric.Key, metric => metric.Value(rows)));
+    }
+
     /// <summary>Frees the model, after pending calls have completed.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -174,6 +192,7 @@ public sealed class VisionModel : IAsyncDisposable
         {
             await thread.Run<object?>(() =>
             {
+                loaded.Engine.Run();
                 loaded.Dispose();
                 return null;
             }).ConfigureAwait(false);
@@ -188,6 +207,11 @@ public sealed class VisionModel : IAsyncDisposable
 
     internal static LossMetrics Of(Evaluated measured) => new(
         measured.Samples, measured.Loss, Number(measured, "perplexity"), Number(measured, "token_accuracy"));
+
+    /// <summary>Answers a benchmark; null in all processes but the main one.</summary>
+    internal Task<EvaluationResult?> Evaluate(
+        EvaluationRequest request, QuestionSet questions, int? maxNewTokens, Action<BenchmarkProgress>? told, CancellationToken cancel) =>
+        Run(() => new BenchmarkRun(loaded, config, mesh ?? Mesh.Alone(), request, maxNewTokens).Run(questions, told, cancel), cancel);
 
     // On what a configuration holds out; notices about the data go to the callback, one sentence at a time.
     internal Task<Evaluated> Measure(TrainConfig asked, Action<string>? tell, CancellationToken cancel = default) =>
@@ -265,7 +289,22 @@ public sealed class VisionModel : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(messages);
         var asked = new Conversation([.. messages]);
-        return Run(() => loaded.Answerer.Answer(asked, images.Of(asked), With(options), onText, cancel), cancel);
+        return Answer(new AnswerRequest(asked, With(options)), onText, cancel);
+    }
+
+    // Images are read by another thread, and questions that are asked at the same time are answered together.
+    private async Task<ChatAnswer> Answer(AnswerRequest request, Action<string>? onText, CancellationToken cancel)
+    {
+        var prompt = await Task.Run(() => loaded.Answerer.PromptOf(request.Asked), cancel).ConfigureAwait(false);
+        var answered = new TaskCompletionSource<ChatAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await Run(
+            () =>
+            {
+                loaded.Answerer.Submit(prompt, request, onText, answers => answered.SetResult(answers[0]), answered.SetException, cancel);
+                thread.Wake();
+                return true;
+            }, cancel).ConfigureAwait(false);
+        return await answered.Task.ConfigureAwait(false);
     }
 
     /// <summary>The options of a call; where they name no tokens that end an answer, the model's do.</summary>

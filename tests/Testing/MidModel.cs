@@ -131,9 +131,9 @@ internal static class MidModel
     }
 
     /// <summary>The tokens of one sample, for generation, and its image.</summary>
-    public static (long[] Ids, PromptImage Image) Prompt()
+    public static (long[] Ids, PromptImage Image) Prompt(int seed = 5)
     {
-        var random = new Random(5);
+        var random = new Random(seed);
         var ids = new long[SampleTokens];
         Fill(ids, random);
         var pixels = new float[Grid.Patches * PatchLength];

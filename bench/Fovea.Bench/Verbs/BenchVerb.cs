@@ -133,12 +133,16 @@ internal static class BenchVerb
     {
         var (dtype, rounds, json, threads) = (DTypeOption(), StepsOption(4), ResultFile.Option(), ThreadsOption());
         var (peer, attention) = PeerOptions();
-        var verb = new Command("decode", "Greedy decoding with the mid model: a prompt of 512 tokens with an image, then 64 tokens.")
+        var batch = new Option<int[]>("--batch")
         {
-            dtype, rounds, json, threads, peer, attention,
+            Description = "How many prompts at once; may be repeated.", DefaultValueFactory = _ => [1],
+        };
+        var verb = new Command("decode", "Greedy decoding with the mid model: prompts of 512 tokens with an image each, then 64 tokens.")
+        {
+            dtype, rounds, batch, json, threads, peer, attention,
         };
         return Small(verb, json, parsed => Measure(parsed.GetValue(threads), () => DecodeBench.Run(
-            TypeOf(parsed.GetValue(dtype)), Rounds(parsed, rounds), parsed.GetValue(peer), parsed.GetValue(attention)), TypeOf(parsed.GetValue(dtype))));
+            TypeOf(parsed.GetValue(dtype)), Rounds(parsed, rounds), parsed.GetValue(batch)!, parsed.GetValue(peer), parsed.GetValue(attention)), TypeOf(parsed.GetValue(dtype))));
     }
 
     private static Command Images()

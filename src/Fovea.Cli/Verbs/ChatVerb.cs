@@ -87,7 +87,7 @@ internal static class ChatVerb
         await using var model = await VisionModel.LoadAsync(config, source, fromModel, notes.WriteLine, mesh, CancellationToken.None);
         var options = WithFlags(parsed, model.Generation);
         options.Check();
-        model.Loaded.Answerer.Agree = together ? id => (int)mesh.Sum("the choice of a token", mesh.IsMain ? id : 0)[0] : null;
+        model.Loaded.Engine.Agree = together ? id => (int)mesh.Sum("the choice of a token", mesh.IsMain ? id : 0)[0] : null;
         using var interrupts = together ? null : new ChatInterrupts();
         using var output = new StreamWriter(mesh.IsMain ? Console.OpenStandardOutput() : Stream.Null, new UTF8Encoding(false));
         var console = new ChatConsole(model.NewChat(parsed.GetValue(SystemPrompt)), options, output, notes, interrupts);

@@ -152,8 +152,11 @@ internal sealed class Tokenizer
     /// <summary>Whether an id is an added token marked special.</summary>
     public bool IsSpecial(int id) => special.Contains(id);
 
+    /// <summary>Whether tokens stand for bytes, each by a stand-in character.</summary>
+    internal bool IsByteLevel => file.Decoder is ByteLevelDecoder;
+
     /// <summary>A decoder for ids that arrive one by one.</summary>
-    public StreamingDecoder NewStreamingDecoder(bool skipSpecialTokens = true) => new(this, skipSpecialTokens, file.Decoder is ByteLevelDecoder);
+    public StreamingDecoder NewStreamingDecoder(bool skipSpecialTokens = true) => new(this, skipSpecialTokens, IsByteLevel);
 
     private void EncodeSegment(ReadOnlySpan<char> segment, bool atStart, List<int> into)
     {

@@ -43,7 +43,8 @@ internal sealed class ReportFilters
         var scores = rows.Where(row => row.Score is not null).Select(row => Class(row.Score!.Value, scale)).ToHashSet();
         if (scale <= 1 && scores.Count > 1)
         {
-            Choice(text, "class", "All scores", new[] { ("wrong", "Wrong"), ("part", "Partly right"), ("right", "Right") }.Where(of => scores.Contains(of.Item1)));
+            var classes = new[] { ("wrong", "Wrong"), ("part", "Partly right"), ("right", "Right") };
+            Choice(text, "class", "All scores", classes.Where(of => scores.Contains(of.Item1)));
         }
 
         foreach (var (kind, groups) in kinds)
@@ -51,8 +52,8 @@ internal sealed class ReportFilters
             Choice(text, "group", $"All: {kind}", groups.Select(group => (numbers[(kind, group)].ToString(CultureInfo.InvariantCulture), group)));
         }
 
-        var orders = new List<(string, string)> { ("best", "Best first"), ("file", "Order of the files"), ("long", "Longest answers first"), ("short", "Shortest first") };
-        Choice(text, "sort", "Worst first", scores.Count > 0 ? orders : orders.Skip(1));
+        var orders = new[] { ("best", "Best first"), ("file", "Order of the files"), ("long", "Longest answers first"), ("short", "Shortest first") };
+        Choice(text, "sort", "Worst first", scores.Count > 0 ? orders : orders[1..]);
         text.Write("<output id=\"count\"></output></form>\n");
     }
 

@@ -104,16 +104,20 @@ internal sealed class ReportHead(TextWriter text, AnswerReport report, double sc
             var metrics = kind.Select(score => score.Metric).Distinct().ToList();
             var most = Math.Max(1e-12, kind.Where(score => score.Metric == metrics[0]).Max(score => Math.Abs(score.Value)));
             var open = kind.Select(score => score.Group).Distinct().Count() <= MostOpen ? " open" : string.Empty;
-            text.Write($"<details class=\"groups\"{open}><summary>By {HtmlText.Escape(kind.Key)}</summary><table><thead><tr><th>Group</th><th class=\"num\">Rows</th>");
+            text.Write($"<details class=\"groups\"{open}><summary>By {HtmlText.Escape(kind.Key)}</summary>");
+            text.Write("<table><thead><tr><th>Group</th><th class=\"num\">Rows</th>");
             text.Write(string.Concat(metrics.Select(metric => $"<th class=\"num\">{HtmlText.Escape(metric)}</th>")));
             text.Write("<th aria-hidden=\"true\"></th></tr></thead><tbody>");
             foreach (var group in kind.GroupBy(score => score.Group))
             {
                 var values = group.GroupBy(score => score.Metric).ToDictionary(of => of.Key, of => of.First().Value);
-                text.Write($"<tr><td dir=\"auto\">{HtmlText.Escape(group.Key)}</td><td class=\"num\">{HtmlText.Count(group.Max(score => score.Items))}</td>");
-                text.Write(string.Concat(metrics.Select(metric => $"<td class=\"num\">{(values.TryGetValue(metric, out var v) ? HtmlText.Number(v) : "–")}</td>")));
+                text.Write($"<tr><td dir=\"auto\">{HtmlText.Escape(group.Key)}</td>");
+                text.Write($"<td class=\"num\">{HtmlText.Count(group.Max(score => score.Items))}</td>");
+                var numbers = metrics.Select(metric => values.TryGetValue(metric, out var value) ? HtmlText.Number(value) : "–");
+                text.Write(string.Concat(numbers.Select(number => $"<td class=\"num\">{number}</td>")));
                 var share = values.TryGetValue(metrics[0], out var first) ? Math.Clamp(first / most, 0, 1) : 0;
-                text.Write(string.Create(CultureInfo.InvariantCulture, $"<td class=\"draw\" aria-hidden=\"true\"><i style=\"width:{100 * share:0.#}%\"></i></td></tr>"));
+                var width = (100 * share).ToString("0.#", CultureInfo.InvariantCulture);
+                text.Write($"<td class=\"draw\" aria-hidden=\"true\"><i style=\"width:{width}%\"></i></td></tr>");
             }
 
             text.Write("</tbody></table></details>\n");

@@ -18,12 +18,18 @@ internal sealed class RowHtml(ReportLimits limits, double scale, ReportFilters f
     {
         var html = new StringBuilder();
         var bytes = 0L;
-        var score = row.Score is { } value ? string.Create(CultureInfo.InvariantCulture, $" data-s=\"{value:R}\" data-c=\"{ReportFilters.Class(value, scale)}\"") : null;
-        html.Append(CultureInfo.InvariantCulture, $"<article class=\"row\" data-n=\"{number}\" data-l=\"{row.Turns.Sum(turn => turn.Answer?.Length ?? 0)}\"");
-        html.Append(CultureInfo.InvariantCulture, $"{score} data-g=\"{filters.Numbers(row)}\">\n<header>");
+        html.Append(CultureInfo.InvariantCulture, $"<article class=\"row\" data-n=\"{number}\" data-g=\"{filters.Numbers(row)}\"");
+        html.Append(CultureInfo.InvariantCulture, $" data-l=\"{row.Turns.Sum(turn => turn.Answer?.Length ?? 0)}\"");
+        if (row.Score is { } value)
+        {
+            html.Append(CultureInfo.InvariantCulture, $" data-s=\"{value:R}\" data-c=\"{ReportFilters.Class(value, scale)}\"");
+        }
+
+        html.Append(">\n<header>");
         if (row.Score is { } known)
         {
-            html.Append(CultureInfo.InvariantCulture, $"<span class=\"score\" style=\"--s:{Math.Clamp(known / scale, 0, 1):0.###}\">{HtmlText.Score(known)}</span>");
+            var share = Math.Clamp(known / scale, 0, 1);
+            html.Append(CultureInfo.InvariantCulture, $"<span class=\"score\" style=\"--s:{share:0.###}\">{HtmlText.Score(known)}</span>");
         }
 
         html.Append(CultureInfo.InvariantCulture, $"<span class=\"id\" dir=\"auto\">{HtmlText.Escape(row.Id, limits.Characters)}</span>");
@@ -81,7 +87,8 @@ internal sealed class RowHtml(ReportLimits limits, double scale, ReportFilters f
             if (small?.Uri is { } uri)
             {
                 bytes += uri.Length;
-                html.Append(CultureInfo.InvariantCulture, $"<img src=\"{uri}\" width=\"{small.Width}\" height=\"{small.Height}\" alt=\"{name}\" title=\"{name}\">");
+                html.Append(CultureInfo.InvariantCulture, $"<img src=\"{uri}\" width=\"{small.Width}\" height=\"{small.Height}\"");
+                html.Append(CultureInfo.InvariantCulture, $" alt=\"{name}\" title=\"{name}\">");
             }
             else
             {

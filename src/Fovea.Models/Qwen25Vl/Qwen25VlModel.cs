@@ -26,6 +26,8 @@ internal sealed class Qwen25VlModel : VisionLanguageModel
 
     public override int Layers => Config.Layers;
 
+    public override (int Heads, int Size) KeyValueShape => (Config.KeyValueHeads, Config.HeadSize);
+
     public override int MaxTokens => Config.MaxPositions;
 
     public override NameMap Names => Qwen25VlFamily.Map;

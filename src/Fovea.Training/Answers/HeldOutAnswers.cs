@@ -33,7 +33,7 @@ internal sealed class HeldOutAnswers(TrainConfig config, RunInputs inputs, Visio
         var ranks = new RankAnswers(config, mesh);
         var prompts = new PromptBuilder(
             inputs.Setup.Tokenizer, inputs.Setup.Template, inputs.Setup.Images, inputs.Setup.Options.DefaultSystem, inputs.Setup.Processor.TokenRows);
-        using var answering = BatchAnswering.Open(model, inputs.Setup.Tokenizer, prompts, ranks.Agree);
+        using var answering = new BatchAnswering(model, inputs.Setup.Tokenizer, prompts, ranks.Sum);
         var rows = ranks.Share(Enumerable.Range(0, Math.Min(config.Run.EvalGenerateSamples, questions.Count)));
         var answers = new List<RowAnswer>();
         foreach (var (request, found, problem) in answering.AnswerAll(rows.Select(questions.Request), CancellationToken.None))
@@ -56,7 +56,7 @@ internal sealed class HeldOutAnswers(TrainConfig config, RunInputs inputs, Visio
         var rows = answers.DistinctBy(answer => answer.Row).OrderBy(answer => answer.Row)
             .Select(answer => new AnsweredRow(questions.Row(answer.Row), answer.Text!)).ToList();
         var scores = config.Run.PredictWithGenerate
-            ? AnswerScores.Means([.. rows.Select(row => TextScores.Of(row.Answer, questions.Label(row.Row)))])
+            ? MeanScores.Means([.. rows.Select(row => TextScores.Of(row.Answer, questions.Label(row.Row)))])
             : new Dictionary<string, double>();
         var metrics = new Dictionary<string, double>(scores);
         foreach (var (name, metric) in config.Run.AnswerMetrics)

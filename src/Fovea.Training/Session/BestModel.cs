@@ -44,7 +44,7 @@ internal sealed class BestModel
             return;
         }
 
-        var scores = run.PredictWithGenerate ? AnswerScores.Names : [];
+        var scores = run.PredictWithGenerate ? MeanScores.Names : [];
         List<string> names = ["loss", .. TokenLoss.MetricNames(run.ComputeAccuracy), .. scores, .. run.AnswerMetrics.Keys];
         if (!names.Contains(NameIn(run)))
         {

@@ -1,5 +1,6 @@
 using Fovea.Distributed;
 using Fovea.Generation;
+using Fovea.Generation.Engine;
 using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Nn.Lora;
@@ -17,8 +18,9 @@ internal sealed class LoadedModel : IDisposable
     {
         (Model, Source, Weights, Options) = (model, source, weights, options);
         Prompts = new PromptBuilder(data.Tokenizer, data.Template, data.Images, data.Options.DefaultSystem, data.Processor.TokenRows);
-        Answerer = new Answerer(model, data.Tokenizer, Prompts);
-        Batch = new AnswersInTurns(Answerer, Prompts);
+        Engine = new GenerationEngine(model);
+        Answerer = new Answerer(Engine, data.Tokenizer, Prompts);
+        Batch = new BatchAnswerer(Engine, Answerer);
     }
 
     public VisionLanguageModel Model { get; }
@@ -31,9 +33,12 @@ internal sealed class LoadedModel : IDisposable
 
     public PromptBuilder Prompts { get; }
 
+    /// <summary>Generates everything that the model is asked for.</summary>
+    public GenerationEngine Engine { get; }
+
     public Answerer Answerer { get; }
 
-    /// <summary>Answers many questions.</summary>
+    /// <summary>Answers many questions at once.</summary>
     public IBatchAnswerer Batch { get; }
 
     /// <summary>How answers are generated where nobody says otherwise.</summary>
@@ -94,7 +99,7 @@ internal sealed class LoadedModel : IDisposable
 
     public void Dispose()
     {
-        Answerer.Dispose();
+        Engine.Dispose();
         Weights?.Dispose();
         Model.Dispose();
     }

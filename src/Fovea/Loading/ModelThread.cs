@@ -12,8 +12,16 @@ internal sealed class ModelThread : IAsyncDisposable
     private readonly BlockingCollection<Action> queue = [];
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    private bool awake;
+
     public ModelThread(string name) =>
         new Thread(Work, StackBytes) { Name = name, IsBackground = true }.Start();
+
+    /// <summary>A piece of work that is done again and again between others, from <see cref="Wake"/> until it returns false or throws.</summary>
+    public Func<bool>? Background { get; set; }
+
+    /// <summary>There is work for <see cref="Background"/>. On this thread.</summary>
+    public void Wake() => awake = Background is not null;
 
     /// <summary>Runs work after everything that was asked before. What it throws, the task throws.</summary>
     /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
@@ -63,12 +71,34 @@ internal sealed class ModelThread : IAsyncDisposable
 
     private void Work()
     {
-        foreach (var work in queue.GetConsumingEnumerable())
+        while (true)
         {
-            work();
+            if (queue.TryTake(out var work, awake ? 0 : Timeout.Infinite))
+            {
+                work();
+            }
+            else if (!awake)
+            {
+                break; // nothing more will come
+            }
+
+            awake = awake && Continue();
         }
 
         queue.Dispose();
         ended.SetResult();
+    }
+
+    // Whoever waits for what failed has been told.
+    private bool Continue()
+    {
+        try
+        {
+            return Background!();
+        }
+        catch (Exception)
+        {
+            return false;
+        }
     }
 }

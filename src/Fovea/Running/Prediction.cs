@@ -152,8 +152,8 @@ internal sealed class Prediction : IDisposable
         await using var model = await VisionModel.LoadAsync(
             config, source, fromModel: false, text => events.Write(new Notice(text)), mesh, CancellationToken.None).ConfigureAwait(false);
         var preparation = watch.Elapsed.TotalSeconds;
-        model.Loaded.Answerer.Agree = ranks.Agree;
-        using var log = ranks.Together && !mesh.IsMain ? null : new AnswerLog(folder, mesh.Rank, fingerprint);
+        model.Loaded.Engine.Sum = ranks.Sum;
+        using var log = new AnswerLog(folder, mesh.Rank, fingerprint);
         events.Write(new PredictionStarted(config.Run.OutputDir, source.Folder, model.Device, questions.Count, known.Count));
         await model.Run<object?>(
             () =>
@@ -165,11 +165,11 @@ internal sealed class Prediction : IDisposable
         return preparation;
     }
 
-    private void AnswerLeft(IBatchAnswerer batch, AnswerLog? log, SortedDictionary<int, RowAnswer> known, CancellationToken stop)
+    private void AnswerLeft(IBatchAnswerer batch, AnswerLog log, SortedDictionary<int, RowAnswer> known, CancellationToken stop)
     {
         var (watch, before, own) = (Stopwatch.StartNew(), known.Count, 0);
         var left = ranks.Share([.. Enumerable.Range(0, questions.Count).Where(row => !known.ContainsKey(row))]);
-        var asked = left.TakeWhile(_ => ranks.Continues(stop)).Select(questions.Request);
+        var asked = left.TakeWhile(_ => !stop.IsCancellationRequested).Select(questions.Request);
         try
         {
             foreach (var answer in batch.AnswerAll(asked, mesh.WorldSize == 1 ? stop : CancellationToken.None))
@@ -177,9 +177,9 @@ internal sealed class Prediction : IDisposable
                 var row = Of(answer) with { Seconds = watch.Elapsed.TotalSeconds };
                 watch.Restart();
                 known.Add(row.Row, row);
-                log?.Add(row);
+                log.Add(row);
                 own++;
-                var done = before + (ranks.Together ? own : Math.Min(own * mesh.WorldSize, questions.Count - before));
+                var done = before + Math.Min(own * mesh.WorldSize, questions.Count - before);
                 events.Write(new RowAnswered(done, questions.Count));
             }
         }
@@ -221,7 +221,7 @@ internal sealed class Prediction : IDisposable
             : "greedy") + $", at most {options.MaxNewTokens} tokens");
 
         // Ranks work at the same time; who is asked again after a kill has the time of both calls.
-        var seconds = answers.Values.Sum(answer => answer.Seconds) / (ranks.Together ? 1 : mesh.WorldSize);
+        var seconds = answers.Values.Sum(answer => answer.Seconds) / mesh.WorldSize;
         var batches = (rows.Count + config.Run.PerDeviceEvalBatchSize - 1) / config.Run.PerDeviceEvalBatchSize;
         events.Write(new PredictionFinished(rows.Count, batches, seconds, preparation)
         {

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Fovea.Files.Safetensors;
 using Fovea.Generation;
+using Fovea.Generation.Engine;
 using Fovea.Models;
 using Fovea.Models.MiniCpmV;
 using Fovea.Models.Peft;
@@ -257,7 +258,8 @@ public sealed class UsageTests : NativeTest
         var processor = MiniCpmVProcessor.Load(ModelSource.Open(TestFiles.Golden($"{version}/model")));
         using var model = ForwardTests.Load(version);
         var builder = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
-        using var answerer = new Answerer(model, processor.Tokenizer, builder);
+        using var engine = new GenerationEngine(model);
+        var answerer = new Answerer(engine, processor.Tokenizer, builder);
         var session = new ChatSession(answerer, builder);
         var options = new GenerationOptions { DoSample = false, MaxNewTokens = 3 };
         string[] shown = [Image(version, "small.png"), Image(version, "wide.png")];

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Fovea.Data.Images;
 using Fovea.Distributed;
 using Fovea.Generation;
+using Fovea.Generation.Engine;
 using Fovea.Models;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Nn;
@@ -37,7 +38,7 @@ public sealed class GenerationTests : NativeTest
     [MemberData(nameof(Indices))]
     public void Greedy_tokens_equal_the_originals(int index)
     {
-        using var generator = new Generator(model);
+        using var generator = new GenerationEngine(model);
         var sample = Sample(index);
         var result = generator.Generate(PromptOf(sample), greedy);
         Assert.Equal(Ints(sample, "greedy_24"), result.Ids);
@@ -51,7 +52,7 @@ public sealed class GenerationTests : NativeTest
         using var mesh = Mesh.Alone();
         using var divided = ModelSource.Open(Folder).Load(new ModelOptions { Deferred = true });
         using var sharded = new ZeroSharding(mesh, divided.Ledger, divided.Head, new ShardingOptions { Stage = 3 });
-        using var generator = new Generator(divided);
+        using var generator = new GenerationEngine(divided);
         foreach (var sample in Samples)
         {
             generator.Reset();
@@ -67,7 +68,7 @@ public sealed class GenerationTests : NativeTest
     {
         var prompt = PromptOf(Sample(index));
         var cached = new List<float[]>();
-        using var generator = new Generator(model) { Watch = logits => cached.Add([.. logits]) };
+        using var generator = new GenerationEngine(model) { Watch = (_, logits) => cached.Add([.. logits]) };
         var made = generator.Generate(prompt, greedy with { MaxNewTokens = 8, StopIds = [] }).Ids;
         Assert.Equal(8, cached.Count);
         for (var step = 0; step < cached.Count; step++)
@@ -81,7 +82,7 @@ public sealed class GenerationTests : NativeTest
     {
         var whole = PromptOf(Sample(9));
         float[] last = [];
-        using var generator = new Generator(model) { Watch = logits => last = [.. logits] };
+        using var generator = new GenerationEngine(model) { Watch = (_, logits) => last = [.. logits] };
 
         // Three cuts: before both images, between them, behind them.
         var (first, second) = (whole.Images[0], whole.Images[1]);
@@ -95,9 +96,10 @@ public sealed class GenerationTests : NativeTest
             Golden.Near($"cut at {cut}", Uncached(whole, []), last, 1e-5);
         }
 
-        // The same prompt again leaves only its last token to compute; another image in the same place leaves what precedes it.
+        // The same prompt again leaves only its last token to compute, and so does one whose image was read again; another image in the same place leaves
+        // what precedes it.
         Assert.Equal(whole.Ids.Length - 1, generator.Generate(whole, greedy).ReusedTokens);
-        var changed = whole.Images[1] with { Image = whole.Images[1].Image with { Patches = [.. whole.Images[1].Image.Patches] } };
+        var changed = whole.Images[1] with { Image = whole.Images[1].Image with { Patches = [.. whole.Images[1].Image.Patches.Select(value => -value)] } };
         Assert.Equal(second.Offset, generator.Generate(whole with { Images = [whole.Images[0], changed] }, greedy).ReusedTokens);
     }
 
@@ -113,7 +115,7 @@ public sealed class GenerationTests : NativeTest
 
         IReadOnlyList<int> Run(ulong seed)
         {
-            using var generator = new Generator(model);
+            using var generator = new GenerationEngine(model);
             return generator.Generate(prompt, sampling with { Seed = seed }).Ids;
         }
     }
@@ -122,7 +124,7 @@ public sealed class GenerationTests : NativeTest
     public void Cancelling_returns_what_there_is_and_leaves_the_generator_usable()
     {
         var prompt = PromptOf(Sample(5));
-        using var generator = new Generator(model);
+        using var generator = new GenerationEngine(model);
         var endless = greedy with { StopIds = [] };
         using var cancel = new CancellationTokenSource();
         var seen = 0;
@@ -132,19 +134,21 @@ public sealed class GenerationTests : NativeTest
         Assert.Equal(StopReason.Cancelled, generator.Generate(prompt, endless, null, new CancellationToken(true)).Reason);
         Assert.Equal(generator.Generate(prompt, greedy).Ids, Ints(Sample(5), "greedy_24"));
 
-        void Stop()
+        bool Stop()
         {
             if (++seen == 3)
             {
                 cancel.Cancel();
             }
+
+            return true;
         }
     }
 
     [Fact]
     public void A_prompt_longer_than_the_model_takes_is_refused_with_both_lengths()
     {
-        using var generator = new Generator(model);
+        using var generator = new GenerationEngine(model);
         var error = Assert.Throws<ConfigException>(() => generator.Generate(new Prompt(new int[model.MaxTokens], []), greedy));
         Assert.Contains($"{model.MaxTokens} tokens", error.Message);
         Assert.Contains("max_position_embeddings", error.Message);
@@ -157,7 +161,7 @@ public sealed class GenerationTests : NativeTest
         using var half = ModelSource.Open(Folder).Load(new ModelOptions { Compute = DType.BF16 });
         var prompt = PromptOf(Sample(0));
         var cached = new List<float[]>();
-        using var generator = new Generator(half) { Watch = logits => cached.Add([.. logits]) };
+        using var generator = new GenerationEngine(half) { Watch = (_, logits) => cached.Add([.. logits]) };
         var made = generator.Generate(prompt, greedy with { MaxNewTokens = 4, StopIds = [] }).Ids;
         for (var step = 0; step < cached.Count; step++)
         {
@@ -170,7 +174,8 @@ public sealed class GenerationTests : NativeTest
     {
         var row = Rows[2];
         var prompts = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
-        using var answerer = new Answerer(model, processor.Tokenizer, prompts);
+        using var engine = new GenerationEngine(model);
+        var answerer = new Answerer(engine, processor.Tokenizer, prompts);
         var session = new ChatSession(answerer, prompts);
         var streamed = string.Empty;
         var image = Path.Combine(TestFiles.Golden("qwen2_5_vl_tiny/data"), row.GetProperty("images")[0].GetString()!);
@@ -199,7 +204,8 @@ public sealed class GenerationTests : NativeTest
         var row = Rows[1];
         var image = Path.Combine(TestFiles.Golden("qwen2_5_vl_tiny/data"), row.GetProperty("images")[0].GetString()!);
         var prompts = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
-        using var answerer = new Answerer(model, processor.Tokenizer, prompts);
+        using var engine = new GenerationEngine(model);
+        var answerer = new Answerer(engine, processor.Tokenizer, prompts);
         var session = new ChatSession(answerer, prompts);
         var answer = session.Ask("What do you see?", [image], greedy).Text;
         Assert.Equal(processor.Tokenizer.Decode(Ints(Sample(1), "greedy_24"), skipSpecialTokens: true), answer);

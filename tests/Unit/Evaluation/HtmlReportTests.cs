@@ -89,7 +89,8 @@ public sealed partial class HtmlReportTests
     public void The_file_is_bounded_whatever_it_is_given()
     {
         using var folder = new TempFolder();
-        var rows = Enumerable.Range(0, 200).Select(i => new ReportRow { Id = $"{i}", Turns = [new ReportTurn(new string('q', 90_000), new string('ش', 90_000))] }).ToList();
+        var turn = new ReportTurn(new string('q', 90_000), new string('ش', 90_000));
+        var rows = Enumerable.Range(0, 200).Select(i => new ReportRow { Id = $"{i}", Turns = [turn] }).ToList();
         var contents = HtmlReport.Write(folder["report.html"], Report(rows), new ReportLimits { Bytes = 1 << 20 });
         Assert.InRange(new FileInfo(folder["report.html"]).Length, 500_000, (1 << 20) + 40_000);
         Assert.InRange(contents.RowsShown, 40, 100);

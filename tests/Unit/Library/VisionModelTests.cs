@@ -1,3 +1,4 @@
+using Fovea.Generation;
 using Fovea.Loading;
 using Fovea.Training.Config;
 
@@ -159,15 +160,19 @@ public sealed class VisionModelTests : NativeTest
             reads++;
             return model.Loaded.Prompts.Read(source);
         });
-        var asked = new Conversation([Message.User(Image.FromFile(path), Image.FromFile(path), "Which?")]);
-        var first = memory.Of(asked);
-        Assert.Same(first[0], first[1]);
-        Assert.Same(first[0], memory.Of(asked)[0]);
+        var first = memory.Of(path);
+        Assert.Same(first, memory.Of(path));
         Assert.Equal(1, reads);
         File.Copy(Path.Combine(Data, "images/000_0.png"), path, overwrite: true);
         File.SetLastWriteTimeUtc(path, DateTime.UtcNow.AddSeconds(-50));
-        Assert.NotSame(first[0], memory.Of(asked)[0]);
+        Assert.NotSame(first, memory.Of(path));
         Assert.Equal(2, reads);
+
+        // Where there is room for one alone, the last one stays.
+        var small = new MediaMemory(model.Loaded.Prompts.Read, mostBytes: 1);
+        var (one, other) = (small.Of(path), small.Of(Picture.Source));
+        Assert.Same(other, small.Of(Picture.Source));
+        Assert.NotSame(one, small.Of(path));
         folder.Delete(recursive: true);
     }
 

@@ -203,11 +203,11 @@ public sealed class PredictionTests : NativeTest
             process.Kill();
         }
 
-        var answered = Rows(log);
-        Assert.InRange(answered, 2, 7);
+        // Rows that are answered together end nearly together: some are lost, so that there is something left to do.
+        File.WriteAllLines(log, File.ReadLines(log).Take(3).ToList());
         var (code, output, errors) = FoveaProcess.Run([.. words, "max_new_tokens=400"]);
         Assert.True(code == 0, errors);
-        Assert.Contains($"going on after {answered}", output);
+        Assert.Contains("going on after 2", output);
         Assert.Contains("answered 8/8 [", output);
         Assert.Contains("rows/s", output);
         Assert.Equal(8, File.ReadLines(run.Out("killed/generated_predictions.jsonl")).Count());

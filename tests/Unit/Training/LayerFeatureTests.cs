@@ -8,6 +8,7 @@ using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 using Fovea.Distributed;
 using Fovea.Generation;
+using Fovea.Generation.Engine;
 using Fovea.Models;
 using Fovea.Native;
 using Fovea.Nn;
@@ -244,7 +245,7 @@ public sealed class LayerFeatureTests : NativeTest
         var prompt = new Prompt(Array.ConvertAll(ids, id => (int)id), [image]);
         var greedy = new GenerationOptions { DoSample = false, MaxNewTokens = 6 };
         var cached = new List<float[]>();
-        using var generator = new Generator(model) { Watch = logits => cached.Add([.. logits]) };
+        using var generator = new GenerationEngine(model) { Watch = (_, logits) => cached.Add([.. logits]) };
         var made = generator.Generate(prompt, greedy).Ids;
         Assert.Equal(6, cached.Count);
         for (var step = 0; step < cached.Count; step++)

@@ -1,0 +1,23 @@
+using Fovea.Evaluation.Predictions;
+using Fovea.Evaluation.Report;
+using Fovea.Evaluation.Results;
+
+namespace Fovea.Evaluation.Running;
+
+/// <summary>Scores answers that were made elsewhere; no model is loaded.</summary>
+internal static class PredictionScoring
+{
+    /// <exception cref="ConfigException">A file cannot be read, or its answers do not fit the benchmark's items.</exception>
+    public static EvaluationResult Run(EvaluationRequest request)
+    {
+        var questions = QuestionSet.Read(request);
+        var (path, form) = (request.Predictions!, request.Entry.Form);
+        var (items, answers, notes) = PredictionMatch.Of(questions.Items, form.Read(path), form, path, request.AllowMissing);
+        return new EvaluationResult(request.Entry.Benchmark, items, answers)
+        {
+            Facts = [new ReportFact("Predictions", path), .. EvaluationFacts.Files(request.Input)],
+            Notes = [.. questions.Notes, .. notes],
+            Answerer = Path.GetFileName(path),
+        };
+    }
+}

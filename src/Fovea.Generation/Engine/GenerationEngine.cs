@@ -1,0 +1,464 @@
+using Fovea.Generation.Constraints;
+using Fovea.Models;
+using Fovea.Nn.Lora;
+using Fovea.Tensors;
+
+namespace Fovea.Generation.Engine;
+
+/// <summary>
+/// Lets a model go on from many prompts at once. Every pass brings the next token of each answer under way and chunks of new prompts; prompts wait until
+/// there is room in the cache for all that they may come to, so nothing that was begun fails for memory. What prompts have in common at their beginning is
+/// computed once. For the thread that owns the model.
+/// </summary>
+/// <remarks>
+/// On the CPU the bits of a token's logits depend on the tokens before it alone: not on what else is in a pass, on chunks, or on what was found in the cache.
+/// </remarks>
+internal sealed class GenerationEngine : IDisposable
+{
+    private readonly VisionLanguageModel model;
+    private readonly EngineOptions options;
+    private readonly LinkedList<Sequence> waiting = new();
+    private readonly List<Sequence> running = [];
+    private readonly Pictures pictures;
+    private PagePool pool;
+    private PrefixTree tree;
+    private IDisposable? casts;
+
+    public GenerationEngine(VisionLanguageModel model, EngineOptions? options = null)
+    {
+        (this.model, this.options) = (model, options ?? new EngineOptions());
+        pictures = new Pictures(model, this.options.VisionPatches);
+        (pool, tree) = NewCache();
+    }
+
+    /// <summary>Sees the logits [V] of a sample's every step before a token is chosen.</summary>
+    public Action<EngineRequest, float[]>? Watch { get; set; }
+
+    /// <summary>Makes constraints hold for the model's tokenizer.</summary>
+    public ConstraintCompiler? Constraints { get; set; }
+
+    /// <summary>Where several processes answer the same questions together: makes one choice of what each has chosen.</summary>
+    public Func<int, int>? Agree { get; set; }
+
+    /// <summary>
+    /// Where processes answer different questions but gather weights together: adds up numbers over them. All of them make the same passes then, and
+    /// who has nothing to do computes one for nothing.
+    /// </summary>
+    public Func<double[], double[]>? Sum { get; set; }
+
+    /// <summary>Whether something waits or is under way here.</summary>
+    public bool HasWork => waiting.Count > 0 || running.Count > 0;
+
+    /// <summary>Samples that wait or are under way.</summary>
+    public int Load => waiting.Count + running.Count;
+
+    /// <summary>Most samples that are answered at once.</summary>
+    public int MostSequences => options.MostSequences;
+
+    /// <summary>What it did so far.</summary>
+    public EngineStatistics Statistics { get; } = new();
+
+    /// <summary>Pages that hold something: of answers under way, and of what may be of use again.</summary>
+    public int PagesUsed => pool.Used;
+
+    /// <summary>Pages that answers under way hold.</summary>
+    public int PagesInUse => pool.Used - tree.Evictable;
+
+    /// <summary>Pages that there may be.</summary>
+    public int MostPages => pool.MostPages;
+
+    /// <summary>Bytes of a page: keys and values of all layers.</summary>
+    public long PageBytes => pool.PageBytes;
+
+    /// <summary>Puts a prompt in the queue.</summary>
+    /// <exception cref="ConfigException">The prompt is empty, longer than the model or the cache takes, or an option is out of range.</exception>
+    public void Submit(EngineRequest request)
+    {
+        request.Options.Check();
+        Check(request.Prompt);
+        if (request.Adapter is not null)
+        {
+            throw new ConfigException($"no adapter named '{request.Adapter}' is loaded");
+        }
+
+        var keys = TokenKeys.Of(request.Prompt, model.ImagesStandAlone);
+        var samples = Enumerable.Range(0, request.Options.Count).Select(sample => new Sequence(request, sample, model, keys, Constraint(request.Options))).ToList();
+        var sequence = samples[0];
+        if (sequence.MostPages > pool.MostPages)
+        {
+            throw new ConfigException($"a prompt of {sequence.PromptTokens} tokens with an answer of up to {sequence.Limit - sequence.PromptTokens} needs "
+                + $"{sequence.MostPages * pool.PageBytes >> 20} MiB of keys and values, and the cache may take {pool.MostPages * pool.PageBytes >> 20} MiB; "
+                + "ask for a shorter answer (max_new_tokens), fewer or smaller images");
+        }
+
+        samples.ForEach(sample => waiting.AddLast(sample));
+    }
+
+    /// <summary>Computes one pass: images that wait, or the next tokens of everything that is under way.</summary>
+    /// <returns>False when there is nothing to do, here or in the other processes.</returns>
+    public bool Step()
+    {
+        if (!HasWork && Sum is null)
+        {
+            return false;
+        }
+
+        using var grad = Autograd.NoGrad();
+        using var rows = RowStable.Open();
+        casts ??= new AdapterCopies(model.Ledger).Open(); // once while there is work, not for each pass
+        try
+        {
+            End(running.Concat(waiting).Where(sequence => sequence.Request.Cancel.IsCancellationRequested).ToList(), StopReason.Cancelled);
+            Admit();
+            var (any, sees) = Together();
+            if (!any)
+            {
+                Rest();
+                return false;
+            }
+
+            if (sees)
+            {
+                See();
+            }
+
+            Pass();
+            return true;
+        }
+        catch (Exception e)
+        {
+            Fail(e);
+            throw;
+        }
+    }
+
+    /// <summary>Computes until nothing is left to do.</summary>
+    public void Run()
+    {
+        while (Step())
+        {
+        }
+    }
+
+    /// <summary>Goes on from one prompt until a stop token, the limit, or cancellation (what there is by then is returned).</summary>
+    /// <param name="onToken">Called with every new token but a stop token, as soon as it is known; false ends the answer.</param>
+    /// <exception cref="ConfigException">The prompt is empty or longer than the model or the cache takes, or an option is out of range.</exception>
+    public GenerationResult Generate(Prompt prompt, GenerationOptions options, Func<int, bool>? onToken = null, CancellationToken cancel = default)
+    {
+        GenerationResult? result = null;
+        Submit(new EngineRequest
+        {
+            Prompt = prompt,
+            Options = options,
+            Cancel = cancel,
+            OnToken = onToken is null ? null : (_, id) => onToken(id),
+            OnEnd = (_, ended) => result = ended,
+        });
+        while (result is null && Step())
+        {
+        }
+
+        return result ?? throw new InvalidOperationException("the engine had nothing to do before the answer ended");
+    }
+
+    /// <summary>Forgets what prompts have computed, for instance because weights have changed. Nothing may be under way.</summary>
+    public void Reset()
+    {
+        if (HasWork)
+        {
+            throw new InvalidOperationException("answers are under way");
+        }
+
+        Rest();
+        pool.Dispose();
+        (pool, tree) = NewCache();
+    }
+
+    public void Dispose()
+    {
+        Rest();
+        pictures.Dispose();
+        pool.Dispose();
+    }
+
+    private ConstraintSession? Constraint(GenerationOptions options) => options.Constraint is { } form
+        ? (Constraints ?? throw new InvalidOperationException("constraints need a tokenizer")).Begin(form)
+        : null;
+
+    private void Rest()
+    {
+        casts?.Dispose();
+        casts = null;
+    }
+
+    private (PagePool Pool, PrefixTree Tree) NewCache()
+    {
+        var made = new PagePool(model, options.CacheBytes ?? CacheMemory.Of(model.Device));
+        return (made, new PrefixTree(made));
+    }
+
+    private void Check(Prompt prompt)
+    {
+        if (prompt.Ids.Length == 0)
+        {
+            throw new ConfigException("the prompt is empty");
+        }
+
+        if (prompt.Ids.Length >= model.MaxTokens)
+        {
+            var images = prompt.Images.Sum(i => i.Tokens);
+            throw new ConfigException($"the prompt has {prompt.Ids.Length} tokens{(images == 0 ? "" : $", {images} of them for images")}; "
+                + $"with at least one new token the model takes {model.MaxTokens} (max_position_embeddings). "
+                + "Ask for less text, fewer or smaller images (image_max_pixels), or begin a new conversation.");
+        }
+    }
+
+    // What waits begins in its order, as long as there is room. Who shares much with a prompt that is being computed waits for that one, so that it is
+    // computed once; others may go before.
+    private void Admit()
+    {
+        var promised = running.Sum(sequence => sequence.MostPages - sequence.HeldPages);
+        for (var node = waiting.First; node is not null && running.Count < options.MostSequences;)
+        {
+            var (sequence, next) = (node.Value, node.Next);
+            var (whole, tail, common) = options.SharesPrefixes
+                ? tree.Find(sequence.KeySpan, sequence.PromptTokens - 1, sequence.Request.Adapter)
+                : ([], null, 0);
+            if (options.SharesPrefixes && WaitsFor(sequence, (whole.Count * EngineOptions.PageTokens) + common))
+            {
+                node = next;
+                continue;
+            }
+
+            var unread = whole.Count(page => page.Users == 0);
+            if (pool.Free + tree.Evictable - unread - promised < sequence.MostPages - whole.Count)
+            {
+                return;
+            }
+
+            waiting.Remove(node);
+            Begin(sequence, whole, tail, common);
+            promised += sequence.MostPages - sequence.HeldPages;
+            node = next;
+        }
+    }
+
+    private bool WaitsFor(Sequence sequence, int found) => running.Any(other =>
+        !other.IsAnswering && other.Request.Adapter == sequence.Request.Adapter && other.PromptTokens - other.Cached > 0
+        && sequence.KeySpan[..(sequence.PromptTokens - 1)]
+            .CommonPrefixLength(other.KeySpan) >= found + EngineOptions.PageTokens);
+
+    private void Begin(Sequence sequence, List<PrefixNode> whole, PrefixNode? tail, int common)
+    {
+        foreach (var page in whole)
+        {
+            tree.Pin(page);
+            sequence.Nodes.Add(page);
+        }
+
+        if (tail is not null)
+        {
+            // Held while a page is found, which may be had by forgetting others.
+            tree.Pin(tail);
+            var copy = TakePage();
+            pool.Copy(tail.Page, copy);
+            tree.Unpin(tail);
+            sequence.Own.Add(copy);
+        }
+
+        sequence.Reuse((whole.Count * EngineOptions.PageTokens) + common);
+        Statistics.ReusedTokens += sequence.Cached;
+        running.Add(sequence);
+        pictures.Want(sequence);
+    }
+
+    private (bool Any, bool Sees) Together()
+    {
+        var (any, sees) = (running.Count > 0, pictures.Wait);
+        if (Sum is null)
+        {
+            return (any || HasWork, sees);
+        }
+
+        var all = Sum([HasWork ? 1 : 0, sees ? 1 : 0]);
+        return (all[0] > 0, all[1] > 0);
+    }
+
+    private void See()
+    {
+        Statistics.VisionPasses++;
+        if (pictures.Wait)
+        {
+            pictures.See();
+        }
+        else
+        {
+            pictures.SeeNothing();
+        }
+    }
+
+    private void Pass()
+    {
+        var parts = Parts();
+        using var scope = TensorScope.Open("token");
+        if (parts.Count == 0)
+        {
+            if (Sum is not null)
+            {
+                _ = Logits(PassInput.Nothing(model));
+            }
+
+            return;
+        }
+
+        foreach (var part in parts)
+        {
+            while (part.Sequence.HeldPages < Sequence.PagesOf(part.End))
+            {
+                part.Sequence.Own.Add(TakePage());
+            }
+        }
+
+        var input = PassInput.Of(model, pool, parts);
+        var logits = Logits(input);
+        Statistics.Passes++;
+        Statistics.Tokens += parts.Sum(part => part.Tokens);
+        foreach (var part in parts)
+        {
+            part.Sequence.Advance(part.Tokens);
+            Register(part.Sequence);
+            pictures.Release(part.Sequence);
+        }
+
+        var width = logits.Length / Math.Max(1, input.Completed.Count);
+        for (var i = 0; i < input.Completed.Count; i++)
+        {
+            Choose(input.Completed[i], logits.AsSpan(i * width, width));
+        }
+    }
+
+    // One token of every answer, then as much of the prompts as fits.
+    private List<PassPart> Parts()
+    {
+        var parts = running.Where(sequence => sequence.Ahead == 1 && sequence.Ready == 1).Select(sequence => new PassPart(sequence, 1)).ToList();
+        var left = Math.Max(1, options.PassTokens - parts.Count);
+        foreach (var sequence in running.Where(sequence => sequence.Ahead > 1))
+        {
+            var tokens = Math.Min(left, sequence.Ready);
+            if (tokens > 0)
+            {
+                parts.Add(new PassPart(sequence, tokens));
+                left -= tokens;
+            }
+        }
+
+        return parts;
+    }
+
+    private float[] Logits(PassInput pass)
+    {
+        var hidden = model.Hidden(pass.Input, pass.Features);
+        if (pass.Completed.Count == 0 && Sum is null)
+        {
+            return [];
+        }
+
+        using var held = model.Head.Open();
+        return hidden.Linear(model.Head.Use()).To(DType.F32).ToArray<float>();
+    }
+
+    private void Choose(Sequence sequence, Span<float> logits)
+    {
+        int id;
+        try
+        {
+            Watch?.Invoke(sequence.Request, logits.ToArray());
+            id = sequence.Choose(logits);
+        }
+        catch (Exception e) when (e is TorchException or ConfigException && Agree is null && Sum is null)
+        {
+            Leave(sequence);
+            sequence.Request.OnFail?.Invoke(sequence.Sample, e);
+            if (sequence.Request.OnFail is null)
+            {
+                throw;
+            }
+
+            return;
+        }
+
+        Statistics.NewTokens++;
+        if (sequence.Append(Agree?.Invoke(id) ?? id) is { } reason)
+        {
+            End([sequence], reason);
+        }
+    }
+
+    // Pages that are full belong to the tree from now on, where others find them.
+    private void Register(Sequence sequence)
+    {
+        while (options.SharesPrefixes && sequence.Own.Count > 0 && sequence.Cached >= (sequence.Nodes.Count + 1) * EngineOptions.PageTokens)
+        {
+            var keys = sequence.KeySpan.Slice(sequence.Nodes.Count * EngineOptions.PageTokens, EngineOptions.PageTokens);
+            var node = tree.Add(sequence.Nodes.LastOrDefault(), sequence.Request.Adapter, keys, sequence.Own[0]);
+            sequence.Own.RemoveAt(0);
+            tree.Pin(node);
+            sequence.Nodes.Add(node);
+        }
+    }
+
+    private void End(IReadOnlyList<Sequence> ended, StopReason reason)
+    {
+        foreach (var sequence in ended)
+        {
+            Leave(sequence);
+            sequence.Request.OnEnd?.Invoke(sequence.Sample, sequence.Result(reason));
+        }
+    }
+
+    // Pages that are full stay for others, and so does the beginning of the last one.
+    private void Leave(Sequence sequence)
+    {
+        waiting.Remove(sequence);
+        if (!running.Remove(sequence))
+        {
+            return;
+        }
+
+        pictures.Release(sequence, all: true);
+        var whole = sequence.Nodes.Count * EngineOptions.PageTokens;
+        if (options.SharesPrefixes && sequence.Own.Count > 0 && sequence.Cached > whole)
+        {
+            var keys = sequence.KeySpan[whole..sequence.Cached];
+            tree.Add(sequence.Nodes.LastOrDefault(), sequence.Request.Adapter, keys, sequence.Own[0]);
+            sequence.Own.RemoveAt(0);
+        }
+
+        sequence.Own.ForEach(pool.Give);
+        sequence.Own.Clear();
+        sequence.Nodes.ForEach(tree.Unpin);
+        sequence.Nodes.Clear();
+    }
+
+    private void Fail(Exception e)
+    {
+        foreach (var sequence in running.Concat(waiting).ToList())
+        {
+            Leave(sequence);
+            sequence.Request.OnFail?.Invoke(sequence.Sample, e);
+        }
+
+        // Pages may be half written.
+        Reset();
+    }
+
+    private int TakePage()
+    {
+        if (pool.Free == 0)
+        {
+            tree.Evict(1);
+        }
+
+        return pool.Take();
+    }
+}

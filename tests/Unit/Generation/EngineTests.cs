@@ -1,0 +1,257 @@
+using Fovea.Data.Images;
+using Fovea.Generation;
+using Fovea.Generation.Engine;
+using Fovea.Models;
+
+namespace Fovea.Tests.Unit.Generation;
+
+/// <summary>An engine answers many prompts at once as it answers each alone, whatever the order, the chunks, the room, and what is cancelled.</summary>
+public sealed class EngineTests : NativeTest
+{
+    private const int ImageToken = 1990;
+    private static readonly string Folder = TestFiles.Golden("qwen2_5_vl_tiny/model");
+    private readonly VisionLanguageModel model;
+
+    public EngineTests() => model = ModelSource.Open(Folder).Load(new ModelOptions());
+
+    private static GenerationOptions Greedy(int tokens) => new() { DoSample = false, MaxNewTokens = tokens, StopIds = [1980, 1978] };
+
+    [Fact]
+    public void A_batch_gives_the_bits_of_each_prompt_alone()
+    {
+        var prompts = Enumerable.Range(0, 12).Select(i => PromptOf(new Random(i), 20 + (17 * i), images: i % 3)).ToList();
+        var alone = prompts.Select(prompt => Alone(prompt, Greedy(12))).ToList();
+        using var engine = new GenerationEngine(model);
+        var together = Together(engine, prompts, Greedy(12));
+        for (var i = 0; i < prompts.Count; i++)
+        {
+            Same(alone[i], together[i], $"prompt {i}");
+        }
+
+        Assert.Equal(0, engine.PagesInUse);
+        Assert.True(engine.Statistics.Passes < prompts.Count * 12 / 4, $"{engine.Statistics.Passes} passes");
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(64)]
+    [InlineData(100)]
+    public void A_prompt_in_chunks_gives_the_bits_of_one_pass(int chunk)
+    {
+        var prompt = PromptOf(new Random(5), 230, images: 2);
+        using var engine = new GenerationEngine(model, new EngineOptions { PassTokens = chunk });
+        Same(Alone(prompt, Greedy(6)), Together(engine, [prompt], Greedy(6))[0], $"chunks of {chunk}");
+    }
+
+    [Fact]
+    public void What_was_found_in_the_cache_gives_the_bits_of_computing_it()
+    {
+        var random = new Random(3);
+        var start = PromptOf(random, 150, images: 1);
+        var prompts = Enumerable.Range(0, 6).Select(i => Continued(start, random, 1 + (13 * i))).ToList();
+        using var engine = new GenerationEngine(model);
+        Together(engine, [start], Greedy(20));
+        var together = Together(engine, prompts, Greedy(8));
+        for (var i = 0; i < prompts.Count; i++)
+        {
+            Same(Alone(prompts[i], Greedy(8)), together[i], $"prompt {i}");
+            Assert.True(together[i].Result.ReusedTokens >= 150, $"{together[i].Result.ReusedTokens}");
+        }
+    }
+
+    [Fact]
+    public void A_common_beginning_is_computed_once_and_an_image_is_seen_once()
+    {
+        var random = new Random(8);
+        var start = PromptOf(random, 140, images: 1);
+        var prompts = Enumerable.Range(0, 8).Select(_ => Continued(start, random, 10)).ToList();
+        using var engine = new GenerationEngine(model);
+        var results = Together(engine, prompts, Greedy(2));
+        Assert.Equal(1, engine.Statistics.VisionPasses);
+        Assert.Equal(0, results[0].Result.ReusedTokens);
+        Assert.All(results.Skip(1), result => Assert.True(result.Result.ReusedTokens >= 128));
+    }
+
+    [Fact]
+    public void Prompts_wait_for_room_and_the_bound_holds()
+    {
+        var prompts = Enumerable.Range(0, 10).Select(i => PromptOf(new Random(40 + i), 70, images: 0)).ToList();
+        using var large = new GenerationEngine(model);
+        var expected = Together(large, prompts, Greedy(30));
+        using var engine = new GenerationEngine(model, new EngineOptions { CacheBytes = 5 * large.PageBytes });
+        Assert.Equal(5, engine.MostPages);
+        var most = 0;
+        var results = Together(engine, prompts, Greedy(30), () => most = Math.Max(most, engine.PagesUsed));
+        Assert.InRange(most, 4, 5);
+        for (var i = 0; i < prompts.Count; i++)
+        {
+            Same(expected[i], results[i], $"prompt {i}");
+        }
+
+        var error = Assert.Throws<ConfigException>(() => engine.Submit(new EngineRequest { Prompt = PromptOf(new Random(1), 300, 0), Options = Greedy(300) }));
+        Assert.Contains("300 tokens", error.Message);
+        Assert.Contains("max_new_tokens", error.Message);
+    }
+
+    [Fact]
+    [Trait("Category", "Long")]
+    public void Two_hundred_schedules_give_what_each_prompt_gives_alone()
+    {
+        var pool = Enumerable.Range(0, 24).Select(i => PromptOf(new Random(100 + (i / 3)), 10 + (i * 9 % 160), images: i % 3)).ToList();
+        var known = pool.Select(prompt => Alone(prompt, Greedy(40))).ToList();
+        for (var schedule = 0; schedule < 200; schedule++)
+        {
+            Schedule(new Random(schedule), pool, known, $"schedule {schedule}");
+        }
+    }
+
+    [Fact]
+    public void Some_schedules_give_what_each_prompt_gives_alone()
+    {
+        var pool = Enumerable.Range(0, 9).Select(i => PromptOf(new Random(100 + (i / 3)), 10 + (i * 19 % 160), images: i % 3)).ToList();
+        var known = pool.Select(prompt => Alone(prompt, Greedy(40))).ToList();
+        for (var schedule = 1000; schedule < 1012; schedule++)
+        {
+            Schedule(new Random(schedule), pool, known, $"schedule {schedule}");
+        }
+    }
+
+    protected override void Cleanup() => model.Dispose();
+
+    // Prompts come and are cancelled at random, with random room, chunks and places.
+    private void Schedule(Random random, List<Prompt> pool, List<Answer> known, string what)
+    {
+        using var engine = new GenerationEngine(model, new EngineOptions
+        {
+            CacheBytes = random.Next(5, 40) * PageSize(),
+            MostSequences = random.Next(1, 9),
+            PassTokens = random.Next(1, 200),
+            VisionPatches = random.Next(1, 400),
+            SharesPrefixes = random.Next(4) > 0,
+        });
+        var open = new List<(int Prompt, int Tokens, CancellationTokenSource Cancel, Answer Answer)>();
+        var left = random.Next(4, 16);
+        var watched = new Dictionary<EngineRequest, Answer>();
+        engine.Watch = (request, logits) => watched[request].Logits.Add(logits);
+        while (left > 0 || engine.HasWork)
+        {
+            while (left > 0 && (random.Next(3) == 0 || !engine.HasWork))
+            {
+                left--;
+                var (prompt, tokens) = (random.Next(pool.Count), random.Next(1, 40));
+                var (cancel, answer) = (new CancellationTokenSource(), new Answer());
+                var request = new EngineRequest
+                {
+                    Prompt = pool[prompt], Options = Greedy(tokens), Cancel = cancel.Token, OnEnd = (_, result) => answer.Result = result,
+                };
+                watched.Add(request, answer);
+                open.Add((prompt, tokens, cancel, answer));
+                engine.Submit(request);
+            }
+
+            if (random.Next(12) == 0 && open.Count > 0)
+            {
+                open[random.Next(open.Count)].Cancel.Cancel();
+            }
+
+            engine.Step();
+        }
+
+        foreach (var (prompt, tokens, cancel, answer) in open)
+        {
+            var expected = known[prompt];
+            var ids = answer.Result.Ids;
+            Assert.Equal(expected.Result.Ids.Take(ids.Count), ids);
+            Assert.True(answer.Result.Reason == StopReason.Cancelled ? cancel.IsCancellationRequested : ids.Count == Math.Min(tokens, expected.Result.Ids.Count), what);
+            for (var step = 0; step < ids.Count; step++)
+            {
+                Assert.True(expected.Logits[step].AsSpan().SequenceEqual(answer.Logits[step]), $"{what}, prompt {prompt}, step {step}");
+            }
+
+            cancel.Dispose();
+        }
+
+        Assert.Equal(0, engine.PagesInUse);
+        Assert.InRange(engine.PagesUsed, 0, engine.MostPages);
+    }
+
+    private long PageSize()
+    {
+        using var engine = new GenerationEngine(model);
+        return engine.PageBytes;
+    }
+
+    private Answer Alone(Prompt prompt, GenerationOptions options)
+    {
+        using var engine = new GenerationEngine(model, new EngineOptions { SharesPrefixes = false });
+        return Together(engine, [prompt], options)[0];
+    }
+
+    private static List<Answer> Together(GenerationEngine engine, List<Prompt> prompts, GenerationOptions options, Action? afterStep = null)
+    {
+        var answers = prompts.ConvertAll(_ => new Answer());
+        var requests = new Dictionary<EngineRequest, Answer>();
+        engine.Watch = (request, logits) => requests[request].Logits.Add(logits);
+        for (var i = 0; i < prompts.Count; i++)
+        {
+            var answer = answers[i];
+            var request = new EngineRequest { Prompt = prompts[i], Options = options, OnEnd = (_, result) => answer.Result = result };
+            requests.Add(request, answer);
+            engine.Submit(request);
+        }
+
+        while (engine.Step())
+        {
+            afterStep?.Invoke();
+        }
+
+        engine.Watch = null;
+        return answers;
+    }
+
+    private static void Same(Answer expected, Answer given, string what)
+    {
+        Assert.Equal(expected.Result.Ids, given.Result.Ids);
+        Assert.Equal(expected.Logits.Count, given.Logits.Count);
+        for (var step = 0; step < expected.Logits.Count; step++)
+        {
+            Assert.True(
+                expected.Logits[step].AsSpan().SequenceEqual(given.Logits[step]),
+                $"{what}, step {step}: {expected.Logits[step].Zip(given.Logits[step]).Max(pair => Math.Abs(pair.First - pair.Second))}");
+        }
+    }
+
+    private static Prompt PromptOf(Random random, int tokens, int images)
+    {
+        var ids = Enumerable.Range(0, tokens).Select(_ => random.Next(3, 1900)).ToList();
+        var placed = new List<PromptImage>();
+        var at = random.Next(1, 5);
+        for (var i = 0; i < images; i++)
+        {
+            var grid = new ImageGrid(1, 2 * random.Next(1, 5), 2 * random.Next(1, 5));
+            var patches = new float[grid.Patches * 1176];
+            for (var p = 0; p < patches.Length; p++)
+            {
+                patches[p] = (float)((random.NextDouble() * 4) - 2);
+            }
+
+            var count = grid.Patches / 4;
+            ids.InsertRange(at, Enumerable.Repeat(ImageToken, count));
+            placed.Add(new PromptImage(new ProcessedImage(grid, patches), at, count));
+            at += count + random.Next(1, 8);
+        }
+
+        return new Prompt([.. ids], placed);
+    }
+
+    private static Prompt Continued(Prompt start, Random random, int tokens) =>
+        new([.. start.Ids, .. Enumerable.Range(0, tokens).Select(_ => random.Next(3, 1900))], start.Images);
+
+    private sealed class Answer
+    {
+        public GenerationResult Result { get; set; } = null!;
+
+        public List<float[]> Logits { get; } = [];
+    }
+}

@@ -1,6 +1,7 @@
 using Fovea.Data.Datasets;
 using Fovea.Data.Tokenizers;
 using Fovea.Evaluation.Report;
+using Fovea.Evaluation.Statistics;
 using Fovea.Evaluation.Texts;
 using Fovea.Generation;
 using Fovea.Training.Answers;
@@ -64,7 +65,7 @@ internal sealed class PredictedRows
         {
             Title = $"Answers to {all.Count} held-out samples",
             Subtitle = adapters.Count == 0 ? model : $"{model} with {string.Join(", ", adapters)}",
-            Metrics = [.. Metrics.Select(metric => new ReportMetric(metric.Key, metric.Value))],
+            Metrics = [.. Metrics.Select(metric => WithInterval(metric.Key, metric.Value))],
             Facts =
             [
                 new("Data", config.Data.EvalDataset.Count > 0
@@ -76,6 +77,19 @@ internal sealed class PredictedRows
             Notes = answered.Count == all.Count ? [] : [$"{all.Count - answered.Count} samples could not be answered and are in no score."],
             Rows = [.. all.Select(Shown)],
         });
+    }
+
+    /// <summary>A score of texts is a mean over rows; what a program's own metric is, only the program knows.</summary>
+    private ReportMetric WithInterval(string name, double value)
+    {
+        var place = TextScores.Names.ToList().IndexOf(name);
+        if (place < 0)
+        {
+            return new ReportMetric(name, value);
+        }
+
+        var interval = Bootstrap.OfMean([.. answered.Select(answer => scores[answer.Row].Values[place])]);
+        return new ReportMetric(name, value, interval.Low, interval.High);
     }
 
     private ReportRow Shown(RowAnswer answer)

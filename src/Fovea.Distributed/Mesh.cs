@@ -52,6 +52,9 @@ internal sealed partial class Mesh : IDisposable
     /// <summary>Ranks on this host, this one included: they share its memory and cores.</summary>
     public int RanksHere => hosts.Count(host => host == hosts[Rank]);
 
+    /// <summary>Where this rank computes.</summary>
+    internal Device Device => device;
+
     /// <summary>What this rank had to send, by theory; <see cref="ProcessGroup.WireBytes"/> says what went out.</summary>
     public Traffic Traffic { get; } = new();
 

@@ -218,11 +218,23 @@ public sealed class FineTune
             : new RunOutcome(Step: 0, Interrupted: false, TrainLoss: null);
         if (config.Run.DoPredict && !outcome.Interrupted)
         {
-            var answers = config.Run.DoTrain ? Trained(config) : config;
-            outcome = outcome with { Interrupted = !Prediction.Run(answers, source: null, views, mesh ?? Mesh.Alone(), again: false, cancel) };
+            outcome = outcome with { Interrupted = !Predict(config.Run.DoTrain ? Trained(config) : config, views, cancel, mesh ?? Mesh.Alone()) };
         }
 
         return result.Of(config.Run.OutputDir, outcome);
+    }
+
+    private static bool Predict(TrainConfig config, IEnumerable<IEventSink> views, CancellationToken cancel, Mesh mesh)
+    {
+        try
+        {
+            return Prediction.Run(config, source: null, views, mesh, again: false, cancel);
+        }
+        catch (Exception e)
+        {
+            mesh.Fail(e);
+            throw;
+        }
     }
 
     /// <summary>The configuration with the run's result as its model.</summary>

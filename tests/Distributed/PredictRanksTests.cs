@@ -20,10 +20,9 @@ public sealed class PredictRanksTests : IDisposable
         Predict(1, "one", "zero=0");
         Predict(2, "two", how);
         Assert.Equal(Text("one"), Text("two"));
-        var logs = Directory.GetFiles(run.Out("two/.predictions"), "answers.*").Length;
-        Assert.Equal(how == "zero=3" ? 1 : 2, logs);
+        Assert.Equal(2, Directory.GetFiles(run.Out("two/.predictions"), "answers.*").Length);
 
-        // Half of the answers are lost; the files too.
+        // Some of the answers are lost; the files too.
         var log = run.Out("two/.predictions/answers.rank0.jsonl");
         File.WriteAllLines(log, File.ReadLines(log).Take(3).ToList());
         File.Delete(run.Out("two/generated_predictions.jsonl"));

@@ -48,7 +48,8 @@ internal static class EventText
 
     public static string Evaluation(Evaluated eval)
     {
-        var more = string.Concat(eval.Metrics.Concat(eval.AnswerMetrics).Select(metric => string.Create(CultureInfo.InvariantCulture, $", 'eval_{metric.Key}': {metric.Value:0.0000}")));
+        var more = string.Concat(eval.Metrics.Concat(eval.AnswerMetrics).Select(metric =>
+            string.Create(CultureInfo.InvariantCulture, $", 'eval_{metric.Key}': {metric.Value:0.0000}")));
         var loss = eval.Loss is { } mean ? string.Create(CultureInfo.InvariantCulture, $"'eval_loss': {mean:0.0000}{more}, ") : string.Empty;
         return string.Create(CultureInfo.InvariantCulture, $"{{{loss}'eval_runtime': {eval.RuntimeSeconds:0.00}, 'epoch': {eval.Epoch:0.00}}}");
     }

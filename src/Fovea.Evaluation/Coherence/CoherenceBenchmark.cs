@@ -70,6 +70,6 @@ internal sealed class CoherenceBenchmark : Benchmark
 
     private static Message Asked(Message message, string? prompt) => prompt is null ? message : message with
     {
-        Parts = [.. message.Parts.Select(part => part is Text text ? new Text(prompt.Replace("{question}", text.Value, StringComparison.Ordinal)) : part)],
+        Parts = [.. message.Parts.Select(part => part is Text text ? new Text(Questions.Ask(prompt, text.Value)) : part)],
     };
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fovea.Evaluation.Quick;
 
 namespace Fovea.Evaluation.Custom;
 
@@ -14,31 +15,7 @@ internal sealed class AnlsMetric(MetricArguments arguments) : CustomMetric
 
     public override CustomScore Score(string answer, IReadOnlyList<string> expected)
     {
-        var read = ExactMetric.Plain(answer).ToLowerInvariant();
-        var best = expected.Max(truth => Similarity(read, ExactMetric.Plain(truth).ToLowerInvariant()));
+        var best = expected.Max(truth => 1 - EditDistance.Normalised(truth, answer));
         return new CustomScore(best >= threshold ? best : 0);
-    }
-
-    private static double Similarity(string a, string b)
-    {
-        var longer = Math.Max(a.Length, b.Length);
-        return longer == 0 ? 1 : 1 - (Edits(a, b) / (double)longer);
-    }
-
-    private static int Edits(string a, string b)
-    {
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (var i = 1; i <= a.Length; i++)
-        {
-            var diagonal = row[0];
-            row[0] = i;
-            for (var j = 1; j <= b.Length; j++)
-            {
-                var cost = Math.Min(diagonal + (a[i - 1] == b[j - 1] ? 0 : 1), Math.Min(row[j], row[j - 1]) + 1);
-                (diagonal, row[j]) = (row[j], cost);
-            }
-        }
-
-        return row[b.Length];
     }
 }

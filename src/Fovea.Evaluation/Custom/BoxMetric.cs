@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fovea.Evaluation.Quick;
 
 namespace Fovea.Evaluation.Custom;
 
@@ -29,20 +30,9 @@ internal sealed class BoxMetric(MetricArguments arguments) : CustomMetric
         }
 
         var best = expected.Max(truth => NumericMetric.All(truth) is [var a, var b, var c, var d]
-            ? Overlap((left, top, right, bottom), sizes ? (a, b, a + c, b + d) : (a, b, c, d))
+            ? Box.Overlap(new Box(left, top, right, bottom), sizes ? new Box(a, b, a + c, b + d) : new Box(a, b, c, d))
             : throw new ConfigException($"the expected answer is not a box of four numbers: {Data.Datasets.Brief.Of(truth)}"));
         var note = string.Create(CultureInfo.InvariantCulture, $"{left}, {top}, {right}, {bottom}: intersection over union {best:0.###}");
         return new CustomScore(best >= threshold ? 1 : 0, note, best);
-    }
-
-    private static double Overlap((double Left, double Top, double Right, double Bottom) a, (double Left, double Top, double Right, double Bottom) b)
-    {
-        var width = Math.Min(a.Right, b.Right) - Math.Max(a.Left, b.Left);
-        var height = Math.Min(a.Bottom, b.Bottom) - Math.Max(a.Top, b.Top);
-        var shared = Math.Max(0, width) * Math.Max(0, height);
-        var all = Area(a) + Area(b) - shared;
-        return all > 0 ? shared / all : 0;
-
-        static double Area((double Left, double Top, double Right, double Bottom) of) => Math.Max(0, of.Right - of.Left) * Math.Max(0, of.Bottom - of.Top);
     }
 }

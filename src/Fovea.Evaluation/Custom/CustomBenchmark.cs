@@ -19,21 +19,16 @@ internal sealed class CustomBenchmark(CustomMetric metric, int maxNewTokens = 12
     public override BenchmarkScore Score(IReadOnlyList<BenchmarkItem> items, IReadOnlyList<IReadOnlyList<string>> answers)
     {
         var scores = items.Select((item, i) => metric.Score(answers[i][^1], (IReadOnlyList<string>)item.Truth!)).ToList();
-        var metrics = new List<MetricValue> { Mean(metric.Name, score => score.Score) };
-        metrics.AddRange(metric.Others.Select((name, i) => Mean(name, score => score.Others[i])));
+        double[] values = [.. scores.Select(score => score.Score)];
         return new BenchmarkScore
         {
-            Metrics = metrics,
+            Metrics =
+            [
+                Means.Of(metric.Name, values, 100),
+                .. metric.Others.Select((name, n) => Means.Of(name, [.. scores.Select(score => score.Others[n])], 100)),
+            ],
             Items = [.. scores.Select(score => new ItemScore(score.Score, score.Note))],
-            Groups = [.. items.SelectMany((item, i) => item.Groups.Select(group => (group.Key, group.Value, scores[i].Score)))
-                .GroupBy(of => (of.Key, of.Value))
-                .Select(of => new GroupScore(of.Key.Key, of.Key.Value, of.Count(), metric.Name, 100 * of.Average(one => one.Score)))],
+            Groups = [.. Means.ByGroup(items, values, metric.Name, 100)],
         };
-
-        MetricValue Mean(string name, Func<CustomScore, double> of)
-        {
-            var values = scores.Select(of).ToArray();
-            return new MetricValue(name, 100 * values.DefaultIfEmpty(0).Average(), sample => 100 * sample.Sum(i => values[i]) / sample.Length);
-        }
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Fovea.Data.Datasets;
 using Fovea.Data.Readers;
+using Fovea.Evaluation.Tables;
 
 namespace Fovea.Evaluation.Custom;
 
@@ -20,9 +21,15 @@ internal static class CustomRows
     /// <exception cref="ConfigException">The file cannot be read, or rows cannot be used; names them.</exception>
     public static IReadOnlyList<BenchmarkItem> Read(string path, string? images, string prompt)
     {
+        if (Path.GetExtension(path).Equals(".tsv", StringComparison.OrdinalIgnoreCase))
+        {
+            var input = new BenchmarkInput { Data = path, Images = images };
+            return [.. TableFiles.Read("custom", input).Select((row, i) => FromTable(row, i, prompt))];
+        }
+
         if (!RowReaders.Knows(path))
         {
-            throw new ConfigException($"{path}: rows are read from {RowReaders.Endings}; {RowReaders.Remedy(path)}");
+            throw new ConfigException($"{path}: rows are read from .tsv, {RowReaders.Endings}; {RowReaders.Remedy(path)}");
         }
 
         var folder = images ?? Path.GetDirectoryName(Path.GetFullPath(path))!;
@@ -91,7 +98,7 @@ internal static class CustomRows
     private static Message Prompted(Message question, string prompt) => prompt == "{question}" ? question : question with
     {
         Parts = [.. question.Parts.Select((part, i) => part is Text text && i == LastText(question)
-            ? new Text(prompt.Replace("{question}", text.Value, StringComparison.Ordinal)) : part)],
+            ? new Text(Questions.Ask(prompt, text.Value)) : part)],
     };
 
     private static int LastText(Message message)
@@ -137,7 +144,7 @@ internal static class CustomRows
         }
 
         var asked = question!.Value.Value.GetString()!;
-        var text = prompt.Replace("{question}", asked, StringComparison.Ordinal);
+        var text = Questions.Ask(prompt, asked);
         var places = Placeholders.Count(text);
         if (places > media.Count)
         {
@@ -154,6 +161,20 @@ internal static class CustomRows
             Question = asked,
             Expected = string.Join(" | ", answers),
             Groups = Groups(row),
+            Truth = answers,
+        };
+    }
+
+    private static BenchmarkItem FromTable(TableRow row, int index, string prompt)
+    {
+        var (question, answers) = (row.Text(QuestionFields), row.Texts(AnswerFields));
+        return new BenchmarkItem
+        {
+            Id = row.TextOrNull(IdFields) ?? $"{index + 1}",
+            Turns = [new Message(Role.User, [.. row.Pictures.Select(picture => new Image(picture.Source)), new Text(Questions.Ask(prompt, question))])],
+            Question = question,
+            Expected = string.Join(" | ", answers),
+            Groups = GroupFields.Where(name => row.Has(name)).ToDictionary(name => name, name => row.Text(name)),
             Truth = answers,
         };
     }

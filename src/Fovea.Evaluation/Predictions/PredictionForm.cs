@@ -52,6 +52,12 @@ internal abstract class PredictionForm
         return result;
     }
 
+    /// <summary>The items that a file answers, in their order, with the answers.</summary>
+    /// <param name="allowMissing">Items without an answer are left out instead of refused.</param>
+    /// <exception cref="ConfigException">The file is malformed, or its answers are not those of the items.</exception>
+    public virtual (IReadOnlyList<BenchmarkItem> Items, IReadOnlyList<IReadOnlyList<string>> Answers) Match(
+        IReadOnlyList<BenchmarkItem> items, string path, bool allowMissing) => PredictionMatch.Of(items, Read(path), this, path, allowMissing);
+
     /// <summary>Writes answers.</summary>
     public void Write(string path, IReadOnlyList<BenchmarkItem> items, IReadOnlyList<IReadOnlyList<string>> answers) => AtomicFile.Write(path, stream =>
     {

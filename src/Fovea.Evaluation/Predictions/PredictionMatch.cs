@@ -8,9 +8,9 @@ internal static class PredictionMatch
 
     /// <param name="path">The file, for messages.</param>
     /// <param name="allowMissing">Items without an answer are left out instead of refused.</param>
-    /// <returns>The items that have answers, in their order, the answers, and what is to be said about it.</returns>
+    /// <returns>The items that have answers, in their order, and the answers.</returns>
     /// <exception cref="ConfigException">Answers are missing, doubled, or belong to no item; names three of each.</exception>
-    public static (IReadOnlyList<BenchmarkItem> Items, IReadOnlyList<IReadOnlyList<string>> Answers, IReadOnlyList<string> Notes) Of(
+    public static (IReadOnlyList<BenchmarkItem> Items, IReadOnlyList<IReadOnlyList<string>> Answers) Of(
         IReadOnlyList<BenchmarkItem> items, IReadOnlyList<Prediction> predictions, PredictionForm form, string path, bool allowMissing)
     {
         var given = new Dictionary<string, Prediction>(StringComparer.Ordinal);
@@ -46,9 +46,7 @@ internal static class PredictionMatch
         }
 
         var kept = missing.Count == 0 ? items : [.. items.Where(item => given.ContainsKey(form.KeyOf(item)))];
-        var notes = missing.Count == 0 ? (IReadOnlyList<string>)[]
-            : [$"{missing.Count} of {items.Count} items have no answer and are left out: not comparable with published numbers."];
-        return (kept, [.. kept.Select(item => given[form.KeyOf(item)].Answers)], notes);
+        return (kept, [.. kept.Select(item => given[form.KeyOf(item)].Answers)]);
 
         void Say(IEnumerable<string> keys, string what, string remedy = "")
         {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Fovea.Evaluation.IfEval;
 
 namespace Fovea.Evaluation.Predictions;
 
@@ -10,6 +11,10 @@ internal sealed class PromptPredictions : PredictionForm
     public override string Fields => "{\"prompt\", \"response\"}";
 
     public override string KeyOf(BenchmarkItem item) => item.Question;
+
+    /// <summary>Prompts that the data has several times take their responses in order.</summary>
+    public override (IReadOnlyList<BenchmarkItem> Items, IReadOnlyList<IReadOnlyList<string>> Answers) Match(
+        IReadOnlyList<BenchmarkItem> items, string path, bool allowMissing) => IfEvalResponses.Read(path, items, allowMissing);
 
     protected override string Row(BenchmarkItem item, IReadOnlyList<string> answers) =>
         $"{{\"prompt\": {JsonSerializer.Serialize(item.Question, Json)}, \"response\": {JsonSerializer.Serialize(answers[0], Json)}}}";

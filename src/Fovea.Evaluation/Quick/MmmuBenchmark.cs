@@ -44,17 +44,17 @@ internal sealed partial class MmmuBenchmark : ChoiceBenchmark
             Turns = [new Message(Role.User, input.ScoresOnly ? [new Text(asked)] : Interleave(row, Questions.Ask(prompt, asked)))],
             Question = asked,
             Expected = isOpen ? row.Text("answer") : letter,
-            Groups = Kinds(row, number),
+            Groups = Kinds(row),
             Truth = new ChoiceTruth(choices, letter),
         };
     }
 
-    private static Dictionary<string, string> Kinds(TableRow row, int number)
+    private static Dictionary<string, string> Kinds(TableRow row)
     {
         var groups = Groups(row, "split", "category", "l2-category", "subfield", "question_type", "topic_difficulty");
-        if (OfficialId().Match(Id(row, number)) is { Success: true } id)
+        if (OfficialId().Match(row.TextOrNull("id") ?? string.Empty) is { Success: true } id)
         {
-            groups["split"] = id.Groups[1].Value;
+            groups.TryAdd("split", id.Groups[1].Value);
             groups["subject"] = id.Groups[2].Value;
         }
 

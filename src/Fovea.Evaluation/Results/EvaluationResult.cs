@@ -47,14 +47,17 @@ internal sealed class EvaluationResult
     /// <summary>The report of it.</summary>
     public AnswerReport ToReport() => new()
     {
-        Title = Benchmark.Title,
-        Subtitle = Answerer,
+        Title = Parts[0],
+        Subtitle = string.Join(" · ", Parts.Skip(1).Append(Answerer).Where(part => part.Length > 0)),
         Metrics = [.. Score.Metrics.Zip(Intervals, (metric, interval) => new ReportMetric(metric.Name, metric.Value, interval?.Low, interval?.High))],
         Facts = AllFacts,
         Groups = Score.Groups,
         Notes = Notes,
         Rows = [.. Items.Select((_, i) => Row(i))],
     };
+
+    // "POPE: is an object in the image": the name is the heading.
+    private string[] Parts => Benchmark.Title.Split(": ", 2);
 
     private ReportRow Row(int i)
     {

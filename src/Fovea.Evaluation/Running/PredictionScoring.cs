@@ -1,4 +1,3 @@
-using Fovea.Evaluation.Predictions;
 using Fovea.Evaluation.Report;
 using Fovea.Evaluation.Results;
 
@@ -12,11 +11,14 @@ internal static class PredictionScoring
     {
         var questions = QuestionSet.Read(request);
         var (path, form) = (request.Predictions!, request.Entry.Form);
-        var (items, answers, notes) = PredictionMatch.Of(questions.Items, form.Read(path), form, path, request.AllowMissing);
+        var (items, answers) = form.Match(questions.Items, path, request.AllowMissing);
+        var missing = questions.Items.Count - items.Count;
+        IReadOnlyList<string> notes = missing == 0 ? questions.Notes
+            : [.. questions.Notes, $"{missing} of {questions.Items.Count} items have no answer and are left out: not comparable with published numbers."];
         return new EvaluationResult(request.Entry.Benchmark, items, answers)
         {
             Facts = [new ReportFact("Predictions", path), .. EvaluationFacts.Files(request.Input)],
-            Notes = [.. questions.Notes, .. notes],
+            Notes = notes,
             Answerer = Path.GetFileName(path),
         };
     }

@@ -1,3 +1,5 @@
+using Fovea.Evaluation.Texts;
+
 namespace Fovea.Evaluation.Running;
 
 /// <summary>The items of a benchmark that are to be answered.</summary>
@@ -9,7 +11,12 @@ internal sealed record QuestionSet(IReadOnlyList<BenchmarkItem> All, IReadOnlyLi
     /// <exception cref="ConfigException">A file is missing or malformed, an id stands twice, or there is nothing to ask.</exception>
     public static QuestionSet Read(EvaluationRequest request)
     {
-        var all = request.Entry.Benchmark.Read(request.Input with { ScoresOnly = request.Predictions is not null });
+        var all = request.Entry.Benchmark.Read(request.Input with
+        {
+            // Of texts with labels, the file of answers is the benchmark too.
+            Data = request.Input.Data ?? (request.Entry.Benchmark is TextBenchmark ? request.Predictions : null),
+            ScoresOnly = request.Predictions is not null,
+        });
         if (all.Count == 0)
         {
             throw new ConfigException($"{request.Entry.Benchmark.Name}: there is nothing to ask in {request.Input.Data ?? request.Input.Questions}");

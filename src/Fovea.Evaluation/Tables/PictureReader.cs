@@ -12,6 +12,7 @@ internal sealed partial class PictureReader : IDisposable
 {
     // VLMEvalKit's own bound: an image in base64 is longer.
     private const int LongestIndex = 64;
+    private const string Inline = "data:";
     private readonly string path;
     private readonly BenchmarkInput input;
     private readonly PictureStore store;
@@ -40,7 +41,7 @@ internal sealed partial class PictureReader : IDisposable
         row.PictureName = cells.Select(pair => Name(pair.Key, pair.Value)).FirstOrDefault(name => name is not null);
         foreach (var (name, cell) in cells.Where(pair => !IsPath(pair.Key) || !Holds(cells)).OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
-            if (!input.ScoresOnly && cell is string { Length: > 0 and <= LongestIndex } other && index is not null && !IsPath(name) && !LooksLikeFile(other))
+            if (!input.ScoresOnly && index is not null && !IsPath(name) && cell is string { Length: > 0 and <= LongestIndex } other && IsIndex(other))
             {
                 borrowed.Add((row, other));
                 return;
@@ -85,7 +86,8 @@ internal sealed partial class PictureReader : IDisposable
 
     private static bool Holds(IReadOnlyList<KeyValuePair<string, object?>> cells) => cells.Any(pair => !IsPath(pair.Key) && pair.Value is not (null or ""));
 
-    private static bool LooksLikeFile(string text) => Path.GetExtension(text).Length is > 1 and <= 5 && PythonFloat.Parse(text) is null;
+    private static bool IsIndex(string text) =>
+        !text.StartsWith(Inline, StringComparison.OrdinalIgnoreCase) && (Path.GetExtension(text).Length is <= 1 or > 5 || PythonFloat.Parse(text) is not null);
 
     private static bool IsEncoded(string text) => text.Length > LongestIndex && Base64.IsValid(text);
 
@@ -107,7 +109,7 @@ internal sealed partial class PictureReader : IDisposable
                 return Save(row, column, number, count, bytes);
             case List<KeyValuePair<string, object?>> fields when Field(fields, "path") is string file:
                 return FromFile(row, file);
-            case string text when text.StartsWith("data:", StringComparison.OrdinalIgnoreCase) && text.IndexOf(',') is var comma and > 0:
+            case string text when text.StartsWith(Inline, StringComparison.OrdinalIgnoreCase) && text.IndexOf(',') is var comma and > 0:
                 return Save(row, column, number, count, Decode(row, column, text[(comma + 1)..]));
             case string text when !IsPath(column) && (text.Length > 4096 || IsEncoded(text)):
                 return Save(row, column, number, count, Decode(row, column, text));

@@ -14,6 +14,9 @@ internal sealed class TableRow(string file, string place, IReadOnlyDictionary<st
 {
     public string File => file;
 
+    /// <summary>The file and where in it, in words.</summary>
+    public string Place => $"{file}, {place}";
+
     /// <summary>Whether it has an image, which is not read where only scores are asked for.</summary>
     public bool HasPicture { get; set; }
 
@@ -56,6 +59,13 @@ internal sealed class TableRow(string file, string place, IReadOnlyDictionary<st
         };
         return texts.Count > 0 ? texts : throw Problem($"{names[0]} is an empty list");
     }
+
+    /// <summary>The same where the list may hold structures, of each of which one field is meant.</summary>
+    /// <exception cref="ConfigException">The cell is missing, or an empty list.</exception>
+    public IReadOnlyList<string> TextsOf(string field, params ReadOnlySpan<string> names) => Find(names) is List<object?> { Count: > 0 } items
+        && items.TrueForAll(item => item is List<KeyValuePair<string, object?>> fields && fields.Exists(pair => pair.Key == field))
+            ? items.ConvertAll(item => Show(((List<KeyValuePair<string, object?>>)item!).Find(pair => pair.Key == field).Value))
+            : Texts(names);
 
     /// <summary>A list of texts, and only that; null where the cell is missing or something else.</summary>
     public IReadOnlyList<string>? ListOrNull(params ReadOnlySpan<string> names) => Find(names) switch

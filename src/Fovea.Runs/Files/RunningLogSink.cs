@@ -26,7 +26,7 @@ internal sealed class RunningLogSink(string outputDir) : IEventSink, IDisposable
             RunInterrupted run => ("WARNING", $"stopped after step {run.Step} ({run.Reason}); go on with: {run.ResumeCommand}"),
             RunFailed run => ("ERROR", $"failed after step {run.Step}: {run.Message}"),
             RunFinished run => ("INFO", string.Create(CultureInfo.InvariantCulture, $"{run.Step} steps done in {run.RuntimeSeconds:0.0} s")),
-            PredictionStarted start => ("INFO", $"answering {start.Rows} held-out samples, {start.Done} of them answered before: {start.Model} on {start.Device}"),
+            PredictionStarted start => ("INFO", $"answering {start.Rows} held-out samples, {start.Done} answered before: {start.Model} on {start.Device}"),
             PredictionInterrupted stopped => ("WARNING", $"stopped after {stopped.Done} of {stopped.Rows} answers; the same command goes on"),
             PredictionFinished done => ("INFO", string.Create(CultureInfo.InvariantCulture, $"{done.Samples} answers in {done.RuntimeSeconds:0.0} s")),
             _ => (string.Empty, string.Empty),

@@ -18,7 +18,11 @@ internal sealed class TokenLoss(bool accuracy = false) : IObjective
     public IReadOnlyList<string> Sums { get; } = accuracy ? ["token losses", "tokens", "hits", "accuracies", "samples"] : ["token losses", "tokens", "hits"];
 
     /// <summary>What <see cref="Metrics"/> gives.</summary>
-    public static IEnumerable<string> MetricNames(bool accuracy) => ["token_loss", "perplexity", "token_accuracy", .. accuracy ? [Accuracy] : Array.Empty<string>()];
+    public static IEnumerable<string> MetricNames(bool accuracy)
+    {
+        string[] always = ["token_loss", "perplexity", "token_accuracy"];
+        return accuracy ? always.Append(Accuracy) : always;
+    }
 
     public bool Uses(PackedBatch batch) => batch.LossIndex.Length > 0;
 

@@ -44,7 +44,8 @@ internal sealed class BestModel
             return;
         }
 
-        List<string> names = ["loss", .. TokenLoss.MetricNames(run.ComputeAccuracy), .. run.PredictWithGenerate ? MeanScores.Names : [], .. run.AnswerMetrics.Keys];
+        var scores = run.PredictWithGenerate ? MeanScores.Names : [];
+        List<string> names = ["loss", .. TokenLoss.MetricNames(run.ComputeAccuracy), .. scores, .. run.AnswerMetrics.Keys];
         if (!names.Contains(NameIn(run)))
         {
             throw new ConfigException($"metric_for_best_model: {run.MetricForBestModel} is not among what the evaluations of this run measure: "

@@ -18,7 +18,8 @@ internal static class RunTargets
     [
         "adapter_model.safetensors", PeftConfig.FileName, AdapterBase.FileName, "README.md", "config.json", "model.safetensors",
         "model.safetensors.index.json", TrainerLogSink.FileName, TrainerState.FileName, RunningLogSink.FileName, "train_results.json",
-        "eval_results.json", "all_results.json", "training_loss.svg", "training_loss.png",
+        "eval_results.json", "all_results.json", "training_loss.svg", "training_loss.png", PredictionFiles.Answers,
+        PredictionFiles.Scores, PredictionFiles.Report,
     ];
 
     /// <summary>Links are followed, mount points are folders like any other; nothing is made.</summary>

@@ -1,6 +1,7 @@
 using Fovea.Data.Datasets;
 using Fovea.Data.Tokenizers;
 using Fovea.Evaluation.Report;
+using Fovea.Evaluation.Statistics;
 using Fovea.Evaluation.Texts;
 using Fovea.Generation;
 using Fovea.Training.Answers;
@@ -19,6 +20,10 @@ internal sealed class PredictedRows
     private readonly List<RowAnswer> answered;
     private readonly Dictionary<int, TextScores> scores;
 
+    /// <param name="config">Names model and data, and a program's own metrics.</param>
+    /// <param name="questions">The rows.</param>
+    /// <param name="prompts">Says how a question is written.</param>
+    /// <param name="tokenizer">The model's.</param>
     /// <param name="answers">What became of each row, in their order.</param>
     public PredictedRows(TrainConfig config, RowQuestions questions, PromptBuilder prompts, Tokenizer tokenizer, IEnumerable<RowAnswer> answers)
     {
@@ -50,6 +55,8 @@ internal sealed class PredictedRows
     public IReadOnlyDictionary<string, double> Metrics { get; }
 
     /// <summary>Writes the page to look at the answers.</summary>
+    /// <param name="path">Replaced as a whole.</param>
+    /// <param name="model">Folder of the model.</param>
     /// <param name="how">How answers were generated, in words.</param>
     public void WriteReport(string path, string model, string how)
     {
@@ -58,7 +65,7 @@ internal sealed class PredictedRows
         {
             Title = $"Answers to {all.Count} held-out samples",
             Subtitle = adapters.Count == 0 ? model : $"{model} with {string.Join(", ", adapters)}",
-            Metrics = [.. Metrics.Select(metric => new ReportMetric(metric.Key, metric.Value))],
+            Metrics = [.. Metrics.Select(metric => WithInterval(metric.Key, metric.Value))],
             Facts =
             [
                 new("Data", config.Data.EvalDataset.Count > 0
@@ -70,6 +77,19 @@ internal sealed class PredictedRows
             Notes = answered.Count == all.Count ? [] : [$"{all.Count - answered.Count} samples could not be answered and are in no score."],
             Rows = [.. all.Select(Shown)],
         });
+    }
+
+    /// <summary>A score of texts is a mean over rows; what a program's own metric is, only the program knows.</summary>
+    private ReportMetric WithInterval(string name, double value)
+    {
+        var place = TextScores.Names.ToList().IndexOf(name);
+        if (place < 0)
+        {
+            return new ReportMetric(name, value);
+        }
+
+        var interval = Bootstrap.OfMean([.. answered.Select(answer => scores[answer.Row].Values[place])]);
+        return new ReportMetric(name, value, interval.Low, interval.High);
     }
 
     private ReportRow Shown(RowAnswer answer)

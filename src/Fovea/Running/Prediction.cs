@@ -44,6 +44,8 @@ internal sealed class Prediction : IDisposable
 
     /// <param name="config">Names the model with its adapters, the held-out rows and the output folder.</param>
     /// <param name="source">The configuration's model folder, where it is open already.</param>
+    /// <param name="views">See the events of answering.</param>
+    /// <param name="mesh">The processes that answer.</param>
     /// <param name="again">Answer anew what is answered already.</param>
     /// <param name="stop">Asks to end after the present answer.</param>
     /// <returns>Whether all rows are answered; false where it was stopped.</returns>
@@ -153,32 +155,38 @@ internal sealed class Prediction : IDisposable
         model.Loaded.Engine.Sum = ranks.Sum;
         using var log = new AnswerLog(folder, mesh.Rank, fingerprint);
         events.Write(new PredictionStarted(config.Run.OutputDir, source.Folder, model.Device, questions.Count, known.Count));
-        return await model.Run(() =>
-        {
-            var (before, own) = (known.Count, 0);
-            watch.Restart();
-            var left = ranks.Share([.. Enumerable.Range(0, questions.Count).Where(row => !known.ContainsKey(row))]);
-            try
+        await model.Run<object?>(
+            () =>
             {
-                var asked = left.TakeWhile(_ => !stop.IsCancellationRequested).Select(questions.Request);
-                foreach (var answer in model.Loaded.Batch.AnswerAll(asked, mesh.WorldSize == 1 ? stop : CancellationToken.None))
-                {
-                    var row = Of(answer) with { Seconds = watch.Elapsed.TotalSeconds };
-                    watch.Restart();
-                    known.Add(row.Row, row);
-                    log.Add(row);
-                    own++;
-                    var done = before + Math.Min(own * mesh.WorldSize, questions.Count - before);
-                    events.Write(new RowAnswered(done, questions.Count));
-                }
-            }
-            catch (OperationCanceledException) when (stop.IsCancellationRequested)
-            {
-                // What was answered is kept.
-            }
+                AnswerLeft(model.Loaded.Batch, log, known, stop);
+                return null;
+            },
+            CancellationToken.None).ConfigureAwait(false);
+        return preparation;
+    }
 
-            return preparation;
-        }).ConfigureAwait(false);
+    private void AnswerLeft(IBatchAnswerer batch, AnswerLog log, SortedDictionary<int, RowAnswer> known, CancellationToken stop)
+    {
+        var (watch, before, own) = (Stopwatch.StartNew(), known.Count, 0);
+        var left = ranks.Share([.. Enumerable.Range(0, questions.Count).Where(row => !known.ContainsKey(row))]);
+        var asked = left.TakeWhile(_ => !stop.IsCancellationRequested).Select(questions.Request);
+        try
+        {
+            foreach (var answer in batch.AnswerAll(asked, mesh.WorldSize == 1 ? stop : CancellationToken.None))
+            {
+                var row = Of(answer) with { Seconds = watch.Elapsed.TotalSeconds };
+                watch.Restart();
+                known.Add(row.Row, row);
+                log.Add(row);
+                own++;
+                var done = before + Math.Min(own * mesh.WorldSize, questions.Count - before);
+                events.Write(new RowAnswered(done, questions.Count));
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // What was answered is kept.
+        }
     }
 
     /// <exception cref="BadSampleException">There is no answer, and such samples are not left out.</exception>
@@ -207,10 +215,10 @@ internal sealed class Prediction : IDisposable
         var output = config.Run.OutputDir;
         PredictionFiles.Write(output, rows.Written);
         var report = Path.Combine(output, PredictionFiles.Report);
-        rows.WriteReport(report, source.Folder, string.Create(
+        rows.WriteReport(report, source.Folder, (options.DoSample ? string.Create(
             CultureInfo.InvariantCulture,
-            $"{(options.DoSample ? $"drawn: temperature {options.Temperature}, top_p {options.TopP}, top_k {options.TopK}, seed {config.Run.Seed}" : "greedy")}, ")
-            + $"at most {options.MaxNewTokens} tokens");
+            $"drawn: temperature {options.Temperature}, top_p {options.TopP}, top_k {options.TopK}, seed {config.Run.Seed}")
+            : "greedy") + $", at most {options.MaxNewTokens} tokens");
 
         // Ranks work at the same time; who is asked again after a kill has the time of both calls.
         var seconds = answers.Values.Sum(answer => answer.Seconds) / mesh.WorldSize;

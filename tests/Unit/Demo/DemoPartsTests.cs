@@ -62,17 +62,15 @@ public sealed class DemoPartsTests
     [InlineData(10, 95, 0)]
     [InlineData(10, 40, 1)]
     [InlineData(60, 95, 1)]
-    public void Only_a_rise_far_above_chance_and_the_model_before_is_a_success(double before, double shapes, int failures)
-    {
-        var answers = new[] { new DemoAnswer(new DemoPicture("a.png", DemoShape.Star, DemoColour.Red), "cherry", "cherry") };
-        Assert.Equal(failures, new DemoResult(before, shapes, 0, answers).Failures(40).Count());
-    }
+    public void Only_a_rise_far_above_chance_and_the_model_before_is_a_success(double before, int shapes, int failures) =>
+        Assert.Equal(failures, new DemoResult(before, Right(shapes), 0, Right(100)).Failures(40).Count());
 
     [Fact]
     public void A_question_that_was_not_learnt_is_a_failure_too()
     {
-        var answers = new[] { new DemoAnswer(new DemoPicture("a.png", DemoShape.Star, DemoColour.Red), "plum", "cherry") };
-        Assert.Contains("fruit: 0.0 %", Assert.Single(new DemoResult(0, 95, 0, answers).Failures(40)));
+        Assert.Contains("fruit: 0.0 %", Assert.Single(new DemoResult(0, Right(95), 0, Right(0)).Failures(40)));
+        var (low, high) = DemoExam.Interval(Right(95));
+        Assert.Equal((88.8, 97.8), (Math.Round(low, 1), Math.Round(high, 1)));
     }
 
     [Fact]
@@ -85,6 +83,10 @@ public sealed class DemoPartsTests
         Assert.Equal(Thumbnails.Side * Thumbnails.Side / 2, text.ToString().Count(c => c == '\u2580'));
         Assert.Equal(0, Thumbnails.Fit(Terminal(text, AnsiSupport.No, ColorSystemSupport.NoColors)));
     }
+
+    /// <summary>A hundred answers, so many of them right.</summary>
+    private static List<DemoAnswer> Right(int count) => [.. Enumerable.Range(0, 100).Select(i =>
+        new DemoAnswer(new DemoPicture("a.png", DemoShape.Star, DemoColour.Red), i < count ? "cherry" : "plum", "cherry"))];
 
     private static IAnsiConsole Terminal(TextWriter output, AnsiSupport ansi, ColorSystemSupport colours)
     {

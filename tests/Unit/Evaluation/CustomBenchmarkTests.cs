@@ -113,6 +113,17 @@ public sealed class CustomBenchmarkTests
     }
 
     [Fact]
+    public void Rows_of_VLMEvalKits_tables_have_their_pictures_in_base64()
+    {
+        using var folder = new TempFolder();
+        var image = Convert.ToBase64String(File.ReadAllBytes(TestFiles.Golden("images/decode/exif1.jpg")));
+        var path = folder.Write("rows.tsv", $"index\timage\tquestion\tanswer\tcategory\n4\t{image}\tHow many?\t7\tcount\n");
+        var item = Assert.Single(new CustomBenchmark(CustomMetric.Of("exact", [])).Read(new BenchmarkInput { Data = path }));
+        Assert.Equal(("4", "How many?", "7", "count"), (item.Id, item.Question, item.Expected, item.Groups["category"]));
+        Assert.Single(item.Turns[0].Parts.OfType<Image>());
+    }
+
+    [Fact]
     public void Every_row_that_cannot_be_used_is_named()
     {
         using var folder = new TempFolder();

@@ -176,6 +176,91 @@ public sealed class VisionModelTests : NativeTest
         folder.Delete(recursive: true);
     }
 
+    [Fact]
+    public async Task Many_conversations_are_answered_as_each_alone_and_one_that_cannot_be_stops_nothing()
+    {
+        string[] questions = ["What do you see?", "Which shape?", "Please describe this image"];
+        IReadOnlyList<Message>[] asked =
+        [
+            .. questions.Select(question => new[] { Message.User(Picture, question) }),
+            [Message.User(Image.FromFile("absent.png"), "What?")],
+            [Message.Assistant("nobody asked")],
+        ];
+        var outcomes = (await model.AnswerAllAsync(asked, greedy).ToListAsync()).OrderBy(outcome => outcome.Index).ToList();
+        Assert.Equal(Enumerable.Range(0, 5), outcomes.Select(outcome => outcome.Index));
+        for (var i = 0; i < questions.Length; i++)
+        {
+            Assert.Equal((await model.AnswerAsync(asked[i], greedy)).Generation.Ids, outcomes[i].Answer.Generation.Ids);
+        }
+
+        Assert.Contains("absent.png", outcomes[3].Problem!.Message);
+        Assert.Empty(outcomes[3].Answers);
+        Assert.Same(outcomes[4].Problem, Assert.ThrowsAny<FoveaException>(() => outcomes[4].Answer));
+    }
+
+    [Fact]
+    public async Task With_a_seed_a_drawn_answer_depends_on_its_conversation_and_place_alone()
+    {
+        var drawn = greedy with { DoSample = true, Temperature = 3, TopK = 0, Seed = 5 };
+        var asked = Enumerable.Range(0, 3).Select(_ => (IReadOnlyList<Message>)[Message.User("Say something")]).ToList();
+        var all = await Texts(asked);
+        Assert.Equal(3, all.Distinct().Count());
+        Assert.Equal(all.Take(2), await Texts(asked.Take(2)));
+
+        async Task<List<string>> Texts(IEnumerable<IReadOnlyList<Message>> conversations) =>
+            [.. (await model.AnswerAllAsync(conversations, drawn).ToListAsync()).OrderBy(outcome => outcome.Index).Select(outcome => outcome.Answer.Text)];
+    }
+
+    [Fact]
+    public async Task Endless_conversations_are_read_as_they_are_answered_and_leaving_ends_the_answers()
+    {
+        var read = 0;
+        var answered = 0;
+        await foreach (var outcome in model.AnswerAllAsync(Endless(), greedy with { MaxNewTokens = 1 }))
+        {
+            Assert.Equal(answered, outcome.Index);
+            if (++answered == 3)
+            {
+                break;
+            }
+        }
+
+        Assert.InRange(read, 3, 200);
+        using var cancel = new CancellationTokenSource();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (var outcome in model.AnswerAllAsync(Endless(), greedy with { MaxNewTokens = 1 }, cancel.Token))
+            {
+                await cancel.CancelAsync();
+            }
+        });
+        Assert.NotEmpty((await model.AnswerAsync([Message.User("And now?")], greedy)).Generation.Ids);
+
+        IEnumerable<IReadOnlyList<Message>> Endless()
+        {
+            while (true)
+            {
+                read++;
+                yield return [Message.User("Again?")];
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Held_out_conversations_come_back_with_answers_that_metrics_take()
+    {
+        var rows = LibraryRows.Take(4);
+        var answered = await model.PredictAsync(rows, greedy with { MaxNewTokens = 24 }).ToListAsync();
+        Assert.Equal(rows, answered.Select(row => row.Row));
+        Assert.Equal("A red circle at the top.", answered[0].Expected);
+        Assert.Equal(0, Metrics.ExactMatch(answered));
+        var knows = rows[1] with { Messages = [.. rows[1].Messages.SkipLast(1), Message.Assistant($" {answered[1].Answer}\n")] };
+        Assert.Equal(0.25, Metrics.ExactMatch([answered[0], answered[1] with { Row = knows }, answered[2], answered[3]]));
+        Assert.Equal(0, Metrics.ExactMatch([]));
+        await Assert.ThrowsAnyAsync<FoveaException>(async () => await model.PredictAsync(
+            [new([Message.User(Image.FromFile("absent.png"), "What?"), Message.Assistant("Nothing.")])], greedy).ToListAsync());
+    }
+
     protected override void Cleanup() => model.DisposeAsync().AsTask().GetAwaiter().GetResult();
 
     private static VisionModel Load(VisionModelOptions options) => VisionModel.LoadAsync(Folder, options).GetAwaiter().GetResult();

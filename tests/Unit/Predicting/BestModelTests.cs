@@ -83,7 +83,8 @@ public sealed class BestModelTests : NativeTest
         Assert.Equal(2, (int)state["stateful_callbacks"]!["EarlyStoppingCallback"]!["attributes"]!["early_stopping_patience_counter"]!);
         var adapter = run.Adapter("early");
         using var seen = new SeenEvents();
-        Assert.False(SupervisedFineTune.Run(Config("early", "early_stopping_steps=2", "load_best_model_at_end=true", "max_steps=20", More), [seen]).Interrupted);
+        var again = Config("early", "early_stopping_steps=2", "load_best_model_at_end=true", "max_steps=20", More);
+        Assert.False(SupervisedFineTune.Run(again, [seen]).Interrupted);
         Assert.Contains($"it stopped early after {stop} of 20 steps", Assert.Single(seen.Notices));
         Assert.Equal(adapter, run.Adapter("early"));
     }

@@ -1,0 +1,54 @@
+using System.Globalization;
+
+namespace Fovea.Evaluation;
+
+/// <summary>Finds COCO's images by their numbers: <c>COCO_val2014_000000000042.jpg</c> or <c>000000000042.jpg</c>, in a folder or in its folder for the split.</summary>
+/// <param name="root">The folder.</param>
+/// <param name="split">What the file of questions says, for instance <c>val2014</c>; null where it says nothing.</param>
+internal sealed class CocoImages(string root, string? split)
+{
+    private static readonly string[] Splits = ["val2014", "train2014", "test2015", "val2017", "train2017"];
+    private readonly List<Func<string, string>> places = [.. Places(split)];
+
+    /// <summary>The image's file; null where there is none.</summary>
+    /// <param name="id">The number, or another data set's name of the image.</param>
+    public string? Find(string id)
+    {
+        for (var i = 0; i < places.Count; i++)
+        {
+            var file = Path.Combine(root, places[i](id));
+            if (File.Exists(file))
+            {
+                // Where one image is, the next one is mostly too.
+                (places[0], places[i]) = (places[i], places[0]);
+                return file;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The names that are looked for, for messages.</summary>
+    public string Example(string id) => Path.Combine(root, Places(split).First()(id));
+
+    private static IEnumerable<Func<string, string>> Places(string? split)
+    {
+        foreach (var folder in Splits.Prepend(split).OfType<string>().Distinct())
+        {
+            yield return id => $"COCO_{folder}_{Twelve(id)}.jpg";
+            yield return id => Path.Combine(folder, $"COCO_{folder}_{Twelve(id)}.jpg");
+            yield return id => Path.Combine(folder, $"{Twelve(id)}.jpg");
+        }
+
+        foreach (var folder in (string[])["", "images", "train_images", "val_images", "test_images"])
+        {
+            yield return id => Path.Combine(folder, $"{Twelve(id)}.jpg");
+            yield return id => Path.Combine(folder, $"{id}.jpg");
+            yield return id => Path.Combine(folder, $"{id}.png");
+            yield return id => Path.Combine(folder, id);
+        }
+    }
+
+    private static string Twelve(string id) => long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        ? number.ToString("D12", CultureInfo.InvariantCulture) : id;
+}

@@ -1,0 +1,107 @@
+using Fovea.Evaluation;
+using Fovea.Evaluation.Results;
+using Fovea.Evaluation.Running;
+
+namespace Fovea.Tests.Unit.Library;
+
+/// <summary>A model that answers benchmarks: resumed as if it had never stopped, with its own earlier answers as history.</summary>
+public sealed class EvaluateTests : NativeTest
+{
+    private static readonly string Data = TestFiles.Golden("qwen2_5_vl_tiny/data");
+    private readonly TempFolder folder = new();
+    private readonly VisionModel model;
+
+    // After the base class has counted what is open.
+    public EvaluateTests() => model = VisionModel.LoadAsync(
+        TestFiles.Golden("qwen2_5_vl_tiny/model"), new() { Device = "cpu", Adapter = TestFiles.Golden("qwen2_5_vl_tiny/adapter_final_tokens") })
+        .GetAwaiter().GetResult();
+
+    [Fact]
+    public async Task Coherence_over_turns_runs_end_to_end_and_a_stopped_run_goes_on()
+    {
+        var whole = await Run(Request("whole"));
+        Assert.Equal(4, whole.Items.Count);
+        Assert.All(whole.Answers, answers => Assert.All(answers, answer => Assert.NotEmpty(answer)));
+
+        using var stop = new CancellationTokenSource();
+        var answered = 0;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Run(Request("stopped"), told: progress =>
+        {
+            if (++answered == 9)
+            {
+                stop.Cancel();
+            }
+        }, cancel: stop.Token));
+        var left = 0;
+        var resumed = await Run(Request("stopped"), told: progress => left++);
+        Assert.InRange(left, 1, whole.Answers.Sum(answers => answers.Count) - 9);
+        Assert.Equal(whole.Answers.SelectMany(answers => answers), resumed.Answers.SelectMany(answers => answers));
+        Assert.Contains(resumed.Facts, fact => fact.Name == "Resumed");
+
+        // What a turn was asked with is what the model itself has said.
+        var item = whole.Items[0];
+        var asked = new List<Message>();
+        foreach (var (turn, answer) in item.Turns.Zip(whole.Answers[0]))
+        {
+            asked.Add(turn);
+            var alone = await model.AnswerAsync(asked, model.Generation with { DoSample = false, MaxNewTokens = 6 });
+            Assert.Equal(answer, alone.Text);
+            asked.Add(Message.Assistant(answer));
+        }
+
+        var refused = await Assert.ThrowsAsync<ConfigException>(() => Run(Request("stopped"), tokens: 7));
+        Assert.Contains(refused.Problems, problem => problem.Contains("decoding: \"greedy, at most 6 new tokens", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_picture_that_cannot_be_read_is_a_wrong_answer_that_is_told()
+    {
+        File.Copy(Path.Combine(Data, "images/001_0.png"), folder["a.png"]);
+        folder.Write("b.png", "no picture");
+        var rows = folder.Write("rows.jsonl", """
+            {"question": "What?", "image": "a.png", "answer": "x"}
+            {"question": "What?", "image": "b.png", "answer": "x"}
+            {"question": "What?", "image": "a.png", "answer": "y"}
+            """);
+        var request = new EvaluationRequest
+        {
+            Entry = Benchmarks.Find("custom", "exact"), Input = new BenchmarkInput { Data = rows, Prompt = "{question} Be brief." }, Output = folder["out"],
+        };
+        var result = await Run(request, tokens: 3);
+        Assert.Equal([1], result.Problems.Keys);
+        Assert.Contains("b.png", result.Problems[1], StringComparison.Ordinal);
+        Assert.Contains("1 items could not be asked and count as wrong", Assert.Single(result.Notes), StringComparison.Ordinal);
+        Assert.Equal(result.Answers[0], result.Answers[2]);
+        Assert.Equal(string.Empty, result.Answers[1][0]);
+        ResultFolder.Write(request, result);
+        Assert.Contains("<dt>No answer</dt>", File.ReadAllText(Path.Combine(folder["out"], "report.html")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Metrics_from_code_see_all_rows_with_their_answers()
+    {
+        Conversation[] heldOut = [.. Enumerable.Range(0, 5).Select(i => new Conversation([Message.User($"Question {i}?"), Message.Assistant($"{i}")]))];
+        var greedy = model.Generation with { DoSample = false, MaxNewTokens = 5 };
+        var scores = await model.EvaluateAsync(
+            heldOut, new Dictionary<string, Metric> { ["rows"] = rows => rows.Count, ["length"] = rows => rows.Average(row => row.Answer.Length) }, greedy);
+        Assert.Equal(5, scores.Values["rows"]);
+        Assert.True(scores.Values["length"] > 0);
+        Assert.Equal(heldOut, scores.Rows.Select(row => row.Row));
+        var alone = await model.AnswerAsync([heldOut[3].Messages[0]], greedy);
+        Assert.Equal(alone.Text, scores.Rows[3].Answer);
+        await Assert.ThrowsAsync<ConfigException>(() => model.EvaluateAsync([new Conversation([Message.User("?")])], new Dictionary<string, Metric>()));
+    }
+
+    protected override void Cleanup()
+    {
+        model.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        folder.Dispose();
+    }
+
+    private EvaluationRequest Request(string name) =>
+        new() { Entry = Benchmarks.Find("coherence"), Input = new BenchmarkInput(), Limit = 4, Output = folder[name] };
+
+    private async Task<EvaluationResult> Run(
+        EvaluationRequest request, int tokens = 6, Action<BenchmarkProgress>? told = null, CancellationToken cancel = default) =>
+        (await model.Evaluate(request, QuestionSet.Read(request), tokens, told, cancel))!;
+}

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Fovea.Evaluation;
 
-/// <summary>Finds COCO's images by their numbers: <c>COCO_val2014_000000000042.jpg</c> or <c>000000000042.jpg</c>, in a folder or in its folder for the split.</summary>
+/// <summary>
+/// Finds COCO's images by their numbers: <c>COCO_val2014_000000000042.jpg</c> or <c>000000000042.jpg</c>, in a folder or in its folder for the split.
+/// </summary>
 /// <param name="root">The folder.</param>
 /// <param name="split">What the file of questions says, for instance <c>val2014</c>; null where it says nothing.</param>
 internal sealed class CocoImages(string root, string? split)

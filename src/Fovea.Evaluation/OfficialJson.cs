@@ -11,20 +11,23 @@ internal static class OfficialJson
     {
         if (!root.TryGetProperty(list, out var rows) || rows.ValueKind != JsonValueKind.Array)
         {
-            throw new ConfigException($"{path} has no list '{list}'; it has {Data.Datasets.Brief.List([.. root.EnumerateObject().Select(property => property.Name)])}");
+            throw new ConfigException(
+                $"{path} has no list '{list}'; it has {Data.Datasets.Brief.List([.. root.EnumerateObject().Select(property => property.Name)])}");
         }
 
         var i = 0;
         foreach (var row in rows.EnumerateArray())
         {
             var place = $"{path}: {list}[{i++}]";
-            yield return row.ValueKind == JsonValueKind.Object ? (place, row) : throw new ConfigException($"{place} must be an object, not {JsonText.Kind(row)}");
+            yield return row.ValueKind == JsonValueKind.Object ? (place, row)
+                : throw new ConfigException($"{place} must be an object, not {JsonText.Kind(row)}");
         }
     }
 
     /// <summary>A number or name as its file spells it.</summary>
     /// <exception cref="ConfigException">It is missing or something else.</exception>
-    public static string Id(JsonElement row, string key, string place) => !row.TryGetProperty(key, out var value) ? throw new ConfigException($"{place} has no {key}")
+    public static string Id(JsonElement row, string key, string place) => !row.TryGetProperty(key, out var value)
+        ? throw new ConfigException($"{place} has no {key}")
         : value.ValueKind switch
         {
             JsonValueKind.Number => value.GetRawText(),
@@ -33,7 +36,8 @@ internal static class OfficialJson
         };
 
     /// <exception cref="ConfigException">It is missing or no text.</exception>
-    public static string Text(JsonElement row, string key, string place) => !row.TryGetProperty(key, out var value) ? throw new ConfigException($"{place} has no {key}")
+    public static string Text(JsonElement row, string key, string place) => !row.TryGetProperty(key, out var value)
+        ? throw new ConfigException($"{place} has no {key}")
         : value.ValueKind == JsonValueKind.String ? value.GetString()!
         : throw new ConfigException($"{place}.{key} must be text, not {JsonText.Kind(value)}");
 

@@ -11,13 +11,16 @@ internal sealed class BleuCounts
     private long length;
     private long referenceLength;
 
-    /// <summary>A caption against its references: an n-gram counts no more often than in the reference that has it most, and the nearest length is asked for.</summary>
+    /// <summary>
+    /// A caption against its references: an n-gram counts no more often than in the reference that has it most, and the nearest length is asked for.
+    /// </summary>
     public static BleuCounts Of(NGrams candidate, IReadOnlyList<NGrams> references)
     {
         var counts = new BleuCounts
         {
             length = candidate.Words,
-            referenceLength = references.Select(reference => reference.Words).OrderBy(words => Math.Abs(words - candidate.Words)).ThenBy(words => words).First(),
+            referenceLength = references.Select(reference => reference.Words)
+                .OrderBy(words => Math.Abs(words - candidate.Words)).ThenBy(words => words).First(),
         };
         for (var n = 0; n < Orders; n++)
         {

@@ -4,8 +4,8 @@ using Fovea.Evaluation.Vqa;
 namespace Fovea.Evaluation.Captions;
 
 /// <summary>
-/// Reads captions of images: COCO's <c>captions_val2014.json</c>, and Karpathy's <c>dataset_coco.json</c>, of whose splits <c>test</c> is meant. Images stand in
-/// the order of the file's list of images, which the tokenizer's result depends on.
+/// Reads captions of images: COCO's <c>captions_val2014.json</c>, and Karpathy's <c>dataset_coco.json</c>, of whose splits <c>test</c> is meant. Images
+/// stand in the order of the file's list of images, which the tokenizer's result depends on.
 /// </summary>
 internal static class CaptionFiles
 {
@@ -32,7 +32,8 @@ internal static class CaptionFiles
             foreach (var (place, row) in OfficialJson.Rows(root, "images", path))
             {
                 var id = OfficialJson.Id(row, "id", place);
-                order.Add(captions.TryAdd(id, []) ? (id, OfficialJson.TextOrNull(row, "file_name")) : throw new ConfigException($"{place}: the image {id} stands twice"));
+                order.Add(captions.TryAdd(id, []) ? (id, OfficialJson.TextOrNull(row, "file_name"))
+                    : throw new ConfigException($"{place}: the image {id} stands twice"));
             }
         }
 
@@ -61,7 +62,8 @@ internal static class CaptionFiles
         foreach (var (place, row) in rows.Where(row => !isSplit || OfficialJson.TextOrNull(row.Row, "split") == Test))
         {
             var id = OfficialJson.Id(row, row.TryGetProperty("cocoid", out _) ? "cocoid" : "imgid", place);
-            var file = OfficialJson.TextOrNull(row, "filename") is { } name ? Path.Combine(OfficialJson.TextOrNull(row, "filepath") ?? string.Empty, name) : null;
+            var file = OfficialJson.TextOrNull(row, "filename") is { } name
+                ? Path.Combine(OfficialJson.TextOrNull(row, "filepath") ?? string.Empty, name) : null;
             if (!seen.Add(id))
             {
                 throw new ConfigException($"{place}: the image {id} stands twice");

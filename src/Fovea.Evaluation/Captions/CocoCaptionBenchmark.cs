@@ -15,8 +15,9 @@ internal sealed class CocoCaptionBenchmark : TableBenchmark
     public override string Title => "COCO captions (also Karpathy's split, NoCaps and Flickr in the same form)";
 
     public override string Rule =>
-        "BLEU, ROUGE-L and CIDEr-D of salaniz/pycocoevalcap @ad63453 on Penn Treebank tokens (its CIDEr weighs by the references of the set that is scored: of a part "
-        + "it is not comparable; intervals keep the whole set's weights). A line end within a caption counts as a blank, where the original mixes captions up.";
+        "BLEU, ROUGE-L and CIDEr-D of salaniz/pycocoevalcap @ad63453 on Penn Treebank tokens (its CIDEr weighs by the references of the set that is scored: "
+        + "of a part it is not comparable; intervals keep the whole set's weights). A line end within a caption counts as a blank, where the original "
+        + "mixes captions up.";
 
     public override string Prompt => "Provide a one-sentence caption for the provided image.";
 
@@ -83,8 +84,8 @@ internal sealed class CocoCaptionBenchmark : TableBenchmark
     protected override IEnumerable<BenchmarkItem> Items(TableRow row, BenchmarkInput input, int number)
     {
         yield return Item(
-            row.TextOrNull("image_id", "cocoid", "question_id", "index", "id") ?? Id(row, number), [.. row.TextsOf("raw", "answers", "answer", "captions", "caption")],
-            [.. Images(row, input)], input);
+            row.TextOrNull("image_id", "cocoid", "question_id", "index", "id") ?? Id(row, number),
+            [.. row.TextsOf("raw", "answers", "answer", "captions", "caption")], [.. Images(row, input)], input);
     }
 
     private BenchmarkItem Item(string id, string[] captions, IReadOnlyList<Part> images, BenchmarkInput input) => new()
@@ -106,7 +107,9 @@ internal sealed class CocoCaptionBenchmark : TableBenchmark
 
         var found = Directory.EnumerateFiles(data, "*.json").Where(file => Path.GetFileName(file) is "dataset_coco.json"
             || Path.GetFileName(file).StartsWith("captions_val", StringComparison.Ordinal)).Order(StringComparer.Ordinal).ToList();
-        return found.Count > 1 ? throw new ConfigException($"{data} has several files of captions: {string.Join(", ", found.Select(Path.GetFileName))}; name one with --annotations")
+        return found.Count > 1
+            ? throw new ConfigException(
+                $"{data} has several files of captions: {string.Join(", ", found.Select(Path.GetFileName))}; name one with --annotations")
             : found.Count == 1 ? found[0] : data;
     }
 }

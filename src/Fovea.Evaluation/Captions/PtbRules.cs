@@ -33,22 +33,24 @@ internal static class PtbRules
 
     // What begins a sentence after a letter with a stop ("plan B. The next one").
     private const string Starters =
-        "A|About|After|According|Additionally|An|As|At|But|Earlier|He|Her|Here|However|If|In|It|Last|Many|More|Mr\\.|Ms\\.|Now|Once|One|Other|Our|She|Since"
-        + "|So|Some|Such|That|The|Their|Then|There|These|They|This|We|When|While|What|Yet|You";
+        "A|About|After|According|Additionally|An|As|At|But|Earlier|He|Her|Here|However|If|In|It|Last|Many|More|Mr\\.|Ms\\.|Now|Once|One|Other|Our"
+        + "|She|Since|So|Some|Such|That|The|Their|Then|There|These|They|This|We|When|While|What|Yet|You";
 
     // Kept with their stop; the letter that is not blind to case stands in a class.
     private const string Months = "(?:jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)";
     private const string Days = "(?:mon|tues?|wed|thurs?|fri)";
 
     private const string States =
-        "(?:ala|ariz|(?-i:A)z|(?-i:A)rk|calif|colo|conn|ct|dak|(?-i:D)el|fla|ga|(?-i:I)ll|ind|kans?|ky|(?-i:L)a|(?-i:M)ass|md|mich|minn|(?-i:M)iss|mo|mont|neb|nev|okla|(?-i:O)re|(?-i:P)a|penn|tenn"
-        + "|(?-i:T)ex|va|vt|(?-i:W)ash|wisc?|wyo)";
+        "(?:ala|ariz|calif|colo|conn|ct|dak|fla|ga|ind|kans?|ky|md|mich|minn|mo|mont|neb|nev|okla|penn|tenn|va|vt|wisc?|wyo"
+        + "|(?-i:(?=[A-Z]))(?:az|ark|del|ill|la|mass|miss|ore|pa|tex|wash))";
 
-    private const string Firms = "(?:inc|cos?|corp|pte|pty|ltd|plc|rt|bancorp|bhd|assn|univ|intl|sys|tel|est|ext|sq|jr|sr|bros|ed\\.d|ph\\.d|blvd|rd|esq|etc|al|seq|bldg)";
+    private const string Firms =
+        "(?:inc|cos?|corp|pte|pty|ltd|plc|rt|bancorp|bhd|assn|univ|intl|sys|tel|est|ext|sq|jr|sr|bros|ed\\.d|ph\\.d|blvd|rd|esq|etc|al|seq|bldg)";
 
     private const string Titles =
-        "(?:mrs?|ms|(?-i:M)iss|drs?|profs?|sens?|reps?|attys?|lt|col|gen|messrs|govs?|adm|rev|maj|sgt|cpl|pvt|capt|ste?|ave|pres|lieut|hon|brig|co?mdr|pfc|spc|supts?|det"
-        + "|mt|ft|adj|adv|asst|assoc|ens|insp|mlle|mme|msgr|sfc|vs|alex|wm|jos|cie|a\\.k\\.a|cf|treas|ph|invt|elec|natl|mfg|mtg|dept)";
+        "(?:mrs?|ms|(?-i:(?=[A-Z]))miss|drs?|profs?|sens?|reps?|attys?|lt|col|gen|messrs|govs?|adm|rev|maj|sgt|cpl|pvt|capt|ste?|ave|pres|lieut|hon|brig"
+        + "|co?mdr|pfc|spc|supts?|det|mt|ft|adj|adv|asst|assoc|ens|insp|mlle|mme|msgr|sfc|vs|alex|wm|jos|cie|a\\.k\\.a|cf|treas|ph|invt|elec|natl|mfg|mtg"
+        + "|dept)";
 
     private const string Numbered = "(?:nos?|figs?|ca|prop|art|bldg|pp|op)";
     private const string FileEnds =
@@ -81,6 +83,7 @@ internal static class PtbRules
         new(@"[A-Z]*\$"), new(@"\u00A3", _ => "#"), new(@"[\u20AC\u0080]", _ => "$"), new(@"\u00A2", _ => "cents"),
         new("[A-Z]+(?:(?:&amp;|&)[A-Z]+)+", text => text.Replace("&amp;", "&")),
         new($@"(?<t>[A-Za-z])\.[ \t\u00A0\n](?:(?:{Starters})[ \t\u00A0\n]|{Tag})"),
+        new($@"(?<t>[A-Za-z](?:\.[A-Za-z])+\.)[ \t\u00A0\n](?:(?:{Starters})[ \t\u00A0\n]|{Tag})", text => $"{text} ."),
         new(Acronym), new($@"(?<t>[A-Za-z](?:\.[A-Za-z])+){End}"),
         Blind($@"(?<t>{Numbered}\.)[ \t\n\u00A0]?[0-9]"),
         Blind($@"{Titles}\."),
@@ -89,12 +92,14 @@ internal static class PtbRules
         new(@"(?:\([0-9]{2,3}\)[ \u00A0]?|(?:\+\+?)?(?:[0-9]{2,4}[- \u00A0])?[0-9]{2,4}[- \u00A0])[0-9]{3,4}[- \u00A0]?[0-9]{3,5}", Phone),
         new(@"(?:(?:\+\+?)?[0-9]{2,4}\.)?[0-9]{2,4}\.[0-9]{3,4}\.[0-9]{3,5}", Phone),
         new(@"(?<t>"")[A-Za-z0-9$]", _ => "``"), new(@"[""\u201D\u00BB]|''|\u2019\u2019", _ => "''"), new(@"\u201C|\u00AB|``", _ => "``"),
-        new(@"(?<t>[<>]?[:;=][-o*']?[()DPdpO3\\{@|\[\]])(?![A-Za-z0-9])", Brackets), new(@"\^_\^|>_<|-_-|=_=|o_O", null),
-        new(@"\(", _ => "-LRB-"), new(@"\)", _ => "-RRB-"), new(@"\{", _ => "-LCB-"), new(@"\}", _ => "-RCB-"), new(@"\[", _ => "-LSB-"), new(@"\]", _ => "-RSB-"),
+        new(@"(?<t>[<>]?[:;=][-o*']?[()DPdpO3\\{@|\[\]])(?![A-Za-z0-9])", Brackets), new(@"\^_\^|>_<|-_-|=_=|o_O"),
+        new(@"\(", _ => "-LRB-"), new(@"\)", _ => "-RRB-"), new(@"\{", _ => "-LCB-"), new(@"\}", _ => "-RCB-"),
+        new(@"\[", _ => "-LSB-"), new(@"\]", _ => "-RSB-"),
         new("-+", text => text.Length is 3 or 4 ? "--" : text),
         new(@"\.{3,5}|\.(?:[ \u00A0]\.){2,4}|\u2026", _ => "..."),
         new("@+|#+|_+|\\*+"), new("[?!]+"), new("[.,;:]"),
-        new($@"(?<t>{Ap}[0-9]{{2}}){End}"), new($@"(?<t>'){L}[^ \n\t\u00A0]", _ => "`"), new(@"[\u2018\u2039\u201B]", _ => "`"), new(@"['\u2019\u203A]", _ => "'"),
+        new($@"(?<t>{Ap}[0-9]{{2}}){End}"),
+        new($@"(?<t>'){L}[^ \n\t\u00A0]", _ => "`"), new(@"[\u2018\u2039\u201B]", _ => "`"), new(@"['\u2019\u203A]", _ => "'"),
     ];
 
     private static PtbRule Blind(string pattern, Func<string, string>? make = null) => new($"(?i:{pattern})", make);

@@ -85,11 +85,9 @@ internal static class PtbTokenizer
 
     private static void Add(string token, List<string> tokens)
     {
-        token = token.Replace("\u00AD", string.Empty).Replace('\u2019', '\'').ToLowerInvariant();
-        if (token.Length > 0)
-        {
-            tokens.Add(token);
-        }
+        // The one capital whose small letter the runtime does not know.
+        token = token.Replace("\u00AD", string.Empty).Replace('\u2019', '\'').Replace("\u0130", "i\u0307").ToLowerInvariant();
+        tokens.AddRange(token.Split(' ', StringSplitOptions.RemoveEmptyEntries));
     }
 
     /// <summary>

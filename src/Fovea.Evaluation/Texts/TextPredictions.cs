@@ -12,7 +12,8 @@ internal static class TextPredictions
     {
         var rows = JsonLines.Read(path, Hint).Select(row => row.Row.ValueKind != JsonValueKind.Object
             ? throw new ConfigException($"{row.Place} must be an object, not {JsonText.Kind(row.Row)}; {Hint}")
-            : (OfficialJson.TextOrNull(row.Row, "prompt") ?? string.Empty, OfficialJson.Text(row.Row, "predict", row.Place), OfficialJson.Text(row.Row, "label", row.Place))).ToList();
+            : (OfficialJson.TextOrNull(row.Row, "prompt") ?? string.Empty, OfficialJson.Text(row.Row, "predict", row.Place),
+                OfficialJson.Text(row.Row, "label", row.Place))).ToList();
         return rows.Count > 0 ? rows : throw new ConfigException($"{path} is empty; {Hint}");
     }
 

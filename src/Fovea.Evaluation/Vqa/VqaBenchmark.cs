@@ -18,8 +18,8 @@ internal sealed class VqaBenchmark(VqaSet set, VqaRule rule = VqaRule.Official) 
     public override string Title => rule == VqaRule.Official ? set.Title : $"{set.Title}; answers read as lmms-eval does";
 
     public override string Rule => rule == VqaRule.Official
-        ? "VQA accuracy in per cent, as GT-Vision-Lab/VQA @a013f00 (vqaEval.py) computes it: min(matches / 3, 1), averaged over leaving each of the ten answers out; "
-            + "punctuation, numbers, articles and contractions are made alike unless all ten answers are the same text."
+        ? "VQA accuracy in per cent, as GT-Vision-Lab/VQA @a013f00 (vqaEval.py) computes it: min(matches / 3, 1), averaged over leaving each of the ten "
+            + "answers out; punctuation, numbers, articles and contractions are made alike unless all ten answers are the same text."
         : "VQA accuracy in per cent by the answer processor of lmms-eval @75571cf, which makes answers alike always, and does so to commas and 's too.";
 
     public override string Prompt => "{question}\nAnswer the question using a single word or phrase.";
@@ -79,11 +79,12 @@ internal sealed class VqaBenchmark(VqaSet set, VqaRule rule = VqaRule.Official) 
         new(Role.User, [.. images, new Text(Questions.Ask(input.Prompt ?? Prompt, set.Spell(question)))]);
 
     private static Image ById(TableRow row, BenchmarkInput input) => VqaFiles.Picture(
-        new CocoImages(input.Images ?? Path.GetDirectoryName(Path.GetFullPath(row.File))!, row.TextOrNull("set_name", "split")), row.Text("image_id"), row.Place);
+        new CocoImages(input.Images ?? Path.GetDirectoryName(Path.GetFullPath(row.File))!, row.TextOrNull("set_name", "split")), row.Text("image_id"),
+        row.Place);
 
     private string Needed() => set.Prefix is { } prefix
-        ? $"{Name} needs its official files: --questions {prefix}OpenEnded_mscoco_val2014_questions.json --annotations {prefix}mscoco_val2014_annotations.json, "
-            + "or --data with the folder of both, or a table (.tsv, .parquet, .json, .jsonl)"
+        ? $"{Name} needs its official files: --questions {prefix}OpenEnded_mscoco_val2014_questions.json "
+            + $"--annotations {prefix}mscoco_val2014_annotations.json, or --data with the folder of both, or a table (.tsv, .parquet, .json, .jsonl)"
         : $"{Name} needs --data: TextVQA_0.5.1_val.json, or a table (.tsv, .parquet, .jsonl)";
 
     // As the original reports: rounded to two digits, of the sum in the order of the file.

@@ -2,12 +2,16 @@ using System.Text.Json;
 
 namespace Fovea.Evaluation.Vqa;
 
-/// <summary>The official two files of VQA: questions, and what ten people answered to each. The order is that of the answers' file, as in the original.</summary>
+/// <summary>
+/// The official two files of VQA: questions, and what ten people answered to each. The order is that of the answers' file, as in the original.
+/// </summary>
 internal static class VqaFiles
 {
     private const string Val = "val2014";
 
-    /// <summary>The two files that the input names; null where it names none of this form. The questions may be missing where only scores are asked for.</summary>
+    /// <summary>
+    /// The two files that the input names; null where it names none of this form. The questions may be missing where only scores are asked for.
+    /// </summary>
     /// <exception cref="ConfigException">The answers are missing, or several splits lie there.</exception>
     public static (string? Questions, string Annotations)? Find(VqaSet set, BenchmarkInput input)
     {
@@ -21,7 +25,8 @@ internal static class VqaFiles
         }
 
         var annotations = input.Annotations ?? Beside(input.Questions!, "OpenEnded_mscoco_", "mscoco_", "_questions.", "_annotations.")
-            ?? throw new ConfigException($"{set.Name} needs the answers that people gave beside {input.Questions}: --annotations mscoco_val2014_annotations.json");
+            ?? throw new ConfigException(
+                $"{set.Name} needs the answers that people gave beside {input.Questions}: --annotations mscoco_val2014_annotations.json");
         var questions = input.Questions ?? Beside(annotations, "mscoco_", "OpenEnded_mscoco_", "_annotations.", "_questions.");
         return questions is null && !input.ScoresOnly
             ? throw new ConfigException($"{set.Name} needs the questions beside {annotations}: --questions OpenEnded_mscoco_val2014_questions.json")
@@ -137,7 +142,8 @@ internal static class VqaFiles
         var found = Directory.EnumerateFiles(folder, $"{prefix}mscoco_*_annotations.json").Order(StringComparer.Ordinal).ToList();
         var one = found.Count == 1 ? found[0] : found.Find(file => file.Contains(Val, StringComparison.Ordinal));
         return found.Count == 0 ? null
-            : one is null ? throw new ConfigException($"{folder} has answers of several splits: {string.Join(", ", found.Select(Path.GetFileName))}; name one with --annotations")
+            : one is null ? throw new ConfigException(
+                $"{folder} has answers of several splits: {string.Join(", ", found.Select(Path.GetFileName))}; name one with --annotations")
             : (Beside(one, "mscoco_", "OpenEnded_mscoco_", "_annotations.", "_questions."), one);
     }
 
@@ -145,7 +151,8 @@ internal static class VqaFiles
     private static string? Beside(string path, string from, string to, string end, string otherEnd)
     {
         var name = Path.GetFileName(path);
-        var other = Path.Combine(Path.GetDirectoryName(path) ?? string.Empty, name.Replace(from, to, StringComparison.Ordinal).Replace(end, otherEnd, StringComparison.Ordinal));
+        name = name.Replace(from, to, StringComparison.Ordinal).Replace(end, otherEnd, StringComparison.Ordinal);
+        var other = Path.Combine(Path.GetDirectoryName(path) ?? string.Empty, name);
         return other != path && File.Exists(other) ? other : null;
     }
 }

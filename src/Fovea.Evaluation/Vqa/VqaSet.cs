@@ -2,7 +2,9 @@ namespace Fovea.Evaluation.Vqa;
 
 /// <summary>A data set of visual questions with ten answers each.</summary>
 /// <param name="Name">As the command line spells it.</param>
-/// <param name="Prefix">What the names of its official files begin with, before <c>mscoco_</c> and <c>OpenEnded_mscoco_</c>; null where it has no such files.</param>
+/// <param name="Prefix">
+/// What the names of its official files begin with, before <c>mscoco_</c> and <c>OpenEnded_mscoco_</c>; null where it has no such files.
+/// </param>
 internal sealed record VqaSet(string Name, string Title, string? Prefix)
 {
     public static VqaSet OkVqa { get; } = new("okvqa", "OK-VQA: questions that need outside knowledge", string.Empty);

@@ -17,8 +17,10 @@ public sealed class CocoCaptionBenchmarkTests : IDisposable
         folder.Write("val2014/COCO_val2014_000000000009.jpg", "x");
         folder.Write("val2014/COCO_val2014_000000000004.jpg", "x");
         folder.Write("captions_val2014.json", """
-            {"images": [{"id": 9, "file_name": "COCO_val2014_000000000009.jpg"}, {"id": 4, "file_name": "COCO_val2014_000000000004.jpg"}, {"id": 1, "file_name": "x.jpg"}],
-             "annotations": [{"image_id": 4, "id": 1, "caption": "A dog"}, {"image_id": 9, "id": 2, "caption": "A cat"}, {"image_id": 4, "id": 3, "caption": "Two dogs"}]}
+            {"images": [{"id": 9, "file_name": "COCO_val2014_000000000009.jpg"}, {"id": 4, "file_name": "COCO_val2014_000000000004.jpg"},
+               {"id": 1, "file_name": "x.jpg"}],
+             "annotations": [{"image_id": 4, "id": 1, "caption": "A dog"}, {"image_id": 9, "id": 2, "caption": "A cat"},
+               {"image_id": 4, "id": 3, "caption": "Two dogs"}]}
             """);
         var items = benchmark.Read(new BenchmarkInput { Data = folder.Path });
         Assert.Equal(["9", "4"], items.Select(item => item.Id));

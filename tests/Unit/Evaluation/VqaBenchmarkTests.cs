@@ -35,7 +35,9 @@ public sealed class VqaBenchmarkTests : IDisposable
         var items = okvqa.Read(new BenchmarkInput { Data = folder.Path });
 
         Assert.Equal(["421", "70"], items.Select(item => item.Id));
-        Assert.Equal([new Image(MediaSource.FromFile(folder[second])), new Text("Where IS it?\nAnswer the question using a single word or phrase.")], items[0].Turns[0].Parts);
+        Assert.Equal(
+            [new Image(MediaSource.FromFile(folder[second])), new Text("Where IS it?\nAnswer the question using a single word or phrase.")],
+            items[0].Turns[0].Parts);
         Assert.Equal(("one", "other"), (items[0].Groups["question_type"], items[0].Groups["answer_type"]));
         Assert.Equal("bus (9), train", items[0].Expected);
     }
@@ -102,7 +104,8 @@ public sealed class VqaBenchmarkTests : IDisposable
 
     private (string Questions, string Annotations) Official(string folderName = ".")
     {
-        var answers = string.Join(", ", Enumerable.Range(1, 10).Select(i => $$"""{"answer_id": {{i}}, "answer": "{{(i == 10 ? "train" : "bus")}}", "raw_answer": "b"}"""));
+        var answers = string.Join(", ", Enumerable.Range(1, 10).Select(i =>
+            $$"""{"answer_id": {{i}}, "answer": "{{(i == 10 ? "train" : "bus")}}", "raw_answer": "b"}"""));
         return (folder.Write(Path.Combine(folderName, "OpenEnded_mscoco_val2014_questions.json"), Questions),
             folder.Write(Path.Combine(folderName, "mscoco_val2014_annotations.json"), Annotations.Replace("ANSWERS", answers)));
     }

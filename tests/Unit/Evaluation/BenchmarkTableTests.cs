@@ -105,7 +105,7 @@ public sealed class BenchmarkTableTests : IDisposable
             "See [image]\nA. red\nB. it's\n\nAnswer with the option's letter from the given choices directly.",
             string.Concat(exams[0].Turns[0].Parts.Select(Show)));
 
-        var school = Assert.Single(Read("scienceqa", path, new BenchmarkInput { ScoresOnly = true }).Where(item => item.Id == "1"));
+        var school = Assert.Single(Read("scienceqa", path, new BenchmarkInput { ScoresOnly = true }), item => item.Id == "1");
         Assert.Equal("B", school.Expected);
 
         // A rectangle is left, top, width and height here, and each phrase asks once.

@@ -114,7 +114,8 @@ internal sealed class PythonLiteral
         {
             case 'x' or 'u' or 'U':
                 var digits = c == 'x' ? 2 : c == 'u' ? 4 : 8;
-                if (at + digits > text.Length || !int.TryParse(text.AsSpan(at, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code)
+                if (at + digits > text.Length
+                    || !int.TryParse(text.AsSpan(at, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code)
                     || (digits == 8 && !Rune.IsValid(code)))
                 {
                     return false;
@@ -126,7 +127,17 @@ internal sealed class PythonLiteral
             case '\n':
                 return true;
             default:
-                result.Append(c switch { 'n' => "\n", 't' => "\t", 'r' => "\r", 'b' => "\b", 'f' => "\f", '0' => "\0", '\\' or '\'' or '"' => c.ToString(), _ => $"\\{c}" });
+                result.Append(c switch
+                {
+                    'n' => "\n",
+                    't' => "\t",
+                    'r' => "\r",
+                    'b' => "\b",
+                    'f' => "\f",
+                    '0' => "\0",
+                    '\\' or '\'' or '"' => c.ToString(),
+                    _ => $"\\{c}",
+                });
                 return true;
         }
     }

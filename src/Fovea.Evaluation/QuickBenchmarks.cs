@@ -8,7 +8,7 @@ internal static class QuickBenchmarks
 {
     public static IReadOnlyList<Benchmark> All { get; } =
     [
-        new ChartQaBenchmark(), new DocVqaBenchmark(), new MmBenchBenchmark(), new MmeBenchmark(), new PopeBenchmark(), new MmmuBenchmark(), new ScienceQaBenchmark(),
-        new OcrBenchBenchmark(), new RefCocoBenchmark(), new IfEvalBenchmark(),
+        new ChartQaBenchmark(), new DocVqaBenchmark(), new MmBenchBenchmark(), new MmeBenchmark(), new PopeBenchmark(), new MmmuBenchmark(),
+        new ScienceQaBenchmark(), new OcrBenchBenchmark(), new RefCocoBenchmark(), new IfEvalBenchmark(),
     ];
 }

@@ -13,9 +13,9 @@ internal sealed class IfEvalBenchmark : Benchmark
     public override string Title => "IFEval: does the answer follow instructions that a program can check (text only)";
 
     public override string Rule =>
-        "google-research/instruction_following_eval, strict and loose, each instruction of a prompt by its rule. Language: langdetect 1.0.9 with seed 0, exactly. "
-        + "Sentences: NLTK's punkt with common abbreviations in place of its trained model; words: NLTK's Treebank rules. A letter outside a to z is counted as "
-        + "written (the original draws a random letter); a keyword that is no regular expression is not followed.";
+        "google-research/instruction_following_eval, strict and loose, each instruction of a prompt by its rule. Language: langdetect 1.0.9 with seed "
+        + "0, exactly. Sentences: NLTK's punkt with common abbreviations in place of its trained model; words: NLTK's Treebank rules. A letter outside a "
+        + "to z is counted as written (the original draws a random letter); a keyword that is no regular expression is not followed.";
 
     public override string Prompt => "{question}";
 
@@ -107,7 +107,7 @@ internal sealed class IfEvalBenchmark : Benchmark
 
         var names = ids.ConvertAll(id => id.GetString()!);
         var rules = names.Select((id, i) => InstructionRules.Find(id, new InstructionArguments(arguments[i], id))
-            ?? throw new ConfigException(NearestKey.To(id, InstructionRules.Ids) is { } near ? $"unknown instruction {id}; {near} is meant?" : $"unknown instruction {id}")).ToList();
+            ?? throw Unknown(id)).ToList();
         var question = Questions.Ask(input.Prompt ?? "{question}", prompt);
         return new BenchmarkItem
         {
@@ -119,6 +119,9 @@ internal sealed class IfEvalBenchmark : Benchmark
             Truth = new IfEvalTruth(prompt, names, rules),
         };
     }
+
+    private static ConfigException Unknown(string id) =>
+        new($"unknown instruction {id}{(NearestKey.To(id, InstructionRules.Ids) is { } near ? $"; {near} is meant?" : string.Empty)}");
 
     private static string Key(JsonElement row) => !row.TryGetProperty("key", out var key) ? throw new ConfigException("key is missing")
         : JsonText.Whole(key) is { } whole ? whole.ToString(CultureInfo.InvariantCulture)

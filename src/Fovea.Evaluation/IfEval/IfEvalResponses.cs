@@ -30,8 +30,8 @@ internal static class IfEvalResponses
         string?[] problems =
         [
             Problem(responses.Keys.Where(prompt => !known.ContainsKey(prompt)), "belong to no prompt of the data"),
-            Problem(responses.Where(pair => known.TryGetValue(pair.Key, out var count) && pair.Value.Count > count).Select(pair => pair.Key), "are there twice"),
-            allowMissing ? null : Problem(known.Where(pair => (responses.GetValueOrDefault(pair.Key)?.Count ?? 0) < pair.Value).Select(pair => pair.Key), "are missing"),
+            Problem(responses.Keys.Where(prompt => known.TryGetValue(prompt, out var count) && responses[prompt].Count > count), "are there twice"),
+            allowMissing ? null : Problem(known.Keys.Where(prompt => (responses.GetValueOrDefault(prompt)?.Count ?? 0) < known[prompt]), "are missing"),
         ];
         if (problems.OfType<string>().ToList() is { Count: > 0 } found)
         {
@@ -57,8 +57,8 @@ internal static class IfEvalResponses
     private static string? Problem(IEnumerable<string> prompts, string what)
     {
         var all = prompts.ToList();
-        return all.Count == 0 ? null
-            : $"{all.Count} answers {what}: {string.Join(", ", all.Take(Named).Select(prompt => $"\"{Problems.Brief(prompt)}\""))}{(all.Count > Named ? ", ..." : string.Empty)}";
+        var named = string.Join(", ", all.Take(Named).Select(prompt => $"\"{Problems.Brief(prompt)}\""));
+        return all.Count == 0 ? null : $"{all.Count} answers {what}: {named}{(all.Count > Named ? ", ..." : string.Empty)}";
     }
 
     private static string Text(JsonElement row, string name, string place) =>

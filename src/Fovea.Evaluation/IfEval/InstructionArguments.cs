@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Fovea.Evaluation.IfEval;
 
-/// <summary>The arguments of one instruction as the data file has them. What is missing or malformed is an error: the original would draw a random one.</summary>
+/// <summary>
+/// The arguments of one instruction as the data file has them. What is missing or malformed is an error: the original would draw a random one.
+/// </summary>
 /// <param name="values">An object of arguments; those that are null count as missing.</param>
 /// <param name="id">The instruction, for messages.</param>
 internal sealed class InstructionArguments(JsonElement values, string id)
@@ -18,7 +20,8 @@ internal sealed class InstructionArguments(JsonElement values, string id)
     public IReadOnlyList<string> Texts(string name)
     {
         var value = Get(name);
-        return value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0 && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)
+        var isList = value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0;
+        return isList && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)
             ? [.. value.EnumerateArray().Select(item => item.GetString()!)]
             : throw Problem(name, "a list of texts", value);
     }
@@ -27,7 +30,8 @@ internal sealed class InstructionArguments(JsonElement values, string id)
     public int Count(string name, int least = 0)
     {
         var value = Get(name);
-        return JsonText.Whole(value) is { } whole && whole >= least && whole <= int.MaxValue ? (int)whole : throw Problem(name, $"a whole number of at least {least}", value);
+        return JsonText.Whole(value) is { } whole && whole >= least && whole <= int.MaxValue ? (int)whole
+            : throw Problem(name, $"a whole number of at least {least}", value);
     }
 
     /// <summary>How a count is compared: below the bound, or at least as high.</summary>

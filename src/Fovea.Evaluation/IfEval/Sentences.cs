@@ -109,7 +109,7 @@ internal static partial class Sentences
 
     private static bool Ends(string context)
     {
-        var words = context.Split('\n').Where(line => PythonText.Trim(line).Length > 0).SelectMany(line => Word().Matches(line).Select(match => match.Value)).ToList();
+        var words = context.Split('\n').SelectMany(line => Word().Matches(line).Select(match => match.Value)).ToList();
         for (var i = 0; i < words.Count - 1; i++)
         {
             if (EndsSentence(words[i], words[i + 1]))

@@ -2,7 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace Fovea.Evaluation.IfEval;
 
-/// <summary>Splits text into words as NLTK's <c>word_tokenize</c> does: sentences first, then the rules of the Penn Treebank, one substitution after another.</summary>
+/// <summary>
+/// Splits text into words as NLTK's <c>word_tokenize</c> does: sentences first, then the rules of the Penn Treebank, one substitution after another.
+/// </summary>
 internal static class TreebankWords
 {
     private const string W = @"[\p{L}\p{N}_]";

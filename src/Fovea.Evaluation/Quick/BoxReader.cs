@@ -4,11 +4,14 @@ using System.Text.RegularExpressions;
 namespace Fovea.Evaluation.Quick;
 
 /// <summary>
-/// Reads a rectangle out of an answer, as VLMEvalKit does: the first bracket with four numbers, or else the first four numbers. In what unit they are is told by the
+/// Reads a rectangle out of an answer, as VLMEvalKit does: the first bracket with four numbers, or else the first four numbers. In what unit they are is
+/// told by the
 /// largest: up to 1.5 shares of the image's sides, up to 1000 thousandths, beyond that pixels of the image.
 /// </summary>
 internal static partial class BoxReader
 {
+    private const string One = @"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?";
+    private const string Next = @"(?:\s*,\s*|\s+)";
     private const double MostShare = 1.5;
     private const double Thousand = 1000;
 
@@ -45,10 +48,9 @@ internal static partial class BoxReader
         return (scaled.Within(width, height), unit);
     }
 
-    [GeneratedRegex(@"\[\s*([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)(?:\s*,\s*|\s+)([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)(?:\s*,\s*|\s+)([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
-        + @"(?:\s*,\s*|\s+)([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*\]", RegexOptions.CultureInvariant)]
+    [GeneratedRegex($@"\[\s*({One}){Next}({One}){Next}({One}){Next}({One})\s*\]", RegexOptions.CultureInvariant)]
     private static partial Regex Bracket();
 
-    [GeneratedRegex(@"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(One, RegexOptions.CultureInvariant)]
     private static partial Regex Number();
 }

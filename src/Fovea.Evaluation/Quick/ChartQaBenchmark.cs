@@ -32,7 +32,7 @@ internal sealed class ChartQaBenchmark : TableBenchmark
 
     public override BenchmarkScore Score(IReadOnlyList<BenchmarkItem> items, IReadOnlyList<IReadOnlyList<string>> answers)
     {
-        double[] scores = [.. items.Select((item, i) => ((IReadOnlyList<string>)item.Truth!).Any(expected => IsRight(expected, PythonText.Trim(answers[i][0]))) ? 1.0 : 0)];
+        double[] scores = [.. items.Select((item, i) => Score((IReadOnlyList<string>)item.Truth!, PythonText.Trim(answers[i][0])))];
         return new BenchmarkScore
         {
             Metrics = [Means.Of("relaxed_accuracy", scores, 100)],
@@ -55,6 +55,8 @@ internal sealed class ChartQaBenchmark : TableBenchmark
             Truth = expected,
         };
     }
+
+    private static double Score(IReadOnlyList<string> expected, string answer) => expected.Any(one => IsRight(one, answer)) ? 1 : 0;
 
     private static double? Number(string text) => text.EndsWith('%') ? PythonFloat.Parse(text.TrimEnd('%')) / 100 : PythonFloat.Parse(text);
 }

@@ -12,7 +12,8 @@ internal static partial class ChoiceReader
 
     private static readonly string[] Refusals =
     [
-        "Sorry, I can't help with images of people yet.", "I can't process this file.", "I'm sorry, but without the image provided", "Cannot determine the answer",
+        "Sorry, I can't help with images of people yet.", "I can't process this file.", "I'm sorry, but without the image provided",
+        "Cannot determine the answer",
     ];
 
     /// <summary>The letter of the option, Z for a refusal, null where nothing is named.</summary>

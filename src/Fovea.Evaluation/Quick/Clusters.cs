@@ -33,7 +33,8 @@ internal sealed class Clusters
     public int Of(int item) => clusterOf[item];
 
     /// <summary>
-    /// A sample of clusters out of a sample of items: as many of its first items as there are clusters stand for theirs. Large ones are drawn more often, for which
+    /// A sample of clusters out of a sample of items: as many of its first items as there are clusters stand for theirs. Large ones are drawn more often,
+    /// for which
     /// weights make up.
     /// </summary>
     public IEnumerable<(int Cluster, double Weight)> Draw(int[] sample) =>

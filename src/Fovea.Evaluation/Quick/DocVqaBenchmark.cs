@@ -12,8 +12,8 @@ internal sealed class DocVqaBenchmark : TableBenchmark
     public override string Title => "DocVQA: questions on documents (also InfoVQA's files)";
 
     public override string Rule =>
-        "Biten et al. 2019, average normalised Levenshtein similarity (ANLS) in per cent: without regard to case and runs of blanks, over the longer raw text; an answer "
-        + "nearer to none than 0.5 scores 0 (as in VLMEvalKit @e8e78f0).";
+        "Biten et al. 2019, average normalised Levenshtein similarity (ANLS) in per cent: without regard to case and runs of blanks, over the longer "
+        + "raw text; an answer nearer to none than 0.5 scores 0 (as in VLMEvalKit @e8e78f0).";
 
     public override string Prompt => "{question}\nAnswer the question using a single word or phrase.";
 

@@ -14,8 +14,9 @@ internal sealed class MmBenchBenchmark : ChoiceBenchmark
     public override string Title => "MMBench: abilities by questions with options in every rotation";
 
     public override string Rule =>
-        "Liu et al. 2024, circular: a question is right only if all its rotations are; the share of questions, 0 to 1 (VLMEvalKit @e8e78f0, exact matching). An answer that "
-        + "names no option is wrong. Cells that are empty or nan are missing; the original's reader also takes None, NA and N/A for missing.";
+        "Liu et al. 2024, circular: a question is right only if all its rotations are; the share of questions, 0 to 1 (VLMEvalKit @e8e78f0, exact "
+        + "matching). An answer that names no option is wrong. Cells that are empty or nan are missing; the original's reader also takes None, NA and "
+        + "N/A for missing.";
 
     public override string Prompt => $"{{question}}\n\n{LetterLine}";
 
@@ -24,7 +25,8 @@ internal sealed class MmBenchBenchmark : ChoiceBenchmark
         var alone = Judge(items, answers);
         var groups = new Clusters([.. items.Select(item => ((ChoiceTruth)item.Truth!).Group!)]);
         double[] right = [.. Enumerable.Range(0, groups.Count).Select(group => groups[group].All(i => alone[i].Score == 1) ? 1.0 : 0)];
-        var main = Enumerable.Range(0, groups.Count).Select(group => items[groups[group].Cast<int?>().FirstOrDefault(i => ((ChoiceTruth)items[i!.Value].Truth!).IsMain) ?? groups[group][0]]);
+        var main = Enumerable.Range(0, groups.Count).Select(group =>
+            groups[group].Select(i => items[i]).OrderByDescending(item => ((ChoiceTruth)item.Truth!).IsMain).First());
         return new BenchmarkScore
         {
             Metrics = [new MetricValue(Metric, right.Average(), Resampled)],

@@ -17,9 +17,10 @@ internal sealed class MmeBenchmark : TableBenchmark
     public override string Title => "MME: perception and cognition by pairs of yes-no questions";
 
     public override string Rule =>
-        "Fu et al. 2023: a category scores accuracy in per cent plus the per cent of images whose questions are all answered right; perception is the sum of ten "
-        + "categories (at most 2000), cognition of four (800). The answer is yes or no where it has one of the words and not the other (VLMEvalKit @e8e78f0, exact "
-        + "matching, which calls cognition reasoning); otherwise it is wrong. Categories that are not in the data add nothing.";
+        "Fu et al. 2023: a category scores accuracy in per cent plus the per cent of images whose questions are all answered right; perception is the "
+        + "sum of ten categories (at most 2000), cognition of four (800). The answer is yes or no where it has one of the words and not the other "
+        + "(VLMEvalKit @e8e78f0, exact matching, which calls cognition reasoning); otherwise it is wrong. Categories that are not in the data add "
+        + "nothing.";
 
     public override string Prompt => "{question}\nAnswer the question using a single word or phrase.";
 
@@ -59,7 +60,8 @@ internal sealed class MmeBenchmark : TableBenchmark
                 var correct = members.Count(i => right[i]);
                 var category = truths[members[0]].Category;
                 var sum = sums.GetValueOrDefault(category);
-                sums[category] = (sum.Right + (weight * correct), sum.Questions + (weight * members.Count), sum.Both + (correct == members.Count ? weight : 0), sum.Images + weight);
+                var both = correct == members.Count ? weight : 0;
+                sums[category] = (sum.Right + (weight * correct), sum.Questions + (weight * members.Count), sum.Both + both, sum.Images + weight);
             }
 
             return sums.ToDictionary(pair => pair.Key, pair => (100 * pair.Value.Right / pair.Value.Questions) + (100 * pair.Value.Both / pair.Value.Images));
@@ -71,6 +73,7 @@ internal sealed class MmeBenchmark : TableBenchmark
         var question = PythonText.Trim(row.Text("question")).Replace(Instruction, string.Empty, StringComparison.Ordinal);
         var truth = YesNo.Truth(row, "answer");
         var category = row.Text("category");
+        var image = row.PictureName ?? row.TextOrNull("question_id") ?? throw row.Problem("question_id or image_path must name the image");
         yield return new BenchmarkItem
         {
             // Both questions of an image have one question_id.
@@ -79,7 +82,7 @@ internal sealed class MmeBenchmark : TableBenchmark
             Question = question,
             Expected = YesNo.Word(truth),
             Groups = new Dictionary<string, string> { ["category"] = category },
-            Truth = new MmeTruth(truth, category, row.PictureName ?? row.TextOrNull("question_id") ?? throw row.Problem("question_id or image_path must name the image")),
+            Truth = new MmeTruth(truth, category, image),
         };
     }
 

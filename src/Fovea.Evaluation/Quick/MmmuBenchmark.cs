@@ -13,8 +13,10 @@ internal sealed partial class MmmuBenchmark : ChoiceBenchmark
     public override string Title => "MMMU: university exams in thirty subjects";
 
     public override string Rule =>
-        "The share of right answers, 0 to 1, by VLMEvalKit @e8e78f0, exact matching: an open question becomes one of options A, the expected answer, and B, Other Answers; "
-        + "an answer that names no option is wrong. An open question is asked with \"" + OpenLine + "\" in place of the line about the letter, unless a prompt is given. "
+        "The share of right answers, 0 to 1, by VLMEvalKit @e8e78f0, exact matching: an open question becomes one of options A, the expected answer, "
+        + "and B, Other Answers; "
+        + "an answer that names no option is wrong. An open question is asked with \"" + OpenLine
+        + "\" in place of the line about the letter, unless a prompt is given. "
         + "Published numbers are of the split validation.";
 
     public override string Prompt => $"{{question}}\n\n{LetterLine}";

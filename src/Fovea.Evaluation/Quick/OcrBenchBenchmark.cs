@@ -15,8 +15,9 @@ internal sealed class OcrBenchBenchmark : TableBenchmark
     public override string Title => "OCRBench: reading text in images";
 
     public override string Rule =>
-        "Liu et al. 2024: an answer is right that contains one of the expected ones, without regard to case, formulas without blanks but with case. Right answers are counted: "
-        + "Final Score (of 1000), Final Score Norm (a tenth of it), and sums of categories (VLMEvalKit @e8e78f0). A part of the benchmark scores less accordingly.";
+        "Liu et al. 2024: an answer is right that contains one of the expected ones, without regard to case, formulas without blanks but with case. "
+        + "Right answers are counted: Final Score (of 1000), Final Score Norm (a tenth of it), and sums of categories (VLMEvalKit @e8e78f0). A part of "
+        + "the benchmark scores less accordingly.";
 
     public override string Prompt => "{question}";
 

@@ -12,8 +12,9 @@ internal sealed class PopeBenchmark : TableBenchmark
     public override string Title => "POPE: is an object in the image, asked for objects that are and are not";
 
     public override string Rule =>
-        "Li et al. 2023: accuracy, precision and recall of yes, their F1, and the share of answers that are yes, in per cent. The answer is yes or no where it has one of "
-        + "the words and not the other (VLMEvalKit @e8e78f0, exact matching); otherwise it is wrong and counts as no yes. A question of several categories counts in each.";
+        "Li et al. 2023: accuracy, precision and recall of yes, their F1, and the share of answers that are yes, in per cent. The answer is yes or no "
+        + "where it has one of the words and not the other (VLMEvalKit @e8e78f0, exact matching); otherwise it is wrong and counts as no yes. A question "
+        + "of several categories counts in each.";
 
     public override string Prompt => "{question}\nAnswer the question using a single word or phrase.";
 
@@ -31,7 +32,8 @@ internal sealed class PopeBenchmark : TableBenchmark
             [
                 .. all.SelectMany(one => one.Truth.Categories.Select(category => (Category: category, one.Truth.Yes, one.Read)))
                     .GroupBy(one => one.Category, StringComparer.Ordinal).OrderBy(some => some.Key, StringComparer.Ordinal)
-                    .SelectMany(some => Rates(some.Select(one => (one.Yes, one.Read, 1))).Zip(Names, (value, name) => new GroupScore("category", some.Key, some.Count(), name, value))),
+                    .SelectMany(some => Rates(some.Select(one => (one.Yes, one.Read, 1)))
+                        .Zip(Names, (value, name) => new GroupScore("category", some.Key, some.Count(), name, value))),
             ],
         };
     }
@@ -66,7 +68,8 @@ internal sealed class PopeBenchmark : TableBenchmark
 
         var precision = Share(truePositives, truePositives + falsePositives);
         var recall = Share(truePositives, truePositives + falseNegatives);
-        double[] rates = [Share(right, count), precision, recall, Share(2 * (precision * recall), precision + recall), Share(truePositives + falsePositives, count)];
+        var f1 = Share(2 * (precision * recall), precision + recall);
+        double[] rates = [Share(right, count), precision, recall, f1, Share(truePositives + falsePositives, count)];
         return Array.ConvertAll(rates, rate => 100 * rate);
     }
 

@@ -17,14 +17,14 @@ internal sealed partial class RefCocoBenchmark : TableBenchmark
     public override string Title => "RefCOCO, RefCOCO+ and RefCOCOg: the rectangle that a phrase means";
 
     public override string Rule =>
-        "VLMEvalKit @e8e78f0: Precision@1, the per cent of answers whose rectangle overlaps the expected one by at least 0.5, and Average IoU (0 to 1), as means of the "
-        + "splits' means where the file names the official splits. Numbers up to 1.5 count as shares of the image, up to 1000 as thousandths, beyond that as its pixels, each "
-        + "answer by itself (a model that answers in pixels of a smaller image is misread); the samples say which was assumed. An answer without four numbers overlaps by 0. "
-        + "Questions of VLMEvalKit's own table are asked as they stand.";
+        "VLMEvalKit @e8e78f0: Precision@1, the per cent of answers whose rectangle overlaps the expected one by at least 0.5, and Average IoU (0 to "
+        + "1), as means of the splits' means where the file names the official splits. Numbers up to 1.5 count as shares of the image, up to 1000 as "
+        + "thousandths, beyond that as its pixels, each answer by itself (a model that answers in pixels of a smaller image is misread); the samples say "
+        + "which was assumed. An answer without four numbers overlaps by 0. Questions of VLMEvalKit's own table are asked as they stand.";
 
     public override string Prompt =>
-        "Bounding box coordinates are specified in the format (top-left x, top-left y, bottom-right x, bottom-right y). All values are floating point numbers bounded between "
-        + "0 and 1. Please provide the bounding box coordinate of the region this sentence describes: {question}";
+        "Bounding box coordinates are specified in the format (top-left x, top-left y, bottom-right x, bottom-right y). All values are floating point "
+        + "numbers bounded between 0 and 1. Please provide the bounding box coordinate of the region this sentence describes: {question}";
 
     public override int MaxNewTokens => 64;
 
@@ -77,12 +77,15 @@ internal sealed partial class RefCocoBenchmark : TableBenchmark
                 Id = Id(row, split, number, phrases.Count > 1 ? $"-{(i + 1).ToString(CultureInfo.InvariantCulture)}" : string.Empty),
                 Turns = [isOwn && input.Prompt is null ? new Message(Role.User, [.. Images(row, input), new Text(phrases[i])]) : Ask(row, input, phrases[i])],
                 Question = phrases[i],
-                Expected = string.Create(CultureInfo.InvariantCulture, $"[{truth.Box.Left:0.##}, {truth.Box.Top:0.##}, {truth.Box.Right:0.##}, {truth.Box.Bottom:0.##}]"),
+                Expected = Show(truth.Box),
                 Groups = split is null ? new Dictionary<string, string>() : new Dictionary<string, string> { ["split"] = split },
                 Truth = truth,
             };
         }
     }
+
+    private static string Show(Box box) =>
+        string.Create(CultureInfo.InvariantCulture, $"[{box.Left:0.##}, {box.Top:0.##}, {box.Right:0.##}, {box.Bottom:0.##}]");
 
     private static bool IsOfficial(RefCocoTruth truth) => truth.Split is { } split && Splits.Contains(split);
 

@@ -10,7 +10,8 @@ internal sealed class ScienceQaBenchmark : ChoiceBenchmark
     public override string Title => "ScienceQA: school science with options, questions with an image";
 
     public override string Rule =>
-        "The share of right answers, 0 to 1, by VLMEvalKit @e8e78f0, exact matching; an answer that names no option is wrong. Rows without an image are left out.";
+        "The share of right answers, 0 to 1, by VLMEvalKit @e8e78f0, exact matching; an answer that names no option is wrong. "
+        + "Rows without an image are left out.";
 
     public override string Prompt => $"{{question}}\n{LetterLine}";
 

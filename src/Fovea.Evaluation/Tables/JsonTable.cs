@@ -20,7 +20,8 @@ internal static class JsonTable
         try
         {
             var reader = new Utf8JsonReader(bytes.Span, isFinalBlock: true, default);
-            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject || !reader.TrySkip() || !bytes.Span[(int)reader.BytesConsumed..].Trim(" \t\r\n"u8).IsEmpty)
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject || !reader.TrySkip()
+                || !bytes.Span[(int)reader.BytesConsumed..].Trim(" \t\r\n"u8).IsEmpty)
             {
                 return null;
             }

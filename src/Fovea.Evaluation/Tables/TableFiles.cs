@@ -35,22 +35,31 @@ internal static class TableFiles
     };
 
     private static IEnumerable<TableRow> FromTsv(string path, PictureReader pictures) =>
-        TsvFile.Rows(path).Select((row, i) => Row(path, $"line {row.Line}", i, row.Fields.ToDictionary(pair => pair.Key, pair => (object?)pair.Value), pictures));
+        TsvFile.Rows(path).Select((row, i) => Row(path, $"line {row.Line}", i, row.Fields, pictures));
 
     private static IEnumerable<TableRow> FromParquet(string path, PictureReader pictures)
     {
         using var file = new ParquetFile(path);
-        var columns = file.Names.Distinct().Select(name => (Name: name, Values: Column(file, name)?.GetEnumerator())).Where(column => column.Values is not null).ToList();
+        var columns = new List<(string Name, IEnumerator<object?> Values)>();
         try
         {
+            foreach (var name in file.Names.Distinct())
+            {
+                if (Column(file, name) is { } values)
+                {
+                    columns.Add((name, values.GetEnumerator()));
+                }
+            }
+
             for (var i = 0; i < file.Rows; i++)
             {
-                yield return Row(path, $"row {i + 1}", i, columns.ToDictionary(column => column.Name, column => column.Values!.MoveNext() ? column.Values.Current : null), pictures);
+                var cells = columns.ToDictionary(column => column.Name, column => column.Values.MoveNext() ? column.Values.Current : null);
+                yield return Row(path, $"row {i + 1}", i, cells, pictures);
             }
         }
         finally
         {
-            columns.ForEach(column => column.Values!.Dispose());
+            columns.ForEach(column => column.Values.Dispose());
         }
     }
 
@@ -111,7 +120,8 @@ internal static class TableFiles
         foreach (var ending in Endings)
         {
             var some = files.Where(file => file.EndsWith(ending, StringComparison.OrdinalIgnoreCase)).ToList();
-            var splits = some.GroupBy(file => ending == ".parquet" ? Path.GetFileName(file).Split('-')[0] : Path.GetFileName(file), StringComparer.Ordinal).ToList();
+            var splits = some.Select(file => Path.GetFileName(file))
+                .GroupBy(file => ending == ".parquet" ? file.Split('-')[0] : file, StringComparer.Ordinal).ToList();
             if (splits.Count > 1)
             {
                 throw new ConfigException($"{folder} has several tables: {Data.Datasets.Brief.List([.. splits.Select(split => split.Key)])}; name one of them, "

@@ -12,7 +12,7 @@ internal static class TsvFile
 
     /// <summary>The line in which each row begins, and its fields by column.</summary>
     /// <exception cref="ConfigException">The file cannot be read, names no columns, or a row is malformed; names file and line.</exception>
-    public static IEnumerable<(int Line, IReadOnlyDictionary<string, string> Fields)> Rows(string path)
+    public static IEnumerable<(int Line, Dictionary<string, object?> Fields)> Rows(string path)
     {
         string[]? names = null;
         foreach (var (line, fields) in Records(path))
@@ -29,7 +29,7 @@ internal static class TsvFile
                     + "is a quote or a tab in a field that does not stand in quotes?");
             }
 
-            var row = new Dictionary<string, string>(names.Length, StringComparer.Ordinal);
+            var row = new Dictionary<string, object?>(names.Length, StringComparer.Ordinal);
             for (var i = 0; i < names.Length; i++)
             {
                 if (names[i].Length > 0)
@@ -128,8 +128,8 @@ internal static class TsvFile
                     start = line;
                     break;
                 case State.QuoteSeen:
-                    throw new ConfigException($"{path}, line {line}: text behind the closing quote of field {fields.Count + 1}; a quote within a field is written twice, "
-                        + "and the field stands in quotes");
+                    throw new ConfigException($"{path}, line {line}: text behind the closing quote of field {fields.Count + 1}; "
+                        + "a quote within a field is written twice, and the field stands in quotes");
                 default:
                     field.Append(c);
                     state = State.Plain;

@@ -14,7 +14,9 @@ internal static class LanguageDetector
     private const double Certain = 0.99999;
     private const double Least = 0.1;
 
-    /// <summary>ISO 639-1 (Chinese: <c>zh-cn</c>, <c>zh-tw</c>); <c>unknown</c> where no language is likely; null where the text has no letters to go by.</summary>
+    /// <summary>
+    /// ISO 639-1 (Chinese: <c>zh-cn</c>, <c>zh-tw</c>); <c>unknown</c> where no language is likely; null where the text has no letters to go by.
+    /// </summary>
     public static string? Detect(string text)
     {
         var profiles = LanguageProfiles.Instance;

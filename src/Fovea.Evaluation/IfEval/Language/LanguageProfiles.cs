@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Fovea.Evaluation.IfEval.Language;
 
-/// <summary>How often groups of one to three characters occur in each language: langdetect's profiles, as <c>pack_language_profiles.py</c> packs them.</summary>
+/// <summary>
+/// How often groups of one to three characters occur in each language: langdetect's profiles, as <c>pack_language_profiles.py</c> packs them.
+/// </summary>
 internal sealed class LanguageProfiles
 {
     private static readonly Lazy<LanguageProfiles> Loaded = new(() => new LanguageProfiles());

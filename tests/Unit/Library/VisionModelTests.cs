@@ -1,5 +1,4 @@
 using Fovea.Generation;
-using Fovea.Loading;
 using Fovea.Training.Config;
 
 namespace Fovea.Tests.Unit.Library;

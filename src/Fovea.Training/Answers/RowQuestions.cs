@@ -19,7 +19,7 @@ internal sealed class RowQuestions(
     /// <summary>The question of a row; its tag is the row's number.</summary>
     /// <exception cref="BadSampleException">Its files have changed since they were looked at.</exception>
     public AnswerRequest Request(int row) => new(
-        Asked(rows[row]), options.DoSample ? options with { Seed = SplitMix.Mix((ulong)seed, (ulong)row) } : options) { Tag = row };
+        Asked(rows[row]), options.DoSample ? options with { Seed = SplitMix.Mix(options.Seed ?? (ulong)seed, (ulong)row) } : options) { Tag = row };
 
     /// <summary>The whole conversation of a row.</summary>
     public Conversation Row(int row) => rows[row];

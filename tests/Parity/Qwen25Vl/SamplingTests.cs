@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Fovea.Generation;
+using Fovea.Generation.Engine;
 using Fovea.Models;
 using Fovea.Models.Qwen25Vl;
 
@@ -39,12 +40,12 @@ public sealed class SamplingTests : NativeTest
             MinNewTokens = settings.TryGetProperty("min_new_tokens", out var least) ? least.GetInt32() : 0,
             StopIds = settings.TryGetProperty("eos_token_id", out var ends) ? Ids(ends) : Ids(json.RootElement.GetProperty("end_tokens")),
         };
-        using var generator = new Generator(model);
+        using var engine = new GenerationEngine(model);
         foreach (var index in rows)
         {
             var alone = json.RootElement.GetProperty("alone").EnumerateArray().Single(a => a.GetProperty("index").GetInt32() == index);
             var row = batch.GetProperty("rows").EnumerateArray().Single(r => r.GetProperty("index").GetInt32() == index);
-            Assert.Equal(Ids(row.GetProperty("output_ids")), generator.Generate(new Prompt(Ids(alone.GetProperty("prompt_ids")), []), options).Ids);
+            Assert.Equal(Ids(row.GetProperty("output_ids")), engine.Generate(new Prompt(Ids(alone.GetProperty("prompt_ids")), []), options).Ids);
         }
     }
 
@@ -52,9 +53,10 @@ public sealed class SamplingTests : NativeTest
     public void Answers_end_before_stop_strings_and_have_the_form_that_is_asked_for()
     {
         var prompts = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images, rows: processor.TokenRows);
-        using var answerer = new Answerer(model, processor.Tokenizer, prompts);
+        using var engine = new GenerationEngine(model);
+        var answerer = new Answerer(engine, processor.Tokenizer, prompts);
         ChatAnswer Ask(GenerationOptions options, Action<string>? onText = null) =>
-            answerer.Answer(new Conversation([Message.User("What do you see?")]), [], options, onText, CancellationToken.None);
+            answerer.Answer(new Conversation([Message.User("What do you see?")]), options, onText, CancellationToken.None);
 
         var whole = Ask(greedy with { StopIds = [] });
         var middle = whole.Text[(whole.Text.Length / 2)..];

@@ -30,7 +30,7 @@ internal sealed class CocoCaptionBenchmark : TableBenchmark
     {
         var path = input.Annotations ?? InFolder(input.Data) ?? throw new ConfigException(
             "coco-caption needs the captions of its images: --annotations captions_val2014.json, or Karpathy's dataset_coco.json, or --data with a table");
-        if (Path.GetExtension(path).ToLowerInvariant() != ".json" || CaptionFiles.Read(path) is not { } rows)
+        if (!path.EndsWith(".json", StringComparison.OrdinalIgnoreCase) || CaptionFiles.Read(path) is not { } rows)
         {
             return base.Read(input with { Data = path });
         }

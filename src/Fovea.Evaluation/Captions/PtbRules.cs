@@ -21,9 +21,8 @@ internal static class PtbRules
     private const string Number = $"[-+]?(?:{D}+(?:[.,:]-?{D}+)*|(?:[.,:]{D}+)+)";
     private const string SlashPart = "[A-Za-z0-9]+(?:-[A-Za-z]+){0,2}";
     private const string Acronym = @"[A-Za-z](?:\.[A-Za-z])*\.";
-    private const string Host = @"[^ \n\t\u00A0""`'<>|.!?(){}\[\],/\\:;@-]+";
+    private const string Host = @"[^ \n\t\u00A0""`'<>|.!?(){}\[\],#/\\:;@-]+";
     private const string Domain = "(?:com|net|org|edu)";
-    private const string Blank = @"[ \t\u00A0\u2000-\u200A\u3000]";
     private const string End = @"(?=[ \t\u00A0\u2000-\u200A\u3000\n]|\z)";
 
     private const string Tag =

@@ -41,8 +41,8 @@ public sealed class PredictRanksTests : IDisposable
             "max_new_tokens=4", "load_best_model_at_end=true", "metric_for_best_model=rouge-l", "learning_rate=0.02", "save_total_limit=1",
             "per_device_train_batch_size=1",
         ];
-        using var one = RankGroup.Run(1, run.Train("one", [.. settings, "gradient_accumulation_steps=4"]));
-        using var two = RankGroup.Run(2, run.Train("two", [.. settings, "gradient_accumulation_steps=2", how]));
+        RankGroup.Run(1, run.Train("one", [.. settings, "gradient_accumulation_steps=4"]));
+        RankGroup.Run(2, run.Train("two", [.. settings, "gradient_accumulation_steps=2", how]));
         var (alone, both) = (State("one"), State("two"));
         Assert.Equal(Scores(alone), Scores(both));
         Assert.Equal(BestSoFar.Of(alone).Step, BestSoFar.Of(both).Step);

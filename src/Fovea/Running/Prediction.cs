@@ -181,6 +181,10 @@ internal sealed class Prediction : IDisposable
                 own++;
                 var done = before + Math.Min(own * mesh.WorldSize, questions.Count - before);
                 events.Write(new RowAnswered(done, questions.Count));
+                if (stop.IsCancellationRequested && mesh.WorldSize == 1)
+                {
+                    break; // what else is on its way is given up
+                }
             }
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -15,7 +15,7 @@ public sealed class AttendPagesTests : NativeTest
 
     public static IEnumerable<TheoryDataRow> Shapes =>
         from dtype in new[] { DType.F32, DType.BF16, DType.F16 }
-        from shape in new[] { (Groups: 2, Ratio: 7, Size: 64), (1, 6, 80), (3, 2, 96), (1, 8, 128), (2, 1, 15), (1, 3, 33) }
+        from shape in new (int Groups, int Ratio, int Size)[] { (2, 7, 64), (1, 6, 80), (3, 2, 96), (1, 8, 128), (2, 1, 15), (1, 3, 33) }
         select new TheoryDataRow(dtype, shape.Groups, shape.Ratio, shape.Size);
 
     [Theory]

@@ -184,7 +184,8 @@ TORCH_LIBRARY_FRAGMENT(fovea, library) {
         });
     // For tests: on any device the way that cards go, over pages [pages, 64, groups, D].
     library.def(
-        "attend_plain_pages(Tensor q, Tensor k, Tensor v, Tensor(a!) keys, Tensor(b!) values, Tensor tables, Tensor offsets, Tensor past, float scale) -> Tensor",
+        "attend_plain_pages(Tensor q, Tensor k, Tensor v, Tensor(a!) keys, Tensor(b!) values, Tensor tables, Tensor offsets, Tensor past, float scale)"
+        " -> Tensor",
         [](const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& keys, const at::Tensor& values, const at::Tensor& tables,
            const at::Tensor& offsets, const at::Tensor& past, double scale) {
             fovea::check(q, k, v, keys, values);

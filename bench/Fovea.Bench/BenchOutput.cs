@@ -117,6 +117,11 @@ internal static class BenchOutput
             table.AddRow([.. cells]);
         }
 
+        foreach (var (name, value) in r.Floors ?? new Dictionary<string, double>())
+        {
+            table.AddRow(name.Replace('_', ' '), Number(value, "#,0.###"));
+        }
+
         AnsiConsole.Write(table);
         if (r.Settings is not null)
         {

@@ -52,8 +52,9 @@ internal static class DecodeBench
         {
             var floor = new DecodeFloor(model, dtype, batch, bandwidth, rate);
             var suffix = Suffix(batch, batches.Count > 1);
-            floors[$"decode_over_floor{suffix}"] = Timings.MedianOf([.. ours[batch].Select(r => r.Decode)]) / floor.Decode(MidModel.SampleTokens, NewTokens - 1);
-            floors[$"prefill_over_floor{suffix}"] = Timings.MedianOf([.. ours[batch].Select(r => r.Prefill)]) / floor.Prefill(MidModel.SampleTokens);
+            var (prefill, decode) = (Timings.MedianOf([.. ours[batch].Select(r => r.Prefill)]), Timings.MedianOf([.. ours[batch].Select(r => r.Decode)]));
+            floors[$"decode_over_floor{suffix}"] = decode / floor.Decode(MidModel.SampleTokens, NewTokens - 1);
+            floors[$"prefill_over_floor{suffix}"] = prefill / floor.Prefill(MidModel.SampleTokens);
         }
 
         return new SmallResult("decode", figures)
@@ -62,8 +63,8 @@ internal static class DecodeBench
             Floors = floors,
             Peer = peer is null
                 ? null
-                : batches.SelectMany(batch => Figures(batch, batches.Count > 1, theirs[batch])).Append(new("peak_rss_mib", (double)peer.Ask("end")["peak_rss_mib"]!))
-                    .ToDictionary(),
+                : batches.SelectMany(batch => Figures(batch, batches.Count > 1, theirs[batch]))
+                    .Append(new("peak_rss_mib", (double)peer.Ask("end")["peak_rss_mib"]!)).ToDictionary(),
         };
     }
 

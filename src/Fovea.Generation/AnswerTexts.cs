@@ -47,7 +47,7 @@ internal sealed class AnswerTexts
         }
     }
 
-    public void OnFail(int sample, Exception e)
+    public void OnFail(Exception e)
     {
         if (!failed)
         {

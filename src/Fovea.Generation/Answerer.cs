@@ -24,7 +24,7 @@ internal sealed class Answerer
 
     /// <summary>The prompt of a conversation, its images read. On any thread.</summary>
     /// <param name="asked">The conversation up to the open question.</param>
-    /// <exception cref="ImageException">An image cannot be used; names the picture and the reason.</exception>
+    /// <exception cref="FoveaException">An image cannot be used; names the picture and the reason.</exception>
     /// <exception cref="ConfigException">The model does not take what the conversation holds.</exception>
     public Prompt PromptOf(Conversation asked) => prompts.Build(asked, [.. asked.Images.Select(media.Of)]);
 
@@ -35,7 +35,8 @@ internal sealed class Answerer
     /// <param name="onFail">Called instead where one failed.</param>
     /// <exception cref="ConfigException">The prompt is too long, or an option out of range.</exception>
     public void Submit(
-        Prompt prompt, AnswerRequest request, Action<string>? onText, Action<IReadOnlyList<ChatAnswer>> onEnd, Action<Exception> onFail, CancellationToken cancel)
+        Prompt prompt, AnswerRequest request, Action<string>? onText, Action<IReadOnlyList<ChatAnswer>> onEnd, Action<Exception> onFail,
+        CancellationToken cancel)
     {
         var texts = new AnswerTexts(tokenizer, request.Options, onText, onEnd, onFail);
         engine.Submit(new EngineRequest
@@ -46,7 +47,7 @@ internal sealed class Answerer
             Cancel = cancel,
             OnToken = texts.OnToken,
             OnEnd = texts.OnEnd,
-            OnFail = texts.OnFail,
+            OnFail = (_, e) => texts.OnFail(e),
         });
     }
 

@@ -142,7 +142,8 @@ internal static class BenchVerb
             dtype, rounds, batch, json, threads, peer, attention,
         };
         return Small(verb, json, parsed => Measure(parsed.GetValue(threads), () => DecodeBench.Run(
-            TypeOf(parsed.GetValue(dtype)), Rounds(parsed, rounds), parsed.GetValue(batch)!, parsed.GetValue(peer), parsed.GetValue(attention)), TypeOf(parsed.GetValue(dtype))));
+            TypeOf(parsed.GetValue(dtype)), Rounds(parsed, rounds), parsed.GetValue(batch)!, parsed.GetValue(peer), parsed.GetValue(attention)),
+            TypeOf(parsed.GetValue(dtype))));
     }
 
     private static Command Images()

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 
 namespace Fovea.Evaluation.Texts;
 
@@ -16,7 +15,7 @@ internal sealed class WordFrequencies
     private WordFrequencies()
     {
         long total = 0;
-        using var reader = new StreamReader(Resource("dict.txt"), Encoding.UTF8);
+        using var reader = TextFile.Open(Resource("dict.txt"), "jieba's dictionary");
         while (reader.ReadLine() is { } line)
         {
             var word = line.AsSpan(0, line.IndexOf(' '));

@@ -82,7 +82,8 @@ internal sealed class GenerationEngine : IDisposable
         }
 
         var keys = TokenKeys.Of(request.Prompt, model.ImagesStandAlone);
-        var samples = Enumerable.Range(0, request.Options.Count).Select(sample => new Sequence(request, sample, model, keys, Constraint(request.Options))).ToList();
+        var samples = Enumerable.Range(0, request.Options.Count)
+            .Select(sample => new Sequence(request, sample, model, keys, Constraint(request.Options))).ToList();
         var sequence = samples[0];
         if (sequence.MostPages > pool.MostPages)
         {

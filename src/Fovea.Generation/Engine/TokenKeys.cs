@@ -3,7 +3,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Fovea.Data.Images;
-using Fovea.Models;
 
 namespace Fovea.Generation.Engine;
 

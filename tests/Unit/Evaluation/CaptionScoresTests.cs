@@ -38,7 +38,8 @@ public sealed class CaptionScoresTests
         {
             Assert.Equal(images[i].GetProperty("ROUGE_L").GetDouble(), scores.RougeL[i], Tolerance);
             Assert.Equal(images[i].GetProperty("CIDEr").GetDouble(), scores.Cider[i], Tolerance);
-            Assert.All(images[i].GetProperty("Bleu").EnumerateArray().Zip(scores.Bleu([i])), pair => Assert.Equal(pair.First.GetDouble(), pair.Second, Tolerance));
+            Assert.All(
+                images[i].GetProperty("Bleu").EnumerateArray().Zip(scores.Bleu([i])), pair => Assert.Equal(pair.First.GetDouble(), pair.Second, Tolerance));
         }
     }
 

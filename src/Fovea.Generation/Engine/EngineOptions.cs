@@ -20,6 +20,9 @@ internal sealed record EngineOptions
     /// <summary>Most patches that the vision side sees at once; an image that has more is alone.</summary>
     public int VisionPatches { get; init; } = 8192;
 
+    /// <summary>Whether tokens are chosen where the logits are, so that only the choices leave the device; null: on GPUs.</summary>
+    public bool? ChoosesOnDevice { get; init; }
+
     /// <summary>Whether what prompts have in common at their beginning is computed once.</summary>
     public bool SharesPrefixes { get; init; } = true;
 }

@@ -1,4 +1,5 @@
 using Fovea.Generation.Constraints;
+using Fovea.Generation.Sampling;
 using Fovea.Models;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
@@ -75,7 +76,7 @@ internal sealed class GenerationEngine : IDisposable
     public void Submit(EngineRequest request)
     {
         request.Options.Check();
-        Check(request.Prompt);
+        PromptLimits.Check(request.Prompt, model);
         if (request.Adapter is not null)
         {
             throw new ConfigException($"no adapter named '{request.Adapter}' is loaded");
@@ -198,22 +199,6 @@ internal sealed class GenerationEngine : IDisposable
         return (made, new PrefixTree(made));
     }
 
-    private void Check(Prompt prompt)
-    {
-        if (prompt.Ids.Length == 0)
-        {
-            throw new ConfigException("the prompt is empty");
-        }
-
-        if (prompt.Ids.Length >= model.MaxTokens)
-        {
-            var images = prompt.Images.Sum(i => i.Tokens);
-            throw new ConfigException($"the prompt has {prompt.Ids.Length} tokens{(images == 0 ? "" : $", {images} of them for images")}; "
-                + $"with at least one new token the model takes {model.MaxTokens} (max_position_embeddings). "
-                + "Ask for less text, fewer or smaller images (image_max_pixels), or begin a new conversation.");
-        }
-    }
-
     // What waits begins in its order, as long as there is room. Who shares much with a prompt that is being computed waits for that one, so that it is
     // computed once; others may go before.
     private void Admit()
@@ -231,10 +216,16 @@ internal sealed class GenerationEngine : IDisposable
                 continue;
             }
 
-            var unread = whole.Count(page => page.Users == 0);
-            if (pool.Free + tree.Evictable - unread - promised < sequence.MostPages - whole.Count)
+            var left = pool.Free + tree.Evictable - whole.Count(page => page.Users == 0) - promised - (sequence.MostPages - whole.Count);
+            if (left < 0)
             {
                 return;
+            }
+
+            // A page that is copied cannot be forgotten to make room for its copy.
+            if (left == 0 && tail is { Users: 0 })
+            {
+                (tail, common) = (null, 0);
             }
 
             waiting.Remove(node);
@@ -331,11 +322,45 @@ internal sealed class GenerationEngine : IDisposable
             pictures.Release(part.Sequence);
         }
 
-        var width = logits.Length / Math.Max(1, input.Completed.Count);
+        if (logits is null || input.Completed.Count == 0)
+        {
+            return;
+        }
+
+        if (Watch is null && (options.ChoosesOnDevice ?? model.Device.Type == DeviceType.Cuda) && ChooseOnDevice(logits, input.Completed))
+        {
+            return;
+        }
+
+        var numbers = logits.ToArray<float>();
+        var width = numbers.Length / input.Completed.Count;
         for (var i = 0; i < input.Completed.Count; i++)
         {
-            Choose(input.Completed[i], logits.AsSpan(i * width, width));
+            Choose(input.Completed[i], numbers, i * width, width);
         }
+    }
+
+    // Only the choices leave the device. A row that cannot be chosen is told apart from the others on the host.
+    private bool ChooseOnDevice(Tensor logits, IReadOnlyList<Sequence> sequences)
+    {
+        int[] ids;
+        TokenLogprob?[] logprobs;
+        try
+        {
+            (ids, logprobs) = DeviceSampler.Choose(logits, [.. sequences.Select(sequence => sequence.Chooser)]);
+        }
+        catch (Exception e) when (e is TorchException or ConfigException)
+        {
+            return false;
+        }
+
+        for (var i = 0; i < ids.Length; i++)
+        {
+            var (sequence, id, logprob) = (sequences[i], ids[i], logprobs[i]);
+            Told(sequence, () => Append(sequence, id, logprob));
+        }
+
+        return true;
     }
 
     // One token of every answer, then as much of the prompts as fits.
@@ -356,42 +381,45 @@ internal sealed class GenerationEngine : IDisposable
         return parts;
     }
 
-    private float[] Logits(PassInput pass)
+    private Tensor? Logits(PassInput pass)
     {
         var hidden = model.Hidden(pass.Input, pass.Features);
         if (pass.Completed.Count == 0 && Sum is null)
         {
-            return [];
+            return null;
         }
 
         using var held = model.Head.Open();
-        return hidden.Linear(model.Head.Use()).To(DType.F32).ToArray<float>();
+        return hidden.Linear(model.Head.Use()).To(DType.F32);
     }
 
-    private void Choose(Sequence sequence, Span<float> logits)
+    private void Choose(Sequence sequence, float[] logits, int start, int width) => Told(sequence, () =>
     {
-        int id;
-        try
-        {
-            Watch?.Invoke(sequence.Request, logits.ToArray());
-            id = sequence.Choose(logits);
-        }
-        catch (Exception e) when (e is TorchException or ConfigException && Agree is null && Sum is null)
-        {
-            Leave(sequence);
-            sequence.Request.OnFail?.Invoke(sequence.Sample, e);
-            if (sequence.Request.OnFail is null)
-            {
-                throw;
-            }
+        Watch?.Invoke(sequence.Request, logits.AsSpan(start, width).ToArray());
+        var id = sequence.Chooser.Choose(logits.AsSpan(start, width));
+        Append(sequence, id, sequence.Chooser.Logprob);
+    });
 
-            return;
-        }
-
+    private void Append(Sequence sequence, int id, TokenLogprob? logprob)
+    {
         Statistics.NewTokens++;
-        if (sequence.Append(Agree?.Invoke(id) ?? id) is { } reason)
+        if (sequence.Append(Agree?.Invoke(id) ?? id, logprob) is { } reason)
         {
             End([sequence], reason);
+        }
+    }
+
+    // What goes wrong with one answer, its caller's own code included, ends that one alone.
+    private void Told(Sequence sequence, Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (Exception e) when (sequence.Request.OnFail is not null && Agree is null && Sum is null)
+        {
+            Leave(sequence);
+            sequence.Request.OnFail(sequence.Sample, e);
         }
     }
 

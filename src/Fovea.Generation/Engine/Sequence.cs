@@ -11,7 +11,6 @@ internal sealed class Sequence
 {
     private readonly long started = Stopwatch.GetTimestamp();
     private readonly VisionLanguageModel model;
-    private readonly TokenChooser chooser;
     private readonly HashSet<int> stops;
     private readonly List<TokenLogprob> logprobs = [];
     private readonly int[][] positions;
@@ -32,13 +31,16 @@ internal sealed class Sequence
         Limit = PromptTokens + (int)Math.Min((long)options.MaxNewTokens, Math.Max(1, model.MaxTokens - PromptTokens));
         positions = Array.ConvertAll(model.PositionsAt(0), _ => new int[PromptTokens]);
         place = model.PlacePrompt(Array.ConvertAll(prompt.Ids, id => (long)id), [.. prompt.Images.Select(image => image.Image.Grid)], positions);
-        chooser = new TokenChooser(options, prompt.Ids, constraint, sample);
+        Chooser = new TokenChooser(options, prompt.Ids, constraint, sample);
         stops = [.. options.StopIds];
     }
 
     public EngineRequest Request { get; }
 
     public int Sample { get; }
+
+    /// <summary>Chooses its tokens.</summary>
+    public TokenChooser Chooser { get; }
 
     /// <summary>The prompt and what was made.</summary>
     public List<int> Ids { get; }
@@ -101,24 +103,22 @@ internal sealed class Sequence
         }
     }
 
-    /// <summary>Chooses the next token from logits [V], which it may overwrite.</summary>
-    public int Choose(Span<float> logits) => chooser.Choose(logits);
-
     /// <summary>Appends a token.</summary>
+    /// <param name="logprob">Its log probability, where it is to be reported.</param>
     /// <returns>Why the answer ends with it; null where it goes on.</returns>
-    public StopReason? Append(int id)
+    public StopReason? Append(int id, TokenLogprob? logprob)
     {
         Ids.Add(id);
         Keys.Add(id);
-        chooser.Accept(id);
-        if (chooser.Logprob is { } logprob)
+        Chooser.Accept(id);
+        if (logprob is not null)
         {
             logprobs.Add(logprob);
         }
 
         last = Stopwatch.GetTimestamp();
         first = first == 0 ? last : first;
-        if (stops.Contains(id) || Request.OnToken?.Invoke(Sample, id) == false || chooser.IsComplete)
+        if (stops.Contains(id) || Request.OnToken?.Invoke(Sample, id) == false || Chooser.IsComplete)
         {
             return StopReason.Finished;
         }

@@ -117,6 +117,59 @@ public sealed class EngineTests : NativeTest
         }
     }
 
+    [Fact]
+    public void Samples_of_one_prompt_differ_a_seed_gives_them_again_and_company_changes_nothing()
+    {
+        var sampling = Greedy(10) with { DoSample = true, Temperature = 1.5, TopK = 0, TopP = 0.95, Seed = 3, Count = 3 };
+        var prompt = PromptOf(new Random(2), 90, images: 1);
+        using var engine = new GenerationEngine(model);
+        var alone = Samples(engine, sampling);
+        Assert.Equal(3, alone.DistinctBy(ids => string.Join(' ', ids)).Count());
+        engine.Reset();
+        for (var i = 0; i < 4; i++)
+        {
+            engine.Submit(new EngineRequest { Prompt = PromptOf(new Random(60 + i), 30, images: 0), Options = Greedy(20) });
+        }
+
+        Assert.Equal(alone, Samples(engine, sampling));
+        using var onDevice = new GenerationEngine(model, new EngineOptions { ChoosesOnDevice = true });
+        Assert.Equal(alone, Samples(onDevice, sampling));
+
+        IReadOnlyList<int>[] Samples(GenerationEngine by, GenerationOptions options)
+        {
+            var samples = new IReadOnlyList<int>[options.Count];
+            by.Submit(new EngineRequest { Prompt = prompt, Options = options, OnEnd = (sample, result) => samples[sample] = result.Ids });
+            by.Run();
+            return samples;
+        }
+    }
+
+    [Fact]
+    public void Whoever_fails_fails_alone()
+    {
+        var prompts = Enumerable.Range(0, 3).Select(i => PromptOf(new Random(i), 40, images: 0)).ToList();
+        using var engine = new GenerationEngine(model);
+        var expected = Together(engine, prompts, Greedy(8)).ConvertAll(answer => answer.Result.Ids);
+        var (ended, failed) = (new Dictionary<int, IReadOnlyList<int>>(), new List<int>());
+        for (var i = 0; i < 3; i++)
+        {
+            var number = i;
+            engine.Submit(new EngineRequest
+            {
+                Prompt = prompts[i],
+                Options = Greedy(8),
+                OnToken = (_, _) => number != 1 || throw new InvalidOperationException("the caller's own"),
+                OnEnd = (_, result) => ended.Add(number, result.Ids),
+                OnFail = (_, e) => failed.Add(number),
+            });
+        }
+
+        engine.Run();
+        Assert.Equal([1], failed);
+        Assert.Equal([(0, expected[0]), (2, expected[2])], ended.OrderBy(pair => pair.Key).Select(pair => (pair.Key, pair.Value)));
+        Assert.Equal(0, engine.PagesInUse);
+    }
+
     protected override void Cleanup() => model.Dispose();
 
     // Prompts come and are cancelled at random, with random room, chunks and places.

@@ -59,6 +59,7 @@ internal sealed class Answerer
     /// <exception cref="FoveaException">The model does not take what the conversation holds, or not so much of it.</exception>
     public ChatAnswer Answer(Conversation asked, GenerationOptions options, Action<string>? onText, CancellationToken cancel)
     {
+        RequireOne(options);
         ChatAnswer? answer = null;
         Exception? failed = null;
         Submit(PromptOf(asked), new AnswerRequest(asked, options), onText, answers => answer = answers[0], e => failed = e, cancel);
@@ -67,6 +68,16 @@ internal sealed class Answerer
         }
 
         return failed is not null ? throw failed : answer ?? throw new InvalidOperationException("the engine had nothing to do before the answer ended");
+    }
+
+    /// <summary>Where one answer is given, one may be asked for.</summary>
+    /// <exception cref="ConfigException">The options ask for several.</exception>
+    public static void RequireOne(GenerationOptions options)
+    {
+        if (options.Count > 1)
+        {
+            throw new ConfigException($"count is {options.Count}, but one answer is given here; AnswerAllAsync gives several");
+        }
     }
 
     /// <summary>Forgets what was computed.</summary>

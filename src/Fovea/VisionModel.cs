@@ -295,6 +295,7 @@ public sealed class VisionModel : IAsyncDisposable
     // Images are read by another thread, and questions that are asked at the same time are answered together.
     private async Task<ChatAnswer> Answer(AnswerRequest request, Action<string>? onText, CancellationToken cancel)
     {
+        Answerer.RequireOne(request.Options);
         var prompt = await Task.Run(() => loaded.Answerer.PromptOf(request.Asked), cancel).ConfigureAwait(false);
         var answered = new TaskCompletionSource<ChatAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
         await Run(

@@ -85,7 +85,8 @@ public sealed class UserPathTests
             foreach (var option in command.Options.Where(option => IsText(option.ValueType)))
             {
                 seen++;
-                Check(option.Name, root.Parse([.. verb, option.Name, "~/x"]), result => result.GetValue<object>(option.Name));
+                var values = Enumerable.Repeat("~/x", Math.Max(1, option.Arity.MinimumNumberOfValues));
+                Check(option.Name, root.Parse([.. verb, option.Name, .. values]), result => result.GetValue<object>(option.Name));
             }
 
             foreach (var argument in command.Arguments.Where(a => !Words.Contains(a.Name) && IsText(a.ValueType)))

@@ -60,6 +60,7 @@ internal static class Program
         Fovea.Cli.Verbs.EvalVerb.Create(),
         Fovea.Cli.Verbs.EvaluateVerb.Create(),
         Fovea.Cli.Verbs.PredictVerb.Create(),
+        Fovea.Cli.Verbs.VerifyVerb.Create(),
         Fovea.Cli.Verbs.ExportVerb.Create(),
         Fovea.Cli.Verbs.PlanVerb.Create(),
         Fovea.Cli.Verbs.KernelsVerb.Create(),

@@ -21,9 +21,11 @@ internal sealed class PromptBuilder
     /// <param name="rows">Refuses tokens that the model has no embedding for; null for no such look.</param>
     public PromptBuilder(Tokenizer tokenizer, ChatTemplate template, IMediaProcessor media, string? defaultSystem = null, TokenRows? rows = null)
     {
-        (this.template, this.media, this.rows) = (template, media, rows);
+        (this.template, this.media, this.rows, Tokenizer) = (template, media, rows, tokenizer);
         encoder = new SampleEncoder(template, tokenizer, media, new DataOptions { Dataset = [], Template = template.Name, DefaultSystem = defaultSystem });
     }
+
+    public Tokenizer Tokenizer { get; }
 
     /// <summary>A picture as patches.</summary>
     /// <exception cref="ImageException">It cannot be used; names the picture and the reason.</exception>

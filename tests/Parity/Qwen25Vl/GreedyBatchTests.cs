@@ -30,7 +30,8 @@ public sealed class GreedyBatchTests : NativeTest
     {
         var rows = Golden.Json(TestFiles.Golden("generation/greedy.json"));
         var alone = rows.GetProperty("alone").EnumerateArray().ToList();
-        foreach (var options in new[] { new EngineOptions(), new EngineOptions { PassTokens = 40, VisionPatches = 100 }, new EngineOptions { MostSequences = 3 } })
+        EngineOptions[] ways = [new(), new() { PassTokens = 40, VisionPatches = 100 }, new() { MostSequences = 3 }];
+        foreach (var options in ways)
         {
             using var engine = new GenerationEngine(model, options);
             var answers = EngineAnswers.Together(engine, [.. alone.Select(PromptOf)], Options(48, Ids(rows.GetProperty("end_tokens"))));

@@ -14,7 +14,7 @@ public sealed class UserPathTests
     private static readonly string[] Words =
     [
         "KEY=VALUE", "KEYS", "overrides", "actions", "--device", "--dtype", "--peer-attention", "--zero", "--ranks", "--offload", "--card", "--format",
-        "--template", "--prompt", "--system", "--once",
+        "--template", "--prompt", "--system", "--once", "--metric", "--metric-arg", "--url", "BENCHMARK",
     ];
 
     public static TheoryData<string> PathKeys => [.. ConfigKeys.All.Where(key => key.FilePath).Select(key => key.Name)];

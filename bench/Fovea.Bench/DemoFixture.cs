@@ -20,7 +20,7 @@ internal static class DemoFixture
         return (folder.AdapterConfig,
         [
             $"model_name_or_path={folder.Blank}", $"dataset={DemoData.PicturesName},{DemoData.WordsName}",
-            "per_device_train_batch_size=1", "gradient_accumulation_steps=8",
+            "eval_dataset=", "per_device_train_batch_size=1", "gradient_accumulation_steps=8",
         ]);
     }
 }

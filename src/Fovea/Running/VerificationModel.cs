@@ -10,7 +10,10 @@ internal static class VerificationModel
 {
     /// <param name="config">Names the model and its adapters.</param>
     /// <param name="source">The model folder where it is open already.</param>
+    /// <param name="rows">Conversations up to the open question.</param>
+    /// <param name="maxNewTokens">Longest answer.</param>
     /// <param name="note">Receives what is being loaded.</param>
+    /// <param name="cancel">Ends it without a result.</param>
     public static async Task<VerifiedSide> Ask(
         TrainConfig config, ModelSource? source, IReadOnlyList<Conversation> rows, int maxNewTokens, Action<string> note, CancellationToken cancel)
     {

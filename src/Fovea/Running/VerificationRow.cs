@@ -5,6 +5,7 @@ namespace Fovea.Running;
 /// <param name="Outcome"><c>equal</c>, <c>near_tie</c> (equal up to one), <c>different</c>, or <c>unanswered</c> by either side.</param>
 /// <param name="Tokens">How many were compared.</param>
 /// <param name="LargestDifference">Of the log probabilities that were compared.</param>
+/// <param name="Difference">The first one; null where there is none.</param>
 internal sealed record VerificationRow(int Row, string Outcome, int Tokens, double LargestDifference, VerificationDifference? Difference = null)
 {
     public const string Equal = "equal";

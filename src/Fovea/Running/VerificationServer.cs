@@ -31,6 +31,9 @@ internal sealed class VerificationServer : IDisposable
     }
 
     /// <param name="model">The model's name there; null is the first that the server lists.</param>
+    /// <param name="rows">Conversations up to the open question.</param>
+    /// <param name="maxNewTokens">Longest answer.</param>
+    /// <param name="cancel">Ends it without a result.</param>
     /// <exception cref="ConfigException">The server cannot be reached, or refuses.</exception>
     public async Task<VerifiedSide> Ask(string? model, IReadOnlyList<Conversation> rows, int maxNewTokens, CancellationToken cancel)
     {

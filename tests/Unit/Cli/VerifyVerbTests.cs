@@ -42,7 +42,7 @@ public sealed class VerifyVerbTests : IDisposable
     }
 
     [Fact]
-    public void A_server_that_answers_something_else_is_found_out()
+    public async Task A_server_that_answers_something_else_is_found_out()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -53,7 +53,7 @@ public sealed class VerifyVerbTests : IDisposable
         Assert.Equal(1, verify.Wait());
         Assert.Contains("1 different", verify.Output, StringComparison.Ordinal);
         listener.Stop();
-        using var body = JsonDocument.Parse(asked.GetAwaiter().GetResult());
+        using var body = JsonDocument.Parse(await asked);
         Assert.Equal(0, body.RootElement.GetProperty("temperature").GetDouble());
         Assert.Equal(("tiny", true), (body.RootElement.GetProperty("model").GetString(), body.RootElement.GetProperty("logprobs").GetBoolean()));
     }

@@ -20,7 +20,9 @@ internal sealed class EngineAnswers
 
     public IReadOnlyList<float[]> Logits(int prompt) => answers[prompt].Logits;
 
-    public static EngineAnswers Together(GenerationEngine engine, IReadOnlyList<Prompt> prompts, GenerationOptions options)
+    /// <param name="afterStep">Called after every pass.</param>
+    public static EngineAnswers Together(
+        GenerationEngine engine, IReadOnlyList<Prompt> prompts, GenerationOptions options, Action? afterStep = null)
     {
         var (results, seen) = (new GenerationResult[prompts.Count], new Dictionary<EngineRequest, List<float[]>>());
         engine.Watch = (request, logits) => seen[request].Add(logits);
@@ -34,7 +36,11 @@ internal sealed class EngineAnswers
             engine.Submit(request);
         }
 
-        engine.Run();
+        while (engine.Step())
+        {
+            afterStep?.Invoke();
+        }
+
         engine.Watch = null;
         var made = new EngineAnswers();
         made.answers.AddRange(requests.Select((request, i) => (results[i], seen[request])));
@@ -70,6 +76,7 @@ internal sealed class EngineAnswers
             }
 
             Assert.Equal(mine.Result.Ids, its.Result.Ids);
+            Assert.Equal(mine.Logits.Count, its.Logits.Count);
         }
     }
 }

@@ -237,8 +237,7 @@ internal sealed class GenerationEngine : IDisposable
 
     private bool WaitsFor(Sequence sequence, int found) => running.Any(other =>
         !other.IsAnswering && other.Request.Adapter == sequence.Request.Adapter && other.PromptTokens - other.Cached > 0
-        && sequence.KeySpan[..(sequence.PromptTokens - 1)]
-            .CommonPrefixLength(other.KeySpan) >= found + EngineOptions.PageTokens);
+        && sequence.KeySpan[..(sequence.PromptTokens - 1)].CommonPrefixLength(other.KeySpan) >= found + EngineOptions.PageTokens);
 
     private void Begin(Sequence sequence, List<PrefixNode> whole, PrefixNode? tail, int common)
     {
@@ -266,13 +265,12 @@ internal sealed class GenerationEngine : IDisposable
 
     private (bool Any, bool Sees) Together()
     {
-        var (any, sees) = (running.Count > 0, pictures.Wait);
         if (Sum is null)
         {
-            return (any || HasWork, sees);
+            return (HasWork, pictures.Wait);
         }
 
-        var all = Sum([HasWork ? 1 : 0, sees ? 1 : 0]);
+        var all = Sum([HasWork ? 1 : 0, pictures.Wait ? 1 : 0]);
         return (all[0] > 0, all[1] > 0);
     }
 

@@ -21,7 +21,7 @@ internal sealed class PagePool : IDisposable
     {
         var shape = model.KeyValueShape;
         (keys, values) = (new Tensor?[model.Layers], new Tensor?[model.Layers]);
-        PageBytes = 2L * model.Layers * KeyValuePages.Bytes(model.Ledger.Options.Compute, shape.Heads, shape.Size, model.Device);
+        PageBytes = 2L * model.Layers * BytesOf(model.Ledger.Options.Compute, shape.Heads, shape.Size, model.Device);
         MostPages = (int)Math.Clamp(bytes / PageBytes, 1, int.MaxValue / 2);
     }
 
@@ -81,6 +81,14 @@ internal sealed class PagePool : IDisposable
     }
 
     private static Tensor New(Tensor k_TGD, int pages) => NetOps.NewPages(k_TGD.DType, k_TGD.Device, (int)k_TGD.Size(1), (int)k_TGD.Size(2), pages).Keep();
+
+    // The kernel that attends to pages lays them out, so a page is asked how large it is.
+    private static long BytesOf(DType dtype, int groups, int size, Device device)
+    {
+        using var scope = TensorScope.Open("page");
+        var page = NetOps.NewPages(dtype, device, groups, size, 1);
+        return page.Count * page.DType.Size();
+    }
 
     private void Grow()
     {

@@ -2,6 +2,7 @@ using Fovea.Data.Images;
 using Fovea.Generation;
 using Fovea.Generation.Engine;
 using Fovea.Models;
+using Fovea.Tests.Parity;
 
 namespace Fovea.Tests.Unit.Generation;
 
@@ -20,14 +21,8 @@ public sealed class EngineTests : NativeTest
     public void A_batch_gives_the_bits_of_each_prompt_alone()
     {
         var prompts = Enumerable.Range(0, 12).Select(i => PromptOf(new Random(i), 20 + (17 * i), images: i % 3)).ToList();
-        var alone = prompts.Select(prompt => Alone(prompt, Greedy(12))).ToList();
         using var engine = new GenerationEngine(model);
-        var together = Together(engine, prompts, Greedy(12));
-        for (var i = 0; i < prompts.Count; i++)
-        {
-            Same(alone[i], together[i], $"prompt {i}");
-        }
-
+        Alone(prompts, Greedy(12)).AssertSame(EngineAnswers.Together(engine, prompts, Greedy(12)), "together");
         Assert.Equal(0, engine.PagesInUse);
         Assert.True(engine.Statistics.Passes < prompts.Count * 12 / 4, $"{engine.Statistics.Passes} passes");
     }
@@ -41,7 +36,7 @@ public sealed class EngineTests : NativeTest
     {
         var prompt = PromptOf(new Random(5), 230, images: 2);
         using var engine = new GenerationEngine(model, new EngineOptions { PassTokens = chunk });
-        Same(Alone(prompt, Greedy(6)), Together(engine, [prompt], Greedy(6))[0], $"chunks of {chunk}");
+        Alone([prompt], Greedy(6)).AssertSame(EngineAnswers.Together(engine, [prompt], Greedy(6)), $"chunks of {chunk}");
     }
 
     [Fact]
@@ -51,13 +46,10 @@ public sealed class EngineTests : NativeTest
         var start = PromptOf(random, 150, images: 1);
         var prompts = Enumerable.Range(0, 6).Select(i => Continued(start, random, 1 + (13 * i))).ToList();
         using var engine = new GenerationEngine(model);
-        Together(engine, [start], Greedy(20));
-        var together = Together(engine, prompts, Greedy(8));
-        for (var i = 0; i < prompts.Count; i++)
-        {
-            Same(Alone(prompts[i], Greedy(8)), together[i], $"prompt {i}");
-            Assert.True(together[i].Result.ReusedTokens >= 150, $"{together[i].Result.ReusedTokens}");
-        }
+        EngineAnswers.Together(engine, [start], Greedy(20));
+        var together = EngineAnswers.Together(engine, prompts, Greedy(8));
+        Alone(prompts, Greedy(8)).AssertSame(together, "on the cache");
+        Assert.All(prompts.Index(), prompt => Assert.True(together.Reused(prompt.Index) >= 150, $"{together.Reused(prompt.Index)}"));
     }
 
     [Fact]
@@ -67,10 +59,10 @@ public sealed class EngineTests : NativeTest
         var start = PromptOf(random, 140, images: 1);
         var prompts = Enumerable.Range(0, 8).Select(_ => Continued(start, random, 10)).ToList();
         using var engine = new GenerationEngine(model);
-        var results = Together(engine, prompts, Greedy(2));
+        var results = EngineAnswers.Together(engine, prompts, Greedy(2));
         Assert.Equal(1, engine.Statistics.VisionPasses);
-        Assert.Equal(0, results[0].Result.ReusedTokens);
-        Assert.All(results.Skip(1), result => Assert.True(result.Result.ReusedTokens >= 128));
+        Assert.Equal(0, results.Reused(0));
+        Assert.All(prompts.Index().Skip(1), prompt => Assert.True(results.Reused(prompt.Index) >= 128));
     }
 
     [Fact]
@@ -78,16 +70,13 @@ public sealed class EngineTests : NativeTest
     {
         var prompts = Enumerable.Range(0, 10).Select(i => PromptOf(new Random(40 + i), 70, images: 0)).ToList();
         using var large = new GenerationEngine(model);
-        var expected = Together(large, prompts, Greedy(30));
+        var expected = EngineAnswers.Together(large, prompts, Greedy(30));
         using var engine = new GenerationEngine(model, new EngineOptions { CacheBytes = 5 * large.PageBytes });
         Assert.Equal(5, engine.MostPages);
         var most = 0;
-        var results = Together(engine, prompts, Greedy(30), () => most = Math.Max(most, engine.PagesUsed));
+        var results = EngineAnswers.Together(engine, prompts, Greedy(30), () => most = Math.Max(most, engine.PagesUsed));
         Assert.InRange(most, 4, 5);
-        for (var i = 0; i < prompts.Count; i++)
-        {
-            Same(expected[i], results[i], $"prompt {i}");
-        }
+        expected.AssertSame(results, "in little room");
 
         var error = Assert.Throws<ConfigException>(() => engine.Submit(new EngineRequest { Prompt = PromptOf(new Random(1), 300, 0), Options = Greedy(300) }));
         Assert.Contains("300 tokens", error.Message);
@@ -99,7 +88,7 @@ public sealed class EngineTests : NativeTest
     public void Two_hundred_schedules_give_what_each_prompt_gives_alone()
     {
         var pool = Enumerable.Range(0, 24).Select(i => PromptOf(new Random(100 + (i / 3)), 10 + (i * 9 % 160), images: i % 3)).ToList();
-        var known = pool.Select(prompt => Alone(prompt, Greedy(40))).ToList();
+        var known = Alone(pool, Greedy(40));
         for (var schedule = 0; schedule < 200; schedule++)
         {
             Schedule(new Random(schedule), pool, known, $"schedule {schedule}");
@@ -110,7 +99,7 @@ public sealed class EngineTests : NativeTest
     public void Some_schedules_give_what_each_prompt_gives_alone()
     {
         var pool = Enumerable.Range(0, 9).Select(i => PromptOf(new Random(100 + (i / 3)), 10 + (i * 19 % 160), images: i % 3)).ToList();
-        var known = pool.Select(prompt => Alone(prompt, Greedy(40))).ToList();
+        var known = Alone(pool, Greedy(40));
         for (var schedule = 1000; schedule < 1012; schedule++)
         {
             Schedule(new Random(schedule), pool, known, $"schedule {schedule}");
@@ -149,7 +138,7 @@ public sealed class EngineTests : NativeTest
     {
         var prompts = Enumerable.Range(0, 3).Select(i => PromptOf(new Random(i), 40, images: 0)).ToList();
         using var engine = new GenerationEngine(model);
-        var expected = Together(engine, prompts, Greedy(8)).ConvertAll(answer => answer.Result.Ids);
+        var expected = EngineAnswers.Together(engine, prompts, Greedy(8));
         var (ended, failed) = (new Dictionary<int, IReadOnlyList<int>>(), new List<int>());
         for (var i = 0; i < 3; i++)
         {
@@ -166,14 +155,14 @@ public sealed class EngineTests : NativeTest
 
         engine.Run();
         Assert.Equal([1], failed);
-        Assert.Equal([(0, expected[0]), (2, expected[2])], ended.OrderBy(pair => pair.Key).Select(pair => (pair.Key, pair.Value)));
+        Assert.Equal([(0, expected.Ids(0)), (2, expected.Ids(2))], ended.OrderBy(pair => pair.Key).Select(pair => (pair.Key, pair.Value)));
         Assert.Equal(0, engine.PagesInUse);
     }
 
     protected override void Cleanup() => model.Dispose();
 
     // Prompts come and are cancelled at random, with random room, chunks and places.
-    private void Schedule(Random random, List<Prompt> pool, List<Answer> known, string what)
+    private void Schedule(Random random, List<Prompt> pool, EngineAnswers known, string what)
     {
         using var engine = new GenerationEngine(model, new EngineOptions
         {
@@ -213,14 +202,13 @@ public sealed class EngineTests : NativeTest
 
         foreach (var (prompt, tokens, cancel, answer) in open)
         {
-            var expected = known[prompt];
-            var ids = answer.Result.Ids;
-            Assert.Equal(expected.Result.Ids.Take(ids.Count), ids);
-            var whole = ids.Count == Math.Min(tokens, expected.Result.Ids.Count);
+            var (expected, ids) = (known.Ids(prompt), answer.Result.Ids);
+            Assert.Equal(expected.Take(ids.Count), ids);
+            var whole = ids.Count == Math.Min(tokens, expected.Count);
             Assert.True(answer.Result.Reason == StopReason.Cancelled ? cancel.IsCancellationRequested : whole, what);
             for (var step = 0; step < ids.Count; step++)
             {
-                Assert.True(expected.Logits[step].AsSpan().SequenceEqual(answer.Logits[step]), $"{what}, prompt {prompt}, step {step}");
+                Assert.True(known.Logits(prompt)[step].AsSpan().SequenceEqual(answer.Logits[step]), $"{what}, prompt {prompt}, step {step}");
             }
 
             cancel.Dispose();
@@ -236,45 +224,7 @@ public sealed class EngineTests : NativeTest
         return engine.PageBytes;
     }
 
-    private Answer Alone(Prompt prompt, GenerationOptions options)
-    {
-        using var engine = new GenerationEngine(model, new EngineOptions { SharesPrefixes = false });
-        return Together(engine, [prompt], options)[0];
-    }
-
-    private static List<Answer> Together(GenerationEngine engine, List<Prompt> prompts, GenerationOptions options, Action? afterStep = null)
-    {
-        var answers = prompts.ConvertAll(_ => new Answer());
-        var requests = new Dictionary<EngineRequest, Answer>();
-        engine.Watch = (request, logits) => requests[request].Logits.Add(logits);
-        for (var i = 0; i < prompts.Count; i++)
-        {
-            var answer = answers[i];
-            var request = new EngineRequest { Prompt = prompts[i], Options = options, OnEnd = (_, result) => answer.Result = result };
-            requests.Add(request, answer);
-            engine.Submit(request);
-        }
-
-        while (engine.Step())
-        {
-            afterStep?.Invoke();
-        }
-
-        engine.Watch = null;
-        return answers;
-    }
-
-    private static void Same(Answer expected, Answer given, string what)
-    {
-        Assert.Equal(expected.Result.Ids, given.Result.Ids);
-        Assert.Equal(expected.Logits.Count, given.Logits.Count);
-        for (var step = 0; step < expected.Logits.Count; step++)
-        {
-            Assert.True(
-                expected.Logits[step].AsSpan().SequenceEqual(given.Logits[step]),
-                $"{what}, step {step}: {expected.Logits[step].Zip(given.Logits[step]).Max(pair => Math.Abs(pair.First - pair.Second))}");
-        }
-    }
+    private EngineAnswers Alone(List<Prompt> prompts, GenerationOptions options) => EngineAnswers.Alone(model, prompts, options);
 
     private static Prompt PromptOf(Random random, int tokens, int images)
     {

@@ -80,6 +80,6 @@ internal sealed class Answerer
         }
     }
 
-    /// <summary>Forgets what was computed.</summary>
-    public void Reset() => engine.Reset();
+    /// <inheritdoc cref="GenerationEngine.Forget"/>
+    public void Forget() => engine.Forget();
 }

@@ -44,6 +44,6 @@ internal sealed class ChatSession(Answerer answerer, PromptBuilder prompts)
     public void Clear()
     {
         messages.Clear();
-        answerer.Reset();
+        answerer.Forget();
     }
 }

@@ -142,27 +142,6 @@ internal sealed class GenerationEngine : IDisposable
         }
     }
 
-    /// <summary>Goes on from one prompt until a stop token, the limit, or cancellation (what there is by then is returned).</summary>
-    /// <param name="onToken">Called with every new token but a stop token, as soon as it is known; false ends the answer.</param>
-    /// <exception cref="ConfigException">The prompt is empty or longer than the model or the cache takes, or an option is out of range.</exception>
-    public GenerationResult Generate(Prompt prompt, GenerationOptions options, Func<int, bool>? onToken = null, CancellationToken cancel = default)
-    {
-        GenerationResult? result = null;
-        Submit(new EngineRequest
-        {
-            Prompt = prompt,
-            Options = options,
-            Cancel = cancel,
-            OnToken = onToken is null ? null : (_, id) => onToken(id),
-            OnEnd = (_, ended) => result = ended,
-        });
-        while (result is null && Step())
-        {
-        }
-
-        return result ?? throw new InvalidOperationException("the engine had nothing to do before the answer ended");
-    }
-
     /// <summary>Forgets what prompts have computed, for instance because weights have changed. Nothing may be under way.</summary>
     public void Reset()
     {
@@ -174,6 +153,19 @@ internal sealed class GenerationEngine : IDisposable
         Rest();
         pool.Dispose();
         (pool, tree) = NewCache();
+    }
+
+    /// <summary>Forgets what nobody reads now, for instance because a conversation has ended; answers that are under way go on.</summary>
+    public void Forget()
+    {
+        if (HasWork)
+        {
+            tree.Evict(tree.Evictable);
+        }
+        else
+        {
+            Reset();
+        }
     }
 
     public void Dispose()

@@ -50,6 +50,26 @@ public sealed class VisionModelTests : NativeTest
     }
 
     [Fact]
+    public async Task A_conversation_begins_anew_while_another_is_answered()
+    {
+        using var stop = new CancellationTokenSource();
+        var chat = model.NewChat();
+        await chat.AskAsync(Message.User("Hello"), greedy);
+        await using var pieces = model.StreamAsync([Message.User("Hello")], greedy with { MaxNewTokens = 2000, StopIds = [1_000_000] }, stop.Token)
+            .GetAsyncEnumerator();
+        Assert.True(await pieces.MoveNextAsync());
+        await chat.ClearAsync();
+        Assert.Empty(chat.Messages);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            while (await pieces.MoveNextAsync())
+            {
+            }
+        });
+    }
+
+    [Fact]
     public async Task What_several_threads_ask_at_once_is_answered_as_if_asked_alone()
     {
         string[] questions = ["What do you see?", "Which shape?", "Please describe this image"];

@@ -59,10 +59,30 @@ public sealed class VisionModel : IAsyncDisposable
     /// <param name="cancel">Checked before loading begins.</param>
     /// <exception cref="ConfigException">The folder, an adapter or an option cannot be used.</exception>
     /// <exception cref="FoveaException">Weights are missing or damaged, or libtorch cannot be loaded.</exception>
-    public static Task<VisionModel> LoadAsync(string folder, VisionModelOptions? options = null, CancellationToken cancel = default)
+    public static async Task<VisionModel> LoadAsync(string folder, VisionModelOptions? options = null, CancellationToken cancel = default)
     {
         options ??= new();
-        return LoadAsync(ConfigOf(UserPath.Expand(folder), options), source: null, fromModel: true, options.Notices ?? (_ => { }), mesh: null, cancel);
+        var note = options.Notices ?? (_ => { });
+        var model = await LoadAsync(ConfigOf(UserPath.Expand(folder), options), source: null, fromModel: true, note, mesh: null, cancel).ConfigureAwait(false);
+        try
+        {
+            foreach (var (name, adapter) in options.NamedAdapters)
+            {
+                await model.Run(
+                    () =>
+                    {
+                        model.loaded.Add(name, UserPath.Expand(adapter), note);
+                        return true;
+                    }, cancel).ConfigureAwait(false);
+            }
+
+            return model;
+        }
+        catch
+        {
+            await model.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
     }
 
     /// <summary>As the public one, for a configuration, whose model folder may be open already, and perhaps by several processes together.</summary>

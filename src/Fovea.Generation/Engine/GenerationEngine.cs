@@ -327,11 +327,11 @@ internal sealed class GenerationEngine : IDisposable
             return;
         }
 
-        var numbers = logits.ToArray<float>();
-        var width = numbers.Length / input.Completed.Count;
+        // Read where they lie: of a large vocabulary they are megabytes a pass.
+        var numbers = logits.To(Device.Cpu).Contiguous();
         for (var i = 0; i < input.Completed.Count; i++)
         {
-            Choose(input.Completed[i], numbers, i * width, width);
+            Choose(input.Completed[i], numbers, i);
         }
     }
 
@@ -391,10 +391,12 @@ internal sealed class GenerationEngine : IDisposable
         return hidden.Linear(model.Head.Use()).To(DType.F32);
     }
 
-    private void Choose(Sequence sequence, float[] logits, int start, int width) => Told(sequence, () =>
+    private void Choose(Sequence sequence, Tensor logits, int row) => Told(sequence, () =>
     {
-        Watch?.Invoke(sequence.Request, logits.AsSpan(start, width).ToArray());
-        var id = sequence.Chooser.Choose(logits.AsSpan(start, width));
+        var width = (int)logits.Size(1);
+        var numbers = logits.Elements<float>().Slice(row * width, width);
+        Watch?.Invoke(sequence.Request, numbers.ToArray());
+        var id = sequence.Chooser.Choose(numbers);
         Append(sequence, id, sequence.Chooser.Logprob);
     });
 

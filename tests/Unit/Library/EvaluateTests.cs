@@ -50,7 +50,7 @@ public sealed class EvaluateTests : NativeTest
         }
 
         var refused = await Assert.ThrowsAsync<ConfigException>(() => Run(Request("stopped"), tokens: 7));
-        Assert.Contains(refused.Problems, problem => problem.Contains("decoding: \"greedy, at most 6 new tokens", StringComparison.Ordinal));
+        Assert.Contains(refused.Problems, problem => problem.Contains("max_new_tokens: \"6\" there, \"7\" now", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -90,6 +90,53 @@ public sealed class EvaluateTests : NativeTest
         var alone = await model.AnswerAsync([heldOut[3].Messages[0]], greedy);
         Assert.Equal(alone.Text, scores.Rows[3].Answer);
         await Assert.ThrowsAsync<ConfigException>(() => model.EvaluateAsync([new Conversation([Message.User("?")])], new Dictionary<string, Metric>()));
+    }
+
+    [Fact]
+    public async Task Answers_are_not_taken_up_where_the_model_s_own_settings_have_changed()
+    {
+        foreach (var file in Directory.GetFiles(TestFiles.Golden("qwen2_5_vl_tiny/model")))
+        {
+            folder.Write($"copy/{Path.GetFileName(file)}", File.ReadAllBytes(file));
+        }
+
+        var settings = folder["copy/generation_config.json"];
+        await Evaluate("{}");
+        foreach (var (changed, told) in new[]
+        {
+            ("{\"min_new_tokens\": 2}", "min_new_tokens: \"0\" there, \"2\" now"),
+            ("{\"no_repeat_ngram_size\": 2}", "no_repeat_ngram_size: \"0\" there, \"2\" now"),
+            ("{\"presence_penalty\": 0.5}", "presence_penalty: \"0\" there, \"0.5\" now"),
+            ("{\"stop_strings\": [\"x\"]}", "stop_strings: \"[]\" there, \"[\\\"x\\\"]\" now"),
+        })
+        {
+            var refused = await Assert.ThrowsAsync<ConfigException>(() => Evaluate(changed));
+            Assert.Contains(refused.Problems, problem => problem.Contains(told, StringComparison.Ordinal));
+        }
+
+        Assert.Contains((await Evaluate("{}")).Facts, fact => fact.Name == "Resumed");
+
+        async Task<EvaluationResult> Evaluate(string text)
+        {
+            File.WriteAllText(settings, text);
+            await using var copy = await VisionModel.LoadAsync(folder["copy"], new() { Device = "cpu" });
+            var request = Request("settings") with { Limit = 1 };
+            return (await copy.Evaluate(request, QuestionSet.Read(request), 3, null, default))!;
+        }
+    }
+
+    [Fact]
+    public async Task An_answer_that_is_drawn_is_the_same_however_it_is_asked_for()
+    {
+        Conversation[] heldOut = [.. Enumerable.Range(0, 6).Select(i => new Conversation([Message.User("The same question?"), Message.Assistant("yes")]))];
+        var drawn = model.Generation with { DoSample = true, Temperature = 2, TopK = 0, Seed = 5, MaxNewTokens = 8 };
+        var scores = await model.EvaluateAsync(heldOut, new Dictionary<string, Metric>(), drawn);
+        var answers = scores.Rows.Select(row => row.Answer).ToList();
+        Assert.True(answers.Distinct().Count() > 3); // each row draws on its own
+        Assert.Equal(answers.Order(), (await model.PredictAsync(heldOut, drawn).Select(row => row.Answer).ToListAsync()).Order());
+        var outcomes = await model.AnswerAllAsync(heldOut.Select(row => row.Messages.Take(1).ToList()), drawn).ToListAsync();
+        Assert.Equal(answers, outcomes.OrderBy(outcome => outcome.Index).Select(outcome => outcome.Answer.Text));
+        await Assert.ThrowsAsync<ConfigException>(async () => await model.PredictAsync([new Conversation([Message.User("?")])]).ToListAsync());
     }
 
     protected override void Cleanup()

@@ -136,9 +136,10 @@ public sealed class VisionModel : IAsyncDisposable
 
     /// <summary>Answers held-out conversations: the last message of each is the expected answer, which the model does not see.</summary>
     /// <param name="heldOut">Conversations, each ending with the expected answer.</param>
-    /// <param name="options">How to generate; null uses <see cref="Generation"/>.</param>
+    /// <param name="options">How to generate; null uses <see cref="Generation"/>. With a seed each conversation draws from the seed and its index.</param>
     /// <param name="cancel">Ends all answers at their next tokens; leaving the loop does the same.</param>
     /// <returns>The conversations with their answers as they are ready; metrics such as <see cref="Metrics.ExactMatch"/> take a list of them.</returns>
+    /// <exception cref="ConfigException">A conversation does not end with a question and its answer, or an option is out of range.</exception>
     /// <exception cref="FoveaException">One of them cannot be answered.</exception>
     /// <exception cref="OperationCanceledException">The answers were cancelled.</exception>
     public async IAsyncEnumerable<AnsweredRow> PredictAsync(
@@ -146,7 +147,7 @@ public sealed class VisionModel : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(heldOut);
         var rows = heldOut.ToList();
-        await foreach (var outcome in AnswerAllAsync(rows.Select(row => RowQuestions.Asked(row).Messages), options, cancel).ConfigureAwait(false))
+        await foreach (var outcome in Predict(rows, options, cancel).ConfigureAwait(false))
         {
             yield return new AnsweredRow(rows[outcome.Index], outcome.Answer.Text);
         }
@@ -171,7 +172,7 @@ public sealed class VisionModel : IAsyncDisposable
     /// <summary>Answers held-out conversations, many at a time, and computes metrics of the answers.</summary>
     /// <param name="heldOut">Conversations, each ending with the expected answer.</param>
     /// <param name="metrics">The metrics by the names that the result has them under; each sees all rows at once.</param>
-    /// <param name="options">How to generate; null is greedy, otherwise as <see cref="Generation"/>.</param>
+    /// <param name="options">How to generate; null is greedy, otherwise as <see cref="Generation"/>. Answers are those of <see cref="PredictAsync"/>.</param>
     /// <param name="cancel">Ends all answers.</param>
     /// <exception cref="ConfigException">A conversation does not end with an answer, or holds what the model does not support.</exception>
     /// <exception cref="FoveaException">An image cannot be read; the message names it.</exception>
@@ -180,8 +181,13 @@ public sealed class VisionModel : IAsyncDisposable
         IEnumerable<Conversation> heldOut, IReadOnlyDictionary<string, Metric> metrics, GenerationOptions? options = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(metrics);
-        var generation = With(options ?? Generation with { DoSample = false });
-        var rows = await Run(() => AnsweredRows.Of(loaded.Batch, [.. heldOut], generation, cancel), cancel).ConfigureAwait(false);
+        var given = heldOut.ToList();
+        var rows = new AnsweredRow[given.Count];
+        await foreach (var outcome in Predict(given, options ?? Generation with { DoSample = false }, cancel).ConfigureAwait(false))
+        {
+            rows[outcome.Index] = new AnsweredRow(given[outcome.Index], outcome.Answer.Text);
+        }
+
         return new AnswerScores(rows, metrics.ToDictionary(metric => metric.Key, metric => metric.Value(rows)));
     }
 
@@ -254,6 +260,14 @@ public sealed class VisionModel : IAsyncDisposable
                 pieces.Writer.Complete();
             }
         }
+    }
+
+    /// <summary>Asks held-out conversations without their last messages.</summary>
+    private IAsyncEnumerable<AnswerOutcome> Predict(List<Conversation> heldOut, GenerationOptions? options, CancellationToken cancel)
+    {
+        var bad = heldOut.FindIndex(row => row.Messages is not [.., { Role: Role.User }, { Role: Role.Assistant }]);
+        return bad < 0 ? AnswerAllAsync(heldOut.Select(row => RowQuestions.Asked(row).Messages), options, cancel)
+            : throw new ConfigException($"conversation {bad + 1} does not end with a question and the expected answer");
     }
 
     private static double? Number(Evaluated measured, string name) => measured.Metrics.TryGetValue(name, out var value) ? value : null;

@@ -191,6 +191,24 @@ public sealed class VisionModel : IAsyncDisposable
         return new AnswerScores(rows, metrics.ToDictionary(metric => metric.Key, metric => metric.Value(rows)));
     }
 
+    /// <summary>Asks a benchmark and scores the answers by its published rule, as <c>fovea evaluate</c> does. Answers are greedy.</summary>
+    /// <param name="name">The benchmark's, for instance <c>okvqa</c>: those that <c>fovea evaluate</c> lists, or <c>custom</c> for rows of one's own.</param>
+    /// <param name="data">Its file, or the folder of its files; null where it needs none, or the options name them.</param>
+    /// <param name="options">How to ask; null is as the benchmark recommends.</param>
+    /// <param name="cancel">Ends all answers; those that are whole are kept where there is an output folder.</param>
+    /// <exception cref="ConfigException">There is no such benchmark, its files cannot be used, or the folder's answers were made otherwise.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public async Task<BenchmarkScores> EvaluateBenchmarkAsync(
+        string name, string? data = null, BenchmarkOptions? options = null, CancellationToken cancel = default)
+    {
+        var request = EvaluationRequest.Of(name, data, options ?? new());
+        var questions = await Task.Run(() => QuestionSet.Read(request), cancel).ConfigureAwait(false);
+        Action<BenchmarkProgress>? told = options?.Progress is { } progress ? of => progress(of.Done, of.Total) : null;
+        var result = (await Evaluate(request, questions, told, cancel).ConfigureAwait(false))!;
+        ResultFolder.Write(request, result);
+        return result.Scores;
+    }
+
     /// <summary>Frees the model, after pending calls have completed.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -216,8 +234,8 @@ public sealed class VisionModel : IAsyncDisposable
 
     /// <summary>Answers a benchmark; null in all processes but the main one.</summary>
     internal Task<EvaluationResult?> Evaluate(
-        EvaluationRequest request, QuestionSet questions, int? maxNewTokens, Action<BenchmarkProgress>? told, CancellationToken cancel) =>
-        Run(() => new BenchmarkRun(loaded, config, mesh ?? Mesh.Alone(), request, maxNewTokens).Run(questions, told, cancel), cancel);
+        EvaluationRequest request, QuestionSet questions, Action<BenchmarkProgress>? told, CancellationToken cancel) =>
+        Run(() => new BenchmarkRun(loaded, config, mesh ?? Mesh.Alone(), request).Run(questions, told, cancel), cancel);
 
     // On what a configuration holds out; notices about the data go to the callback, one sentence at a time.
     internal Task<Evaluated> Measure(TrainConfig asked, Action<string>? tell, CancellationToken cancel = default) =>

@@ -48,6 +48,10 @@ internal sealed class EvaluationResult
         .. Benchmark.LeftOut.Count > 0 ? [new ReportFact("Not computed", string.Join('\n', Benchmark.LeftOut))] : Array.Empty<ReportFact>(),
     ];
 
+    /// <summary>The numbers of it.</summary>
+    public BenchmarkScores Scores => new(Benchmark.Name, Items.Count, [.. Score.Metrics.Zip(Intervals, (metric, interval) =>
+        new BenchmarkMetric(metric.Name, metric.Value, interval?.Low, interval?.High))]) { Rule = Benchmark.Rule, Notes = Notes };
+
     /// <summary>The report of it.</summary>
     public AnswerReport ToReport() => new()
     {

@@ -75,7 +75,7 @@ internal static class ResultJson
     });
 
     /// <summary>
-    /// What a comparison needs: samples of equally many items are the same ones, so that the differences of two results' values are those of a paired bootstrap.
+    /// What a comparison needs: samples of equally many items are the same ones, so that the differences of two results' values are a paired bootstrap's.
     /// </summary>
     private static void Resampled(Utf8JsonWriter json, EvaluationResult result)
     {
@@ -83,11 +83,13 @@ internal static class ResultJson
         foreach (var (metric, values) in result.Score.Metrics.Zip(result.Resampled).Where(pair => pair.Second.Length > 0))
         {
             json.WritePropertyName(metric.Name);
-            json.WriteRawValue(
-                $"[{string.Join(',', values.Select(value => double.IsFinite(value) ? ((float)value).ToString("R", CultureInfo.InvariantCulture) : "null"))}]");
+            json.WriteRawValue($"[{string.Join(',', values.Select(Written))}]"); // on one line
         }
 
         json.WriteEndObject();
+
+        static string Written(double value) =>
+            double.IsFinite(value) ? ((float)value).ToString("R", CultureInfo.InvariantCulture) : "null"; // as exact as an interval needs
     }
 
     private static void Sample(Utf8JsonWriter json, EvaluationResult result, int i)

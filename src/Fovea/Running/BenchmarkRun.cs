@@ -11,13 +11,13 @@ using Fovea.Training.Config;
 namespace Fovea.Running;
 
 /// <summary>Has a loaded model answer a benchmark, and scores the answers. For the thread that owns the model.</summary>
-internal sealed class BenchmarkRun(LoadedModel loaded, TrainConfig config, Mesh mesh, EvaluationRequest request, int? maxNewTokens = null)
+internal sealed class BenchmarkRun(LoadedModel loaded, TrainConfig config, Mesh mesh, EvaluationRequest request)
 {
     private const int Digits = 16;
 
     /// <summary>How answers are generated: greedily and as long as the benchmark says, otherwise as the model's generation_config.json says.</summary>
     public GenerationOptions Options { get; } =
-        loaded.Options with { DoSample = false, MaxNewTokens = maxNewTokens ?? request.Entry.Benchmark.MaxNewTokens };
+        loaded.Options with { DoSample = false, MaxNewTokens = request.MaxNewTokens ?? request.Entry.Benchmark.MaxNewTokens };
 
     /// <param name="questions">What is asked.</param>
     /// <param name="told">Receives the progress of this process after every answer.</param>

@@ -50,7 +50,8 @@ public sealed class QuestionSetTests : IDisposable
     private void Files()
     {
         folder.Write("q_questions.json", """
-            {"data_subtype": "val2014", "questions": [{"image_id": 1, "question_id": 10, "question": "a?"}, {"image_id": 2, "question_id": 20, "question": "b?"}]}
+            {"data_subtype": "val2014", "questions": [{"image_id": 1, "question_id": 10, "question": "a?"},
+              {"image_id": 2, "question_id": 20, "question": "b?"}]}
             """);
         folder.Write("annotations.json", """
             {"annotations": [{"image_id": 1, "question_id": 10, "answers": ["x", "x"]}, {"image_id": 2, "question_id": 20, "answers": ["x", "x"]}]}

@@ -40,7 +40,8 @@ public sealed class GenerationTextTests
     {
         Assert.Equal("greedy, at most 1024 new tokens", GenerationText.Words(Plain));
         Assert.Equal(
-            "greedy, at most 8 new tokens, at least 2, repetition penalty 1.1, presence penalty 0.5, frequency penalty -0.5, no 3 tokens twice, ends before \"x\"",
+            "greedy, at most 8 new tokens, at least 2, repetition penalty 1.1, presence penalty 0.5, frequency penalty -0.5, no 3 tokens twice, "
+                + "ends before \"x\"",
             GenerationText.Words(Plain with
             {
                 MaxNewTokens = 8, MinNewTokens = 2, MinP = 0.1, RepetitionPenalty = 1.1, PresencePenalty = 0.5, FrequencyPenalty = -0.5, NoRepeatNgramSize = 3,

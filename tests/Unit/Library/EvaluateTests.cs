@@ -93,6 +93,38 @@ public sealed class EvaluateTests : NativeTest
     }
 
     [Fact]
+    public async Task A_benchmark_by_its_name_gives_what_the_command_line_prints()
+    {
+        var rows = folder.Write("rows.jsonl", """
+            {"question": "What is 1 + 1?", "answer": "2"}
+            {"question": "What is 1 + 2?", "answer": "3"}
+            {"question": "What is 2 + 2?", "answer": "4"}
+            """);
+        var told = new List<(int, int)>();
+        var options = new BenchmarkOptions
+        {
+            Metric = "f1", Limit = 2, MaxNewTokens = 4, Output = folder["out"], Progress = (done, all) => told.Add((done, all)),
+        };
+        var scores = await model.EvaluateBenchmarkAsync("custom", rows, options);
+        Assert.Equal(("custom", 2), (scores.Benchmark, scores.Items));
+        Assert.Contains("The first 2 of 3", Assert.Single(scores.Notes), StringComparison.Ordinal);
+        Assert.StartsWith("f1: ", scores.Rule, StringComparison.Ordinal);
+        Assert.Equal([(1, 2), (2, 2)], told);
+        Assert.True(File.Exists(Path.Combine(folder["out"], "report.html")));
+        var (code, output, errors) = FoveaProcess.Run(
+            "evaluate", "custom", "--data", rows, "--metric", "f1", "--limit", "2", "--max-new-tokens", "4", "--output", folder["out"], "--cpu",
+            "--model", TestFiles.Golden("qwen2_5_vl_tiny/model"), "--adapter", TestFiles.Golden("qwen2_5_vl_tiny/adapter_final_tokens"));
+        Assert.True(code == 0, errors);
+        Assert.Contains("2 answers were there already", output, StringComparison.Ordinal); // the same settings, to the last one
+        var metrics = SavedResult.Read(folder["out"]).Metrics;
+        Assert.Equal(metrics, scores.Metrics.Select(metric => KeyValuePair.Create(metric.Name, metric.Value)));
+        Assert.All(scores.Metrics, metric => Assert.InRange(metric.Value, metric.Low!.Value, metric.High!.Value));
+        var unknown = await Assert.ThrowsAsync<ConfigException>(() => model.EvaluateBenchmarkAsync("okvqaa"));
+        Assert.Contains("did you mean okvqa?", unknown.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<ConfigException>(() => model.EvaluateBenchmarkAsync("coherence", options: new() { Limit = 0 }));
+    }
+
+    [Fact]
     public async Task Answers_are_not_taken_up_where_the_model_s_own_settings_have_changed()
     {
         foreach (var file in Directory.GetFiles(TestFiles.Golden("qwen2_5_vl_tiny/model")))
@@ -120,8 +152,8 @@ public sealed class EvaluateTests : NativeTest
         {
             File.WriteAllText(settings, text);
             await using var copy = await VisionModel.LoadAsync(folder["copy"], new() { Device = "cpu" });
-            var request = Request("settings") with { Limit = 1 };
-            return (await copy.Evaluate(request, QuestionSet.Read(request), 3, null, default))!;
+            var request = Request("settings") with { Limit = 1, MaxNewTokens = 3 };
+            return (await copy.Evaluate(request, QuestionSet.Read(request), null, default))!;
         }
     }
 
@@ -150,5 +182,5 @@ public sealed class EvaluateTests : NativeTest
 
     private async Task<EvaluationResult> Run(
         EvaluationRequest request, int tokens = 6, Action<BenchmarkProgress>? told = null, CancellationToken cancel = default) =>
-        (await model.Evaluate(request, QuestionSet.Read(request), tokens, told, cancel))!;
+        (await model.Evaluate(request with { MaxNewTokens = tokens }, QuestionSet.Read(request), told, cancel))!;
 }

@@ -38,7 +38,8 @@ public sealed class VerificationComparisonTests
         var other = Compare(Half, a, Half, Answer(Token(1, -0.1, 2), Token(5, -0.2, 2), Token(3, -0.7, 0.005)));
         Assert.Equal((VerificationRow.Different, 2, "other tokens"), (other.Outcome, other.Difference!.Step!.Value, other.Difference.What));
         var likely = Compare(Half, a, Half, Answer(Token(1, -0.1, 2), Token(2, -0.26, 2), Token(3, -0.7, 0.005)));
-        Assert.Equal(("the same token with another probability", -0.2, -0.26), (likely.Difference!.What, likely.Difference.LogprobA, likely.Difference.LogprobB));
+        var difference = likely.Difference!;
+        Assert.Equal(("the same token with another probability", -0.2, -0.26), (difference.What, difference.LogprobA, difference.LogprobB));
         Assert.Equal(VerificationRow.NearTie, Compare(Half, a, Half, Answer(Token(1, -0.14, 2), Token(2, -0.24, 2), Token(3, -0.7, 0.005))).Outcome);
         Assert.Equal(VerificationRow.Different, Compare(Whole, a, Whole, Answer(Token(1, -0.1002, 2), Token(2, -0.2, 2), Token(3, -0.7, 0.005))).Outcome);
     }

@@ -105,7 +105,7 @@ internal static class EvaluateVerb
 
         return request.Predictions is not null
             ? Show(request, PredictionScoring.Run(request), output)
-            : RankedRun.Run(use => Read(parsed, use), talks: false, (config, mesh) => Ask(parsed, request, config, mesh, output).GetAwaiter().GetResult());
+            : RankedRun.Run(use => Read(parsed, use), talks: false, (config, mesh) => Ask(request, config, mesh, output).GetAwaiter().GetResult());
     }
 
     private static EvaluationRequest Request(ParseResult parsed, string name) => EvaluationRequest.Of(name, parsed.GetValue(Data), new BenchmarkOptions
@@ -142,7 +142,7 @@ internal static class EvaluateVerb
         };
     }
 
-    private static async Task<int> Ask(ParseResult parsed, EvaluationRequest request, TrainConfig config, Mesh mesh, TextWriter output)
+    private static async Task<int> Ask(EvaluationRequest request, TrainConfig config, Mesh mesh, TextWriter output)
     {
         var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
         var questions = QuestionSet.Read(request);

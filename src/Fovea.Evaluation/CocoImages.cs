@@ -12,22 +12,28 @@ internal sealed class CocoImages(string root, string? split)
     private static readonly string[] Splits = ["val2014", "train2014", "test2015", "val2017", "train2017"];
     private readonly List<Func<string, string>> places = [.. Places(split)];
 
+    /// <summary>Where an image would be that is not there: beside those that were found.</summary>
+    public string Place(string id) => Path.Combine(root, places[0](id));
+
     /// <summary>The image's file; null where there is none.</summary>
     /// <param name="id">The number, or another data set's name of the image.</param>
     public string? Find(string id)
     {
-        for (var i = 0; i < places.Count; i++)
+        lock (places)
         {
-            var file = Path.Combine(root, places[i](id));
-            if (File.Exists(file))
+            for (var i = 0; i < places.Count; i++)
             {
-                // Where one image is, the next one is mostly too.
-                (places[0], places[i]) = (places[i], places[0]);
-                return file;
+                var file = Path.Combine(root, places[i](id));
+                if (File.Exists(file))
+                {
+                    // Where one image is, the next one is mostly too.
+                    (places[0], places[i]) = (places[i], places[0]);
+                    return file;
+                }
             }
-        }
 
-        return null;
+            return null;
+        }
     }
 
     /// <summary>The names that are looked for, for messages.</summary>

@@ -76,8 +76,9 @@ internal static class CaptionFiles
     }
 
     /// <summary>The file of an image: as its data names it, or by COCO's names.</summary>
+    /// <param name="isAsked">Whether it must be there.</param>
     /// <exception cref="ConfigException">There is none.</exception>
-    internal static Image Picture(string root, CocoImages images, string id, string? file, string path)
+    internal static Image Picture(string root, CocoImages images, string id, string? file, string path, bool isAsked)
     {
         foreach (var name in file is null ? [] : (string[])[file, Path.GetFileName(file)])
         {
@@ -87,6 +88,6 @@ internal static class CaptionFiles
             }
         }
 
-        return VqaFiles.Picture(images, id, $"{path}, image {id}");
+        return file is not null && !isAsked ? Image.FromFile(Path.Combine(root, file)) : VqaFiles.Picture(images, id, $"{path}, image {id}", isAsked);
     }
 }

@@ -42,7 +42,7 @@ internal sealed class CocoCaptionBenchmark : TableBenchmark
         {
             try
             {
-                items.Add(Item(id, captions, input.ScoresOnly ? [] : [CaptionFiles.Picture(root, images, id, file, path)], input));
+                items.Add(Item(id, captions, input.ScoresOnly ? [] : [CaptionFiles.Picture(root, images, id, file, path, input.Asks(items.Count))], input));
             }
             catch (ConfigException e)
             {

@@ -8,7 +8,8 @@ repetition_penalty=1) or, where `chat` cannot ask so, its `generate`. `by` says 
 - V-2's `chat` writes the last <AI> twice, once in its template and once in its processor; the rows by `generate` have it once.
 - V-2.5's `chat` writes <|begin_of_text|> in its template, and the tokenizer writes it once more where tokenizer.json says so, as the small one here does.
 Every answer was also made by a loop over the language model's own forward of the whole sequence, without a cache, and is the same; smallest_gap is that
-loop's, between the two largest logits of any step. `pixels`: SHA-256 of each part's grey levels. `batches` are left-padded; V-2.5 has none, because its features of an image depend on the other rows (../minicpm_v25/README.md).
+loop's, between the two largest logits of any step. `pixels`: SHA-256 of each part's grey levels. `batches` are left-padded; V-2.5 has none, because its
+features of an image depend on the other rows (../minicpm_v25/README.md).
 What had to change for Transformers 5 is listed under `patches`, beside what the generate.py of each model patches.
 """
 import hashlib, importlib, json, os, shutil, sys, types
@@ -42,7 +43,8 @@ PROMPTS = {
     "v26": [
         (["Hi"], [], "chat"), (["What is in the picture?"], ["sq.png"], "chat"), (["How many circles?"], ["large.png"], "chat"),
         (["Compare the two."], ["small.png", "mid.png"], "chat"), (["What is it?", "A tall picture.", "And the rest?"], ["tall.png"], "chat"),
-        (["这张图片里有什么？"], ["p.png"], "chat"), ([STORY + "What does the fox do?"], [], "chat"), (["One", "Two", "Three", "Four", "五"], [], "chat"),
+        (["这张图片里有什么？"], ["p.png"], "chat"), ([STORY + "What does the fox do?"], [], "chat"),
+        (["One", "Two", "Three", "Four", "五"], [], "chat"),
     ],
 }
 BATCHES = {"v2": [[0, 1, 2, 6]], "v25": [], "v26": [[0, 1, 2, 5, 7], [3, 4, 6]]}
@@ -71,7 +73,8 @@ def language_model(path, patches):
     why = "transformers 5 fills in a description of the default rope"
     patches.file(path, scaling + ":", scaling + ' or "factor" not in self.config.rope_scaling:', why)
     patches.file(path, "class MiniCPMForCausalLM(MiniCPMPreTrainedModel):",
-                 "from transformers import GenerationMixin\nclass MiniCPMForCausalLM(MiniCPMPreTrainedModel, GenerationMixin):", "no longer a base of every model")
+                 "from transformers import GenerationMixin\nclass MiniCPMForCausalLM(MiniCPMPreTrainedModel, GenerationMixin):",
+                 "no longer a base of every model")
     patches.file(path, "past_key_value.get_usable_length(kv_seq_len, self.layer_idx)", "past_key_value.get_seq_length(self.layer_idx)", renamed)
     patches.file(path, "past_key_values.get_usable_length(seq_length)", "past_key_values.get_seq_length()", renamed)
     patches.file(path, "past_length = past_key_values.seen_tokens", "past_length = past_key_values.get_seq_length()", renamed)
@@ -132,7 +135,8 @@ def tokenizer_of(version, folder, package, patches):
     made = StandIn.from_pretrained(folder)
     if version == "v25":
         made.chat_template = (
-            "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n'"
+            "{% set loop_messages = messages %}{% for message in loop_messages %}"
+            "{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n'"
             "+ message['content'] | trim + '<|eot_id|>' %}{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}{{ content }}{% endfor %}"
             "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}")
     return made
@@ -157,7 +161,8 @@ class Original:
                 self.patches.file(f"{code}/modeling_navit_siglip.py", "self.config.use_return_dict", "self.config.return_dict", "renamed in transformers 5")
         model_code = importlib.import_module(f"{package}.modeling_minicpmv")
         known = json.load(open(f"{self.folder}/model/config.json"))
-        own = {"architectures", "model_type", "torch_dtype", "_golden_vision"} | (set() if version == "v2" else {"slice_mode", "patch_size", "mm_use_im_start_end"})
+        own = {"architectures", "model_type", "torch_dtype", "_golden_vision"}
+        own |= (set() if version == "v2" else {"slice_mode", "patch_size", "mm_use_im_start_end"})
         config = importlib.import_module(f"{package}.configuration_minicpm").MiniCPMVConfig(**{k: v for k, v in known.items() if k not in own})
         config._attn_implementation = "eager"
         if version == "v25":
@@ -234,7 +239,8 @@ class Original:
         made, gap = [], 1e9
         scale = getattr(self.model.llm.config, "scale_emb", 1)
         while len(made) < TOKENS and not (made and made[-1] in self.ends):
-            logits = self.model.llm(input_ids=None, inputs_embeds=embedded, use_cache=False, position_ids=torch.arange(embedded.shape[1])[None]).logits[0, -1].float()
+            places = torch.arange(embedded.shape[1])[None]
+            logits = self.model.llm(input_ids=None, inputs_embeds=embedded, use_cache=False, position_ids=places).logits[0, -1].float()
             two = logits.topk(2)
             gap = min(gap, float(two.values[0] - two.values[1]))
             first = logits if not made else first
@@ -249,20 +255,23 @@ class Original:
         again, gap, logits = self.full(seen.embedded)
         assert made == again and torch.allclose(first, logits, atol=1e-4), (made, again)
         assert gap > LEAST_GAP, f"{self.version}: {texts} {names} has a gap of {gap:.1e}: ask something else"
-        return dict(texts=texts, images=names, by=by, prompt_ids=ids, image_bounds=self.bounds() if names else [], pixels=[digest(p) for p in seen.inputs["pixel_values"][0]],
+        return dict(texts=texts, images=names, by=by, prompt_ids=ids, image_bounds=self.bounds() if names else [],
+                    pixels=[digest(p) for p in seen.inputs["pixel_values"][0]],
                     output_ids=made, first_logits=[float(v) for v in first[:8]], smallest_gap=gap)
 
     def batch(self, rows, chosen):
         """Several prompts at once: the hub's batched chat, or its generate with rows that are padded as its processor pads."""
         if self.version == "v26":
-            self.model.chat(None, [messages_of(rows[i]["texts"], [self.image(name) for name in rows[i]["images"]]) for i in chosen], self.tokenizer, self.processor,
-                            sampling=False, num_beams=1, repetition_penalty=1.0, max_new_tokens=TOKENS)
+            asked = [messages_of(rows[i]["texts"], [self.image(name) for name in rows[i]["images"]]) for i in chosen]
+            self.model.chat(None, asked, self.tokenizer, self.processor, sampling=False, num_beams=1, repetition_penalty=1.0, max_new_tokens=TOKENS)
         else:
             longest = max(len(rows[i]["prompt_ids"]) for i in chosen)
             pads = [longest - len(rows[i]["prompt_ids"]) for i in chosen]
-            pixels = [[p for name in rows[i]["images"] for p in self.processor.image_processor(self.image(name), return_tensors="pt")["pixel_values"][0]] for i in chosen]
+            see = self.processor.image_processor
+            pixels = [[p for name in rows[i]["images"] for p in see(self.image(name), return_tensors="pt")["pixel_values"][0]] for i in chosen]
             self.model.generate(
-                torch.tensor([[0] * pad + rows[i]["prompt_ids"] for pad, i in zip(pads, chosen)]), pixels, tokenizer=self.tokenizer, max_new_tokens=TOKENS, do_sample=False,
+                torch.tensor([[0] * pad + rows[i]["prompt_ids"] for pad, i in zip(pads, chosen)]), pixels,
+                tokenizer=self.tokenizer, max_new_tokens=TOKENS, do_sample=False,
                 image_bounds=[torch.tensor(rows[i]["image_bounds"]) + pad for pad, i in zip(pads, chosen)],
                 attention_mask=torch.tensor([[0] * pad + [1] * len(rows[i]["prompt_ids"]) for pad, i in zip(pads, chosen)]))
         made = self.seen.made
@@ -290,7 +299,8 @@ def messages_of(texts, pictures):
 
 def digest(pixels):
     """Of the grey levels that the values stand for, in the layout that the processor gives."""
-    return hashlib.sha256(((torch.as_tensor(numpy.asarray(pixels)).double() * 0.5 + 0.5) * 255).round().to(torch.uint8).contiguous().numpy().tobytes()).hexdigest()
+    levels = ((torch.as_tensor(numpy.asarray(pixels)).double() * 0.5 + 0.5) * 255).round().to(torch.uint8)
+    return hashlib.sha256(levels.contiguous().numpy().tobytes()).hexdigest()
 
 
 result = dict(torch=torch.__version__, transformers=transformers.__version__)
@@ -298,6 +308,6 @@ for version in os.environ.get("VERSIONS", "v2 v25 v26").split():
     original = Original(version)
     rows = [original.row(*prompt) for prompt in PROMPTS[version]]
     result[version] = dict(patches=original.patches, end_tokens=original.ends, rows=rows, batches=[original.batch(rows, chosen) for chosen in BATCHES[version]])
-    print(version, [len(row["prompt_ids"]) for row in rows], ["%.1e" % row["smallest_gap"] for row in rows], [len(row["output_ids"]) for row in rows], rows[1]["output_ids"])
+    print(version, [(len(row["prompt_ids"]), len(row["output_ids"]), "%.1e" % row["smallest_gap"]) for row in rows])
 with open(os.environ.get("TARGET") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "minicpm.json"), "w", encoding="utf-8") as f:
     json.dump(result, f, ensure_ascii=False, separators=(",", ":"))

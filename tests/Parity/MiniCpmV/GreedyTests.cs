@@ -87,14 +87,24 @@ public sealed class GreedyTests : NativeTest
     {
         var processor = ModelSource.Open(Folder(version)).Process();
         var builder = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
+        var compared = 0;
         foreach (var row in Read(version).GetProperty("rows").EnumerateArray())
         {
+            // The official training of V-2 encodes an answer by itself, so that its first word begins as one; its chat encodes the whole text.
+            if (version == "v2" && row.GetProperty("texts").GetArrayLength() > 1)
+            {
+                continue;
+            }
+
             var sources = Images(version, row).Select(MediaSource.FromFile).ToList();
             var messages = row.GetProperty("texts").EnumerateArray().Select((text, i) =>
                 i == 0 ? builder.Question(text.GetString()!, sources) : i % 2 == 0 ? Message.User(text.GetString()!) : Message.Assistant(text.GetString()!));
             var ours = builder.Build(new Conversation([.. messages]), [.. sources.Select(builder.Read)]).Ids;
             Assert.Equal(Trained(version, processor.Tokenizer, Ids(row, "prompt_ids")), ours);
+            compared++;
         }
+
+        Assert.Equal(version == "v2" ? Rows - 2 : Rows, compared);
     }
 
     /// <summary>Without what <c>chat</c> of V-2 and of V-2.5 writes twice, and the official training once, as it is here.</summary>

@@ -31,6 +31,7 @@ internal static class GenerationText
         Add(options.FrequencyPenalty != 0, $"frequency penalty {options.FrequencyPenalty}");
         Add(options.NoRepeatNgramSize > 0, $"no {options.NoRepeatNgramSize} tokens twice");
         Add(options.StopStrings.Count > 0, $"ends before {string.Join(" or ", options.StopStrings.Select(text => JsonSerializer.Serialize(text)))}");
+        Add(options.Adapter is not null, $"adapter {options.Adapter}");
         Add(options.Constraint is not null, $"constrained to {options.Constraint?.Kind}");
         return string.Join(", ", words);
 

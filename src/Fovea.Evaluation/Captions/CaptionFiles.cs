@@ -77,16 +77,8 @@ internal static class CaptionFiles
 
     /// <summary>The file of an image: as its data names it, or by COCO's names.</summary>
     /// <exception cref="ConfigException">There is none.</exception>
-    internal static Image Picture(string root, CocoImages images, string id, string? file, string path)
-    {
-        foreach (var name in file is null ? [] : (string[])[file, Path.GetFileName(file)])
-        {
-            if (File.Exists(Path.Combine(root, name)))
-            {
-                return Image.FromFile(Path.Combine(root, name));
-            }
-        }
-
-        return VqaFiles.Picture(images, id, $"{path}, image {id}");
-    }
+    internal static Image Picture(CocoImages images, string id, string? file, string path) =>
+        file is not null && (images.Named(file) ?? images.Named(Path.GetFileName(file))) is { } named
+            ? Image.FromFile(named)
+            : VqaFiles.Picture(images, id, $"{path}, image {id}");
 }

@@ -1,11 +1,9 @@
-using System.CommandLine;
 using System.Text.Json;
-using Fovea.Cli;
 
 namespace Fovea.Tests.Unit.Cli;
 
 /// <summary>A model asked about pictures that lie as COCO's archives unpack, in miniature: the answers in official form, their scores, and the report.</summary>
-public sealed class EvaluatePicturesTests : NativeTest
+public sealed class EvaluatePicturesTests : IDisposable
 {
     private const string Type = "Plants and Animals";
     private static readonly string[] Pictures = ["exif1.jpg", "exif3.jpg", "exif6.jpg"];
@@ -79,14 +77,12 @@ public sealed class EvaluatePicturesTests : NativeTest
         Assert.Contains("not comparable with published numbers", told, StringComparison.Ordinal);
     }
 
-    protected override void Cleanup() => folder.Dispose();
+    public void Dispose() => folder.Dispose();
 
     private static (int Code, string Told) Run(params string[] words)
     {
-        using var output = new StringWriter();
-        var code = Program.Root().Parse(["evaluate", .. words])
-            .Invoke(new InvocationConfiguration { Output = output, Error = output, EnableDefaultExceptionHandler = false });
-        return (code, output.ToString());
+        var (code, output, errors) = FoveaProcess.Run(["evaluate", .. words]);
+        return (code, output + errors);
     }
 
     private JsonElement Evaluate(string benchmark, string name, params string[] more)

@@ -18,7 +18,8 @@ internal sealed class CocoImages(string root, string? split)
     private readonly List<Func<string, string>> places = [.. Places(split)];
 
     /// <summary>Where an image would be that is not there: beside those that were found.</summary>
-    public string Place(string id) => Path.Combine(root, places[0](id));
+    /// <param name="file">Its name, where the data say one.</param>
+    public string Place(string id, string? file = null) => Path.Combine(root, file ?? places[0](id));
 
     /// <summary>The image's file; null where there is none.</summary>
     /// <param name="id">The number, or another data set's name of the image.</param>

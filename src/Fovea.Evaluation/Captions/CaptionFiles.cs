@@ -81,5 +81,7 @@ internal static class CaptionFiles
     internal static Image Picture(CocoImages images, string id, string? file, string path, bool isAsked) =>
         file is not null && (images.Named(file) ?? images.Named(Path.GetFileName(file))) is { } named
             ? Image.FromFile(named)
+            : file is not null && !isAsked
+            ? Image.FromFile(images.Place(id, file))
             : VqaFiles.Picture(images, id, $"{path}, image {id}", isAsked);
 }

@@ -14,6 +14,7 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace fovea {
 namespace {
@@ -235,6 +236,79 @@ Tensors lora_linears(
     return results;
 }
 
+// What low-rank updates of runs of rows have in common: which one works on which rows, starts[i] to starts[i + 1].
+struct Runs {
+    Tensors a, b;
+    std::vector<double> scales;
+    std::vector<int64_t> starts, adapters; // -1: none
+
+    template <class Each>
+    void each(const at::Tensor& x, const Each& run) const {
+        for (size_t i = 0; i < adapters.size(); i++) {
+            if (adapters[i] >= 0 && starts[i] < starts[i + 1]) {
+                run(x.slice(0, starts[i], starts[i + 1]), static_cast<size_t>(adapters[i]), starts[i], starts[i + 1]);
+            }
+        }
+    }
+};
+
+// All updates as one, side by side: a row is 0 where another's lies, which adds nothing to its sums. Each begins at an even place, as it would alone, for
+// tiles of pairs.
+at::Tensor stable_runs(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const Runs& runs) {
+    std::vector<int64_t> places;
+    int64_t width = 0;
+    for (const auto& a : runs.a) {
+        places.push_back(width);
+        width += (a.size(0) + 1) / 2 * 2;
+    }
+    const auto low = at::zeros({x.size(0), width}, x.options()), up = at::zeros({weight.size(0), width}, x.options());
+    for (size_t i = 0; i < places.size(); i++) {
+        up.slice(1, places[i], places[i] + runs.b[i].size(1)).copy_(runs.b[i]);
+    }
+    runs.each(x, [&](const at::Tensor& rows, size_t i, int64_t from, int64_t end) {
+        const auto& a = runs.a[i];
+        stable_product(rows, a.t(), {}, {}, 0, runs.scales[i], low.slice(0, from, end).slice(1, places[i], places[i] + a.size(0)));
+    });
+    const auto y = at::empty({x.size(0), weight.size(0)}, x.options());
+    stable_product(x, weight.t(), {low, up.t()}, bias.defined() ? bias.expand(y.sizes()) : bias, 1, 1, y);
+    return y;
+}
+
+// y = x W^T + b, and for each run of rows scale * (x A^T) B^T of its own A and B, without gradients.
+at::Tensor lora_runs(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias, const Runs& runs) {
+    const auto rows = x.reshape({-1, x.size(-1)});
+    const auto fits = [&](const at::Tensor& t, int64_t outputs, int64_t inputs) {
+        return t.dim() == 2 && t.size(0) == outputs && t.size(1) == inputs && t.scalar_type() == x.scalar_type();
+    };
+    const auto count = runs.a.size();
+    TORCH_CHECK(
+        count > 0 && runs.b.size() == count && runs.scales.size() == count && runs.starts.size() == runs.adapters.size() + 1 && runs.starts.front() == 0
+            && runs.starts.back() == rows.size(0) && std::is_sorted(runs.starts.begin(), runs.starts.end()) && fits(weight, weight.size(0), rows.size(1)),
+        "lora_runs: x ", x.sizes(), ", weight ", weight.sizes(), ", ", count, " A, ", runs.b.size(), " B, ", runs.scales.size(), " scales, runs from ",
+        runs.starts, " of adapters ", runs.adapters);
+    for (size_t i = 0; i < count; i++) {
+        TORCH_CHECK(
+            fits(runs.a[i], runs.a[i].size(0), rows.size(1)) && fits(runs.b[i], weight.size(0), runs.a[i].size(0)), "lora_runs: x ", x.sizes(), ", weight ",
+            weight.sizes(), ", A ", runs.a[i].sizes(), ", B ", runs.b[i].sizes());
+    }
+    for (const auto adapter : runs.adapters) {
+        TORCH_CHECK(adapter < static_cast<int64_t>(count), "lora_runs: adapter ", adapter, " of ", count);
+    }
+    const at::NoGradGuard no_grad;
+    at::Tensor y;
+    if (stable_product_fits(x)) {
+        y = stable_runs(rows, weight, bias ? bias->to(x.scalar_type()) : at::Tensor(), runs);
+    } else {
+        y = times_transposed(rows, weight, bias);
+        runs.each(rows, [&](const at::Tensor& own, size_t i, int64_t from, int64_t end) {
+            y.slice(0, from, end).addmm_(times_transposed(own, runs.a[i]), runs.b[i].t(), 1, runs.scales[i]);
+        });
+    }
+    auto sizes = x.sizes().vec();
+    sizes.back() = weight.size(0);
+    return y.view(sizes);
+}
+
 // A weight as its copy in another type, made earlier; the gradient goes to the weight in the weight's type.
 struct UsedAs : torch::autograd::Function<UsedAs> {
     static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& weight, const Tensors& copy) {
@@ -258,6 +332,12 @@ TORCH_LIBRARY_FRAGMENT(fovea, library) {
            const std::optional<at::Tensor>& keys, at::IntArrayRef modules, double dropout) {
             const fovea::Dropping dropping{keys.value_or(at::Tensor()), modules.vec(), dropout};
             return fovea::lora_linears(x, weights.vec(), biases.vec(), a.vec(), b.vec(), used.vec(), scale, dropping);
+        });
+    library.def(
+        "lora_runs(Tensor x, Tensor weight, Tensor? bias, Tensor[] a, Tensor[] b, float[] scales, int[] starts, int[] adapters) -> Tensor",
+        [](const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias, at::TensorList a, at::TensorList b,
+           at::ArrayRef<double> scales, at::IntArrayRef starts, at::IntArrayRef adapters) {
+            return fovea::lora_runs(x, weight, bias, {a.vec(), b.vec(), scales.vec(), starts.vec(), adapters.vec()});
         });
     library.def("used_as(Tensor weight, Tensor copy) -> Tensor", [](const at::Tensor& weight, const at::Tensor& copy) {
         TORCH_CHECK(weight.sizes() == copy.sizes(), "used_as: a copy ", copy.sizes(), " of a weight ", weight.sizes());

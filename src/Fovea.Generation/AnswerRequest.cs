@@ -7,7 +7,4 @@ internal sealed record AnswerRequest(Conversation Asked, GenerationOptions Optio
 {
     /// <summary>The caller's own mark, for instance the number of a row.</summary>
     public object? Tag { get; init; }
-
-    /// <summary>Name of the adapter that answers; null is the one that is active.</summary>
-    public string? Adapter { get; init; }
 }

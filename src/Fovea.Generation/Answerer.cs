@@ -43,7 +43,6 @@ internal sealed class Answerer
         {
             Prompt = prompt,
             Options = request.Options,
-            Adapter = request.Adapter,
             Cancel = cancel,
             OnToken = texts.OnToken,
             OnEnd = texts.OnEnd,

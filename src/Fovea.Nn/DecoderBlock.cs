@@ -1,3 +1,4 @@
+using Fovea.Nn.Lora;
 using Fovea.Tensors;
 
 namespace Fovea.Nn;
@@ -26,6 +27,7 @@ internal sealed class DecoderBlock(Block block, DecoderShape shape, int layer)
         var k_TGD = rotary.Apply(qkv[1].View(-1, shape.KeyValueHeads, shape.HeadSize));
         var v_TGD = qkv[2].View(-1, shape.KeyValueHeads, shape.HeadSize);
         var heads_TE = attention.Attend(layer, q_THD, k_TGD, v_TGD, Math.Pow(shape.HeadSize, -0.5));
+        using var rows = wanted is null ? null : AdapterRows.Select(wanted);
         if (wanted is not null)
         {
             (x_TE, heads_TE) = (x_TE.IndexSelect(0, wanted), heads_TE.IndexSelect(0, wanted));

@@ -1,3 +1,4 @@
+using Fovea.Nn.Lora;
 using Fovea.Tensors;
 
 namespace Fovea.Nn;
@@ -23,14 +24,20 @@ internal sealed class GatedMlp(Weights w, long width, long inner, bool bias)
     {
         if (mlps.Any(mlp => !mlp.IsPlain))
         {
-            return ShapeOps.Cat([.. mlps.Select((mlp, i) => mlp.Forward(x.Slice(0, starts[i], starts[i + 1])))]);
+            return ShapeOps.Cat([.. mlps.Select((mlp, i) => Stretch(mlp, starts[i], starts[i + 1]))]);
         }
 
         var gated = NetOps.SiluMul(Linears(mlp => mlp.gate, x), Linears(mlp => mlp.up, x));
         return Linears(mlp => mlp.down, gated);
 
+        Tensor Stretch(GatedMlp mlp, long from, long end)
+        {
+            using var rows = AdapterRows.Slice(from, end);
+            return mlp.Forward(x.Slice(0, from, end));
+        }
+
         Tensor Linears(Func<GatedMlp, Linear> which, Tensor rows) => rows.GroupedLinear(Array.ConvertAll(mlps, mlp => which(mlp).Weight.Use()), starts);
     }
 
-    private bool IsPlain => gate.Lora is null && up.Lora is null && down.Lora is null && !bias;
+    private bool IsPlain => !gate.IsAdapted && !up.IsAdapted && !down.IsAdapted && !bias;
 }

@@ -37,12 +37,14 @@ internal sealed class Linear
     /// <returns>[..., out]</returns>
     public Tensor Forward(Tensor x)
     {
-        if (Lora is null)
+        if (!AdapterRows.Same(this, out var lora))
         {
-            return x.Linear(Weight.Use(), Bias?.Use());
+            return AdapterRows.Forward(x, this);
         }
 
-        return AdaptsInside ? Adapted(x, [this])[0] : Lora.AddTo(x.Linear(Weight.Use(), Bias?.Use()), x);
+        return lora is null ? x.Linear(Weight.Use(), Bias?.Use())
+            : AdaptsInside(lora) ? Adapted(x, [this], [lora])[0]
+            : lora.AddTo(x.Linear(Weight.Use(), Bias?.Use()), x);
     }
 
     /// <summary>Several linears of one input, at once where they can be: the products of their adapters are shared.</summary>
@@ -50,28 +52,33 @@ internal sealed class Linear
     /// <returns>[..., out] of each</returns>
     public static Tensor[] Together(Tensor x, params Linear[] linears)
     {
-        var shared = linears[0];
-        foreach (var linear in linears)
+        var adapters = new LoraAdapter[linears.Length];
+        for (var i = 0; i < linears.Length; i++)
         {
-            if (!linear.AdaptsInside || linear.Lora!.Scale != shared.Lora?.Scale || (linear.Bias is null) != (shared.Bias is null))
+            var linear = linears[i];
+            if (!AdapterRows.Same(linear, out var lora) || lora is null || !linear.AdaptsInside(lora) || (linear.Bias is null) != (linears[0].Bias is null)
+                || (i > 0 && lora.Scale != adapters[0].Scale))
             {
                 return Array.ConvertAll(linears, l => l.Forward(x));
             }
+
+            adapters[i] = lora;
         }
 
-        return Adapted(x, linears);
+        return Adapted(x, linears, adapters);
     }
+
+    /// <summary>Whether an adapter works on any row of what is computed now.</summary>
+    internal bool IsAdapted => !AdapterRows.Same(this, out var lora) || lora is not null;
 
     /// <summary>
     /// Whether the adapter may be computed inside the product, the base weight needing no gradient. On the CPU one with dropout is not: its sums keep the
     /// roundings that they had there, so that a run that is resumed goes on with the same bits.
     /// </summary>
-    private bool AdaptsInside =>
-        Lora is { } lora && (!lora.DropsNow || !ledger.OnHost) && !Weight.Trainable && Bias is not { Trainable: true };
+    private bool AdaptsInside(LoraAdapter lora) => (!lora.DropsNow || !ledger.OnHost) && !Weight.Trainable && Bias is not { Trainable: true };
 
-    private static Tensor[] Adapted(Tensor x, Linear[] linears)
+    private static Tensor[] Adapted(Tensor x, Linear[] linears, LoraAdapter[] adapters)
     {
-        var adapters = Array.ConvertAll(linears, l => l.Lora!);
         var dropping = adapters[0].Dropping;
         return x.LoraLinears(
             Array.ConvertAll(linears, l => l.Weight.Use()),

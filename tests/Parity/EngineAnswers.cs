@@ -22,13 +22,18 @@ internal sealed class EngineAnswers
 
     /// <param name="afterStep">Called after every pass.</param>
     public static EngineAnswers Together(
-        GenerationEngine engine, IReadOnlyList<Prompt> prompts, GenerationOptions options, Action? afterStep = null)
+        GenerationEngine engine, IReadOnlyList<Prompt> prompts, GenerationOptions options, Action? afterStep = null) =>
+        Together(engine, [.. prompts.Select(prompt => (prompt, options))], afterStep);
+
+    /// <param name="afterStep">Called after every pass.</param>
+    public static EngineAnswers Together(
+        GenerationEngine engine, IReadOnlyList<(Prompt Prompt, GenerationOptions Options)> prompts, Action? afterStep = null)
     {
         var (results, seen) = (new GenerationResult[prompts.Count], new Dictionary<EngineRequest, List<float[]>>());
         engine.Watch = (request, logits) => seen[request].Add(logits);
         var requests = prompts.Select((prompt, i) => new EngineRequest
         {
-            Prompt = prompt, Options = options, OnEnd = (_, result) => results[i] = result,
+            Prompt = prompt.Prompt, Options = prompt.Options, OnEnd = (_, result) => results[i] = result,
         }).ToList();
         foreach (var request in requests)
         {
@@ -58,6 +63,14 @@ internal sealed class EngineAnswers
         }
 
         return made;
+    }
+
+    /// <summary>The answers to some of the prompts.</summary>
+    public EngineAnswers Only(Func<int, bool> wanted)
+    {
+        var chosen = new EngineAnswers();
+        chosen.answers.AddRange(answers.Where((_, i) => wanted(i)));
+        return chosen;
     }
 
     /// <summary>Asserts that ids and logits are the same, bit for bit.</summary>

@@ -63,6 +63,11 @@ public sealed record GenerationOptions
     /// <summary>With <see cref="Logprobs"/>: how many of the most likely tokens to report for each place; 0 to 20.</summary>
     public int TopLogprobs { get; init; }
 
+    /// <summary>
+    /// Name of the adapter that answers, one of <see cref="VisionModelOptions.NamedAdapters"/>; null is the model as it was loaded.
+    /// </summary>
+    public string? Adapter { get; init; }
+
     /// <summary>The form that the text of an answer must have; null is any.</summary>
     public Constraint? Constraint { get; init; }
 

@@ -13,6 +13,12 @@ public sealed record VisionModelOptions
     /// <summary>Folders of adapters, applied in this order.</summary>
     public IReadOnlyList<string> Adapters { get; init; } = [];
 
+    /// <summary>
+    /// Folders of adapters that lie beside the model, by the names that questions ask for them with (<see cref="GenerationOptions.Adapter"/>): one of these
+    /// then works instead of the last of <see cref="Adapters"/>. Questions with different adapters are answered together.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> NamedAdapters { get; init; } = new Dictionary<string, string>();
+
     /// <summary><c>auto</c> (a GPU where there is one), <c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</summary>
     public string Device { get; init; } = "auto";
 

@@ -41,7 +41,7 @@ internal sealed class CocoCaptionBenchmark : TableBenchmark
         {
             try
             {
-                items.Add(Item(id, captions, input.ScoresOnly ? [] : [CaptionFiles.Picture(images, id, file, path)], input));
+                items.Add(Item(id, captions, input.ScoresOnly ? [] : [CaptionFiles.Picture(images, id, file, path, input.Asks(items.Count))], input));
             }
             catch (ConfigException e)
             {

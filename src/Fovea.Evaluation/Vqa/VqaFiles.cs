@@ -63,7 +63,7 @@ internal static class VqaFiles
                 items.Add(new BenchmarkItem
                 {
                     Id = id,
-                    Turns = [ask(asked.Text ?? string.Empty, input.ScoresOnly ? [] : [Picture(images, asked.Image!, place)])],
+                    Turns = [ask(asked.Text ?? string.Empty, input.ScoresOnly ? [] : [Picture(images, asked.Image!, place, input.Asks(items.Count))])],
                     Question = asked.Text ?? string.Empty,
                     Expected = truth.Show(),
                     Groups = Groups(row, names, pool),
@@ -81,8 +81,10 @@ internal static class VqaFiles
     }
 
     /// <summary>The image of a question.</summary>
+    /// <param name="isAsked">Whether it must be there.</param>
     /// <exception cref="ConfigException">There is none.</exception>
-    internal static Image Picture(CocoImages images, string id, string place) => images.Find(id) is { } file ? Image.FromFile(file)
+    internal static Image Picture(CocoImages images, string id, string place, bool isAsked) => images.Find(id) is { } file ? Image.FromFile(file)
+        : !isAsked ? Image.FromFile(images.Place(id))
         : throw new ConfigException($"{place}: there is no image {images.Example(id)}, nor under the other names of image {id}; name the folder with --images");
 
     private static (Dictionary<string, (string Text, string Image)> Questions, string? Split) Questions(string path)

@@ -7,9 +7,6 @@ internal sealed class EngineRequest
 
     public required GenerationOptions Options { get; init; }
 
-    /// <summary>Name of the adapter that answers; null is the model as it is.</summary>
-    public string? Adapter { get; init; }
-
     /// <summary>Looked at between passes; what there is by then is returned.</summary>
     public CancellationToken Cancel { get; init; }
 

@@ -1,3 +1,5 @@
+using Fovea.Generation.Sampling;
+
 namespace Fovea.Generation.Engine;
 
 /// <summary>What an engine did so far.</summary>
@@ -17,4 +19,7 @@ internal sealed class EngineStatistics
 
     /// <summary>Tokens that were chosen.</summary>
     public long NewTokens { get; set; }
+
+    /// <summary>Greedy choices on a device that rounding may have decided (<see cref="DeviceSampler.NearTie"/>); on the CPU none can be.</summary>
+    public long NearTies { get; set; }
 }

@@ -21,6 +21,7 @@ internal sealed class GenerationEngine : IDisposable
     private readonly LinkedList<Sequence> waiting = new();
     private readonly List<Sequence> running = [];
     private readonly Pictures pictures;
+    private readonly Dictionary<string, NamedAdapter> adapters = [];
     private PagePool pool;
     private PrefixTree tree;
     private IDisposable? casts;
@@ -71,20 +72,19 @@ internal sealed class GenerationEngine : IDisposable
     /// <summary>Bytes of a page: keys and values of all layers.</summary>
     public long PageBytes => pool.PageBytes;
 
+    /// <summary>From now on requests may name this adapter, which stays the caller's and lives as long as the engine.</summary>
+    public void Add(NamedAdapter adapter) => adapters.Add(adapter.Name, adapter);
+
     /// <summary>Puts a prompt in the queue.</summary>
     /// <exception cref="ConfigException">The prompt is empty, longer than the model or the cache takes, or an option is out of range.</exception>
     public void Submit(EngineRequest request)
     {
         request.Options.Check();
         PromptLimits.Check(request.Prompt, model);
-        if (request.Adapter is not null)
-        {
-            throw new ConfigException($"no adapter named '{request.Adapter}' is loaded");
-        }
-
+        var adapter = request.Options.Adapter is { } name ? Named(name) : null;
         var keys = TokenKeys.Of(request.Prompt, model.ImagesStandAlone);
         var samples = Enumerable.Range(0, request.Options.Count)
-            .Select(sample => new Sequence(request, sample, model, keys, Constraint(request.Options))).ToList();
+            .Select(sample => new Sequence(request, sample, model, keys, Constraint(request.Options), adapter)).ToList();
         var sequence = samples[0];
         if (sequence.MostPages > pool.MostPages)
         {
@@ -175,6 +175,11 @@ internal sealed class GenerationEngine : IDisposable
         pool.Dispose();
     }
 
+    private NamedAdapter Named(string name) => adapters.TryGetValue(name, out var adapter)
+        ? adapter
+        : throw new ConfigException($"no adapter named '{name}' is loaded; "
+            + (adapters.Count == 0 ? "none has a name" : $"there are {string.Join(", ", adapters.Keys.Order())}"));
+
     private ConstraintSession? Constraint(GenerationOptions options) => options.Constraint is { } form
         ? (Constraints ?? throw new InvalidOperationException("constraints need a tokenizer")).Begin(form)
         : null;
@@ -200,7 +205,7 @@ internal sealed class GenerationEngine : IDisposable
         {
             var (sequence, next) = (node.Value, node.Next);
             var (whole, tail, common) = options.SharesPrefixes
-                ? tree.Find(sequence.KeySpan, sequence.PromptTokens - 1, sequence.Request.Adapter)
+                ? tree.Find(sequence.KeySpan, sequence.PromptTokens - 1, sequence.Adapter?.Name)
                 : ([], null, 0);
             if (options.SharesPrefixes && WaitsFor(sequence, (whole.Count * EngineOptions.PageTokens) + common))
             {
@@ -228,7 +233,7 @@ internal sealed class GenerationEngine : IDisposable
     }
 
     private bool WaitsFor(Sequence sequence, int found) => running.Any(other =>
-        !other.IsAnswering && other.Request.Adapter == sequence.Request.Adapter && other.PromptTokens - other.Cached > 0
+        !other.IsAnswering && other.Adapter == sequence.Adapter && other.PromptTokens - other.Cached > 0
         && sequence.KeySpan[..(sequence.PromptTokens - 1)].CommonPrefixLength(other.KeySpan) >= found + EngineOptions.PageTokens);
 
     private void Begin(Sequence sequence, List<PrefixNode> whole, PrefixNode? tail, int common)
@@ -322,11 +327,11 @@ internal sealed class GenerationEngine : IDisposable
             return;
         }
 
-        var numbers = logits.ToArray<float>();
-        var width = numbers.Length / input.Completed.Count;
+        // Read where they lie: of a large vocabulary they are megabytes a pass.
+        var numbers = logits.To(Device.Cpu).Contiguous();
         for (var i = 0; i < input.Completed.Count; i++)
         {
-            Choose(input.Completed[i], numbers, i * width, width);
+            Choose(input.Completed[i], numbers, i);
         }
     }
 
@@ -337,7 +342,8 @@ internal sealed class GenerationEngine : IDisposable
         TokenLogprob?[] logprobs;
         try
         {
-            (ids, logprobs) = DeviceSampler.Choose(logits, [.. sequences.Select(sequence => sequence.Chooser)]);
+            (ids, logprobs, var near) = DeviceSampler.Choose(logits, [.. sequences.Select(sequence => sequence.Chooser)]);
+            Statistics.NearTies += near;
         }
         catch (Exception e) when (e is TorchException or ConfigException)
         {
@@ -368,11 +374,13 @@ internal sealed class GenerationEngine : IDisposable
             }
         }
 
-        return parts;
+        // Rows of one adapter side by side are one product.
+        return adapters.Count == 0 ? parts : [.. parts.OrderBy(part => part.Sequence.Adapter?.Name, StringComparer.Ordinal)];
     }
 
     private Tensor? Logits(PassInput pass)
     {
+        using var rows = pass.Rows?.Open();
         var hidden = model.Hidden(pass.Input, pass.Features);
         if (pass.Completed.Count == 0 && Sum is null)
         {
@@ -383,10 +391,12 @@ internal sealed class GenerationEngine : IDisposable
         return hidden.Linear(model.Head.Use()).To(DType.F32);
     }
 
-    private void Choose(Sequence sequence, float[] logits, int start, int width) => Told(sequence, () =>
+    private void Choose(Sequence sequence, Tensor logits, int row) => Told(sequence, () =>
     {
-        Watch?.Invoke(sequence.Request, logits.AsSpan(start, width).ToArray());
-        var id = sequence.Chooser.Choose(logits.AsSpan(start, width));
+        var width = (int)logits.Size(1);
+        var numbers = logits.Elements<float>().Slice(row * width, width);
+        Watch?.Invoke(sequence.Request, numbers.ToArray());
+        var id = sequence.Chooser.Choose(numbers);
         Append(sequence, id, sequence.Chooser.Logprob);
     });
 
@@ -419,7 +429,7 @@ internal sealed class GenerationEngine : IDisposable
         while (options.SharesPrefixes && sequence.Own.Count > 0 && sequence.Cached >= (sequence.Nodes.Count + 1) * EngineOptions.PageTokens)
         {
             var keys = sequence.KeySpan.Slice(sequence.Nodes.Count * EngineOptions.PageTokens, EngineOptions.PageTokens);
-            var node = tree.Add(sequence.Nodes.LastOrDefault(), sequence.Request.Adapter, keys, sequence.Own[0]);
+            var node = tree.Add(sequence.Nodes.LastOrDefault(), sequence.Adapter?.Name, keys, sequence.Own[0]);
             sequence.Own.RemoveAt(0);
             tree.Pin(node);
             sequence.Nodes.Add(node);
@@ -449,7 +459,7 @@ internal sealed class GenerationEngine : IDisposable
         if (options.SharesPrefixes && sequence.Own.Count > 0 && sequence.Cached > whole)
         {
             var keys = sequence.KeySpan[whole..sequence.Cached];
-            tree.Add(sequence.Nodes.LastOrDefault(), sequence.Request.Adapter, keys, sequence.Own[0]);
+            tree.Add(sequence.Nodes.LastOrDefault(), sequence.Adapter?.Name, keys, sequence.Own[0]);
             sequence.Own.RemoveAt(0);
         }
 

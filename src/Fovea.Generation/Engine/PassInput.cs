@@ -1,18 +1,20 @@
 using System.Runtime.InteropServices;
 using Fovea.Models;
 using Fovea.Nn;
+using Fovea.Nn.Lora;
 using Fovea.Tensors;
 
 namespace Fovea.Generation.Engine;
 
 /// <summary>A pass as a model takes it: the next tokens of several sequences end to end, with the image features that stand among them.</summary>
 /// <param name="Features">Of the image tokens among them; null where there are none.</param>
+/// <param name="Rows">Which adapter works on which token; null where none is named.</param>
 /// <param name="Completed">Sequences whose next token can be chosen behind the pass, in the order of the wanted rows.</param>
-internal sealed record PassInput(ModelInput Input, VisualFeatures? Features, IReadOnlyList<Sequence> Completed)
+internal sealed record PassInput(ModelInput Input, VisualFeatures? Features, AdapterRows? Rows, IReadOnlyList<Sequence> Completed)
 {
     /// <summary>One token that nobody asked for, where other processes need this one to take part.</summary>
     public static PassInput Nothing(VisionLanguageModel model) => new(
-        model.PrepareNext(0, 0, new PackedAttention(new Segments([0, 1]).On(model.Device))), Features: null, []);
+        model.PrepareNext(0, 0, new PackedAttention(new Segments([0, 1]).On(model.Device))), Features: null, Rows: null, []);
 
     public static PassInput Of(VisionLanguageModel model, PagePool pool, IReadOnlyList<PassPart> parts)
     {
@@ -59,6 +61,9 @@ internal sealed record PassInput(ModelInput Input, VisualFeatures? Features, IRe
             ImageSlots = slots.Count == 0 ? null : CreateOps.On(model.Device, CollectionsMarshal.AsSpan(slots)),
             Wanted = all ? null : CreateOps.On(model.Device, wanted.Count == 0 ? [tokens - 1L] : CollectionsMarshal.AsSpan(wanted)),
         };
-        return new PassInput(input, features.Count == 0 ? null : VisualFeatures.Join(features), completed);
+        var rows = parts.All(part => part.Sequence.Adapter is null)
+            ? null
+            : new AdapterRows([.. parts.SelectMany(part => Enumerable.Repeat(part.Sequence.Adapter, part.Tokens))]);
+        return new PassInput(input, features.Count == 0 ? null : VisualFeatures.Join(features), rows, completed);
     }
 }

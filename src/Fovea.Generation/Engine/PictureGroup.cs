@@ -1,5 +1,6 @@
 using Fovea.Data.Images;
 using Fovea.Models;
+using Fovea.Nn.Lora;
 
 namespace Fovea.Generation.Engine;
 
@@ -7,9 +8,10 @@ namespace Fovea.Generation.Engine;
 /// Images that the vision side sees together: one, or all of a prompt where its family makes features depend on the others. Prompts with the same images
 /// share it.
 /// </summary>
-internal sealed class PictureGroup(long key, IReadOnlyList<ProcessedImage> images) : IDisposable
+internal sealed class PictureGroup((long Images, NamedAdapter? Adapter) key, IReadOnlyList<ProcessedImage> images) : IDisposable
 {
-    public long Key { get; } = key;
+    /// <summary>What the images are, and the adapter that sees them where it works on the vision side.</summary>
+    public (long Images, NamedAdapter? Adapter) Key { get; } = key;
 
     public IReadOnlyList<ProcessedImage> Images { get; } = images;
 

@@ -1,5 +1,7 @@
 using Fovea.Data.Images;
 using Fovea.Models;
+using Fovea.Nn;
+using Fovea.Nn.Lora;
 using Fovea.Tensors;
 
 namespace Fovea.Generation.Engine;
@@ -11,7 +13,7 @@ namespace Fovea.Generation.Engine;
 /// <param name="mostPatches">Patches of a pass.</param>
 internal sealed class Pictures(VisionLanguageModel model, int mostPatches) : IDisposable
 {
-    private readonly Dictionary<long, PictureGroup> groups = [];
+    private readonly Dictionary<(long Images, NamedAdapter? Adapter), PictureGroup> groups = [];
 
     /// <summary>Whether images wait for the vision side.</summary>
     public bool Wait => groups.Values.Any(group => group.Features is null);
@@ -20,11 +22,12 @@ internal sealed class Pictures(VisionLanguageModel model, int mostPatches) : IDi
     public void Want(Sequence sequence)
     {
         var images = sequence.Request.Prompt.Images;
+        var adapter = sequence.Adapter is { } named && WorksOnVision(named) ? named : null;
         if (model.ImagesStandAlone)
         {
             foreach (var image in images.Where(image => image.Offset + image.Tokens > sequence.Cached))
             {
-                Add(image, Group(TokenKeys.Content(image.Image), [image.Image]), 0);
+                Add(image, Group((TokenKeys.Content(image.Image), adapter), [image.Image]), 0);
             }
 
             return;
@@ -36,7 +39,7 @@ internal sealed class Pictures(VisionLanguageModel model, int mostPatches) : IDi
         }
 
         var all = images.Select(image => image.Image).ToList();
-        var group = Group(all.Aggregate(0L, (key, image) => (long)SplitMix.Mix((ulong)key, (ulong)TokenKeys.Content(image))), all);
+        var group = Group((all.Aggregate(0L, (key, image) => (long)SplitMix.Mix((ulong)key, (ulong)TokenKeys.Content(image))), adapter), all);
         var row = 0;
         foreach (var image in images)
         {
@@ -73,13 +76,15 @@ internal sealed class Pictures(VisionLanguageModel model, int mostPatches) : IDi
         return true;
     });
 
-    /// <summary>Lets the vision side see images that wait, the longest waiting first: as many as fit a pass, at least one.</summary>
+    /// <summary>
+    /// Lets the vision side see images that wait, the longest waiting first: as many as fit a pass, at least one, with one adapter.
+    /// </summary>
     public void See()
     {
         var (chosen, patches) = (new List<PictureGroup>(), 0);
         foreach (var group in groups.Values.Where(group => group.Features is null))
         {
-            if (chosen.Count > 0 && patches + group.Patches > mostPatches)
+            if (chosen.Count > 0 && (patches + group.Patches > mostPatches || group.Key.Adapter != chosen[0].Key.Adapter))
             {
                 continue;
             }
@@ -89,6 +94,7 @@ internal sealed class Pictures(VisionLanguageModel model, int mostPatches) : IDi
         }
 
         using var scope = TensorScope.Open("images");
+        using var rows = chosen[0].Key.Adapter is { } adapter ? new AdapterRows(adapter).Open() : null;
         var features = See([.. chosen.SelectMany(group => group.Images)], [.. chosen.Select(group => group.Images.Count)]);
         var row = 0L;
         foreach (var group in chosen)
@@ -130,7 +136,9 @@ internal sealed class Pictures(VisionLanguageModel model, int mostPatches) : IDi
         return model.VisionFeatures(model.PrepareImages([.. images.Select(image => image.Grid)], pixels, counts))!;
     }
 
-    private PictureGroup Group(long key, IReadOnlyList<ProcessedImage> images)
+    private static bool WorksOnVision(NamedAdapter adapter) => adapter.Linears.Any(linear => linear.Weight.Block?.Part != ModelPart.Language);
+
+    private PictureGroup Group((long, NamedAdapter?) key, IReadOnlyList<ProcessedImage> images)
     {
         if (!groups.TryGetValue(key, out var group))
         {

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Fovea.Generation.Constraints;
 using Fovea.Generation.Sampling;
 using Fovea.Models;
+using Fovea.Nn.Lora;
 
 namespace Fovea.Generation.Engine;
 
@@ -22,9 +23,10 @@ internal sealed class Sequence
     /// <param name="sample">Its number among the samples of the request.</param>
     /// <param name="keys">What the tokens of the prompt are.</param>
     /// <param name="constraint">What the request's constraint was compiled to, for this sample alone.</param>
-    public Sequence(EngineRequest request, int sample, VisionLanguageModel model, List<long> keys, ConstraintSession? constraint)
+    /// <param name="adapter">The one that the request names.</param>
+    public Sequence(EngineRequest request, int sample, VisionLanguageModel model, List<long> keys, ConstraintSession? constraint, NamedAdapter? adapter)
     {
-        (Request, Sample, Keys, this.model) = (request, sample, [.. keys], model);
+        (Request, Sample, Keys, Adapter, this.model) = (request, sample, [.. keys], adapter, model);
         var (prompt, options) = (request.Prompt, request.Options);
         Ids = [.. prompt.Ids];
         PromptTokens = prompt.Ids.Length;
@@ -38,6 +40,9 @@ internal sealed class Sequence
     public EngineRequest Request { get; }
 
     public int Sample { get; }
+
+    /// <summary>The adapter that answers; null is the model as it is.</summary>
+    public NamedAdapter? Adapter { get; }
 
     /// <summary>Chooses its tokens.</summary>
     public TokenChooser Chooser { get; }

@@ -19,12 +19,18 @@ internal static class DeviceSampler
     private static readonly Operator SmallestOp = new("aten::amin");
     private static readonly Operator LogSumOp = new("aten::logsumexp");
 
+    /// <summary>Largest logits that are no further apart count as a tie that rounding decides.</summary>
+    public const double NearTie = 1e-3;
+
     /// <param name="logits_NV">As the model computed them, fp32; not changed.</param>
     /// <param name="choosers">One for each row. They are told the choices by <see cref="TokenChooser.Accept"/>, as always.</param>
-    /// <returns>The choices, with log probabilities where all or some ask for them.</returns>
+    /// <returns>
+    /// The choices, with log probabilities where all or some ask for them, and how many greedy ones were near ties: another logit within
+    /// <see cref="NearTie"/> of the largest, where the rounding of a batch's products may choose otherwise than that of one answer alone.
+    /// </returns>
     /// <exception cref="TorchException">A row is not finite.</exception>
     /// <exception cref="ConfigException">The options of an answer forbid every token.</exception>
-    public static (int[] Ids, TokenLogprob?[] Logprobs) Choose(Tensor logits_NV, IReadOnlyList<TokenChooser> choosers)
+    public static (int[] Ids, TokenLogprob?[] Logprobs, int NearTies) Choose(Tensor logits_NV, IReadOnlyList<TokenChooser> choosers)
     {
         using var grad = Autograd.NoGrad();
         var (rows, vocabulary) = (logits_NV.Size(0), (int)logits_NV.Size(1));
@@ -53,7 +59,8 @@ internal static class DeviceSampler
             }
         }
 
-        return (ids, Reports(logits_NV, ids, choosers));
+        var near = AtLeastOp.Call(edited_NV, top_N1.Add(-NearTie)).To(DType.I64).Sum(1).ToArray<long>();
+        return (ids, Reports(logits_NV, ids, choosers), near.Where((count, row) => count > 1 && !choosers[row].Options.DoSample).Count());
     }
 
     private static Tensor Ids(int[] values, Device device) => CreateOps.On(device, Array.ConvertAll(values, value => (long)value), values.Length);

@@ -12,6 +12,14 @@ internal static class PeftAdapter
     /// <summary>Whether a folder holds an adapter.</summary>
     public static bool IsAdapter(string folder) => File.Exists(Path.Combine(folder, PeftConfig.FileName));
 
+    /// <summary>Looks whether an adapter's files are there and whole, without reading weights.</summary>
+    /// <exception cref="FoveaException">One is missing or damaged.</exception>
+    public static void CheckFiles(string folder)
+    {
+        PeftConfig.Read(folder);
+        Checkpoint.OpenAdapter(folder).Dispose();
+    }
+
     /// <summary>
     /// Gives the model the adapter of a folder. Both generations of names are read, also with the adapter's own name (<c>.default.</c>) in them.
     /// Weights of modules_to_save replace those of the base; <see cref="WholeWeights"/> lists them.
@@ -41,6 +49,24 @@ internal static class PeftAdapter
         }
 
         return config;
+    }
+
+    /// <summary>Reads an adapter that is to lie beside the model, for requests that name it; the caller's.</summary>
+    /// <exception cref="CheckpointException">Something in the folder is missing, left over or of another shape; all of it at once.</exception>
+    /// <exception cref="ConfigException">adapter_config.json is malformed or asks for what Fovea does not have, or it replaces weights.</exception>
+    public static NamedAdapter Open(VisionLanguageModel model, ModelFamily family, string name, string folder)
+    {
+        var config = PeftConfig.Read(folder);
+        using var checkpoint = Checkpoint.OpenAdapter(folder);
+        var contents = AdapterContents.Read(model, family, config, checkpoint);
+        if (contents.Whole.Count > 0)
+        {
+            throw new ConfigException($"{folder} replaces {contents.Whole.Count} weights of the base ({contents.Whole[0].Name} first, modules_to_save "
+                + $"{string.Join(", ", config.ModulesToSave)}), so it cannot serve beside others: load it as the model's own adapter");
+        }
+
+        var source = new CheckpointSource(checkpoint, tensor => AdapterContents.Canonical(family, tensor));
+        return Adapters.Beside(model.Ledger, name, config.Lora, contents.Linears.Contains, source);
     }
 
     /// <summary>The weights of the base that are saved in full beside the adapter.</summary>

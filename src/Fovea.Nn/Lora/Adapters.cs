@@ -23,12 +23,31 @@ internal static class Adapters
                 throw new InvalidOperationException($"{linear.Path} already has an adapter; merge it first");
             }
 
-            var a = Make(ledger, linear, "lora_A.weight", [options.Rank, linear.Inputs], saved, trainable, 1 / Math.Sqrt(linear.Inputs));
-            var b = Make(ledger, linear, "lora_B.weight", [linear.Outputs, options.Rank], saved, trainable, 0);
+            var master = ledger.Options.Master;
+            var a = Make(ledger, linear, "lora_A.weight", [options.Rank, linear.Inputs], saved, trainable, master, 1 / Math.Sqrt(linear.Inputs));
+            var b = Make(ledger, linear, "lora_B.weight", [linear.Outputs, options.Rank], saved, trainable, master, 0);
             ledger.Attach(linear, new LoraAdapter(a, b, options.Scale, dropout, i));
         }
 
         return chosen;
+    }
+
+    /// <summary>An adapter that is not attached but lies beside the model; the caller's.</summary>
+    /// <param name="name">What requests call it.</param>
+    /// <param name="matches">Chooses linears by path.</param>
+    /// <param name="saved">Supplies <c>PATH.lora_A.weight</c> and <c>PATH.lora_B.weight</c>.</param>
+    public static NamedAdapter Beside(Ledger ledger, string name, LoraOptions options, Func<string, bool> matches, IWeightSource saved)
+    {
+        var linears = new Dictionary<Linear, LoraAdapter>();
+        foreach (var linear in ledger.Linears.Where(linear => matches(linear.Path)))
+        {
+            var compute = ledger.Options.Compute;
+            var a = Make(ledger, linear, "lora_A.weight", [options.Rank, linear.Inputs], saved, trainable: false, compute, 0);
+            var b = Make(ledger, linear, "lora_B.weight", [linear.Outputs, options.Rank], saved, trainable: false, compute, 0);
+            linears.Add(linear, new LoraAdapter(a, b, options.Scale, dropout: null, linears.Count));
+        }
+
+        return new NamedAdapter(name, linears);
     }
 
     /// <summary>
@@ -63,12 +82,12 @@ internal static class Adapters
         }
     }
 
-    private static Parameter Make(Ledger ledger, Linear linear, string last, long[] shape, IWeightSource? saved, bool trainable, double bound)
+    private static Parameter Make(Ledger ledger, Linear linear, string last, long[] shape, IWeightSource? saved, bool trainable, DType type, double bound)
     {
         var name = $"{linear.Path}.{last}";
         var options = ledger.Options;
         using var scope = TensorScope.Open("weight");
-        var value = CreateOps.Zeros(shape, options.Master, options.Device).Keep();
+        var value = CreateOps.Zeros(shape, type, options.Device).Keep();
         if (saved is not null)
         {
             if (!saved.Has(name))

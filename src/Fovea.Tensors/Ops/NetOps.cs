@@ -23,6 +23,7 @@ internal static class NetOps
     private static readonly Operator SiluMulOp = new("fovea::silu_mul");
     private static readonly Operator RotaryOp = new("fovea::rotary");
     private static readonly Operator LoraLinearsOp = new("fovea::lora_linears");
+    private static readonly Operator LoraRunsOp = new("fovea::lora_runs");
     private static readonly Operator UsedAsOp = new("fovea::used_as");
     private static readonly Operator DropoutOp = new("fovea::dropout");
     private static readonly Operator GroupedLinearOp = new("fovea::grouped_linear");
@@ -110,6 +111,13 @@ internal static class NetOps
         this Tensor x, Tensor[] weights, Tensor[] biases, Tensor[] a, Tensor[] b, double scale, Tensor[]? used = null, Tensor? keys = null,
         long[]? modules = null, double probability = 0) =>
         LoraLinearsOp.CallList(x, weights, biases, a, b, used ?? [], scale, keys, modules ?? [], probability);
+
+    /// <summary>x W^T + b, and for each run of rows scale (x A^T) B^T of its own A and B, all in the element type of x; without gradients.</summary>
+    /// <param name="starts">Where the runs begin, from 0 to the number of rows, one more than runs.</param>
+    /// <param name="adapters">Of each run, which A, B and scale; -1 for none.</param>
+    public static Tensor LoraRuns(
+        this Tensor x, Tensor weight, Tensor? bias, Tensor[] a, Tensor[] b, double[] scales, long[] starts, long[] adapters) =>
+        LoraRunsOp.Call(x, weight, bias, a, b, scales, starts, adapters);
 
     /// <summary>
     /// x with a share of <paramref name="probability"/> set to zero and the rest multiplied by 1 / (1 - probability). What is dropped depends on the row's key,

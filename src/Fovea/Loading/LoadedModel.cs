@@ -14,6 +14,8 @@ namespace Fovea.Loading;
 /// <summary>A loaded model with its adapters, ready to answer. It belongs to the thread that loaded it.</summary>
 internal sealed class LoadedModel : IDisposable
 {
+    private readonly List<NamedAdapter> named = [];
+
     private LoadedModel(VisionLanguageModel model, ModelSource source, ZeroSharding? weights, DataSetup data, GenerationOptions options)
     {
         (Model, Source, Weights, Options) = (model, source, weights, options);
@@ -97,9 +99,25 @@ internal sealed class LoadedModel : IDisposable
         }
     }
 
+    /// <summary>Reads an adapter that questions can ask for by a name.</summary>
+    /// <exception cref="ConfigException">The folder does not hold one that can serve beside others.</exception>
+    /// <exception cref="CheckpointException">It does not fit the model.</exception>
+    public void Add(string name, string folder, Action<string> note)
+    {
+        if (!PeftAdapter.IsAdapter(folder))
+        {
+            throw new ConfigException(AdapterFolder.Problem(folder));
+        }
+
+        note($"loading adapter {folder} as {name}");
+        named.Add(PeftAdapter.Open(Model, Source.Family, name, folder));
+        Engine.Add(named[^1]);
+    }
+
     public void Dispose()
     {
         Engine.Dispose();
+        named.ForEach(adapter => adapter.Dispose());
         Weights?.Dispose();
         Model.Dispose();
     }

@@ -50,6 +50,25 @@ public sealed class VisionModelTests : NativeTest
     }
 
     [Fact]
+    public async Task Questions_at_the_same_time_may_name_different_adapters()
+    {
+        // The model of the other tests has the adapter attached; here it lies beside the plain model.
+        await using var named = Load(new() { Device = "cpu", NamedAdapters = new Dictionary<string, string> { ["tuned"] = Adapter } });
+        await using var plain = Load(new() { Device = "cpu" });
+        Message[] asked = [Message.User(Picture, "What do you see?")];
+        var expected = new[] { await plain.AnswerAsync(asked, greedy), await model.AnswerAsync(asked, greedy) };
+        Assert.NotEqual(expected[0].Generation.Ids, expected[1].Generation.Ids);
+        var answers = await Task.WhenAll(Enumerable.Range(0, 4).Select(i =>
+            named.AnswerAsync(asked, i % 2 == 0 ? greedy : greedy with { Adapter = "tuned" })));
+        Assert.All(answers.Select((answer, i) => (answer, i)), pair => Assert.Equal(expected[pair.i % 2].Generation.Ids, pair.answer.Generation.Ids));
+
+        var error = await Assert.ThrowsAsync<ConfigException>(() => model.AnswerAsync(asked, greedy with { Adapter = "tuned" }));
+        Assert.Equal("no adapter named 'tuned' is loaded; none has a name", error.Message);
+        await Assert.ThrowsAsync<ConfigException>(() => VisionModel.LoadAsync(
+            Folder, new() { Device = "cpu", NamedAdapters = new Dictionary<string, string> { ["no"] = Folder } }));
+    }
+
+    [Fact]
     public async Task A_conversation_begins_anew_while_another_is_answered()
     {
         using var stop = new CancellationTokenSource();

@@ -116,6 +116,48 @@ public sealed class RowStableTests : NativeTest
     [InlineData(DType.F32)]
     [InlineData(DType.BF16)]
     [InlineData(DType.F16)]
+    internal void Runs_of_rows_with_adapters_of_their_own_are_what_each_adapter_makes_of_them(DType dtype)
+    {
+        using var grad = Autograd.NoGrad();
+        using var scope = TensorScope.Open("test");
+        var (weight, bias) = (Random(1, dtype, 70, 130), Random(2, dtype, 70));
+        Tensor[] a = [Random(3, dtype, 5, 130), Random(4, dtype, 16, 130)], b = [Random(5, dtype, 70, 5), Random(6, dtype, 70, 16)];
+        double[] scales = [0.25, 2];
+        long[] starts = [0, 3, 3, 40, 52, 60], adapters = [1, 0, -1, 0, 1];
+        var x = Random(7, dtype, 60, 130);
+        Tensor Own(int run)
+        {
+            var rows = x.Slice(0, starts[run], starts[run + 1]);
+            return adapters[run] is >= 0 and var which
+                ? rows.LoraLinears([weight], [bias], [a[which]], [b[which]], scales[which])[0]
+                : rows.Linear(weight, bias);
+        }
+
+        using (RowStable.Open())
+        {
+            var expected = ShapeOps.Cat([.. Enumerable.Range(0, 5).Where(run => starts[run] < starts[run + 1]).Select(Own)]);
+            Assert.Equal(Numbers(expected), Numbers(x.LoraRuns(weight, bias, a, b, scales, starts, adapters)));
+        }
+
+        // The way of other devices, by the formula.
+        var wide = x.To(DType.F64);
+        var sums = ShapeOps.Cat([.. Enumerable.Range(0, 5).Where(run => starts[run] < starts[run + 1]).Select(run =>
+        {
+            var rows = wide.Slice(0, starts[run], starts[run + 1]);
+            var y = rows.Linear(weight.To(DType.F64), bias.To(DType.F64));
+            return adapters[run] is >= 0 and var which
+                ? y.To(dtype).To(DType.F64).Add(rows.Linear(a[which].To(DType.F64)).To(dtype).To(DType.F64).Linear(b[which].To(DType.F64)).Mul(scales[which]))
+                : y;
+        })]);
+        Near(sums.ToArray<double>(), Numbers(x.LoraRuns(weight, bias, a, b, scales, starts, adapters)), dtype, steps: 3);
+        Assert.Throws<TorchException>(() => x.LoraRuns(weight, bias, a, b, scales, [0, 3, 59], [0, 1]));
+        Assert.Throws<TorchException>(() => x.LoraRuns(weight, bias, a, b, scales, [0, 60], [2]));
+    }
+
+    [Theory]
+    [InlineData(DType.F32)]
+    [InlineData(DType.BF16)]
+    [InlineData(DType.F16)]
     internal void Attention_to_other_tokens_does_not_depend_on_the_rest_of_a_batch(DType dtype)
     {
         using var grad = Autograd.NoGrad();

@@ -34,7 +34,7 @@ public sealed class DeviceSamplerTests : NativeTest
                 logits[i] = (float)Math.Round(4 * (random.NextDouble() + random.NextDouble() + random.NextDouble()), 2);
             }
 
-            var (ids, logprobs) = DeviceSampler.Choose(CreateOps.From(logits, Options.Length, Vocabulary), together);
+            var (ids, logprobs, _) = DeviceSampler.Choose(CreateOps.From(logits, Options.Length, Vocabulary), together);
             for (var row = 0; row < Options.Length; row++)
             {
                 Assert.Equal(alone[row].Choose(logits.AsSpan(row * Vocabulary, Vocabulary)), ids[row]);
@@ -53,5 +53,22 @@ public sealed class DeviceSamplerTests : NativeTest
         Assert.Throws<TorchException>(() => DeviceSampler.Choose(CreateOps.From(new[] { 1f, float.NaN }, 1, 2), together[..1]));
         var stuck = new TokenChooser(new() { NoRepeatNgramSize = 1 }, [0, 1]);
         Assert.Throws<ConfigException>(() => DeviceSampler.Choose(CreateOps.From(new[] { 1f, 2f }, 1, 2), [stuck]));
+    }
+
+    [Fact]
+    public void Greedy_choices_that_rounding_may_have_decided_are_counted()
+    {
+        using var scope = TensorScope.Open("batch");
+        GenerationOptions greedy = new(), sampled = new() { DoSample = true, Seed = 1 }, banned = new() { NoRepeatNgramSize = 1 };
+        float[] near = [2, 2.0009f, 0], far = [2, 2.0011f, 0];
+        int Count(params (float[] Logits, GenerationOptions Options, int[] Prompt)[] rows) => DeviceSampler.Choose(
+            CreateOps.From(rows.SelectMany(row => row.Logits).ToArray(), rows.Length, 3),
+            [.. rows.Select(row => new TokenChooser(row.Options, row.Prompt))]).NearTies;
+
+        Assert.Equal(1, Count((near, greedy, [2])));
+        Assert.Equal(0, Count((far, greedy, [2])));
+        Assert.Equal(0, Count((near, sampled, [2])));
+        Assert.Equal(0, Count((near, banned, [1]))); // the other one could not have been chosen
+        Assert.Equal(2, Count((near, greedy, [2]), (far, greedy, [2]), (near, greedy, [0])));
     }
 }

@@ -1,0 +1,87 @@
+using Fovea.Tensors;
+
+namespace Fovea.Nn.Lora;
+
+/// <summary>
+/// Which adapter each row of a pass asks for, while it is open on a thread: linears then add to every row the update of its own adapter, and read their
+/// weights once for all. On the CPU a row keeps the bits that it has alone.
+/// </summary>
+internal sealed class AdapterRows
+{
+    [ThreadStatic]
+    private static AdapterRows? current;
+
+    // Null is the adapter that is attached to the model, if there is one. All rows are the same where there is one run.
+    private readonly NamedAdapter?[] owners;
+    private readonly NamedAdapter?[] runs;
+    private readonly long[] starts;
+
+    /// <param name="owners">The adapter of each row; null is the model as it is.</param>
+    public AdapterRows(NamedAdapter?[] owners)
+    {
+        this.owners = owners;
+        var firsts = Enumerable.Range(0, owners.Length).Where(row => row == 0 || owners[row] != owners[row - 1]).ToArray();
+        runs = Array.ConvertAll(firsts, row => owners[row]);
+        starts = [.. firsts.Select(row => (long)row), owners.Length];
+    }
+
+    /// <summary>All rows of whatever is computed ask for one.</summary>
+    public AdapterRows(NamedAdapter? adapter)
+        : this([adapter])
+    {
+    }
+
+    /// <summary>What is open on this thread; null is the model as it is.</summary>
+    public static AdapterRows? Current => current;
+
+    private bool AllSame => runs.Length <= 1;
+
+    /// <summary>From now on the rows are these of the present ones, in this order.</summary>
+    public static IDisposable? Select(Tensor rows) => current is { AllSame: false } now
+        ? new AdapterRows(Array.ConvertAll(rows.ToArray<long>(), row => now.owners[row])).Open()
+        : null;
+
+    /// <summary>From now on the rows are those of a stretch of the present ones.</summary>
+    public static IDisposable? Slice(long from, long end) => current is { AllSame: false } now
+        ? new AdapterRows(now.owners[(int)from..(int)end]).Open()
+        : null;
+
+    /// <summary>The adapter that all rows of this linear have; false where they differ.</summary>
+    public static bool Same(Linear linear, out LoraAdapter? adapter)
+    {
+        adapter = current is { runs.Length: > 0 } now ? Of(now.runs[0], linear) : linear.Lora;
+        var first = adapter;
+        return current is null or { AllSame: true } || current.runs.All(run => Of(run, linear) == first);
+    }
+
+    /// <summary>Works until the result is disposed.</summary>
+    public IDisposable Open()
+    {
+        var before = current;
+        current = this;
+        return new Lease(before);
+    }
+
+    /// <summary>The linear's result for the present rows, whose adapters differ.</summary>
+    internal static Tensor Forward(Tensor x, Linear linear)
+    {
+        var now = current!;
+        var adapters = Array.ConvertAll(now.runs, run => Of(run, linear));
+        var distinct = adapters.OfType<LoraAdapter>().Distinct().ToArray();
+        return x.LoraRuns(
+            linear.Weight.Use(),
+            linear.Bias?.Use(),
+            Array.ConvertAll(distinct, adapter => adapter.A.Use()),
+            Array.ConvertAll(distinct, adapter => adapter.B.Use()),
+            Array.ConvertAll(distinct, adapter => adapter.Scale),
+            now.starts,
+            Array.ConvertAll(adapters, adapter => adapter is null ? -1L : Array.IndexOf(distinct, adapter)));
+    }
+
+    private static LoraAdapter? Of(NamedAdapter? adapter, Linear linear) => adapter is null ? linear.Lora : adapter.Of(linear);
+
+    private sealed class Lease(AdapterRows? before) : IDisposable
+    {
+        public void Dispose() => current = before;
+    }
+}

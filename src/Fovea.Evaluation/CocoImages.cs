@@ -14,12 +14,17 @@ internal sealed class CocoImages(string root, string? split)
     public const string Annotations = "annotations";
 
     private static readonly string[] Splits = ["val2014", "train2014", "test2015", "val2017", "train2017"];
-    private readonly string[] roots = Path.GetDirectoryName(root) is { } around && Path.GetFileName(root) == Annotations ? [root, around] : [root];
-    private readonly List<Func<string, string>> places = [.. Places(split)];
+    private readonly List<Func<string, string>> places =
+        [.. Roots(root).SelectMany(folder => Places(split).Select(place => (Func<string, string>)(id => Path.Combine(folder, place(id)))))];
 
     /// <summary>Where an image would be that is not there: beside those that were found.</summary>
-    /// <param name="file">Its name, where the data say one.</param>
-    public string Place(string id, string? file = null) => Path.Combine(root, file ?? places[0](id));
+    public string Place(string id) => places[0](id);
+
+    /// <summary>Where a file of this name or path would be that is not there.</summary>
+    public string PlaceOf(string name) => Path.Combine(root, name);
+
+    /// <summary>A file of this name or path; null where there is none.</summary>
+    public string? Named(string name) => Roots(root).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
     /// <summary>The image's file; null where there is none.</summary>
     /// <param name="id">The number, or another data set's name of the image.</param>
@@ -29,7 +34,8 @@ internal sealed class CocoImages(string root, string? split)
         {
             for (var i = 0; i < places.Count; i++)
             {
-                if (Named(places[i](id)) is { } file)
+                var file = places[i](id);
+                if (File.Exists(file))
                 {
                     // Where one image is, the next one is mostly too.
                     (places[0], places[i]) = (places[i], places[0]);
@@ -41,11 +47,11 @@ internal sealed class CocoImages(string root, string? split)
         }
     }
 
-    /// <summary>A file of this name or path; null where there is none.</summary>
-    public string? Named(string name) => roots.Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
-
     /// <summary>The names that are looked for, for messages.</summary>
     public string Example(string id) => Path.Combine(root, Places(split).First()(id));
+
+    private static string[] Roots(string root) =>
+        Path.GetFileName(root) == Annotations && Path.GetDirectoryName(root) is { Length: > 0 } around ? [root, around] : [root];
 
     private static IEnumerable<Func<string, string>> Places(string? split)
     {

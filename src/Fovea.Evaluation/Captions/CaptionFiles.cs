@@ -79,9 +79,8 @@ internal static class CaptionFiles
     /// <param name="isAsked">Whether it must be there.</param>
     /// <exception cref="ConfigException">There is none.</exception>
     internal static Image Picture(CocoImages images, string id, string? file, string path, bool isAsked) =>
-        file is not null && (images.Named(file) ?? images.Named(Path.GetFileName(file))) is { } named
-            ? Image.FromFile(named)
-            : file is not null && !isAsked
-            ? Image.FromFile(images.Place(id, file))
-            : VqaFiles.Picture(images, id, $"{path}, image {id}", isAsked);
+        file is null ? VqaFiles.Picture(images, id, $"{path}, image {id}", isAsked)
+        : (images.Named(file) ?? images.Named(Path.GetFileName(file))) is { } named ? Image.FromFile(named)
+        : isAsked ? VqaFiles.Picture(images, id, $"{path}, image {id}", isAsked)
+        : Image.FromFile(images.PlaceOf(file));
 }

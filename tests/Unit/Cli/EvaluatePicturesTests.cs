@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Fovea.Tests.Unit.Cli;
 
-/// <summary>A model asked about pictures as COCO's archives unpack, in miniature: the answers in official form, their scores, and the report.</summary>
+/// <summary>A model asked about pictures that lie as COCO's archives unpack, in miniature: answers in official form, their scores, the report.</summary>
 public sealed class EvaluatePicturesTests : IDisposable
 {
     private const string Type = "Plants and Animals";
@@ -63,7 +63,8 @@ public sealed class EvaluatePicturesTests : IDisposable
     {
         Caption(Ids.ToDictionary(id => id, _ => "Nothing of the kind"));
         var first = Evaluate("coco-caption", "first", "--max-new-tokens", "12");
-        Assert.Equal(["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "ROUGE_L", "CIDEr"], first.GetProperty("metrics").EnumerateObject().Select(m => m.Name));
+        Assert.Equal(
+            ["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "ROUGE_L", "CIDEr"], first.GetProperty("metrics").EnumerateObject().Select(metric => metric.Name));
         var captions = Predictions("first", "image_id", "caption");
         Assert.Equal(Ids, captions.Keys);
 

@@ -85,7 +85,7 @@ internal sealed class BenchmarkRun(LoadedModel loaded, TrainConfig config, Mesh 
             .ToDictionary(i => i, i => rounds.Problems.GetValueOrDefault(i, "it was not answered by another process; see its messages"));
         var adapters = config.Model.AdapterNameOrPath;
         IReadOnlyList<string> notes = problems.Count == 0 ? questions.Notes
-            : [.. questions.Notes, $"{problems.Count} items could not be asked and count as wrong; the first: {First(problems)}"];
+            : [.. questions.Notes, $"{problems.Count} items could not be asked and count as empty answers; the first: {First(problems)}"];
         return new EvaluationResult(benchmark, questions.Items, [.. questions.Items.Select((_, i) => rounds.Answers(i))])
         {
             Answerer = string.Join(" with ", adapters.Prepend(config.Model.ModelNameOrPath)),

@@ -70,7 +70,7 @@ public sealed class EvaluateTests : NativeTest
         var result = await Run(request, tokens: 3);
         Assert.Equal([1], result.Problems.Keys);
         Assert.Contains("b.png", result.Problems[1], StringComparison.Ordinal);
-        Assert.Contains("1 items could not be asked and count as wrong", Assert.Single(result.Notes), StringComparison.Ordinal);
+        Assert.Contains("1 items could not be asked and count as empty answers", Assert.Single(result.Notes), StringComparison.Ordinal);
         Assert.Equal(result.Answers[0], result.Answers[2]);
         Assert.Equal(string.Empty, result.Answers[1][0]);
         ResultFolder.Write(request, result);

@@ -63,7 +63,7 @@ internal sealed record Qwen25VlConfig
 
         Qwen25VlFields.Check(root);
         var text = root.Section("text_config") ?? root;
-        var positions = text.Int("max_position_embeddings", 32768);
+        var positions = Qwen25VlFields.Positions(text);
         var config = new Qwen25VlConfig
         {
             HiddenSize = text.Int("hidden_size"),
@@ -76,21 +76,16 @@ internal sealed record Qwen25VlConfig
             NormEpsilon = text.Double("rms_norm_eps", 1e-6),
             Rope = Qwen25VlFields.Rope(text, positions),
             MropeSection = RopeReader.Section(text)?.Ints("mrope_section") ?? throw text.Wrong("rope_scaling", "an object with mrope_section"),
-            TiedEmbeddings = root.Has("tie_word_embeddings") ? root.Bool("tie_word_embeddings") : text.Bool("tie_word_embeddings", false),
+            TiedEmbeddings = NestedText.TiesEmbeddings(root, text),
             ImageTokenId = root.Int("image_token_id", 151655),
             Vision = Qwen25VlVisionConfig.Read(root.Section("vision_config") ?? throw root.Wrong("vision_config", "an object")),
         };
-        config.Validate(root, text);
+        config.Validate(text);
         return config;
     }
 
-    private void Validate(ConfigReader root, ConfigReader text)
+    private void Validate(ConfigReader text)
     {
-        if (root.Has("tie_word_embeddings") && text.Bool("tie_word_embeddings", TiedEmbeddings) != TiedEmbeddings)
-        {
-            throw text.Wrong("tie_word_embeddings", "what the file says outside text_config: Transformers 4 reads the one and 5 the other");
-        }
-
         if (HiddenSize % Heads != 0 || Heads % KeyValueHeads != 0)
         {
             throw text.Wrong("num_attention_heads", $"a divisor of hidden_size {HiddenSize} and a multiple of num_key_value_heads {KeyValueHeads}");

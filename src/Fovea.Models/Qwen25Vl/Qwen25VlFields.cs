@@ -1,4 +1,5 @@
 using Fovea.Models.Configs;
+using Fovea.Models.Grids;
 
 namespace Fovea.Models.Qwen25Vl;
 
@@ -27,13 +28,10 @@ internal static class Qwen25VlFields
         .Unused("it counts the seconds of videos, which are not read", "tokens_per_second")
         .Unused("as torch_dtype of the whole", Types);
 
-    public static FieldTable Images { get; } = new FieldTable()
-        .Read("min_pixels max_pixels size patch_size temporal_patch_size merge_size image_mean image_std resample rescale_factor do_resize do_rescale "
-            + "do_normalize image_processor")
-        .Only("every picture becomes RGB", "do_convert_rgb", true)
-        .Only("nothing is cut or padded", "do_center_crop do_pad", false)
-        .Unused("only read with cutting or padding", "crop_size pad_size default_to_square")
-        .Unused("how the original hands pictures over", "data_format input_data_format device return_tensors disable_grouping");
+    public static FieldTable Images => GridImages.Fields;
+
+    /// <summary>Most tokens of one sequence.</summary>
+    public static int Positions(ConfigReader text) => text.Int("max_position_embeddings", 32768);
 
     public static RopeSettings Rope(ConfigReader text, int positions) =>
         RopeReader.Read(text, 1e6, positions, [RopeKind.Default, RopeKind.Linear, RopeKind.Yarn], "mrope_section");
@@ -45,7 +43,8 @@ internal static class Qwen25VlFields
         var text = root.Section("text_config");
         if (text is not null)
         {
-            CheckTwice(root, text);
+            var positions = Positions(text);
+            NestedText.Check(root, text, TextRead, section => Rope(section, positions));
         }
 
         return
@@ -57,37 +56,7 @@ internal static class Qwen25VlFields
     }
 
     /// <summary>Fields that nobody knows in the files of a folder.</summary>
-    public static IReadOnlyList<string> Unknown(ModelSource source) => [.. Check(source.Config), .. CheckImages(source.Folder, null)];
-
-    /// <summary>The image processor against the vision tower: both say how large a patch is.</summary>
-    public static IReadOnlyList<string> CheckImages(string folder, Qwen25VlVisionConfig? vision)
-    {
-        var path = new[] { "preprocessor_config.json", "processor_config.json" }.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
-        if (path is null)
-        {
-            return []; // told by who reads it
-        }
-
-        var json = ConfigReader.Open(path);
-        json = json.Section("image_processor") ?? json;
-        var unknown = Images.Check(json);
-        if (vision is not null)
-        {
-            Same("patch_size", vision.PatchSize, 14, "patch_size");
-            Same("temporal_patch_size", vision.TemporalPatchSize, 2, "temporal_patch_size");
-            Same("merge_size", vision.MergeSize, 2, "spatial_merge_size");
-        }
-
-        return unknown;
-
-        void Same(string name, int expected, int usual, string other)
-        {
-            if (json.Int(name, usual) != expected)
-            {
-                throw json.Wrong(name, $"{expected}, as vision_config.{other} says");
-            }
-        }
-    }
+    public static IReadOnlyList<string> Unknown(ModelSource source) => [.. Check(source.Config), .. GridImages.Check(source.Folder)];
 
     private static FieldTable WithText(FieldTable table) => table
         .Read(TextRead)
@@ -99,22 +68,4 @@ internal static class Qwen25VlFields
         .Only("every layer sees all earlier tokens, as in every published checkpoint", "layer_types", "full_attention")
         .Only("every dimension is turned", "partial_rotary_factor", 1)
         .Unused("use_sliding_window is false", "sliding_window max_window_layers");
-
-    /// <summary>Where there is a text_config, what stands beside it counts for nothing: it must say the same.</summary>
-    private static void CheckTwice(ConfigReader root, ConfigReader text)
-    {
-        foreach (var name in TextRead.Split(' ').Where(root.Has).Except(RopeReader.Fields.Split(' ')))
-        {
-            if (!text.Has(name) || root.Value(name)!.Value.GetRawText() != text.Value(name)!.Value.GetRawText())
-            {
-                throw root.Wrong(name, $"what {text.PathOf(name)} says, which alone is read, or be left out");
-            }
-        }
-
-        var positions = text.Int("max_position_embeddings", 32768);
-        if (RopeReader.Fields.Split(' ').Any(root.Has) && RopeReader.Text(Rope(root, positions)) != RopeReader.Text(Rope(text, positions)))
-        {
-            throw root.Wrong(root.Has("rope_scaling") ? "rope_scaling" : "rope_theta", "what text_config says of the rotary embedding, or be left out");
-        }
-    }
 }

@@ -1,3 +1,4 @@
+using Fovea.Models.Grids;
 using Fovea.Nn;
 using Fovea.Tensors;
 
@@ -7,6 +8,7 @@ namespace Fovea.Models.Qwen25Vl;
 internal sealed class Qwen25VlLanguage(Weights root, Qwen25VlConfig config)
 {
     private readonly Decoder decoder = new(root, config.Decoder);
+    private readonly int[] axis = MultimodalRotary.InSections(config.MropeSection);
 
     /// <summary>The output head [V, E].</summary>
     public Parameter Head => decoder.Head;
@@ -25,5 +27,5 @@ internal sealed class Qwen25VlLanguage(Weights root, Qwen25VlConfig config)
         ImageTokens? images = null,
         Tensor? wanted_L = null,
         Action<string, Tensor>? watch = null) =>
-        decoder.Forward(ids_T, MultimodalRotary.For(positions, config, ids_T.Device), attention, images, wanted_L, watch);
+        decoder.Forward(ids_T, MultimodalRotary.For(positions, config.Rope, axis, ids_T.Device), attention, images, wanted_L, watch);
 }

@@ -1,6 +1,7 @@
 using Fovea.Data.Images;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
+using Fovea.Models.Grids;
 
 namespace Fovea.Models.Qwen25Vl;
 
@@ -19,7 +20,7 @@ internal sealed record Qwen25VlProcessor(Tokenizer Tokenizer, IMediaProcessor Im
             throw source.Config.Wrong("image_token_id", $"{id}, the tokenizer's {ChatTemplates.Qwen2Vl.ImageToken}");
         }
 
-        Qwen25VlFields.CheckImages(source.Folder, config.Vision);
+        GridImages.Check(source.Folder, config.Vision.Patches);
         return new Qwen25VlProcessor(tokenizer, new Qwen2VlMedia(Qwen2VlImageProcessor.Load(source.Folder, preResize)))
         {
             Rows = config.VocabularySize,

@@ -15,7 +15,7 @@ namespace Fovea.Tests.Parity;
 public sealed class BatchedGenerationTests : NativeTest
 {
     private static readonly string[] All =
-        ["qwen2_5_vl_tiny", "minimind_a dense", "minimind_a moe", "minimind_c dense", "minimind_c moe", "minicpm_v2", "minicpm_v25", "minicpm_v26"];
+        ["qwen2_5_vl_tiny", "minimind_a dense", "minimind_a moe", "minimind_c dense", "minimind_c moe", "minicpm_v2", "minicpm_v25", "minicpm_v26", "qwen2_vl"];
 
     private static readonly GenerationOptions Greedy = new() { DoSample = false, MaxNewTokens = 8, StopIds = [] };
     private MiniMindFolder? miniMind;

@@ -30,7 +30,7 @@ internal sealed class Qwen25VlModel : GridModel
 
     public override int MaxTokens => Config.MaxPositions;
 
-    public override NameMap Names => Qwen25VlFamily.Map;
+    public override NameMap Names => FlatNames.Map;
 
     public override VisualFeatures? VisionFeatures(ModelInput input) =>
         input.Pixels is null ? null : new VisualFeatures(Vision.Forward(input.Pixels, input.Grids));

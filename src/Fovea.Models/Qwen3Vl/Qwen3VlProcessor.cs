@@ -5,8 +5,11 @@ using Fovea.Models.Grids;
 
 namespace Fovea.Models.Qwen3Vl;
 
-/// <summary>Qwen3-VL's tokenizer, template and media processor; the last is Qwen2-VL's with other numbers.</summary>
-internal sealed record Qwen3VlProcessor(Tokenizer Tokenizer, IMediaProcessor Images) : ModelProcessor(Tokenizer, ChatTemplates.Qwen2Vl, Images)
+/// <summary>
+/// Qwen3-VL's tokenizer, template and media processor. The last is Qwen2-VL's with larger patches and other colours. Checkpoints come in a kind that answers
+/// and one that thinks first, alike in everything but their chat template's text.
+/// </summary>
+internal sealed record Qwen3VlProcessor(Tokenizer Tokenizer, ChatTemplate Template, IMediaProcessor Images) : ModelProcessor(Tokenizer, Template, Images)
 {
     /// <param name="source">A model folder with config.json, tokenizer.json and preprocessor_config.json.</param>
     /// <param name="preResize">A resize that comes before the model's own; null for none.</param>
@@ -14,16 +17,13 @@ internal sealed record Qwen3VlProcessor(Tokenizer Tokenizer, IMediaProcessor Ima
     public static ModelProcessor Load(ModelSource source, PreResize? preResize = null)
     {
         var config = Qwen3VlConfig.Read(source.Config);
-        var tokenizer = Tokenizer.Load(source.Folder);
-        if (tokenizer.IdOf(ChatTemplates.Qwen2Vl.ImageToken!) is { } id && id != config.ImageTokenId)
-        {
-            throw source.Config.Wrong("image_token_id", $"{id}, the tokenizer's {ChatTemplates.Qwen2Vl.ImageToken}");
-        }
+        var (tokenizer, images) = GridFiles.Load(source, config.ImageTokenId, config.Vision.Patches, preResize);
+        return new Qwen3VlProcessor(tokenizer, TemplateOf(tokenizer), images) { Rows = config.VocabularySize };
+    }
 
-        GridImages.Check(source.Folder, config.Vision.Patches);
-        return new Qwen3VlProcessor(tokenizer, new Qwen2VlMedia(Qwen2VlImageProcessor.Load(source.Folder, preResize)))
-        {
-            Rows = config.VocabularySize,
-        };
+    private static ChatTemplate TemplateOf(Tokenizer tokenizer)
+    {
+        var thinking = ChatTemplates.Qwen3Vl;
+        return tokenizer.ChatTemplate?.Contains(thinking.Thought!.Close.Trim(), StringComparison.Ordinal) == true ? thinking : ChatTemplates.Qwen3VlNothink;
     }
 }

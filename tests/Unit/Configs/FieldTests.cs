@@ -5,6 +5,7 @@ using Fovea.Models.Configs;
 using Fovea.Models.MiniCpmV;
 using Fovea.Models.MiniMindV;
 using Fovea.Models.Qwen25Vl;
+using Fovea.Models.Qwen2Vl;
 
 namespace Fovea.Tests.Unit.Configs;
 
@@ -38,6 +39,28 @@ public sealed class FieldTests : NativeTest
                     _ => Rope(path),
                 },
                 ["preprocessor_config.json"] = _ => Qwen25VlFields.Images,
+            },
+            Elsewhere);
+    }
+
+    [Theory]
+    [InlineData("model/config.json")]
+    [InlineData("config.transformers5.json")]
+    public void Every_field_of_Qwen2_VL(string config)
+    {
+        using var folder = new ConfigFolder("qwen2_vl/model");
+        File.Copy(TestFiles.Golden($"qwen2_vl/{config}"), Families.ConfigPath(folder.Path), overwrite: true);
+        FieldEffects.Check(
+            folder.Path, TestFiles.Golden("qwen2_vl/data/images/one.png"), new Dictionary<string, Func<string, FieldTable>>
+            {
+                ["config.json"] = path => path switch
+                {
+                    "text_config" => Qwen2VlFields.Text,
+                    "vision_config" => Qwen2VlFields.Vision,
+                    "" => Qwen2VlFields.Root,
+                    _ => Rope(path),
+                },
+                ["preprocessor_config.json"] = _ => Qwen2VlFields.Images,
             },
             Elsewhere);
     }
@@ -171,6 +194,9 @@ public sealed class FieldTests : NativeTest
     [InlineData("qwen2_5_vl_configs/72b")]
     [InlineData("qwen2_5_vl_configs/3b-transformers5")]
     [InlineData("qwen2_5_vl_configs/7b-transformers5")]
+    [InlineData("qwen2_vl_configs/2b")]
+    [InlineData("qwen2_vl_configs/7b")]
+    [InlineData("qwen2_vl_configs/72b")]
     [InlineData("minicpm_configs/v2")]
     [InlineData("minicpm_configs/v25")]
     [InlineData("minicpm_configs/v26")]
@@ -181,7 +207,9 @@ public sealed class FieldTests : NativeTest
         var path = Families.ConfigPath(folder.Path);
         var before = File.ReadAllText(path);
         var isQwen = golden.StartsWith("qwen", StringComparison.Ordinal);
-        Assert.Empty(isQwen ? Qwen25VlFields.Unknown(ModelSource.Open(folder.Path)) : MiniCpmVFields.Unknown(ModelSource.Open(folder.Path)));
+        var isFirst = golden.StartsWith("qwen2_vl", StringComparison.Ordinal);
+        var source = ModelSource.Open(folder.Path);
+        Assert.Empty(source.Family.UnknownFields(source));
         var plain = Read();
         foreach (var (field, values) in FieldEffects.Leaves(JsonNode.Parse(before)!, string.Empty))
         {
@@ -189,7 +217,7 @@ public sealed class FieldTests : NativeTest
             var table = field.Split('.') switch
             {
                 ["text_config", _] => Qwen25VlFields.Text,
-                ["vision_config", _] => isQwen ? Qwen25VlFields.Vision : MiniCpmVFields.Vision,
+                ["vision_config", _] => isFirst ? Qwen2VlFields.Vision : isQwen ? Qwen25VlFields.Vision : MiniCpmVFields.Vision,
                 ["slice_config", _] => MiniCpmVFields.Slices,
                 [_] => isQwen ? Qwen25VlFields.Root : MiniCpmVFields.Root,
                 _ => Rope(field),
@@ -217,7 +245,9 @@ public sealed class FieldTests : NativeTest
         string Read()
         {
             var json = ConfigReader.Open(path);
-            return isQwen ? JsonSerializer.Serialize(Qwen25VlConfig.Read(json)) : JsonSerializer.Serialize(MiniCpmVConfig.Read(json));
+            return isFirst ? JsonSerializer.Serialize(Qwen2VlConfig.Read(json))
+                : isQwen ? JsonSerializer.Serialize(Qwen25VlConfig.Read(json))
+                : JsonSerializer.Serialize(MiniCpmVConfig.Read(json));
         }
     }
 

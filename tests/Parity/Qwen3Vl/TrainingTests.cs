@@ -89,7 +89,8 @@ public sealed class TrainingTests : NativeTest
         Assert.NotEqual(runs[0][0], runs[0][^1]);
         for (var step = 0; step < runs[0].Count; step++)
         {
-            Assert.Equal(runs[0][step], runs[1][step], TestDevice.SameRun);
+            // The cache hands the tower other images together, which rounds otherwise.
+            Assert.Equal(runs[0][step], runs[1][step], TestDevice.Tolerance(1e-5));
         }
 
         List<double> Losses()

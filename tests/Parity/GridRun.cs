@@ -41,7 +41,7 @@ internal sealed class GridRun : IDisposable
         data = DatasetLoader.Load(options);
         samples = [.. Enumerable.Range(0, data.Train.Count).Select(i => encoder.Encode(data.Train[i]))];
         images = processor.Images;
-        Model = Source.Load(new ModelOptions { BlockMode = mode, Device = TestDevice.Device, Trainable = _ => full });
+        Model = Source.Load(new ModelOptions { BlockMode = mode, Device = TestDevice.Device, Trainable = (_, _) => full });
     }
 
     public ModelSource Source { get; }

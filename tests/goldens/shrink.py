@@ -119,10 +119,10 @@ def drawn(left, seed, rule):
     return draws, left
 
 
-def thin(path):
+def thin(path, large=LARGE):
     kept = {}
     for name, (dtype, shape, data) in read(path).items():
-        if dtype == "F32" and len(data) > LARGE and "pixel" not in name and "@" not in name:
+        if dtype == "F32" and len(data) > large and "pixel" not in name and "@" not in name:
             some = values(dtype, shape, data).flatten()[::EVERY].contiguous()
             kept[f"{name}@{EVERY}"] = (dtype, [len(some)], some.numpy().tobytes())
             kept[f"{name}@shape"] = ("I64", [len(shape)], struct.pack(f"<{len(shape)}q", *shape))
@@ -135,9 +135,9 @@ for version, seed in (("minicpm_v26", 61), ("minicpm_v25", 71), ("minicpm_v2", 7
     weights(version, seed, cpm(version == "minicpm_v2"))
     for name in ("forward", "train_full", "train_lora"):
         if os.path.exists(f"{ROOT}/{version}/{name}.safetensors"):
-            thin(f"{ROOT}/{version}/{name}.safetensors")
+            thin(f"{ROOT}/{version}/{name}.safetensors", LARGE // 2 if name == "forward" else LARGE)
 weights("qwen2_5_vl_tiny", 20240917, qwen)
 thin(f"{ROOT}/qwen2_5_vl_tiny/forward.safetensors")
-thin(f"{ROOT}/qwen2_5_vl_tiny/train_tokens.safetensors")
+thin(f"{ROOT}/qwen2_5_vl_tiny/train_tokens.safetensors", 2048)
 pth("minimind_a/moe", "lm_64_moe.pth", 216, minimind)
 pth("minimind_c/moe", "llm_64_moe.pth", 301, minimind)

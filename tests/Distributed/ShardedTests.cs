@@ -16,6 +16,7 @@ public sealed class ShardedTests : NativeTest
     [InlineData(2, "optimizer")]
     [InlineData(3, "none")]
     [InlineData(3, "cpu", "qwen3_vl")]
+    [InlineData(3, "none", "qwen2_vl")]
     public void Adapters_agree_with_one_rank(int stage, string offload, string model = Tiny)
     {
         string[] lora = [Model(model), Rate, "lora_dropout=0.1", "val_size=7", "max_steps=3", "eval_strategy=steps", "eval_steps=3", "per_device_eval_batch_size=2"];

@@ -121,7 +121,8 @@ internal sealed class GridRun : IDisposable
         Assert.Equal(norms.EnumerateObject().Count(), compared);
     }
 
-    private StepBatch Plan(int[] rows, int microBatchTokens, int step)
+    /// <summary>A step of training rows, one a group.</summary>
+    public StepBatch Plan(int[] rows, int microBatchTokens, int step)
     {
         var groups = rows.Select(row => (IReadOnlyList<StepSample>)[new StepSample(row, samples[row])]).ToArray();
         var plan = StepPlanner.Plan(step, groups, new PlanOptions { MicroBatchTokens = microBatchTokens, Reduction = LossReduction.Token });

@@ -21,7 +21,7 @@ public sealed class TrainingTests : NativeTest
         run = new GridRun(Folder, recompute ? BlockMode.Recompute : BlockMode.Keep);
         var config = run.Attach();
         using var golden = new Golden(TestFiles.Golden($"{Folder}/train_lora.safetensors"));
-        run.Train("train_lora", microBatchTokens, visionLearns: false, optimizer => Compare(golden, optimizer.Parts.Select(part => part.Name), 42));
+        run.Train("train_lora", microBatchTokens, visionLearns: false, optimizer => Compare(golden, optimizer.Parts.Select(part => part.Name)));
         CompareLogits(golden);
 
         using var folder = new TempFolder();
@@ -44,7 +44,7 @@ public sealed class TrainingTests : NativeTest
         run = new GridRun(Folder, full: true);
         var before = run.Model.Ledger.Parameters.ToDictionary(parameter => parameter.Name, parameter => parameter.Value.ToArray<float>());
         using var golden = new Golden(TestFiles.Golden($"{Folder}/train_full.safetensors"));
-        run.Train("train_full", microBatchTokens, visionLearns: true, optimizer => Compare(golden, optimizer.Parts.Select(part => part.Name), 36));
+        run.Train("train_full", microBatchTokens, visionLearns: true, optimizer => Compare(golden, optimizer.Parts.Select(part => part.Name)));
         CompareLogits(golden);
         var changes = Golden.Json(TestFiles.Golden($"{Folder}/train_full.json")).GetProperty("final_change_norms");
         Assert.Equal(changes.EnumerateObject().Count(), before.Count);
@@ -66,7 +66,7 @@ public sealed class TrainingTests : NativeTest
 
     protected override void Cleanup() => run?.Dispose();
 
-    private void Compare(Golden golden, IEnumerable<string> names, int count)
+    private void Compare(Golden golden, IEnumerable<string> names)
     {
         using var scope = TensorScope.Open("test");
         var (known, compared) = (golden.Names.ToHashSet(), 0);
@@ -81,7 +81,8 @@ public sealed class TrainingTests : NativeTest
             }
         }
 
-        Assert.Equal(count, compared);
+        Assert.Equal(known.Count(name => name.StartsWith("first_step", StringComparison.Ordinal)), compared);
+        Assert.True(compared >= 35);
     }
 
     private void CompareLogits(Golden golden)

@@ -20,6 +20,7 @@ public sealed class FieldTests : NativeTest
     private static readonly Dictionary<string, string> Elsewhere = new()
     {
         ["weights"] = "names the file of the weights, which are drawn here",
+        ["size.longest_edge"] = "the test's pictures are smaller; ReasoningTemplateTests compares sizes",
         ["text_config.dtype"] = "chat and plan take the file's own where it has both",
     };
 

@@ -101,6 +101,7 @@ public sealed class ShardedTests : NativeTest
     [Theory]
     [InlineData("lora", 2)]
     [InlineData("full", 3)]
+    [Trait("Category", "Long")]
     public void Divided_weights_cost_two_gatherings_and_one_sum_of_what_learns(string finetuning, int times)
     {
         // One micro-batch a step; bytes of all four ranks together are W - 1 times what is brought or summed. Saving the result brings the weights once more.

@@ -18,7 +18,10 @@ public sealed class ShardedTests : NativeTest
     [InlineData(3, "cpu", "qwen3_vl")]
     public void Adapters_agree_with_one_rank(int stage, string offload, string model = Tiny)
     {
-        string[] lora = [Model(model), Rate, "lora_dropout=0.1", "val_size=7", "max_steps=3", "eval_strategy=steps", "eval_steps=3", "per_device_eval_batch_size=2"];
+        string[] lora =
+        [
+            Model(model), Rate, "lora_dropout=0.1", "val_size=7", "max_steps=3", "eval_strategy=steps", "eval_steps=3", "per_device_eval_batch_size=2",
+        ];
         var one = runs.Train("one", 1, 4, lora);
         foreach (var ranks in stage == 3 ? new[] { 1, 2, 4 } : [2])
         {

@@ -20,4 +20,10 @@ internal sealed record BenchmarkInput
 
     /// <summary>Reads what scoring needs but no images, because the answers were made elsewhere.</summary>
     public bool ScoresOnly { get; init; }
+
+    /// <summary>Only so many items are asked, the first ones: images of the others need not be there. Null: all are asked.</summary>
+    public int? Limit { get; init; }
+
+    /// <summary>Whether an item is asked, by its place among all, so that its images must be there.</summary>
+    public bool Asks(int item) => !ScoresOnly && (Limit is not { } limit || item < limit);
 }

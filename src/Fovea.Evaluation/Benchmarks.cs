@@ -54,8 +54,8 @@ internal static class Benchmarks
     private static PredictionForm FormOf(Benchmark benchmark) => benchmark is IfEvalBenchmark ? new PromptPredictions() : NamedPredictions.Plain;
 
     private static BenchmarkEntry Find(string name) => All.FirstOrDefault(entry => entry.Benchmark.Name == name)
-        ?? throw new ConfigException($"there is no benchmark {name}{Nearest(name)}; `fovea evaluate` alone lists them");
+        ?? throw new ConfigException($"there is no benchmark {name}{Nearest(name)}; `fovea evaluate` alone lists all");
 
     private static string Nearest(string name) =>
-        NearestKey.To(name, All.Select(entry => entry.Benchmark.Name).Append(Custom)) is { } near ? $"; did you mean {near}?" : string.Empty;
+        NearestKey.To(name, All.Select(entry => entry.Benchmark.Name).Append(Custom)) is { } near ? $" (did you mean {near}?)" : string.Empty;
 }

@@ -41,6 +41,13 @@ internal sealed class ModelSource
     /// <summary>Loads the tokenizer, template and media processor (<see cref="ModelFamily.Process"/>).</summary>
     public ModelProcessor Process(PreResize? preResize = null, FamilyOptions? options = null) => Family.Process(this, preResize, options);
 
+    /// <summary>Looks whether the weights' files are there and whole, without reading weights.</summary>
+    /// <exception cref="FoveaException">One is missing or damaged.</exception>
+    public void CheckFiles()
+    {
+        using IDisposable files = Family.Files is { } own ? own.Open(this) : Checkpoint.Open(Folder);
+    }
+
     /// <summary>Builds the model over weights from elsewhere (<see cref="ModelFamily.Build"/>).</summary>
     public VisionLanguageModel Build(IWeightSource weights, ModelOptions options) => Family.Build(this, weights, options);
 

@@ -156,9 +156,10 @@ public sealed class VisionModel : IAsyncDisposable
 
     /// <summary>Answers held-out conversations: the last message of each is the expected answer, which the model does not see.</summary>
     /// <param name="heldOut">Conversations, each ending with the expected answer.</param>
-    /// <param name="options">How to generate; null uses <see cref="Generation"/>.</param>
+    /// <param name="options">How to generate; null uses <see cref="Generation"/>. With a seed each conversation draws from the seed and its index.</param>
     /// <param name="cancel">Ends all answers at their next tokens; leaving the loop does the same.</param>
     /// <returns>The conversations with their answers as they are ready; metrics such as <see cref="Metrics.ExactMatch"/> take a list of them.</returns>
+    /// <exception cref="ConfigException">A conversation does not end with a question and its answer, or an option is out of range.</exception>
     /// <exception cref="FoveaException">One of them cannot be answered.</exception>
     /// <exception cref="OperationCanceledException">The answers were cancelled.</exception>
     public async IAsyncEnumerable<AnsweredRow> PredictAsync(
@@ -166,7 +167,7 @@ public sealed class VisionModel : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(heldOut);
         var rows = heldOut.ToList();
-        await foreach (var outcome in AnswerAllAsync(rows.Select(row => RowQuestions.Asked(row).Messages), options, cancel).ConfigureAwait(false))
+        await foreach (var outcome in Predict(rows, options, cancel).ConfigureAwait(false))
         {
             yield return new AnsweredRow(rows[outcome.Index], outcome.Answer.Text);
         }
@@ -191,7 +192,7 @@ public sealed class VisionModel : IAsyncDisposable
     /// <summary>Answers held-out conversations, many at a time, and computes metrics of the answers.</summary>
     /// <param name="heldOut">Conversations, each ending with the expected answer.</param>
     /// <param name="metrics">The metrics by the names that the result has them under; each sees all rows at once.</param>
-    /// <param name="options">How to generate; null is greedy, otherwise as <see cref="Generation"/>.</param>
+    /// <param name="options">How to generate; null is greedy, otherwise as <see cref="Generation"/>. Answers are those of <see cref="PredictAsync"/>.</param>
     /// <param name="cancel">Ends all answers.</param>
     /// <exception cref="ConfigException">A conversation does not end with an answer, or holds what the model does not support.</exception>
     /// <exception cref="FoveaException">An image cannot be read; the message names it.</exception>
@@ -200,9 +201,32 @@ public sealed class VisionModel : IAsyncDisposable
         IEnumerable<Conversation> heldOut, IReadOnlyDictionary<string, Metric> metrics, GenerationOptions? options = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(metrics);
-        var generation = With(options ?? Generation with { DoSample = false });
-        var rows = await Run(() => AnsweredRows.Of(loaded.Batch, [.. heldOut], generation, cancel), cancel).ConfigureAwait(false);
+        var given = heldOut.ToList();
+        var rows = new AnsweredRow[given.Count];
+        await foreach (var outcome in Predict(given, options ?? Generation with { DoSample = false }, cancel).ConfigureAwait(false))
+        {
+            rows[outcome.Index] = new AnsweredRow(given[outcome.Index], outcome.Answer.Text);
+        }
+
         return new AnswerScores(rows, metrics.ToDictionary(metric => metric.Key, metric => metric.Value(rows)));
+    }
+
+    /// <summary>Asks a benchmark and scores the answers by its published rule, as <c>fovea evaluate</c> does. Answers are greedy.</summary>
+    /// <param name="name">The benchmark's, for instance <c>okvqa</c>: those that <c>fovea evaluate</c> lists, or <c>custom</c> for rows of one's own.</param>
+    /// <param name="data">Its file, or the folder of its files; null where it needs none, or the options name them.</param>
+    /// <param name="options">How to ask; null is as the benchmark recommends.</param>
+    /// <param name="cancel">Ends all answers; those that are whole are kept where there is an output folder.</param>
+    /// <exception cref="ConfigException">There is no such benchmark, its files cannot be used, or the folder's answers were made otherwise.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public async Task<BenchmarkScores> EvaluateBenchmarkAsync(
+        string name, string? data = null, BenchmarkOptions? options = null, CancellationToken cancel = default)
+    {
+        var request = EvaluationRequest.Of(name, data, options ?? new());
+        var questions = await Task.Run(() => QuestionSet.Read(request), cancel).ConfigureAwait(false);
+        Action<BenchmarkProgress>? told = options?.Progress is { } progress ? of => progress(of.Done, of.Total) : null;
+        var result = (await Evaluate(request, questions, told, cancel).ConfigureAwait(false))!;
+        ResultFolder.Write(request, result);
+        return result.Scores;
     }
 
     /// <summary>Frees the model, after pending calls have completed.</summary>
@@ -230,8 +254,8 @@ public sealed class VisionModel : IAsyncDisposable
 
     /// <summary>Answers a benchmark; null in all processes but the main one.</summary>
     internal Task<EvaluationResult?> Evaluate(
-        EvaluationRequest request, QuestionSet questions, int? maxNewTokens, Action<BenchmarkProgress>? told, CancellationToken cancel) =>
-        Run(() => new BenchmarkRun(loaded, config, mesh ?? Mesh.Alone(), request, maxNewTokens).Run(questions, told, cancel), cancel);
+        EvaluationRequest request, QuestionSet questions, Action<BenchmarkProgress>? told, CancellationToken cancel) =>
+        Run(() => new BenchmarkRun(loaded, config, mesh ?? Mesh.Alone(), request).Run(questions, told, cancel), cancel);
 
     // On what a configuration holds out; notices about the data go to the callback, one sentence at a time.
     internal Task<Evaluated> Measure(TrainConfig asked, Action<string>? tell, CancellationToken cancel = default) =>
@@ -274,6 +298,14 @@ public sealed class VisionModel : IAsyncDisposable
                 pieces.Writer.Complete();
             }
         }
+    }
+
+    /// <summary>Asks held-out conversations without their last messages.</summary>
+    private IAsyncEnumerable<AnswerOutcome> Predict(List<Conversation> heldOut, GenerationOptions? options, CancellationToken cancel)
+    {
+        var bad = heldOut.FindIndex(row => row.Messages is not [.., { Role: Role.User }, { Role: Role.Assistant }]);
+        return bad < 0 ? AnswerAllAsync(heldOut.Select(row => RowQuestions.Asked(row).Messages), options, cancel)
+            : throw new ConfigException($"conversation {bad + 1} does not end with a question and the expected answer");
     }
 
     private static double? Number(Evaluated measured, string name) => measured.Metrics.TryGetValue(name, out var value) ? value : null;

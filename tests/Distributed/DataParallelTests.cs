@@ -23,6 +23,7 @@ public sealed class DataParallelTests : NativeTest
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void Full_fine_tuning_agrees_where_some_ranks_see_text_only()
     {
         // Rank 1 of two never sees an image, and no rank does in the second step.
@@ -66,6 +67,7 @@ public sealed class DataParallelTests : NativeTest
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void The_mean_of_batches_agrees_and_a_run_goes_on_with_another_number_of_ranks()
     {
         string[] mean = [Rate, "loss_reduction=mean", "save_steps=1"];

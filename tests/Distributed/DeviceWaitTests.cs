@@ -25,6 +25,7 @@ public sealed class DeviceWaitTests : NativeTest
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void A_rank_that_does_not_come_is_named_after_ddp_timeout()
     {
         Meet(TimeSpan.FromSeconds(2));

@@ -41,6 +41,7 @@ public sealed partial class MeshTests
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void A_rank_that_lives_but_does_not_come_along_is_named_after_the_timeout()
     {
         using var group = RankGroup.Start(3, "probe", "mesh", "--mib", "0.1", "--seconds", "30", "--timeout", "2", "--late", "1");

@@ -19,7 +19,10 @@ public sealed class ShardedTests : NativeTest
     [InlineData(3, "none", "qwen2_vl")]
     public void Adapters_agree_with_one_rank(int stage, string offload, string model = Tiny)
     {
-        string[] lora = [Model(model), Rate, "lora_dropout=0.1", "val_size=7", "max_steps=3", "eval_strategy=steps", "eval_steps=3", "per_device_eval_batch_size=2"];
+        string[] lora =
+        [
+            Model(model), Rate, "lora_dropout=0.1", "val_size=7", "max_steps=3", "eval_strategy=steps", "eval_steps=3", "per_device_eval_batch_size=2",
+        ];
         var one = runs.Train("one", 1, 4, lora);
         foreach (var ranks in stage == 3 ? new[] { 1, 2, 4 } : [2])
         {
@@ -102,6 +105,7 @@ public sealed class ShardedTests : NativeTest
     [Theory]
     [InlineData("lora", 2)]
     [InlineData("full", 3)]
+    [Trait("Category", "Long")]
     public void Divided_weights_cost_two_gatherings_and_one_sum_of_what_learns(string finetuning, int times)
     {
         // One micro-batch a step; bytes of all four ranks together are W - 1 times what is brought or summed. Saving the result brings the weights once more.

@@ -105,24 +105,24 @@ internal static class EvaluateVerb
 
         return request.Predictions is not null
             ? Show(request, PredictionScoring.Run(request), output)
-            : RankedRun.Run(use => Read(parsed, use), talks: false, (config, mesh) => Ask(parsed, request, config, mesh, output).GetAwaiter().GetResult());
+            : RankedRun.Run(use => Read(parsed, use), talks: false, (config, mesh) => Ask(request, config, mesh, output).GetAwaiter().GetResult());
     }
 
-    private static EvaluationRequest Request(ParseResult parsed, string name) => new()
+    private static EvaluationRequest Request(ParseResult parsed, string name) => EvaluationRequest.Of(name, parsed.GetValue(Data), new BenchmarkOptions
     {
-        Entry = Benchmarks.Find(name, parsed.GetValue(Metric), parsed.GetValue(MetricArg) ?? []),
-        Input = new BenchmarkInput
-        {
-            Data = parsed.GetValue(Data),
-            Questions = parsed.GetValue(Questions),
-            Annotations = parsed.GetValue(Annotations),
-            Images = parsed.GetValue(Images),
-            Prompt = parsed.GetValue(Prompt),
-        },
+        Questions = parsed.GetValue(Questions),
+        Annotations = parsed.GetValue(Annotations),
+        Images = parsed.GetValue(Images),
+        Prompt = parsed.GetValue(Prompt),
         Limit = parsed.GetValue(Limit),
+        MaxNewTokens = parsed.GetValue(MaxNewTokens),
+        Output = parsed.GetValue(Output),
+        Metric = parsed.GetValue(Metric),
+        MetricSettings = parsed.GetValue(MetricArg) ?? [],
+    }) with
+    {
         Predictions = parsed.GetValue(Predictions),
         AllowMissing = parsed.GetValue(AllowMissing),
-        Output = parsed.GetValue(Output),
         Json = parsed.GetValue(Json),
     };
 
@@ -142,7 +142,7 @@ internal static class EvaluateVerb
         };
     }
 
-    private static async Task<int> Ask(ParseResult parsed, EvaluationRequest request, TrainConfig config, Mesh mesh, TextWriter output)
+    private static async Task<int> Ask(EvaluationRequest request, TrainConfig config, Mesh mesh, TextWriter output)
     {
         var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
         var questions = QuestionSet.Read(request);
@@ -159,7 +159,7 @@ internal static class EvaluateVerb
         var view = new EvaluationView(notes, Console.IsErrorRedirected);
         try
         {
-            var result = await model.Evaluate(request, questions, parsed.GetValue(MaxNewTokens), view.Show, stop.Token);
+            var result = await model.Evaluate(request, questions, view.Show, stop.Token);
             view.End();
             return result is null ? 0 : Show(request, result, output);
         }

@@ -16,6 +16,7 @@ internal static class ResultFile
         WriteIndented = true,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, // a model that computes NaN is a result too
     };
 
     public static Option<string?> Option(string description = "Also write the result to this file, as JSON.") => Option(Name, description);

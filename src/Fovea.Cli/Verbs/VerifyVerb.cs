@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Fovea.Data.Datasets;
 using Fovea.Models;
 using Fovea.Running;
 using Fovea.Training.Config;
@@ -58,10 +59,11 @@ internal static class VerifyVerb
             var a = Side(parsed, parsed.GetValue(A)!, parsed.GetValue(AdapterA) ?? []);
             var b = server is null ? Side(parsed, UserPath.Expand(named!), parsed.GetValue(AdapterB) ?? []) : a;
             var rows = VerificationRows.Read(parsed.GetValue(Rows), a.Config.Data, limit);
+            VerificationModel.Check(a.Config, a.Source);
+            VerificationModel.Check(b.Config, b.Source);
+            var asked = server is null ? null : await server.Ask(named, rows, most, CancellationToken.None); // first: it may not be there
             var first = await VerificationModel.Ask(a.Config, a.Source, rows, most, Console.Error.WriteLine, CancellationToken.None);
-            var second = server is null
-                ? await VerificationModel.Ask(b.Config, b.Source, rows, most, Console.Error.WriteLine, CancellationToken.None)
-                : await server.Ask(named, rows, most, CancellationToken.None);
+            var second = asked ?? await VerificationModel.Ask(b.Config, b.Source, rows, most, Console.Error.WriteLine, CancellationToken.None);
             var result = VerificationComparison.Of(first, second);
             parsed.InvocationConfiguration.Output.Write(VerificationText.Of(result));
             ResultFile.Save(result, parsed.GetValue(Json));
@@ -76,8 +78,8 @@ internal static class VerifyVerb
     private static (TrainConfig Config, ModelSource? Source) Side(ParseResult parsed, string word, string[] adapters)
     {
         var config = File.Exists(word) ? EvalVerb.Read(word, [], null, adapters, ConfigUse.Any)
-            : File.Exists(Path.Combine(word, "adapter_config.json")) ? Of(string.Empty, [word, .. adapters])
-            : Of(word, adapters);
+            : File.Exists(Path.Combine(word, "adapter_config.json")) ? Of(parsed, string.Empty, [word, .. adapters])
+            : Of(parsed, word, adapters);
         return ModelChoice.Complete(config with
         {
             Model = config.Model with
@@ -87,6 +89,10 @@ internal static class VerifyVerb
         }, Console.Error);
     }
 
-    private static TrainConfig Of(string model, string[] adapters) =>
-        new() { Model = new ModelSection { ModelNameOrPath = model, AdapterNameOrPath = adapters } };
+    // Where no configuration says otherwise, images are beside the file of rows.
+    private static TrainConfig Of(ParseResult parsed, string model, string[] adapters) => new()
+    {
+        Model = new ModelSection { ModelNameOrPath = model, AdapterNameOrPath = adapters },
+        Data = new DataOptions { MediaDir = parsed.GetValue(Rows) is { } rows && File.Exists(rows) ? Path.GetDirectoryName(Path.GetFullPath(rows)) : null },
+    };
 }

@@ -9,7 +9,10 @@ namespace Fovea.Data.Datasets;
 /// Images as rows hold them: the name of one beside the row, a path, a data URI, base64, or an object of <c>path</c> and <c>bytes</c> as Hugging Face's data
 /// sets have it.
 /// </summary>
-internal sealed class ImageValues(string mediaDir, Row row)
+/// <param name="mediaDir">Where images are that a row names.</param>
+/// <param name="row">The row.</param>
+/// <param name="mustExist">Whether an image that is not there is a problem; otherwise its name stands for it.</param>
+internal sealed class ImageValues(string mediaDir, Row row, bool mustExist)
 {
     // A path has at most 4,096 bytes; longer text can only be an image itself.
     private const int LongestPath = 4096;
@@ -107,6 +110,11 @@ internal sealed class ImageValues(string mediaDir, Row row)
         if (IsBase64Image(text) || (text.Length > LongestPath && Base64.IsValid(text)))
         {
             return FromBase64(text, what, "its text", problems);
+        }
+
+        if (!mustExist && text.Length <= LongestPath)
+        {
+            return Path.Combine(mediaDir, text);
         }
 
         problems.Add(text.Length > LongestPath ? $"{what} is neither a path nor base64: '{Brief.Of(text)}'"

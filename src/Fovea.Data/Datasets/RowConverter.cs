@@ -10,7 +10,8 @@ namespace Fovea.Data.Datasets;
 /// Brings alpaca, sharegpt and openai rows into the common form and says everything that is wrong with a row. Each row is read by itself: which fields it
 /// has, no other row decides.
 /// </summary>
-internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
+/// <param name="mustExist">Whether an image that is not there is a problem.</param>
+internal sealed class RowConverter(DatasetSpec spec, string mediaDir, bool mustExist = true)
 {
     // Most datasets have the same few fields in every row; those whose fields are names of things are looked at each time.
     private const int MostNames = 256;
@@ -31,7 +32,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir)
         {
             if ((spec.Shape ?? RowShape.Of(row)) is { } shape)
             {
-                return Convert(row, shape, number, new ImageValues(mediaDir, source), problems, use);
+                return Convert(row, shape, number, new ImageValues(mediaDir, source, mustExist), problems, use);
             }
 
             problems.Add($"is not recognised: it needs {RowShape.Needs}, and has {Brief.List([.. row.EnumerateObject().Select(p => p.Name)])}; "

@@ -76,17 +76,12 @@ internal static class CaptionFiles
     }
 
     /// <summary>The file of an image: as its data names it, or by COCO's names.</summary>
+    /// <param name="isAsked">Whether it must be there.</param>
     /// <exception cref="ConfigException">There is none.</exception>
-    internal static Image Picture(string root, CocoImages images, string id, string? file, string path)
-    {
-        foreach (var name in file is null ? [] : (string[])[file, Path.GetFileName(file)])
-        {
-            if (File.Exists(Path.Combine(root, name)))
-            {
-                return Image.FromFile(Path.Combine(root, name));
-            }
-        }
-
-        return VqaFiles.Picture(images, id, $"{path}, image {id}");
-    }
+    internal static Image Picture(CocoImages images, string id, string? file, string path, bool isAsked) =>
+        file is not null && (images.Named(file) ?? images.Named(Path.GetFileName(file))) is { } named
+            ? Image.FromFile(named)
+            : file is not null && !isAsked
+            ? Image.FromFile(images.Place(id, file))
+            : VqaFiles.Picture(images, id, $"{path}, image {id}", isAsked);
 }

@@ -35,14 +35,13 @@ internal sealed class CocoCaptionBenchmark : TableBenchmark
             return base.Read(input with { Data = path });
         }
 
-        var root = input.Images ?? Path.GetDirectoryName(Path.GetFullPath(path))!;
-        var images = new CocoImages(root, null);
+        var images = new CocoImages(input.Images ?? Path.GetDirectoryName(Path.GetFullPath(path))!, null);
         var (items, problems) = (new List<BenchmarkItem>(rows.Count), new List<string>());
         foreach (var (id, captions, file) in rows)
         {
             try
             {
-                items.Add(Item(id, captions, input.ScoresOnly ? [] : [CaptionFiles.Picture(root, images, id, file, path)], input));
+                items.Add(Item(id, captions, input.ScoresOnly ? [] : [CaptionFiles.Picture(images, id, file, path, input.Asks(items.Count))], input));
             }
             catch (ConfigException e)
             {
@@ -97,7 +96,7 @@ internal sealed class CocoCaptionBenchmark : TableBenchmark
         Truth = new CaptionTruth(captions),
     };
 
-    /// <summary>The captions' file in a folder that has one, and what is given otherwise.</summary>
+    /// <summary>The captions' file in a folder that has one, perhaps in its folder of annotations, and what is given otherwise.</summary>
     private static string? InFolder(string? data)
     {
         if (data is null || !Directory.Exists(data))
@@ -110,6 +109,8 @@ internal sealed class CocoCaptionBenchmark : TableBenchmark
         return found.Count > 1
             ? throw new ConfigException(
                 $"{data} has several files of captions: {string.Join(", ", found.Select(Path.GetFileName))}; name one with --annotations")
-            : found.Count == 1 ? found[0] : data;
+            : found.Count == 1 ? found[0]
+            : Path.Combine(data, CocoImages.Annotations) is var inner && Directory.Exists(inner) && InFolder(inner) is { } file && file != inner ? file
+            : data;
     }
 }

@@ -14,7 +14,7 @@ internal sealed class CustomBenchmark(CustomMetric metric, int maxNewTokens = 12
     public override int MaxNewTokens => maxNewTokens;
 
     public override IReadOnlyList<BenchmarkItem> Read(BenchmarkInput input) =>
-        CustomRows.Read(input.Data ?? throw new ConfigException("--data is missing: the file of rows"), input.Images, input.Prompt ?? Prompt);
+        CustomRows.Read(input.Data ?? throw new ConfigException("--data is missing: the file of rows"), input, input.Prompt ?? Prompt);
 
     public override BenchmarkScore Score(IReadOnlyList<BenchmarkItem> items, IReadOnlyList<IReadOnlyList<string>> answers)
     {

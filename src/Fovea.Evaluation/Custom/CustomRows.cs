@@ -17,14 +17,13 @@ internal static class CustomRows
     private static readonly string[] IdFields = ["id", "question_id", "index", "key"];
     private static readonly string[] GroupFields = ["category", "type", "question_type", "answer_type", "split", "difficulty", "subject", "topic"];
 
-    /// <param name="images">Folder of images; null is the file's own.</param>
+    /// <param name="input">Says where images are, and which rows are asked.</param>
     /// <exception cref="ConfigException">The file cannot be read, or rows cannot be used; names them.</exception>
-    public static IReadOnlyList<BenchmarkItem> Read(string path, string? images, string prompt)
+    public static IReadOnlyList<BenchmarkItem> Read(string path, BenchmarkInput input, string prompt)
     {
         if (Path.GetExtension(path).Equals(".tsv", StringComparison.OrdinalIgnoreCase))
         {
-            var input = new BenchmarkInput { Data = path, Images = images };
-            return [.. TableFiles.Read("custom", input).Select((row, i) => FromTable(row, i, prompt))];
+            return [.. TableFiles.Read("custom", input).Select((row, i) => FromTable(row, i, input, prompt))];
         }
 
         if (!RowReaders.Knows(path))
@@ -32,7 +31,7 @@ internal static class CustomRows
             throw new ConfigException($"{path}: rows are read from .tsv, {RowReaders.Endings}; {RowReaders.Remedy(path)}");
         }
 
-        var folder = images ?? Path.GetDirectoryName(Path.GetFullPath(path))!;
+        var folder = input.Images ?? Path.GetDirectoryName(Path.GetFullPath(path))!;
         var problems = new List<string>();
         var items = new List<BenchmarkItem>();
         using var rows = RowReaders.Open(path, null);
@@ -42,7 +41,7 @@ internal static class CustomRows
             try
             {
                 using var row = rows.Read(i);
-                if (Item(row, i, folder, path, prompt, found) is { } item)
+                if (Item(row, i, folder, path, input.Asks(i), prompt, found) is { } item)
                 {
                     items.Add(item);
                 }
@@ -59,16 +58,17 @@ internal static class CustomRows
             : throw new ConfigException(problems.Count <= Most ? problems : [.. problems.Take(Most), $"and {problems.Count - Most} more"]);
     }
 
-    private static BenchmarkItem? Item(Row source, int index, string folder, string path, string prompt, List<string> problems)
+    private static BenchmarkItem? Item(
+        Row source, int index, string folder, string path, bool isAsked, string prompt, List<string> problems)
     {
         var row = source.RootElement;
         if (row.ValueKind == JsonValueKind.Object && RowShape.Of(row) is null)
         {
-            return FromFields(source, index, folder, prompt, problems);
+            return FromFields(source, index, folder, isAsked, prompt, problems);
         }
 
         var spec = new DatasetSpec(Path.GetFileName(path), [path], null);
-        return new RowConverter(spec, folder).Convert(source, index + 1, problems) is { } conversation
+        return new RowConverter(spec, folder, isAsked).Convert(source, index + 1, problems) is { } conversation
             ? FromConversation(row, conversation, index, prompt, problems)
             : null;
     }
@@ -114,7 +114,8 @@ internal static class CustomRows
         return -1;
     }
 
-    private static BenchmarkItem? FromFields(Row source, int index, string folder, string prompt, List<string> problems)
+    private static BenchmarkItem? FromFields(
+        Row source, int index, string folder, bool isAsked, string prompt, List<string> problems)
     {
         var row = source.RootElement;
         var question = Field(row, QuestionFields);
@@ -132,7 +133,7 @@ internal static class CustomRows
         var media = new List<MediaSource>();
         if (Field(row, ImageFields) is { } images)
         {
-            var values = new ImageValues(folder, source);
+            var values = new ImageValues(folder, source, isAsked);
             var listed = images.Value.ValueKind == JsonValueKind.Array ? images.Value.EnumerateArray().ToArray() : [images.Value];
             var read = listed.Select((one, i) => values.Read(one, listed.Length > 1 ? $"{images.Name}[{i}]" : images.Name, problems));
             media.AddRange(read.OfType<MediaSource>());
@@ -165,8 +166,13 @@ internal static class CustomRows
         };
     }
 
-    private static BenchmarkItem FromTable(TableRow row, int index, string prompt)
+    private static BenchmarkItem FromTable(TableRow row, int index, BenchmarkInput input, string prompt)
     {
+        if (input.Asks(index))
+        {
+            row.RequirePictures();
+        }
+
         var (question, answers) = (row.Text(QuestionFields), row.Texts(AnswerFields));
         return new BenchmarkItem
         {

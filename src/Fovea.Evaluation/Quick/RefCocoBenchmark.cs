@@ -58,7 +58,8 @@ internal sealed partial class RefCocoBenchmark : TableBenchmark
 
     protected override IEnumerable<BenchmarkItem> Items(TableRow row, BenchmarkInput input, int number)
     {
-        var size = row.Pictures.Count > 0 ? row.Pictures[0].Size : null;
+        // Of an image that is missing, which is not asked then, any size will do.
+        var size = row.Pictures is [var picture, ..] ? picture.Size ?? (picture.Problem is null ? null : (1, 1)) : null;
         var width = row.NumberOrNull("width", "image_width") ?? size?.Width;
         var height = row.NumberOrNull("height", "image_height") ?? size?.Height;
         if (width is not > 0 || height is not > 0)

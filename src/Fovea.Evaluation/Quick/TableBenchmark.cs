@@ -14,6 +14,11 @@ internal abstract class TableBenchmark : Benchmark
             number++;
             try
             {
+                if (input.Asks(items.Count))
+                {
+                    row.RequirePictures();
+                }
+
                 foreach (var item in Items(row, input, number))
                 {
                     items.Add(ids.Add(item.Id) ? item : throw row.Problem($"the id {Problems.Brief(item.Id)} stands twice"));

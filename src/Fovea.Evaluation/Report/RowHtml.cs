@@ -9,6 +9,7 @@ namespace Fovea.Evaluation.Report;
 /// <param name="filters">Knows the numbers of the groups.</param>
 internal sealed class RowHtml(ReportLimits limits, double scale, ReportFilters filters)
 {
+    private const string ReadAs = "read as ";
     private readonly Thumbnails thumbnails = new(limits.Side);
 
     /// <param name="number">Place in the order of the files, from 0.</param>
@@ -69,7 +70,8 @@ internal sealed class RowHtml(ReportLimits limits, double scale, ReportFilters f
         if (last)
         {
             Line(html, "e", "Expected", row.Expected);
-            Line(html, "n", asked.Answer is null ? "No answer" : "Read as", row.Note ?? string.Empty);
+            var note = row.Note ?? string.Empty;
+            Line(html, "n", asked.Answer is null ? "No answer" : "Read as", note.StartsWith(ReadAs, StringComparison.Ordinal) ? note[ReadAs.Length..] : note);
         }
 
         html.Append("</dl></div>\n");

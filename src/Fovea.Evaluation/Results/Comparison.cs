@@ -52,7 +52,7 @@ internal sealed class Comparison
 
     /// <summary>
     /// The interval of a difference is that of the mean of paired differences, where the metric is that mean in some unit (0 to 1, or per cent). Of other
-    /// metrics, for instance CIDEr's, the files of results do not hold enough.
+    /// metrics, for instance BLEU, the files hold the values on the samples of the bootstrap, which are the same items for both.
     /// </summary>
     private MetricDifference Difference(string name, double first, double second)
     {
@@ -60,7 +60,7 @@ internal sealed class Comparison
         var unit = Complete ? new[] { 1.0, 100.0 }.FirstOrDefault(of => Near(first, of * a, of) && Near(second, of * b, of)) : 0;
         if (unit == 0 && name != "mean score of the items")
         {
-            return new MetricDifference(name, first, second, null);
+            return new MetricDifference(name, first, second, Resampled(name));
         }
 
         unit = unit == 0 ? 1 : unit;
@@ -70,4 +70,10 @@ internal sealed class Comparison
         // As far as rounding to two digits of per cent goes.
         static bool Near(double x, double y, double unit) => Math.Abs(x - y) <= 0.0051 * unit / 100;
     }
+
+    /// <summary>Of a metric of all items together; null where the two do not have the same items in the same order.</summary>
+    private Interval? Resampled(string name) =>
+        Complete && First.Samples.Select(sample => sample.Id).SequenceEqual(Second.Samples.Select(sample => sample.Id))
+        && First.Resampled.TryGetValue(name, out var before) && Second.Resampled.TryGetValue(name, out var after) && before.Length == after.Length
+            ? Bootstrap.Of(before.Zip(after, (x, y) => y - x)) : null;
 }

@@ -11,7 +11,8 @@ internal sealed class EvaluationResult
     {
         (Benchmark, Items, Answers) = (benchmark, items, answers);
         Score = benchmark.Score(items, answers);
-        Intervals = Bootstrap.Of(Score.Metrics, items.Count);
+        Resampled = Bootstrap.Values(Score.Metrics, items.Count);
+        Intervals = [.. Resampled.Select(Bootstrap.Of)];
     }
 
     public Benchmark Benchmark { get; }
@@ -21,6 +22,9 @@ internal sealed class EvaluationResult
     public IReadOnlyList<IReadOnlyList<string>> Answers { get; }
 
     public BenchmarkScore Score { get; }
+
+    /// <summary>The values of each metric on the samples of the bootstrap; none where a metric cannot be resampled.</summary>
+    public IReadOnlyList<double[]> Resampled { get; }
 
     /// <summary>95 % intervals, in the order of the metrics.</summary>
     public IReadOnlyList<Interval?> Intervals { get; }
@@ -43,6 +47,10 @@ internal sealed class EvaluationResult
         new("Rule", Benchmark.Rule), .. Facts, new("Intervals", $"95 %, percentile bootstrap over items, {Bootstrap.Resamples} samples"),
         .. Benchmark.LeftOut.Count > 0 ? [new ReportFact("Not computed", string.Join('\n', Benchmark.LeftOut))] : Array.Empty<ReportFact>(),
     ];
+
+    /// <summary>The numbers of it.</summary>
+    public BenchmarkScores Scores => new(Benchmark.Name, Items.Count, [.. Score.Metrics.Zip(Intervals, (metric, interval) =>
+        new BenchmarkMetric(metric.Name, metric.Value, interval?.Low, interval?.High))]) { Rule = Benchmark.Rule, Notes = Notes };
 
     /// <summary>The report of it.</summary>
     public AnswerReport ToReport() => new()

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
@@ -8,6 +9,9 @@ internal static class ResultJson
 {
     /// <summary>Its name in the folder of a result.</summary>
     public const string FileName = "results.json";
+
+    /// <summary>Under which the values of each metric on the samples of the bootstrap stand.</summary>
+    public const string ResampledField = "resampled";
 
     private static readonly JsonWriterOptions Options = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -66,8 +70,27 @@ internal static class ResultJson
         }
 
         json.WriteEndArray();
+        Resampled(json, result);
         json.WriteEndObject();
     });
+
+    /// <summary>
+    /// What a comparison needs: samples of equally many items are the same ones, so that the differences of two results' values are a paired bootstrap's.
+    /// </summary>
+    private static void Resampled(Utf8JsonWriter json, EvaluationResult result)
+    {
+        json.WriteStartObject(ResampledField);
+        foreach (var (metric, values) in result.Score.Metrics.Zip(result.Resampled).Where(pair => pair.Second.Length > 0))
+        {
+            json.WritePropertyName(metric.Name);
+            json.WriteRawValue($"[{string.Join(',', values.Select(Written))}]"); // on one line
+        }
+
+        json.WriteEndObject();
+
+        static string Written(double value) =>
+            double.IsFinite(value) ? ((float)value).ToString("R", CultureInfo.InvariantCulture) : "null"; // as exact as an interval needs
+    }
 
     private static void Sample(Utf8JsonWriter json, EvaluationResult result, int i)
     {

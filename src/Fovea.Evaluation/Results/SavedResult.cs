@@ -17,6 +17,9 @@ internal sealed record SavedResult
 
     public required IReadOnlyList<SavedSample> Samples { get; init; }
 
+    /// <summary>The values of metrics on the samples of the bootstrap, where the file has them.</summary>
+    public IReadOnlyDictionary<string, double[]> Resampled { get; init; } = new Dictionary<string, double[]>();
+
     /// <param name="path">The folder of a result, or the JSON file.</param>
     /// <exception cref="ConfigException">There is none, or it is not one of Fovea's.</exception>
     public static SavedResult Read(string path)
@@ -34,6 +37,9 @@ internal sealed record SavedResult
                 Metrics = [.. root.GetProperty("metrics").EnumerateObject().Where(metric => metric.Value.ValueKind == JsonValueKind.Number)
                     .Select(metric => KeyValuePair.Create(metric.Name, metric.Value.GetDouble()))],
                 Samples = [.. root.GetProperty("samples").EnumerateArray().Select(Sample)],
+                Resampled = root.TryGetProperty(ResultJson.ResampledField, out var resampled)
+                    ? resampled.EnumerateObject().ToDictionary(metric => metric.Name, metric => metric.Value.EnumerateArray().Select(Number).ToArray())
+                    : new Dictionary<string, double[]>(),
             };
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException)
@@ -49,5 +55,7 @@ internal sealed record SavedResult
             ? one.GetString()!
             : string.Join("\n", sample.GetProperty("answers").EnumerateArray().Select(answer => answer.GetString())),
         sample.GetProperty("expected").GetString()!,
-        sample.GetProperty("score") is { ValueKind: JsonValueKind.Number } score ? score.GetDouble() : 0);
+        Number(sample.GetProperty("score")) is var score && double.IsFinite(score) ? score : 0);
+
+    private static double Number(JsonElement value) => value.ValueKind == JsonValueKind.Number ? value.GetDouble() : double.NaN;
 }

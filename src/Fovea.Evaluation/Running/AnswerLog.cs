@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
@@ -15,9 +14,9 @@ internal sealed class AnswerLog : IDisposable
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly Dictionary<(string Id, int Turn), string> answers = [];
-    private readonly FileStream? stream;
+    private readonly LineLog? file;
 
-    private AnswerLog(FileStream? stream) => this.stream = stream;
+    private AnswerLog(LineLog? file) => this.file = file;
 
     /// <summary>How many answers were there when it was opened.</summary>
     public int Found { get; private init; }
@@ -37,30 +36,18 @@ internal sealed class AnswerLog : IDisposable
             Read(file, dependsOn, found);
         }
 
-        Directory.CreateDirectory(folder);
-        var stream = new FileStream(own, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
-        try
+        var log = new AnswerLog(LineLog.Open(own)) { Found = found.Count };
+        foreach (var (key, answer) in found)
         {
-            stream.SetLength(WholeLines(stream));
-            stream.Seek(0, SeekOrigin.End);
-            var log = new AnswerLog(stream) { Found = found.Count };
-            foreach (var (key, answer) in found)
-            {
-                log.answers[key] = answer;
-            }
-
-            if (stream.Length == 0)
-            {
-                log.Append(JsonSerializer.Serialize(dependsOn, Json));
-            }
-
-            return log;
+            log.answers[key] = answer;
         }
-        catch
+
+        if (log.file!.IsEmpty)
         {
-            stream.Dispose();
-            throw;
+            log.file.Add(JsonSerializer.Serialize(dependsOn, Json));
         }
+
+        return log;
     }
 
     /// <summary>Takes in what other processes have appended to their files since.</summary>
@@ -77,35 +64,19 @@ internal sealed class AnswerLog : IDisposable
     public void Add(string id, int turn, string answer)
     {
         answers[(id, turn)] = answer;
-        if (stream is not null)
-        {
-            Append($"{{\"id\":{JsonSerializer.Serialize(id, Json)},\"turn\":{turn},\"answer\":{JsonSerializer.Serialize(answer, Json)}}}");
-        }
+        file?.Add($"{{\"id\":{JsonSerializer.Serialize(id, Json)},\"turn\":{turn},\"answer\":{JsonSerializer.Serialize(answer, Json)}}}");
     }
 
-    public void Dispose() => stream?.Dispose();
+    public void Dispose() => file?.Dispose();
 
-    private static IEnumerable<string> Files(string folder) =>
-        Directory.Exists(folder) ? Directory.EnumerateFiles(folder, $"{Stem}*.jsonl").Order(StringComparer.Ordinal) : [];
+    private static IEnumerable<string> Files(string folder) => LineLog.Files(folder, $"{Stem}*.jsonl");
 
-    private void Append(string line)
-    {
-        stream!.Write(Encoding.UTF8.GetBytes(line + "\n"));
-        stream.Flush();
-    }
-
-    // A killed process leaves at most half a line at the end.
     private static void Read(string file, IReadOnlyDictionary<string, string> dependsOn, Dictionary<(string, int), string> into)
     {
-        using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        var bytes = new byte[WholeLines(stream)];
-        stream.Seek(0, SeekOrigin.Begin);
-        stream.ReadExactly(bytes);
-        var (start, number) = (0, 0);
-        while (Array.IndexOf(bytes, (byte)'\n', start) is var end and >= 0)
+        foreach (var (i, text) in LineLog.Read(file).Index())
         {
-            using var line = JsonFile.Parse(bytes.AsMemory(start, end - start), $"{file} (line {++number})");
-            if (number == 1)
+            using var line = JsonFile.Parse(text, $"{file} (line {i + 1})");
+            if (i == 0)
             {
                 Compare(file, line.RootElement, dependsOn);
             }
@@ -116,10 +87,8 @@ internal sealed class AnswerLog : IDisposable
             }
             else
             {
-                throw new ConfigException($"{file} (line {number}): not a line of answers; remove the file to begin anew");
+                throw new ConfigException($"{file} (line {i + 1}): not a line of answers; remove the file to begin anew");
             }
-
-            start = end + 1;
         }
     }
 
@@ -137,25 +106,5 @@ internal sealed class AnswerLog : IDisposable
 
         static string Show(IReadOnlyDictionary<string, string> values, string key) =>
             values.TryGetValue(key, out var value) ? JsonSerializer.Serialize(value, Json) : "nothing";
-    }
-
-    private static long WholeLines(FileStream stream)
-    {
-        var buffer = new byte[1 << 16];
-        for (var end = stream.Length; end > 0;)
-        {
-            var start = Math.Max(0, end - buffer.Length);
-            stream.Seek(start, SeekOrigin.Begin);
-            var part = buffer.AsSpan(0, (int)(end - start));
-            stream.ReadExactly(part);
-            if (part.LastIndexOf((byte)'\n') is var at and >= 0)
-            {
-                return start + at + 1;
-            }
-
-            end = start;
-        }
-
-        return 0;
     }
 }

@@ -16,6 +16,7 @@ internal sealed record QuestionSet(IReadOnlyList<BenchmarkItem> All, IReadOnlyLi
             // Of texts with labels, the file of answers is the benchmark too.
             Data = request.Input.Data ?? (request.Entry.Benchmark is TextBenchmark ? request.Predictions : null),
             ScoresOnly = request.Predictions is not null,
+            Limit = request.Limit,
         });
         if (all.Count == 0)
         {

@@ -11,33 +11,47 @@ internal static class Bootstrap
 
     private const int Seed = 20260101;
 
-    /// <summary>One interval for each metric, null where a metric cannot be resampled. All metrics see the same samples.</summary>
-    public static IReadOnlyList<Interval?> Of(IReadOnlyList<MetricValue> metrics, int items, int resamples = Resamples)
+    /// <summary>The values of each metric on the samples, none where a metric cannot be resampled. All metrics see the same samples.</summary>
+    public static IReadOnlyList<double[]> Values(IReadOnlyList<MetricValue> metrics, int items, int resamples = Resamples)
     {
         var asked = metrics.Select(metric => items > 0 ? metric.Resample : null).ToList();
         var drawn = asked.Select(of => of is null ? [] : new double[resamples]).ToList();
-        if (asked.TrueForAll(of => of is null))
+        if (!asked.TrueForAll(of => of is null))
         {
-            return [.. metrics.Select(_ => (Interval?)null)];
+            Parallel.For(0, resamples, round =>
+            {
+                var sample = Draw(items, round);
+                for (var i = 0; i < asked.Count; i++)
+                {
+                    if (asked[i] is { } value)
+                    {
+                        drawn[i][round] = value(sample);
+                    }
+                }
+            });
         }
 
-        Parallel.For(0, resamples, round =>
+        return drawn;
+    }
+
+    /// <summary>The interval of what has these values on the samples; null where none of them is a number.</summary>
+    public static Interval? Of(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Where(double.IsFinite).Order()];
+        return sorted.Length == 0 ? null : new Interval(At(0.025), At(0.975));
+
+        double At(double share)
         {
-            var sample = Draw(items, round);
-            for (var i = 0; i < asked.Count; i++)
-            {
-                if (asked[i] is { } value)
-                {
-                    drawn[i][round] = value(sample);
-                }
-            }
-        });
-        return [.. drawn.Select(values => values.Length == 0 ? (Interval?)null : Percentiles(values))];
+            var place = share * (sorted.Length - 1);
+            var below = (int)place;
+            var above = Math.Min(below + 1, sorted.Length - 1);
+            return sorted[below] + ((place - below) * (sorted[above] - sorted[below]));
+        }
     }
 
     /// <summary>The interval of a mean.</summary>
     public static Interval OfMean(IReadOnlyList<double> values, int resamples = Resamples) =>
-        Of([new MetricValue("mean", 0, sample => sample.Sum(i => values[i]) / sample.Length)], values.Count, resamples)[0]!.Value;
+        Of(Values([new MetricValue("mean", 0, sample => sample.Sum(i => values[i]) / sample.Length)], values.Count, resamples)[0])!.Value;
 
     /// <summary>Indices of a sample, with repetition.</summary>
     internal static int[] Draw(int items, int round)
@@ -50,19 +64,5 @@ internal static class Bootstrap
         }
 
         return sample;
-    }
-
-    private static Interval? Percentiles(double[] values)
-    {
-        values = [.. values.Where(double.IsFinite).Order()];
-        return values.Length == 0 ? null : new Interval(At(0.025), At(0.975));
-
-        double At(double share)
-        {
-            var place = share * (values.Length - 1);
-            var below = (int)place;
-            var above = Math.Min(below + 1, values.Length - 1);
-            return values[below] + ((place - below) * (values[above] - values[below]));
-        }
     }
 }

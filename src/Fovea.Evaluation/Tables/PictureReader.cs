@@ -32,7 +32,7 @@ internal sealed partial class PictureReader : IDisposable
     /// <summary>Gives the row its images.</summary>
     /// <param name="number">The row's, from 0.</param>
     /// <param name="cells">Those of columns that hold images.</param>
-    /// <exception cref="ConfigException">An image is malformed or its file missing.</exception>
+    /// <exception cref="ConfigException">An image is malformed.</exception>
     public void Read(TableRow row, int number, IReadOnlyList<KeyValuePair<string, object?>> cells)
     {
         var (pictures, named) = (new List<Picture>(), new Dictionary<string, Picture>(StringComparer.OrdinalIgnoreCase));
@@ -159,8 +159,7 @@ internal sealed partial class PictureReader : IDisposable
     {
         var file = Path.Combine(input.Images ?? Path.GetDirectoryName(Path.GetFullPath(path))!, name);
         return File.Exists(file) ? new Picture(file, Size(row, file))
-            : input.ScoresOnly ? new Picture(file, null)
-            : throw row.Problem($"the image {file} does not exist; name the folder of the images");
+            : new Picture(file, null) { Problem = input.ScoresOnly ? null : row.Problem($"the image {file} does not exist; name the folder of the images") };
     }
 
     private static (int Width, int Height)? Size(TableRow row, string file)

@@ -26,6 +26,16 @@ internal sealed class TableRow(string file, string place, IReadOnlyDictionary<st
     /// <summary>In the order of the row.</summary>
     public IReadOnlyList<Picture> Pictures { get; set; } = [];
 
+    /// <summary>The row is to be asked: its images must be there.</summary>
+    /// <exception cref="ConfigException">One is not.</exception>
+    public void RequirePictures()
+    {
+        if (Pictures.Select(picture => picture.Problem).FirstOrDefault(problem => problem is not null) is { } problem)
+        {
+            throw problem;
+        }
+    }
+
     /// <summary>Images by the column that they are in, where each has its own (<c>image_1</c>).</summary>
     public IReadOnlyDictionary<string, Picture> Named { get; set; } = new Dictionary<string, Picture>();
 

@@ -21,11 +21,13 @@ internal static class TextPredictions
     public static BenchmarkScore Score(IReadOnlyList<(string Prompt, string Prediction, string Label)> rows)
     {
         var scores = rows.Select(row => TextScores.Of(row.Prediction, row.Label)).ToArray();
+        var means = TextScores.Mean(scores).Values;
         return new BenchmarkScore
         {
             Metrics =
             [
-                .. TextScores.Names.Select((name, n) => Means.Of($"predict_{name}", Array.ConvertAll(scores, score => score.Values[n]))),
+                .. TextScores.Names.Select((name, n) => 
+                    Means.Of($"predict_{name}", Array.ConvertAll(scores, score => score.Values[n])) with { Value = means[n] }),
             ],
             Items = [.. scores.Select(score => new ItemScore(score.RougeL / 100))],
         };

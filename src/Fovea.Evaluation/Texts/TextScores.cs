@@ -28,9 +28,11 @@ internal readonly record struct TextScores(double Rouge1, double Rouge2, double 
             Percent(WordOverlap.Longest(hypothesis, reference)), bleu);
     }
 
-    /// <summary>The means, which the original does not round; zeros of nothing.</summary>
-    public static TextScores Mean(IReadOnlyCollection<TextScores> scores) => scores.Count == 0 ? default : new TextScores(
-        scores.Average(s => s.Rouge1), scores.Average(s => s.Rouge2), scores.Average(s => s.RougeL), scores.Average(s => s.Bleu4));
+    /// <summary>The means, which the original takes with NumPy and does not round; zeros of nothing.</summary>
+    public static TextScores Mean(IReadOnlyCollection<TextScores> scores) =>
+        new(Mean(scores, s => s.Rouge1), Mean(scores, s => s.Rouge2), Mean(scores, s => s.RougeL), Mean(scores, s => s.Bleu4));
+
+    private static double Mean(IEnumerable<TextScores> scores, Func<TextScores, double> one) => NumpyMean.Of([.. scores.Select(one)]);
 
     private static double Percent(double value) => PythonRound.To(value * 100, 4);
 

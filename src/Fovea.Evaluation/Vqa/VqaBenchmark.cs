@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Fovea.Evaluation.Quick;
 using Fovea.Evaluation.Tables;
 
@@ -9,6 +10,9 @@ internal sealed class VqaBenchmark(VqaSet set, VqaRule rule = VqaRule.Official) 
 {
     private const string Metric = "accuracy";
     private const int Digits = 2;
+
+    // Where a table's images were found last.
+    private readonly ConcurrentDictionary<(string Root, string? Split), CocoImages> folders = new();
 
     /// <summary>By what the original breaks its accuracy down.</summary>
     internal static readonly string[] Kinds = ["question_type", "answer_type"];
@@ -63,7 +67,7 @@ internal sealed class VqaBenchmark(VqaSet set, VqaRule rule = VqaRule.Official) 
             throw row.Problem("one answer, where the rule needs those of ten people");
         }
 
-        IReadOnlyList<Part> images = input.ScoresOnly ? [] : row.HasPicture ? [.. Images(row, input)] : [ById(row, input)];
+        IReadOnlyList<Part> images = input.ScoresOnly ? [] : row.HasPicture ? [.. Images(row, input)] : [ById(row, input, number - 1)];
         yield return new BenchmarkItem
         {
             Id = row.TextOrNull("question_id", "questionId") ?? Id(row, number),
@@ -78,9 +82,11 @@ internal sealed class VqaBenchmark(VqaSet set, VqaRule rule = VqaRule.Official) 
     private Message Ask(string question, IReadOnlyList<Part> images, BenchmarkInput input) =>
         new(Role.User, [.. images, new Text(Questions.Ask(input.Prompt ?? Prompt, set.Spell(question)))]);
 
-    private static Image ById(TableRow row, BenchmarkInput input) => VqaFiles.Picture(
-        new CocoImages(input.Images ?? Path.GetDirectoryName(Path.GetFullPath(row.File))!, row.TextOrNull("set_name", "split")), row.Text("image_id"),
-        row.Place);
+    private Image ById(TableRow row, BenchmarkInput input, int item)
+    {
+        var place = (input.Images ?? Path.GetDirectoryName(Path.GetFullPath(row.File))!, row.TextOrNull("set_name", "split"));
+        return VqaFiles.Picture(folders.GetOrAdd(place, of => new CocoImages(of.Root, of.Split)), row.Text("image_id"), row.Place, input.Asks(item));
+    }
 
     private string Needed() => set.Prefix is { } prefix
         ? $"{Name} needs its official files: --questions {prefix}OpenEnded_mscoco_val2014_questions.json "

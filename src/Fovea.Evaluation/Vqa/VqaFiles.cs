@@ -40,6 +40,7 @@ internal static class VqaFiles
         var items = new List<BenchmarkItem>();
         var (seen, problems, pool) = (new HashSet<string>(StringComparer.Ordinal), new List<string>(), new Dictionary<string, string>(StringComparer.Ordinal));
         using var document = JsonFile.ReadObject(path, "the official file of answers");
+        var names = NamesOfTypes(document.RootElement);
         var images = new CocoImages(input.Images ?? Path.GetDirectoryName(Path.GetFullPath(questionsPath ?? path))!,
             split ?? OfficialJson.TextOrNull(document.RootElement, "data_subtype"));
         foreach (var (place, row) in OfficialJson.Rows(document.RootElement, "annotations", path))
@@ -62,10 +63,10 @@ internal static class VqaFiles
                 items.Add(new BenchmarkItem
                 {
                     Id = id,
-                    Turns = [ask(asked.Text ?? string.Empty, input.ScoresOnly ? [] : [Picture(images, asked.Image!, place)])],
+                    Turns = [ask(asked.Text ?? string.Empty, input.ScoresOnly ? [] : [Picture(images, asked.Image!, place, input.Asks(items.Count))])],
                     Question = asked.Text ?? string.Empty,
                     Expected = truth.Show(),
-                    Groups = Groups(row, pool),
+                    Groups = Groups(row, names, pool),
                     Truth = truth,
                 });
             }
@@ -80,8 +81,10 @@ internal static class VqaFiles
     }
 
     /// <summary>The image of a question.</summary>
+    /// <param name="isAsked">Whether it must be there.</param>
     /// <exception cref="ConfigException">There is none.</exception>
-    internal static Image Picture(CocoImages images, string id, string place) => images.Find(id) is { } file ? Image.FromFile(file)
+    internal static Image Picture(CocoImages images, string id, string place, bool isAsked) => images.Find(id) is { } file ? Image.FromFile(file)
+        : !isAsked ? Image.FromFile(images.Place(id))
         : throw new ConfigException($"{place}: there is no image {images.Example(id)}, nor under the other names of image {id}; name the folder with --images");
 
     private static (Dictionary<string, (string Text, string Image)> Questions, string? Split) Questions(string path)
@@ -120,14 +123,21 @@ internal static class VqaFiles
         return answers;
     }
 
-    private static Dictionary<string, string> Groups(JsonElement row, Dictionary<string, string> pool)
+    /// <summary>OK-VQA calls its types of questions one, two, three in the rows, and says of which kind each is beside them.</summary>
+    private static Dictionary<string, string> NamesOfTypes(JsonElement root) =>
+        root.TryGetProperty("question_types", out var types) && types.ValueKind == JsonValueKind.Object
+            ? types.EnumerateObject().Where(type => type.Value.ValueKind == JsonValueKind.String)
+                .DistinctBy(type => type.Name).ToDictionary(type => type.Name, type => type.Value.GetString()!, StringComparer.Ordinal)
+            : [];
+
+    private static Dictionary<string, string> Groups(JsonElement row, Dictionary<string, string> names, Dictionary<string, string> pool)
     {
         var groups = new Dictionary<string, string>(2);
         foreach (var kind in VqaBenchmark.Kinds)
         {
             if (OfficialJson.TextOrNull(row, kind) is { } group)
             {
-                groups[kind] = Pooled(group, pool);
+                groups[kind] = Pooled(kind == VqaBenchmark.Kinds[0] ? names.GetValueOrDefault(group, group) : group, pool);
             }
         }
 
@@ -141,7 +151,7 @@ internal static class VqaFiles
     {
         var found = Directory.EnumerateFiles(folder, $"{prefix}mscoco_*_annotations.json").Order(StringComparer.Ordinal).ToList();
         var one = found.Count == 1 ? found[0] : found.Find(file => file.Contains(Val, StringComparison.Ordinal));
-        return found.Count == 0 ? null
+        return found.Count == 0 ? Path.Combine(folder, CocoImages.Annotations) is var inner && Directory.Exists(inner) ? InFolder(prefix, inner) : null
             : one is null ? throw new ConfigException(
                 $"{folder} has answers of several splits: {string.Join(", ", found.Select(Path.GetFileName))}; name one with --annotations")
             : (Beside(one, "mscoco_", "OpenEnded_mscoco_", "_annotations.", "_questions."), one);

@@ -12,6 +12,14 @@ internal static class PeftAdapter
     /// <summary>Whether a folder holds an adapter.</summary>
     public static bool IsAdapter(string folder) => File.Exists(Path.Combine(folder, PeftConfig.FileName));
 
+    /// <summary>Looks whether an adapter's files are there and whole, without reading weights.</summary>
+    /// <exception cref="FoveaException">One is missing or damaged.</exception>
+    public static void CheckFiles(string folder)
+    {
+        PeftConfig.Read(folder);
+        Checkpoint.OpenAdapter(folder).Dispose();
+    }
+
     /// <summary>
     /// Gives the model the adapter of a folder. Both generations of names are read, also with the adapter's own name (<c>.default.</c>) in them.
     /// Weights of modules_to_save replace those of the base; <see cref="WholeWeights"/> lists them.

@@ -19,7 +19,11 @@ internal sealed class LearnedPositions(Weights w, Qwen3VlVisionConfig config)
         var rows = table.Use();
         return Enumerable.Range(0, corners.Length).Select(Corner).Aggregate((sum, corner) => sum.Add(corner));
 
-        Tensor Corner(int i) => rows.Embedding(CreateOps.On(rows.Device, corners[i])).Mul(CreateOps.On(rows.Device, shares[i], shares[i].Length, 1).To(rows.DType));
+        Tensor Corner(int i)
+        {
+            var share = CreateOps.On(rows.Device, shares[i], shares[i].Length, 1).To(rows.DType);
+            return rows.Embedding(CreateOps.On(rows.Device, corners[i])).Mul(share);
+        }
     }
 
     /// <summary>Four places of the table and the share of each, per patch: up left, up right, down left, down right.</summary>

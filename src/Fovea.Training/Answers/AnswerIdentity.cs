@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Fovea.Data.Datasets;
+using Fovea.Generation;
 using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Training.Config;
@@ -17,7 +18,7 @@ internal static class AnswerIdentity
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Add(JsonSerializer.Serialize(AdapterBase.Of(source, config.Model.AdapterNameOrPath)));
-        Add(JsonSerializer.Serialize(options));
+        Add(JsonSerializer.Serialize(GenerationText.Settings(options)));
         Add($"{config.Run.Seed} {config.Model.InferDtype} {config.Generation.SkipSpecialTokens} {setup.Template.Name} {setup.Images.Identity}");
         Add(config.Data.DefaultSystem ?? string.Empty);
         for (var row = 0; row < questions.Count; row++)

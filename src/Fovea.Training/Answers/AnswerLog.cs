@@ -8,24 +8,22 @@ namespace Fovea.Training.Answers;
 /// </summary>
 internal sealed class AnswerLog : IDisposable
 {
-    private readonly FileStream file;
+    private readonly LineLog file;
 
     /// <summary>Opens the file of a rank to go on with it.</summary>
     /// <param name="fingerprint">What the answers depend on.</param>
     public AnswerLog(string folder, int rank, string fingerprint)
     {
-        Directory.CreateDirectory(folder);
-        var path = Path.Combine(folder, $"answers.rank{rank}.jsonl");
-
-        // A line that was cut short goes, so that the next one does not continue it.
-        var kept = File.Exists(path) ? Answers(path, fingerprint) : [];
-        AtomicFile.WriteText(path, $"{fingerprint}\n{AnswerText.Of(kept)}");
-        file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        file = LineLog.Open(Path.Combine(folder, $"answers.rank{rank}.jsonl"), lines => Belongs(lines, fingerprint) ? 1 + Answers(lines).Count() : 0);
+        if (file.IsEmpty)
+        {
+            file.Add(fingerprint);
+        }
     }
 
     /// <summary>The answers that all ranks have left there, each row once.</summary>
     public static IReadOnlyList<RowAnswer> Read(string folder, string fingerprint) =>
-        [.. Files(folder).SelectMany(path => Answers(path, fingerprint)).DistinctBy(answer => answer.Row)];
+        [.. Files(folder).Select(LineLog.Read).Where(lines => Belongs(lines, fingerprint)).SelectMany(Answers).DistinctBy(answer => answer.Row)];
 
     /// <summary>Forgets all answers.</summary>
     public static void Clear(string folder)
@@ -44,20 +42,17 @@ internal sealed class AnswerLog : IDisposable
         File.Exists(Mark(folder)) && Encoding.UTF8.GetString(File.ReadAllBytes(Mark(folder))) == fingerprint;
 
     /// <summary>Keeps an answer.</summary>
-    public void Add(RowAnswer answer) => file.Write(Encoding.UTF8.GetBytes(AnswerText.Line(answer) + "\n"));
+    public void Add(RowAnswer answer) => file.Add(AnswerText.Line(answer));
 
     public void Dispose() => file.Dispose();
 
     private static string Mark(string folder) => Path.Combine(folder, "written");
 
-    private static IEnumerable<string> Files(string folder) =>
-        Directory.Exists(folder) ? Directory.GetFiles(folder, "answers.rank*.jsonl").Order(StringComparer.Ordinal) : [];
+    private static IEnumerable<string> Files(string folder) => LineLog.Files(folder, "answers.rank*.jsonl");
 
-    private static List<RowAnswer> Answers(string path, string fingerprint)
-    {
-        var bytes = File.ReadAllBytes(path);
-        var text = Encoding.UTF8.GetString(bytes, 0, bytes.AsSpan().LastIndexOf((byte)'\n') + 1);
-        var head = text.IndexOf('\n');
-        return head > 0 && text[..head] == fingerprint ? [.. AnswerText.Read(text[head..])] : [];
-    }
+    private static bool Belongs(IReadOnlyList<ReadOnlyMemory<byte>> lines, string fingerprint) => lines.Count > 0 && Text(lines[0]) == fingerprint;
+
+    private static IEnumerable<RowAnswer> Answers(IReadOnlyList<ReadOnlyMemory<byte>> lines) => AnswerText.Read(lines.Skip(1).Select(Text));
+
+    private static string Text(ReadOnlyMemory<byte> line) => Encoding.UTF8.GetString(line.Span);
 }

@@ -14,10 +14,13 @@ internal static class AnswerText
         ["seconds"] = Math.Round(answer.Seconds, 6),
     });
 
-    /// <summary>The answers of a text. Where writing was cut short, the line that is not whole and all behind it count as never written.</summary>
-    public static IEnumerable<RowAnswer> Read(string text)
+    /// <summary>The answers of a text, as <see cref="Of"/> writes it.</summary>
+    public static IEnumerable<RowAnswer> Read(string text) => Read(text.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+
+    /// <summary>The answers of lines. The first line that is no answer and all behind it count as never written.</summary>
+    public static IEnumerable<RowAnswer> Read(IEnumerable<string> lines)
     {
-        foreach (var line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var line in lines)
         {
             if (Parse(line) is not { } answer)
             {

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using Fovea.Distributed;
-using Fovea.Evaluation.Texts;
 using Fovea.Generation;
 using Fovea.Models;
 using Fovea.Training.Config;
@@ -56,7 +55,7 @@ internal sealed class HeldOutAnswers(TrainConfig config, RunInputs inputs, Visio
         var rows = answers.DistinctBy(answer => answer.Row).OrderBy(answer => answer.Row)
             .Select(answer => new AnsweredRow(questions.Row(answer.Row), answer.Text!)).ToList();
         var scores = config.Run.PredictWithGenerate
-            ? MeanScores.Means([.. rows.Select(row => TextScores.Of(row.Answer, questions.Label(row.Row)))])
+            ? MeanScores.Means([.. rows.Select(row => questions.Score(row.Answer, row.Row))])
             : new Dictionary<string, double>();
         var metrics = new Dictionary<string, double>(scores);
         foreach (var (name, metric) in config.Run.AnswerMetrics)

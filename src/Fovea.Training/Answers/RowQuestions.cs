@@ -1,6 +1,7 @@
 using Fovea.Data.Datasets;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
+using Fovea.Evaluation.Texts;
 using Fovea.Generation;
 
 namespace Fovea.Training.Answers;
@@ -31,16 +32,22 @@ internal sealed class RowQuestions(
     public string Written(ChatAnswer answer) => skipSpecialTokens ? answer.Text : tokenizer.Decode([.. answer.Generation.Ids]);
 
     /// <summary>The expected answer as it is written.</summary>
-    public string Label(Conversation row)
-    {
-        var text = ChatTemplate.Fill(template.Assistant, Placeholders.Join(row.Messages[^1]));
-        return tokenizer.Decode(tokenizer.Encode(text), skipSpecialTokens);
-    }
+    public string Label(Conversation row) => Label(row, skipSpecialTokens);
+
+    /// <summary>Scores an answer, as it is written, to a row: special tokens may be written, but count neither in it nor in the label.</summary>
+    public TextScores Score(string answer, Conversation row) =>
+        TextScores.Of(skipSpecialTokens ? answer : tokenizer.Decode(tokenizer.Encode(answer), skipSpecialTokens: true), Label(row, skipSpecial: true));
 
     /// <summary>What could not be answered, and where it is from.</summary>
     public BadSampleException Bad(int row, FoveaException problem)
     {
         var (dataset, number) = rows.Origin(row);
         return problem as BadSampleException ?? new BadSampleException(rows.Place(new BadSample(dataset, number, problem.Message), row), problem);
+    }
+
+    private string Label(Conversation row, bool skipSpecial)
+    {
+        var text = ChatTemplate.Fill(template.Assistant, Placeholders.Join(row.Messages[^1]));
+        return tokenizer.Decode(tokenizer.Encode(text), skipSpecial);
     }
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Fovea.Distributed;
 using Fovea.Evaluation.Report;
 using Fovea.Evaluation.Results;
@@ -12,13 +11,13 @@ using Fovea.Training.Config;
 namespace Fovea.Running;
 
 /// <summary>Has a loaded model answer a benchmark, and scores the answers. For the thread that owns the model.</summary>
-internal sealed class BenchmarkRun(LoadedModel loaded, TrainConfig config, Mesh mesh, EvaluationRequest request, int? maxNewTokens = null)
+internal sealed class BenchmarkRun(LoadedModel loaded, TrainConfig config, Mesh mesh, EvaluationRequest request)
 {
     private const int Digits = 16;
 
     /// <summary>How answers are generated: greedily and as long as the benchmark says, otherwise as the model's generation_config.json says.</summary>
     public GenerationOptions Options { get; } =
-        loaded.Options with { DoSample = false, MaxNewTokens = maxNewTokens ?? request.Entry.Benchmark.MaxNewTokens };
+        loaded.Options with { DoSample = false, MaxNewTokens = request.MaxNewTokens ?? request.Entry.Benchmark.MaxNewTokens };
 
     /// <param name="questions">What is asked.</param>
     /// <param name="told">Receives the progress of this process after every answer.</param>
@@ -95,7 +94,7 @@ internal sealed class BenchmarkRun(LoadedModel loaded, TrainConfig config, Mesh 
                 EvaluationFacts.Prompt(benchmark, request.Input),
                 new ReportFact("Model", $"{config.Model.ModelNameOrPath} ({ElementType}, {loaded.Model.Device})"),
                 .. adapters.Select(adapter => new ReportFact("Adapter", adapter)),
-                new ReportFact("Decoding", Decoding),
+                new ReportFact("Decoding", GenerationText.Words(Options)),
                 .. found > 0 ? [new ReportFact("Resumed", $"{found} answers were there already")] : Array.Empty<ReportFact>(),
                 .. EvaluationFacts.Files(request.Input),
             ],
@@ -108,25 +107,11 @@ internal sealed class BenchmarkRun(LoadedModel loaded, TrainConfig config, Mesh 
 
     private string ElementType => loaded.Model.Ledger.Options.Compute.SafetensorsName().ToLowerInvariant();
 
-    private string Decoding
-    {
-        get
-        {
-            var how = Options.DoSample
-                ? string.Create(
-                    CultureInfo.InvariantCulture, $"temperature {Options.Temperature}, top-p {Options.TopP}, top-k {Options.TopK}, seed {Options.Seed}")
-                : "greedy";
-            var penalty = Options.RepetitionPenalty == 1 ? string.Empty
-                : string.Create(CultureInfo.InvariantCulture, $", repetition penalty {Options.RepetitionPenalty}");
-            return $"{how}, at most {Options.MaxNewTokens} new tokens{penalty}";
-        }
-    }
-
     /// <summary>What answers depend on, in words that a message can show.</summary>
     private Dictionary<string, string> DependsOn(QuestionSet questions)
     {
         var known = AdapterBase.Of(loaded.Source, config.Model.AdapterNameOrPath);
-        return new Dictionary<string, string>
+        return new Dictionary<string, string>(GenerationText.Settings(Options))
         {
             ["benchmark"] = request.Entry.Benchmark.Name,
             ["questions"] = QuestionPrint.Of(questions.All),
@@ -137,7 +122,6 @@ internal sealed class BenchmarkRun(LoadedModel loaded, TrainConfig config, Mesh 
             ["template"] = config.Data.Template ?? loaded.Source.Family.ModelType,
             ["system prompt"] = config.Data.DefaultSystem ?? "the template's",
             ["image pixels"] = $"{config.Data.ImageMinPixels} to {config.Data.ImageMaxPixels}",
-            ["decoding"] = Decoding,
         };
     }
 }

@@ -30,7 +30,7 @@ internal sealed class PredictedRows
         (this.config, this.questions, this.prompts, this.tokenizer) = (config, questions, prompts, tokenizer);
         all = [.. answers];
         answered = [.. all.Where(answer => answer.Text is not null)];
-        scores = answered.ToDictionary(answer => answer.Row, answer => TextScores.Of(answer.Text!, questions.Label(questions.Row(answer.Row))));
+        scores = answered.ToDictionary(answer => answer.Row, answer => questions.Score(answer.Text!, questions.Row(answer.Row)));
         var metrics = new Dictionary<string, double>(MeanScores.Means(scores.Values));
         var rows = answered.Select(answer => new AnsweredRow(questions.Row(answer.Row), answer.Text!)).ToList();
         foreach (var (name, metric) in config.Run.AnswerMetrics)

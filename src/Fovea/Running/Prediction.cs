@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Fovea.Data.Datasets;
 using Fovea.Distributed;
 using Fovea.Events;
@@ -219,10 +218,7 @@ internal sealed class Prediction : IDisposable
         var output = config.Run.OutputDir;
         PredictionFiles.Write(output, rows.Written);
         var report = Path.Combine(output, PredictionFiles.Report);
-        rows.WriteReport(report, source.Folder, (options.DoSample ? string.Create(
-            CultureInfo.InvariantCulture,
-            $"drawn: temperature {options.Temperature}, top_p {options.TopP}, top_k {options.TopK}, seed {config.Run.Seed}")
-            : "greedy") + $", at most {options.MaxNewTokens} tokens");
+        rows.WriteReport(report, source.Folder, GenerationText.Words(options with { Seed = options.Seed ?? (ulong)config.Run.Seed }));
 
         // Ranks work at the same time; who is asked again after a kill has the time of both calls.
         var seconds = answers.Values.Sum(answer => answer.Seconds) / mesh.WorldSize;

@@ -1,13 +1,29 @@
 using Fovea.Generation;
 using Fovea.Loading;
 using Fovea.Models;
+using Fovea.Models.Peft;
 using Fovea.Training.Config;
+using Fovea.Training.Session;
 
 namespace Fovea.Running;
 
 /// <summary>A model of this machine as a side: it is loaded, asked everything and freed again.</summary>
 internal static class VerificationModel
 {
+    /// <summary>Looks for all files that will be needed, before anything is computed.</summary>
+    /// <exception cref="FoveaException">One is missing or damaged.</exception>
+    public static void Check(TrainConfig config, ModelSource? source)
+    {
+        source ??= ModelSource.Open(config.Model.ModelNameOrPath);
+        var data = DataSetup.From(config, source);
+        GenerationFile.Read(source.Folder, data.Tokenizer, data.Template.StopWords);
+        source.CheckFiles();
+        foreach (var adapter in config.Model.AdapterNameOrPath)
+        {
+            PeftAdapter.CheckFiles(adapter);
+        }
+    }
+
     /// <param name="config">Names the model and its adapters.</param>
     /// <param name="source">The model folder where it is open already.</param>
     /// <param name="rows">Conversations up to the open question.</param>

@@ -75,11 +75,13 @@ internal sealed class OfficialRun : IDisposable
     }
 
     /// <summary>One part as the original hands it over: a strip [3, patch, patch * patches], or as V-2 takes it the picture [3, height, width].</summary>
-    public byte[] PixelBytes(ImageRef image, bool strip)
+    public byte[] PixelBytes(ImageRef image, bool strip) => MemoryMarshal.AsBytes(Turned(Patches(image), image.Grid, strip).AsSpan()).ToArray();
+
+    /// <summary>The patches of one part, so arranged.</summary>
+    public static float[] Turned(ReadOnlySpan<float> values, ImageGrid grid, bool strip)
     {
         const int patch = 14;
-        var values = Patches(image);
-        var (columns, width) = strip ? (image.Grid.Patches, patch * image.Grid.Patches) : (image.Grid.W, patch * image.Grid.W);
+        var (columns, width) = strip ? (grid.Patches, patch * grid.Patches) : (grid.W, patch * grid.W);
         var height = values.Length / 3 / width;
         var turned = new float[values.Length];
         for (var i = 0; i < values.Length; i++)
@@ -90,7 +92,7 @@ internal sealed class OfficialRun : IDisposable
             turned[(((channel * height) + row) * width) + column] = values[i];
         }
 
-        return MemoryMarshal.AsBytes(turned.AsSpan()).ToArray();
+        return turned;
     }
 
     public void Dispose() => data.Dispose();

@@ -1,6 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
-using System.Text;
 using System.Text.Json;
 
 namespace Fovea.Tests.Unit.Cli;
@@ -42,50 +39,57 @@ public sealed class VerifyVerbTests : IDisposable
     }
 
     [Fact]
-    public async Task A_server_that_answers_something_else_is_found_out()
+    public void Files_of_B_that_are_missing_are_told_before_A_is_loaded()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        var asked = Task.Run(() => Serve(listener));
-        using var verify = FoveaProcess.Start(
-            ["verify", Model, "tiny", "--url", $"http://127.0.0.1:{port}/v1", "--cpu", "--max-new-tokens", "4", "--limit", "1"]);
-        Assert.Equal(1, verify.Wait());
-        Assert.Contains("1 different", verify.Output, StringComparison.Ordinal);
-        listener.Stop();
-        using var body = JsonDocument.Parse(await asked);
-        Assert.Equal(0, body.RootElement.GetProperty("temperature").GetDouble());
-        Assert.Equal(("tiny", true), (body.RootElement.GetProperty("model").GetString(), body.RootElement.GetProperty("logprobs").GetBoolean()));
+        foreach (var missing in new[] { "preprocessor_config.json", "tokenizer.json", "model.safetensors" })
+        {
+            var lacking = folder[$"without-{missing}"];
+            foreach (var file in Directory.GetFiles(Model).Where(file => Path.GetFileName(file) != missing))
+            {
+                folder.Write($"without-{missing}/{Path.GetFileName(file)}", File.ReadAllBytes(file));
+            }
+
+            Refused(missing, Model, lacking);
+        }
+
+        folder.Write("adapter/adapter_config.json", File.ReadAllBytes(Path.Combine(Adapter, "adapter_config.json")));
+        Refused("adapter_model", Model, Model, "--adapter-b", folder["adapter"]);
+
+        static void Refused(string told, params string[] words)
+        {
+            var (code, _, errors) = FoveaProcess.Run(["verify", .. words, "--cpu"]);
+            Assert.Equal(2, code);
+            Assert.Contains(told, errors, StringComparison.Ordinal);
+            Assert.DoesNotContain("loading", errors, StringComparison.Ordinal);
+        }
     }
 
-    // One request, answered with a text that no model of random weights gives.
-    private static string Serve(TcpListener listener)
+    [Fact]
+    public void In_16_bits_two_folders_of_one_model_are_equal_up_to_near_ties()
     {
-        using var client = listener.AcceptTcpClient();
-        using var stream = client.GetStream();
-        var (read, buffer) = (new MemoryStream(), new byte[1 << 16]);
-        while (true)
-        {
-            read.Write(buffer, 0, stream.Read(buffer));
-            var text = Encoding.UTF8.GetString(read.ToArray());
-            var head = text.IndexOf("\r\n\r\n", StringComparison.Ordinal);
-            if (head < 0)
-            {
-                continue;
-            }
+        var json = folder["result.json"];
+        var (code, output, errors) = FoveaProcess.Run(
+            "verify", Model, Model, "--cpu", "--dtype", "bfloat16", "--max-new-tokens", "8", "--limit", "4", "--json", json);
+        Assert.True(code == 0, output + errors);
+        Assert.Contains("near tie", output, StringComparison.Ordinal);
+        using var result = JsonDocument.Parse(File.ReadAllBytes(json));
+        var outcomes = result.RootElement.GetProperty("rows").EnumerateArray().Select(row => row.GetProperty("outcome").GetString()).ToList();
+        Assert.Equal(4, outcomes.Count);
+        Assert.All(outcomes, outcome => Assert.Contains(outcome, (string[])["equal", "near_tie"]));
+        Assert.Contains("bf16", result.RootElement.GetProperty("rule").GetString(), StringComparison.Ordinal);
+    }
 
-            var length = text[..head].Split("\r\n").Where(line => line.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase))
-                .Select(line => int.Parse(line.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture)).SingleOrDefault(-1);
-            var chunked = text[..head].Contains("chunked", StringComparison.OrdinalIgnoreCase);
-            var whole = chunked ? text.EndsWith("0\r\n\r\n", StringComparison.Ordinal) : length >= 0 && read.Length >= head + 4 + length;
-            if (whole)
-            {
-                const string reply = """{"choices":[{"index":0,"message":{"role":"assistant","content":"something else"},"finish_reason":"stop"}]}""";
-                stream.Write(Encoding.UTF8.GetBytes(
-                    $"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {reply.Length}\r\nConnection: close\r\n\r\n{reply}"));
-                var json = text[(head + 4)..];
-                return json[json.IndexOf('{', StringComparison.Ordinal)..(json.LastIndexOf('}') + 1)];
-            }
-        }
+    [Fact]
+    public void A_server_that_answers_something_else_is_found_out()
+    {
+        // A text that no model of random weights gives.
+        using var server = new FakeChatServer(
+            _ => """{"index":0,"message":{"role":"assistant","content":"something else"},"finish_reason":"stop"}""");
+        using var verify = FoveaProcess.Start(["verify", Model, "tiny", "--url", $"{server.Url}/v1", "--cpu", "--max-new-tokens", "4", "--limit", "1"]);
+        Assert.Equal(1, verify.Wait());
+        Assert.Contains("1 different", verify.Output, StringComparison.Ordinal);
+        var body = Assert.Single(server.Bodies);
+        Assert.Equal(0, body.GetProperty("temperature").GetDouble());
+        Assert.Equal(("tiny", true), (body.GetProperty("model").GetString(), body.GetProperty("logprobs").GetBoolean()));
     }
 }

@@ -167,6 +167,7 @@ public sealed class ParquetTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void A_row_group_of_many_pages_takes_the_memory_of_a_few()
     {
         var random = new Random(7);

@@ -1,4 +1,5 @@
 using Fovea.Evaluation;
+using Fovea.Evaluation.Captions;
 using Fovea.Evaluation.Results;
 using Fovea.Evaluation.Statistics;
 
@@ -32,10 +33,10 @@ public sealed class StatisticsTests
     [Fact]
     public void A_metric_that_cannot_be_resampled_has_no_interval()
     {
-        var intervals = Bootstrap.Of([new MetricValue("a", 1), new MetricValue("b", 1, sample => sample.Length)], 7);
-        Assert.Null(intervals[0]);
-        Assert.Equal(new Interval(7, 7), intervals[1]);
-        Assert.All(Bootstrap.Of([new MetricValue("b", 1, sample => sample.Length)], 0), Assert.Null);
+        var values = Bootstrap.Values([new MetricValue("a", 1), new MetricValue("b", 1, sample => sample.Length)], 7);
+        Assert.Null(Bootstrap.Of(values[0]));
+        Assert.Equal(new Interval(7, 7), Bootstrap.Of(values[1]));
+        Assert.All(Bootstrap.Values([new MetricValue("b", 1, sample => sample.Length)], 0), Assert.Empty);
     }
 
     // Twice the tail of the binomial distribution, summed with whole numbers.
@@ -78,13 +79,58 @@ public sealed class StatisticsTests
         Assert.Equal((1, 1, 1.0), (comparison.Test.Better, comparison.Test.Worse, comparison.Test.P));
         Assert.Equal(["4", "3", "2"], comparison.Changed.Select(pair => pair.First.Id));
 
-        // accuracy is the mean of the items in per cent; of CIDEr the files do not hold enough.
+        // accuracy is the mean of the items in per cent; of CIDEr these files do not hold enough.
         Assert.InRange(comparison.Metrics[0].Interval!.Value.Low, -100, -25);
         Assert.Null(comparison.Metrics[1].Interval);
         Assert.Equal(-0.25, comparison.Metrics[1].Second - comparison.Metrics[1].First);
         var text = ResultText.Of(comparison);
         Assert.Contains("3 of 4 answers changed", text, StringComparison.Ordinal);
         Assert.Contains("McNemar's exact test: p = 1.0000; B is better on 1 items, worse on 1", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Metrics_of_a_whole_corpus_have_the_interval_of_the_paired_bootstrap()
+    {
+        using var folder = new TempFolder();
+        string[] nouns = ["dog", "cat", "man", "boat", "tree", "kite", "horse"];
+        BenchmarkItem[] items = [.. Enumerable.Range(0, 40).Select(i => new BenchmarkItem
+        {
+            Id = $"{i}", Turns = [Message.User("Caption it.")], Question = string.Empty, Expected = string.Empty,
+            Truth = new CaptionTruth([$"a {nouns[i % 7]} stands beside a big {nouns[i % 5]} on the grass", $"one {nouns[i % 7]} near a {nouns[i % 5]}"]),
+        })];
+        IReadOnlyList<IReadOnlyList<string>> good = [.. items.Select((_, i) => (string[])[$"a {nouns[i % 7]} stands beside a {nouns[i % 5]} on the grass"])];
+        IReadOnlyList<IReadOnlyList<string>> poor = [.. good.Select((one, i) => i % 3 == 0 ? (string[])["a thing is here"] : one)];
+        var comparison = new Comparison(Save("a", items, poor), Save("b", items, good));
+        foreach (var metric in comparison.Metrics)
+        {
+            // The same samples, scored anew as the metric is.
+            var interval = metric.Interval ?? throw new InvalidOperationException(metric.Name);
+            var (before, after) = (Resample(metric.Name, poor), Resample(metric.Name, good));
+            double[] differences = [.. before.Zip(after, (x, y) => y - x).Order()];
+            Assert.Equal(differences[24] + (0.975 * (differences[25] - differences[24])), interval.Low, 1e-5);
+            Assert.Equal(differences[974] + (0.025 * (differences[975] - differences[974])), interval.High, 1e-5);
+            Assert.InRange(metric.Second - metric.First, interval.Low, interval.High);
+            Assert.True(interval.Low > 0);
+        }
+
+        Assert.Equal(6, comparison.Metrics.Count);
+        Assert.All(new Comparison(Save("c", items, poor), Save("d", items, poor)).Metrics, metric => Assert.Equal(new Interval(0, 0), metric.Interval));
+
+        // Items in another order: the samples are no pairs.
+        var turned = Save("e", [.. items.Reverse()], [.. good.Reverse()]);
+        Assert.Null(new Comparison(Save("a", items, poor), turned).Metrics.Single(metric => metric.Name == "Bleu_4").Interval);
+
+        SavedResult Save(string name, BenchmarkItem[] asked, IReadOnlyList<IReadOnlyList<string>> answers)
+        {
+            ResultJson.Write(folder[name], new EvaluationResult(new CocoCaptionBenchmark(), asked, answers));
+            return SavedResult.Read(folder[name]);
+        }
+
+        double[] Resample(string name, IReadOnlyList<IReadOnlyList<string>> answers)
+        {
+            var metric = new CocoCaptionBenchmark().Score(items, answers).Metrics.Single(metric => metric.Name == name);
+            return [.. Enumerable.Range(0, 1000).Select(round => metric.Resample!(Bootstrap.Draw(items.Length, round)))];
+        }
     }
 
     [Fact]

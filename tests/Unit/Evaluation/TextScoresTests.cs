@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Fovea.Evaluation;
 using Fovea.Evaluation.Texts;
 
 namespace Fovea.Tests.Evaluation;
@@ -23,8 +24,22 @@ public sealed class TextScoresTests
         }
 
         Assert.True(scores.Count >= 20);
-        Near(golden.RootElement.GetProperty("mean"), TextScores.Mean(scores));
+        var means = golden.RootElement.GetProperty("mean");
+        Assert.Equal(TextScores.Names.Select(name => means.GetProperty(name).GetDouble()), TextScores.Mean(scores).Values); // to the last bit
     }
+
+    // numpy.mean of 0.1 i % 0.7 for i from 0 on.
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(5, 0.2)]
+    [InlineData(8, 0.2625)]
+    [InlineData(20, 0.28500000000000014)]
+    [InlineData(127, 0.2976377952755912)]
+    [InlineData(129, 0.29534883720930305)]
+    [InlineData(300, 0.29900000000000176)]
+    [InlineData(1001, 0.3000000000000059)]
+    public void Means_are_numpy_s_to_the_last_bit(int count, double mean) =>
+        Assert.Equal(mean, NumpyMean.Of([.. Enumerable.Range(0, count).Select(i => i * 0.1 % 0.7)]));
 
     [Theory]
     [InlineData("A man is riding a wave.", "A man riding a wave on a surfboard.", 80.0, 42.8571, 75.0, 47.7032)]

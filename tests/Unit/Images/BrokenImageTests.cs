@@ -47,6 +47,7 @@ public sealed class BrokenImageTests
     [InlineData("animated.webp")]
     [InlineData("animated.gif")]
     [InlineData("interlaced.gif")]
+    [Trait("Category", "Long")]
     public void Every_cut_and_every_flipped_byte_gives_a_picture_or_a_named_error(string name)
     {
         var whole = File.ReadAllBytes(TestFiles.Golden($"images/decode/{name}"));

@@ -93,6 +93,7 @@ public sealed class BestModelTests : NativeTest
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
+    [Trait("Category", "Long")]
     public void An_interrupted_run_goes_on_to_the_same_end(int after)
     {
         string[] settings =

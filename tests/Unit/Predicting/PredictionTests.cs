@@ -31,6 +31,9 @@ public sealed class PredictionTests : NativeTest
         ];
         Assert.Equal(names, results.Select(pair => pair.Key));
         Assert.Equal((scores.Bleu4, scores.RougeL), ((double)results["predict_bleu-4"]!, (double)results["predict_rouge-l"]!));
+        Assert.All(
+            TextPredictions.Score(TextPredictions.Read(Out("generated_predictions.jsonl"))).Metrics,
+            metric => Assert.Equal(metric.Value, (double)results[metric.Name]!)); // as by fovea evaluate text
         Assert.StartsWith("{\n    \"predict_bleu-4\": ", File.ReadAllText(Out("predict_results.json")));
         Assert.Equal(File.ReadAllText(Out("predict_results.json")), File.ReadAllText(Out("all_results.json")));
         var page = File.ReadAllText(Out("predictions.html"));
@@ -140,6 +143,16 @@ public sealed class PredictionTests : NativeTest
     {
         Predict([], "do_sample=false", "max_new_tokens=2", "max_samples=1", "skip_special_tokens=false");
         Assert.EndsWith("<|im_end|>\n", (string)Lines()[0]["label"]!);
+
+        // They count in no score, as in LLaMA-Factory.
+        var scores = Scores();
+        Predict([], "do_sample=false", "max_new_tokens=2", "max_samples=1", "skip_special_tokens=true");
+        Assert.DoesNotContain("<|im_end|>", (string)Lines()[0]["label"]!);
+        Assert.Equal(Scores(), scores);
+
+        IEnumerable<double> Scores() => [.. JsonNode.Parse(File.ReadAllText(Out("predict_results.json")))!.AsObject()
+            .Where(pair => pair.Key.Contains("rouge", StringComparison.Ordinal) || pair.Key.Contains("bleu", StringComparison.Ordinal))
+            .Select(pair => (double)pair.Value!)];
     }
 
     [Fact]

@@ -23,6 +23,7 @@ public sealed class GpuPartsTests : IDisposable
     private readonly string folder = Directory.CreateTempSubdirectory("fovea-parts").FullName;
 
     [Fact]
+    [Trait("Category", "Long")]
     public void A_part_that_fails_or_hangs_is_told_and_the_rest_goes_on()
     {
         var start = new ProcessStartInfo("bash", ["-c", Parts, "parts", folder]) { WorkingDirectory = TestFiles.Root, RedirectStandardOutput = true };

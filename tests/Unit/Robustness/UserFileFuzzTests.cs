@@ -142,6 +142,7 @@ public sealed class UserFileFuzzTests : NativeTest
     [InlineData("config.json", "minicpm_configs/v2")]
     [InlineData("config.json", "minicpm_v4")]
     [InlineData("preprocessor_config.json", "minicpm_configs/v26")]
+    [Trait("Category", "Long")]
     public void A_file_of_a_MiniCPM_folder(string name, string config)
     {
         var tokenizer = config.EndsWith("v25", StringComparison.Ordinal) ? "tokenizer/minicpm_v25"
@@ -157,6 +158,7 @@ public sealed class UserFileFuzzTests : NativeTest
     [InlineData("config.json", "A")]
     [InlineData("vision/config.json", "C")]
     [InlineData("vision/preprocessor_config.json", "A")]
+    [Trait("Category", "Long")]
     public void A_file_of_a_MiniMind_folder(string name, string generation)
     {
         var (golden, encoder, config) = generation == "A"

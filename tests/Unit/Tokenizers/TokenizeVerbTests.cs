@@ -5,7 +5,7 @@ namespace Fovea.Tests.Unit.Tokenizers;
 
 public sealed class TokenizeVerbTests
 {
-    private static readonly Tokenizer Tokenizer = Tokenizer.Load(TestFiles.Golden("tokenizer/minimind"));
+    private static readonly Tokenizer Tokenizer = Tokenizer.Load(TestFiles.Golden("minimind_c/tokenizer"));
 
     [Fact]
     public void Plain_and_json_lines_give_the_same_ids_and_come_back()

@@ -5,7 +5,7 @@ namespace Fovea.Tests.Unit.Tokenizers;
 
 public sealed class TokenizerFuzzTests
 {
-    private static readonly Tokenizer Tokenizer = Tokenizer.Load(TestFiles.Golden("tokenizer/minimind"));
+    private static readonly Tokenizer Tokenizer = Tokenizer.Load(TestFiles.Golden("minimind_c/tokenizer"));
 
     [Fact]
     public void Any_text_comes_back_from_its_ids_with_lone_surrogates_replaced()
@@ -53,7 +53,7 @@ public sealed class TokenizerFuzzTests
     {
         var random = new Random(14);
         var texts = Enumerable.Range(0, 400).Select(_ => RandomText(random, 60)).ToArray();
-        var fresh = Tokenizer.Load(TestFiles.Golden("tokenizer/minimind"));
+        var fresh = Tokenizer.Load(TestFiles.Golden("minimind_c/tokenizer"));
         var together = new int[texts.Length][];
         Parallel.For(0, texts.Length, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i => together[i] = fresh.Encode(texts[i]));
         Assert.Equal(texts.Select(t => Tokenizer.Encode(t)), together);

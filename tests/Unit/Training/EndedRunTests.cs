@@ -38,6 +38,7 @@ public sealed class EndedRunTests : NativeTest
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void Several_ranks_say_so_too_with_and_without_the_launcher()
     {
         string[] once = [.. run.Train("out", "max_steps=2", "save_steps=1")];

@@ -76,6 +76,7 @@ public sealed class StepsWithoutLabelsTests : NativeTest
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void Several_ranks_agree_about_it()
     {
         // Of two ranks, one has no label in the first step, and none has in the second.

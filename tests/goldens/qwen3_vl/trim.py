@@ -1,4 +1,4 @@
-"""Takes the samples with videos out of what generate.py made, in place: they are skipped by name until videos are read. Run once after it."""
+"""Takes the samples with videos out of what generate.py made, in place: they are skipped by name until videos are read. Run once after it; then shrink.py beside this folder."""
 import glob, json, os, struct
 
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -1,8 +1,6 @@
 using Fovea.Files.Safetensors;
-using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Nn;
-using Fovea.Nn.Lora;
 
 namespace Fovea.Tests.Parity.Qwen2Vl;
 

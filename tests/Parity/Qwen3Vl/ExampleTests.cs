@@ -1,8 +1,6 @@
-using System.Text.Json;
 using Fovea.Generation;
 using Fovea.Models;
 using Fovea.Models.Peft;
-using Fovea.Tests.Unit.Robustness;
 using Fovea.Tests.Unit.Training;
 using Fovea.Training.Config;
 using Fovea.Training.Recipes;
@@ -28,7 +26,7 @@ public sealed class ExampleTests : NativeTest
         var expected = Golden.Json(TestFiles.Golden("qwen3_vl/train_lora.json")).GetProperty("settings").GetProperty("lora_on");
         Assert.Equal(
             expected.EnumerateArray().Select(name => name.GetString()!).Order(),
-            adapter.TargetModules.Select(name => name.Split('.')[^1]).Distinct().Order());
+            adapter.TargetModules!.Select(name => name.Split('.')[^1]).Distinct().Order());
         Assert.DoesNotContain(seen.Notices, notice => notice.Contains("thinking", StringComparison.Ordinal));
     }
 

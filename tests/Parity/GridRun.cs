@@ -110,7 +110,8 @@ internal sealed class GridRun : IDisposable
         using var scope = TensorScope.Open("test");
         foreach (var part in optimizer.Parts)
         {
-            var expected = (norms.TryGetProperty(NameOf(part.Name), out var own) ? own : norms.GetProperty($"base_model.model.{NameOf(part.Name)}")).GetDouble();
+            var name = NameOf(part.Name);
+            var expected = (norms.TryGetProperty(name, out var own) ? own : norms.GetProperty($"base_model.model.{name}")).GetDouble();
             var found = part.Value.Grad() is { } gradient ? gradient.To(DType.F64).Norm().Item() : 0;
             Assert.True(Math.Abs(found - expected) <= 1e-3 * expected + 1e-6, $"{part.Name}: the gradient's norm is {found}, expected {expected}");
             compared++;

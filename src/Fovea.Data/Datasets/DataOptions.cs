@@ -54,7 +54,7 @@ internal sealed record DataOptions
     /// <summary>Train on the last turn only.</summary>
     [Affects(Learning)] public bool MaskHistory { get; init; }
 
-    /// <summary>Reasoning templates: true trains answers without a thought on an empty one, null puts that into the question, false drops thoughts too.</summary>
+    /// <summary>Reasoning templates: true trains answers without a thought on an empty one, null puts it into the question, false drops thoughts too.</summary>
     [NullIsValue]
     [Affects(Learning)] public bool? EnableThinking { get; init; } = true;
 

@@ -1,6 +1,6 @@
 namespace Fovea.Data.Templates;
 
-/// <summary>What stands around the thought that a reasoning model writes before its answer, line breaks included (LLaMA-Factory's <c>thought_words</c>).</summary>
+/// <summary>What stands around the thought that a model writes before its answer, line breaks included (LLaMA-Factory's <c>thought_words</c>).</summary>
 internal sealed record ThoughtMarks(string Open, string Close)
 {
     /// <summary>A thought of nothing, which says that the answer follows at once.</summary>

@@ -133,9 +133,11 @@ public sealed class ForwardTests : NativeTest
 
     private Tensor On(float[] pixels) => CreateOps.On(TestDevice.Device, pixels, pixels.Length / images.PatchLength, images.PatchLength);
 
+    private ProcessedMedia Picture(string name) => images.Process(MediaSource.FromFile(TestFiles.Golden($"qwen2_vl/data/images/{name}.png")));
+
     private (float[] Pixels, IReadOnlyList<ImageGrid> Grids) Pictures(string sample)
     {
-        var pictures = Names(sample).Select(name => images.Process(MediaSource.FromFile(TestFiles.Golden($"qwen2_vl/data/images/{name}.png"))).Parts[0]).ToList();
+        var pictures = Names(sample).Select(name => Picture(name).Parts[0]).ToList();
         return ([.. pictures.SelectMany(picture => picture.Patches)], [.. pictures.Select(picture => picture.Grid)]);
     }
 
@@ -145,7 +147,7 @@ public sealed class ForwardTests : NativeTest
         var (at, prompt) = (0, new List<PromptImage>());
         foreach (var name in Names(sample))
         {
-            var media = images.Process(MediaSource.FromFile(TestFiles.Golden($"qwen2_vl/data/images/{name}.png")));
+            var media = Picture(name);
             at = Array.IndexOf(ids, model.Config.ImageTokenId, at);
             prompt.Add(new PromptImage(media.Parts[0], at, media.Plan.Tokens[0]));
             at += media.Plan.Tokens[0];

@@ -8,7 +8,7 @@ using Fovea.Tests.Parity;
 
 namespace Fovea.Tests.Unit.Data;
 
-/// <summary>Ids and labels of the Qwen templates, with and without thoughts, against LLaMA-Factory's own (tests/goldens/qwen3_vl, qwen2_vl: README.md).</summary>
+/// <summary>Ids and labels of the Qwen templates, with thoughts and without, against LLaMA-Factory's own (tests/goldens/qwen3_vl, qwen2_vl).</summary>
 public sealed class ReasoningTemplateTests
 {
     private const string Qwen3 = "qwen3_vl";
@@ -22,7 +22,7 @@ public sealed class ReasoningTemplateTests
     public void Rows_have_the_ids_and_labels_of_LLaMA_Factory(string golden, int run)
     {
         var expected = Json(golden, "llamafactory.json")[run];
-        var rows = Json(golden, "data/llamafactory_rows.json").EnumerateArray().ToList();
+        var rows = Json($"{golden}/data", "llamafactory_rows.json").EnumerateArray().ToList();
         Assert.Equal(8, rows.Count);
 
         // Videos are not read yet: their row is left out by name.

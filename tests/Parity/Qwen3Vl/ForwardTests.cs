@@ -1,6 +1,5 @@
 using Fovea.Models;
 using Fovea.Models.Qwen3Vl;
-using Fovea.Training.Objectives;
 using Fovea.Training.Session;
 
 namespace Fovea.Tests.Parity.Qwen3Vl;

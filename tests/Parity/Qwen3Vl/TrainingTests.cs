@@ -5,7 +5,6 @@ using Fovea.Models.Peft;
 using Fovea.Models.Qwen3Vl;
 using Fovea.Nn;
 using Fovea.Training.Features;
-using Fovea.Training.Objectives;
 using Fovea.Training.Optim;
 using Fovea.Training.Session;
 

@@ -17,12 +17,12 @@ internal sealed class PromptBuilder
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="template">The chat template that the model was trained with.</param>
     /// <param name="media">The family's way from pictures to patches.</param>
-    /// <param name="defaultSystem">System prompt of conversations without one; null is the template's.</param>
+    /// <param name="options">The system prompt of conversations without one, and what becomes of thoughts; null for the template's and the defaults.</param>
     /// <param name="rows">Refuses tokens that the model has no embedding for; null for no such look.</param>
-    public PromptBuilder(Tokenizer tokenizer, ChatTemplate template, IMediaProcessor media, string? defaultSystem = null, TokenRows? rows = null)
+    public PromptBuilder(Tokenizer tokenizer, ChatTemplate template, IMediaProcessor media, DataOptions? options = null, TokenRows? rows = null)
     {
         (this.template, this.media, this.rows, Tokenizer) = (template, media, rows, tokenizer);
-        encoder = new SampleEncoder(template, tokenizer, media, new DataOptions { Dataset = [], Template = template.Name, DefaultSystem = defaultSystem });
+        encoder = new SampleEncoder(template, tokenizer, media, options ?? new DataOptions());
     }
 
     public Tokenizer Tokenizer { get; }

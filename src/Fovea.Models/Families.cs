@@ -1,6 +1,8 @@
 using Fovea.Models.MiniCpmV;
 using Fovea.Models.MiniMindV;
 using Fovea.Models.Qwen25Vl;
+using Fovea.Models.Qwen2Vl;
+using Fovea.Models.Qwen3Vl;
 
 namespace Fovea.Models;
 
@@ -8,7 +10,10 @@ namespace Fovea.Models;
 internal static class Families
 {
     /// <summary>One line a family.</summary>
-    public static IReadOnlyList<ModelFamily> All { get; } = [new Qwen25VlFamily(), new MiniCpmVFamily(), new MiniMindVFamily()];
+    public static IReadOnlyList<ModelFamily> All { get; } =
+    [
+        new Qwen25VlFamily(), new MiniCpmVFamily(), new MiniMindVFamily(), new Qwen3VlFamily(), new Qwen2VlFamily(),
+    ];
 
     public static string ConfigPath(string folder) => Path.Combine(folder, "config.json");
 

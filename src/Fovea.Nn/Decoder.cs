@@ -13,9 +13,15 @@ internal sealed class Decoder
 
     /// <param name="root">Holds <c>model.*</c> and <c>lm_head</c>.</param>
     public Decoder(Weights root, DecoderShape shape)
+        : this(root / "model", root / "lm_head", shape)
+    {
+    }
+
+    /// <param name="w">Holds embeddings, layers and the final norm.</param>
+    /// <param name="head">The output head's, if it has a weight of its own.</param>
+    public Decoder(Weights w, Weights head, DecoderShape shape)
     {
         this.shape = shape;
-        var w = root / "model";
         embed = (w / "embed_tokens").Block(ModelPart.Language, "embeddings", BlockKind.Lookup);
         Embeddings = embed.Weights.Take("weight", shape.VocabularySize, shape.Width);
         blocks = new DecoderBlock[shape.Layers];
@@ -25,7 +31,7 @@ internal sealed class Decoder
         }
 
         norm = new RmsNorm(w / "norm", shape.Width, shape.NormEpsilon);
-        Head = shape.TiedEmbeddings ? Embeddings : (root / "lm_head").Take("weight", shape.VocabularySize, shape.Width);
+        Head = shape.TiedEmbeddings ? Embeddings : head.Take("weight", shape.VocabularySize, shape.Width);
     }
 
     public Parameter Embeddings { get; }

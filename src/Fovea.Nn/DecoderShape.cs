@@ -1,6 +1,6 @@
 namespace Fovea.Nn;
 
-/// <summary>The sizes of a decoder of the Llama kind (Llama, Qwen2, MiniCPM), as a checkpoint's config.json states them.</summary>
+/// <summary>The sizes of a decoder of the Llama kind (Llama, Qwen2, Qwen3, MiniCPM), as a checkpoint's config.json states them.</summary>
 internal sealed record DecoderShape
 {
     public required int Width { get; init; }
@@ -23,6 +23,9 @@ internal sealed record DecoderShape
 
     /// <summary>Whether q, k and v have biases, as Qwen2's have.</summary>
     public bool AttentionBias { get; init; }
+
+    /// <summary>Whether every head's queries and keys are normalised before they are turned, as Qwen3's are.</summary>
+    public bool NormalisesQueriesAndKeys { get; init; }
 
     /// <summary>Whether the output head is the embedding table.</summary>
     public bool TiedEmbeddings { get; init; }

@@ -330,6 +330,7 @@ public sealed class VisionModel : IAsyncDisposable
         {
             Template = options.Template,
             DefaultSystem = options.SystemPrompt,
+            EnableThinking = options.EnableThinking,
             ImageMaxPixels = AtLeastOne(options.ImageMaxPixels, nameof(options.ImageMaxPixels)),
             ImageMinPixels = AtLeastOne(options.ImageMinPixels, nameof(options.ImageMinPixels)),
         },

@@ -29,6 +29,7 @@ public sealed class PlannedMemoryTests(PlannedMemoryTests.Models models) : Nativ
         { 2, "MiniCPM-V full", 2 },
         { 3, "MiniCPM-V lora", 2 },
         { 3, "MiniCPM-V full", 4 },
+        { 2, "Qwen3-VL full", 2 },
     };
 
     [Theory]
@@ -36,7 +37,7 @@ public sealed class PlannedMemoryTests(PlannedMemoryTests.Models models) : Nativ
     public void A_ranks_highest_memory_is_as_planned(int zero, string kind, int ranks)
     {
         var keys = Keys(kind).Concat([$"zero={zero}"]).ToArray();
-        var model = IsMiniCpm(kind) ? models.MiniCpm : models.Qwen;
+        var model = IsMiniCpm(kind) ? models.MiniCpm : kind.StartsWith("Qwen3-VL", StringComparison.Ordinal) ? models.Qwen3 : models.Qwen;
         var planned = Plan(model, zero, ranks, Tokens(kind), keys);
         var peaks = Train(model, IsMiniCpm(kind), ranks, Tokens(kind), keys);
         TestContext.Current.TestOutputHelper?.WriteLine($"{zero} {kind} {ranks}: {planned >> 20} MiB planned, {string.Join(", ", peaks.Select(p => p >> 20))}");
@@ -150,21 +151,24 @@ public sealed class PlannedMemoryTests(PlannedMemoryTests.Models models) : Nativ
         }
     }
 
-    /// <summary>Both models, drawn once for all settings.</summary>
+    /// <summary>The models, drawn once for all settings.</summary>
     public sealed class Models : IDisposable
     {
         private readonly TinyRun run = new();
         private readonly Lazy<string> qwen;
         private readonly Lazy<string> miniCpm;
+        private readonly Lazy<string> qwen3;
 
         public Models()
         {
-            qwen = new(() => Widened("qwen", TinyRun.Model, config =>
+            qwen = new(() => Widened("qwen", TinyRun.Model, config => config, config =>
             {
                 config["vision_config"]!["out_hidden_size"] = 1024;
                 config["rope_scaling"]!["mrope_section"] = new JsonArray(16, 24, 24);
             }));
-            miniCpm = new(() => Widened("minicpm", TestFiles.Golden("minicpm_v26/model"), _ => { }));
+            miniCpm = new(() => Widened("minicpm", TestFiles.Golden("minicpm_v26/model"), config => config, _ => { }));
+            qwen3 = new(() => Widened(
+                "qwen3", TestFiles.Golden("qwen3_vl/model"), config => config["text_config"]!, config => config["vision_config"]!["out_hidden_size"] = 1024));
         }
 
         /// <summary>Folder of the tiny golden model with a wider and deeper language model: 62 million random weights.</summary>
@@ -173,13 +177,17 @@ public sealed class PlannedMemoryTests(PlannedMemoryTests.Models models) : Nativ
         /// <summary>The same of MiniCPM-V-2.6, with a resampler as wide: 75 million.</summary>
         public string MiniCpm => miniCpm.Value;
 
+        /// <summary>The same of Qwen3-VL: 65 million.</summary>
+        public string Qwen3 => qwen3.Value;
+
         public void Dispose() => run.Dispose();
 
-        private string Widened(string name, string source, Action<JsonNode> change)
+        private string Widened(string name, string source, Func<JsonNode, JsonNode> textOf, Action<JsonNode> change)
         {
             var folder = run.CopyOfModel(name, source);
             var config = JsonNode.Parse(File.ReadAllText(Families.ConfigPath(folder)))!;
-            (config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]) = (1024, 2816, 5);
+            var text = textOf(config);
+            (text["hidden_size"], text["intermediate_size"], text["num_hidden_layers"]) = (1024, 2816, 5);
             change(config);
             File.WriteAllText(Families.ConfigPath(folder), config.ToJsonString());
             using var scope = TensorScope.Open("step");

@@ -8,15 +8,21 @@ namespace Fovea.Tests.Distributed;
 public sealed class ShardedTests : NativeTest
 {
     private const string Rate = "learning_rate=1e-4";
+    private const string Tiny = "qwen2_5_vl_tiny";
     private readonly RankRuns runs = new();
 
     [Theory]
     [InlineData(1, "none")]
     [InlineData(2, "optimizer")]
     [InlineData(3, "none")]
-    public void Adapters_agree_with_one_rank(int stage, string offload)
+    [InlineData(3, "cpu", "qwen3_vl")]
+    [InlineData(3, "none", "qwen2_vl")]
+    public void Adapters_agree_with_one_rank(int stage, string offload, string model = Tiny)
     {
-        string[] lora = [Rate, "lora_dropout=0.1", "val_size=7", "max_steps=3", "eval_strategy=steps", "eval_steps=3", "per_device_eval_batch_size=2"];
+        string[] lora =
+        [
+            Model(model), Rate, "lora_dropout=0.1", "val_size=7", "max_steps=3", "eval_strategy=steps", "eval_steps=3", "per_device_eval_batch_size=2",
+        ];
         var one = runs.Train("one", 1, 4, lora);
         foreach (var ranks in stage == 3 ? new[] { 1, 2, 4 } : [2])
         {
@@ -31,8 +37,10 @@ public sealed class ShardedTests : NativeTest
     [InlineData(1, "none")]
     [InlineData(2, "none")]
     [InlineData(3, "cpu")]
+    [InlineData(1, "none", "qwen3_vl")]
+    [InlineData(3, "cpu", "qwen3_vl")]
     [Trait("Category", "Long")]
-    public void Full_fine_tuning_agrees_with_one_rank_where_some_ranks_see_text_only(int stage, string offload)
+    public void Full_fine_tuning_agrees_with_one_rank_where_some_ranks_see_text_only(int stage, string offload, string model = Tiny)
     {
         // Rank 1 of two never sees an image, and no rank does in the second step.
         var data = runs.Tiny.Rows(12, rows =>
@@ -48,7 +56,7 @@ public sealed class ShardedTests : NativeTest
         string[] full =
         [
             "finetuning_type=full", "freeze_vision_tower=false", "freeze_multi_modal_projector=false", "learning_rate=1e-5", "disable_shuffling=true",
-            "max_steps=3", .. data,
+            "max_steps=3", Model(model), .. data,
         ];
         var one = runs.Train("one", 1, 4, full);
         RankRuns.Near(one, runs.Train("two", 2, 4, [.. full, $"zero={stage}", $"offload={offload}"]), 1e-5);
@@ -107,15 +115,17 @@ public sealed class ShardedTests : NativeTest
         Assert.InRange(runs.MegabytesAStep / 3 / weights, 1, times);
     }
 
-    [Fact]
+    [Theory]
+    [InlineData(Tiny)]
+    [InlineData("qwen3_vl")]
     [Trait("Category", "Long")]
-    public void Image_features_are_kept_across_epochs_and_runs_also_where_weights_are_divided()
+    public void Image_features_are_kept_across_epochs_and_runs_also_where_weights_are_divided(string model)
     {
-        string[] cached = [Rate, "max_steps=12", "max_samples=8", $"vision_cache_dir={Path.Combine(runs.Tiny.Folder, "features")}", "zero=3"];
+        string[] cached = [Model(model), Rate, "max_steps=12", "max_samples=8", $"vision_cache_dir={Path.Combine(runs.Tiny.Folder, "features")}", "zero=3"];
         var first = runs.Train("first", 2, 4, cached);
         Assert.NotEmpty(Directory.EnumerateFiles(Path.Combine(runs.Tiny.Folder, "features"), "*", SearchOption.AllDirectories));
         RankRuns.Near(first, runs.Train("second", 2, 4, cached), 1e-5);
-        RankRuns.Near(first, runs.Train("whole", 1, 4, [Rate, "max_steps=12", "max_samples=8"]), 1e-5);
+        RankRuns.Near(first, runs.Train("whole", 1, 4, [Model(model), Rate, "max_steps=12", "max_samples=8"]), 1e-5);
     }
 
     [Fact]
@@ -193,4 +203,6 @@ public sealed class ShardedTests : NativeTest
     }
 
     protected override void Cleanup() => runs.Dispose();
+
+    private static string Model(string golden) => $"model_name_or_path={TestFiles.Golden($"{golden}/model")}";
 }

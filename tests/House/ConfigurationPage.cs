@@ -69,7 +69,7 @@ internal static partial class ConfigurationPage
     private static string Values(ConfigKey key)
     {
         var type = Nullable.GetUnderlyingType(key.Property.PropertyType) ?? key.Property.PropertyType;
-        var what = type == typeof(bool) ? "true, false"
+        var what = type == typeof(bool) ? key.NullIsValue ? "true, false, null" : "true, false"
             : type == typeof(Toggle) ? "true, false, auto"
             : type.IsEnum ? string.Join(", ", Enum.GetNames(type).Select(ConfigKey.SnakeCase))
             : type == typeof(int) || type == typeof(long) ? "whole number"

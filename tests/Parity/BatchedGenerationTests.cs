@@ -15,7 +15,10 @@ namespace Fovea.Tests.Parity;
 public sealed class BatchedGenerationTests : NativeTest
 {
     private static readonly string[] All =
-        ["qwen2_5_vl_tiny", "minimind_a dense", "minimind_a moe", "minimind_c dense", "minimind_c moe", "minicpm_v2", "minicpm_v25", "minicpm_v26"];
+    [
+        "qwen2_5_vl_tiny", "minimind_a dense", "minimind_a moe", "minimind_c dense", "minimind_c moe", "minicpm_v2", "minicpm_v25", "minicpm_v26",
+        "qwen3_vl", "qwen2_vl",
+    ];
 
     private static readonly GenerationOptions Greedy = new() { DoSample = false, MaxNewTokens = 8, StopIds = [] };
     private MiniMindFolder? miniMind;
@@ -159,7 +162,7 @@ public sealed class BatchedGenerationTests : NativeTest
         var images = Path.Combine(TestFiles.Golden($"{name.Split(' ')[0]}/data"), "images");
         var (first, second) = name[..5] switch
         {
-            "qwen2" => ("000_0.png", "001_0.png"),
+            "qwen2" or "qwen3" => ("000_0.png", "001_0.png"),
             "minim" => ("i0.png", "i5.png"),
             _ => ("sq.png", "wide.png"),
         };

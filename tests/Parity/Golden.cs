@@ -20,12 +20,18 @@ internal sealed class Golden : IDisposable
         return document.RootElement.Clone();
     }
 
-    /// <summary>Its values. Of large ones only every seventh was kept (tests/goldens/shrink.py); the others are NaN, with which nothing is compared.</summary>
+    /// <summary>Its values. Of large ones only every seventh was kept; the others are NaN, with which nothing is compared (tests/goldens/shrink.py).</summary>
     public float[] Floats(string name)
     {
         if (file.TryGet(name, out var whole))
         {
             return MemoryMarshal.Cast<byte, float>(whole.Span).ToArray();
+        }
+
+        if (file.TryGet($"{name}@bytes", out var places))
+        {
+            var palette = Floats($"{name}@palette");
+            return Array.ConvertAll(places.Span.ToArray(), place => palette[place]);
         }
 
         var kept = MemoryMarshal.Cast<byte, float>(file[$"{name}@{Every}"].Span);
@@ -56,7 +62,7 @@ internal sealed class Golden : IDisposable
 
     public long[] Longs(string name) => MemoryMarshal.Cast<byte, long>(file[name].Span).ToArray();
 
-    public long[] Shape(string name) => file.TryGet(name, out var whole) ? whole.Shape : Longs($"{name}@shape");
+    public long[] Shape(string name) => file.TryGet(name, out var whole) || file.TryGet($"{name}@bytes", out whole) ? whole.Shape : Longs($"{name}@shape");
 
     /// <summary>Asserts that shape and every element agree within an absolute tolerance.</summary>
     public void Near(string name, Tensor actual, double tolerance)

@@ -4,8 +4,9 @@ and minimind_a/prune.py. Needs torch.
 1. model.safetensors becomes weights.json: seed, order, deviation and mean of the draws that made it, with its first and last value; what was not drawn goes to
    kept.safetensors. It is checked here that the draws give every bit back. The tests draw the file again (tests/DrawnModel.cs).
    FILE.pth of experts becomes weights/weights.json in the same way; names that share the values of another are its ties.
-2. Of large results every 7th value stays: NAME becomes NAME@7 and NAME@shape (tests/Parity/Golden.cs). Pixels, which tests feed to models, stay whole."""
-import json, math, os, struct, sys
+2. Of large results every 7th value stays: NAME becomes NAME@7 and NAME@shape (tests/Parity/Golden.cs). Pixels, which tests feed to models, stay whole;
+   those of Qwen's processors have few different values: NAME becomes NAME@palette and NAME@bytes, the place of each in it. Nothing is lost."""
+import array, json, math, os, struct, sys
 import torch
 
 ROOT = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
@@ -23,7 +24,7 @@ def read(path):
 
 def write(path, tensors):
     header, at = {}, 0
-    for k, (dtype, shape, data) in sorted(tensors.items(), key=lambda t: ("FI".index(t[1][0][0]) == 0, t[0])):
+    for k, (dtype, shape, data) in sorted(tensors.items(), key=lambda t: ("IFU".index(t[1][0][0]), t[0])):
         header[k] = dict(dtype=dtype, shape=shape, data_offsets=[at, at + len(data)])
         at += len(data)
     text = json.dumps(header).encode()
@@ -119,13 +120,27 @@ def drawn(left, seed, rule):
     return draws, left
 
 
-def thin(path):
+def thin(path, large=LARGE):
     kept = {}
     for name, (dtype, shape, data) in read(path).items():
-        if dtype == "F32" and len(data) > LARGE and "pixel" not in name and "@" not in name:
+        if dtype == "F32" and len(data) > large and "pixel" not in name and "@" not in name:
             some = values(dtype, shape, data).flatten()[::EVERY].contiguous()
             kept[f"{name}@{EVERY}"] = (dtype, [len(some)], some.numpy().tobytes())
             kept[f"{name}@shape"] = ("I64", [len(shape)], struct.pack(f"<{len(shape)}q", *shape))
+        else:
+            kept[name] = (dtype, shape, data)
+    write(path, kept)
+
+
+def palette(path):
+    kept = {}
+    for name, (dtype, shape, data) in read(path).items():
+        words = array.array("I", data) if "pixel" in name and dtype == "F32" and "@" not in name else []
+        colours = sorted(set(words))
+        if 0 < len(colours) <= 256:
+            place = {word: i for i, word in enumerate(colours)}
+            kept[f"{name}@palette"] = (dtype, [len(colours)], array.array("I", colours).tobytes())
+            kept[f"{name}@bytes"] = ("U8", shape, bytes(place[word] for word in words))
         else:
             kept[name] = (dtype, shape, data)
     write(path, kept)
@@ -135,9 +150,11 @@ for version, seed in (("minicpm_v26", 61), ("minicpm_v25", 71), ("minicpm_v2", 7
     weights(version, seed, cpm(version == "minicpm_v2"))
     for name in ("forward", "train_full", "train_lora"):
         if os.path.exists(f"{ROOT}/{version}/{name}.safetensors"):
-            thin(f"{ROOT}/{version}/{name}.safetensors")
+            thin(f"{ROOT}/{version}/{name}.safetensors", LARGE // 2 if name == "forward" else LARGE)
 weights("qwen2_5_vl_tiny", 20240917, qwen)
 thin(f"{ROOT}/qwen2_5_vl_tiny/forward.safetensors")
-thin(f"{ROOT}/qwen2_5_vl_tiny/train_tokens.safetensors")
+thin(f"{ROOT}/qwen2_5_vl_tiny/train_tokens.safetensors", 2048)
+for folder in ("qwen2_5_vl_tiny", "qwen3_vl"):
+    palette(f"{ROOT}/{folder}/forward.safetensors")
 pth("minimind_a/moe", "lm_64_moe.pth", 216, minimind)
 pth("minimind_c/moe", "llm_64_moe.pth", 301, minimind)

@@ -39,6 +39,17 @@ public sealed class DataSettings
     [Key("mask_history")]
     public bool? MaskHistory { get; set; }
 
+    /// <summary>
+    /// With reasoning templates: true trains answers that have no thought on an empty one, false drops all thoughts and writes an empty one into the question;
+    /// default true.
+    /// </summary>
+    [Key("enable_thinking")]
+    public bool? EnableThinking { get; set; }
+
+    /// <summary>Keep the thoughts of earlier answers, which are otherwise dropped in prompts and with <see cref="MaskHistory"/>; default false.</summary>
+    [Key("preserve_thinking")]
+    public bool? PreserveThinking { get; set; }
+
     /// <summary>Keep the order of the samples instead of shuffling them; default false.</summary>
     [Key("disable_shuffling")]
     public bool? DisableShuffling { get; set; }

@@ -34,6 +34,9 @@ public sealed record VisionModelOptions
     /// <summary>System prompt of conversations without one; null: the template's.</summary>
     public string? SystemPrompt { get; init; }
 
+    /// <summary>Whether a model with a reasoning template thinks before it answers; false and null let it begin with an empty thought.</summary>
+    public bool? EnableThinking { get; init; } = true;
+
     /// <summary>Larger images are scaled down to this many pixels; at least 1.</summary>
     public int ImageMaxPixels { get; init; } = 768 * 768;
 

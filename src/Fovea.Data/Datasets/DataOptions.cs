@@ -54,6 +54,13 @@ internal sealed record DataOptions
     /// <summary>Train on the last turn only.</summary>
     [Affects(Learning)] public bool MaskHistory { get; init; }
 
+    /// <summary>Reasoning templates: true trains answers without a thought on an empty one, null puts it into the question, false drops thoughts too.</summary>
+    [NullIsValue]
+    [Affects(Learning)] public bool? EnableThinking { get; init; } = true;
+
+    /// <summary>Keep the thoughts of earlier answers, which are otherwise dropped in prompts and with <see cref="MaskHistory"/>.</summary>
+    [Affects(Learning)] public bool PreserveThinking { get; init; }
+
     /// <summary>Do not shuffle: keep the order of the files.</summary>
     [Affects(Learning)] public bool DisableShuffling { get; init; }
 

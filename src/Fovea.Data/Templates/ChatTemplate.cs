@@ -40,6 +40,9 @@ internal sealed record ChatTemplate
     /// <summary>Text behind each image that a question shows without saying where.</summary>
     public string ImageEnd { get; init; } = string.Empty;
 
+    /// <summary>What marks an answer's thought; null for templates whose answers have none.</summary>
+    public ThoughtMarks? Thought { get; init; }
+
     internal static string Fill(string slot, string content)
     {
         var at = slot.IndexOf(Content, StringComparison.Ordinal);

@@ -17,6 +17,12 @@ internal static class ChatTemplates
         ImageClose = "<|vision_end|>",
     };
 
+    /// <summary>Qwen3-VL that answers at once: ChatML without a default system prompt.</summary>
+    public static ChatTemplate Qwen3VlNothink { get; } = Qwen2Vl with { Name = "qwen3_vl_nothink", DefaultSystem = string.Empty };
+
+    /// <summary>Qwen3-VL that thinks first.</summary>
+    public static ChatTemplate Qwen3Vl { get; } = Qwen3VlNothink with { Name = "qwen3_vl", Thought = new ThoughtMarks("<think>\n", "\n</think>\n\n") };
+
     /// <summary>MiniMind-V of April 2025.</summary>
     public static ChatTemplate MiniMind { get; } = new()
     {
@@ -80,7 +86,8 @@ internal static class ChatTemplates
         ImageEnd = "\n",
     };
 
-    public static IReadOnlyList<ChatTemplate> All { get; } = [Qwen2Vl, MiniMind, MiniMind3, MiniCpmV, MiniCpmLlama3V, MiniCpmV2];
+    public static IReadOnlyList<ChatTemplate> All { get; } =
+        [Qwen2Vl, MiniMind, MiniMind3, MiniCpmV, MiniCpmLlama3V, MiniCpmV2, Qwen3Vl, Qwen3VlNothink];
 
     /// <summary>The template of that name; an unknown one is a <see cref="ConfigException"/> that lists those there are.</summary>
     public static ChatTemplate Get(string name) => All.FirstOrDefault(t => t.Name == name)

@@ -62,10 +62,16 @@ internal sealed class SampleEncoder : ISampleEncoder
         foreach (var turn in exchanges.Turns)
         {
             AppendSource(ids, ids.Count == 0, exchanges.System, WithImages(turn.User, plans, ref image));
-            Append(ids, ChatTemplate.Fill(template.Assistant, WithImages(turn.Assistant, plans, ref image)));
+            var answer = WithImages(turn.Assistant, plans, ref image);
+            Append(ids, ChatTemplate.Fill(template.Assistant, options.PreserveThinking ? answer : template.Thought?.Remove(answer) ?? answer));
         }
 
         AppendSource(ids, ids.Count == 0, exchanges.System, WithImages(exchanges.Open!, plans, ref image));
+        if (template.Thought is { } thought && options.EnableThinking != true)
+        {
+            Append(ids, thought.Empty);
+        }
+
         return ids.ToArray();
     }
 
@@ -142,9 +148,18 @@ internal sealed class SampleEncoder : ISampleEncoder
         {
             var ids = new List<int>();
             AppendSource(ids, t == 0, exchanges.System, WithImages(exchanges.Turns[t].User, plans, ref image));
+            var written = WithImages(exchanges.Turns[t].Assistant, plans, ref image);
+            var (answer, empty) = Thoughts(written, isLast: t == exchanges.Turns.Count - 1);
+            if (answer.Length < written.Length && exchanges.Turns[t].Assistant.Parts.Any(p => p is Image))
+            {
+                throw BadSampleException.Of(conversation, "has an image in an answer whose thought is dropped");
+            }
+
+            Append(ids, options.EnableThinking == true ? string.Empty : empty);
             var source = Expand(conversation, ids, parts, part);
             ids.Clear();
-            Append(ids, ChatTemplate.Fill(template.Assistant, WithImages(exchanges.Turns[t].Assistant, plans, ref image)));
+            Append(ids, options.EnableThinking == true ? empty : string.Empty);
+            Append(ids, ChatTemplate.Fill(template.Assistant, answer));
             var target = Expand(conversation, ids, parts, part + source.Spans.Length);
             turns.Add(new EncodedTurn(source.Ids, target.Ids, part, source.Spans, target.Spans));
             part += source.Spans.Length + target.Spans.Length;
@@ -156,6 +171,19 @@ internal sealed class SampleEncoder : ISampleEncoder
         }
 
         return turns;
+    }
+
+    /// <summary>An answer as it is trained, and the empty thought that is written before it; empty text for none (LLaMA-Factory's ReasoningTemplate).</summary>
+    private (string Answer, string Empty) Thoughts(string answer, bool isLast)
+    {
+        if (template.Thought is not { } thought)
+        {
+            return (answer, string.Empty);
+        }
+
+        var drops = !isLast && options is { MaskHistory: true, PreserveThinking: false };
+        answer = drops || options.EnableThinking == false ? thought.Remove(answer) : answer;
+        return (answer, drops || thought.AreIn(answer) ? string.Empty : thought.Empty);
     }
 
     private (int[] Ids, (int Start, int Length)[] Spans) Expand(Conversation conversation, List<int> ids, List<Part> parts, int first)

@@ -39,7 +39,7 @@ internal sealed class TokenRows(Tokenizer tokenizer, int rows)
         string?[] texts =
         [
             template.Prefix, template.System, template.User, template.Assistant, template.DefaultSystem, template.ImageOpen, template.ImageToken,
-            template.ImageClose, template.ImageEnd, .. template.StopWords,
+            template.ImageClose, template.ImageEnd, template.Thought?.Empty, .. template.StopWords,
         ];
         foreach (var text in Cover ? [] : texts)
         {

@@ -1,6 +1,7 @@
 using Fovea.Data.Images;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
+using Fovea.Models.Grids;
 
 namespace Fovea.Models.Qwen25Vl;
 
@@ -13,16 +14,7 @@ internal sealed record Qwen25VlProcessor(Tokenizer Tokenizer, IMediaProcessor Im
     public static ModelProcessor Load(ModelSource source, PreResize? preResize = null)
     {
         var config = Qwen25VlConfig.Read(source.Config);
-        var tokenizer = Tokenizer.Load(source.Folder);
-        if (tokenizer.IdOf(ChatTemplates.Qwen2Vl.ImageToken!) is { } id && id != config.ImageTokenId)
-        {
-            throw source.Config.Wrong("image_token_id", $"{id}, the tokenizer's {ChatTemplates.Qwen2Vl.ImageToken}");
-        }
-
-        Qwen25VlFields.CheckImages(source.Folder, config.Vision);
-        return new Qwen25VlProcessor(tokenizer, new Qwen2VlMedia(Qwen2VlImageProcessor.Load(source.Folder, preResize)))
-        {
-            Rows = config.VocabularySize,
-        };
+        var (tokenizer, images) = GridFiles.Load(source, config.ImageTokenId, config.Vision.Patches, preResize);
+        return new Qwen25VlProcessor(tokenizer, images) { Rows = config.VocabularySize };
     }
 }

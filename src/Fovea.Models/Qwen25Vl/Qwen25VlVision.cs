@@ -46,12 +46,12 @@ internal sealed class Qwen25VlVision
         layout.Windows.On(device);
         layout.Images.On(device);
         var embed = patchEmbed.Use();
-        var x_PV = pixels_PC.To(device).To(embed.DType).Linear(embed.View(config.HiddenSize, config.PatchLength));
+        var x_PV = pixels_PC.To(device).To(embed.DType).Linear(embed.View(config.HiddenSize, config.Patches.Length));
         watch?.Invoke("patch_embed", x_PV);
 
         var windowOrder = CreateOps.On(device, layout.WindowIndex);
         x_PV = x_PV.View(-1, unit, config.HiddenSize).IndexSelect(0, windowOrder).View(-1, config.HiddenSize);
-        var rotary = layout.Rotary(config.HiddenSize / config.Heads, device);
+        var rotary = layout.Places.Rotary(config.HiddenSize / config.Heads, device);
         for (var i = 0; i < blocks.Length; i++)
         {
             var segments = Array.IndexOf(config.FullAttentionBlocks, i) >= 0 ? layout.Images : layout.Windows;

@@ -1,3 +1,5 @@
+using Fovea.Models.Grids;
+
 namespace Fovea.Models.Qwen25Vl;
 
 /// <summary>The vision tower of a Qwen2.5-VL checkpoint, as its config.json states it.</summary>
@@ -28,8 +30,7 @@ internal sealed record Qwen25VlVisionConfig
     /// <summary>Blocks that attend to the whole image instead of a window.</summary>
     public required int[] FullAttentionBlocks { get; init; }
 
-    /// <summary>Values of one flattened patch: channels x frames x height x width.</summary>
-    public int PatchLength => InChannels * TemporalPatchSize * PatchSize * PatchSize;
+    public PatchShape Patches => new(PatchSize, TemporalPatchSize, InChannels, MergeSize);
 
     internal static Qwen25VlVisionConfig Read(ConfigReader json)
     {

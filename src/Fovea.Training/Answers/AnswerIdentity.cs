@@ -21,6 +21,11 @@ internal static class AnswerIdentity
         Add(JsonSerializer.Serialize(GenerationText.Settings(options)));
         Add($"{config.Run.Seed} {config.Model.InferDtype} {config.Generation.SkipSpecialTokens} {setup.Template.Name} {setup.Images.Identity}");
         Add(config.Data.DefaultSystem ?? string.Empty);
+        if (setup.Template.Thought is not null)
+        {
+            Add($"{config.Data.EnableThinking} {config.Data.PreserveThinking}");
+        }
+
         for (var row = 0; row < questions.Count; row++)
         {
             Row(questions.Row(row));

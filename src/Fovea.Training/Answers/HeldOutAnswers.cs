@@ -31,7 +31,7 @@ internal sealed class HeldOutAnswers(TrainConfig config, RunInputs inputs, Visio
     {
         var ranks = new RankAnswers(config, mesh);
         var prompts = new PromptBuilder(
-            inputs.Setup.Tokenizer, inputs.Setup.Template, inputs.Setup.Images, inputs.Setup.Options.DefaultSystem, inputs.Setup.Processor.TokenRows);
+            inputs.Setup.Tokenizer, inputs.Setup.Template, inputs.Setup.Images, inputs.Setup.Options, inputs.Setup.Processor.TokenRows);
         using var answering = new BatchAnswering(model, inputs.Setup.Tokenizer, prompts, ranks.Sum);
         var rows = ranks.Share(Enumerable.Range(0, Math.Min(config.Run.EvalGenerateSamples, questions.Count)));
         var answers = new List<RowAnswer>();

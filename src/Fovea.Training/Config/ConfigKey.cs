@@ -31,6 +31,9 @@ internal sealed class ConfigKey(PropertyInfo property, Func<TrainConfig, object>
     /// <summary>The key takes <c>auto</c> for null.</summary>
     public bool Auto { get; } = property.GetCustomAttribute<AutoAttribute>() is not null;
 
+    /// <summary>A null that is written is its value, not its default.</summary>
+    public bool NullIsValue { get; } = property.GetCustomAttribute<NullIsValueAttribute>() is not null;
+
     /// <summary>The list may be one regular expression.</summary>
     public bool Pattern { get; } = property.GetCustomAttribute<PatternAttribute>() is not null;
 

@@ -85,7 +85,13 @@ internal static class ConfigLoader
 
     private static void Set(TrainConfig config, ConfigKey key, ConfigEntry entry, List<string> problems)
     {
-        // Null and auto leave the default in place.
+        if (key.NullIsValue && entry.Value is ConfigNode.Scalar { Text: null })
+        {
+            key.Set(config, null);
+            return;
+        }
+
+        // Otherwise null and auto leave the default in place.
         if (entry.Value is ConfigNode.Scalar { Text: null } || (key.Auto && entry.Value is ConfigNode.Scalar { Text: "auto" }))
         {
             return;

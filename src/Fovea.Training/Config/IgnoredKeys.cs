@@ -74,7 +74,7 @@ internal static class IgnoredKeys
             "ray_run_name ray_storage_path ray_storage_filesystem ray_num_workers resources_per_worker placement_strategy ray_init_kwargs"),
         ("what is gathered together follows from the model: its blocks", "fsdp_config fsdp_min_num_params fsdp_transformer_layer_cls_to_wrap"),
         ("it concerns other ways to fp16 than gradient scaling", "half_precision_backend fp16_opt_level fp16_backend fp16_full_eval"),
-        ("it concerns the answers of text models", "enable_thinking tool_format"),
+        ("it concerns the answers of text models", "tool_format"),
         ("images are found from the data", "visual_inputs"),
     ];
 

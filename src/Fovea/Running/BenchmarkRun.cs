@@ -111,7 +111,7 @@ internal sealed class BenchmarkRun(LoadedModel loaded, TrainConfig config, Mesh 
     private Dictionary<string, string> DependsOn(QuestionSet questions)
     {
         var known = AdapterBase.Of(loaded.Source, config.Model.AdapterNameOrPath);
-        return new Dictionary<string, string>(GenerationText.Settings(Options))
+        var depends = new Dictionary<string, string>(GenerationText.Settings(Options))
         {
             ["benchmark"] = request.Entry.Benchmark.Name,
             ["questions"] = QuestionPrint.Of(questions.All),
@@ -123,5 +123,11 @@ internal sealed class BenchmarkRun(LoadedModel loaded, TrainConfig config, Mesh 
             ["system prompt"] = config.Data.DefaultSystem ?? "the template's",
             ["image pixels"] = $"{config.Data.ImageMinPixels} to {config.Data.ImageMaxPixels}",
         };
+        if (config.Data is not { EnableThinking: true, PreserveThinking: false })
+        {
+            depends.Add("thoughts", $"enable_thinking {config.Data.EnableThinking?.ToString() ?? "null"}, preserve_thinking {config.Data.PreserveThinking}");
+        }
+
+        return depends;
     }
 }

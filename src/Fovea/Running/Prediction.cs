@@ -214,7 +214,7 @@ internal sealed class Prediction : IDisposable
     private void Write(string fingerprint, SortedDictionary<int, RowAnswer> answers, double preparation)
     {
         var rows = new PredictedRows(config, questions, new PromptBuilder(
-            setup.Tokenizer, setup.Template, setup.Images, setup.Options.DefaultSystem, setup.Processor.TokenRows), setup.Tokenizer, answers.Values);
+            setup.Tokenizer, setup.Template, setup.Images, setup.Options, setup.Processor.TokenRows), setup.Tokenizer, answers.Values);
         var output = config.Run.OutputDir;
         PredictionFiles.Write(output, rows.Written);
         var report = Path.Combine(output, PredictionFiles.Report);

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Fovea.Data.Images;
-using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 using Fovea.Generation;
 using Fovea.Generation.Engine;

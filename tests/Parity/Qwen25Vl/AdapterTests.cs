@@ -187,7 +187,7 @@ public sealed class AdapterTests : NativeTest
             ? [.. forward.Longs($"s{sample}.image_grid_thw").Chunk(3).Select(g => new ImageGrid((int)g[0], (int)g[1], (int)g[2]))]
             : [];
         var positions = new[] { new int[ids.Length], new int[ids.Length], new int[ids.Length] };
-        MultimodalRotary.Place(ids, grids, config, positions, 0);
+        model.Place(ids, grids, positions, 0);
         var slots = Enumerable.Range(0, ids.Length).Where(i => ids[i] == config.ImageTokenId).Select(i => (long)i).ToArray();
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("test");

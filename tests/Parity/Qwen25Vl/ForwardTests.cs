@@ -89,7 +89,7 @@ public sealed class ForwardTests : NativeTest
             var ids = sample.GetProperty("input_ids").EnumerateArray().Select(v => v.GetInt64()).ToArray();
             var grids = sample.TryGetProperty("image_grid_thw", out var g) ? g.EnumerateArray().Select(ToGrid).ToArray() : [];
             var positions = new[] { new int[ids.Length], new int[ids.Length], new int[ids.Length] };
-            MultimodalRotary.Place(ids, grids, model.Config, positions, 0);
+            model.Place(ids, grids, positions, 0);
             var expected = sample.GetProperty("position_ids").EnumerateArray().Select(axis => axis.EnumerateArray().Select(v => v.GetInt32()).ToArray());
             Assert.Equal(expected, positions);
         }
@@ -123,7 +123,7 @@ public sealed class ForwardTests : NativeTest
             .Single(s => s.GetProperty("index").GetInt32() == sample);
         var ids = json.GetProperty("input_ids").EnumerateArray().Select(v => v.GetInt64()).ToArray();
         var positions = new[] { new int[ids.Length], new int[ids.Length], new int[ids.Length] };
-        MultimodalRotary.Place(ids, grids.ToArray(), model.Config, positions, 0);
+        model.Place(ids, grids.ToArray(), positions, 0);
         var slots = Enumerable.Range(0, ids.Length).Where(i => ids[i] == model.Config.ImageTokenId).Select(i => (long)i).ToArray();
         return new ModelInput
         {

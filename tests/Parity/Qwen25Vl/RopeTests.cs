@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Fovea.Data.Images;
 using Fovea.Models;
+using Fovea.Models.Grids;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Nn;
 
@@ -83,7 +84,7 @@ public sealed class RopeTests : NativeTest
         ];
         ImageGrid[] grids = [new(1, 8, 12)];
         var positions = new[] { new int[ids.Length], new int[ids.Length], new int[ids.Length] };
-        MultimodalRotary.Place(ids, grids, config, positions, 0);
+        MultimodalRotary.Place(ids, grids, config.ImageTokenId, config.Vision.MergeSize, positions, 0);
         float[] pixels = [.. Enumerable.Range(0, 96 * 1176).Select(i => (i * 37 % 101 / 50f) - 1)];
         return new ModelInput
         {

@@ -208,7 +208,7 @@ public sealed class TrainingTests : NativeTest
     private void AttachInitialAdapter()
     {
         using var file = Checkpoint.OpenAdapter(TestFiles.Golden("qwen2_5_vl_tiny/adapter_init"));
-        var saved = new CheckpointSource(file, name => Qwen25VlFamily.Map.ToLedger(name["base_model.model.".Length..]));
+        var saved = new CheckpointSource(file, name => model!.Names.ToLedger(name["base_model.model.".Length..]));
         Adapters.Attach(
             model!.Ledger,
             new LoraOptions { Rank = 8, Alpha = 16 },

@@ -18,11 +18,14 @@ public sealed class ExamplesTests
         Assert.NotEmpty(TrainConfig.Load(Path.Combine(Folder, file), use: use).Model.ModelNameOrPath);
     }
 
-    [Fact]
-    public void The_lora_example_has_every_key_of_LLaMA_Factorys()
+    [Theory]
+    [InlineData("qwen2_5vl_lora_sft.yaml")]
+    [InlineData("qwen2vl_lora_sft.yaml")]
+    [InlineData("qwen3vl_lora_sft.yaml")]
+    public void The_lora_examples_have_every_key_of_LLaMA_Factorys(string file)
     {
-        var theirs = TrainConfig.Load(TestFiles.Golden("llamafactory_yaml/train_lora/qwen2_5vl_lora_sft.yaml")).ToDictionary();
-        var ours = TrainConfig.Load(Path.Combine(Folder, "qwen2_5vl_lora_sft.yaml")).ToDictionary();
+        var theirs = TrainConfig.Load(TestFiles.Golden($"llamafactory_yaml/train_lora/{file}")).ToDictionary();
+        var ours = TrainConfig.Load(Path.Combine(Folder, file)).ToDictionary();
 
         Assert.Empty(theirs.Where(pair => ours[pair.Key] != pair.Value).Select(pair => pair.Key));
     }

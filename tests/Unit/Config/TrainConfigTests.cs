@@ -233,6 +233,19 @@ public sealed class TrainConfigTests
     }
 
     [Theory]
+    [InlineData("", true, false)]
+    [InlineData("enable_thinking: true", true, false)]
+    [InlineData("enable_thinking: false\npreserve_thinking: true", false, true)]
+    [InlineData("enable_thinking: null", null, false)]
+    [InlineData("enable_thinking:", null, false)]
+    public void Thinking_has_three_values_and_null_is_one_of_them(string lines, bool? enabled, bool preserved)
+    {
+        var data = Load(lines).Data;
+        Assert.Equal((enabled, preserved), (data.EnableThinking, data.PreserveThinking));
+        Assert.Null(TrainConfig.Parse(Minimal + lines, "c.yaml", ["enable_thinking=null"]).Data.EnableThinking);
+    }
+
+    [Theory]
     [InlineData("lerning_rate", "learning_rate")]
     [InlineData("lr_schduler_type", "lr_scheduler_type")]
     [InlineData("outputdir", "output_dir")]

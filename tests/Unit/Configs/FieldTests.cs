@@ -2,9 +2,12 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Fovea.Models;
 using Fovea.Models.Configs;
+using Fovea.Models.Grids;
 using Fovea.Models.MiniCpmV;
 using Fovea.Models.MiniMindV;
 using Fovea.Models.Qwen25Vl;
+using Fovea.Models.Qwen2Vl;
+using Fovea.Models.Qwen3Vl;
 
 namespace Fovea.Tests.Unit.Configs;
 
@@ -17,6 +20,7 @@ public sealed class FieldTests : NativeTest
     private static readonly Dictionary<string, string> Elsewhere = new()
     {
         ["weights"] = "names the file of the weights, which are drawn here",
+        ["size.longest_edge"] = "the test's pictures are smaller; ReasoningTemplateTests compares sizes",
         ["text_config.dtype"] = "chat and plan take the file's own where it has both",
     };
 
@@ -38,6 +42,50 @@ public sealed class FieldTests : NativeTest
                     _ => Rope(path),
                 },
                 ["preprocessor_config.json"] = _ => Qwen25VlFields.Images,
+            },
+            Elsewhere);
+    }
+
+    [Theory]
+    [InlineData("model/config.json")]
+    [InlineData("config.transformers5.json")]
+    public void Every_field_of_Qwen3_VL(string config)
+    {
+        using var folder = new ConfigFolder("qwen3_vl/model");
+        File.Copy(TestFiles.Golden($"qwen3_vl/{config}"), Families.ConfigPath(folder.Path), overwrite: true);
+        FieldEffects.Check(
+            folder.Path, TestFiles.Golden("qwen3_vl/data/images/000_0.png"), new Dictionary<string, Func<string, FieldTable>>
+            {
+                ["config.json"] = path => path switch
+                {
+                    "text_config" => Qwen3VlFields.Text,
+                    "vision_config" => Qwen3VlFields.Vision,
+                    "" => Qwen3VlFields.Root,
+                    _ => Rope(path),
+                },
+                ["preprocessor_config.json"] = _ => GridImages.Fields,
+            },
+            Elsewhere);
+    }
+
+    [Theory]
+    [InlineData("model/config.json")]
+    [InlineData("config.transformers5.json")]
+    public void Every_field_of_Qwen2_VL(string config)
+    {
+        using var folder = new ConfigFolder("qwen2_vl/model");
+        File.Copy(TestFiles.Golden($"qwen2_vl/{config}"), Families.ConfigPath(folder.Path), overwrite: true);
+        FieldEffects.Check(
+            folder.Path, TestFiles.Golden("qwen2_vl/data/images/one.png"), new Dictionary<string, Func<string, FieldTable>>
+            {
+                ["config.json"] = path => path switch
+                {
+                    "text_config" => Qwen2VlFields.Text,
+                    "vision_config" => Qwen2VlFields.Vision,
+                    "" => Qwen2VlFields.Root,
+                    _ => Rope(path),
+                },
+                ["preprocessor_config.json"] = _ => Qwen2VlFields.Images,
             },
             Elsewhere);
     }
@@ -171,6 +219,13 @@ public sealed class FieldTests : NativeTest
     [InlineData("qwen2_5_vl_configs/72b")]
     [InlineData("qwen2_5_vl_configs/3b-transformers5")]
     [InlineData("qwen2_5_vl_configs/7b-transformers5")]
+    [InlineData("qwen2_vl_configs/2b")]
+    [InlineData("qwen2_vl_configs/7b")]
+    [InlineData("qwen2_vl_configs/72b")]
+    [InlineData("qwen3_vl_configs/2b")]
+    [InlineData("qwen3_vl_configs/4b")]
+    [InlineData("qwen3_vl_configs/8b")]
+    [InlineData("qwen3_vl_configs/32b")]
     [InlineData("minicpm_configs/v2")]
     [InlineData("minicpm_configs/v25")]
     [InlineData("minicpm_configs/v26")]
@@ -180,18 +235,25 @@ public sealed class FieldTests : NativeTest
         using var folder = new ConfigFolder(golden);
         var path = Families.ConfigPath(folder.Path);
         var before = File.ReadAllText(path);
-        var isQwen = golden.StartsWith("qwen", StringComparison.Ordinal);
-        Assert.Empty(isQwen ? Qwen25VlFields.Unknown(ModelSource.Open(folder.Path)) : MiniCpmVFields.Unknown(ModelSource.Open(folder.Path)));
+        var source = ModelSource.Open(folder.Path);
+        Assert.Empty(source.Family.UnknownFields(source));
+        var (root, text, vision) = source.Family switch
+        {
+            Qwen25VlFamily => (Qwen25VlFields.Root, Qwen25VlFields.Text, Qwen25VlFields.Vision),
+            Qwen2VlFamily => (Qwen2VlFields.Root, Qwen2VlFields.Text, Qwen2VlFields.Vision),
+            Qwen3VlFamily => (Qwen3VlFields.Root, Qwen3VlFields.Text, Qwen3VlFields.Vision),
+            _ => (MiniCpmVFields.Root, MiniCpmVFields.Root, MiniCpmVFields.Vision),
+        };
         var plain = Read();
         foreach (var (field, values) in FieldEffects.Leaves(JsonNode.Parse(before)!, string.Empty))
         {
             var name = field.Split('.')[^1];
             var table = field.Split('.') switch
             {
-                ["text_config", _] => Qwen25VlFields.Text,
-                ["vision_config", _] => isQwen ? Qwen25VlFields.Vision : MiniCpmVFields.Vision,
+                ["text_config", _] => text,
+                ["vision_config", _] => vision,
                 ["slice_config", _] => MiniCpmVFields.Slices,
-                [_] => isQwen ? Qwen25VlFields.Root : MiniCpmVFields.Root,
+                [_] => root,
                 _ => Rope(field),
             };
             if (table.ReasonOf(name) is null && name is not ("torch_dtype" or "dtype"))
@@ -217,7 +279,13 @@ public sealed class FieldTests : NativeTest
         string Read()
         {
             var json = ConfigReader.Open(path);
-            return isQwen ? JsonSerializer.Serialize(Qwen25VlConfig.Read(json)) : JsonSerializer.Serialize(MiniCpmVConfig.Read(json));
+            return source.Family switch
+            {
+                Qwen25VlFamily => JsonSerializer.Serialize(Qwen25VlConfig.Read(json)),
+                Qwen2VlFamily => JsonSerializer.Serialize(Qwen2VlConfig.Read(json)),
+                Qwen3VlFamily => JsonSerializer.Serialize(Qwen3VlConfig.Read(json)),
+                _ => JsonSerializer.Serialize(MiniCpmVConfig.Read(json)),
+            };
         }
     }
 

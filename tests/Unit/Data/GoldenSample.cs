@@ -12,6 +12,13 @@ internal sealed record GoldenSample(int[] Ids, int[] Labels, int[][] Grids)
         return [.. list.EnumerateArray().Select(Read)];
     }
 
+    /// <summary>Those of one entry of a list.</summary>
+    internal static GoldenSample[] Read(string path, int entry, string property)
+    {
+        using var json = JsonDocument.Parse(File.ReadAllBytes(path));
+        return [.. json.RootElement[entry].GetProperty(property).EnumerateArray().Select(Read)];
+    }
+
     private static GoldenSample Read(JsonElement row)
     {
         var grids = row.TryGetProperty("image_grid_thw", out var g) && g.ValueKind == JsonValueKind.Array ? g.EnumerateArray().Select(Numbers).ToArray() : [];

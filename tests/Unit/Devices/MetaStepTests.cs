@@ -1,5 +1,7 @@
 using Fovea.Bench;
+using Fovea.Data.Packing;
 using Fovea.Models;
+using Fovea.Nn;
 using Fovea.Testing;
 
 namespace Fovea.Tests.Unit.Devices;
@@ -38,6 +40,45 @@ public sealed class MetaStepTests : NativeTest
 
         Assert.True(calls > 1000, $"only {calls} calls were seen");
         Assert.Empty(mixed);
+    }
+
+    [Theory]
+    [InlineData("qwen3_vl_configs/8b", 151655)]
+    public void A_pass_with_an_image_never_mixes_tensors_of_two_devices(string golden, long imageToken)
+    {
+        // Rows that are looked up and layer norms have no backward on the meta device: the vision side goes forward only.
+        using var scope = TensorScope.Open("test");
+        using var model = ModelSource.Open(TestFiles.Golden(golden)).Build(new MetaSource(), new ModelOptions
+        {
+            Compute = DType.BF16,
+            Device = Device.Meta,
+            BlockMode = BlockMode.Recompute,
+            Trainable = (part, name) => part == ModelPart.Language && !name.Contains("embed_tokens", StringComparison.Ordinal),
+        });
+        var (grid, tokens) = (model.UsualImage, model.FeatureRows(model.UsualImage));
+        long[] ids = [1, .. Enumerable.Repeat(imageToken, tokens), 2, 3];
+        using var batch = new PackedBatch
+        {
+            Ids = ids, CuSeqlens = [0, ids.Length], SampleIndices = [0], SampleGroup = [0], SampleWeight = [1], Grids = [grid], ImagePaths = ["image"],
+            ImageStarts = [0, 1], ImageTokens = [tokens], ImageSlots = [.. Enumerable.Range(1, tokens)], LossIndex = [], Targets = [],
+        };
+        batch.AllocatePixels(grid.Patches, model.PatchLength);
+        List<string> mixed = [];
+        Operator.Watcher = (op, args) => Look(op, args, mixed);
+        try
+        {
+            var input = model.Prepare(batch);
+            Autograd.Backward([model.Hidden(input, model.VisionFeatures(input)).Sum()], null);
+        }
+        finally
+        {
+            Operator.Watcher = null;
+        }
+
+        Assert.Empty(mixed);
+
+        // All but the head, which makes logits of hidden states.
+        Assert.Equal([model.Head], model.Ledger.Trainable.Where(parameter => parameter.Value.Grad() is null));
     }
 
     [Fact]

@@ -12,6 +12,7 @@ public sealed class BlockTests : NativeTest
     private static readonly string[] Rest =
     [
         "visual.patch_embed.proj.weight", "model.norm.weight", "lm_head.weight",
+        "model.visual.patch_embed.proj.weight", "model.visual.patch_embed.proj.bias", "model.visual.pos_embed.weight", "model.language_model.norm.weight",
         "vpm.embeddings.patch_embedding.weight", "vpm.embeddings.patch_embedding.bias", "vpm.embeddings.position_embedding.weight",
         "vpm.post_layernorm.weight", "vpm.post_layernorm.bias", "vpm.patch_embed.proj.weight", "vpm.patch_embed.proj.bias", "vpm.pos_embed",
         "vpm.norm.weight", "vpm.norm.bias", "llm.model.norm.weight", "llm.lm_head.weight",
@@ -51,14 +52,20 @@ public sealed class BlockTests : NativeTest
     {
         using var model = EveryModel.Build(name, new ModelOptions());
         var blocks = model.Ledger.Blocks;
-        var tower = blocks.TakeWhile(block => block.Part == ModelPart.Vision).Count();
+        var layers = blocks.Where(block => block.Name.StartsWith("layer projector", StringComparison.Ordinal)).ToList();
+        var tower = blocks.TakeWhile(block => block.Part == ModelPart.Vision).Except(layers).Count();
         Assert.Equal(
             [
                 .. Enumerable.Range(0, tower).Select(i => $"vision block {i} {BlockKind.Layer}"),
                 $"projector {BlockKind.Single}", $"embeddings {BlockKind.Lookup}",
                 .. Enumerable.Range(0, model.Layers).Select(i => $"language block {i} {BlockKind.Layer}"),
             ],
-            blocks.Select(block => $"{block.Name} {block.Kind}"));
+            blocks.Except(layers).Select(block => $"{block.Name} {block.Kind}"));
+
+        // What makes features for layers stands behind the block of the tower that it reads.
+        Assert.Equal(
+            Enumerable.Range(0, model.FeatureLayers).Select(i => $"layer projector {i} {BlockKind.Single} {ModelPart.Vision}"),
+            layers.Select(block => $"{block.Name} {block.Kind} {block.Part}"));
     }
 
     [Fact]

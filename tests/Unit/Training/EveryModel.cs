@@ -7,9 +7,10 @@ namespace Fovea.Tests.Unit.Training;
 internal static class EveryModel
 {
     private static readonly string[] Folders = ["qwen2_5_vl_tiny", "minicpm_v2", "minicpm_v25", "minicpm_v26"];
+    private static readonly string[] Newer = ["qwen3_vl", "qwen2_vl"];
     private static readonly string[] MiniMinds = ["a dense", "a moe", "c dense", "c moe"];
 
-    public static IEnumerable<string> Names => [.. Folders, .. MiniMinds.Select(kind => $"minimind {kind}")];
+    public static IEnumerable<string> Names => [.. Folders, .. MiniMinds.Select(kind => $"minimind {kind}"), .. Newer];
 
     /// <summary>Of no family: what none has yet.</summary>
     public static string Layered => "layered";
@@ -21,7 +22,7 @@ internal static class EveryModel
             return LayeredModel.Build(options);
         }
 
-        if (Folders.Contains(name))
+        if (Folders.Contains(name) || Newer.Contains(name))
         {
             return ModelSource.Open(TestFiles.Golden($"{name}/model")).Load(options);
         }

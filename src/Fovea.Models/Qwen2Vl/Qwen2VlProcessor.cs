@@ -1,0 +1,20 @@
+using Fovea.Data.Images;
+using Fovea.Data.Templates;
+using Fovea.Data.Tokenizers;
+using Fovea.Models.Grids;
+
+namespace Fovea.Models.Qwen2Vl;
+
+/// <summary>Qwen2-VL's tokenizer, template and media processor.</summary>
+internal sealed record Qwen2VlProcessor(Tokenizer Tokenizer, IMediaProcessor Images) : ModelProcessor(Tokenizer, ChatTemplates.Qwen2Vl, Images)
+{
+    /// <param name="source">A model folder with config.json, tokenizer.json and preprocessor_config.json.</param>
+    /// <param name="preResize">A resize that comes before the model's own; null for none.</param>
+    /// <exception cref="ConfigException">A file is missing or wrong.</exception>
+    public static ModelProcessor Load(ModelSource source, PreResize? preResize = null)
+    {
+        var config = Qwen2VlConfig.Read(source.Config);
+        var (tokenizer, images) = GridFiles.Load(source, config.ImageTokenId, config.Vision.Patches, preResize);
+        return new Qwen2VlProcessor(tokenizer, images) { Rows = config.VocabularySize };
+    }
+}

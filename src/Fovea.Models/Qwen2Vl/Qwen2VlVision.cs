@@ -11,7 +11,7 @@ internal sealed class Qwen2VlVision
 {
     private readonly Qwen2VlVisionConfig config;
     private readonly Parameter patchEmbed;
-    private readonly VisionBlock[] blocks;
+    private readonly TowerBlock[] blocks;
     private readonly Block merger;
     private readonly LayerNorm mergerNorm;
     private readonly Linear mergerIn;
@@ -23,15 +23,15 @@ internal sealed class Qwen2VlVision
         this.config = config;
         var patches = config.Patches;
         patchEmbed = (w / "patch_embed" / "proj").Take("weight", config.Width, patches.Channels, patches.Frames, patches.Size, patches.Size);
-        blocks = new VisionBlock[config.Depth];
+        blocks = new TowerBlock[config.Depth];
         for (var i = 0; i < blocks.Length; i++)
         {
-            blocks[i] = new VisionBlock((w / "blocks" / i).Block(ModelPart.Vision, $"vision block {i}"), config);
+            blocks[i] = new TowerBlock((w / "blocks" / i).Block(ModelPart.Vision, $"vision block {i}"), config.Blocks);
         }
 
         merged = config.Width * patches.Merge * patches.Merge;
         merger = (w / "merger").Block(ModelPart.Projector, "projector", BlockKind.Single);
-        mergerNorm = new LayerNorm(merger / "ln_q", config.Width, Qwen2VlVisionConfig.NormEpsilon);
+        mergerNorm = new LayerNorm(merger / "ln_q", config.Width, TowerShape.NormEpsilon);
         mergerIn = new Linear(merger / "mlp" / 0, merged, merged);
         mergerOut = new Linear(merger / "mlp" / 2, merged, config.OutHiddenSize);
     }

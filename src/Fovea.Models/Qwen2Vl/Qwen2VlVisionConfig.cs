@@ -1,12 +1,11 @@
 using Fovea.Models.Grids;
+using Fovea.Tensors;
 
 namespace Fovea.Models.Qwen2Vl;
 
 /// <summary>The vision tower of a Qwen2-VL checkpoint, as its config.json states it.</summary>
 internal sealed record Qwen2VlVisionConfig
 {
-    public const double NormEpsilon = 1e-6;
-
     public required int Depth { get; init; }
 
     /// <summary>The tower's width (<c>embed_dim</c>).</summary>
@@ -20,6 +19,16 @@ internal sealed record Qwen2VlVisionConfig
     public required int OutHiddenSize { get; init; }
 
     public required PatchShape Patches { get; init; }
+
+    public TowerShape Blocks => new()
+    {
+        Width = Width,
+        Heads = Heads,
+        Inner = IntermediateSize,
+        Up = "fc1",
+        Down = "fc2",
+        Activation = x => x.Mul(x.Mul(1.702).Sigmoid()), // QuickGELU
+    };
 
     internal static Qwen2VlVisionConfig Read(ConfigReader json)
     {

@@ -1,3 +1,4 @@
+using Fovea.Models.Grids;
 using Fovea.Nn;
 using Fovea.Tensors;
 
@@ -17,7 +18,7 @@ internal sealed class PatchMerger
     public PatchMerger(Block block, Qwen3VlVisionConfig config, bool joinsFirst)
     {
         (this.block, this.joinsFirst, merged) = (block, joinsFirst, config.MergedSize);
-        norm = new LayerNorm(block / "norm", joinsFirst ? merged : config.HiddenSize, Qwen3VlVisionConfig.NormEpsilon);
+        norm = new LayerNorm(block / "norm", joinsFirst ? merged : config.HiddenSize, TowerShape.NormEpsilon);
         up = new Linear(block / "linear_fc1", merged, merged);
         down = new Linear(block / "linear_fc2", merged, config.OutHiddenSize);
     }

@@ -16,7 +16,7 @@ internal sealed class Qwen3VlVision
     private readonly Parameter patchWeight;
     private readonly Parameter patchBias;
     private readonly LearnedPositions positions;
-    private readonly VisionBlock[] blocks;
+    private readonly TowerBlock[] blocks;
     private readonly PatchMerger[] layerMergers;
     private readonly PatchMerger merger;
 
@@ -27,10 +27,10 @@ internal sealed class Qwen3VlVision
         patchWeight = embed.Take("weight", config.HiddenSize, config.InChannels, config.TemporalPatchSize, config.PatchSize, config.PatchSize);
         patchBias = embed.Take("bias", config.HiddenSize);
         positions = new LearnedPositions(w / "pos_embed", config);
-        (blocks, layerMergers) = (new VisionBlock[config.Depth], new PatchMerger[config.FeatureBlocks.Length]);
+        (blocks, layerMergers) = (new TowerBlock[config.Depth], new PatchMerger[config.FeatureBlocks.Length]);
         for (var i = 0; i < blocks.Length; i++)
         {
-            blocks[i] = new VisionBlock((w / "blocks" / i).Block(ModelPart.Vision, $"vision block {i}"), config);
+            blocks[i] = new TowerBlock((w / "blocks" / i).Block(ModelPart.Vision, $"vision block {i}"), config.Blocks);
             if (LayerOf(i) is { } layer)
             {
                 // LLaMA-Factory freezes and frees these with the tower.

@@ -1,12 +1,11 @@
 using Fovea.Models.Grids;
+using Fovea.Tensors;
 
 namespace Fovea.Models.Qwen3Vl;
 
 /// <summary>The vision tower of a Qwen3-VL checkpoint, as its config.json states it.</summary>
 internal sealed record Qwen3VlVisionConfig
 {
-    public const double NormEpsilon = 1e-6;
-
     public required int Depth { get; init; }
 
     public required int HiddenSize { get; init; }
@@ -36,6 +35,16 @@ internal sealed record Qwen3VlVisionConfig
 
     /// <summary>Values of the patches that become one token, together.</summary>
     public int MergedSize => HiddenSize * MergeSize * MergeSize;
+
+    public TowerShape Blocks => new()
+    {
+        Width = HiddenSize,
+        Heads = Heads,
+        Inner = IntermediateSize,
+        Up = "linear_fc1",
+        Down = "linear_fc2",
+        Activation = x => x.Gelu(tanh: true),
+    };
 
     internal static Qwen3VlVisionConfig Read(ConfigReader json)
     {

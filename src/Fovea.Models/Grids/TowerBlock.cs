@@ -5,7 +5,8 @@ namespace Fovea.Models.Grids;
 
 /// <summary>x += attention(norm(x)); x += mlp(norm(x)), with layer norms and a plain MLP, everything biased, without causality.</summary>
 /// <remarks>Suffixes: P patches, V tower width, H heads, D head size.</remarks>
-internal sealed class TowerBlock(Block block, TowerShape shape)
+/// <param name="activation">Of the MLP.</param>
+internal sealed class TowerBlock(Block block, TowerShape shape, Func<Tensor, Tensor> activation)
 {
     private readonly LayerNorm norm1 = new(block / "norm1", shape.Width, TowerShape.NormEpsilon);
     private readonly Linear qkv = new(block / "attn" / "qkv", shape.Width, 3L * shape.Width);
@@ -24,6 +25,6 @@ internal sealed class TowerBlock(Block block, TowerShape shape)
         var q_PHD = rotary.Apply(qkv_P3HD.Select(1, 0));
         var k_PHD = rotary.Apply(qkv_P3HD.Select(1, 1));
         x_PV = x_PV.Add(proj.Forward(Attention.Packed(q_PHD, k_PHD, v_PHD, frames, causal: false, Math.Pow(size, -0.5))));
-        return x_PV.Add(down.Forward(shape.Activation(up.Forward(norm2.Forward(x_PV)))));
+        return x_PV.Add(down.Forward(activation(up.Forward(norm2.Forward(x_PV)))));
     }
 }

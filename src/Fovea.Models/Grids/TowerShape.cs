@@ -1,5 +1,3 @@
-using Fovea.Tensors;
-
 namespace Fovea.Models.Grids;
 
 /// <summary>The sizes of a vision tower's blocks (<see cref="TowerBlock"/>), and what families call the parts of its MLP.</summary>
@@ -18,7 +16,4 @@ internal sealed record TowerShape
 
     /// <summary>The name of the MLP's second linear.</summary>
     public required string Down { get; init; }
-
-    /// <summary>Between the two.</summary>
-    public required Func<Tensor, Tensor> Activation { get; init; }
 }

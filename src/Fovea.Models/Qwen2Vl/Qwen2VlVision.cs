@@ -26,7 +26,7 @@ internal sealed class Qwen2VlVision
         blocks = new TowerBlock[config.Depth];
         for (var i = 0; i < blocks.Length; i++)
         {
-            blocks[i] = new TowerBlock((w / "blocks" / i).Block(ModelPart.Vision, $"vision block {i}"), config.Blocks);
+            blocks[i] = new TowerBlock((w / "blocks" / i).Block(ModelPart.Vision, $"vision block {i}"), config.Blocks, QuickGelu);
         }
 
         merged = config.Width * patches.Merge * patches.Merge;
@@ -60,4 +60,6 @@ internal sealed class Qwen2VlVision
 
     /// <summary>The tower's output [P, V] as embeddings of the language model [M, E].</summary>
     public Tensor Merge(Tensor x_PV) => merger.Run(x => mergerOut.Forward(mergerIn.Forward(mergerNorm.Forward(x).View(-1, merged)).Gelu()), x_PV);
+
+    private static Tensor QuickGelu(Tensor x) => x.Mul(x.Mul(1.702).Sigmoid());
 }

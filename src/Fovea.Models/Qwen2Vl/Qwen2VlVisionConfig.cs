@@ -1,5 +1,4 @@
 using Fovea.Models.Grids;
-using Fovea.Tensors;
 
 namespace Fovea.Models.Qwen2Vl;
 
@@ -27,7 +26,6 @@ internal sealed record Qwen2VlVisionConfig
         Inner = IntermediateSize,
         Up = "fc1",
         Down = "fc2",
-        Activation = x => x.Mul(x.Mul(1.702).Sigmoid()), // QuickGELU
     };
 
     internal static Qwen2VlVisionConfig Read(ConfigReader json)

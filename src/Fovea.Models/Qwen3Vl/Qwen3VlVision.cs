@@ -30,7 +30,7 @@ internal sealed class Qwen3VlVision
         (blocks, layerMergers) = (new TowerBlock[config.Depth], new PatchMerger[config.FeatureBlocks.Length]);
         for (var i = 0; i < blocks.Length; i++)
         {
-            blocks[i] = new TowerBlock((w / "blocks" / i).Block(ModelPart.Vision, $"vision block {i}"), config.Blocks);
+            blocks[i] = new TowerBlock((w / "blocks" / i).Block(ModelPart.Vision, $"vision block {i}"), config.Blocks, x => x.Gelu(tanh: true));
             if (LayerOf(i) is { } layer)
             {
                 // LLaMA-Factory freezes and frees these with the tower.

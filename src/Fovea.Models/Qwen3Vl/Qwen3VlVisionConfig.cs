@@ -1,5 +1,4 @@
 using Fovea.Models.Grids;
-using Fovea.Tensors;
 
 namespace Fovea.Models.Qwen3Vl;
 
@@ -43,7 +42,6 @@ internal sealed record Qwen3VlVisionConfig
         Inner = IntermediateSize,
         Up = "linear_fc1",
         Down = "linear_fc2",
-        Activation = x => x.Gelu(tanh: true),
     };
 
     internal static Qwen3VlVisionConfig Read(ConfigReader json)

@@ -38,6 +38,7 @@ public sealed class DeviceWaitTests : NativeTest
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void What_arrives_late_but_in_time_is_no_failure_and_what_the_card_says_is_its_own()
     {
         Meet(TimeSpan.FromSeconds(8));

@@ -4,6 +4,7 @@ namespace Fovea.Tests.Distributed;
 public sealed class LauncherRestartTests
 {
     [Fact]
+    [Trait("Category", "Long")]
     public void The_whole_group_starts_again_after_a_failure_and_the_code_is_the_last_starts()
     {
         using var run = LaunchRun.Start(2, "--max-restarts", "3", "0:save=begun", "*:print=working", "1@0:signal=9", "*@0:sleep=60");
@@ -15,6 +16,7 @@ public sealed class LauncherRestartTests
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void A_run_that_fails_at_once_again_and_again_is_given_up_with_the_reason()
     {
         using var run = LaunchRun.Start(2, "--max-restarts", "100", "1:exit=5");

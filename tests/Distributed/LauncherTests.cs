@@ -128,6 +128,7 @@ public sealed class LauncherTests
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void A_rank_that_does_not_stop_is_killed_and_named()
     {
         using var run = LaunchRun.Start(2, Begin, "--grace", "3", "1:deaf", "1:print=ready", "1:sleep=60", "0:obey=0");

@@ -30,6 +30,7 @@ public sealed partial class MeshTests
     [InlineData("KILL", 0, "rank 0 on .* is gone")]
     [InlineData("STOP", 1, "rank 1 on .* (has shown no life for 3 s|died or was stopped)")]
     [InlineData("STOP", 0, "rank 0 on .* has not answered for 3 s")]
+    [Trait("Category", "Long")]
     public void A_rank_that_dies_or_hangs_is_named_by_the_others(string signal, int victim, string words)
     {
         using var group = RankGroup.Start(2, "probe", "mesh", "--mib", "0.1", "--seconds", "60", "--timeout", "3");

@@ -17,6 +17,7 @@ public sealed class ShardedTests : NativeTest
     [InlineData(3, "none")]
     [InlineData(3, "cpu", "qwen3_vl")]
     [InlineData(3, "none", "qwen2_vl")]
+    [Trait("Category", "Long")]
     public void Adapters_agree_with_one_rank(int stage, string offload, string model = Tiny)
     {
         string[] lora =

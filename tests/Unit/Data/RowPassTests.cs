@@ -11,6 +11,7 @@ public sealed class RowPassTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Fact]
+    [Trait("Category", "Long")]
     public void Six_hundred_thousand_rows_come_out_in_the_order_of_the_file_with_their_bad_ones_listed_first()
     {
         const int rows = 600_000;

@@ -20,6 +20,7 @@ public sealed class AttendPagesTests : NativeTest
 
     [Theory]
     [MemberData(nameof(Shapes))]
+    [Trait("Category", "Long")]
     internal void Any_chunks_in_any_company_give_the_bits_of_one_causal_pass(DType dtype, int groups, int ratio, int size)
     {
         using var grad = Autograd.NoGrad();

@@ -206,6 +206,7 @@ public sealed class PredictionTests : NativeTest
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void A_killed_command_goes_on_and_says_how_far_it_is()
     {
         string[] words = ["predict", run.Config, .. Keys("max_new_tokens=400", "do_sample=false", $"output_dir={run.Out("killed")}")];

@@ -42,6 +42,7 @@ public sealed class HostBlocksTests : NativeTest
     }
 
     [Fact]
+    [Trait("Category", "Long")]
     public void Sizes_that_change_all_the_time_take_no_more_memory_than_was_in_use_at_one_time()
     {
         using var scope = TensorScope.Open("test");

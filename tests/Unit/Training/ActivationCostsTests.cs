@@ -15,6 +15,7 @@ public sealed class ActivationCostsTests : NativeTest
 
     [Theory]
     [MemberData(nameof(Models))]
+    [Trait("Category", "Long")]
     public void A_measured_pass_holds_what_a_real_one_does(string name, string kind)
     {
         var config = TrainConfig.Parse("model_name_or_path: m\ndataset: d.json\noutput_dir: o\n", "test");

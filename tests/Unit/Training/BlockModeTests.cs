@@ -19,6 +19,7 @@ public sealed class BlockModeTests : NativeTest
 
     [Theory]
     [MemberData(nameof(Kinds))]
+    [Trait("Category", "Long")]
     internal void Gradients_are_bitwise_the_same_whatever_blocks_keep(DType dtype, bool everything)
     {
         var kept = Gradients(dtype, BlockMode.Keep, everything);

@@ -30,6 +30,7 @@ public sealed class FeatureCacheTests : NativeTest
     private string Disk => Path.Combine(folder, "disk");
 
     [Fact]
+    [Trait("Category", "Long")]
     public void Two_epochs_with_a_cache_and_a_run_on_a_warm_disk_have_bitwise_the_losses_of_a_run_without()
     {
         var plain = Run("plain", "cache_vision_features=false");

@@ -163,6 +163,7 @@ public sealed class LayerFeatureTests : NativeTest
     [InlineData(false, true, true)]
     [InlineData(true, true, false)]
     [InlineData(true, true, true)]
+    [Trait("Category", "Long")]
     public void Kept_in_memory_and_on_disk_they_give_bitwise_the_losses_of_computed_ones(bool projectorLearns, bool together, bool queued)
     {
         var computed = Losses(null, together: together, projectorLearns: projectorLearns);

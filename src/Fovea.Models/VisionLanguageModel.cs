@@ -72,7 +72,7 @@ internal abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     protected internal virtual IReadOnlyList<TokenGroup> GroupsOf(PackedBatch batch) => [];
 
     /// <summary>Features of all images in the order of the image slots; null without images.</summary>
-    public abstract VisualFeatures? VisionFeatures(ModelInput input);
+    public virtual VisualFeatures? VisionFeatures(ModelInput input) => TowerFeatures(input) is { } tower ? Project(tower, input) : null;
 
     /// <summary>Layers of the decoder, from the first, behind which images have features of their own (<see cref="VisualFeatures.PerLayer"/>).</summary>
     public virtual int FeatureLayers => 0;

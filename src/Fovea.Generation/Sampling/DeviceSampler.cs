@@ -59,8 +59,13 @@ internal static class DeviceSampler
             }
         }
 
-        var near = AtLeastOp.Call(edited_NV, top_N1.Add(-NearTie)).To(DType.I64).Sum(1).ToArray<long>();
-        return (ids, Reports(logits_NV, ids, choosers), near.Where((count, row) => count > 1 && !choosers[row].Options.DoSample).Count());
+        return (ids, Reports(logits_NV, ids, choosers), sampled.Length == rows ? 0 : NearTies(edited_NV, top_N1, choosers));
+    }
+
+    private static int NearTies(Tensor edited_NV, Tensor top_N1, IReadOnlyList<TokenChooser> choosers)
+    {
+        var near_N = AtLeastOp.Call(edited_NV, top_N1.Add(-NearTie)).To(DType.I64).Sum(1).ToArray<long>();
+        return near_N.Where((count, row) => count > 1 && !choosers[row].Options.DoSample).Count();
     }
 
     private static Tensor Ids(int[] values, Device device) => CreateOps.On(device, Array.ConvertAll(values, value => (long)value), values.Length);

@@ -1,5 +1,6 @@
 using Fovea.Data.Images;
 using Fovea.Nn;
+using Fovea.Tensors;
 
 namespace Fovea.Models.Grids;
 
@@ -8,6 +9,14 @@ namespace Fovea.Models.Grids;
 /// </summary>
 internal abstract class GridModel(Ledger ledger, PatchShape patches, int imageToken) : VisionLanguageModel(ledger)
 {
+    public abstract GridLanguage Language { get; }
+
+    public override Parameter Head => Language.Head;
+
+    public override int Layers => Language.Shape.Layers;
+
+    public override (int Heads, int Size) KeyValueShape => (Language.Shape.KeyValueHeads, Language.Shape.HeadSize);
+
     public override ImageGrid UsualImage => new(1, 16 * patches.Merge, 16 * patches.Merge);
 
     public override int PatchLength => patches.Length;
@@ -16,6 +25,8 @@ internal abstract class GridModel(Ledger ledger, PatchShape patches, int imageTo
 
     public override int MostPatches(int pixels, int tokens) =>
         Math.Min(pixels / (patches.Size * patches.Size), patches.Merge * patches.Merge * tokens);
+
+    public override Tensor Hidden(ModelInput input, VisualFeatures? features) => Language.Forward(input, features);
 
     protected internal override int Place(ReadOnlySpan<long> ids, ReadOnlySpan<ImageGrid> images, int[][] positions, int start) =>
         MultimodalRotary.Place(ids, images, imageToken, patches.Merge, positions, start);

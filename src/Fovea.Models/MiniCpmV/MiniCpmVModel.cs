@@ -64,8 +64,6 @@ internal sealed class MiniCpmVModel : VisionLanguageModel
 
     public override VisualFeatures Project(VisualFeatures tower, ModelInput input) => new(Resampler.Forward(tower.Embeddings, input.Grids));
 
-    public override VisualFeatures? VisionFeatures(ModelInput input) => TowerFeatures(input) is { } tower ? Project(tower, input) : null;
-
     public override ImageGrid UsualImage => new(1, Config.Slicing.Resolution / Config.Slicing.PatchSize, Config.Slicing.Resolution / Config.Slicing.PatchSize);
 
     public override int PatchLength => Config.Vision.PatchLength;

@@ -1,6 +1,5 @@
 using Fovea.Models.Grids;
 using Fovea.Nn;
-using Fovea.Tensors;
 
 namespace Fovea.Models.Qwen25Vl;
 
@@ -20,13 +19,7 @@ internal sealed class Qwen25VlModel : GridModel
 
     public Qwen25VlVision Vision { get; }
 
-    public Qwen25VlLanguage Language { get; }
-
-    public override Parameter Head => Language.Head;
-
-    public override int Layers => Config.Layers;
-
-    public override (int Heads, int Size) KeyValueShape => (Config.KeyValueHeads, Config.HeadSize);
+    public override GridLanguage Language { get; }
 
     public override int MaxTokens => Config.MaxPositions;
 
@@ -34,7 +27,4 @@ internal sealed class Qwen25VlModel : GridModel
 
     public override VisualFeatures? VisionFeatures(ModelInput input) =>
         input.Pixels is null ? null : new VisualFeatures(Vision.Forward(input.Pixels, input.Grids));
-
-    public override Tensor Hidden(ModelInput input, VisualFeatures? features) =>
-        Language.Forward(input.Ids, input.Positions, input.Attention, features?.At(input), input.Wanted);
 }

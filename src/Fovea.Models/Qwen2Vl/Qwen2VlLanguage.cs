@@ -3,5 +3,6 @@ using Fovea.Nn;
 
 namespace Fovea.Models.Qwen2Vl;
 
-/// <summary>The language model of Qwen2-VL.</summary>
-internal sealed class Qwen2VlLanguage(Weights root, Qwen2VlConfig config) : Qwen2Language(root, config);
+/// <summary>The language model of Qwen2-VL: the Qwen2 decoder with M-RoPE, a section of neighbouring frequencies for each axis.</summary>
+internal sealed class Qwen2VlLanguage(Weights root, Qwen2VlConfig config)
+    : GridLanguage(new Decoder(root, config.Decoder), config.Decoder, config.Rope, MultimodalRotary.InSections(config.MropeSection));

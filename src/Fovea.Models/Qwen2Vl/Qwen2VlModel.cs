@@ -1,6 +1,5 @@
 using Fovea.Models.Grids;
 using Fovea.Nn;
-using Fovea.Tensors;
 
 namespace Fovea.Models.Qwen2Vl;
 
@@ -20,13 +19,7 @@ internal sealed class Qwen2VlModel : GridModel
 
     public Qwen2VlVision Vision { get; }
 
-    public Qwen2VlLanguage Language { get; }
-
-    public override Parameter Head => Language.Head;
-
-    public override int Layers => Config.Layers;
-
-    public override (int Heads, int Size) KeyValueShape => (Config.KeyValueHeads, Config.HeadSize);
+    public override GridLanguage Language { get; }
 
     public override int MaxTokens => Config.MaxPositions;
 
@@ -38,9 +31,4 @@ internal sealed class Qwen2VlModel : GridModel
         input.Pixels is null ? null : new VisualFeatures(Vision.Encode(input.Pixels, input.Grids));
 
     public override VisualFeatures Project(VisualFeatures tower, ModelInput input) => new(Vision.Merge(tower.Embeddings));
-
-    public override VisualFeatures? VisionFeatures(ModelInput input) => TowerFeatures(input) is { } tower ? Project(tower, input) : null;
-
-    public override Tensor Hidden(ModelInput input, VisualFeatures? features) =>
-        Language.Forward(input.Ids, input.Positions, input.Attention, features?.At(input), input.Wanted);
 }

@@ -1,6 +1,5 @@
 using Fovea.Models.Grids;
 using Fovea.Nn;
-using Fovea.Tensors;
 
 namespace Fovea.Models.Qwen3Vl;
 
@@ -20,13 +19,7 @@ internal sealed class Qwen3VlModel : GridModel
 
     public Qwen3VlVision Vision { get; }
 
-    public Qwen3VlLanguage Language { get; }
-
-    public override Parameter Head => Language.Head;
-
-    public override int Layers => Config.Layers;
-
-    public override (int Heads, int Size) KeyValueShape => (Config.KeyValueHeads, Config.HeadSize);
+    public override GridLanguage Language { get; }
 
     public override int MaxTokens => Config.MaxPositions;
 
@@ -39,8 +32,4 @@ internal sealed class Qwen3VlModel : GridModel
     public override VisualFeatures? TowerFeatures(ModelInput input) => input.Pixels is null ? null : Vision.Encode(input.Pixels, input.Grids);
 
     public override VisualFeatures Project(VisualFeatures tower, ModelInput input) => tower with { Embeddings = Vision.Merge(tower.Embeddings) };
-
-    public override VisualFeatures? VisionFeatures(ModelInput input) => TowerFeatures(input) is { } tower ? Project(tower, input) : null;
-
-    public override Tensor Hidden(ModelInput input, VisualFeatures? features) => Language.Forward(input, features);
 }

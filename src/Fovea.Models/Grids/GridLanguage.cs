@@ -1,0 +1,21 @@
+using Fovea.Models.Configs;
+using Fovea.Nn;
+using Fovea.Tensors;
+
+namespace Fovea.Models.Grids;
+
+/// <summary>A decoder with M-RoPE: token and image embeddings to final hidden states.</summary>
+/// <param name="axis">Which of the three axes of positions each rotary frequency follows.</param>
+internal abstract class GridLanguage(Decoder decoder, DecoderShape shape, RopeSettings rope, int[] axis)
+{
+    public DecoderShape Shape => shape;
+
+    /// <summary>The output head [V, E].</summary>
+    public Parameter Head => decoder.Head;
+
+    /// <param name="features">Of the input's images; null without images.</param>
+    /// <param name="watch">Sees the input and the output of every block, with what images add behind it; for tests.</param>
+    /// <returns>[T, E], or [L, E] where rows are wanted, after the final norm. The last block does the rest of its work for these alone.</returns>
+    public Tensor Forward(ModelInput input, VisualFeatures? features, Action<string, Tensor>? watch = null) => decoder.Forward(
+        input.Ids, MultimodalRotary.For(input.Positions, rope, axis, input.Ids.Device), input.Attention, features?.At(input), input.Wanted, watch);
+}

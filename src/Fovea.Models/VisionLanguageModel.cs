@@ -97,6 +97,16 @@ internal abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <summary>Rows of the embeddings in <see cref="TowerFeatures"/> that one image makes.</summary>
     public virtual int TowerRows(ImageGrid grid) => grid.Patches;
 
+    /// <summary>
+    /// Rows that each image of an input has in the linears of the vision side, image after image: a list for every number of rows that they see, from those of
+    /// the first to those of the last.
+    /// </summary>
+    public virtual IEnumerable<int[]> VisionRows(ModelInput input)
+    {
+        yield return [.. input.Grids.Select(grid => grid.Patches)];
+        yield return [.. input.Grids.Select(FeatureRows)];
+    }
+
     /// <summary>The patches of a usual image.</summary>
     public abstract ImageGrid UsualImage { get; }
 

@@ -34,7 +34,7 @@ internal sealed class DecoderBlock(Block block, DecoderShape shape, int layer)
         var k_TGD = rotary.Apply(Normalise(qkv[1].View(-1, shape.KeyValueHeads, shape.HeadSize), kNorm));
         var v_TGD = qkv[2].View(-1, shape.KeyValueHeads, shape.HeadSize);
         var heads_TE = attention.Attend(layer, q_THD, k_TGD, v_TGD, Math.Pow(shape.HeadSize, -0.5));
-        using var rows = wanted is null ? null : AdapterRows.Select(wanted);
+        using var rows = wanted is null ? null : PassRows.Select(wanted);
         if (wanted is not null)
         {
             (x_TE, heads_TE) = (x_TE.IndexSelect(0, wanted), heads_TE.IndexSelect(0, wanted));

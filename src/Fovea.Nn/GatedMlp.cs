@@ -32,7 +32,7 @@ internal sealed class GatedMlp(Weights w, long width, long inner, bool bias)
 
         Tensor Stretch(GatedMlp mlp, long from, long end)
         {
-            using var rows = AdapterRows.Slice(from, end);
+            using var rows = PassRows.Slice(from, end);
             return mlp.Forward(x.Slice(0, from, end));
         }
 

@@ -87,7 +87,7 @@ internal sealed class Linear
             Array.ConvertAll(adapters, l => l.B.Value),
             adapters[0].Scale,
             AdapterCopies.Of(adapters),
-            dropping?.KeysOf(x),
+            dropping?.KeysOf(x, adapters[0].Part),
             dropping is null ? [] : Array.ConvertAll(adapters, l => (long)l.Module),
             dropping?.Probability ?? 0);
     }

@@ -15,14 +15,15 @@ public sealed class ShardedTests : NativeTest
     [InlineData(1, "none")]
     [InlineData(2, "optimizer")]
     [InlineData(3, "none")]
-    [InlineData(3, "cpu", "qwen3_vl")]
+    [InlineData(3, "cpu", "qwen3_vl", true)]
     [InlineData(3, "none", "qwen2_vl")]
     [Trait("Category", "Long")]
-    public void Adapters_agree_with_one_rank(int stage, string offload, string model = Tiny)
+    public void Adapters_agree_with_one_rank(int stage, string offload, string model = Tiny, bool vision = false)
     {
         string[] lora =
         [
-            Model(model), Rate, "lora_dropout=0.1", "val_size=7", "max_steps=3", "eval_strategy=steps", "eval_steps=3", "per_device_eval_batch_size=2",
+            Model(model), Rate, "lora_dropout=0.1", vision ? "freeze_vision_tower=false" : "freeze_vision_tower=true", "val_size=7",
+            "max_steps=3", "eval_strategy=steps", "eval_steps=3", "per_device_eval_batch_size=2",
         ];
         var one = runs.Train("one", 1, 4, lora);
         foreach (var ranks in stage == 3 ? new[] { 1, 2, 4 } : [2])

@@ -70,6 +70,10 @@ internal sealed class MiniCpmVModel : VisionLanguageModel
 
     public override int FeatureRows(ImageGrid grid) => Config.Queries;
 
+    /// <summary>The tower sees padding where the original's does.</summary>
+    public override IEnumerable<int[]> VisionRows(ModelInput input) =>
+        padsAsOriginal ? base.VisionRows(input).Prepend(Padded(input.Grids, input.ImagesOfSamples)) : base.VisionRows(input);
+
     /// <summary>Slices have the area of the model's resolution; where there are several, the whole image is one more.</summary>
     public override int MostPatches(int pixels, int tokens)
     {

@@ -53,7 +53,7 @@ internal sealed class DecoderBlock
 
         // The router's loss is over all tokens, so then only what comes after it can be spared.
         var late = experts is not null && input.Side is not null ? wanted : null;
-        using var rows = wanted is null || late is not null ? null : AdapterRows.Select(wanted);
+        using var rows = wanted is null || late is not null ? null : PassRows.Select(wanted);
         if (wanted is not null && late is null)
         {
             (x_TE, heads_TE) = (x_TE.IndexSelect(0, wanted), heads_TE.IndexSelect(0, wanted));

@@ -131,7 +131,7 @@ internal sealed class ExpertRouter
         var tokens_R = k == 1 ? choices_R : CreateOps.On(x_TE.Device, Array.ConvertAll(choices, choice => choice / k));
 
         // An expert that nothing fell on takes part all the same, as in the original: its gradient is zero, not absent.
-        using var rows = AdapterRows.Select(tokens_R);
+        using var rows = PassRows.Select(tokens_R);
         var y_RE = GatedMlp.Grouped(x_TE.IndexSelect(0, tokens_R), experts, starts);
         y_RE = roundsToHalf && training ? y_RE.To(DType.F16).To(x_TE.DType) : y_RE;
         var weighed_RE = y_RE.Mul(weights_TK.Reshape(-1, 1).IndexSelect(0, choices_R).To(x_TE.DType));

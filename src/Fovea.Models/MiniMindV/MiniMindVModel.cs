@@ -61,6 +61,10 @@ internal sealed class MiniMindVModel : VisionLanguageModel
 
     public override int FeatureRows(ImageGrid grid) => grid.Patches;
 
+    /// <summary>CLIP has a row for its class too.</summary>
+    public override IEnumerable<int[]> VisionRows(ModelInput input) =>
+        Config.Vision.IsClip ? base.VisionRows(input).Prepend([.. input.Grids.Select(grid => grid.Patches + 1)]) : base.VisionRows(input);
+
     public override Tensor Hidden(ModelInput input, VisualFeatures? features) => Language.Forward(input, features?.At(input));
 
     /// <summary>Generation A balances its experts sample by sample, C over all samples of a batch.</summary>

@@ -26,7 +26,7 @@ internal static class Adapters
             var master = ledger.Options.Master;
             var a = Make(ledger, linear, "lora_A.weight", [options.Rank, linear.Inputs], saved, trainable, master, 1 / Math.Sqrt(linear.Inputs));
             var b = Make(ledger, linear, "lora_B.weight", [linear.Outputs, options.Rank], saved, trainable, master, 0);
-            ledger.Attach(linear, new LoraAdapter(a, b, options.Scale, dropout, i));
+            ledger.Attach(linear, new LoraAdapter(a, b, options.Scale, dropout, PartOf(linear), i));
         }
 
         return chosen;
@@ -44,7 +44,7 @@ internal static class Adapters
             var compute = ledger.Options.Compute;
             var a = Make(ledger, linear, "lora_A.weight", [options.Rank, linear.Inputs], saved, trainable: false, compute, 0);
             var b = Make(ledger, linear, "lora_B.weight", [linear.Outputs, options.Rank], saved, trainable: false, compute, 0);
-            linears.Add(linear, new LoraAdapter(a, b, options.Scale, dropout: null, linears.Count));
+            linears.Add(linear, new LoraAdapter(a, b, options.Scale, dropout: null, PartOf(linear), linears.Count));
         }
 
         return new NamedAdapter(name, linears);
@@ -81,6 +81,8 @@ internal static class Adapters
             Tensor Merged(Tensor weight) => weight.To(DType.F32).Add(lora.Delta().To(weight.Device)).To(weight.DType);
         }
     }
+
+    private static ModelPart PartOf(Linear linear) => linear.Weight.Block?.Part ?? ModelPart.Language;
 
     private static Parameter Make(Ledger ledger, Linear linear, string last, long[] shape, IWeightSource? saved, bool trainable, DType type, double bound)
     {

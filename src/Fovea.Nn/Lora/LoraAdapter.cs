@@ -5,8 +5,9 @@ namespace Fovea.Nn.Lora;
 /// <summary>The low-rank update of one linear: y += scale * B (A dropout(x)). A is [r, in], B is [out, r].</summary>
 internal sealed class LoraAdapter
 {
-    internal LoraAdapter(Parameter a, Parameter b, double scale, DropoutStream? dropout, int module)
+    internal LoraAdapter(Parameter a, Parameter b, double scale, DropoutStream? dropout, ModelPart part, int module)
     {
+        Part = part;
         A = a;
         B = b;
         Scale = scale;
@@ -19,6 +20,9 @@ internal sealed class LoraAdapter
     public Parameter B { get; }
 
     public double Scale { get; }
+
+    /// <summary>Where its linear sits, which says what the rows of its inputs are.</summary>
+    internal ModelPart Part { get; }
 
     /// <summary>Its number, which tells its dropout from that of others.</summary>
     internal int Module { get; }
@@ -39,7 +43,7 @@ internal sealed class LoraAdapter
 
     internal Tensor AddTo(Tensor y, Tensor x)
     {
-        var dropped = Dropping?.Apply(x, Module) ?? x;
+        var dropped = Dropping?.Apply(x, Part, Module) ?? x;
         return y.Add(dropped.Linear(A.Use()).Linear(B.Use()).Mul(Scale));
     }
 }

@@ -73,6 +73,10 @@ internal sealed class StepRunner(
         {
             var (samples, tokens) = RowKeys(prepared.Batch);
             dropout.Begin(totals.Step, samples, tokens, model.Device);
+            if (visionLearns && prepared.Batch.Grids.Length > 0)
+            {
+                dropout.BeginImages(ImageKeys(prepared.Batch), model.VisionRows(prepared.Input), model.Device);
+            }
         }
 
         plan?.Invoke(prepared.Batch);
@@ -104,12 +108,7 @@ internal sealed class StepRunner(
     {
         using var span = Profile.Open("forward");
         var features = Features(prepared);
-        var input = prepared.Input with { Side = side };
-
-        // Dropout masks every row that it was told of.
-        return dropout is null || !Autograd.IsRecording
-            ? model.Hidden(input with { Wanted = prepared.LossIndex }, features)
-            : model.Hidden(input, features).IndexSelect(0, prepared.LossIndex);
+        return model.Hidden(prepared.Input with { Side = side, Wanted = prepared.LossIndex }, features);
     }
 
     /// <summary>What is computed from now on waits, on the device, for the copies.</summary>
@@ -140,6 +139,20 @@ internal sealed class StepRunner(
         }
 
         return (samples, tokens);
+    }
+
+    private static (long Sample, int Image)[] ImageKeys(PackedBatch batch)
+    {
+        var images = new (long, int)[batch.Grids.Length];
+        for (var s = 0; s < batch.Samples; s++)
+        {
+            for (var i = batch.ImageStarts[s]; i < batch.ImageStarts[s + 1]; i++)
+            {
+                images[i] = (batch.SampleIndices[s], i - batch.ImageStarts[s]);
+            }
+        }
+
+        return images;
     }
 
     private VisualFeatures? Features(PreparedBatch prepared)

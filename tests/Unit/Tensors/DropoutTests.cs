@@ -1,3 +1,4 @@
+using Fovea.Nn;
 using Fovea.Nn.Lora;
 
 namespace Fovea.Tests.Unit.Tensors;
@@ -81,7 +82,7 @@ public sealed class DropoutTests : NativeTest
         float[] Draw(long step, long sample, int token, int module)
         {
             stream.Begin(step, [sample], [token], TestDevice.Device);
-            return stream.Apply(CreateOps.Ones([1, 256], DType.F32, TestDevice.Device), module).ToArray<float>();
+            return stream.Apply(CreateOps.Ones([1, 256], DType.F32, TestDevice.Device), ModelPart.Language, module).ToArray<float>();
         }
 
         float[][] drawn = [Draw(0, 0, 0, 0), Draw(1, 0, 0, 0), Draw(0, 1, 0, 0), Draw(0, 0, 1, 0), Draw(0, 0, 0, 1)];
@@ -95,9 +96,9 @@ public sealed class DropoutTests : NativeTest
     {
         using var scope = TensorScope.Open("test");
         using var stream = new DropoutStream(0.5, 1);
-        Assert.Throws<InvalidOperationException>(() => stream.Apply(Random([2, 4], 1), 0));
+        Assert.Throws<InvalidOperationException>(() => stream.Apply(Random([2, 4], 1), ModelPart.Language, 0));
         stream.Begin(0, [1, 2, 3], [0, 1, 2], TestDevice.Device);
-        Assert.Contains("told of 3 rows and met [2, 4]", Assert.Throws<TorchException>(() => stream.Apply(Random([2, 4], 1), 0)).Message);
+        Assert.Contains("told of 3 rows and met [2, 4]", Assert.Throws<TorchException>(() => stream.Apply(Random([2, 4], 1), ModelPart.Language, 0)).Message);
     }
 
     private static float[] Mask(long[] keys, int width, long module, double probability)

@@ -25,7 +25,7 @@ public sealed class ActivationCostsTests : NativeTest
             using var model = EveryModel.Build(name, new ModelOptions { Compute = type, Trainable = (_, _) => kind == "full" });
             if (kind != "full")
             {
-                Adapters.Attach(model.Ledger, new LoraOptions(), path => Adapts(model, path, kind), dropout: dropout);
+                Adapters.Attach(model.Ledger, new LoraOptions(), path => IsOfDecoder(model, path), dropout: dropout);
             }
 
             var plan = ActivationPlan.For(model, config, 1L << 40);
@@ -49,9 +49,7 @@ public sealed class ActivationCostsTests : NativeTest
         }
     }
 
-    /// <summary>Linears of the decoder; masks are drawn for tokens, so none for rows of experts.</summary>
-    private static bool Adapts(VisionLanguageModel model, string path, string kind) => model.Ledger[$"{path}.weight"].Block?.Part == ModelPart.Language
-        && (kind == "lora" || path.Contains("self_attn", StringComparison.Ordinal));
+    private static bool IsOfDecoder(VisionLanguageModel model, string path) => model.Ledger[$"{path}.weight"].Block?.Part == ModelPart.Language;
 
     private static long Held(VisionLanguageModel model, DropoutStream? dropout, int tokens, int images)
     {

@@ -1,9 +1,9 @@
-"""Makes the goldens of MiniCPM-V, of the tiny Qwen2.5-VL and of MiniMind-V with experts small, after minicpm_v26/subset.py, qwen2_5_vl_tiny/make/trim.py
+"""Makes the goldens of MiniCPM-V, of the tiny Qwen2.5-VL and of MiniMind-V small, after minicpm_v26/subset.py, qwen2_5_vl_tiny/make/trim.py
 and minimind_a/prune.py. Needs torch.
   shrink.py [GOLDENS_FOLDER]
 1. model.safetensors becomes weights.json: seed, order, deviation and mean of the draws that made it, with its first and last value; what was not drawn goes to
    kept.safetensors. It is checked here that the draws give every bit back. The tests draw the file again (tests/DrawnModel.cs).
-   FILE.pth of experts becomes weights/weights.json in the same way; names that share the values of another are its ties.
+   FILE.pth becomes weights/weights.json in the same way; names that share the values of another are its ties.
 2. Of large results every 7th value stays: NAME becomes NAME@7 and NAME@shape (tests/Parity/Golden.cs). Pixels, which tests feed to models, stay whole;
    those of Qwen's processors have few different values: NAME becomes NAME@palette and NAME@bytes, the place of each in it. Nothing is lost."""
 import array, json, math, os, struct, sys
@@ -64,19 +64,26 @@ def minimind(n, s):
         return (0.2, 1.0) if n.endswith("weight") else (0.1, 0.0)
     if n in ("model.embed_tokens.weight", "tok_embeddings.weight"):
         return 0.1, 0.0
+    if "position_embedding" in n:
+        return 0.5, 0.0
     return (0.3 if n.endswith("gate.weight") and s[0] <= 8 else 1.3 / math.sqrt(math.prod(s[1:]))), 0.0
 
 
+def clip(n, s):
+    return (0.5, 0.0) if "class_embedding" in n else (0.2, 0.0) if len(s) == 0 else minimind(n, s)
+
+
 def weights(folder, seed, rule):
-    path = f"{ROOT}/{folder}/model/model.safetensors"
+    folder = f"{ROOT}/{folder}"
+    path = f"{folder}/model.safetensors"
     if not os.path.exists(path):
         return
     stored = read(path)
     draws, left = drawn({k: values(*v) for k, v in stored.items()}, seed, rule)
     assert set(left) <= {"resampler.pos_embed"}, sorted(left)
-    note(f"{ROOT}/{folder}/model", dict(seed=seed, draws=draws))
+    note(folder, dict(seed=seed, draws=draws))
     if left:
-        write(f"{ROOT}/{folder}/model/kept.safetensors", {k: stored[k] for k in left})
+        write(f"{folder}/kept.safetensors", {k: stored[k] for k in left})
     os.remove(path)
 
 
@@ -108,9 +115,12 @@ def drawn(left, seed, rule):
     while left:
         # Which one comes next shows in its first values.
         state = stream.get_state()
-        first = torch.randn(16, generator=stream)
-        stream.set_state(state)
-        name = min(left, key=lambda k: ((left[k].flatten()[:16] - rule(k, left[k].shape)[1]) / rule(k, left[k].shape)[0] - first).abs().max())
+        firsts = {}
+        for count in {min(16, v.numel()) for v in left.values()}:
+            firsts[count] = torch.randn(count, generator=stream)
+            stream.set_state(state)
+        name = min(left, key=lambda k: ((left[k].flatten()[:16] - rule(k, left[k].shape)[1]) / rule(k, left[k].shape)[0]
+                                        - firsts[min(16, left[k].numel())]).abs().max())
         (deviation, mean), shape = rule(name, left[name].shape), left[name].shape
         drawn = torch.randn(shape, generator=stream) * deviation + mean
         if not torch.equal(drawn, left[name]):
@@ -147,14 +157,18 @@ def palette(path):
 
 
 for version, seed in (("minicpm_v26", 61), ("minicpm_v25", 71), ("minicpm_v2", 71)):
-    weights(version, seed, cpm(version == "minicpm_v2"))
+    weights(f"{version}/model", seed, cpm(version == "minicpm_v2"))
     for name in ("forward", "train_full", "train_lora"):
         if os.path.exists(f"{ROOT}/{version}/{name}.safetensors"):
             thin(f"{ROOT}/{version}/{name}.safetensors", LARGE // 2 if name == "forward" else LARGE)
-weights("qwen2_5_vl_tiny", 20240917, qwen)
+weights("qwen2_5_vl_tiny/model", 20240917, qwen)
 thin(f"{ROOT}/qwen2_5_vl_tiny/forward.safetensors")
 thin(f"{ROOT}/qwen2_5_vl_tiny/train_tokens.safetensors", 2048)
 for folder in ("qwen2_5_vl_tiny", "qwen3_vl"):
     palette(f"{ROOT}/{folder}/forward.safetensors")
+pth("minimind_a/dense", "lm_64.pth", 21, minimind)
+pth("minimind_c/dense", "llm_64.pth", 41, minimind)
+weights("minimind_a/vision/clip-vit-base-patch16", 11, clip)
+weights("minimind_c/vision/siglip2-base-p32-256-ve", 31, minimind)
 pth("minimind_a/moe", "lm_64_moe.pth", 216, minimind)
 pth("minimind_c/moe", "llm_64_moe.pth", 301, minimind)

@@ -51,7 +51,7 @@ internal sealed class MiniMindFolder : IDisposable
 
     public long ImageTokenId => IsA ? 34 : 12;
 
-    public string Weights => Golden($"{(Kind == "moe" ? "moe/weights" : Kind)}/{(IsA ? "lm" : "llm")}_64{(Kind == "moe" ? "_moe" : string.Empty)}.pth");
+    public string Weights => Golden($"{Kind}/weights/{(IsA ? "lm" : "llm")}_64{(Kind == "moe" ? "_moe" : string.Empty)}.pth");
 
     public string Golden(string name) => TestFiles.Golden($"minimind_{Generation}/{name}");
 

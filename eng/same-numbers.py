@@ -11,7 +11,7 @@ WORDS = ("running_log.txt", ".log", ".svg", ".png", ".md")
 
 # ---------------------------------------------------------------- inputs
 def draw(source, target):
-    """A golden's model folder, with weights of its shapes (tests/goldens/*/model/weights.json) and Python's random numbers."""
+    """A golden's folder of a model, with weights of its shapes (its weights.json) and Python's random numbers."""
     shutil.copytree(source, target)
     recipe = json.load(open(f"{target}/weights.json"))
     generator, tensors = random.Random(recipe["seed"]), {}
@@ -24,6 +24,7 @@ def draw(source, target):
         mean = one["mean"] - 510 * scale
         quads = zip(data[0::4], data[1::4], data[2::4], data[3::4])
         tensors[one["name"]] = ("F32", one["shape"], struct.pack(f"<{count}f", *[mean + scale * (a + b + c + d) for a, b, c, d in quads]))
+    tensors |= {tie: tensors[name] for tie, name in recipe.get("ties", {}).items()}
     if os.path.exists(f"{target}/kept.safetensors"):
         with open(f"{target}/kept.safetensors", "rb") as f:
             header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
@@ -69,12 +70,14 @@ def prepare(goldens, inputs, quick):
     shutil.copy(f"{goldens}/deepspeed/ds_config_zero3.json", inputs)
     shutil.copytree(f"{goldens}/checkpoints/models/minimind", f"{inputs}/minimind_experts")
     shutil.copy(f"{goldens}/checkpoints/made/minimind_resume.pth", f"{inputs}/experts_resume.pth")
-    for generation, weights, encoder in ("c", "llm_64.pth", "siglip2-base-p32-256-ve"), ("a", "lm_64.pth", "clip-vit-base-patch16"):
+    for generation, weights, encoder in ("c", "llm_64.safetensors", "siglip2-base-p32-256-ve"), ("a", "lm_64.safetensors", "clip-vit-base-patch16"):
         name = "minimind" if generation == "c" else "minimind_a"
         shutil.copytree(f"{goldens}/minimind_{generation}/tokenizer", f"{inputs}/{name}")
-        shutil.copytree(f"{goldens}/minimind_{generation}/vision/{encoder}", f"{inputs}/{name}/{encoder}")
+        draw(f"{goldens}/minimind_{generation}/vision/{encoder}", f"{inputs}/{name}/{encoder}")
         shutil.copytree(f"{goldens}/minimind_{generation}/data", f"{inputs}/{name}_data")
-        shutil.copy(f"{goldens}/minimind_{generation}/dense/{weights}", f"{inputs}/{name}")
+        draw(f"{goldens}/minimind_{generation}/dense/weights", f"{inputs}/{name}/dense")
+        os.rename(f"{inputs}/{name}/dense/model.safetensors", f"{inputs}/{name}/{weights}")
+        os.rmdir(f"{inputs}/{name}/dense")
         sizes = dict(dim=64, n_layers=2, n_heads=4, n_kv_heads=2) if generation == "a" else dict(
             hidden_size=64, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2)
         write(f"{inputs}/{name}/config.json", json.dumps(dict(model_type="minimind-v", use_moe=False, vision_model=encoder, weights=weights, **sizes)))

@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using System.IO.Compression;
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
 namespace Fovea.Tests.Unit.Library;
 
 /// <summary>The package as a stranger uses it: packed from this tree, installed from a local feed into projects outside the repository, and run.</summary>
 [Trait("Category", "Long")]
-public sealed class PackageTests : IDisposable
+public sealed partial class PackageTests : IDisposable
 {
     private static readonly string Model = TestFiles.Golden("qwen2_5_vl_tiny/model");
     private static readonly string Images = TestFiles.Golden("qwen2_5_vl_tiny/data/images");
@@ -59,10 +60,58 @@ public sealed class PackageTests : IDisposable
         Assert.DoesNotContain(dependencies, id => id.StartsWith("Fovea", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void What_the_pages_show_in_CSharp_compiles_against_the_package()
+    {
+        Pack();
+        var methods = new List<string>();
+        foreach (var page in new[] { "README.md", "docs/library.md", "docs/evaluation.md", "docs/predictions.md" })
+        {
+            var text = File.ReadAllText(Path.Combine(TestFiles.Root, page));
+            var shown = Snippet().Matches(text).Select(match => match.Groups[1].Value).ToList();
+            Assert.NotEmpty(shown);
+            methods.AddRange(shown.Select((code, i) => Method($"{Path.GetFileNameWithoutExtension(page)}{i}", code)));
+        }
+
+        var here = Directory.CreateDirectory(Path.Combine(folder, "Pages")).FullName;
+        File.Copy(Path.Combine(TestFiles.Root, "examples/csharp/Chat/Chat.csproj"), Path.Combine(here, "Pages.csproj"));
+        File.WriteAllText(Path.Combine(here, "Program.cs"), $$"""
+            using Fovea;
+
+            internal static class Program
+            {
+                private static void Main()
+                {
+                }
+
+                private static double Overlap(string answer, string expected) => answer.Length - expected.Length;
+
+                {{string.Join("\n\n", methods)}}
+
+                private sealed record Row(string Photo, string Question, string Answer);
+            }
+            """);
+        Build(here, "Pages");
+
+        // A page uses names of a program around it, unless it declares them.
+        static string Method(string name, string code)
+        {
+            string[] around =
+            [
+                "VisionModel model", "IReadOnlyList<Conversation> heldOut", "IReadOnlyList<Row> rows", "Image scan", "CancellationToken cancel",
+            ];
+            var given = around.Where(parameter => !code.Contains($"var {parameter.Split(' ')[1]} =", StringComparison.Ordinal));
+            return $"private static async Task {name}({string.Join(", ", given)})\n{{\n{code.Replace("using Fovea;", string.Empty)}\nawait Task.CompletedTask;\n}}";
+        }
+    }
+
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
     private void Pack() => Run(
         ["pack", Path.Combine(TestFiles.Root, "src/Fovea/Fovea.csproj"), "-c", "Release", "--no-build", "-nologo", "-o", Path.Combine(folder, "feed")]);
+
+    [GeneratedRegex(@"```csharp\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex Snippet();
 
     /// <summary>The program of an example, built in a folder of its own.</summary>
     private string Build(string name)
@@ -73,6 +122,11 @@ public sealed class PackageTests : IDisposable
             File.Copy(file, Path.Combine(here, Path.GetFileName(file)));
         }
 
+        return Build(here, name);
+    }
+
+    private string Build(string here, string name)
+    {
         File.WriteAllText(Path.Combine(here, "nuget.config"), $"""
             <configuration><packageSources><add key="fovea" value="{Path.Combine(folder, "feed")}" /></packageSources></configuration>
             """);

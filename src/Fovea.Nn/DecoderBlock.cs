@@ -51,8 +51,8 @@ internal sealed class DecoderBlock(Block block, DecoderShape shape, int layer)
         var attended = o.Forward(heads_TE);
         watch?.Invoke("mixer_out", attended);
         x_TE = Add(x_TE, attended);
-        var h_TE = attentionNorm.Forward(x_TE);
-        var y_TE = mlp?.Forward(h_TE) ?? experts!.Forward(h_TE, balance, late, watch);
+        var normed_TE = attentionNorm.Forward(x_TE);
+        var y_TE = mlp?.Forward(normed_TE) ?? experts!.Forward(normed_TE, balance, late, watch);
         watch?.Invoke("mlp_out", y_TE);
         return Add(late is null ? x_TE : x_TE.IndexSelect(0, late), y_TE);
     }

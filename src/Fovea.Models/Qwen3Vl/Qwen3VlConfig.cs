@@ -34,6 +34,9 @@ internal sealed record Qwen3VlConfig
     /// <summary>How many of the D/2 rotary frequencies follow time, height and width; they take turns.</summary>
     public required int[] MropeSection { get; init; }
 
+    /// <summary>The mixture of experts of the models that have one; null for the dense ones.</summary>
+    public ExpertShape? Experts { get; init; }
+
     /// <summary>Whether the output head is the embedding table.</summary>
     public required bool TiedEmbeddings { get; init; }
 
@@ -52,6 +55,7 @@ internal sealed record Qwen3VlConfig
         VocabularySize = VocabularySize,
         NormEpsilon = NormEpsilon,
         NormalisesQueriesAndKeys = true,
+        Experts = Experts,
         TiedEmbeddings = TiedEmbeddings,
     };
 
@@ -68,6 +72,15 @@ internal sealed record Qwen3VlConfig
 
         Qwen3VlFields.Check(root);
         var text = root.Section("text_config") ?? root;
+        return Read(root, text, NestedText.TiesEmbeddings(root, text));
+    }
+
+    /// <summary>What dense models and those with experts have in common.</summary>
+    /// <param name="root">Whose fields have been looked through.</param>
+    /// <param name="text">Of the language model.</param>
+    /// <param name="tied">Whether the output head is the embedding table.</param>
+    internal static Qwen3VlConfig Read(ConfigReader root, ConfigReader text, bool tied)
+    {
         var positions = Qwen3VlFields.Positions(text);
         var config = new Qwen3VlConfig
         {
@@ -82,7 +95,7 @@ internal sealed record Qwen3VlConfig
             NormEpsilon = text.Double("rms_norm_eps", 1e-6),
             Rope = Qwen3VlFields.Rope(text, positions),
             MropeSection = RopeReader.Section(text)?.Ints("mrope_section", [24, 20, 20]) ?? [24, 20, 20],
-            TiedEmbeddings = NestedText.TiesEmbeddings(root, text),
+            TiedEmbeddings = tied,
             ImageTokenId = root.Int("image_token_id", 151655),
             Vision = Qwen3VlVisionConfig.Read(root.Section("vision_config") ?? throw root.Wrong("vision_config", "an object")),
         };

@@ -3,7 +3,6 @@ using Fovea.Models.MiniMindV;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Models.Qwen2Vl;
 using Fovea.Models.Qwen3Vl;
-using Fovea.Models.Qwen3VlMoe;
 
 namespace Fovea.Models;
 
@@ -14,7 +13,6 @@ internal static class Families
     public static IReadOnlyList<ModelFamily> All { get; } =
     [
         new Qwen25VlFamily(), new MiniCpmVFamily(), new MiniMindVFamily(), new Qwen3VlFamily(), new Qwen2VlFamily(),
-        new Qwen3VlMoeFamily(),
     ];
 
     public static string ConfigPath(string folder) => Path.Combine(folder, "config.json");

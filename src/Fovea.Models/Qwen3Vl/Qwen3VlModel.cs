@@ -8,17 +8,11 @@ internal sealed class Qwen3VlModel : GridModel
 {
     /// <param name="ledger">Names and loads the weights; the spelling is the hub's (<c>model.visual.*</c>, <c>model.language_model.*</c>).</param>
     public Qwen3VlModel(Ledger ledger, Qwen3VlConfig config)
-        : this(ledger, config, root => new Qwen3VlLanguage(root, config))
-    {
-    }
-
-    /// <param name="language">Makes the language model.</param>
-    public Qwen3VlModel(Ledger ledger, Qwen3VlConfig config, Func<Weights, GridLanguage> language)
         : base(ledger, config.Vision.Patches, config.ImageTokenId)
     {
         Config = config;
         Vision = new Qwen3VlVision(ledger.Root / "model" / "visual", config.Vision);
-        Language = language(ledger.Root);
+        Language = new Qwen3VlLanguage(ledger.Root, config);
     }
 
     public Qwen3VlConfig Config { get; }

@@ -12,11 +12,11 @@ namespace Fovea.Models.Qwen3Vl;
 internal sealed record Qwen3VlProcessor(Tokenizer Tokenizer, ChatTemplate Template, IMediaProcessor Images) : ModelProcessor(Tokenizer, Template, Images)
 {
     /// <param name="source">A model folder with config.json, tokenizer.json and preprocessor_config.json.</param>
-    /// <param name="config">What its config.json says.</param>
     /// <param name="preResize">A resize that comes before the model's own; null for none.</param>
     /// <exception cref="ConfigException">A file is missing or wrong.</exception>
-    public static ModelProcessor Load(ModelSource source, Qwen3VlConfig config, PreResize? preResize = null)
+    public static ModelProcessor Load(ModelSource source, PreResize? preResize = null)
     {
+        var config = Qwen3VlConfig.Read(source.Config);
         var (tokenizer, images) = GridFiles.Load(source, config.ImageTokenId, config.Vision.Patches, preResize);
         return new Qwen3VlProcessor(tokenizer, TemplateOf(tokenizer), images) { Rows = config.VocabularySize };
     }

@@ -4,7 +4,9 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>The same linear of every expert, without biases, as one weight: [N, out, in], or [N, in, out] where the checkpoint has the inputs first.</summary>
-/// <remarks>Suffixes: R rows sorted by expert, N experts. Adapters are PEFT's for such weights: A [r N, in] expert by expert, B [out, r N] rank by rank.</remarks>
+/// <remarks>
+/// Suffixes: R rows sorted by expert, N experts. Adapters are PEFT's for such weights: A [r N, in] expert by expert, B [out, r N] rank by rank.
+/// </remarks>
 internal sealed class ExpertLinears : Adaptable
 {
     private readonly long experts;

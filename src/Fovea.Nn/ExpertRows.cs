@@ -38,7 +38,9 @@ internal sealed class ExpertRows
         tokens_R = perToken == 1 ? choices_R : CreateOps.On(device, Array.ConvertAll(choices, choice => choice / perToken));
     }
 
-    /// <summary>The choices of all tokens, on the host. Shapes alone hold none: then all experts have as much to do, which changes nothing that is kept.</summary>
+    /// <summary>
+    /// The choices of all tokens, on the host. Shapes alone hold none: then all experts have as much to do, which changes nothing that is kept.
+    /// </summary>
     public static long[] ChosenIn(Tensor experts_TK, int experts) => experts_TK.Device.Type == DeviceType.Meta
         ? [.. Enumerable.Range(0, (int)experts_TK.Count).Select(i => (long)i % experts)]
         : experts_TK.ToArray<long>();
@@ -48,7 +50,9 @@ internal sealed class ExpertRows
         [.. tokens_L.ToArray<long>().SelectMany(token => new ArraySegment<long>(chosen, (int)token * perToken, perToken))];
 
     /// <summary>The weighed sum of what the experts of each token make of it.</summary>
-    /// <param name="body">Computes all experts, of rows and where those of each begin. One that nothing fell on takes part: its gradient is zero, not absent.</param>
+    /// <param name="body">
+    /// Computes all experts, of rows and where those of each begin. One that nothing fell on takes part: its gradient is zero, not absent.
+    /// </param>
     /// <returns>[T, E]</returns>
     public Tensor Mix(Tensor x_TE, Tensor weights_TK, Func<Tensor, long[], Tensor> body)
     {

@@ -3,8 +3,9 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>
-/// The loss that keeps experts evenly used (arXiv 2101.03961), of all layers together as Transformers computes it: over a batch, the number of experts times the
-/// sum over them of the share of choices that fell on each, times the mean of the scores that it had. Gathers both while a forward pass goes through the layers.
+/// The loss that keeps experts evenly used (arXiv 2101.03961), of all layers together as Transformers computes it: over a batch, the number of experts
+/// times the sum over them of the share of choices that fell on each, times the mean of the scores that it had. Gathers both while a forward pass goes
+/// through the layers.
 /// </summary>
 /// <remarks>Suffixes: T tokens, N experts, K experts of a token, G groups.</remarks>
 /// <param name="groups">The batches: stretches of the pass's tokens, and what the loss of each counts.</param>

@@ -28,8 +28,8 @@ internal sealed class PackedBatch : IDisposable
     public float[] SampleWeight { get; init; } = [];
 
     /// <summary>
-    /// What each sample weighs in a loss that is a mean over the tokens of its batch and is added to that of every batch [S]: those of a batch add up to 1 where
-    /// token losses are summed over the step's batches, and to their part of the step where these are averaged.
+    /// What each sample weighs in a loss that is a mean over the tokens of its batch and is added to that of every batch [S]: those of a batch add up to 1
+    /// where token losses are summed over the step's batches, and to their part of the step where these are averaged.
     /// </summary>
     public float[] SampleShare { get; init; } = [];
 

@@ -36,7 +36,8 @@ internal sealed record PeftConfig
     /// <param name="additionalTarget">Modules trained in full beside it.</param>
     /// <param name="parameters">Weights of experts.</param>
     public static PeftConfig For(
-        string baseModel, LoraOptions lora, LoraTargets targets, IReadOnlyList<string>? additionalTarget = null, IReadOnlyList<string>? parameters = null) => new()
+        string baseModel, LoraOptions lora, LoraTargets targets, IReadOnlyList<string>? additionalTarget = null,
+        IReadOnlyList<string>? parameters = null) => new()
     {
         BaseModel = baseModel,
         Lora = lora,

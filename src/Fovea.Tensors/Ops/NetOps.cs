@@ -136,7 +136,7 @@ internal static class NetOps
     /// <returns>[R, out]</returns>
     public static Tensor GroupedLinear(this Tensor x, Tensor[] weights, long[] starts) => GroupedLinearOp.Call(x, weights, starts);
 
-    /// <summary>As <see cref="GroupedLinear"/>, with all weights in one tensor [E, out, in]. Its strides are free, and those of its gradient are the same.</summary>
+    /// <summary>As <see cref="GroupedLinear"/>, with all weights in one tensor [E, out, in]. Its strides are free, and its gradient has the same.</summary>
     /// <returns>[R, out]</returns>
     public static Tensor StackedLinear(this Tensor x, Tensor weight, long[] starts) => StackedLinearOp.Call(x, weight, starts);
 

@@ -140,6 +140,12 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
             .Where(target => !model.Ledger.Trainable.Any(p => new PeftConfig { ModulesToSave = [target] }.SavesWhole(p.Name)))
             .Select(target => $"additional_target: the model has no module whose name ends with '{target}' (for instance lm_head or embed_tokens)")
             .ToList();
+        if (model.Ledger.Adaptables.OfType<ExpertLinears>().FirstOrDefault(weight => weight.Weight.Trainable) is { } whole)
+        {
+            // Their layout in a file of PEFT is Transformers', in the model's folder the hub's.
+            nowhere.Add($"additional_target: {whole.Module} holds experts, which are not saved whole beside an adapter; lora_target_parameters adapts them");
+        }
+
         if (nowhere.Count > 0)
         {
             throw new ConfigException(nowhere);

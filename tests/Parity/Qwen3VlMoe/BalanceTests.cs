@@ -95,6 +95,8 @@ public sealed class BalanceTests : NativeTest
 
     protected override void Cleanup() => run?.Dispose();
 
+    private static long[] Slots(ModelInput input) => input.ImageSlots?.ToArray<long>() ?? [];
+
     /// <summary>Of samples in one stream, in batches [from, to).</summary>
     private double Loss(string[] names, (int From, int To)[] batches)
     {
@@ -109,7 +111,7 @@ public sealed class BalanceTests : NativeTest
             Pixels = inputs.Any(input => input.Pixels is not null) ? ShapeOps.Cat([.. inputs.Select(input => input.Pixels).OfType<Tensor>()]) : null,
             Grids = [.. inputs.SelectMany(input => input.Grids)],
             ImageSlots = inputs.Any(input => input.ImageSlots is not null)
-                ? ShapeOps.Cat([.. inputs.Select((input, i) => input.ImageSlots is { } slots ? CreateOps.On(run.Model.Device, Array.ConvertAll(slots.ToArray<long>(), slot => slot + starts[i])) : null).OfType<Tensor>()])
+                ? CreateOps.On<long>(run.Model.Device, inputs.SelectMany((input, i) => Slots(input).Select(slot => slot + starts[i])).ToArray())
                 : null,
             Groups = [.. batches.Select(batch => new TokenGroup(starts[batch.From], starts[batch.To], Options.MoeAuxLossCoef!.Value))],
             Side = side,

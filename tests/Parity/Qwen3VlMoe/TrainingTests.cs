@@ -4,7 +4,9 @@ using Fovea.Nn;
 
 namespace Fovea.Tests.Parity.Qwen3VlMoe;
 
-/// <summary>Steps of LoRA and of every weight, routers and experts too, against PyTorch and PEFT from the same beginning (tests/goldens/qwen3_vl_moe/README.md).</summary>
+/// <summary>
+/// Steps of LoRA and of every weight, routers and experts too, against PyTorch and PEFT from the same beginning (tests/goldens/qwen3_vl_moe/README.md).
+/// </summary>
 public sealed class TrainingTests : NativeTest
 {
     private const string Folder = "qwen3_vl_moe";

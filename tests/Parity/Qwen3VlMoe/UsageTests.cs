@@ -146,7 +146,7 @@ public sealed class UsageTests : NativeTest
 
     [Theory]
     [InlineData("30b-a3b", 31_070_754_032, 538_631_408, 6_684_672)]
-    [InlineData("235b-a22b", 235_670_022_896, 576_388_336, 24_641_536)]
+    [InlineData("235b-a22b", 235_670_022_896, 576_388_336, 25_411_584)]
     public void Published_sizes_count_as_Transformers_counts_them_and_are_planned(string size, long parameters, long vision, long adapter)
     {
         var folder = TestFiles.Golden($"qwen3_vl_moe_configs/{size}");
@@ -163,6 +163,16 @@ public sealed class UsageTests : NativeTest
             new MemoryPlanRequest { Ranks = [8], Stages = [3], Offloads = [OffloadKind.None], DeviceBytes = 80L << 30 });
         Assert.Equal(adapter, plan.TrainableParameters);
         Assert.InRange(plan.Rows[0].Device, 1L << 30, 80L << 30);
+    }
+
+    [Theory]
+    [InlineData("additional_target=mlp.experts", "experts, which are not saved whole beside an adapter")]
+    [InlineData("lora_target_parameters=mlp.gate", "mlp.gate matches no weight of experts; there are mlp.experts.gate_up_proj, mlp.experts.down_proj")]
+    public void A_run_that_cannot_be_saved_as_PEFT_would_is_refused(string key, string error)
+    {
+        var (code, errors) = FailureTests.Invoke(run.Train("refused", $"model_name_or_path={Folder}", "max_steps=1", key));
+        Assert.NotEqual(0, code);
+        Assert.Contains(error, string.Join("\n", errors));
     }
 
     [Fact]

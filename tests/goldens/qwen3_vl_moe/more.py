@@ -1,6 +1,7 @@
 """Makes greedy.json, experts.* and balance.* beside it, with Transformers 5.12 and PEFT main (5d602fd): what generate.py does not make.
-  more.py MODEL_FOLDER [greedy] [experts] [balance]
-MODEL_FOLDER is a copy of model/ with the model.safetensors of `generate.py --weights`. PEFT and accelerate may lie in a folder of PYTHONPATH.
+  more.py MODEL_FOLDER GENERATED [greedy] [experts] [balance]
+MODEL_FOLDER is a copy of model/ with the model.safetensors of `generate.py --weights`; GENERATED is what generate.py made, before trim.py. PEFT and accelerate may lie in
+a folder of PYTHONPATH.
 greedy   greedy answers to the samples of forward.json
 experts  LoRA on attention and, by target_parameters, on experts: 6 steps of 4 rows; both adapters as PEFT saved them, the merged model's logits
 balance  load_balancing_loss_func: its value for samples alone and padded together; 4 steps of LoRA and of every weight with the loss of each batch of 2 rows
@@ -14,14 +15,14 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, get_cosine_schedule_with_warmup
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FOLDER, WHAT = sys.argv[1], sys.argv[2:] or ["greedy", "experts", "balance"]
+FOLDER, GENERATED, WHAT = sys.argv[1], sys.argv[2], sys.argv[3:] or ["greedy", "experts", "balance"]
 torch.set_num_threads(1)
 processor = AutoImageProcessor.from_pretrained(FOLDER, backend="torchvision")
 COEFFICIENT = 0.05
 
 
 def load(name):
-    with open(os.path.join(HERE, name), encoding="utf-8") as f:
+    with open(os.path.join(GENERATED if name == "train_encoded.json" else HERE, name), encoding="utf-8") as f:
         return json.load(f)
 
 
@@ -116,7 +117,7 @@ def logits_of(model, name="text"):
     given, labels = batch([SAMPLES[name]])
     with torch.no_grad():
         lab = labels[0].tolist()
-        return model(**given).logits[0][[i for i in range(len(lab) - 1) if lab[i + 1] != -100]].clone()
+        return model(**given).logits[0][[i for i in range(len(lab) - 1) if lab[i + 1] != -100][:4]].clone()
 
 
 def save_adapter(model, folder):
@@ -135,16 +136,16 @@ def experts():
     from peft import LoraConfig, PeftModel, get_peft_model
     torch.manual_seed(33005)
     config = LoraConfig(
-        r=4, lora_alpha=8, lora_dropout=0.0, bias="none", task_type="CAUSAL_LM", target_modules=["q_proj", "v_proj"],
+        r=2, lora_alpha=4, lora_dropout=0.0, bias="none", task_type="CAUSAL_LM", target_modules=["q_proj", "v_proj"],
         target_parameters=["mlp.experts.gate_up_proj", "mlp.experts.down_proj"])
     model = get_peft_model(model_of(), config)
     with torch.no_grad():
         for n, p in sorted(model.named_parameters()):
             if "lora_B" in n: p.copy_(torch.randn(p.shape) * 0.05)
     save_adapter(model, f"{HERE}/experts_init")
-    tensors = {"plain_logits": logits_of(model.unload() if False else model_of().eval()), "initial_logits": logits_of(model.eval())}
+    tensors = {"initial_logits": logits_of(model.eval())}
     result, grads = train(model.train(), 6, [1, 1, 1, 1], 1e-3)
-    tensors.update({f"first_step_clipped_grad.{n.replace('base_model.model.', '', 1)}": g for n, g in grads.items() if ".layers.1." in n or ".layers.3." in n})
+    tensors.update({f"first_step_clipped_grad.{n.replace('base_model.model.', '', 1)}": g for n, g in grads.items() if ".layers.1." in n})
     save_adapter(model, f"{HERE}/experts_final")
     tensors["final_logits"] = logits_of(model.eval())
     merged = model.merge_and_unload()

@@ -1,8 +1,8 @@
 """Makes the results of generate.py small; needs nothing but Python.
-  trim.py FROM   copies FROM's results here, without what no test reads: samples with videos, and pixels, which tests make of the pictures again. Every 7th
-                 value of fp32 tensors over 2 KiB stays (NAME@7, NAME@shape), but for the initial adapter, from which runs start.
+  trim.py FROM   copies FROM's results here, without what no test reads: samples with videos, pixels, and most of what the dense model's goldens have too.
+                 Every 7th value of fp32 tensors over 2 KiB stays (NAME@7, NAME@shape), but for the initial adapter, from which runs start.
 """
-import json, os, struct, sys
+import json, os, re, struct, sys
 
 HERE, EVERY, LARGE = os.path.dirname(os.path.abspath(__file__)), 7, 2048
 
@@ -49,9 +49,13 @@ def json_of(name, change=lambda j: j):
 
 FROM = sys.argv[1]
 VIDEO = ("video", "mixed")
-write(f"{HERE}/forward.safetensors", thin({k: v for k, v in read(f"{FROM}/forward.safetensors").items() if not k.startswith(VIDEO)}))
+FORWARD = re.compile(
+    r"(one\.(vis\.|inputs_embeds|hidden_norm|logits|layer\d\.(router|mixer_out|moe_out|out))|two\.logits|text\.logits_rows|\w+\.(logits_rows|logsumexp))")
+GRADIENTS = re.compile(r"first_step_clipped_grad\.model\.(language_model\.(layers\.0\.|norm)|visual\.(merger|deepstack_merger_list\.\d\.norm|blocks\.0\.norm))")
+write(f"{HERE}/forward.safetensors", thin({k: v for k, v in read(f"{FROM}/forward.safetensors").items() if not k.startswith(VIDEO) and FORWARD.match(k)}))
 for run in ("train_lora", "train_full"):
-    write(f"{HERE}/{run}.safetensors", thin(read(f"{FROM}/{run}.safetensors")))
+    kept = {k: v for k, v in read(f"{FROM}/{run}.safetensors").items() if k.startswith("final_logits.text") or GRADIENTS.match(k)}
+    write(f"{HERE}/{run}.safetensors", thin(kept))
     json_of(f"{run}.json")
 write(f"{HERE}/adapter_final/adapter_model.safetensors", thin(read(f"{FROM}/adapter_final/adapter_model.safetensors")))
 json_of("forward.json", lambda j: dict(samples={k: v for k, v in j["samples"].items() if k not in VIDEO}))

@@ -27,6 +27,8 @@ internal sealed class CheckpointSource : IWeightSource
 
     public bool Has(string name) => entries.ContainsKey(name);
 
+    public long[]? ShapeOf(string name) => entries.TryGetValue(name, out var entry) ? entry.Shape : null;
+
     public Tensor Read(string name, long[] shape)
     {
         var entry = entries[name];

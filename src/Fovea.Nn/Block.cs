@@ -11,7 +11,7 @@ internal sealed class Block
 {
     private readonly Weights root;
     private readonly List<Parameter> parameters = [];
-    private readonly List<Linear> linears = [];
+    private readonly List<Adaptable> adaptables = [];
 
     internal Block(Weights root, ModelPart part, string name, BlockKind kind)
     {
@@ -37,8 +37,8 @@ internal sealed class Block
     /// <summary>The model's own weights in it, in the order in which they were taken.</summary>
     public IReadOnlyList<Parameter> Parameters => parameters;
 
-    /// <summary>The adapters' weights in it, in the order of the linears.</summary>
-    public IEnumerable<Parameter> AdapterParameters => linears.Select(linear => linear.Lora).OfType<LoraAdapter>().SelectMany(lora => lora.Parameters);
+    /// <summary>The adapters' weights in it, in the order of what they are put on.</summary>
+    public IEnumerable<Parameter> AdapterParameters => adaptables.Select(adaptable => adaptable.Lora).OfType<LoraAdapter>().SelectMany(lora => lora.Parameters);
 
     public static Weights operator /(Block block, string child) => block.root / child;
 
@@ -98,7 +98,7 @@ internal sealed class Block
 
     internal void Add(Parameter parameter) => parameters.Add(parameter);
 
-    internal void Add(Linear linear) => linears.Add(linear);
+    internal void Add(Adaptable adaptable) => adaptables.Add(adaptable);
 
     internal Tensor[] RunOpen(Func<Tensor, Tensor[]> body, Tensor x, BlockMode mode)
     {

@@ -27,7 +27,7 @@ internal sealed class BlockMeter : IDisposable
         this.ledger = ledger;
         OnHost = onHost;
         parameters = [.. ledger.Parameters, .. ledger.AdapterParameters];
-        dropouts = [.. ledger.Linears.Select(linear => linear.Lora?.Dropout).OfType<DropoutStream>().Distinct()];
+        dropouts = [.. ledger.Adaptables.Select(adaptable => adaptable.Lora?.Dropout).OfType<DropoutStream>().Distinct()];
         ledger.Meter = ledger.Meter is null ? this : throw new InvalidOperationException("this model is being measured already");
         foreach (var parameter in parameters)
         {

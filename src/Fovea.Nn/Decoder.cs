@@ -44,7 +44,9 @@ internal sealed class Decoder
     /// <param name="attention">Who sees whom.</param>
     /// <param name="images">What images put in place of tokens, and add behind layers; null without images.</param>
     /// <param name="wanted_L">64-bit rows to return; null for all. The last block does the rest of its work for these alone.</param>
+    /// <param name="balance">Takes what the loss of routers is made of; null where none is wanted.</param>
     /// <param name="watch">Sees the input and the output of every block; for tests.</param>
+    /// <param name="inside">Sees what happens inside every block; for tests.</param>
     /// <returns>[T, E] or [L, E] after the final norm.</returns>
     public Tensor Forward(
         Tensor ids_T,
@@ -52,7 +54,9 @@ internal sealed class Decoder
         IAttentionPlan attention,
         ImageTokens? images = null,
         Tensor? wanted_L = null,
-        Action<string, Tensor>? watch = null)
+        RouterBalance? balance = null,
+        Action<string, Tensor>? watch = null,
+        Action<string, Tensor>? inside = null)
     {
         if (images?.AddsBehind(blocks.Length) == true)
         {
@@ -69,15 +73,16 @@ internal sealed class Decoder
         for (var i = 0; i < blocks.Length; i++)
         {
             var wanted = i == blocks.Length - 1 ? wanted_L : null;
+            var within = Within(inside, i);
             if (images?.AddsBehind(i) == true)
             {
                 // Outside of the block, which may run again for its gradients; and before rows are chosen, as image tokens may not be among them.
-                x_TE = images.AddBehind(i, blocks[i].Forward(x_TE, rotary, attention));
+                x_TE = images.AddBehind(i, blocks[i].Forward(x_TE, rotary, attention, null, balance, within));
                 x_TE = wanted is null ? x_TE : x_TE.IndexSelect(0, wanted);
             }
             else
             {
-                x_TE = blocks[i].Forward(x_TE, rotary, attention, wanted);
+                x_TE = blocks[i].Forward(x_TE, rotary, attention, wanted, balance, within);
             }
 
             watch?.Invoke($"block{i}", x_TE);
@@ -86,6 +91,9 @@ internal sealed class Decoder
         var last = norm.Forward(x_TE);
         return shape.OutputScale == 1 ? last : last.Mul(shape.OutputScale);
     }
+
+    private static Action<string, Tensor>? Within(Action<string, Tensor>? inside, int block) =>
+        inside is null ? null : (what, x) => inside($"layer{block}.{what}", x);
 
     private Tensor Embed(Tensor ids)
     {

@@ -27,6 +27,9 @@ internal sealed record DecoderShape
     /// <summary>Whether every head's queries and keys are normalised before they are turned, as Qwen3's are.</summary>
     public bool NormalisesQueriesAndKeys { get; init; }
 
+    /// <summary>What stands in place of the MLP in some layers, or all; null for a dense model.</summary>
+    public ExpertShape? Experts { get; init; }
+
     /// <summary>Whether the output head is the embedding table.</summary>
     public bool TiedEmbeddings { get; init; }
 

@@ -11,6 +11,9 @@ internal interface IWeightSource
     /// <summary>Whether it can supply this weight.</summary>
     bool Has(string name);
 
+    /// <summary>The shape in which it holds this weight; null where it makes values up as asked.</summary>
+    long[]? ShapeOf(string name) => null;
+
     /// <summary>The value, belonging to the scope that is open; it may be mapped memory, which must not be written.</summary>
     Tensor Read(string name, long[] shape);
 }

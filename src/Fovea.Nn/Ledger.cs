@@ -11,6 +11,7 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
 {
     private readonly List<Parameter> parameters = [];
     private readonly List<Linear> linears = [];
+    private readonly List<Adaptable> adaptables = [];
     private readonly List<Block> blocks = [];
     private readonly Dictionary<string, Parameter> byName = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Parameter> adaptersByName = new(StringComparer.Ordinal);
@@ -24,6 +25,9 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
 
     /// <summary>Every linear layer in the order in which the model was built.</summary>
     public IReadOnlyList<Linear> Linears => linears;
+
+    /// <summary>Everything that adapters can be put on, in the order in which the model was built: linears, and experts' weights.</summary>
+    public IReadOnlyList<Adaptable> Adaptables => adaptables;
 
     /// <summary>What runs in one piece, in the order of the forward pass: the vision side first. Some weights belong to none (the last norm).</summary>
     public IReadOnlyList<Block> Blocks => blocks;
@@ -45,8 +49,8 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
     /// <summary>What the optimizer updates, base weights before adapters.</summary>
     public IEnumerable<Parameter> Trainable => parameters.Where(p => p.Trainable).Concat(AdapterParameters);
 
-    /// <summary>The weights of the adapters attached to linears.</summary>
-    public IEnumerable<Parameter> AdapterParameters => linears.Where(l => l.Lora is not null).SelectMany(l => l.Lora!.Parameters);
+    /// <summary>The weights of the adapters that are attached.</summary>
+    public IEnumerable<Parameter> AdapterParameters => adaptables.Where(l => l.Lora is not null).SelectMany(l => l.Lora!.Parameters);
 
     /// <summary>Elements of the model's own weights, a tied weight counted once.</summary>
     public long Count => parameters.Sum(p => p.Count);
@@ -141,15 +145,24 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
         return parameter;
     }
 
+    /// <summary>The shape in which the source holds a weight; null where it has none of its own.</summary>
+    internal long[]? StoredShape(string name) => source.Has(name) ? source.ShapeOf(name) : null;
+
     internal void Register(Linear linear)
     {
         linears.Add(linear);
-        linear.Weight.Block?.Add(linear);
+        Register((Adaptable)linear);
     }
 
-    internal void Attach(Linear linear, LoraAdapter adapter)
+    internal void Register(Adaptable adaptable)
     {
-        linear.Lora = adapter;
+        adaptables.Add(adaptable);
+        adaptable.Weight.Block?.Add(adaptable);
+    }
+
+    internal void Attach(Adaptable adaptable, LoraAdapter adapter)
+    {
+        adaptable.Lora = adapter;
         foreach (var parameter in adapter.Parameters)
         {
             adaptersByName.Add(parameter.Name, parameter);
@@ -157,10 +170,10 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
     }
 
     /// <summary>The adapter's weights are the caller's from now on.</summary>
-    internal LoraAdapter? Detach(Linear linear)
+    internal LoraAdapter? Detach(Adaptable adaptable)
     {
-        var adapter = linear.Lora;
-        linear.Lora = null;
+        var adapter = adaptable.Lora;
+        adaptable.Lora = null;
         foreach (var parameter in adapter?.Parameters ?? [])
         {
             adaptersByName.Remove(parameter.Name);

@@ -4,34 +4,19 @@ using Fovea.Tensors;
 namespace Fovea.Nn;
 
 /// <summary>x W^T + b with an optional low-rank adapter. W is [out, in].</summary>
-internal sealed class Linear
+internal sealed class Linear : Adaptable
 {
-    private readonly Ledger ledger;
-
     public Linear(Weights w, long inputs, long outputs, bool bias = true)
+        : base(w.Ledger, w.Path, inputs, outputs)
     {
-        ledger = w.Ledger;
-        Path = w.Path;
-        Inputs = inputs;
-        Outputs = outputs;
         Weight = w.Take("weight", outputs, inputs);
         Bias = bias ? w.Take("bias", outputs) : null;
-        ledger.Register(this);
+        w.Ledger.Register(this);
     }
 
-    /// <summary>Where it sits in the model, as the checkpoint spells it.</summary>
-    public string Path { get; }
-
-    public long Inputs { get; }
-
-    public long Outputs { get; }
-
-    public Parameter Weight { get; }
+    public override Parameter Weight { get; }
 
     public Parameter? Bias { get; }
-
-    /// <summary>The adapter, when one is attached.</summary>
-    public LoraAdapter? Lora { get; internal set; }
 
     /// <param name="x">[..., in]</param>
     /// <returns>[..., out]</returns>
@@ -68,14 +53,13 @@ internal sealed class Linear
         return Adapted(x, linears, adapters);
     }
 
-    /// <summary>Whether an adapter works on any row of what is computed now.</summary>
-    internal bool IsAdapted => !AdapterRows.Same(this, out var lora) || lora is not null;
+    internal override Tensor Delta(LoraAdapter adapter) => adapter.Delta();
 
     /// <summary>
     /// Whether the adapter may be computed inside the product, the base weight needing no gradient. On the CPU one with dropout is not: its sums keep the
     /// roundings that they had there, so that a run that is resumed goes on with the same bits.
     /// </summary>
-    private bool AdaptsInside(LoraAdapter lora) => (!lora.DropsNow || !ledger.OnHost) && !Weight.Trainable && Bias is not { Trainable: true };
+    private bool AdaptsInside(LoraAdapter lora) => (!lora.DropsNow || !Ledger.OnHost) && !Weight.Trainable && Bias is not { Trainable: true };
 
     private static Tensor[] Adapted(Tensor x, Linear[] linears, LoraAdapter[] adapters)
     {

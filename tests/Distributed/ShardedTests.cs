@@ -17,6 +17,7 @@ public sealed class ShardedTests : NativeTest
     [InlineData(3, "none")]
     [InlineData(3, "cpu", "qwen3_vl", true)]
     [InlineData(3, "none", "qwen2_vl")]
+    [InlineData(3, "none", "qwen3_vl_moe")]
     [Trait("Category", "Long")]
     public void Adapters_agree_with_one_rank(int stage, string offload, string model = Tiny, bool vision = false)
     {
@@ -41,6 +42,7 @@ public sealed class ShardedTests : NativeTest
     [InlineData(3, "cpu")]
     [InlineData(1, "none", "qwen3_vl")]
     [InlineData(3, "cpu", "qwen3_vl")]
+    [InlineData(3, "none", "qwen3_vl_moe")]
     [Trait("Category", "Long")]
     public void Full_fine_tuning_agrees_with_one_rank_where_some_ranks_see_text_only(int stage, string offload, string model = Tiny)
     {

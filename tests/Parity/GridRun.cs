@@ -20,16 +20,19 @@ namespace Fovea.Tests.Parity;
 internal sealed class GridRun : IDisposable
 {
     private const int RowsPerStep = 4;
+    private const long ImageToken = 1990;
     private readonly string golden;
     private readonly LoadedData data;
     private readonly EncodedSample[] samples;
     private readonly IMediaProcessor images;
     private readonly Dictionary<string, float[]> pixels = [];
+    private ExpertTargets? experts;
 
     /// <param name="golden">The folder in tests/goldens.</param>
     /// <param name="template">Null for the family's own.</param>
     /// <param name="full">Whether every weight learns.</param>
-    public GridRun(string golden, BlockMode mode = BlockMode.Keep, string? template = null, bool full = false)
+    /// <param name="family">Options of the family; null for its defaults.</param>
+    public GridRun(string golden, BlockMode mode = BlockMode.Keep, string? template = null, bool full = false, FamilyOptions? family = null)
     {
         this.golden = golden;
         Source = ModelSource.Open(TestFiles.Golden($"{golden}/model"));
@@ -39,20 +42,26 @@ internal sealed class GridRun : IDisposable
         data = DatasetLoader.Load(options);
         samples = [.. Enumerable.Range(0, data.Train.Count).Select(i => encoder.Encode(data.Train[i]))];
         images = processor.Images;
-        Model = Source.Load(new ModelOptions { BlockMode = mode, Device = TestDevice.Device, Trainable = (_, _) => full });
+        Model = Source.Load(new ModelOptions { BlockMode = mode, Device = TestDevice.Device, Trainable = (_, _) => full, Family = family });
     }
 
     public ModelSource Source { get; }
 
     public VisionLanguageModel Model { get; }
 
-    /// <summary>The adapter that LLaMA-Factory's <c>all</c> puts, with the golden's initial values.</summary>
-    public PeftConfig Attach() => PeftAdapter.Attach(Model, Source.Family, TestFiles.Golden($"{golden}/adapter_init"), trainable: true);
+    /// <summary>The adapter that LLaMA-Factory's <c>all</c> puts, with the golden's initial values; or another one of the golden's.</summary>
+    public PeftConfig Attach(string adapter = "adapter_init")
+    {
+        var config = PeftAdapter.Attach(Model, Source.Family, TestFiles.Golden($"{golden}/{adapter}"), trainable: true);
+        experts = new ExpertTargets(Model, config.TargetParameters);
+        return config;
+    }
 
     /// <summary>Trains whatever is trainable; every loss, norm and rate must be the golden's.</summary>
     /// <param name="run">The golden's file, without its extension.</param>
     /// <param name="afterClip">Sees the optimizer after the first step's gradients are clipped.</param>
-    public void Train(string run, int microBatchTokens, bool visionLearns, Action<AdamW>? afterClip = null)
+    /// <param name="rowsPerBatch">Rows of a batch, of which a step has four in all.</param>
+    public void Train(string run, int microBatchTokens, bool visionLearns, Action<AdamW>? afterClip = null, int rowsPerBatch = 1)
     {
         var expected = Golden.Json(TestFiles.Golden($"{golden}/{run}.json"));
         var (log, rate) = (expected.GetProperty("log").EnumerateArray().ToList(), expected.GetProperty("settings").GetProperty("lr").GetDouble());
@@ -67,7 +76,7 @@ internal sealed class GridRun : IDisposable
         {
             var rows = log[step].GetProperty("samples").EnumerateArray().Select(row => row.GetInt32()).ToArray();
             Assert.Equal(Enumerable.Range(step * RowsPerStep, RowsPerStep).Select(row => row % samples.Length), rows);
-            using var batch = Plan(rows, microBatchTokens, step);
+            using var batch = Plan(rows, microBatchTokens, step, rowsPerBatch);
             var loss = batch.MicroBatches.Sum(micro => runner.Train(micro, step, StepTotals.Of(batch)).Loss);
             var norm = optimizer.Clip(1);
             Assert.Equal(log[step].GetProperty("lr").GetDouble(), schedule.Rate(step), 1e-12);
@@ -83,6 +92,9 @@ internal sealed class GridRun : IDisposable
         }
     }
 
+    /// <summary>Values of a weight as Transformers 5 holds it: experts of a checkpoint of the hub, whose inputs come first, turned.</summary>
+    public static float[] AsTransformersHas(Tensor weight) => (weight.Shape.Length == 3 ? weight.Transpose().Contiguous() : weight).ToArray<float>();
+
     /// <summary>A training row as the model's input.</summary>
     public ModelInput Input(int row)
     {
@@ -90,12 +102,34 @@ internal sealed class GridRun : IDisposable
         return Model.Prepare(batch.MicroBatches[0]);
     }
 
+    /// <summary>A training row, encoded.</summary>
+    public StepSample Sample(int row) => new(row, samples[row]);
+
+    /// <summary>A sample of the golden's forward passes as the model's input.</summary>
+    public ModelInput Forward(string name)
+    {
+        var json = Golden.Json(TestFiles.Golden($"{golden}/forward.json")).GetProperty("samples").GetProperty(name);
+        var rows = Golden.Json(TestFiles.Golden($"{golden}/data/forward_rows.json")).GetProperty(name);
+        long[] ids = [.. json.GetProperty("input_ids").EnumerateArray().Select(id => id.GetInt64())];
+        string[] paths = rows.TryGetProperty("images", out var list) ? [.. list.EnumerateArray().Select(path => path.GetString()!)] : [];
+        var (at, prompt) = (0, new List<PromptImage>());
+        foreach (var path in paths)
+        {
+            var media = images.Process(MediaSource.FromFile(Path.Combine(TestFiles.Golden($"{golden}/data"), path)));
+            at = Array.IndexOf(ids, ImageToken, at);
+            prompt.Add(new PromptImage(media.Parts[0], at, media.Plan.Tokens[0]));
+            at += media.Plan.Tokens[0];
+        }
+
+        return Model.PreparePrompt(ids, prompt, 0, new PackedAttention(new Segments([0, ids.Length])), out _);
+    }
+
     /// <summary>The name that the golden has for a weight: of the module tree, and PEFT's for an adapter's.</summary>
     public string NameOf(string weight)
     {
         var at = weight.IndexOf(".lora_", StringComparison.Ordinal);
         return at < 0 ? Model.Names.ToModule(weight)
-            : $"{Model.Names.ToModule(weight[..at])}{weight[at..].Replace(".weight", ".default.weight", StringComparison.Ordinal)}";
+            : (experts?.ToFile(Model, weight) ?? Model.Names.ToModule(weight)).Replace(".weight", ".default.weight", StringComparison.Ordinal);
     }
 
     public void Dispose()
@@ -120,10 +154,10 @@ internal sealed class GridRun : IDisposable
         Assert.Equal(norms.EnumerateObject().Count(), compared);
     }
 
-    /// <summary>A step of training rows, one a group.</summary>
-    public StepBatch Plan(int[] rows, int microBatchTokens, int step)
+    /// <summary>A step of training rows, one a batch or more.</summary>
+    public StepBatch Plan(int[] rows, int microBatchTokens, int step, int rowsPerBatch = 1)
     {
-        var groups = rows.Select(row => (IReadOnlyList<StepSample>)[new StepSample(row, samples[row])]).ToArray();
+        var groups = rows.Chunk(rowsPerBatch).Select(batch => (IReadOnlyList<StepSample>)[.. batch.Select(row => new StepSample(row, samples[row]))]).ToArray();
         var plan = StepPlanner.Plan(step, groups, new PlanOptions { MicroBatchTokens = microBatchTokens, Reduction = LossReduction.Token });
         foreach (var batch in plan.MicroBatches)
         {

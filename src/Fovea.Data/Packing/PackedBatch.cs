@@ -27,6 +27,12 @@ internal sealed class PackedBatch : IDisposable
     /// <summary>What each sample weighs where a loss is a mean over samples [S]: over the step and all ranks they add up to 1.</summary>
     public float[] SampleWeight { get; init; } = [];
 
+    /// <summary>
+    /// What each sample weighs in a loss that is a mean over the tokens of its batch and is added to that of every batch [S]: those of a batch add up to 1
+    /// where token losses are summed over the step's batches, and to their part of the step where these are averaged.
+    /// </summary>
+    public float[] SampleShare { get; init; } = [];
+
     /// <summary>Each image's size in patches, in stream order [I].</summary>
     public required ImageGrid[] Grids { get; init; }
 

@@ -32,11 +32,13 @@ internal static class StepPlanner
         }
 
         var batches = new List<PackedBatch>();
-        var open = new List<(StepSample Sample, long GroupTokens, int Group, float Share)>();
+        var open = new List<(StepSample Sample, long GroupTokens, int Group, float Share, float Part)>();
         var tokens = 0;
         for (var g = 0; g < groups.Count; g++)
         {
             var share = (float)(1.0 / (Math.Max(groups[g].Count, 1) * (double)Parts(options, groups.Count) * options.WorldSize));
+            var all = groups[g].Sum(sample => (double)sample.Sample.Ids.Length)
+                * (options.Reduction == LossReduction.Token ? 1 : (double)Parts(options, groups.Count) * options.WorldSize);
             foreach (var sample in groups[g])
             {
                 var length = sample.Sample.Ids.Length;
@@ -47,7 +49,7 @@ internal static class StepPlanner
                     tokens = 0;
                 }
 
-                open.Add((sample, perGroup[g], g, share));
+                open.Add((sample, perGroup[g], g, share, (float)(length / all)));
                 tokens += length;
             }
         }
@@ -72,13 +74,13 @@ internal static class StepPlanner
     /// <summary>What the sum over the step's batches is divided by.</summary>
     private static int Parts(PlanOptions options, int groups) => options.Reduction == LossReduction.Accumulate ? options.Accumulation : groups;
 
-    private static PackedBatch Pack(List<(StepSample Sample, long GroupTokens, int Group, float Share)> samples)
+    private static PackedBatch Pack(List<(StepSample Sample, long GroupTokens, int Group, float Share, float Part)> samples)
     {
         var tokens = 0;
         var trained = 0;
         var images = 0;
         var slots = 0;
-        foreach (var ((_, sample), _, _, _) in samples)
+        foreach (var ((_, sample), _, _, _, _) in samples)
         {
             tokens += sample.Ids.Length;
             trained += sample.TrainedTokens;
@@ -97,6 +99,7 @@ internal static class StepPlanner
             SampleGroup = new int[samples.Count],
             GroupTokens = new long[samples.Count],
             SampleWeight = new float[samples.Count],
+            SampleShare = new float[samples.Count],
             Grids = new ImageGrid[images],
             ImagePaths = new string[images],
             ImageStarts = new int[samples.Count + 1],
@@ -109,11 +112,12 @@ internal static class StepPlanner
         trained = images = slots = 0;
         for (var s = 0; s < samples.Count; s++)
         {
-            var ((index, sample), groupTokens, group, share) = samples[s];
+            var ((index, sample), groupTokens, group, share, part) = samples[s];
             batch.SampleIndices[s] = index;
             batch.SampleGroup[s] = group;
             batch.GroupTokens[s] = groupTokens;
             batch.SampleWeight[s] = share;
+            batch.SampleShare[s] = part;
             for (var i = 0; i < sample.Ids.Length; i++)
             {
                 batch.Ids[start + i] = sample.Ids[i];

@@ -136,7 +136,7 @@ internal sealed class Pictures(VisionLanguageModel model, int mostPatches) : IDi
         return model.VisionFeatures(model.PrepareImages([.. images.Select(image => image.Grid)], pixels, counts))!;
     }
 
-    private static bool WorksOnVision(NamedAdapter adapter) => adapter.Linears.Any(linear => linear.Weight.Block?.Part != ModelPart.Language);
+    private static bool WorksOnVision(NamedAdapter adapter) => adapter.Targets.Any(target => target.Weight.Block?.Part != ModelPart.Language);
 
     private PictureGroup Group((long, NamedAdapter?) key, IReadOnlyList<ProcessedImage> images)
     {

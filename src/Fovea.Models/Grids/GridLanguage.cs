@@ -15,7 +15,21 @@ internal abstract class GridLanguage(Decoder decoder, DecoderShape shape, RopeSe
 
     /// <param name="features">Of the input's images; null without images.</param>
     /// <param name="watch">Sees the input and the output of every block, with what images add behind it; for tests.</param>
+    /// <param name="inside">Sees what happens inside every block; for tests.</param>
     /// <returns>[T, E], or [L, E] where rows are wanted, after the final norm. The last block does the rest of its work for these alone.</returns>
-    public Tensor Forward(ModelInput input, VisualFeatures? features, Action<string, Tensor>? watch = null) => decoder.Forward(
-        input.Ids, MultimodalRotary.For(input.Positions, rope, axis, input.Ids.Device), input.Attention, features?.At(input), input.Wanted, watch);
+    public Tensor Forward(ModelInput input, VisualFeatures? features, Action<string, Tensor>? watch = null, Action<string, Tensor>? inside = null)
+    {
+        var rotary = MultimodalRotary.For(input.Positions, rope, axis, input.Ids.Device);
+        var balance = input is { Side: not null, Groups.Count: > 0 } && shape.Experts is not null
+            ? new RouterBalance([.. input.Groups.Select(group => (group.Start, group.End, group.Weight))])
+            : null;
+        var hidden = decoder.Forward(input.Ids, rotary, input.Attention, features?.At(input), input.Wanted, balance, watch, inside);
+        using var scope = TensorScope.Open("balance");
+        if (balance?.Close() is { } loss)
+        {
+            input.Side!.Add(loss);
+        }
+
+        return hidden;
+    }
 }

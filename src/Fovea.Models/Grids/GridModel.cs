@@ -1,4 +1,5 @@
 using Fovea.Data.Images;
+using Fovea.Data.Packing;
 using Fovea.Nn;
 using Fovea.Tensors;
 
@@ -10,6 +11,9 @@ namespace Fovea.Models.Grids;
 internal abstract class GridModel(Ledger ledger, PatchShape patches, int imageToken) : VisionLanguageModel(ledger)
 {
     public abstract GridLanguage Language { get; }
+
+    /// <summary>What the loss that keeps experts evenly used counts in each batch; 0 where there is none.</summary>
+    public double RouterLoss { get; init; }
 
     public override Parameter Head => Language.Head;
 
@@ -30,6 +34,8 @@ internal abstract class GridModel(Ledger ledger, PatchShape patches, int imageTo
 
     protected internal override int Place(ReadOnlySpan<long> ids, ReadOnlySpan<ImageGrid> images, int[][] positions, int start) =>
         MultimodalRotary.Place(ids, images, imageToken, patches.Merge, positions, start);
+
+    protected internal override IReadOnlyList<TokenGroup> GroupsOf(PackedBatch batch) => RouterLoss == 0 ? [] : TokenGroup.OfBatches(batch, RouterLoss);
 
     protected internal override int[][] PositionsAt(int place) => [[place], [place], [place]];
 }

@@ -27,7 +27,7 @@ internal sealed class MiniCpmVLanguage(Weights root, MiniCpmVConfig config)
         ImageTokens? images = null,
         Tensor? wanted_L = null,
         Action<string, Tensor>? watch = null) =>
-        decoder.Forward(ids_T, Angles(positions, lengths, ids_T.Device), attention, images, wanted_L, watch);
+        decoder.Forward(ids_T, Angles(positions, lengths, ids_T.Device), attention, images, wanted_L, watch: watch);
 
     private Rotary Angles(int[] positions, int[] lengths, Device device)
     {

@@ -1,5 +1,4 @@
 using Fovea.Nn;
-using Fovea.Nn.Lora;
 using Fovea.Tensors;
 
 namespace Fovea.Models.MiniMindV;
@@ -42,7 +41,7 @@ internal sealed class ExpertRouter
         var training = side is not null;
         var scores_TN = gate.Forward(x_TE).Softmax(1, DType.F32);
         var (weights_TK, experts_TK) = Choose(scores_TN);
-        var chosen = ChosenOf(experts_TK);
+        var chosen = ExpertRows.ChosenIn(experts_TK, config.Experts);
         if (training)
         {
             side!.Add(scores_TN.Mul(Loads(chosen, groups).To(scores_TN.Device)).Sum());
@@ -52,18 +51,12 @@ internal sealed class ExpertRouter
         {
             x_TE = x_TE.IndexSelect(0, wanted_L);
             weights_TK = weights_TK.IndexSelect(0, wanted_L);
-            var k = config.ExpertsPerToken;
-            chosen = [.. wanted_L.ToArray<long>().SelectMany(row => new ArraySegment<long>(chosen, (int)row * k, k))];
+            chosen = ExpertRows.Of(chosen, wanted_L, config.ExpertsPerToken);
         }
 
         var y_TE = Mix(x_TE, weights_TK, chosen, training);
         return shared is null ? y_TE : y_TE.Add(shared.Forward(x_TE));
     }
-
-    /// <summary>Shapes alone hold no choices: then all experts have as much to do. What a pass keeps does not depend on it.</summary>
-    private long[] ChosenOf(Tensor experts_TK) => experts_TK.Device.Type == DeviceType.Meta
-        ? [.. Enumerable.Range(0, (int)experts_TK.Count).Select(i => (long)i % config.Experts)]
-        : experts_TK.ToArray<long>();
 
     private (Tensor Weights_TK, Tensor Experts_TK) Choose(Tensor scores_TN)
     {
@@ -108,33 +101,12 @@ internal sealed class ExpertRouter
 
     private Tensor Mix(Tensor x_TE, Tensor weights_TK, long[] chosen, bool training)
     {
-        var k = config.ExpertsPerToken;
-        var starts = new long[config.Experts + 1];
-        foreach (var expert in chosen)
+        return new ExpertRows(chosen, config.Experts, config.ExpertsPerToken, x_TE.Device).Mix(x_TE, weights_TK, Experts);
+
+        Tensor Experts(Tensor x_RE, long[] starts)
         {
-            starts[expert + 1]++;
+            var y_RE = GatedMlp.Grouped(x_RE, experts, starts);
+            return roundsToHalf && training ? y_RE.To(DType.F16).To(x_TE.DType) : y_RE;
         }
-
-        for (var e = 0; e < config.Experts; e++)
-        {
-            starts[e + 1] += starts[e];
-        }
-
-        var next = starts.ToArray();
-        var choices = new long[chosen.Length];
-        for (var i = 0; i < chosen.Length; i++)
-        {
-            choices[next[chosen[i]]++] = i;
-        }
-
-        var choices_R = CreateOps.On(x_TE.Device, choices);
-        var tokens_R = k == 1 ? choices_R : CreateOps.On(x_TE.Device, Array.ConvertAll(choices, choice => choice / k));
-
-        // An expert that nothing fell on takes part all the same, as in the original: its gradient is zero, not absent.
-        using var rows = PassRows.Select(tokens_R);
-        var y_RE = GatedMlp.Grouped(x_TE.IndexSelect(0, tokens_R), experts, starts);
-        y_RE = roundsToHalf && training ? y_RE.To(DType.F16).To(x_TE.DType) : y_RE;
-        var weighed_RE = y_RE.Mul(weights_TK.Reshape(-1, 1).IndexSelect(0, choices_R).To(x_TE.DType));
-        return CreateOps.Zeros(x_TE.Shape, x_TE.DType, x_TE.Device).IndexAdd(0, tokens_R, weighed_RE);
     }
 }

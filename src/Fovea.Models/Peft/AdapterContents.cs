@@ -4,40 +4,44 @@ using Fovea.Nn;
 namespace Fovea.Models.Peft;
 
 /// <summary>What an adapter's file means for a model: checked before anything is changed.</summary>
-/// <param name="Linears">Paths of the linears that it adapts.</param>
+/// <param name="Targets">Paths of the linears and of the experts' weights that it adapts.</param>
+/// <param name="Experts">The latter, and how they are called.</param>
 /// <param name="Whole">Weights of the base that it replaces.</param>
-internal sealed record AdapterContents(IReadOnlySet<string> Linears, IReadOnlyList<Parameter> Whole)
+internal sealed record AdapterContents(IReadOnlySet<string> Targets, ExpertTargets Experts, IReadOnlyList<Parameter> Whole)
 {
     public const string Prefix = "base_model.model.";
     private const string A = ".lora_A.weight";
     private const string B = ".lora_B.weight";
     private const int Shown = 8;
 
-    /// <summary>The ledger's spelling of a name in an adapter's file.</summary>
-    public static string Canonical(ModelFamily family, string name)
+    /// <summary>The ledger's spelling of a name in the adapter's file.</summary>
+    public string Canonical(ModelFamily family, string name) => Canonical(family, Experts, name);
+
+    private static string Canonical(ModelFamily family, ExpertTargets experts, string name)
     {
         var plain = name.Replace(".modules_to_save.default.", ".", StringComparison.Ordinal)
             .Replace(".lora_A.default.", ".lora_A.", StringComparison.Ordinal)
             .Replace(".lora_B.default.", ".lora_B.", StringComparison.Ordinal);
-        return family.Names.ToLedger(plain.StartsWith(Prefix, StringComparison.Ordinal) ? plain[Prefix.Length..] : plain);
+        return experts.ToLedger(family.Names.ToLedger(plain.StartsWith(Prefix, StringComparison.Ordinal) ? plain[Prefix.Length..] : plain));
     }
 
     /// <exception cref="CheckpointException">Everything that is missing, left over or of another shape.</exception>
     public static AdapterContents Read(VisionLanguageModel model, ModelFamily family, PeftConfig config, Checkpoint checkpoint)
     {
-        var linears = model.Ledger.Linears.ToDictionary(linear => linear.Path, StringComparer.Ordinal);
+        var experts = new ExpertTargets(model, config.TargetParameters);
+        var adaptables = model.Ledger.Adaptables.ToDictionary(adaptable => adaptable.Path, StringComparer.Ordinal);
         var halves = new Dictionary<string, int>(StringComparer.Ordinal);
         var whole = new List<Parameter>();
         var (unknown, misshapen) = (new List<string>(), new List<string>());
         foreach (var (name, entry) in checkpoint.Tensors)
         {
-            var canonical = Canonical(family, name);
+            var canonical = Canonical(family, experts, name);
             var path = Half(canonical);
             long[] expected;
-            if (path is not null && linears.TryGetValue(path, out var linear))
+            if (path is not null && adaptables.TryGetValue(path, out var target))
             {
                 var isA = canonical.EndsWith(A, StringComparison.Ordinal);
-                expected = isA ? [config.Lora.Rank, linear.Inputs] : [linear.Outputs, config.Lora.Rank];
+                expected = isA ? config.Lora.ShapesFor(target).A : config.Lora.ShapesFor(target).B;
                 halves[path] = halves.GetValueOrDefault(path) | (isA ? 1 : 2);
             }
             else if (path is null && model.Ledger.Contains(canonical))
@@ -57,19 +61,20 @@ internal sealed record AdapterContents(IReadOnlySet<string> Linears, IReadOnlyLi
             }
         }
 
-        var targeted = Targeted(model, config, halves.Keys.ToHashSet(StringComparer.Ordinal));
+        var targeted = Targeted(model, config, halves.Keys.Except(experts.Paths).ToHashSet(StringComparer.Ordinal));
+        targeted.UnionWith(experts.Paths);
         var problems = new List<string>();
         Report(problems, "are no part of this model", unknown);
         Report(problems, "have another shape than r and the model say", misshapen);
         Report(problems, "are missing", [.. Missing(targeted, halves)]);
-        Report(problems, "belong to linears that target_modules does not name", [.. halves.Keys.Where(path => !targeted.Contains(path))]);
+        Report(problems, "belong to weights that target_modules and target_parameters do not name", [.. halves.Keys.Where(path => !targeted.Contains(path))]);
         if (halves.Count == 0)
         {
             problems.Add("it holds no lora_A and lora_B at all");
         }
 
         return problems.Count == 0
-            ? new AdapterContents(targeted, whole)
+            ? new AdapterContents(targeted, experts, whole)
             : throw new CheckpointException($"{checkpoint.Path} does not fit the model.\n  {string.Join("\n  ", problems)}");
     }
 

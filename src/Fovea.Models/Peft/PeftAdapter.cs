@@ -41,8 +41,8 @@ internal static class PeftAdapter
                 + "to go on with it, name the same modules in additional_target");
         }
 
-        var source = new CheckpointSource(checkpoint, name => AdapterContents.Canonical(family, name));
-        Adapters.Attach(model.Ledger, config.Lora, contents.Linears.Contains, source, trainable, dropout);
+        var source = new CheckpointSource(checkpoint, name => contents.Canonical(family, name));
+        Adapters.Attach(model.Ledger, config.Lora, contents.Targets.Contains, source, trainable, dropout);
         foreach (var parameter in contents.Whole)
         {
             Load(model, parameter, source);
@@ -65,8 +65,8 @@ internal static class PeftAdapter
                 + $"{string.Join(", ", config.ModulesToSave)}), so it cannot serve beside others: load it as the model's own adapter");
         }
 
-        var source = new CheckpointSource(checkpoint, tensor => AdapterContents.Canonical(family, tensor));
-        return Adapters.Beside(model.Ledger, name, config.Lora, contents.Linears.Contains, source);
+        var source = new CheckpointSource(checkpoint, tensor => contents.Canonical(family, tensor));
+        return Adapters.Beside(model.Ledger, name, config.Lora, contents.Targets.Contains, source);
     }
 
     /// <summary>The weights of the base that are saved in full beside the adapter.</summary>
@@ -85,8 +85,9 @@ internal static class PeftAdapter
             throw new InvalidOperationException("the model has no adapter to save");
         }
 
+        var experts = new ExpertTargets(model, config.TargetParameters);
         var tensors = adapters.Concat(WholeWeights(model, config))
-            .Select(p => TensorBytes.Source($"{AdapterContents.Prefix}{model.Names.ToModule(p.Name)}", p))
+            .Select(p => TensorBytes.Source($"{AdapterContents.Prefix}{experts.ToFile(model, p.Name)}", p))
             .OrderBy(tensor => tensor.Name, StringComparer.Ordinal).ToList();
         Directory.CreateDirectory(folder);
         SafetensorsWriter.Write(Path.Combine(folder, "adapter_model.safetensors"), tensors);

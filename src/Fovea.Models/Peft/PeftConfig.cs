@@ -7,6 +7,8 @@ internal sealed record PeftConfig
 {
     public const string FileName = "adapter_config.json";
 
+    private const string Parameters = "target_parameters";
+
     /// <summary>The base model's folder as it was written: absolute, or relative to where training ran. Null when the file names none.</summary>
     public string? BaseModel { get; init; }
 
@@ -17,6 +19,9 @@ internal sealed record PeftConfig
 
     /// <summary>Paths of linears or their last parts. Null together with <see cref="TargetPattern"/>: whatever the adapter's file holds.</summary>
     public IReadOnlyList<string>? TargetModules { get; init; }
+
+    /// <summary>Weights of experts, whole paths or their last parts, that have adapters beside the linears.</summary>
+    public IReadOnlyList<string> TargetParameters { get; init; } = [];
 
     /// <summary>Modules that were trained in full and lie beside the adapter.</summary>
     public IReadOnlyList<string> ModulesToSave { get; init; } = [];
@@ -29,12 +34,16 @@ internal sealed record PeftConfig
     /// <summary>The configuration of a fresh adapter.</summary>
     /// <param name="baseModel">As the user wrote it.</param>
     /// <param name="additionalTarget">Modules trained in full beside it.</param>
-    public static PeftConfig For(string baseModel, LoraOptions lora, LoraTargets targets, IReadOnlyList<string>? additionalTarget = null) => new()
+    /// <param name="parameters">Weights of experts.</param>
+    public static PeftConfig For(
+        string baseModel, LoraOptions lora, LoraTargets targets, IReadOnlyList<string>? additionalTarget = null,
+        IReadOnlyList<string>? parameters = null) => new()
     {
         BaseModel = baseModel,
         Lora = lora,
         TargetPattern = targets.Pattern,
         TargetModules = targets.Pattern is null ? targets.ModuleNames : null,
+        TargetParameters = parameters ?? [],
         ModulesToSave = additionalTarget ?? [],
     };
 
@@ -62,8 +71,13 @@ internal sealed record PeftConfig
         return false;
     }
 
-    /// <summary>The file's text: the fields that every release of PEFT knows, laid out as PEFT does.</summary>
-    public string ToJson() => PythonJson.Pretty(new Dictionary<string, object?>
+    /// <summary>The file's text: the fields that every release of PEFT knows, and of newer ones those that are used, laid out as PEFT does.</summary>
+    public string ToJson() => PythonJson.Pretty(Fields().Where(field => field.Key != Parameters || TargetParameters.Count > 0).ToDictionary());
+
+    /// <summary>Writes it into a folder, atomically.</summary>
+    public void Write(string folder) => AtomicFile.WriteText(Path.Combine(folder, FileName), ToJson());
+
+    private Dictionary<string, object?> Fields() => new()
     {
         ["alpha_pattern"] = new Dictionary<string, object?>(),
         ["auto_mapping"] = null,
@@ -86,11 +100,9 @@ internal sealed record PeftConfig
         ["rank_pattern"] = new Dictionary<string, object?>(),
         ["revision"] = Revision,
         ["target_modules"] = (object?)TargetPattern ?? TargetModules,
+        [Parameters] = TargetParameters,
         ["task_type"] = TaskType,
         ["use_dora"] = false,
         ["use_rslora"] = Lora.RankStabilized,
-    });
-
-    /// <summary>Writes it into a folder, atomically.</summary>
-    public void Write(string folder) => AtomicFile.WriteText(Path.Combine(folder, FileName), ToJson());
+    };
 }

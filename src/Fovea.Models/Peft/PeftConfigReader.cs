@@ -20,7 +20,6 @@ internal static class PeftConfigReader
         ["exclude_modules"] = "write the linears into target_modules instead",
         ["layers_to_transform"] = "write the layers into target_modules instead",
         ["layer_replication"] = "replicated layers are not supported",
-        ["target_parameters"] = "only linear layers can be adapted",
         ["trainable_token_indices"] = "single rows of the embedding cannot be adapted",
         ["alora_invocation_tokens"] = "activated LoRA is not supported",
         ["arrow_config"] = "routed adapters are not supported",
@@ -52,6 +51,12 @@ internal static class PeftConfigReader
             problems.Add($"{path}: lora_dropout must be in [0, 1), not {dropout}");
         }
 
+        var parameters = Words(path, root, "target_parameters", problems) ?? [];
+        if (parameters.Count > 0 && dropout > 0)
+        {
+            problems.Add($"{path}: lora_dropout must be 0 with target_parameters, as in PEFT: adapters of experts are part of the weight there");
+        }
+
         var config = new PeftConfig
         {
             BaseModel = Text(root, "base_model_name_or_path"),
@@ -66,6 +71,7 @@ internal static class PeftConfigReader
             },
             TargetPattern = Text(root, "target_modules") is var pattern and not "all-linear" ? pattern : null,
             TargetModules = Words(path, root, "target_modules", problems),
+            TargetParameters = parameters,
             ModulesToSave = Words(path, root, "modules_to_save", problems) ?? [],
         };
         return problems.Count == 0 ? config : throw new ConfigException(problems);

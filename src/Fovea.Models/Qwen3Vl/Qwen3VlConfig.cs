@@ -9,6 +9,9 @@ internal sealed record Qwen3VlConfig
 {
     public const string ModelType = "qwen3_vl";
 
+    /// <summary>The models with a mixture of experts in the language model; the rest is the dense models'.</summary>
+    public const string ExpertsType = "qwen3_vl_moe";
+
     public required int HiddenSize { get; init; }
 
     public required int IntermediateSize { get; init; }
@@ -34,6 +37,9 @@ internal sealed record Qwen3VlConfig
     /// <summary>How many of the D/2 rotary frequencies follow time, height and width; they take turns.</summary>
     public required int[] MropeSection { get; init; }
 
+    /// <summary>The mixture of experts of the models that have one; null for the dense ones.</summary>
+    public ExpertShape? Experts { get; init; }
+
     /// <summary>Whether the output head is the embedding table.</summary>
     public required bool TiedEmbeddings { get; init; }
 
@@ -52,6 +58,7 @@ internal sealed record Qwen3VlConfig
         VocabularySize = VocabularySize,
         NormEpsilon = NormEpsilon,
         NormalisesQueriesAndKeys = true,
+        Experts = Experts,
         TiedEmbeddings = TiedEmbeddings,
     };
 
@@ -61,10 +68,12 @@ internal sealed record Qwen3VlConfig
     /// <param name="root">Of the config.json file.</param>
     public static Qwen3VlConfig Read(ConfigReader root)
     {
-        if (root.Text("model_type") != ModelType)
+        if (root.Text("model_type") is not (ModelType or ExpertsType))
         {
-            throw root.Wrong("model_type", $"\"{ModelType}\" for this model family");
+            throw root.Wrong("model_type", $"\"{ModelType}\" or \"{ExpertsType}\" for this model family");
         }
+
+        var sparse = HasExperts(root);
 
         Qwen3VlFields.Check(root);
         var text = root.Section("text_config") ?? root;
@@ -74,6 +83,7 @@ internal sealed record Qwen3VlConfig
             HiddenSize = text.Int("hidden_size"),
             IntermediateSize = text.Int("intermediate_size"),
             Layers = text.Int("num_hidden_layers"),
+            Experts = sparse ? ExpertsOf(text) : null,
             Heads = text.Int("num_attention_heads"),
             KeyValueHeads = text.Int("num_key_value_heads"),
             HeadSize = text.Int("head_dim", 128),
@@ -82,12 +92,39 @@ internal sealed record Qwen3VlConfig
             NormEpsilon = text.Double("rms_norm_eps", 1e-6),
             Rope = Qwen3VlFields.Rope(text, positions),
             MropeSection = RopeReader.Section(text)?.Ints("mrope_section", [24, 20, 20]) ?? [24, 20, 20],
-            TiedEmbeddings = NestedText.TiesEmbeddings(root, text),
+
+            // With experts Transformers 5 writes its own default into text_config and goes by what stands outside.
+            TiedEmbeddings = sparse ? root.Bool("tie_word_embeddings", false) : NestedText.TiesEmbeddings(root, text),
             ImageTokenId = root.Int("image_token_id", 151655),
             Vision = Qwen3VlVisionConfig.Read(root.Section("vision_config") ?? throw root.Wrong("vision_config", "an object")),
         };
         config.Validate(text);
         return config;
+    }
+
+    /// <summary>Whether the file describes one of the models with experts.</summary>
+    internal static bool HasExperts(ConfigReader root) => root.Text("model_type") == ExpertsType;
+
+    private static ExpertShape ExpertsOf(ConfigReader text)
+    {
+        var count = text.Int(text.Has("num_experts") ? "num_experts" : "num_local_experts");
+        if (text.Has("num_local_experts") && text.Int("num_local_experts") != count)
+        {
+            throw text.Wrong("num_local_experts", $"what num_experts says, which is {count}");
+        }
+
+        var chosen = text.Int("num_experts_per_tok");
+        return chosen > count
+            ? throw text.Wrong("num_experts_per_tok", $"at most the number of experts, which is {count}")
+            : new ExpertShape
+            {
+                Count = count,
+                PerToken = chosen,
+                Inner = text.Int("moe_intermediate_size"),
+                Step = text.Int("decoder_sparse_step", 1),
+                DenseLayers = text.Has("mlp_only_layers") ? text.Ints("mlp_only_layers", []) : [],
+                InputsFirst = true,
+            };
     }
 
     private void Validate(ConfigReader text)

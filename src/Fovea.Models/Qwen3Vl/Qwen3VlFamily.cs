@@ -3,10 +3,14 @@ using Fovea.Nn;
 
 namespace Fovea.Models.Qwen3Vl;
 
-/// <summary>Qwen3-VL, the dense models.</summary>
+/// <summary>Qwen3-VL, the dense models and those with experts.</summary>
 internal sealed class Qwen3VlFamily : ModelFamily
 {
     public override string ModelType => Qwen3VlConfig.ModelType;
+
+    public override IReadOnlyList<string> OtherTypes => [Qwen3VlConfig.ExpertsType];
+
+    public override FamilyOptions Options { get; } = new ExpertOptions();
 
     public override string Title => "Qwen3-VL";
 
@@ -21,8 +25,14 @@ internal sealed class Qwen3VlFamily : ModelFamily
     public override ModelProcessor Process(ModelSource source, PreResize? preResize = null, FamilyOptions? options = null) =>
         Qwen3VlProcessor.Load(source, preResize);
 
-    public override VisionLanguageModel Build(ModelSource source, IWeightSource weights, ModelOptions options) =>
-        new Qwen3VlModel(new Ledger(weights, options.ForLedger(PartOf)), Qwen3VlConfig.Read(source.Config));
+    public override VisionLanguageModel Build(ModelSource source, IWeightSource weights, ModelOptions options)
+    {
+        var config = Qwen3VlConfig.Read(source.Config);
+        var routers = (options.Family as ExpertOptions)?.MoeAuxLossCoef ?? 0;
+        return routers > 0 && config.Experts is null
+            ? throw new ConfigException($"moe_aux_loss_coef is for models with experts; {source.Folder} has none")
+            : new Qwen3VlModel(new Ledger(weights, options.ForLedger(PartOf)), config) { RouterLoss = routers };
+    }
 
     public override IReadOnlyList<string> UnknownFields(ModelSource source) => Qwen3VlFields.Unknown(source);
 }

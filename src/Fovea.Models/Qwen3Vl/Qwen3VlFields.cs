@@ -9,14 +9,22 @@ internal static class Qwen3VlFields
     private const string TextRead = "hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads vocab_size "
         + "max_position_embeddings rms_norm_eps head_dim " + RopeReader.Fields;
 
+    private const string ExpertsRead = "num_experts num_local_experts num_experts_per_tok moe_intermediate_size decoder_sparse_step mlp_only_layers";
+
     private const string Types = "torch_dtype dtype"; // for chat and plan
 
     /// <summary>Of the language model, in <c>text_config</c> or flat in the file.</summary>
     public static FieldTable Text { get; } = WithText(new FieldTable()).Read($"{Types} tie_word_embeddings");
 
-    public static FieldTable Root { get; } = WithText(new FieldTable())
-        .Read($"{Types} model_type tie_word_embeddings image_token_id vision_config text_config")
-        .Unused("videos are not read, and image_token_id alone marks images", "video_token_id vision_start_token_id vision_end_token_id");
+    public static FieldTable Root { get; } = WithRoot(WithText(new FieldTable()));
+
+    /// <summary>As <see cref="Text"/>, of the models with experts.</summary>
+    public static FieldTable ExpertsText { get; } = WithExperts(WithText(new FieldTable()))
+        .Read(Types)
+        .Unused("what the file says outside text_config counts, and Transformers 5 writes its own default here", "tie_word_embeddings");
+
+    /// <summary>As <see cref="Root"/>, of the models with experts.</summary>
+    public static FieldTable ExpertsRoot { get; } = WithRoot(WithExperts(WithText(new FieldTable())));
 
     public static FieldTable Vision { get; } = new FieldTable()
         .Read("depth hidden_size num_heads intermediate_size out_hidden_size patch_size temporal_patch_size in_channels spatial_merge_size "
@@ -42,23 +50,32 @@ internal static class Qwen3VlFields
     /// <returns>Fields that nobody knows.</returns>
     public static IReadOnlyList<string> Check(ConfigReader root)
     {
-        var text = root.Section("text_config");
+        var (text, sparse) = (root.Section("text_config"), Qwen3VlConfig.HasExperts(root));
         if (text is not null)
         {
             var positions = Positions(text);
-            NestedText.Check(root, text, TextRead, section => Rope(section, positions));
+            NestedText.Check(root, text, sparse ? $"{TextRead} {ExpertsRead}" : TextRead, section => Rope(section, positions));
         }
 
         return
         [
-            .. Root.Check(root),
-            .. text is null ? [] : Text.Check(text),
+            .. (sparse ? ExpertsRoot : Root).Check(root),
+            .. text is null ? [] : (sparse ? ExpertsText : Text).Check(text),
             .. root.Section("vision_config") is { } vision ? Vision.Check(vision) : [],
         ];
     }
 
     /// <summary>Fields that nobody knows in the files of a folder.</summary>
     public static IReadOnlyList<string> Unknown(ModelSource source) => [.. Check(source.Config), .. GridImages.Check(source.Folder)];
+
+    private static FieldTable WithRoot(FieldTable table) => table
+        .Read($"{Types} model_type tie_word_embeddings image_token_id vision_config text_config")
+        .Unused("videos are not read, and image_token_id alone marks images", "video_token_id vision_start_token_id vision_end_token_id");
+
+    private static FieldTable WithExperts(FieldTable table) => table
+        .Read(ExpertsRead)
+        .Unused("the weights of a token's experts always add up to 1, as in the original", "norm_topk_prob")
+        .Unused("moe_aux_loss_coef of the run decides", "router_aux_loss_coef output_router_logits");
 
     private static FieldTable WithText(FieldTable table) => table
         .Read(TextRead)

@@ -1,5 +1,6 @@
 using Fovea.Files.Safetensors;
 using Fovea.Models.Peft;
+using Fovea.Nn;
 using Fovea.Tensors;
 
 namespace Fovea.Models.Saving;
@@ -52,8 +53,9 @@ internal sealed record ModelExport
         {
             var config = PeftAdapter.Attach(model, source.Family, adapter, trainable: false);
             var linears = model.Ledger.Linears.Count(linear => linear.Lora is not null);
+            var experts = model.Ledger.Adaptables.Count(adaptable => adaptable is ExpertLinears { Lora: not null });
             Nn.Lora.Adapters.Merge(model.Ledger);
-            say($"merged {adapter}: rank {config.Lora.Rank} on {linears} linear layers");
+            say($"merged {adapter}: rank {config.Lora.Rank} on {linears} linear layers{(experts > 0 ? $" and {experts} weights of experts" : string.Empty)}");
         }
 
         var step = 0L;

@@ -19,7 +19,7 @@ internal sealed class AdapterCopies(Ledger ledger)
     /// </summary>
     public IDisposable Open()
     {
-        var adapters = isOpen ? [] : ledger.Linears.Select(linear => linear.Lora).OfType<LoraAdapter>().ToList();
+        var adapters = isOpen ? [] : ledger.Adaptables.Select(adaptable => adaptable.Lora).OfType<LoraAdapter>().ToList();
         Parameter[] cast =
         [
             .. adapters.Select(adapter => adapter.A).Concat(adapters.Select(adapter => adapter.B))

@@ -46,12 +46,12 @@ internal sealed class AdapterRows
         ? new AdapterRows(now.owners[(int)from..(int)end]).Open()
         : null;
 
-    /// <summary>The adapter that all rows of this linear have; false where they differ.</summary>
-    public static bool Same(Linear linear, out LoraAdapter? adapter)
+    /// <summary>The adapter of this weight that all rows have; false where they differ.</summary>
+    public static bool Same(Adaptable adaptable, out LoraAdapter? adapter)
     {
-        adapter = current is { runs.Length: > 0 } now ? Of(now.runs[0], linear) : linear.Lora;
+        adapter = current is { runs.Length: > 0 } now ? Of(now.runs[0], adaptable) : adaptable.Lora;
         var first = adapter;
-        return current is null or { AllSame: true } || current.runs.All(run => Of(run, linear) == first);
+        return current is null or { AllSame: true } || current.runs.All(run => Of(run, adaptable) == first);
     }
 
     /// <summary>Works until the result is disposed.</summary>
@@ -78,7 +78,17 @@ internal sealed class AdapterRows
             Array.ConvertAll(adapters, adapter => adapter is null ? -1L : Array.IndexOf(distinct, adapter)));
     }
 
-    private static LoraAdapter? Of(NamedAdapter? adapter, Linear linear) => adapter is null ? linear.Lora : adapter.Of(linear);
+    /// <summary>The adapters of a weight, each with the rows that have it, ascending; rows without one are left out.</summary>
+    internal static IEnumerable<(LoraAdapter Adapter, long[] Rows)> Of(Adaptable adaptable)
+    {
+        var now = current!;
+        return now.owners.Select((owner, row) => (Adapter: Of(owner, adaptable), Row: (long)row))
+            .Where(pair => pair.Adapter is not null)
+            .GroupBy(pair => pair.Adapter!, pair => pair.Row)
+            .Select(group => (group.Key, group.ToArray()));
+    }
+
+    private static LoraAdapter? Of(NamedAdapter? adapter, Adaptable adaptable) => adapter is null ? adaptable.Lora : adapter.Of(adaptable);
 
     private sealed class Lease(AdapterRows? before) : IDisposable
     {

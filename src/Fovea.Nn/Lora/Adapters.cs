@@ -2,31 +2,32 @@ using Fovea.Tensors;
 
 namespace Fovea.Nn.Lora;
 
-/// <summary>Attaches adapters to the linears of a model, and folds them into the weights.</summary>
+/// <summary>Attaches adapters to the weights of a model, and folds them into those.</summary>
 internal static class Adapters
 {
-    /// <summary>Gives every matching linear an adapter. Without <paramref name="saved"/>: A uniform in +-1/sqrt(in) as PEFT draws it, B zero.</summary>
-    /// <param name="matches">Chooses linears by path.</param>
+    /// <summary>Gives everything that matches an adapter. Without <paramref name="saved"/>: A uniform in +-1/sqrt(in) as PEFT draws it, B zero.</summary>
+    /// <param name="matches">Chooses linears, and experts' weights, by path.</param>
     /// <param name="saved">Supplies <c>PATH.lora_A.weight</c> and <c>PATH.lora_B.weight</c>.</param>
     /// <param name="trainable">Whether the adapters learn.</param>
     /// <param name="dropout">Shared by all adapters; null when nothing is dropped.</param>
-    /// <returns>The linears that were adapted.</returns>
-    public static IReadOnlyList<Linear> Attach(
+    /// <returns>What was adapted.</returns>
+    public static IReadOnlyList<Adaptable> Attach(
         Ledger ledger, LoraOptions options, Func<string, bool> matches, IWeightSource? saved = null, bool trainable = true, DropoutStream? dropout = null)
     {
-        var chosen = ledger.Linears.Where(linear => matches(linear.Path)).ToList();
+        var chosen = ledger.Adaptables.Where(adaptable => matches(adaptable.Path)).ToList();
         for (var i = 0; i < chosen.Count; i++)
         {
-            var linear = chosen[i];
-            if (linear.Lora is not null)
+            var target = chosen[i];
+            if (target.Lora is not null)
             {
-                throw new InvalidOperationException($"{linear.Path} already has an adapter; merge it first");
+                throw new InvalidOperationException($"{target.Path} already has an adapter; merge it first");
             }
 
             var master = ledger.Options.Master;
-            var a = Make(ledger, linear, "lora_A.weight", [options.Rank, linear.Inputs], saved, trainable, master, 1 / Math.Sqrt(linear.Inputs));
-            var b = Make(ledger, linear, "lora_B.weight", [linear.Outputs, options.Rank], saved, trainable, master, 0);
-            ledger.Attach(linear, new LoraAdapter(a, b, options.Scale, dropout, PartOf(linear), i));
+            var (shapeOfA, shapeOfB) = options.ShapesFor(target);
+            var a = Make(ledger, target, "lora_A.weight", shapeOfA, saved, trainable, master, 1 / Math.Sqrt(target.Inputs));
+            var b = Make(ledger, target, "lora_B.weight", shapeOfB, saved, trainable, master, 0);
+            ledger.Attach(target, new LoraAdapter(a, b, options.Scale, dropout, PartOf(target), i));
         }
 
         return chosen;
@@ -34,20 +35,20 @@ internal static class Adapters
 
     /// <summary>An adapter that is not attached but lies beside the model; the caller's.</summary>
     /// <param name="name">What requests call it.</param>
-    /// <param name="matches">Chooses linears by path.</param>
+    /// <param name="matches">Chooses linears, and experts' weights, by path.</param>
     /// <param name="saved">Supplies <c>PATH.lora_A.weight</c> and <c>PATH.lora_B.weight</c>.</param>
     public static NamedAdapter Beside(Ledger ledger, string name, LoraOptions options, Func<string, bool> matches, IWeightSource saved)
     {
-        var linears = new Dictionary<Linear, LoraAdapter>();
-        foreach (var linear in ledger.Linears.Where(linear => matches(linear.Path)))
+        var targets = new Dictionary<Adaptable, LoraAdapter>();
+        foreach (var target in ledger.Adaptables.Where(adaptable => matches(adaptable.Path)))
         {
-            var compute = ledger.Options.Compute;
-            var a = Make(ledger, linear, "lora_A.weight", [options.Rank, linear.Inputs], saved, trainable: false, compute, 0);
-            var b = Make(ledger, linear, "lora_B.weight", [linear.Outputs, options.Rank], saved, trainable: false, compute, 0);
-            linears.Add(linear, new LoraAdapter(a, b, options.Scale, dropout: null, PartOf(linear), linears.Count));
+            var (compute, (shapeOfA, shapeOfB)) = (ledger.Options.Compute, options.ShapesFor(target));
+            var a = Make(ledger, target, "lora_A.weight", shapeOfA, saved, trainable: false, compute, 0);
+            var b = Make(ledger, target, "lora_B.weight", shapeOfB, saved, trainable: false, compute, 0);
+            targets.Add(target, new LoraAdapter(a, b, options.Scale, dropout: null, PartOf(target), targets.Count));
         }
 
-        return new NamedAdapter(name, linears);
+        return new NamedAdapter(name, targets);
     }
 
     /// <summary>
@@ -57,36 +58,36 @@ internal static class Adapters
     public static void Merge(Ledger ledger)
     {
         using var grad = Autograd.NoGrad();
-        foreach (var linear in ledger.Linears)
+        foreach (var target in ledger.Adaptables)
         {
-            if (ledger.Detach(linear) is not { } lora)
+            if (ledger.Detach(target) is not { } lora)
             {
                 continue;
             }
 
             if (ledger.Options.Deferred)
             {
-                linear.Weight.DeferMerge(Merged, lora.A.Value, lora.B.Value);
+                target.Weight.DeferMerge(Merged, lora.A.Value, lora.B.Value);
                 continue;
             }
 
             using (TensorScope.Open("block"))
             {
-                linear.Weight.Replace(Merged(linear.Weight.Value.Detach()).Keep());
+                target.Weight.Replace(Merged(target.Weight.Value.Detach()).Keep());
             }
 
             lora.A.Value.Dispose();
             lora.B.Value.Dispose();
 
-            Tensor Merged(Tensor weight) => weight.To(DType.F32).Add(lora.Delta().To(weight.Device)).To(weight.DType);
+            Tensor Merged(Tensor weight) => weight.To(DType.F32).Add(target.Delta(lora).To(weight.Device)).To(weight.DType);
         }
     }
 
-    private static ModelPart PartOf(Linear linear) => linear.Weight.Block?.Part ?? ModelPart.Language;
+    private static ModelPart PartOf(Adaptable target) => target.Weight.Block?.Part ?? ModelPart.Language;
 
-    private static Parameter Make(Ledger ledger, Linear linear, string last, long[] shape, IWeightSource? saved, bool trainable, DType type, double bound)
+    private static Parameter Make(Ledger ledger, Adaptable target, string last, long[] shape, IWeightSource? saved, bool trainable, DType type, double bound)
     {
-        var name = $"{linear.Path}.{last}";
+        var name = $"{target.Path}.{last}";
         var options = ledger.Options;
         using var scope = TensorScope.Open("weight");
         var value = CreateOps.Zeros(shape, type, options.Device).Keep();
@@ -112,6 +113,6 @@ internal static class Adapters
 
         value.Name = name;
         value.RequiresGrad = trainable;
-        return new Parameter(name, shape, value, trainable, options.Compute) { Block = linear.Weight.Block, IsAdapter = true };
+        return new Parameter(name, shape, value, trainable, options.Compute) { Block = target.Weight.Block, IsAdapter = true };
     }
 }

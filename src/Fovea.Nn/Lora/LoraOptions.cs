@@ -19,6 +19,9 @@ internal sealed record LoraOptions
 
     public double Scale => RankStabilized ? Alpha / Math.Sqrt(Rank) : Alpha / Rank;
 
+    /// <summary>Of A and B; experts' have the ranks of all of them, the rows of A expert by expert.</summary>
+    public (long[] A, long[] B) ShapesFor(Adaptable target) => ([Rank * target.Matrices, target.Inputs], [target.Outputs, Rank * target.Matrices]);
+
     /// <summary>PEFT's rule: a string is a regular expression for the whole path, a list names paths or their last parts.</summary>
     public static Func<string, bool> Matcher(string? pattern, IReadOnlyCollection<string>? names)
     {

@@ -5,18 +5,18 @@ namespace Fovea.Nn.Lora;
 /// It takes the place of the adapter that is attached to the model; nothing in it learns.
 /// </summary>
 /// <param name="name">What requests call it.</param>
-/// <param name="linears">What it adds to which linears.</param>
-internal sealed class NamedAdapter(string name, IReadOnlyDictionary<Linear, LoraAdapter> linears) : IDisposable
+/// <param name="targets">What it adds to which weights.</param>
+internal sealed class NamedAdapter(string name, IReadOnlyDictionary<Adaptable, LoraAdapter> targets) : IDisposable
 {
     public string Name { get; } = name;
 
-    public IEnumerable<Linear> Linears => linears.Keys;
+    public IEnumerable<Adaptable> Targets => targets.Keys;
 
-    public LoraAdapter? Of(Linear linear) => linears.GetValueOrDefault(linear);
+    public LoraAdapter? Of(Adaptable adaptable) => targets.GetValueOrDefault(adaptable);
 
     public void Dispose()
     {
-        foreach (var parameter in linears.Values.SelectMany(adapter => adapter.Parameters))
+        foreach (var parameter in targets.Values.SelectMany(adapter => adapter.Parameters))
         {
             parameter.Value.Dispose();
         }

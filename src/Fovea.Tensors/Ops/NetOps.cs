@@ -27,6 +27,7 @@ internal static class NetOps
     private static readonly Operator UsedAsOp = new("fovea::used_as");
     private static readonly Operator DropoutOp = new("fovea::dropout");
     private static readonly Operator GroupedLinearOp = new("fovea::grouped_linear");
+    private static readonly Operator StackedLinearOp = new("fovea::stacked_linear");
     private static readonly Operator CrossEntropyInPlaceOp = new("fovea::cross_entropy_in_place");
     private static readonly Operator LinearCrossEntropyOp = new("fovea::linear_cross_entropy");
 
@@ -134,6 +135,10 @@ internal static class NetOps
     /// <param name="starts">From 0 to R, one more than weights; a stretch may be empty, and its weight then has a gradient of zeros.</param>
     /// <returns>[R, out]</returns>
     public static Tensor GroupedLinear(this Tensor x, Tensor[] weights, long[] starts) => GroupedLinearOp.Call(x, weights, starts);
+
+    /// <summary>As <see cref="GroupedLinear"/>, with all weights in one tensor [E, out, in]. Its strides are free, and its gradient has the same.</summary>
+    /// <returns>[R, out]</returns>
+    public static Tensor StackedLinear(this Tensor x, Tensor weight, long[] starts) => StackedLinearOp.Call(x, weight, starts);
 
     /// <summary>Cross-entropy of each row of logits [N, V]; the logits become the gradient of the weighted sum of the losses.</summary>
     public static Tensor CrossEntropyInPlace(this Tensor logits, Tensor targets, Tensor weights) => CrossEntropyInPlaceOp.Call(logits, targets, weights);

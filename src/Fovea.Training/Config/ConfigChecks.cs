@@ -150,6 +150,16 @@ internal static class ConfigChecks
             {
                 problems.Add("use_rslora is only for finetuning_type: lora");
             }
+
+            if (config.Tuning.LoraTargetParameters.Count > 0)
+            {
+                problems.Add("lora_target_parameters is only for finetuning_type: lora");
+            }
+        }
+
+        if (config.Tuning is { LoraTargetParameters.Count: > 0, LoraDropout: > 0 })
+        {
+            problems.Add("lora_target_parameters needs lora_dropout: 0, as in PEFT, where the adapters of experts are part of their weights");
         }
 
         if (config is { Tuning.FinetuningType: FinetuningType.Freeze, Tuning.FreezeTrainableLayers: 0 })

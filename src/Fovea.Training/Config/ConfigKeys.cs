@@ -12,7 +12,7 @@ internal static class ConfigKeys
     [
         .. Declared(typeof(TrainConfig)).Where(section => section.PropertyType != typeof(FamilySettings))
             .SelectMany(section => Keys(section.PropertyType, config => section.GetValue(config)!)),
-        .. Families.All.Select(family => family.Options.GetType()).SelectMany(type => Keys(type, config => config.Family.With(type))),
+        .. Families.All.Select(family => family.Options.GetType()).Distinct().SelectMany(type => Keys(type, config => config.Family.With(type))),
     ];
 
     private static readonly Dictionary<string, ConfigKey> ByName = All

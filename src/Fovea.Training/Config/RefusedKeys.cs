@@ -57,7 +57,6 @@ internal static class RefusedKeys
         ["rope_scaling"] = new("the rotary embedding is the checkpoint's; remove the key"),
         ["shift_attn"] = new("attention is exact; remove the key"),
         ["mixture_of_depths"] = new("mixture of depths is not supported; remove the key"),
-        ["moe_aux_loss_coef"] = new("this family has no router; remove the key"),
         ["upcast_layernorm"] = new("norms run as in the checkpoint's own code; remove the key"),
         ["train_from_scratch"] = new("training starts from a checkpoint; remove the key"),
         ["infer_backend"] = new("Fovea generates by itself; remove the key", "huggingface", "hf"),

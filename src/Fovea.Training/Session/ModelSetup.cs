@@ -114,8 +114,10 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
             RankStabilized = config.Tuning.UseRslora,
         };
         CheckAdditional(config, model);
-        Adapters.Attach(model.Ledger, options, targets.Matches, dropout: dropout);
-        return PeftConfig.For(config.Model.ModelNameOrPath, options, targets, config.Tuning.AdditionalTarget) with { TaskType = family.TaskType };
+        var parameters = config.Tuning.LoraTargetParameters;
+        var experts = ExpertTargets.Choose(model, parameters, "lora_target_parameters", config.Tuning.FreezeLanguageModel);
+        Adapters.Attach(model.Ledger, options, path => targets.Matches(path) || experts.Paths.Contains(path), dropout: dropout);
+        return PeftConfig.For(config.Model.ModelNameOrPath, options, targets, config.Tuning.AdditionalTarget, parameters) with { TaskType = family.TaskType };
     }
 
     /// <summary>Every adapter but the last is folded into the base; training goes on with the last, or with a fresh one.</summary>
@@ -138,6 +140,12 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
             .Where(target => !model.Ledger.Trainable.Any(p => new PeftConfig { ModulesToSave = [target] }.SavesWhole(p.Name)))
             .Select(target => $"additional_target: the model has no module whose name ends with '{target}' (for instance lm_head or embed_tokens)")
             .ToList();
+        if (model.Ledger.Adaptables.OfType<ExpertLinears>().FirstOrDefault(weight => weight.Weight.Trainable) is { } whole)
+        {
+            // Their layout in a file of PEFT is Transformers', in the model's folder the hub's.
+            nowhere.Add($"additional_target: {whole.Module} holds experts, which are not saved whole beside an adapter; lora_target_parameters adapts them");
+        }
+
         if (nowhere.Count > 0)
         {
             throw new ConfigException(nowhere);

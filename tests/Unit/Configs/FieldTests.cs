@@ -71,6 +71,31 @@ public sealed class FieldTests : NativeTest
     [Theory]
     [InlineData("model/config.json")]
     [InlineData("config.transformers5.json")]
+    public void Every_field_of_Qwen3_VL_with_experts(string config)
+    {
+        using var folder = new ConfigFolder("qwen3_vl_moe/model");
+        File.Copy(TestFiles.Golden($"qwen3_vl_moe/{config}"), Families.ConfigPath(folder.Path), overwrite: true);
+
+        // Only then is the width of MLPs read into something.
+        folder.Set("text_config.mlp_only_layers", "[1]");
+        FieldEffects.Check(
+            folder.Path, TestFiles.Golden("qwen3_vl_moe/data/images/000_0.png"), new Dictionary<string, Func<string, FieldTable>>
+            {
+                ["config.json"] = path => path switch
+                {
+                    "text_config" => Qwen3VlFields.ExpertsText,
+                    "vision_config" => Qwen3VlFields.Vision,
+                    "" => Qwen3VlFields.ExpertsRoot,
+                    _ => Rope(path),
+                },
+                ["preprocessor_config.json"] = _ => GridImages.Fields,
+            },
+            Elsewhere);
+    }
+
+    [Theory]
+    [InlineData("model/config.json")]
+    [InlineData("config.transformers5.json")]
     public void Every_field_of_Qwen2_VL(string config)
     {
         using var folder = new ConfigFolder("qwen2_vl/model");

@@ -104,6 +104,38 @@ public sealed class KernelTests : NativeTest
             x => ShapeOps.Cat([.. Enumerable.Range(0, 4).Select(i => x[0].Slice(0, starts[i], starts[i + 1]).Linear(x[1 + i]))]));
     }
 
+    [Theory]
+    [InlineData(DType.F32, false, 1e-5)]
+    [InlineData(DType.F32, true, 1e-5)]
+    [InlineData(DType.BF16, false, 2e-2)]
+    [InlineData(DType.BF16, true, 2e-2)]
+    internal void Linears_in_one_weight_equal_one_linear_each_however_it_lies(DType dtype, bool inputsFirst, double tolerance)
+    {
+        long[] starts = [0, 0, 1, 6, 90];
+        Compare(
+            dtype,
+            tolerance,
+            [[90, 48], inputsFirst ? [4, 48, 33] : [4, 33, 48]],
+            x => x[0].StackedLinear(Matrices(x[1]), starts),
+            x => ShapeOps.Cat([.. Enumerable.Range(0, 4).Select(i => x[0].Slice(0, starts[i], starts[i + 1]).Linear(Matrices(x[1]).Select(0, i)))]));
+
+        Tensor Matrices(Tensor weight) => inputsFirst ? weight.Transpose() : weight;
+    }
+
+    [Fact]
+    public void Linears_in_one_weight_refuse_what_does_not_fit()
+    {
+        using var scope = TensorScope.Open("test");
+        var (x, w) = (Random([6, 4], 1), Random([2, 5, 4], 2));
+        foreach (var (weight, starts) in new (Tensor, long[])[]
+        {
+            (w, [0, 6]), (w, [0, 3, 5]), (w, [0, 7, 6]), (w.Transpose(), [0, 3, 6]), (w.To(DType.BF16), [0, 3, 6]), (w.Select(0, 0), [0, 6]),
+        })
+        {
+            Assert.Contains("stacked_linear", Assert.Throws<TorchException>(() => x.StackedLinear(weight, starts)).Message);
+        }
+    }
+
     [Fact]
     public void Linears_of_stretches_refuse_what_does_not_fit()
     {

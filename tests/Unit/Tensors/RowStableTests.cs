@@ -63,6 +63,9 @@ public sealed class RowStableTests : NativeTest
             ["shaped"] = part => part.Reshape(1, part.Size(0), inputs).Linear(weight, bias).Reshape(part.Size(0), outputs),
             ["adapter"] = part => part.LoraLinears([weight, other], [bias, bias], a, b, 0.3)[1],
             ["expert"] = part => part.GroupedLinear([weight, other], [0, 0, part.Size(0)]),
+            ["expert of one weight"] = part => part.StackedLinear(ShapeOps.Cat([weight, other]).View(2, outputs, inputs), [0, 0, part.Size(0)]),
+            ["expert with the inputs first"] = part => part.StackedLinear(
+                ShapeOps.Cat([weight, other]).View(2, outputs, inputs).Transpose().Contiguous().Transpose(), [0, 0, part.Size(0)]),
             ["outside"] = part => part.Linear(a[0].To(dtype)).Linear(b[0].To(dtype)).Mul(0.3),
             ["sigmoid"] = part => part.Sigmoid(),
             ["gelu"] = part => part.Gelu(),

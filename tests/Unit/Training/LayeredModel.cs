@@ -95,7 +95,7 @@ internal sealed class LayeredModel : VisionLanguageModel
 
     /// <param name="watch">Sees the input and the output of every block of the decoder.</param>
     public Tensor Hidden(ModelInput input, VisualFeatures? features, Action<string, Tensor>? watch) =>
-        decoder.Forward(input.Ids, Angles(input.Positions[0], input.Ids.Device), input.Attention, features?.At(input), input.Wanted, watch);
+        decoder.Forward(input.Ids, Angles(input.Positions[0], input.Ids.Device), input.Attention, features?.At(input), input.Wanted, watch: watch);
 
     protected internal override int Place(ReadOnlySpan<long> ids, ReadOnlySpan<ImageGrid> images, int[][] positions, int start)
     {

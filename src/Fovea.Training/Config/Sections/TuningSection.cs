@@ -29,6 +29,9 @@ internal sealed record TuningSection
     [Alias("lora_target_modules"), Pattern]
     [Affects(Learning)] public IReadOnlyList<string> LoraTarget { get; init; } = ["all"];
 
+    /// <summary>Mixture of experts: experts' weights that get adapters too, as PEFT's <c>target_parameters</c> (<c>mlp.experts.gate_up_proj</c>).</summary>
+    [Affects(Learning)] public IReadOnlyList<string> LoraTargetParameters { get; init; } = [];
+
     /// <summary>Modules trained in full and saved with the adapter.</summary>
     [Affects(Learning)] public IReadOnlyList<string> AdditionalTarget { get; init; } = [];
 

@@ -1,0 +1,25 @@
+#!/usr/bin/env python3
+"""Makes this folder: a tiny random Qwen3-VL-MoE in fp32 with the hub's names, its forward, training and encoding goldens. See README.md.
+  python generate.py                        everything
+  python generate.py --weights MODEL_FILE   only the drawn checkpoint (model.safetensors)"""
+import os, sys
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/../qwen3_vl')
+from common import main
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+main(dict(
+    family='qwen3_vl_moe',
+    seed=33004,
+    data_seed=33,
+    tie=False,
+    factor=32,
+    image_pixels=[4096, 65536],
+    hub_size=[65536, 16777216],
+    fps=3.0,
+    frames=5,
+    sizes={'one': (96, 64), 'two': [(64, 64), (64, 96)], 'resized': (138, 94), 'turns': (64, 64), 'video': (96, 64), 'mixed_video': (70, 50), 'train': [(64, 64), (96, 64), (64, 96), (70, 60), (128, 64), (61, 90)]},
+    text={'hidden': 96, 'inter': 128, 'layers': 4, 'heads': 4, 'kv': 2, 'head': 32, 'vocab': 2048, 'mrope': [6, 5, 5], 'experts': 6, 'top': 2, 'moe_inter': 40},
+    vision={'depth': 4, 'hidden': 64, 'inter': 112, 'heads': 4, 'side': 20, 'deepstack': [0, 1, 3]},
+    lf=[('qwen3_vl', {}), ('qwen3_vl_nothink', {})],
+    lf_train='qwen3_vl_nothink',
+), HERE)

@@ -19,6 +19,10 @@ public sealed class LoraSettings
     [Key("lora_target")]
     public IReadOnlyList<string>? Targets { get; set; }
 
+    /// <summary>Experts' weights that get adapters too, for instance <c>mlp.experts.down_proj</c>; default none.</summary>
+    [Key("lora_target_parameters")]
+    public IReadOnlyList<string>? ExpertTargets { get; set; }
+
     /// <summary>Names of modules that are trained in full and saved with the adapter, for instance <c>lm_head</c>.</summary>
     [Key("additional_target")]
     public IReadOnlyList<string>? TrainedWhole { get; set; }

@@ -67,7 +67,7 @@ internal sealed record AdapterContents(IReadOnlySet<string> Targets, ExpertTarge
         Report(problems, "are no part of this model", unknown);
         Report(problems, "have another shape than r and the model say", misshapen);
         Report(problems, "are missing", [.. Missing(targeted, halves)]);
-        Report(problems, "belong to weights that target_modules and target_parameters do not name", [.. halves.Keys.Where(path => !targeted.Contains(path))]);
+        Report(problems, "belong to linears that target_modules does not name", [.. halves.Keys.Where(path => !targeted.Contains(path))]);
         if (halves.Count == 0)
         {
             problems.Add("it holds no lora_A and lora_B at all");

@@ -46,9 +46,8 @@ public sealed class ForwardTests : NativeTest
         using var scope = TensorScope.Open("test");
         var input = Input("one");
         var features = model.VisionFeatures(input)!;
-        var blocks = new Dictionary<string, Tensor>();
         var compared = 0;
-        var hidden = model.Language.Forward(input, features, blocks.Add, (what, x) =>
+        var hidden = model.Language.Forward(input, features, inside: (what, x) =>
         {
             compared++;
             var name = $"one.{what.Replace("mlp_out", "moe_out")}";
@@ -62,14 +61,6 @@ public sealed class ForwardTests : NativeTest
             }
         });
         Assert.Equal(4 * 5, compared);
-        golden.Near("one.inputs_embeds", blocks["input"], Tolerance);
-        for (var layer = 0; layer < 4; layer++)
-        {
-            var behind = blocks[$"block{layer}"];
-            var added = layer < 3 ? behind.IndexAdd(0, input.ImageSlots!, features.PerLayer[layer].Mul(-1)) : behind;
-            golden.Near($"one.layer{layer}.out", added, Tolerance);
-        }
-
         golden.Near("one.hidden_norm", hidden, Tolerance);
     }
 

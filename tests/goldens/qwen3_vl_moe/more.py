@@ -22,7 +22,7 @@ COEFFICIENT = 0.05
 
 
 def load(name):
-    with open(os.path.join(GENERATED if name == "train_encoded.json" else HERE, name), encoding="utf-8") as f:
+    with open(os.path.join(GENERATED if name in ("train_encoded.json", "forward.json") else HERE, name), encoding="utf-8") as f:
         return json.load(f)
 
 

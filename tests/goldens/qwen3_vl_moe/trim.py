@@ -50,12 +50,15 @@ def json_of(name, change=lambda j: j):
 FROM = sys.argv[1]
 VIDEO = ("video", "mixed")
 FORWARD = re.compile(
-    r"(one\.(vis\.|inputs_embeds|hidden_norm|logits|layer\d\.(router|mixer_out|moe_out|out))|two\.logits|text\.logits_rows|\w+\.(logits_rows|logsumexp))")
-GRADIENTS = re.compile(r"first_step_clipped_grad\.model\.(language_model\.(layers\.0\.|norm)|visual\.(merger|deepstack_merger_list\.\d\.norm|blocks\.0\.norm))")
+    r"(one\.(vis\.|hidden_norm|logits|layer\d\.(router|mixer_out|moe_out))|text\.logits_rows|\w+\.(logits_rows|logsumexp))")
+GRADIENTS = re.compile(
+    r"first_step_clipped_grad\.model\.(language_model\.(layers\.0\.(mlp|input|post|self_attn\.(._norm|\w+\.lora))|norm)"
+    r"|visual\.(merger|deepstack_merger_list\.\d\.norm|blocks\.0\.norm))")
 write(f"{HERE}/forward.safetensors", thin({k: v for k, v in read(f"{FROM}/forward.safetensors").items() if not k.startswith(VIDEO) and FORWARD.match(k)}))
 for run in ("train_lora", "train_full"):
     kept = {k: v for k, v in read(f"{FROM}/{run}.safetensors").items() if k.startswith("final_logits.text") or GRADIENTS.match(k)}
     write(f"{HERE}/{run}.safetensors", thin(kept))
     json_of(f"{run}.json")
 write(f"{HERE}/adapter_final/adapter_model.safetensors", thin(read(f"{FROM}/adapter_final/adapter_model.safetensors")))
-json_of("forward.json", lambda j: dict(samples={k: v for k, v in j["samples"].items() if k not in VIDEO}))
+KEYS = ("input_ids", "position_ids", "rope_delta", "image_grid_thw", "nll")
+json_of("forward.json", lambda j: dict(samples={k: {key: v[key] for key in KEYS if key in v} for k, v in j["samples"].items() if k not in VIDEO}))

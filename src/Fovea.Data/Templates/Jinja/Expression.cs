@@ -41,7 +41,9 @@ internal sealed record DictExpression(IReadOnlyList<(Expression Key, Expression 
         var dict = new PyDict();
         foreach (var (key, value) in Pairs)
         {
-            dict.With(rendering.Get(key, scope), rendering.Get(value, scope));
+            var name = rendering.Get(key, scope);
+            PyAccess.Charge(rendering.Work, name);
+            dict.With(name, rendering.Get(value, scope));
         }
 
         return dict;

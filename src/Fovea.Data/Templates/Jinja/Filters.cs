@@ -51,7 +51,7 @@ internal static class Filters
     public static bool Knows(string name) => All.ContainsKey(name);
 
     public static object? Apply(Rendering rendering, string name, object? subject, Arguments given) => All.TryGetValue(name, out var filter)
-        ? Charged(rendering, filter(rendering, subject, given))
+        ? Charged(rendering, filter(rendering, Charged(rendering, subject), given))
         : throw new ValueException($"the filter '{name}' is not supported");
 
     private static object? Charged(Rendering rendering, object? value) => value is string text ? rendering.Work.Charge(text) : value;

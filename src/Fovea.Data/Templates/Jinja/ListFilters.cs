@@ -180,7 +180,7 @@ internal static class ListFilters
         }
 
         object?[] steps = attribute is string path
-            ? [.. path.Split('.').Select(step => step.Length > 0 && step.All(char.IsAsciiDigit) ? (object)long.Parse(step, CultureInfo.InvariantCulture) : step)]
+            ? [.. path.Split('.').Select(step => long.TryParse(step, NumberStyles.None, CultureInfo.InvariantCulture, out var at) ? (object)at : step)]
             : [attribute];
         return item =>
         {

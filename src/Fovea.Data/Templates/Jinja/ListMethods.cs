@@ -29,9 +29,10 @@ internal static class ListMethods
     public static Callable? Find(PyDict dict, string name) => name switch
     {
         "items" or "keys" or "values" => new Callable(name, (_, given) => given.Bind(name).Length == 0 ? new DictView(dict, name) : null),
-        "get" => new Callable(name, (_, given) =>
+        "get" => new Callable(name, (rendering, given) =>
         {
             var bound = given.Bind(name, "key", "default?");
+            PyAccess.Charge(rendering.Work, bound[0]);
             return dict.TryGet(bound[0], out var value) ? value : Arguments.Or(bound[1], null);
         }),
         "copy" => new Callable(name, (_, given) => given.Bind(name).Length == 0 ? dict : null),

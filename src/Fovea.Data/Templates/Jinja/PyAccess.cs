@@ -28,6 +28,7 @@ internal static class PyAccess
     /// <summary><c>value[key]</c>: an item, else an attribute or method.</summary>
     public static object? Item(Work work, object? value, object? key)
     {
+        Charge(work, key);
         switch (value)
         {
             case Undefined undefined:
@@ -39,8 +40,7 @@ internal static class PyAccess
             case PyRange range when PyType.IsInteger(key, out var at):
                 return Within(ref at, range.Count) ? range.At(at) : Undefined.Of(value, key);
             case string text when PyType.IsInteger(key, out var at):
-                var isPlain = PyText.Length(text) == text.Length;
-                work.Charge(isPlain ? 1 : text.Length);
+                var isPlain = PyText.Length(work.Charge(text)) == text.Length;
                 return !Within(ref at, isPlain ? text.Length : PyText.Length(text)) ? Undefined.Of(value, key)
                     : isPlain ? text[(int)at].ToString() : PyText.Characters(work, text)[(int)at];
             default:
@@ -57,7 +57,7 @@ internal static class PyAccess
             throw undefined.Problem();
         }
 
-        if (value is string text && PyText.Length(text) == text.Length && step is null)
+        if (value is string text && PyText.Length(work.Charge(text)) == text.Length && step is null)
         {
             var (from, _, count, _) = Bounds(text.Length, start, stop, step);
             return work.Charge(text.Substring((int)Math.Min(from, text.Length), count));
@@ -99,6 +99,9 @@ internal static class PyAccess
     private static long? Bound(object? value) => value is null ? null
         : PyType.IsInteger(value, out var whole) ? whole
         : throw (value is Undefined undefined ? undefined.Problem() : new ValueException($"a slice is bounded by a value of type '{PyType.Name(value)}'"));
+
+    /// <summary>Counts the work on a key.</summary>
+    public static void Charge(Work work, object? key) => _ = key is string text ? work.Charge(text) : null;
 
     private static bool Within(ref long at, int count)
     {

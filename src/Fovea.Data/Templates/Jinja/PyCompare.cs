@@ -84,6 +84,7 @@ internal static class PyCompare
     /// <summary>Whether an item is in a value, or a text in a text.</summary>
     public static bool Contains(Work work, object? container, object? item)
     {
+        PyAccess.Charge(work, item);
         switch (container)
         {
             case string text:

@@ -82,7 +82,7 @@ internal static class TextMethods
         var at = 0;
         for (; count != 0; count--)
         {
-            var next = old.Length == 0 ? (at < text.Length || written.Length == 0 || at == text.Length ? at : -1) : text.IndexOf(old, at, StringComparison.Ordinal);
+            var next = old.Length == 0 ? at : text.IndexOf(old, at, StringComparison.Ordinal);
             if (next < 0)
             {
                 break;
@@ -192,7 +192,8 @@ internal static class TextMethods
         }
 
         var at = last ? text.LastIndexOf(part, StringComparison.Ordinal) : text.IndexOf(part, StringComparison.Ordinal);
-        object?[] parts = at >= 0 ? [text[..at], part, text[(at + part.Length)..]] : last ? [string.Empty, string.Empty, text] : [text, string.Empty, string.Empty];
+        object?[] parts = at >= 0 ? [text[..at], part, text[(at + part.Length)..]]
+            : last ? [string.Empty, string.Empty, text] : [text, string.Empty, string.Empty];
         return new PyList(parts, IsTuple: true);
     }
 
@@ -204,7 +205,7 @@ internal static class TextMethods
         var parts = new List<object?>();
         if (Arguments.Or(bound[0], null) is not { } separator)
         {
-            SplitBySpaces(text, most, fromEnd, parts);
+            SplitBySpaces(work, text, most, fromEnd, parts);
         }
         else if (Text(separator) is not { Length: > 0 } by)
         {
@@ -215,12 +216,12 @@ internal static class TextMethods
             var end = text.Length;
             for (var at = Before(end); at >= 0 && parts.Count < most; at = Before(end))
             {
-                parts.Insert(0, text[(at + by.Length)..end]);
-                work.Charge(1 + parts.Count);
+                parts.Add(text[(at + by.Length)..end]);
+                work.Charge(1);
                 end = at;
             }
 
-            parts.Insert(0, text[..end]);
+            parts.Add(text[..end]);
 
             int Before(int limit) => limit < by.Length ? -1 : text.LastIndexOf(by, limit - 1, StringComparison.Ordinal);
         }
@@ -237,33 +238,44 @@ internal static class TextMethods
             parts.Add(text[start..]);
         }
 
+        if (fromEnd)
+        {
+            parts.Reverse();
+        }
+
         return new PyList(parts);
     }
 
-    private static void SplitBySpaces(string text, long most, bool fromEnd, List<object?> parts)
+    private static void SplitBySpaces(Work work, string text, long most, bool fromEnd, List<object?> parts)
     {
-        var rest = fromEnd ? PyText.TrimEnd(text) : PyText.TrimStart(text);
-        while (rest.Length > 0)
+        var (start, end) = (0, text.Length);
+        while (true)
         {
-            var at = fromEnd ? rest.Length : 0;
-            while (parts.Count < most && (fromEnd ? at > 0 && !PyText.IsSpace(rest[at - 1]) : at < rest.Length && !PyText.IsSpace(rest[at])))
+            while (start < end && PyText.IsSpace(fromEnd ? text[end - 1] : text[start]))
+            {
+                _ = fromEnd ? end-- : start++;
+            }
+
+            if (start == end)
+            {
+                break;
+            }
+
+            work.Charge(1);
+            if (parts.Count >= most)
+            {
+                parts.Add(text[start..end]);
+                break;
+            }
+
+            var at = fromEnd ? end : start;
+            while (fromEnd ? at > start && !PyText.IsSpace(text[at - 1]) : at < end && !PyText.IsSpace(text[at]))
             {
                 at += fromEnd ? -1 : 1;
             }
 
-            if (parts.Count >= most)
-            {
-                parts.Add(rest);
-                break;
-            }
-
-            parts.Add(fromEnd ? rest[at..] : rest[..at]);
-            rest = fromEnd ? PyText.TrimEnd(rest[..at]) : PyText.TrimStart(rest[at..]);
-        }
-
-        if (fromEnd)
-        {
-            parts.Reverse();
+            parts.Add(fromEnd ? text[at..end] : text[start..at]);
+            (start, end) = fromEnd ? (start, at) : (at, end);
         }
     }
 

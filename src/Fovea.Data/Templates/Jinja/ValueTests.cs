@@ -31,10 +31,12 @@ internal static class ValueTests
         ["even"] = value => Parity(value) == 0,
     };
 
-    public static bool Knows(string name) => Plain.ContainsKey(name) || Comparisons.ContainsKey(name) || name is "divisibleby" or "sameas" or "filter" or "test";
+    public static bool Knows(string name) =>
+        Plain.ContainsKey(name) || Comparisons.ContainsKey(name) || name is "divisibleby" or "sameas" or "filter" or "test";
 
     public static bool Apply(Work work, string name, object? value, Arguments given)
     {
+        PyAccess.Charge(work, value);
         if (Plain.TryGetValue(name, out var test))
         {
             given.Bind(name);

@@ -72,7 +72,7 @@ public sealed class JinjaTests
     [InlineData("{# a", "line 1: the comment is not closed")]
     [InlineData("{{ 'a }}", "line 1: a text in quotes is not closed")]
     [InlineData("{{ a b }}", "line 1: '}}' must stand where 'b' is")]
-    [InlineData("{{ (a }}", "line 1: ')' must stand where '}}' is")]
+    [InlineData("{{ (a }}", "line 1: '}' closes nothing that is open")]
     [InlineData("{% endfor %}", "line 1: 'endfor' ends nothing that is open")]
     [InlineData("{% break %}", "line 1: 'break' stands outside of a loop")]
     [InlineData("{{ 99999999999999999999 }}", "line 1: a whole number has more than 64 bits")]

@@ -102,8 +102,9 @@ public sealed class DataCheckTests : IDisposable
         Assert.Contains("and 1 more", shown);
         Assert.Contains(">>trained<< is what it is trained on", shown);
         Assert.Contains("assistant\n>>This.<|im_end|>\u21b5\n<<", shown);
-        Assert.Contains($">>{string.Join(' ', Tokenizer.Encode("This.<|im_end|>\n"))}<<", shown);
-        Assert.Contains(" x 4 ", shown);
+        var unwrapped = shown.ReplaceLineEndings(" ");
+        Assert.Contains($">>{string.Join(' ', Tokenizer.Encode("This.<|im_end|>\n"))}<<", unwrapped);
+        Assert.Contains($"{Tokenizer.IdOf("<|image_pad|>")} x 4 ", unwrapped);
     }
 
     [Fact]

@@ -13,7 +13,7 @@ internal static class ListFilters
         DictView view => (long)view.Dict.Count,
         PyRange range => (long)range.Count,
         Undefined => 0L,
-        Namespace or Callable or Generator or LoopState or _ => throw new ValueException($"a value of type '{PyType.Name(subject)}' has no length"),
+        _ => throw new ValueException($"a value of type '{PyType.Name(subject)}' has no length"),
     };
 
     public static object? First(Work work, object? subject)

@@ -26,7 +26,10 @@ internal sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
         };
         var options = config.Data with { Seed = config.Run.Seed };
         processor.TokenRows.Check(template);
-        return new DataSetup(options, (processor with { Template = template }).With(options)) { Notices = [.. notices, .. processor.Tokenizer.Notices, .. Told(template)] };
+        return new DataSetup(options, (processor with { Template = template }).With(options))
+        {
+            Notices = [.. notices, .. processor.Tokenizer.Notices, .. Told(template)],
+        };
     }
 
     private static IEnumerable<string> Told(ChatTemplate template) => template.Model is { TellsTime: true }

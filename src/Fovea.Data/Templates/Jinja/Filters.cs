@@ -19,7 +19,7 @@ internal static class Filters
             PyFormat.Percent(rendering.Work, Text(rendering, subject), new PyList(given.Positional, IsTuple: true)),
         ["indent"] = (_, subject, given) => TextFilters.Indent(Only(subject), given),
         ["int"] = (_, subject, given) => NumberFilters.Int(subject, given),
-        ["items"] = (rendering, subject, _) => ListFilters.Pairs(rendering.Work, subject),
+        ["items"] = (_, subject, _) => ListFilters.Pairs(subject),
         ["join"] = (rendering, subject, given) => ListFilters.Join(rendering.Work, subject, given),
         ["last"] = (rendering, subject, _) => ListFilters.Last(rendering.Work, subject),
         ["length"] = (_, subject, _) => ListFilters.Length(subject),

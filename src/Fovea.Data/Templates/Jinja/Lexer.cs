@@ -308,8 +308,8 @@ internal sealed class Lexer
     private void ReadEscape(StringBuilder text)
     {
         var c = source[at++];
-        const string Letters = "abfnrtv\\'\"\n";
-        const string Means = "\a\b\f\n\r\t\v\\'\"";
+        const string letters = "abfnrtv\\'\"\n";
+        const string means = "\a\b\f\n\r\t\v\\'\"";
         if (c is 'x' or 'u' or 'U')
         {
             var digits = c == 'x' ? 2 : c == 'u' ? 4 : 8;
@@ -327,9 +327,9 @@ internal sealed class Lexer
         {
             throw new TemplateException($"the escape \\{c} is not supported", LineOf(at));
         }
-        else if (Letters.IndexOf(c, StringComparison.Ordinal) is var i && i >= 0)
+        else if (letters.IndexOf(c, StringComparison.Ordinal) is var i && i >= 0)
         {
-            text.Append(i < Means.Length ? Means[i].ToString() : string.Empty);
+            text.Append(i < means.Length ? means[i].ToString() : string.Empty);
         }
         else
         {

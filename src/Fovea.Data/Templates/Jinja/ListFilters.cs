@@ -36,7 +36,7 @@ internal static class ListFilters
         return subject is string ? string.Concat(items) : new Generator([.. items]);
     }
 
-    public static Generator Pairs(Work work, object? subject) => subject switch
+    public static Generator Pairs(object? subject) => subject switch
     {
         Undefined => new Generator([]),
         PyDict dict => new Generator(new DictView(dict, "items").Items()),

@@ -33,7 +33,8 @@ public sealed partial class LayoutTests
     private static readonly string[] Sets =
     [
         "src/Fovea.Data/Tokenizers/Decoders/TokenDecoder.cs", "src/Fovea.Data/Tokenizers/Normalizers/Normalizer.cs",
-        "src/Fovea.Data/Tokenizers/PreTokenizers/PreTokenizer.cs", "src/Fovea.Tensors/Arg.cs",
+        "src/Fovea.Data/Tokenizers/PreTokenizers/PreTokenizer.cs", "src/Fovea.Data/Templates/Jinja/Expression.cs",
+        "src/Fovea.Data/Templates/Jinja/Statement.cs", "src/Fovea.Tensors/Arg.cs",
     ];
 
     [Fact]

@@ -11,7 +11,7 @@ public sealed class DataSettings
     [Key("media_dir")]
     public string? MediaFolder { get; set; }
 
-    /// <summary>Chat template; default: that of the model's family.</summary>
+    /// <summary>Chat template; default: that of the model's family; <c>chat_template</c>: the one in the model's folder.</summary>
     [Key("template")]
     public string? Template { get; set; }
 

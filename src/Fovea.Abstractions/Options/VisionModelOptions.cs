@@ -28,7 +28,7 @@ public sealed record VisionModelOptions
     /// </summary>
     public Precision? Precision { get; init; }
 
-    /// <summary>Chat template; null: that of the model's family.</summary>
+    /// <summary>Chat template; null: that of the model's family; <c>chat_template</c>: the one in the model's folder.</summary>
     public string? Template { get; init; }
 
     /// <summary>System prompt of conversations without one; null: the template's.</summary>

@@ -23,9 +23,10 @@ internal static class DataVerb
         };
         var rows = new Option<int>("--rows") { Description = "Maximum number of rejected rows to list.", DefaultValueFactory = _ => 20 };
         var check = new Command("check", """
-            Check the datasets of a configuration: counts, unusable rows with reasons, and one sample as the model sees it.
+            Check the datasets of a configuration: counts, unusable rows with reasons, and one sample as the model sees it, turn by turn.
 
-            Counts samples, tokens, images and trained tokens; trained tokens are highlighted in the sample. Exits with 1 if training would reject a row.
+            Counts samples, tokens, images and trained tokens. Trained tokens are highlighted in the sample, in its text and its ids.
+            Exits with 1 if training would reject a row.
 
             Example:
               fovea data check examples/qwen2_5vl_lora_sft.yaml dataset=my_data.json
@@ -105,12 +106,20 @@ internal static class DataVerb
             console.WriteLine();
             console.MarkupLineInterpolated(
                 $"[bold]{report.ExampleName}[/] as the model sees it; [black on green]{open}trained{close}[/] is what it is trained on:");
-            foreach (var span in report.Example)
+            for (var i = 0; i < report.Turns.Count; i++)
             {
-                console.Markup(span.Trained ? $"[black on green]{open}{Markup.Escape(Visible(span.Text))}{close}[/]" : Markup.Escape(span.Text));
+                var turn = report.Turns[i];
+                console.MarkupLineInterpolated($"[bold]turn {i + 1}[/]: {turn.Tokens:N0} tokens, {turn.Trained:N0} of them trained");
+                foreach (var span in turn.Text)
+                {
+                    console.Markup(Marked(span with { Text = span.Trained ? Visible(span.Text) : span.Text }));
+                }
+
+                console.WriteLine();
+                console.MarkupLine("[bold]ids[/]: " + string.Join(' ', turn.Ids.Select(Marked)));
             }
 
-            console.WriteLine();
+            string Marked(ExampleSpan span) => span.Trained ? $"[black on green]{open}{Markup.Escape(span.Text)}{close}[/]" : Markup.Escape(span.Text);
         }
 
         RenderRejected(console, report, rows);

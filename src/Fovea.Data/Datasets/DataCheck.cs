@@ -32,8 +32,8 @@ internal static class DataCheck
         var reports = data.Summaries.Select((summary, source) => Report(summary, Array.FindAll(all, m => m.Source == source))).ToArray();
         var rejected = data.Rejected.Concat(all.Select(m => m.Bad).OfType<BadSample>()).DistinctBy(b => (b.Dataset, b.Row))
             .OrderBy(b => b.Dataset, StringComparer.Ordinal).ThenBy(b => b.Row);
-        var (name, spans) = Example(data.Train, encoder, tokenizer);
-        return new DataReport(reports, [.. rejected], name, spans) { Decoded = decoded, Notices = data.Notices };
+        var (name, turns) = Example(data.Train, encoder, tokenizer);
+        return new DataReport(reports, [.. rejected], name, turns) { Decoded = decoded, Notices = data.Notices };
     }
 
     private static Measured[] Measure(ConversationSet samples, ISampleEncoder encoder, CancellationToken cancellation)
@@ -135,7 +135,7 @@ internal static class DataCheck
     private static int Percentile(int[] sorted, double share) =>
         sorted.Length == 0 ? 0 : sorted[Math.Max((int)Math.Ceiling(share * sorted.Length), 1) - 1];
 
-    private static (string? Name, IReadOnlyList<ExampleSpan> Spans) Example(ConversationSet samples, ISampleEncoder encoder, Tokenizer tokenizer)
+    private static (string? Name, IReadOnlyList<ExampleTurn> Turns) Example(ConversationSet samples, ISampleEncoder encoder, Tokenizer tokenizer)
     {
         EncodedSample? example = null;
         for (var i = 0; i < Math.Min(samples.Count, ExampleSearch) && example is not { Images.Count: > 0 }; i++)
@@ -151,35 +151,58 @@ internal static class DataCheck
             }
         }
 
-        return example is null ? (null, []) : ($"{example.Dataset}, row {example.Row}", Spans(example, tokenizer));
+        return example is null ? (null, []) : ($"{example.Dataset}, row {example.Row}", Turns(example, tokenizer));
     }
 
-    private static List<ExampleSpan> Spans(EncodedSample sample, Tokenizer tokenizer)
+    private static List<ExampleTurn> Turns(EncodedSample sample, Tokenizer tokenizer)
     {
-        var spans = new List<ExampleSpan>();
+        var starts = sample.Turns.Count > 0 ? sample.Turns : StartsBehindAnswers(sample.Labels);
+        return [.. starts.Select((start, turn) => Turn(sample, tokenizer, start, turn + 1 < starts.Count ? starts[turn + 1] : sample.Ids.Length))];
+    }
+
+    /// <summary>Where an encoder does not say where turns begin: behind each stretch that is trained.</summary>
+    private static List<int> StartsBehindAnswers(int[] labels)
+    {
+        var starts = new List<int> { 0 };
+        for (var i = 1; i < labels.Length; i++)
+        {
+            if (labels[i] == EncodedSample.Ignored && labels[i - 1] != EncodedSample.Ignored && labels.AsSpan(i).ContainsAnyExcept(EncodedSample.Ignored))
+            {
+                starts.Add(i);
+            }
+        }
+
+        return starts;
+    }
+
+    private static ExampleTurn Turn(EncodedSample sample, Tokenizer tokenizer, int start, int end)
+    {
+        var text = new List<ExampleSpan>();
+        var ids = new List<ExampleSpan>();
         var images = sample.Images.ToDictionary(i => i.Offset);
-        var at = 0;
-        while (at < sample.Ids.Length)
+        for (var at = start; at < end;)
         {
             var trained = sample.Labels[at] != EncodedSample.Ignored;
             if (images.TryGetValue(at, out var image))
             {
-                spans.Add(new ExampleSpan($"{tokenizer.Decode([sample.Ids[at]])} x {image.Tokens}", trained));
+                text.Add(new ExampleSpan($"{tokenizer.Decode([sample.Ids[at]])} x {image.Tokens}", trained));
+                ids.Add(new ExampleSpan($"{sample.Ids[at]} x {image.Tokens}", trained));
                 at += image.Tokens;
                 continue;
             }
 
-            var end = at + 1;
-            while (end < sample.Ids.Length && sample.Labels[end] != EncodedSample.Ignored == trained && !images.ContainsKey(end))
+            var next = at + 1;
+            while (next < end && sample.Labels[next] != EncodedSample.Ignored == trained && !images.ContainsKey(next))
             {
-                end++;
+                next++;
             }
 
-            spans.Add(new ExampleSpan(tokenizer.Decode(sample.Ids.AsSpan(at, end - at)), trained));
-            at = end;
+            text.Add(new ExampleSpan(tokenizer.Decode(sample.Ids.AsSpan(at, next - at)), trained));
+            ids.Add(new ExampleSpan(string.Join(' ', sample.Ids[at..next]), trained));
+            at = next;
         }
 
-        return spans;
+        return new ExampleTurn(text, ids, end - start, end - start - sample.Labels.AsSpan(start, end - start).Count(EncodedSample.Ignored));
     }
 
     /// <summary>What was found of a sample, or what is wrong with it.</summary>

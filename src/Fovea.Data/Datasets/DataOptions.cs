@@ -30,7 +30,7 @@ internal sealed record DataOptions
     [Alias("images_path")]
     [FilePath, Affects(Learning)] public string? MediaDir { get; init; }
 
-    /// <summary>Chat template; null is the model family's own.</summary>
+    /// <summary>Chat template by name; null is the model family's own, <c>chat_template</c> the one in the model's folder (Jinja).</summary>
     [Affects(Learning, As = "Template")] public string? Template { get; init; }
 
     /// <summary>Replaces the template's system message.</summary>

@@ -2,8 +2,11 @@ namespace Fovea.Data.Datasets;
 
 /// <summary>The outcome of a check: each dataset, every rejected row (the first 10,000 a dataset), and one sample as the model sees it.</summary>
 internal sealed record DataReport(
-    IReadOnlyList<DatasetReport> Datasets, IReadOnlyList<BadSample> Rejected, string? ExampleName, IReadOnlyList<ExampleSpan> Example)
+    IReadOnlyList<DatasetReport> Datasets, IReadOnlyList<BadSample> Rejected, string? ExampleName, IReadOnlyList<ExampleTurn> Turns)
 {
+    /// <summary>The sample as one text.</summary>
+    public IReadOnlyList<ExampleSpan> Example => [.. Turns.SelectMany(turn => turn.Text)];
+
     /// <summary>Images that were decoded in full.</summary>
     public required int Decoded { get; init; }
 

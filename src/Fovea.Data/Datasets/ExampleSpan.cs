@@ -1,4 +1,4 @@
 namespace Fovea.Data.Datasets;
 
-/// <summary>A stretch of a decoded sample that is trained throughout, or not at all.</summary>
+/// <summary>A stretch of a sample, as text or as ids, that is trained throughout, or not at all.</summary>
 internal sealed record ExampleSpan(string Text, bool Trained);

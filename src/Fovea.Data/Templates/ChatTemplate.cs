@@ -43,6 +43,9 @@ internal sealed record ChatTemplate
     /// <summary>What marks an answer's thought; null for templates whose answers have none.</summary>
     public ThoughtMarks? Thought { get; init; }
 
+    /// <summary>The model's own template, which then writes conversations; null where the slots do.</summary>
+    public ModelTemplate? Model { get; init; }
+
     internal static string Fill(string slot, string content)
     {
         var at = slot.IndexOf(Content, StringComparison.Ordinal);

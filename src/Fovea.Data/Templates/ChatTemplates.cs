@@ -89,7 +89,22 @@ internal static class ChatTemplates
     public static IReadOnlyList<ChatTemplate> All { get; } =
         [Qwen2Vl, MiniMind, MiniMind3, MiniCpmV, MiniCpmLlama3V, MiniCpmV2, Qwen3Vl, Qwen3VlNothink];
 
+    /// <summary>The name that stands for the model's own template.</summary>
+    public const string OfModel = "chat_template";
+
+    /// <summary>The template that lies in a model's folder.</summary>
+    /// <param name="family">The family's template, whose tokens for images and ends of answers are kept. Its slots write no conversation.</param>
+    /// <exception cref="ConfigException">There is none, or it has what is not supported.</exception>
+    public static ChatTemplate Load(string folder, ChatTemplate family)
+    {
+        var model = ModelTemplate.Load(folder);
+
+        // A run is resumed, and answers are kept, with this very template alone.
+        return family with { Name = $"{OfModel} {model.Digest}", Thought = null, Model = model };
+    }
+
     /// <summary>The template of that name; an unknown one is a <see cref="ConfigException"/> that lists those there are.</summary>
     public static ChatTemplate Get(string name) => All.FirstOrDefault(t => t.Name == name)
-        ?? throw new ConfigException($"template: '{name}' is not known; it must be one of {string.Join(", ", All.Select(t => t.Name))}");
+        ?? throw new ConfigException($"template: '{name}' is not known; it must be "
+            + $"one of {string.Join(", ", All.Select(t => t.Name))}, or {OfModel} for the model's own");
 }

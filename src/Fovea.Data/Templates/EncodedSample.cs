@@ -18,6 +18,9 @@ internal sealed record EncodedSample(int[] Ids, int[] Labels, IReadOnlyList<Imag
     /// <summary>Something was cut off to keep within the cutoff.</summary>
     public bool Truncated { get; init; }
 
+    /// <summary>Where the turns begin; none where the encoder does not say.</summary>
+    public IReadOnlyList<int> Turns { get; init; } = [];
+
     /// <summary>Tokens that count in the loss: labelled ones but the first token, which nothing predicts.</summary>
     public int TrainedTokens
     {

@@ -7,6 +7,9 @@ namespace Fovea.Data.Templates;
 internal sealed record EncodedTurn(
     int[] Source, int[] Target, int FirstImage, (int Start, int Length)[] SourceImages, (int Start, int Length)[] TargetImages)
 {
+    /// <summary>Ids at the end of the target that are not trained.</summary>
+    public int Closing { get; init; }
+
     /// <summary>
     /// Lengths left of a turn's source and target under a cutoff (LLaMA-Factory <c>data/processor/processor_utils.py</c>, <c>infer_seqlen</c>):
     /// the longer side gives way, both in proportion where both are long.

@@ -1,5 +1,6 @@
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
+using Fovea.Data.Templates.Jinja;
 using Fovea.Data.Tokenizers;
 
 namespace Fovea.Data.Templates;
@@ -58,6 +59,18 @@ internal sealed class SampleEncoder : ISampleEncoder
     {
         var exchanges = Exchanges.OfPrompt(conversation);
         var ids = new List<int>();
+        if (template.Model is not null)
+        {
+            foreach (var turn in Rendered(exchanges, plans, reason => new ConfigException(reason), conversation => conversation.Prompt()))
+            {
+                Append(ids, turn.Source);
+                Append(ids, turn.Target);
+                Append(ids, turn.Closing);
+            }
+
+            return ids.ToArray();
+        }
+
         var image = 0;
         foreach (var turn in exchanges.Turns)
         {
@@ -112,15 +125,31 @@ internal sealed class SampleEncoder : ISampleEncoder
     private string WithImages(Message message, IReadOnlyList<MediaPlan> plans, ref int image)
     {
         var number = image;
-        var text = Placeholders.Join(message.Parts, () =>
-        {
-            var plan = plans[number];
-            var written = plan.Around is null ? imageText : plan.Write(number, template.ImageToken!);
-            number++;
-            return written;
-        });
+        var text = Placeholders.Join(message.Parts, () => ImageText(plans, number++));
         image = number;
         return text;
+    }
+
+    private string ImageText(IReadOnlyList<MediaPlan> plans, int number) =>
+        plans[number].Around is null ? imageText : plans[number].Write(number, template.ImageToken!);
+
+    /// <summary>What the model's own template makes of a conversation.</summary>
+    /// <param name="bad">The exception for one that it does not take.</param>
+    private IReadOnlyList<RenderedTurn> Rendered(
+        Exchanges exchanges, IReadOnlyList<MediaPlan> plans, Func<string, Exception> bad, Func<RenderedConversation, IReadOnlyList<RenderedTurn>> render)
+    {
+        try
+        {
+            return render(new RenderedConversation(template, options, exchanges, plans, number => ImageText(plans, number)));
+        }
+        catch (ConfigException e)
+        {
+            throw bad(e.Message);
+        }
+        catch (TemplateException e)
+        {
+            throw bad($"{template.Model}, {(e.Raised ? "where the template refuses the conversation, " : string.Empty)}{e.Message}");
+        }
     }
 
     private void Append(List<int> ids, string text) => tokenizer.Encode(text, ids);
@@ -142,6 +171,11 @@ internal sealed class SampleEncoder : ISampleEncoder
 
     private List<EncodedTurn> EncodeTurns(Conversation conversation, Exchanges exchanges, MediaPlan[] plans, List<Part> parts)
     {
+        if (template.Model is not null)
+        {
+            return EncodeRendered(conversation, exchanges, plans, parts);
+        }
+
         var turns = new List<EncodedTurn>(exchanges.Turns.Count);
         var (image, part) = (0, 0);
         for (var t = 0; t < exchanges.Turns.Count; t++)
@@ -165,13 +199,34 @@ internal sealed class SampleEncoder : ISampleEncoder
             part += source.Spans.Length + target.Spans.Length;
         }
 
-        if (part != parts.Count)
+        return part == parts.Count ? turns : throw HoldsImageToken(conversation);
+    }
+
+    private List<EncodedTurn> EncodeRendered(Conversation conversation, Exchanges exchanges, MediaPlan[] plans, List<Part> parts)
+    {
+        var turns = new List<EncodedTurn>(exchanges.Turns.Count);
+        var part = 0;
+        foreach (var turn in Rendered(exchanges, plans, reason => BadSampleException.Of(conversation, reason), rendered => rendered.Turns()))
         {
-            throw BadSampleException.Of(conversation, $"the text itself holds {template.ImageToken}; only {Placeholders.Image} may stand for an image");
+            var ids = new List<int>();
+            Append(ids, turn.Source);
+            var source = Expand(conversation, ids, parts, part);
+            ids.Clear();
+            Append(ids, turn.Target);
+            var trained = ids.Count;
+            Append(ids, turn.Closing);
+            var closing = ids.Count - trained;
+            var target = Expand(conversation, ids, parts, part + source.Spans.Length);
+            turns.Add(new EncodedTurn(source.Ids, target.Ids, part, source.Spans, target.Spans) { Closing = closing });
+            part += source.Spans.Length + target.Spans.Length;
         }
 
-        return turns;
+        return part == parts.Count ? turns : throw BadSampleException.Of(
+            conversation, $"{template.Model}: the template writes {template.ImageToken} for {part} of {parts.Count} images or parts of them");
     }
+
+    private BadSampleException HoldsImageToken(Conversation conversation) =>
+        BadSampleException.Of(conversation, $"the text itself holds {template.ImageToken}; only {Placeholders.Image} may stand for an image");
 
     /// <summary>An answer as it is trained, and the empty thought that is written before it; empty text for none (LLaMA-Factory's ReasoningTemplate).</summary>
     private (string Answer, string Empty) Thoughts(string answer, bool isLast)
@@ -196,7 +251,7 @@ internal sealed class SampleEncoder : ISampleEncoder
 
         if (first + count > parts.Count)
         {
-            throw BadSampleException.Of(conversation, $"the text itself holds {template.ImageToken}; only {Placeholders.Image} may stand for an image");
+            throw HoldsImageToken(conversation);
         }
 
         if (count == 0)
@@ -271,9 +326,11 @@ internal sealed class SampleEncoder : ISampleEncoder
         var labels = new int[total];
         Array.Fill(labels, EncodedSample.Ignored);
         var images = new List<ImageRef>();
+        var starts = new List<int>(kept.Count);
         var at = 0;
         foreach (var (turn, source, target, trained) in kept)
         {
+            starts.Add(at);
             turn.Source.AsSpan(0, source).CopyTo(ids.AsSpan(at));
             turn.Target.AsSpan(0, target).CopyTo(ids.AsSpan(at + source));
             if (options.TrainOnPrompt)
@@ -283,7 +340,7 @@ internal sealed class SampleEncoder : ISampleEncoder
 
             if (trained)
             {
-                turn.Target.AsSpan(0, target).CopyTo(labels.AsSpan(at + source));
+                turn.Target.AsSpan(0, Math.Min(target, turn.Target.Length - turn.Closing)).CopyTo(labels.AsSpan(at + source));
             }
 
             AddImages(images, parts, turn.FirstImage, turn.SourceImages, at);
@@ -291,7 +348,7 @@ internal sealed class SampleEncoder : ISampleEncoder
             at += source + target;
         }
 
-        return EncodedSample.Of(conversation, ids, labels, images, truncated);
+        return EncodedSample.Of(conversation, ids, labels, images, truncated) with { Turns = starts };
     }
 
     private static void AddImages(List<ImageRef> images, List<Part> parts, int first, (int Start, int Length)[] spans, int offset)

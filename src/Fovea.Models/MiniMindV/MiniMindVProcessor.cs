@@ -34,5 +34,7 @@ internal sealed record MiniMindVProcessor(Tokenizer Tokenizer, ChatTemplate Temp
         };
     }
 
-    public override ISampleEncoder NewEncoder(DataOptions options) => new MiniMindVSampleEncoder(Template, Tokenizer, Images, options, Config, Options);
+    public override ISampleEncoder NewEncoder(DataOptions options) => Template.Model is not null
+        ? base.NewEncoder(options)
+        : new MiniMindVSampleEncoder(Template, Tokenizer, Images, options, Config, Options);
 }

@@ -21,7 +21,7 @@ internal static class AnswerIdentity
         Add(JsonSerializer.Serialize(GenerationText.Settings(options)));
         Add($"{config.Run.Seed} {config.Model.InferDtype} {config.Generation.SkipSpecialTokens} {setup.Template.Name} {setup.Images.Identity}");
         Add(config.Data.DefaultSystem ?? string.Empty);
-        if (setup.Template.Thought is not null)
+        if (setup.Template is { Thought: not null } or { Model: not null })
         {
             Add($"{config.Data.EnableThinking} {config.Data.PreserveThinking}");
         }

@@ -18,11 +18,23 @@ internal sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
         var notices = config.Family.Check(model.Family);
         var resize = new PreResize(config.Data.ImageMaxPixels, config.Data.ImageMinPixels);
         var processor = model.Process(resize, config.Family.Of(model.Family));
-        var template = config.Data.Template is { } named ? ChatTemplates.Get(named) : processor.Template;
+        var template = config.Data.Template switch
+        {
+            null => processor.Template,
+            ChatTemplates.OfModel => ChatTemplates.Load(model.Folder, processor.Template),
+            var named => ChatTemplates.Get(named),
+        };
         var options = config.Data with { Seed = config.Run.Seed };
         processor.TokenRows.Check(template);
-        return new DataSetup(options, (processor with { Template = template }).With(options)) { Notices = [.. notices, .. processor.Tokenizer.Notices] };
+        return new DataSetup(options, (processor with { Template = template }).With(options))
+        {
+            Notices = [.. notices, .. processor.Tokenizer.Notices, .. Told(template)],
+        };
     }
+
+    private static IEnumerable<string> Told(ChatTemplate template) => template.Model is { TellsTime: true }
+        ? ["the model's chat template may write today's date into every conversation: a run that is resumed on another day trains on that day's"]
+        : [];
 
     /// <summary>What the user should know about keys that are for other families' models, and about the tokenizer's files, in sentences.</summary>
     public IReadOnlyList<string> Notices { get; private init; } = [];

@@ -102,6 +102,52 @@ public sealed class DataCheckTests : IDisposable
         Assert.Contains("and 1 more", shown);
         Assert.Contains(">>trained<< is what it is trained on", shown);
         Assert.Contains("assistant\n>>This.<|im_end|>\u21b5\n<<", shown);
+        var unwrapped = shown.ReplaceLineEndings(" ");
+        Assert.Contains($">>{string.Join(' ', Tokenizer.Encode("This.<|im_end|>\n"))}<<", unwrapped);
+        Assert.Contains($"{Tokenizer.IdOf("<|image_pad|>")} x 4 ", unwrapped);
+    }
+
+    [Fact]
+    public void Each_turn_is_shown_as_text_and_as_ids_with_what_is_trained()
+    {
+        var options = new DataOptions { Dataset = ["two.json"], DatasetDir = folder.Root };
+        folder.Write("two.json", """
+            [{"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"},
+                           {"role": "user", "content": "R"}, {"role": "assistant", "content": "B"}]}]
+            """);
+
+        var turns = Run(options, new FakeMedia()).Turns;
+
+        var answer = Tokenizer.Encode("B<|im_end|>\n");
+        var question = Tokenizer.Encode("<|im_start|>user\nR<|im_end|>\n<|im_start|>assistant\n");
+        Assert.Equal(2, turns.Count);
+        Assert.Equal(
+            [new ExampleSpan("<|im_start|>user\nR<|im_end|>\n<|im_start|>assistant\n", false), new ExampleSpan("B<|im_end|>\n", true)], turns[1].Text);
+        Assert.Equal([new ExampleSpan(string.Join(' ', question), false), new ExampleSpan(string.Join(' ', answer), true)], turns[1].Ids);
+        Assert.Equal((question.Length + answer.Length, answer.Length), (turns[1].Tokens, turns[1].Trained));
+        var last = Run(options with { MaskHistory = true }, new FakeMedia()).Turns;
+        Assert.Equal([0, answer.Length], last.Select(turn => turn.Trained));
+    }
+
+    [Fact]
+    public void The_model_s_own_template_shows_the_same_sample_as_the_family_s()
+    {
+        folder.Write("rows.jsonl", Row("Q", "A"));
+        var config = folder.Write("run.yaml", $"""
+            model_name_or_path: {TestFiles.Golden("qwen2_5_vl_tiny/model")}
+            dataset: rows.jsonl
+            dataset_dir: {folder.Root}
+            """);
+
+        var own = Example("template=chat_template");
+
+        Assert.Equal(Example("template=qwen2_vl"), own);
+        Assert.Contains(own, span => span.Trained);
+        var e = Assert.Throws<ConfigException>(() => Example("template=chat_templates"));
+        Assert.Contains("qwen3_vl_nothink, or chat_template for the model's own", e.Message);
+
+        IReadOnlyList<ExampleSpan> Example(string template) =>
+            DataVerb.Check(TrainConfig.Load(config, [template], ConfigUse.Data), decode: 0, CancellationToken.None).Example;
     }
 
     [Theory]

@@ -26,6 +26,8 @@ public sealed class NamedAdaptersTests : NativeTest
         { "minicpm_v26", nameof(DType.F32) },
         { "qwen3_vl", nameof(DType.F32) },
         { "qwen3_vl", nameof(DType.BF16) },
+        { "qwen3_5", nameof(DType.F32) },
+        { "qwen3_5", nameof(DType.BF16) },
         { "minicpm_v2", nameof(DType.BF16) },
     };
 

@@ -68,6 +68,7 @@ public sealed class RowStableTests : NativeTest
             ["gelu"] = part => part.Gelu(),
             ["gelu in tanh form"] = part => part.Gelu(tanh: true),
             ["gate"] = part => NetOps.SiluMul(part, part),
+            ["output gate"] = part => NetOps.SigmoidMul(part, part.Reshape(part.Size(0), 1, inputs)),
             ["norm"] = part => part.RmsNorm(Random(9, dtype, inputs), 1e-6),
             ["layer norm"] = part => part.LayerNorm(Random(9, dtype, inputs), Random(10, dtype, inputs), 1e-6),
         };

@@ -49,7 +49,7 @@ internal sealed class Decoder
     public Tensor Forward(
         Tensor ids_T,
         Rotary rotary,
-        IAttentionPlan attention,
+        ISequencePlan attention,
         ImageTokens? images = null,
         Tensor? wanted_L = null,
         Action<string, Tensor>? watch = null)

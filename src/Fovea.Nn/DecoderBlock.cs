@@ -18,7 +18,7 @@ internal sealed class DecoderBlock(Block block, DecoderShape shape, int layer)
     private readonly GatedMlp mlp = new(block / "mlp", shape.Width, shape.Inner, bias: false);
 
     /// <param name="wanted">Rows that the result is made of; null for all. The others still serve as keys and values.</param>
-    public Tensor Forward(Tensor x_TE, Rotary rotary, IAttentionPlan attention, Tensor? wanted = null) =>
+    public Tensor Forward(Tensor x_TE, Rotary rotary, ISequencePlan attention, Tensor? wanted = null) =>
         block.Run(x => Compute(x, rotary, attention, wanted), x_TE);
 
     private static RmsNorm? NormOfHeads(Weights w, DecoderShape shape) =>
@@ -26,7 +26,7 @@ internal sealed class DecoderBlock(Block block, DecoderShape shape, int layer)
 
     private static Tensor Normalise(Tensor x_THD, RmsNorm? norm) => norm?.Forward(x_THD) ?? x_THD;
 
-    private Tensor Compute(Tensor x_TE, Rotary rotary, IAttentionPlan attention, Tensor? wanted)
+    private Tensor Compute(Tensor x_TE, Rotary rotary, ISequencePlan attention, Tensor? wanted)
     {
         var h_TE = inputNorm.Forward(x_TE);
         var qkv = Linear.Together(h_TE, q, k, v);

@@ -8,7 +8,7 @@ namespace Fovea.Generation.Engine;
 /// far, in one call. Belongs to the scope of the pass.
 /// </summary>
 /// <remarks>Suffixes: T tokens of the pass, N sequences, H query heads, G key/value heads, D head size.</remarks>
-internal sealed class PagedAttention : IAttentionPlan
+internal sealed class PagedAttention : ISequencePlan
 {
     private readonly PagePool pool;
     private readonly Tensor offsets;
@@ -44,4 +44,10 @@ internal sealed class PagedAttention : IAttentionPlan
         var (keys, values) = pool.Layer(layer, k_TGD);
         return NetOps.AttendPages(q_THD, k_TGD, v_TGD, keys, values, tables, offsets, past, scale);
     }
+
+    public Tensor Convolve(int layer, Tensor x_TC, Tensor weight_CK) => throw NoStates();
+
+    public Tensor Recur(int layer, Tensor q_TJK, Tensor k_TJK, Tensor v_THV, Tensor g_TH, Tensor beta_TH) => throw NoStates();
+
+    private static NotSupportedException NoStates() => new("generation holds keys and values of attention, but no states of recurrent layers yet");
 }

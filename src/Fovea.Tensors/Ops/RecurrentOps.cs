@@ -1,0 +1,43 @@
+namespace Fovea.Tensors;
+
+/// <summary>What carries a state from token to token of a sequence.</summary>
+internal static class RecurrentOps
+{
+    private static readonly Operator DeltaRuleOp = new("fovea::delta_rule");
+    private static readonly Operator ShortConvolutionOp = new("fovea::short_convolution");
+    private static readonly Operator SoftplusOp = new("aten::softplus");
+
+    /// <summary>
+    /// The gated delta rule (arXiv 2412.06464) inside each segment. A head's state S [K, V] becomes exp(g) S + k d^T with d = beta (v - exp(g) S^T k), and the
+    /// token's output is S^T q. Queries and keys are brought to length 1 first, 1e-6 added to the sum of their squares, and queries divided by the root of K.
+    /// States and sums are fp32.
+    /// </summary>
+    /// <param name="q">[T, J, K]</param>
+    /// <param name="k">[T, J, K]</param>
+    /// <param name="v">[T, H, V], H a multiple of J: neighbouring values share a key.</param>
+    /// <param name="g">[T, H], fp32, not above 0.</param>
+    /// <param name="beta">[T, H], fp32.</param>
+    /// <param name="boundaries">From 0 to T.</param>
+    /// <returns>[T, H, V]</returns>
+    public static Tensor DeltaRule(Tensor q, Tensor k, Tensor v, Tensor g, Tensor beta, long[] boundaries) =>
+        DeltaRuleOp.CallTwo(q, k, v, g, beta, boundaries).First;
+
+    /// <summary>As <see cref="DeltaRule"/>, from states to states.</summary>
+    /// <param name="initial">fp32 [N, H, K, V], one for each segment; null for zeros.</param>
+    /// <returns>[T, H, V], and the states behind the segments, fp32 [N, H, K, V].</returns>
+    public static (Tensor Out, Tensor States) DeltaRuleFrom(
+        Tensor q, Tensor k, Tensor v, Tensor g, Tensor beta, long[] boundaries, Tensor? initial) =>
+        DeltaRuleOp.CallTwo(q, k, v, g, beta, boundaries, initial, true);
+
+    /// <summary>silu of the causal convolution of each column of x [T, C] with its own row of weight [C, K], inside each segment.</summary>
+    public static Tensor ShortConvolution(Tensor x, Tensor weight, long[] boundaries) => ShortConvolutionOp.CallTwo(x, weight, boundaries).First;
+
+    /// <summary>As <see cref="ShortConvolution"/>, with rows before the segments.</summary>
+    /// <param name="initial">[N, K - 1, C], which learns nothing; null for zeros.</param>
+    /// <returns>[T, C], and what the next tokens need: the last rows of each segment [N, K - 1, C].</returns>
+    public static (Tensor Y, Tensor Rows) ShortConvolutionFrom(Tensor x, Tensor weight, long[] boundaries, Tensor? initial) =>
+        ShortConvolutionOp.CallTwo(x, weight, boundaries, initial, true);
+
+    /// <summary>log(1 + exp(x)), x itself above 20.</summary>
+    public static Tensor Softplus(this Tensor x) => SoftplusOp.Call(x, 1.0, 20.0);
+}

@@ -42,10 +42,10 @@ internal sealed class SequenceCache : IDisposable
     /// <summary>What there is of a prompt.</summary>
     public CachedPrefix Find(Sequence sequence)
     {
-        var (keys, most, adapter) = (sequence.KeySpan, sequence.PromptTokens - 1, sequence.Adapter?.Name);
+        var (most, adapter) = (sequence.PromptTokens - 1, sequence.Adapter?.Name);
         return !shares ? CachedPrefix.None
-            : States is null ? tree.Find(keys, most, adapter)
-            : tree.FindState(keys, most, adapter);
+            : States is null ? tree.Find(sequence.KeySpan, most, adapter)
+            : tree.FindState(sequence.KeySpan, most, adapter);
     }
 
     /// <summary>Whether a prompt that goes as far together with one under way will find more of it than now.</summary>

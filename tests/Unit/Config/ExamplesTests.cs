@@ -22,7 +22,6 @@ public sealed class ExamplesTests
     [InlineData("qwen2_5vl_lora_sft.yaml")]
     [InlineData("qwen2vl_lora_sft.yaml")]
     [InlineData("qwen3vl_lora_sft.yaml")]
-    [InlineData("qwen3_5_lora_sft.yaml")]
     public void The_lora_examples_have_every_key_of_LLaMA_Factorys(string file)
     {
         var theirs = TrainConfig.Load(TestFiles.Golden($"llamafactory_yaml/train_lora/{file}")).ToDictionary();

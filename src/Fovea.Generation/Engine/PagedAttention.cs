@@ -15,10 +15,10 @@ internal sealed class PagedAttention : ISequencePlan
     private readonly Tensor past;
     private readonly Tensor tables;
     private readonly long[] boundaries;
-    private readonly Tensor? slots;
+    private readonly long[] slots;
 
     /// <param name="parts">Sequences with the pages that their tokens need.</param>
-    public PagedAttention(SequenceCache cache, Device device, IReadOnlyList<PassPart> parts)
+    public PagedAttention(SequenceCache cache, IReadOnlyList<PassPart> parts)
     {
         this.cache = cache;
         var most = parts.Max(part => part.Sequence.HeldPages);
@@ -40,7 +40,7 @@ internal sealed class PagedAttention : ISequencePlan
 
         (offsets, past, tables) = (CreateOps.From(ends), CreateOps.From(before), CreateOps.From(pages, parts.Count, most));
         boundaries = Array.ConvertAll(ends, end => (long)end);
-        slots = cache.States is null ? null : CreateOps.On(device, [.. parts.Select(part => (long)part.Sequence.State!.Value)]);
+        slots = cache.States is null ? [] : [.. parts.Select(part => (long)part.Sequence.State!.Value)];
     }
 
     public Tensor Attend(int layer, Tensor q_THD, Tensor k_TGD, Tensor v_TGD, double scale)
@@ -52,16 +52,12 @@ internal sealed class PagedAttention : ISequencePlan
     public Tensor Convolve(int layer, Tensor x_TC, Tensor weight_CK)
     {
         var rows = cache.States!.Layer(layer, x_TC.DType, x_TC.Device).Rows;
-        var (y, after) = RecurrentOps.ShortConvolutionFrom(x_TC, weight_CK, boundaries, rows.IndexSelect(0, slots!));
-        rows.IndexCopy_(0, slots!, after);
-        return y;
+        return RecurrentOps.ConvolutionSteps(x_TC, weight_CK, boundaries, rows, slots);
     }
 
     public Tensor Recur(int layer, Tensor q_TJK, Tensor k_TJK, Tensor v_THV, Tensor g_TH, Tensor beta_TH)
     {
         var states = cache.States!.Layer(layer, v_THV.DType, v_THV.Device).States;
-        var (y, after) = RecurrentOps.DeltaRuleFrom(q_TJK, k_TJK, v_THV, g_TH, beta_TH, boundaries, states.IndexSelect(0, slots!));
-        states.IndexCopy_(0, slots!, after);
-        return y;
+        return RecurrentOps.DeltaSteps(q_TJK, k_TJK, v_THV, g_TH, beta_TH, boundaries, states, slots);
     }
 }

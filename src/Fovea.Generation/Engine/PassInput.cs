@@ -57,7 +57,7 @@ internal sealed record PassInput(ModelInput Input, VisualFeatures? Features, Ada
         {
             Ids = CreateOps.On(model.Device, ids),
             Positions = positions,
-            Attention = new PagedAttention(cache, model.Device, parts),
+            Attention = new PagedAttention(cache, parts),
             ImageSlots = slots.Count == 0 ? null : CreateOps.On(model.Device, CollectionsMarshal.AsSpan(slots)),
             Wanted = all ? null : CreateOps.On(model.Device, wanted.Count == 0 ? [tokens - 1L] : CollectionsMarshal.AsSpan(wanted)),
         };

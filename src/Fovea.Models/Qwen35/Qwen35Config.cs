@@ -138,7 +138,7 @@ internal sealed record Qwen35Config
         }
 
         // Every third frequency from the second or third on: beyond the last one a part would be cut short.
-        if (3 * Math.Max(MropeSection[1], MropeSection[2]) > (TurnedSize / 2) + 2)
+        if (3 * MropeSection[1] > (TurnedSize / 2) + 1 || 3 * MropeSection[2] > TurnedSize / 2)
         {
             throw RopeReader.Section(text)!.Wrong(
                 "mrope_section", $"such that height and width take no more than every third of the {TurnedSize / 2} frequencies");

@@ -5,6 +5,9 @@ internal static class RecurrentOps
 {
     private static readonly Operator DeltaRuleOp = new("fovea::delta_rule");
     private static readonly Operator ShortConvolutionOp = new("fovea::short_convolution");
+    private static readonly Operator DeltaStepsOp = new("fovea::delta_steps");
+    private static readonly Operator ConvolutionStepsOp = new("fovea::convolution_steps");
+    private static readonly Operator Log1pOp = new("aten::log1p");
     private static readonly Operator SoftplusOp = new("aten::softplus");
 
     /// <summary>
@@ -38,6 +41,24 @@ internal static class RecurrentOps
     public static (Tensor Y, Tensor Rows) ShortConvolutionFrom(Tensor x, Tensor weight, long[] boundaries, Tensor? initial) =>
         ShortConvolutionOp.CallTwo(x, weight, boundaries, initial, true);
 
+    /// <summary>
+    /// As <see cref="DeltaRule"/>, without gradients, from states that it leaves as they are behind the segments. On the CPU the bits of a token depend neither on
+    /// the other segments nor on how a sequence was cut into passes.
+    /// </summary>
+    /// <param name="states">fp32 [P, H, K, V]; zeros before a sequence.</param>
+    /// <param name="slots">Which state each segment has.</param>
+    public static Tensor DeltaSteps(Tensor q, Tensor k, Tensor v, Tensor g, Tensor beta, long[] boundaries, Tensor states, long[] slots) =>
+        DeltaStepsOp.Call(q, k, v, g, beta, boundaries, states, slots);
+
+    /// <summary>As <see cref="ShortConvolution"/>, without gradients, behind rows that it replaces by the last of the segments.</summary>
+    /// <param name="rows">[P, K - 1, C]; zeros before a sequence.</param>
+    /// <param name="slots">Which rows each segment has.</param>
+    public static Tensor ConvolutionSteps(Tensor x, Tensor weight, long[] boundaries, Tensor rows, long[] slots) =>
+        ConvolutionStepsOp.Call(x, weight, boundaries, rows, slots);
+
     /// <summary>log(1 + exp(x)), x itself above 20.</summary>
-    public static Tensor Softplus(this Tensor x) => SoftplusOp.Call(x, 1.0, 20.0);
+    /// <remarks>libtorch computes the last numbers of a thread's part in another way than the rest.</remarks>
+    public static Tensor Softplus(this Tensor x) => RowStable.Serves(x)
+        ? x.ClampMin(0).Add(Log1pOp.Call(x.Abs().Neg().Exp()))
+        : SoftplusOp.Call(x, 1.0, 20.0);
 }

@@ -17,7 +17,6 @@ internal static class ShapeOps
     private static readonly Operator SplitOp = new("aten::split_with_sizes");
     private static readonly Operator IndexSelectOp = new("aten::index_select");
     private static readonly Operator IndexCopyOp = new("aten::index_copy");
-    private static readonly Operator IndexCopyInPlaceOp = new("aten::index_copy_");
     private static readonly Operator IndexAddOp = new("aten::index_add");
     private static readonly Operator GatherOp = new("aten::gather");
     private static readonly Operator ContiguousOp = new("aten::contiguous");
@@ -60,13 +59,6 @@ internal static class ShapeOps
 
     /// <summary>A copy of x in which the indexed rows are those of <paramref name="source"/>.</summary>
     public static Tensor IndexCopy(this Tensor x, int dim, Tensor index, Tensor source) => IndexCopyOp.Call(x, dim, index, source);
-
-    /// <summary>The same in place.</summary>
-    public static Tensor IndexCopy_(this Tensor x, int dim, Tensor index, Tensor source)
-    {
-        IndexCopyInPlaceOp.Run(x, dim, index, source);
-        return x;
-    }
 
     /// <summary>A copy of x to whose indexed rows those of <paramref name="source"/> are added.</summary>
     public static Tensor IndexAdd(this Tensor x, int dim, Tensor index, Tensor source) => IndexAddOp.Call(x, dim, index, source);

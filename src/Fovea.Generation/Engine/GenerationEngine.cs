@@ -71,6 +71,15 @@ internal sealed class GenerationEngine : IDisposable
     /// <summary>Bytes of a page: keys and values of all layers.</summary>
     public long PageBytes => cache.Pages.SlotBytes;
 
+    /// <summary>States of recurrent layers that are held: of answers under way, and of what prompts may go on from.</summary>
+    public int StatesUsed => cache.States?.Used ?? 0;
+
+    /// <summary>States that there may be.</summary>
+    public int MostStates => cache.States?.MostSlots ?? 0;
+
+    /// <summary>Bytes of a state of all recurrent layers.</summary>
+    public long StateBytes => cache.States?.SlotBytes ?? 0;
+
     /// <summary>From now on requests may name this adapter, which stays the caller's and lives as long as the engine.</summary>
     public void Add(NamedAdapter adapter) => adapters.Add(adapter.Name, adapter);
 

@@ -2,6 +2,7 @@ using Fovea.Models.MiniCpmV;
 using Fovea.Models.MiniMindV;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Models.Qwen2Vl;
+using Fovea.Models.Qwen35;
 using Fovea.Models.Qwen3Vl;
 
 namespace Fovea.Models;
@@ -12,7 +13,7 @@ internal static class Families
     /// <summary>One line a family.</summary>
     public static IReadOnlyList<ModelFamily> All { get; } =
     [
-        new Qwen25VlFamily(), new MiniCpmVFamily(), new MiniMindVFamily(), new Qwen3VlFamily(), new Qwen2VlFamily(),
+        new Qwen25VlFamily(), new MiniCpmVFamily(), new MiniMindVFamily(), new Qwen3VlFamily(), new Qwen2VlFamily(), new Qwen35Family(),
     ];
 
     public static string ConfigPath(string folder) => Path.Combine(folder, "config.json");

@@ -30,6 +30,7 @@ public sealed class PlannedMemoryTests(PlannedMemoryTests.Models models) : Nativ
         { 3, "MiniCPM-V lora", 2 },
         { 3, "MiniCPM-V full", 4 },
         { 2, "Qwen3-VL full", 2 },
+        { 0, "Qwen3.5 full", 1 },
     };
 
     [Theory]
@@ -37,7 +38,8 @@ public sealed class PlannedMemoryTests(PlannedMemoryTests.Models models) : Nativ
     public void A_ranks_highest_memory_is_as_planned(int zero, string kind, int ranks)
     {
         var keys = Keys(kind).Concat([$"zero={zero}"]).ToArray();
-        var model = IsMiniCpm(kind) ? models.MiniCpm : kind.StartsWith("Qwen3-VL", StringComparison.Ordinal) ? models.Qwen3 : models.Qwen;
+        var model = IsMiniCpm(kind) ? models.MiniCpm : kind.StartsWith("Qwen3-VL", StringComparison.Ordinal) ? models.Qwen3
+            : kind.StartsWith("Qwen3.5", StringComparison.Ordinal) ? models.Qwen35 : models.Qwen;
         var planned = Plan(model, zero, ranks, Tokens(kind), keys);
         var peaks = Train(model, IsMiniCpm(kind), ranks, Tokens(kind), keys);
         TestContext.Current.TestOutputHelper?.WriteLine($"{zero} {kind} {ranks}: {planned >> 20} MiB planned, {string.Join(", ", peaks.Select(p => p >> 20))}");
@@ -158,6 +160,7 @@ public sealed class PlannedMemoryTests(PlannedMemoryTests.Models models) : Nativ
         private readonly Lazy<string> qwen;
         private readonly Lazy<string> miniCpm;
         private readonly Lazy<string> qwen3;
+        private readonly Lazy<string> qwen35;
 
         public Models()
         {
@@ -169,6 +172,14 @@ public sealed class PlannedMemoryTests(PlannedMemoryTests.Models models) : Nativ
             miniCpm = new(() => Widened("minicpm", TestFiles.Golden("minicpm_v26/model"), config => config, _ => { }));
             qwen3 = new(() => Widened(
                 "qwen3", TestFiles.Golden("qwen3_vl/model"), config => config["text_config"]!, config => config["vision_config"]!["out_hidden_size"] = 1024));
+            qwen35 = new(() => Widened("qwen35", TestFiles.Golden("qwen3_5/model"), config => config["text_config"]!, config =>
+            {
+                config["vision_config"]!["out_hidden_size"] = 1024;
+                var text = config["text_config"]!.AsObject();
+                text.Remove("layer_types");
+                (text["linear_num_key_heads"], text["linear_num_value_heads"]) = (8, 16);
+                (text["linear_key_head_dim"], text["linear_value_head_dim"]) = (64, 64);
+            }));
         }
 
         /// <summary>Folder of the tiny golden model with a wider and deeper language model: 62 million random weights.</summary>
@@ -179,6 +190,9 @@ public sealed class PlannedMemoryTests(PlannedMemoryTests.Models models) : Nativ
 
         /// <summary>The same of Qwen3-VL: 65 million.</summary>
         public string Qwen3 => qwen3.Value;
+
+        /// <summary>The same of Qwen3.5, with a wider recurrence.</summary>
+        public string Qwen35 => qwen35.Value;
 
         public void Dispose() => run.Dispose();
 

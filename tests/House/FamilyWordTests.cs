@@ -9,7 +9,7 @@ public sealed partial class FamilyWordTests
     private static readonly string[] Allowed =
     [
         "src/Fovea.Data/Templates/ChatTemplates.cs", "src/Fovea.Data/Images/Qwen2Vl", "src/Fovea.Cli/Demo/", "src/Fovea.Training/Config/OfficialArguments.cs",
-        "src/Fovea.Models/Families.cs", "src/Fovea.Models/Qwen25Vl/", "src/Fovea.Models/Qwen2Vl/", "src/Fovea.Models/Qwen3Vl/",
+        "src/Fovea.Models/Families.cs", "src/Fovea.Models/Qwen25Vl/", "src/Fovea.Models/Qwen2Vl/", "src/Fovea.Models/Qwen3Vl/", "src/Fovea.Models/Qwen35/",
         "src/Fovea.Models/MiniCpmV/", "src/Fovea.Models/MiniMindV/",
     ];
 

@@ -23,6 +23,15 @@ internal static class ChatTemplates
     /// <summary>Qwen3-VL that thinks first.</summary>
     public static ChatTemplate Qwen3Vl { get; } = Qwen3VlNothink with { Name = "qwen3_vl", Thought = new ThoughtMarks("<think>\n", "\n</think>\n\n") };
 
+    /// <summary>Qwen3.5 that answers at once.</summary>
+    public static ChatTemplate Qwen35Nothink { get; } = Qwen3VlNothink with { Name = "qwen3_5_nothink" };
+
+    /// <summary>Qwen3.5 that thinks first.</summary>
+    public static ChatTemplate Qwen35 { get; } = Qwen3Vl with { Name = "qwen3_5" };
+
+    /// <summary>Qwen3.6 writes as Qwen3.5.</summary>
+    public static ChatTemplate Qwen36 { get; } = Qwen35 with { Name = "qwen3_6" };
+
     /// <summary>MiniMind-V of April 2025.</summary>
     public static ChatTemplate MiniMind { get; } = new()
     {
@@ -87,7 +96,7 @@ internal static class ChatTemplates
     };
 
     public static IReadOnlyList<ChatTemplate> All { get; } =
-        [Qwen2Vl, MiniMind, MiniMind3, MiniCpmV, MiniCpmLlama3V, MiniCpmV2, Qwen3Vl, Qwen3VlNothink];
+        [Qwen2Vl, MiniMind, MiniMind3, MiniCpmV, MiniCpmLlama3V, MiniCpmV2, Qwen3Vl, Qwen3VlNothink, Qwen35, Qwen35Nothink, Qwen36];
 
     /// <summary>The name that stands for the model's own template.</summary>
     public const string OfModel = "chat_template";

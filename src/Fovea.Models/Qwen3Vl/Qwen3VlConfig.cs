@@ -45,7 +45,7 @@ internal sealed record Qwen3VlConfig
 
     public required int ImageTokenId { get; init; }
 
-    public required Qwen3VlVisionConfig Vision { get; init; }
+    public required LearnedTowerConfig Vision { get; init; }
 
     public DecoderShape Decoder => new()
     {
@@ -96,7 +96,7 @@ internal sealed record Qwen3VlConfig
             // With experts Transformers 5 writes its own default into text_config and goes by what stands outside.
             TiedEmbeddings = sparse ? root.Bool("tie_word_embeddings", false) : NestedText.TiesEmbeddings(root, text),
             ImageTokenId = root.Int("image_token_id", 151655),
-            Vision = Qwen3VlVisionConfig.Read(root.Section("vision_config") ?? throw root.Wrong("vision_config", "an object")),
+            Vision = LearnedTowerConfig.Read(root.Section("vision_config") ?? throw root.Wrong("vision_config", "an object"), [8, 16, 24]),
         };
         config.Validate(text);
         return config;

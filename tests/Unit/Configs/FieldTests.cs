@@ -7,6 +7,7 @@ using Fovea.Models.MiniCpmV;
 using Fovea.Models.MiniMindV;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Models.Qwen2Vl;
+using Fovea.Models.Qwen35;
 using Fovea.Models.Qwen3Vl;
 
 namespace Fovea.Tests.Unit.Configs;
@@ -91,6 +92,46 @@ public sealed class FieldTests : NativeTest
                 ["preprocessor_config.json"] = _ => GridImages.Fields,
             },
             Elsewhere);
+    }
+
+    [Theory]
+    [InlineData("model/config.json")]
+    [InlineData("config.transformers5.json")]
+    public void Every_field_of_Qwen3_5(string config)
+    {
+        using var folder = new ConfigFolder("qwen3_5/model");
+        File.Copy(TestFiles.Golden($"qwen3_5/{config}"), Families.ConfigPath(folder.Path), overwrite: true);
+        FieldEffects.Check(
+            folder.Path, TestFiles.Golden("qwen3_5/data/images/000_0.png"), new Dictionary<string, Func<string, FieldTable>>
+            {
+                ["config.json"] = path => path switch
+                {
+                    "text_config" => Qwen35Fields.Text,
+                    "vision_config" => Qwen35Fields.Vision,
+                    "" => Qwen35Fields.Root,
+                    _ => Rope(path),
+                },
+                ["preprocessor_config.json"] = _ => GridImages.Fields,
+            },
+            Elsewhere);
+    }
+
+    [Theory]
+    [InlineData("text_config.linear_allow_neg_eigval", "true")]
+    [InlineData("text_config.linear_gate_bound", "3")]
+    [InlineData("text_config.num_shared_layers", "2")]
+    [InlineData("text_config.attn_output_gate", "false")]
+    [InlineData("text_config.mamba_ssm_dtype", "\"bfloat16\"")]
+    [InlineData("text_config.num_experts", "8")]
+    [InlineData("text_config.mlp_only_layers", "[1]")]
+    [InlineData("language_model_only", "true")]
+    public void A_later_release_s_field_that_may_change_the_result_is_refused(string field, string value)
+    {
+        using var folder = new ConfigFolder("qwen3_5/model");
+        folder.Set(field, value);
+        var error = Assert.Throws<ConfigException>(() => Qwen35Config.Read(ModelSource.Open(folder.Path).Config));
+        Assert.Contains(field, error.Message);
+        Assert.Contains(Families.ConfigPath(folder.Path), error.Message);
     }
 
     [Theory]
@@ -251,6 +292,11 @@ public sealed class FieldTests : NativeTest
     [InlineData("qwen3_vl_configs/4b")]
     [InlineData("qwen3_vl_configs/8b")]
     [InlineData("qwen3_vl_configs/32b")]
+    [InlineData("qwen3_5_configs/0.8b")]
+    [InlineData("qwen3_5_configs/2b")]
+    [InlineData("qwen3_5_configs/4b")]
+    [InlineData("qwen3_5_configs/9b")]
+    [InlineData("qwen3_5_configs/27b")]
     [InlineData("minicpm_configs/v2")]
     [InlineData("minicpm_configs/v25")]
     [InlineData("minicpm_configs/v26")]
@@ -267,6 +313,7 @@ public sealed class FieldTests : NativeTest
             Qwen25VlFamily => (Qwen25VlFields.Root, Qwen25VlFields.Text, Qwen25VlFields.Vision),
             Qwen2VlFamily => (Qwen2VlFields.Root, Qwen2VlFields.Text, Qwen2VlFields.Vision),
             Qwen3VlFamily => (Qwen3VlFields.Root, Qwen3VlFields.Text, Qwen3VlFields.Vision),
+            Qwen35Family => (Qwen35Fields.Root, Qwen35Fields.Text, Qwen35Fields.Vision),
             _ => (MiniCpmVFields.Root, MiniCpmVFields.Root, MiniCpmVFields.Vision),
         };
         var plain = Read();
@@ -309,6 +356,7 @@ public sealed class FieldTests : NativeTest
                 Qwen25VlFamily => JsonSerializer.Serialize(Qwen25VlConfig.Read(json)),
                 Qwen2VlFamily => JsonSerializer.Serialize(Qwen2VlConfig.Read(json)),
                 Qwen3VlFamily => JsonSerializer.Serialize(Qwen3VlConfig.Read(json)),
+                Qwen35Family => JsonSerializer.Serialize(Qwen35Config.Read(json)),
                 _ => JsonSerializer.Serialize(MiniCpmVConfig.Read(json)),
             };
         }

@@ -9,20 +9,27 @@ internal sealed class PiecePattern
     private const string Cl100kHead = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|";
     private const string Cl100kTail = @"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+    // A mark that could stand before letters, as what is neither letter nor number may, goes with them in any case.
+    private const string WithMarks = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}"
+        + @"| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
     /// <summary>ByteLevel's own expression (GPT-2).</summary>
-    internal static readonly PiecePattern Gpt2 = new(gpt2: true, int.MaxValue);
+    internal static readonly PiecePattern Gpt2 = new(gpt2: true, int.MaxValue, marks: false);
 
     private static readonly Dictionary<string, PiecePattern> Known = new()
     {
-        [Cl100kHead + @"\p{N}" + Cl100kTail] = new(gpt2: false, 1),
-        [Cl100kHead + @"\p{N}{1,3}" + Cl100kTail] = new(gpt2: false, 3),
+        [Cl100kHead + @"\p{N}" + Cl100kTail] = new(gpt2: false, 1, marks: false),
+        [Cl100kHead + @"\p{N}{1,3}" + Cl100kTail] = new(gpt2: false, 3, marks: false),
+        [WithMarks] = new(gpt2: false, 1, marks: true),
         [@"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"] = Gpt2,
     };
 
     private readonly bool gpt2;
     private readonly int maxDigits;
+    private readonly bool marks;
 
-    private PiecePattern(bool gpt2, int maxDigits) => (this.gpt2, this.maxDigits) = (gpt2, maxDigits);
+    /// <param name="marks">Whether combining marks are as letters.</param>
+    private PiecePattern(bool gpt2, int maxDigits, bool marks) => (this.gpt2, this.maxDigits, this.marks) = (gpt2, maxDigits, marks);
 
     /// <summary>The expressions that have a scanner.</summary>
     internal static IReadOnlyCollection<string> Expressions => Known.Keys;
@@ -42,7 +49,7 @@ internal sealed class PiecePattern
         return gpt2 ? MatchGpt2(text) : MatchCl100k(text);
     }
 
-    private static int MatchGpt2(ReadOnlySpan<char> text)
+    private int MatchGpt2(ReadOnlySpan<char> text)
     {
         var kind = CodePoints.ClassAt(text, 0, out var width);
         if (text[0] == ' ' && text.Length > 1)
@@ -116,7 +123,7 @@ internal sealed class PiecePattern
         return run == text.Length || run == 1 ? run : run - 1;
     }
 
-    private static int RunEnd(ReadOnlySpan<char> text, int from, byte kind)
+    private int RunEnd(ReadOnlySpan<char> text, int from, byte kind)
     {
         while (from < text.Length && Kind(CodePoints.ClassAt(text, from, out var width)) == kind)
         {
@@ -126,7 +133,9 @@ internal sealed class PiecePattern
         return from;
     }
 
-    private static byte Kind(byte bits) => (byte)(bits & (CodePoints.Letter | CodePoints.Number | CodePoints.Space));
+    private byte Kind(byte bits) => marks && (bits & CodePoints.Mark) != 0
+        ? CodePoints.Letter
+        : (byte)(bits & (CodePoints.Letter | CodePoints.Number | CodePoints.Space));
 
     /// <summary>'s 't 're 've 'm 'll 'd; without regard to case (and U+017F, which folds to s) in the newer expressions. 0 for none.</summary>
     private int ContractionLength(ReadOnlySpan<char> text)

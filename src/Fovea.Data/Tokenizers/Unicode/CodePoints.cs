@@ -3,13 +3,14 @@ using System.Text;
 
 namespace Fovea.Data.Tokenizers;
 
-/// <summary>Classes of code points as the reference's regex engine sees them: \p{L}, \p{N}, Unicode White_Space, \w.</summary>
+/// <summary>Classes of code points as the reference's regex engine sees them: \p{L}, \p{N}, \p{M}, Unicode White_Space, \w.</summary>
 internal static class CodePoints
 {
     internal const byte Letter = 1;
     internal const byte Number = 2;
     internal const byte Space = 4;
     internal const byte Word = 8;
+    internal const byte Mark = 16;
 
     private static readonly byte[] BasicPlane = BuildBasicPlane();
 
@@ -71,8 +72,8 @@ internal static class CodePoints
                 or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter => Letter | Word,
             UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber => Number | Word,
             UnicodeCategory.OtherNumber => Number,
-            UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark
-                or UnicodeCategory.ConnectorPunctuation => Word,
+            UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark => Mark | Word,
+            UnicodeCategory.ConnectorPunctuation => Word,
             _ => 0,
         };
         // White_Space as Unicode's PropList.txt has it (not U+180E, not U+200B).

@@ -1,9 +1,7 @@
-using Fovea.Models.Grids;
+namespace Fovea.Models.Grids;
 
-namespace Fovea.Models.Qwen3Vl;
-
-/// <summary>The vision tower of a Qwen3-VL checkpoint, as its config.json states it.</summary>
-internal sealed record Qwen3VlVisionConfig
+/// <summary>A vision tower with learned positions (<see cref="LearnedTower"/>), as a checkpoint's config.json states it.</summary>
+internal sealed record LearnedTowerConfig
 {
     public required int Depth { get; init; }
 
@@ -44,7 +42,8 @@ internal sealed record Qwen3VlVisionConfig
         Down = "linear_fc2",
     };
 
-    internal static Qwen3VlVisionConfig Read(ConfigReader json)
+    /// <param name="usualBlocks">Blocks that make features for layers where the file names none.</param>
+    internal static LearnedTowerConfig Read(ConfigReader json, int[] usualBlocks)
     {
         if (json.Int("in_channels", 3) != 3)
         {
@@ -52,7 +51,7 @@ internal sealed record Qwen3VlVisionConfig
         }
 
         var places = json.Int("num_position_embeddings", 2304);
-        var config = new Qwen3VlVisionConfig
+        var config = new LearnedTowerConfig
         {
             Depth = json.Int("depth", 27),
             HiddenSize = json.Int("hidden_size"),
@@ -64,7 +63,7 @@ internal sealed record Qwen3VlVisionConfig
             InChannels = json.Int("in_channels", 3),
             MergeSize = json.Int("spatial_merge_size", 2),
             Side = (int)Math.Round(Math.Sqrt(places)),
-            FeatureBlocks = json.Ints("deepstack_visual_indexes", [8, 16, 24]),
+            FeatureBlocks = json.Ints("deepstack_visual_indexes", usualBlocks),
         };
         if (config.Side * config.Side != places)
         {

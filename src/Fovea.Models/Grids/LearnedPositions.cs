@@ -1,12 +1,11 @@
 using Fovea.Data.Images;
-using Fovea.Models.Grids;
 using Fovea.Nn;
 using Fovea.Tensors;
 
-namespace Fovea.Models.Qwen3Vl;
+namespace Fovea.Models.Grids;
 
 /// <summary>A square table of positions stretched over images of any size: each patch takes a mean of the four places around it.</summary>
-internal sealed class LearnedPositions(Weights w, Qwen3VlVisionConfig config)
+internal sealed class LearnedPositions(Weights w, LearnedTowerConfig config)
 {
     private readonly Parameter table = w.Take("weight", (long)config.Side * config.Side, config.HiddenSize);
 

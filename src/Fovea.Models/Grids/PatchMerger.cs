@@ -1,8 +1,7 @@
-using Fovea.Models.Grids;
 using Fovea.Nn;
 using Fovea.Tensors;
 
-namespace Fovea.Models.Qwen3Vl;
+namespace Fovea.Models.Grids;
 
 /// <summary>A square of patches to one token of the language model's width: norm, two linears, GELU between them.</summary>
 internal sealed class PatchMerger
@@ -15,7 +14,7 @@ internal sealed class PatchMerger
     private readonly Linear down;
 
     /// <param name="joinsFirst">Whether the norm is over the patches of a token together; otherwise over each.</param>
-    public PatchMerger(Block block, Qwen3VlVisionConfig config, bool joinsFirst)
+    public PatchMerger(Block block, LearnedTowerConfig config, bool joinsFirst)
     {
         (this.block, this.joinsFirst, merged) = (block, joinsFirst, config.MergedSize);
         norm = new LayerNorm(block / "norm", joinsFirst ? merged : config.HiddenSize, TowerShape.NormEpsilon);

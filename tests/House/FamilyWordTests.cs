@@ -18,8 +18,8 @@ public sealed partial class FamilyWordTests
         SourceTree.CSharp("src/").Where(file => !Allowed.Any(allowed => file.Key.StartsWith(allowed, StringComparison.Ordinal))), Words()));
 
     [GeneratedRegex(
-        @"\b(?:LlmType|llm_type|MaxSliceNums|max_slice_nums|VisionMask|OriginalPadding|MoeAux\w*|moe_aux|LabelMask|label_mask|EmptyThink\w*|AddSystem\w*"
-        + @"|SystemPrompts|PadToCutoff|pretrain_vlm|sft_vlm|1176)\b|14 \* 14",
+        @"\b(?:LlmType|llm_type|MaxSliceNums|max_slice_nums|VisionMask|OriginalPadding|MoeAux\w*|moe_aux|LabelMask|label_mask|EmptyThink\w*"
+        + @"|ThinkFirst|think_first|AddSystem\w*|SystemPrompts|PadToCutoff|pretrain_vlm|sft_vlm|1176)\b|14 \* 14",
         RegexOptions.CultureInvariant)]
     private static partial Regex Words();
 }

@@ -24,6 +24,7 @@ public sealed class NamedAdaptersTests : NativeTest
         { "minimind_c moe", nameof(DType.F32) },
         { "minimind_c dense", nameof(DType.BF16) },
         { "minicpm_v26", nameof(DType.F32) },
+        { "minicpm_v45", nameof(DType.F32) },
         { "qwen3_vl", nameof(DType.F32) },
         { "qwen3_vl", nameof(DType.BF16) },
         { "minicpm_v2", nameof(DType.BF16) },

@@ -132,7 +132,7 @@ public sealed class NamedAdaptersTests : NativeTest
     {
         var processor = source.Process();
         var builder = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
-        var images = Path.Combine(TestFiles.Golden($"{name.Split(' ')[0]}/data"), "images");
+        var images = Path.Combine(TestFiles.Golden($"{(name == "minicpm_v45" ? "minicpm_v26" : name.Split(' ')[0])}/data"), "images");
         var image = Path.Combine(images, name[..5] switch { "qwen2" or "qwen3" => "000_0.png", "minim" => "i0.png", _ => "sq.png" });
         yield return builder.Build(new Conversation([Message.User("Hi")]), []);
         yield return builder.Build(

@@ -2,7 +2,7 @@ using Fovea.Data.Templates;
 
 namespace Fovea.Models.MiniCpmV;
 
-/// <summary>What becomes of an answer's thought in the chat template of Qwen3: the last answer always has one, perhaps of nothing, earlier ones lose theirs.</summary>
+/// <summary>An answer's thought in the chat template of Qwen3: the last answer always has one, perhaps of nothing, and earlier ones lose theirs.</summary>
 internal static class QwenThoughts
 {
     private const string Opens = "<think>";

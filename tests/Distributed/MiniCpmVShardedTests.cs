@@ -22,7 +22,8 @@ public sealed class MiniCpmVShardedTests : NativeTest
         var (data, model) = (TestFiles.Golden($"{version}/data"), TestFiles.Golden($"{version}/model"));
         string[] common =
         [
-            $"--model_name_or_path={model}", $"data_path={data}/train.json", $"media_dir={OfficialRun.Images(version)}", $"max_steps={(lora ? 3 : 2)}", "learning_rate=1e-4",
+            $"--model_name_or_path={model}", $"data_path={data}/train.json", $"media_dir={OfficialRun.Images(version)}", "learning_rate=1e-4",
+            $"max_steps={(lora ? 3 : 2)}",
             "per_device_train_batch_size=1", "logging_steps=1", "save_strategy=no", "use_cpu=true", "lora_dropout=0", $"use_lora={lora}",
             $"tune_llm={!lora}", "tune_vision=true", "disable_shuffling=true",
         ];

@@ -27,6 +27,9 @@ internal sealed class PromptBuilder
 
     public Tokenizer Tokenizer { get; }
 
+    /// <summary>How prompts end whatever a configuration says of thoughts; null where it decides.</summary>
+    public string? PromptEnd => template.Thought?.PromptEnd;
+
     /// <summary>A picture as patches.</summary>
     /// <exception cref="ImageException">It cannot be used; names the picture and the reason.</exception>
     public ProcessedMedia Read(MediaSource source) => media.Process(source);

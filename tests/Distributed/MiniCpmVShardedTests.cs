@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Fovea.Tests.Parity.MiniCpmV;
 using Fovea.Training.Config;
 using Fovea.Training.Recipes;
 
@@ -11,6 +12,7 @@ public sealed class MiniCpmVShardedTests : NativeTest
     private readonly string folder = Directory.CreateTempSubdirectory("fovea-minicpm-ranks-").FullName;
 
     [Theory]
+    [InlineData("minicpm_v45", 3, true)]
     [InlineData("minicpm_v26", 2, true)]
     [InlineData("minicpm_v26", 3, true)]
     [InlineData("minicpm_v25", 3, false)]
@@ -20,7 +22,8 @@ public sealed class MiniCpmVShardedTests : NativeTest
         var (data, model) = (TestFiles.Golden($"{version}/data"), TestFiles.Golden($"{version}/model"));
         string[] common =
         [
-            $"--model_name_or_path={model}", $"data_path={data}/train.json", $"media_dir={data}/images", $"max_steps={(lora ? 3 : 2)}", "learning_rate=1e-4",
+            $"--model_name_or_path={model}", $"data_path={data}/train.json", $"media_dir={OfficialRun.Images(version)}", "learning_rate=1e-4",
+            $"max_steps={(lora ? 3 : 2)}",
             "per_device_train_batch_size=1", "logging_steps=1", "save_strategy=no", "use_cpu=true", "lora_dropout=0", $"use_lora={lora}",
             $"tune_llm={!lora}", "tune_vision=true", "disable_shuffling=true",
         ];

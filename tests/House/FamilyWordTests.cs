@@ -19,7 +19,7 @@ public sealed partial class FamilyWordTests
 
     [GeneratedRegex(
         @"\b(?:LlmType|llm_type|MaxSliceNums|max_slice_nums|VisionMask|OriginalPadding|MoeAux(?!LossCoef)\w*|moe_aux|LabelMask|label_mask|EmptyThink\w*"
-        + @"|AddSystem\w*|SystemPrompts|PadToCutoff|pretrain_vlm|sft_vlm|1176)\b|14 \* 14",
+        + @"|ThinkFirst|think_first|AddSystem\w*|SystemPrompts|PadToCutoff|pretrain_vlm|sft_vlm|1176)\b|14 \* 14",
         RegexOptions.CultureInvariant)]
     private static partial Regex Words();
 }

@@ -80,9 +80,9 @@ internal sealed class SampleEncoder : ISampleEncoder
         }
 
         AppendSource(ids, ids.Count == 0, exchanges.System, WithImages(exchanges.Open!, plans, ref image));
-        if (template.Thought is { } thought && options.EnableThinking != true)
+        if (template.Thought is { } thought)
         {
-            Append(ids, thought.Empty);
+            Append(ids, thought.PromptEnd ?? (options.EnableThinking == true ? string.Empty : thought.Empty));
         }
 
         return ids.ToArray();

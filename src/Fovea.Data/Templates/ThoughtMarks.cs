@@ -3,6 +3,9 @@ namespace Fovea.Data.Templates;
 /// <summary>What stands around the thought that a model writes before its answer, line breaks included (LLaMA-Factory's <c>thought_words</c>).</summary>
 internal sealed record ThoughtMarks(string Open, string Close)
 {
+    /// <summary>How prompts end, whatever a configuration says of thoughts; null where it decides.</summary>
+    public string? PromptEnd { get; init; }
+
     /// <summary>A thought of nothing, which says that the answer follows at once.</summary>
     public string Empty => Open + Close;
 
@@ -22,6 +25,12 @@ internal sealed record ThoughtMarks(string Open, string Close)
             }
 
             answer = answer.Remove(at, end + Close.Length - at);
+        }
+
+        // Where the prompt opened the thought, the answer begins inside it.
+        if (PromptEnd == Open && answer.IndexOf(Close, StringComparison.Ordinal) is >= 0 and var closed)
+        {
+            answer = answer[(closed + Close.Length)..];
         }
 
         return answer.TrimStart('\n');

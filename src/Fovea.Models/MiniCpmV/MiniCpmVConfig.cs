@@ -13,7 +13,9 @@ internal sealed record MiniCpmVConfig
     /// <summary>The models that hear and speak too; of these only vision and text are used.</summary>
     public const string OmniModelType = "minicpmo";
 
-    /// <summary>2, 2.5, 2.6 or 4.</summary>
+    private const double ThinkingVersion = 4.5;
+
+    /// <summary>2, 2.5, 2.6, 4 or 4.5.</summary>
     public required double Version { get; init; }
 
     public required DecoderShape Language { get; init; }
@@ -35,6 +37,9 @@ internal sealed record MiniCpmVConfig
 
     /// <summary>The resampler's queries have places of their own in a square, as V-2's have.</summary>
     public bool PlacedQueries => Version < 2.5;
+
+    /// <summary>The language model is Qwen3, which can think before it answers.</summary>
+    public bool Thinks => Version == ThinkingVersion;
 
     /// <summary>Which conversations the language model knows.</summary>
     public MiniCpmVDialogue Dialogue => Version < 2.5 ? MiniCpmVDialogue.MiniCpm : Version < 2.6 ? MiniCpmVDialogue.Llama3 : MiniCpmVDialogue.Qwen;
@@ -79,7 +84,9 @@ internal sealed record MiniCpmVConfig
         var version = text.Length == 0 ? root.Double("version")
             : double.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number
             : throw root.Wrong("version", "a number");
-        return version is 2 or 2.5 or 2.6 or 4 ? version : throw root.Wrong("version", "2, 2.5, 2.6 or 4.0; other versions are built differently");
+        return version is 2 or 2.5 or 2.6 or 4 or ThinkingVersion
+            ? version
+            : throw root.Wrong("version", "2, 2.5, 2.6, 4.0 or 4.5; other versions are built differently");
     }
 
     private static DecoderShape Decoder(ConfigReader root, double version)
@@ -92,10 +99,11 @@ internal sealed record MiniCpmVConfig
             Layers = layers,
             Heads = heads,
             KeyValueHeads = root.Int("num_key_value_heads", heads),
-            HeadSize = root.Int("head_dim", width / heads),
+            HeadSize = root.Int("head_dim", version == ThinkingVersion ? 128 : width / heads), // Qwen3's stands by itself
             VocabularySize = root.Int("vocab_size"),
             NormEpsilon = root.Double("rms_norm_eps", 1e-6),
             AttentionBias = root.Bool("attention_bias", version == 2.6), // Qwen2, whose configuration does not say it
+            NormalisesQueriesAndKeys = version == ThinkingVersion,
             TiedEmbeddings = root.Bool("tie_word_embeddings", false),
             EmbeddingScale = root.Double("scale_emb", 1),
             ResidualScale = root.Has("scale_depth") ? root.Double("scale_depth") / Math.Sqrt(layers) : 1,
@@ -118,6 +126,11 @@ internal sealed record MiniCpmVConfig
         if (Vision.HiddenSize % Vision.Heads != 0)
         {
             throw root.Wrong("vision_config", "one whose hidden_size is a multiple of its num_attention_heads");
+        }
+
+        if (Thinks && Language.AttentionBias)
+        {
+            throw root.Wrong("attention_bias", "false: the language model of this version has none in any published checkpoint");
         }
 
         var side = (int)Math.Sqrt(Queries);

@@ -9,6 +9,6 @@ internal enum MiniCpmVDialogue
     /// <summary>Llama3-V-2.5.</summary>
     Llama3,
 
-    /// <summary>ChatML: V-2.6, o-2.6 and V-4.</summary>
+    /// <summary>ChatML: V-2.6, o-2.6, V-4 and, with thoughts, V-4.5.</summary>
     Qwen,
 }

@@ -111,11 +111,16 @@ internal sealed class MiniCpmVEncoder : ISampleEncoder
             Say("system", system);
         }
 
-        foreach (var (user, message) in messages)
+        var thinks = config.Thinks && !llama;
+        var asked = thinks ? QwenThoughts.LastQuestion(messages) : 0;
+        for (var i = 0; i < messages.Count; i++)
         {
-            Say(user ? "user" : "assistant", message);
+            var (user, message) = messages[i];
+            Say(user ? "user" : "assistant", user || !thinks ? message : QwenThoughts.Write(message, i > asked, i == messages.Count - 1));
         }
 
+        // A thought of nothing is not trained where it begins the last answer: four tokens.
+        var unthought = thinks && text.ToString().Contains(QwenThoughts.Marks.Empty, StringComparison.Ordinal) ? 4 : 0;
         var ids = new List<int>(tokenizer.Encode(text.ToString()));
         var trained = new bool[ids.Count];
         var (head, answers, skip) = (Id(llama ? "<|start_header_id|>" : "<|im_start|>"), Id("assistant"), llama ? 3 : 2);
@@ -123,8 +128,8 @@ internal sealed class MiniCpmVEncoder : ISampleEncoder
         {
             if (ids[i] == answers && ids[i - 1] == head)
             {
-                var last = ids.IndexOf(end, i);
-                Array.Fill(trained, true, Math.Min(i + skip, last), Math.Max(last + 1 - (i + skip), 1));
+                var (first, last) = (i + skip + (i == ids.LastIndexOf(answers) ? unthought : 0), ids.IndexOf(end, i));
+                Array.Fill(trained, true, Math.Min(first, last), Math.Max(last + 1 - first, 1));
             }
         }
 

@@ -40,7 +40,7 @@ internal sealed class MiniCpmVFamily : ModelFamily
 
     /// <summary>Weights for hearing and speaking, and tables of sines that some releases stored.</summary>
     public override bool LeavesAlone(string name) =>
-        name == "resampler.pos_embed" || Others.Any(other => name.StartsWith(other, StringComparison.Ordinal));
+        name is "resampler.pos_embed" or "resampler.temporal_pos_embed" || Others.Any(other => name.StartsWith(other, StringComparison.Ordinal));
 
     private MiniCpmVOptions Own(FamilyOptions? options) => options as MiniCpmVOptions ?? (MiniCpmVOptions)Options;
 }

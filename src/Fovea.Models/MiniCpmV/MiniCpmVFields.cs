@@ -24,6 +24,7 @@ internal static class MiniCpmVFields
         .Unused("use_sliding_window is false", "sliding_window max_window_layers")
         .Unused("scale_resolution and max_slice_nums alone cut images", "image_size")
         .Unused("every slice is computed by itself, however many go together", "vision_batch_size")
+        .Unused("it is about frames of videos, which are not read; an image comes out the same either way", "batch_3d_resampler")
         .Unused("hearing and speaking are not used", "audio_config audio_chunk_length audio_pool_step tts_config init_audio init_tts chunk_input stream_input "
             + "listen_speak_type speak_token_id listen_token_id");
 

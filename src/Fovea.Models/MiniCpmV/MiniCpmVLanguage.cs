@@ -3,7 +3,7 @@ using Fovea.Tensors;
 
 namespace Fovea.Models.MiniCpmV;
 
-/// <summary>The language model of a version: MiniCPM, Llama 3, Qwen2 or MiniCPM4, all decoders of one kind that differ in sizes and factors.</summary>
+/// <summary>The language model of a version: MiniCPM, Llama 3, Qwen2, MiniCPM4 or Qwen3, all decoders of one kind that differ in sizes and factors.</summary>
 internal sealed class MiniCpmVLanguage(Weights root, MiniCpmVConfig config)
 {
     private readonly Decoder decoder = new(root, config.Language);

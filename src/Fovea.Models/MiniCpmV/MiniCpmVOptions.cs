@@ -15,6 +15,9 @@ internal sealed record MiniCpmVOptions : FamilyOptions
     /// <summary>MiniCPM-Llama3-V-2.5: whether its vision tower attends to the padding of an image's slices, as in the published code.</summary>
     [Affects(Effect.Learning)] public VisionMask VisionMask { get; init; } = VisionMask.Original;
 
+    /// <summary>MiniCPM-V-4.5: prompts in its own format open a thought (the hub's <c>enable_thinking=True</c>); else the answer follows at once.</summary>
+    [Affects(Effect.Output)] public bool ThinkFirst { get; init; }
+
     public override bool RefusedElsewhere => true;
 
     public override IEnumerable<string> Notices => LlmType == "llama"

@@ -17,7 +17,7 @@ internal sealed partial record MiniCpmVProcessor : ModelProcessor
     private readonly MiniCpmVOptions options;
 
     private MiniCpmVProcessor(Tokenizer tokenizer, MiniCpmVConfig config, MiniCpmVMedia images, PreResize? preResize, MiniCpmVOptions options)
-        : base(tokenizer, TemplateOf(config.Dialogue, tokenizer), images)
+        : base(tokenizer, TemplateOf(config, tokenizer, options), images)
     {
         this.config = config;
         this.preResize = preResize;
@@ -68,10 +68,16 @@ internal sealed partial record MiniCpmVProcessor : ModelProcessor
 
     private MiniCpmVMedia Media => (MiniCpmVMedia)Images;
 
-    private static ChatTemplate TemplateOf(MiniCpmVDialogue dialogue, Tokenizer tokenizer) => dialogue switch
+    private static ChatTemplate TemplateOf(MiniCpmVConfig config, Tokenizer tokenizer, MiniCpmVOptions options) => config.Dialogue switch
     {
         MiniCpmVDialogue.MiniCpm => ChatTemplates.MiniCpmV2,
         MiniCpmVDialogue.Llama3 => ChatTemplates.MiniCpmLlama3V,
+        _ when config.Thinks => ChatTemplates.MiniCpmV with
+        {
+            Name = options.ThinkFirst ? "minicpm_v_4_5_think_first" : "minicpm_v_4_5",
+            DefaultSystem = string.Empty,
+            Thought = QwenThoughts.Marks with { PromptEnd = options.ThinkFirst ? QwenThoughts.Marks.Open : QwenThoughts.Marks.Empty },
+        },
         _ => ChatTemplates.MiniCpmV with { DefaultSystem = SystemOf(tokenizer) ?? string.Empty },
     };
 

@@ -123,6 +123,11 @@ internal sealed class BenchmarkRun(LoadedModel loaded, TrainConfig config, Mesh 
             ["system prompt"] = config.Data.DefaultSystem ?? "the template's",
             ["image pixels"] = $"{config.Data.ImageMinPixels} to {config.Data.ImageMaxPixels}",
         };
+        if (loaded.Prompts.PromptEnd is { } end)
+        {
+            depends.Add("end of prompts", end.Replace("\n", "\\n", StringComparison.Ordinal));
+        }
+
         if (config.Data is not { EnableThinking: true, PreserveThinking: false })
         {
             depends.Add("thoughts", $"enable_thinking {config.Data.EnableThinking?.ToString() ?? "null"}, preserve_thinking {config.Data.PreserveThinking}");

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
 using Fovea.Data.Templates;
+using Fovea.Generation;
 using Fovea.Models;
 using Fovea.Models.MiniCpmV;
 
@@ -33,6 +34,7 @@ public sealed class DataTests
     }
 
     [Theory]
+    [InlineData("minicpm_v45", 9)]
     [InlineData("minicpm_v26", 8)]
     [InlineData("minicpm_v25", 5)]
     [InlineData("minicpm_v2", 5)]
@@ -111,6 +113,32 @@ public sealed class DataTests
         Assert.Throws<ConfigException>(() => MiniCpmVProcessor.DialogueOf("gpt", config));
         var error = Assert.Throws<ConfigException>(() => new OfficialRun("minicpm_v26", own: new MiniCpmVOptions { LlmType = "llama3" }));
         Assert.Contains("has no token <|eot_id|>, which llm_type llama3 needs", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Prompts_of_V_4_5_end_with_a_thought_of_nothing_or_the_beginning_of_one()
+    {
+        var prompts = Golden.Json(TestFiles.Golden("minicpm_v45/prompts.json"));
+        foreach (var known in prompts.EnumerateArray())
+        {
+            var own = new MiniCpmVOptions { ThinkFirst = known.GetProperty("enable_thinking").GetBoolean() };
+            var processor = ModelSource.Open(TestFiles.Golden("minicpm_v45/model")).Process(options: own);
+            var messages = known.GetProperty("messages").EnumerateArray().Select(message => new Message(
+                Enum.Parse<Role>(message.GetProperty("role").GetString()!, ignoreCase: true), [new Text(message.GetProperty("content").GetString()!)]));
+            var ids = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images).Build(new Conversation([.. messages]), []).Ids;
+            Assert.Equal(processor.Tokenizer.Encode(known.GetProperty("text").GetString()!), ids);
+        }
+
+        Assert.Equal(8, prompts.GetArrayLength());
+    }
+
+    [Fact]
+    public void An_answer_of_a_model_whose_prompt_opened_the_thought_loses_it_in_later_prompts()
+    {
+        var marks = QwenThoughts.Marks with { PromptEnd = QwenThoughts.Marks.Open };
+        Assert.Equal("Two.", marks.Remove("One and one.\n</think>\n\nTwo."));
+        Assert.Equal("Two.", marks.Remove("<think>\nOne and one.\n</think>\n\nTwo."));
+        Assert.Equal("One and one.\n</think>\n\nTwo.", QwenThoughts.Marks.Remove("One and one.\n</think>\n\nTwo."));
     }
 
     [Fact]

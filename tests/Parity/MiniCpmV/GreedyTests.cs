@@ -5,6 +5,7 @@ using Fovea.Data.Tokenizers;
 using Fovea.Generation;
 using Fovea.Generation.Engine;
 using Fovea.Models;
+using Fovea.Models.MiniCpmV;
 
 namespace Fovea.Tests.Parity.MiniCpmV;
 
@@ -17,6 +18,7 @@ public sealed class GreedyTests : NativeTest
     [InlineData("v2")]
     [InlineData("v25")]
     [InlineData("v26")]
+    [InlineData("v45")]
     public void Answers_and_first_logits_are_the_original_s_alone_and_together(string version)
     {
         var golden = Read(version);
@@ -44,6 +46,7 @@ public sealed class GreedyTests : NativeTest
     [InlineData("v2", 1)]
     [InlineData("v25", 0)]
     [InlineData("v26", 2)]
+    [InlineData("v45", 2)]
     public void The_original_s_batches_are_answered_as_by_it(string version, int batches)
     {
         var golden = Read(version);
@@ -63,6 +66,7 @@ public sealed class GreedyTests : NativeTest
     [InlineData("v2")]
     [InlineData("v25")]
     [InlineData("v26")]
+    [InlineData("v45")]
     public void Pixels_are_those_of_the_original_s_processor(string version)
     {
         var parts = 0;
@@ -82,13 +86,15 @@ public sealed class GreedyTests : NativeTest
     [InlineData("v2")]
     [InlineData("v25")]
     [InlineData("v26")]
+    [InlineData("v45")]
     public void Conversations_become_the_original_s_prompts(string version)
     {
-        var processor = ModelSource.Open(Folder(version)).Process();
-        var builder = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
         var compared = 0;
         foreach (var row in Read(version).GetProperty("rows").EnumerateArray())
         {
+            var own = new MiniCpmVOptions { ThinkFirst = row.GetProperty("by").GetString() == "thinking" };
+            var processor = ModelSource.Open(Folder(version)).Process(options: own);
+            var builder = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
             // The official training of V-2 encodes an answer by itself, so that its first word begins as one; its chat encodes the whole text.
             if (version == "v2" && row.GetProperty("texts").GetArrayLength() > 1)
             {
@@ -136,7 +142,7 @@ public sealed class GreedyTests : NativeTest
     private static int[] Ids(JsonElement row, string key) => [.. row.GetProperty(key).EnumerateArray().Select(id => id.GetInt32())];
 
     private static IEnumerable<string> Images(string version, JsonElement row) =>
-        row.GetProperty("images").EnumerateArray().Select(name => Path.Combine(TestFiles.Golden($"minicpm_{version}/data/images"), name.GetString()!));
+        row.GetProperty("images").EnumerateArray().Select(name => Path.Combine(OfficialRun.Images($"minicpm_{version}"), name.GetString()!));
 
     private static Prompt PromptOf(string version, JsonElement row)
     {

@@ -33,8 +33,11 @@ internal sealed class OfficialRun : IDisposable
     {
         Dataset = [TestFiles.Golden($"{version}/data/train.json")],
         DatasetDir = TestFiles.Golden($"{version}/data"),
-        MediaDir = TestFiles.Golden($"{version}/data/images"),
+        MediaDir = Images(version),
     };
+
+    /// <summary>The pictures of V-2.6 serve V-4.5 too.</summary>
+    public static string Images(string version) => TestFiles.Golden($"{(version == "minicpm_v45" ? "minicpm_v26" : version)}/data/images");
 
     public string Folder(string name) => TestFiles.Golden($"{Version}/{name}");
 

@@ -15,6 +15,7 @@ namespace Fovea.Tests.Parity.MiniCpmV;
 public sealed class TrainingTests : NativeTest
 {
     [Theory]
+    [InlineData("minicpm_v45", false)]
     [InlineData("minicpm_v26", false)]
     [InlineData("minicpm_v26", true)]
     [InlineData("minicpm_v25", false)]
@@ -26,22 +27,23 @@ public sealed class TrainingTests : NativeTest
     }
 
     [Theory]
-    [InlineData("train_lora", true)]
-    [InlineData("train_lora_novision", false)]
-    public void Every_loss_of_the_LoRA_run_agrees(string run, bool vision)
+    [InlineData("minicpm_v45", "train_lora", true)]
+    [InlineData("minicpm_v26", "train_lora", true)]
+    [InlineData("minicpm_v26", "train_lora_novision", false)]
+    public void Every_loss_of_the_LoRA_run_agrees(string version, string run, bool vision)
     {
-        var folder = TestFiles.Golden("minicpm_v26/adapter_init");
+        var folder = TestFiles.Golden($"{version}/adapter_init");
         var config = PeftConfig.Read(folder) with { ModulesToSave = vision ? ["embed_tokens", "resampler", "vpm"] : ["embed_tokens", "resampler"] };
-        using var model = Load("minicpm_v26", (_, name) => config.SavesWhole(name), recompute: false);
-        PeftAdapter.Attach(model, ModelSource.Open(TestFiles.Golden("minicpm_v26/model")).Family, folder, trainable: true);
-        Assert.Equal(Expected("minicpm_v26", run).GetProperty("trainable_params").GetInt64(), model.Ledger.Trainable.Sum(p => p.Count));
-        Run("minicpm_v26", run, model);
+        using var model = Load(version, (_, name) => config.SavesWhole(name), recompute: false);
+        PeftAdapter.Attach(model, ModelSource.Open(TestFiles.Golden($"{version}/model")).Family, folder, trainable: true);
+        Assert.Equal(Expected(version, run).GetProperty("trainable_params").GetInt64(), model.Ledger.Trainable.Sum(p => p.Count));
+        Run(version, run, model);
     }
 
     [Fact]
     public void Weights_decay_that_Transformers_decays()
     {
-        foreach (var version in (string[])["minicpm_v26", "minicpm_v25", "minicpm_v2"])
+        foreach (var version in (string[])["minicpm_v45", "minicpm_v26", "minicpm_v25", "minicpm_v2"])
         {
             var golden = Expected(version, "train_full");
             using var model = Load(version, (_, _) => true, recompute: false);
@@ -52,6 +54,7 @@ public sealed class TrainingTests : NativeTest
     }
 
     [Theory]
+    [InlineData("minicpm_v45", BlockMode.Keep)]
     [InlineData("minicpm_v26", BlockMode.Keep)]
     [InlineData("minicpm_v26", BlockMode.Recompute)]
     [InlineData("minicpm_v2", BlockMode.Keep)]

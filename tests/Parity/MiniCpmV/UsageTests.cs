@@ -74,6 +74,7 @@ public sealed class UsageTests : NativeTest
     }
 
     [Theory]
+    [InlineData("minicpm_v45")]
     [InlineData("minicpm_v26")]
     [InlineData("minicpm_v25")]
     [InlineData("minicpm_v2")]
@@ -151,6 +152,7 @@ public sealed class UsageTests : NativeTest
     }
 
     [Theory]
+    [InlineData("minicpm_v45")]
     [InlineData("minicpm_v26")]
     [InlineData("minicpm_v2")]
     public void What_a_frozen_tower_made_is_kept_while_the_resampler_learns(string version)
@@ -199,6 +201,7 @@ public sealed class UsageTests : NativeTest
     }
 
     [Theory]
+    [InlineData("minicpm_v45")]
     [InlineData("minicpm_v26")]
     [InlineData("minicpm_v25")]
     [InlineData("minicpm_v2")]
@@ -250,6 +253,7 @@ public sealed class UsageTests : NativeTest
     }
 
     [Theory]
+    [InlineData("minicpm_v45")]
     [InlineData("minicpm_v26")]
     [InlineData("minicpm_v25")]
     [InlineData("minicpm_v2")]
@@ -283,7 +287,7 @@ public sealed class UsageTests : NativeTest
 
     private const string Pattern = @"llm\..*layers\.\d+\.self_attn\.(q_proj|k_proj|v_proj|o_proj)";
 
-    private static string Image(string version, string name) => TestFiles.Golden($"{version}/data/images/{name}");
+    private static string Image(string version, string name) => Path.Combine(OfficialRun.Images(version), name);
 
     private static float[] Losses(VisionLanguageModel model)
     {
@@ -295,7 +299,7 @@ public sealed class UsageTests : NativeTest
     private static string[] Data(string version) =>
     [
         $"model_name_or_path={TestFiles.Golden($"{version}/model")}", $"dataset={TestFiles.Golden($"{version}/data")}/train.json",
-        $"media_dir={TestFiles.Golden($"{version}/data/images")}",
+        $"media_dir={OfficialRun.Images(version)}",
     ];
 
     private static double LossOf(string output) => Golden.Json(Path.Combine(output, "all_results.json")).GetProperty("train_loss").GetDouble();

@@ -161,6 +161,7 @@ public sealed class FieldTests : NativeTest
     [InlineData("minicpm_v25/model")]
     [InlineData("minicpm_v26/model")]
     [InlineData("minicpm_v4")]
+    [InlineData("minicpm_v45/model")]
     public void Every_field_of_MiniCPM_V(string golden)
     {
         using var folder = new ConfigFolder(golden);
@@ -301,6 +302,7 @@ public sealed class FieldTests : NativeTest
     [InlineData("minicpm_configs/v25")]
     [InlineData("minicpm_configs/v26")]
     [InlineData("minicpm_configs/o26")]
+    [InlineData("minicpm_configs/v45")]
     public void The_published_files_are_read_without_a_word_and_no_field_of_them_is_overlooked(string golden)
     {
         using var folder = new ConfigFolder(golden);

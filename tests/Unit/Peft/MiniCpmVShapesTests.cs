@@ -15,6 +15,7 @@ public sealed class MiniCpmVShapesTests : NativeTest
     [InlineData("v25", 8_537_092_336, 54_525_952)]
     [InlineData("v26", 8_099_175_152, 40_370_176)]
     [InlineData("o26", 8_099_418_864, 40_370_176)]
+    [InlineData("v45", 8_695_895_280, 61_341_696)]
     public void Sizes_and_the_official_adapters_count_as_published(string version, long parameters, long adapter)
     {
         using var model = Build(version, (_, _) => false);

@@ -1,6 +1,6 @@
-"""Makes minicpm.json: greedy answers by the Hugging Face Hub code of MiniCPM-V 2, 2.5 and 2.6 with the random weights of ../minicpm_v2, ../minicpm_v25 and
-../minicpm_v26, fp32, eager attention, CPU. Sources and revisions are those of the generate.py there. Needs torch, torchvision, transformers 5.12; timm for V-2.
-  minicpm.py V2_SOURCE V25_SOURCE V26_SOURCE TIMM_SOURCE GOLDENS TEMPORARY     (checkouts; a folder with minicpm_v*/model and its weights as files)
+"""Makes minicpm.json: greedy answers by the Hugging Face Hub code of MiniCPM-V 2, 2.5, 2.6 and 4.5 with the random weights of ../minicpm_v2, ../minicpm_v25,
+../minicpm_v26 and ../minicpm_v45 (with the pictures of V-2.6), fp32, eager attention, CPU. Sources and revisions are those of the generate.py there. Needs torch, torchvision, transformers 5.12; timm for V-2.
+  minicpm.py V2_SOURCE V25_SOURCE V26_SOURCE V45_SOURCE TIMM_SOURCE GOLDENS TEMPORARY     (checkouts; a folder with minicpm_v*/model and its weights as files)
 
 Prompts, pixels, image bounds, features, embeddings and tokens are the hub code's: its processor, its `chat` (with sampling=False, num_beams=1,
 repetition_penalty=1) or, where `chat` cannot ask so, its `generate`. `by` says which:
@@ -14,8 +14,8 @@ What had to change for Transformers 5 is listed under `patches`, beside what the
 """
 import hashlib, importlib, json, os, shutil, sys, types
 
-SOURCES = dict(zip(("v2", "v25", "v26"), map(os.path.abspath, sys.argv[1:4])))
-TIMM, GOLDENS, TEMPORARY = map(os.path.abspath, sys.argv[4:7])
+SOURCES = dict(zip(("v2", "v25", "v26", "v45"), map(os.path.abspath, sys.argv[1:5])))
+TIMM, GOLDENS, TEMPORARY = map(os.path.abspath, sys.argv[5:8])
 import numpy, torch, transformers
 from PIL import Image
 from safetensors.torch import load_file
@@ -47,7 +47,11 @@ PROMPTS = {
         (["One", "Two", "Three", "Four", "五"], [], "chat"),
     ],
 }
-BATCHES = {"v2": [[0, 1, 2, 6]], "v25": [], "v26": [[0, 1, 2, 5, 7], [3, 4, 6]]}
+PROMPTS["v45"] = PROMPTS["v26"][:4] + [
+    (["What is it?", "<think>\nIt is tall.\n</think>\n\nA tall picture.", "And the rest?"], ["tall.png"], "chat"),
+    *PROMPTS["v26"][5:7], (["One", "Two", "Three", "Four", "五"], [], "thinking"),
+]
+BATCHES = {"v2": [[0, 1, 2, 6]], "v25": [], "v26": [[0, 1, 2, 5, 7], [3, 4, 6]], "v45": [[0, 1, 2, 5], [3, 4, 6]]}
 
 
 class Patches(list):
@@ -112,7 +116,7 @@ def position_buckets(patches):
 
 
 def tokenizer_of(version, folder, package, patches):
-    if version == "v26":
+    if version in ("v26", "v45"):
         kind = importlib.import_module(f"{package}.tokenization_minicpmv_fast").MiniCPMVTokenizerFast
         made = kind.from_pretrained(folder)
         made._tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
@@ -155,13 +159,14 @@ class Original:
         elif version == "v25":
             position_buckets(self.patches)
         else:
-            self.patches.file(f"{code}/tokenization_minicpmv_fast.py", "from transformers.models.qwen2 import Qwen2TokenizerFast",
+            place = "transformers" if version == "v45" else "transformers.models.qwen2"
+            self.patches.file(f"{code}/tokenization_minicpmv_fast.py", f"from {place} import Qwen2TokenizerFast",
                               "from transformers import PreTrainedTokenizerFast as Qwen2TokenizerFast", "transformers 5 reads no tokenizer.json there")
             if not hasattr(transformers.PretrainedConfig(), "use_return_dict"):
                 self.patches.file(f"{code}/modeling_navit_siglip.py", "self.config.use_return_dict", "self.config.return_dict", "renamed in transformers 5")
         model_code = importlib.import_module(f"{package}.modeling_minicpmv")
         known = json.load(open(f"{self.folder}/model/config.json"))
-        own = {"architectures", "model_type", "torch_dtype", "_golden_vision"}
+        own = {"architectures", "model_type", "torch_dtype", "_golden_vision", "_name_or_path"}
         own |= (set() if version == "v2" else {"slice_mode", "patch_size", "mm_use_im_start_end"})
         config = importlib.import_module(f"{package}.configuration_minicpm").MiniCPMVConfig(**{k: v for k, v in known.items() if k not in own})
         config._attn_implementation = "eager"
@@ -179,7 +184,8 @@ class Original:
         processors.MiniCPMVProcessor.__init__ = init
         self.patches.append("MiniCPMVProcessor.__init__: takes its parts as they are; ProcessorMixin of transformers 5 wants its own classes")
         self.processor = processors.MiniCPMVProcessor(images, self.tokenizer)
-        terminators = {"v2": ["</s>"], "v25": ["<|end_of_text|>", "<|eot_id|>"], "v26": ["<|im_end|>", "<|endoftext|>"]}[version]
+        terminators = {"v2": ["</s>"], "v25": ["<|end_of_text|>", "<|eot_id|>"], "v26": ["<|im_end|>", "<|endoftext|>"]}
+        terminators = terminators["v26" if version == "v45" else version]
         self.ends = [self.tokenizer.convert_tokens_to_ids(token) for token in terminators]
         self.watch()
 
@@ -201,7 +207,8 @@ class Original:
         self.model.llm.generate, self.model.get_vllm_embedding = watched, seen
 
     def image(self, name):
-        return Image.open(f"{self.folder}/data/images/{name}").convert("RGB")
+        folder = f"{GOLDENS}/minicpm_v26" if self.version == "v45" else self.folder
+        return Image.open(f"{folder}/data/images/{name}").convert("RGB")
 
     def ask(self, texts, names, by):
         pictures = [self.image(name) for name in names]
@@ -214,7 +221,8 @@ class Original:
             messages = [dict(role=role(i), content=text) for i, text in enumerate(texts)]
             self.model.chat(pictures[0], messages, None, self.tokenizer, self.processor, **greedy)
         else:
-            self.model.chat(None, messages_of(texts, pictures), self.tokenizer, self.processor, **greedy)
+            more = dict(enable_thinking=True) if by == "thinking" else {}
+            self.model.chat(None, messages_of(texts, pictures), self.tokenizer, self.processor, **greedy, **more)
 
     def inputs(self, texts, pictures):
         messages = [dict(role=role(i), content=text) for i, text in enumerate(texts)]
@@ -261,7 +269,7 @@ class Original:
 
     def batch(self, rows, chosen):
         """Several prompts at once: the hub's batched chat, or its generate with rows that are padded as its processor pads."""
-        if self.version == "v26":
+        if self.version in ("v26", "v45"):
             asked = [messages_of(rows[i]["texts"], [self.image(name) for name in rows[i]["images"]]) for i in chosen]
             self.model.chat(None, asked, self.tokenizer, self.processor, sampling=False, num_beams=1, repetition_penalty=1.0, max_new_tokens=TOKENS)
         else:
@@ -304,7 +312,7 @@ def digest(pixels):
 
 
 result = dict(torch=torch.__version__, transformers=transformers.__version__)
-for version in os.environ.get("VERSIONS", "v2 v25 v26").split():
+for version in os.environ.get("VERSIONS", "v2 v25 v26 v45").split():
     original = Original(version)
     rows = [original.row(*prompt) for prompt in PROMPTS[version]]
     result[version] = dict(patches=original.patches, end_tokens=original.ends, rows=rows, batches=[original.batch(rows, chosen) for chosen in BATCHES[version]])

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Globalization;
 using Fovea.Data.Datasets;
+using Fovea.Data.Objects;
 using Fovea.Models;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
@@ -111,6 +113,13 @@ internal static class DataVerb
             }
 
             console.WriteLine();
+            foreach (var (place, frame, numbers, _) in report.Places)
+            {
+                var kind = place is ObjectBox ? "box" : "point";
+                var pixels = string.Join(", ", ObjectFrame.Numbers(place).Select(n => n.Value.ToString("0.##", CultureInfo.InvariantCulture)));
+                console.WriteLine($"{kind} in image {place.ImageIndex} ({frame.Width} x {frame.Height}): {pixels} -> {string.Join(", ", numbers)} "
+                    + $"of {frame.ModelWidth} x {frame.ModelHeight}");
+            }
         }
 
         RenderRejected(console, report, rows);

@@ -1,4 +1,5 @@
 using Fovea.Data.Datasets;
+using Fovea.Data.Objects;
 
 namespace Fovea.Data.Templates;
 
@@ -17,6 +18,9 @@ internal sealed record EncodedSample(int[] Ids, int[] Labels, IReadOnlyList<Imag
 
     /// <summary>Something was cut off to keep within the cutoff.</summary>
     public bool Truncated { get; init; }
+
+    /// <summary>Where its objects are, and how that was written.</summary>
+    public IReadOnlyList<WrittenPlace> Places { get; init; } = [];
 
     /// <summary>Tokens that count in the loss: labelled ones but the first token, which nothing predicts.</summary>
     public int TrainedTokens

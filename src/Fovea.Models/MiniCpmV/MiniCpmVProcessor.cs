@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
+using Fovea.Data.Objects;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 
@@ -35,6 +36,7 @@ internal sealed partial record MiniCpmVProcessor : ModelProcessor
         return new MiniCpmVProcessor(Tokenizer.Load(folder), config, new MiniCpmVMedia(config, mean, deviation), preResize, options ?? new MiniCpmVOptions())
         {
             Rows = config.Language.VocabularySize,
+            Objects = ObjectForm.MiniCpmV,
         };
     }
 

@@ -19,7 +19,7 @@ internal sealed class LoadedModel : IDisposable
     private LoadedModel(VisionLanguageModel model, ModelSource source, ZeroSharding? weights, DataSetup data, GenerationOptions options)
     {
         (Model, Source, Weights, Options) = (model, source, weights, options);
-        Prompts = new PromptBuilder(data.Tokenizer, data.Template, data.Images, data.Options, data.Processor.TokenRows);
+        Prompts = new PromptBuilder(data.Tokenizer, data.Template, data.Images, data.Options, data.Processor.TokenRows, data.Objects);
         Engine = new GenerationEngine(model);
         Answerer = new Answerer(Engine, data.Tokenizer, Prompts);
         Batch = new BatchAnswerer(Engine, Answerer);

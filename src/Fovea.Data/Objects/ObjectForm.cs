@@ -21,30 +21,6 @@ internal sealed record ObjectForm(BoxScale Scale)
     /// <summary>Whether it also knows JSON, in which places are lists of numbers.</summary>
     public bool KnowsJson { get; init; }
 
-    /// <summary>Qwen2-VL: thousandths between its own tokens.</summary>
-    public static ObjectForm Qwen2Vl { get; } = new(BoxScale.Norm1000)
-    {
-        Name = ("<|object_ref_start|>", "<|object_ref_end|>"),
-        Box = ("<|box_start|>", "<|box_end|>"),
-        Point = ("<|box_start|>", "<|box_end|>"),
-        KnowsJson = true,
-    };
-
-    /// <summary>Qwen2.5-VL: pixels of the resized image.</summary>
-    public static ObjectForm Qwen25Vl { get; } = Qwen2Vl with { Scale = BoxScale.None };
-
-    /// <summary>Qwen3-VL and what follows it: thousandths again.</summary>
-    public static ObjectForm Qwen3Vl { get; } = Qwen2Vl;
-
-    /// <summary>MiniCPM-V: thousandths in tags, as its authors describe them.</summary>
-    public static ObjectForm MiniCpmV { get; } = new(BoxScale.Norm1000)
-    {
-        Name = ("<ref>", "</ref>"),
-        Box = ("<box>", "</box>"),
-        Point = ("<point>", "</point>"),
-        IsSpaced = true,
-    };
-
     /// <summary>A place in the family's own marks.</summary>
     /// <param name="numbers">Two for a point, four for a box.</param>
     public string Write(ReadOnlySpan<long> numbers)

@@ -15,7 +15,8 @@ internal static class ObjectJson
     public static IReadOnlyList<Part> Write(Message message, Func<ObjectPlace, IReadOnlyList<long>> numbers)
     {
         var parts = message.Parts;
-        var isList = message.Role == Role.Assistant && parts.All(part => part is ObjectName or ObjectPlace || IsBlank(part)) && parts.Any(part => part is ObjectPlace);
+        var isList = message.Role == Role.Assistant && parts.Any(part => part is ObjectPlace)
+            && parts.All(part => part is ObjectName or ObjectPlace || IsBlank(part));
         var written = new List<Part>();
         var objects = new List<string>();
         for (var i = 0; i < parts.Count; i++)
@@ -48,8 +49,13 @@ internal static class ObjectJson
     {
         var label = parts[first] is ObjectName name ? $", \"label\": {JsonSerializer.Serialize(name.Value, Plain)}" : string.Empty;
         var last = first;
-        for (var i = parts[first] is ObjectName ? first + 1 : first; i < parts.Count && (parts[i] is ObjectPlace || (IsBlank(parts[i]) && Next(parts, i) is ObjectPlace)); i++)
+        for (var i = parts[first] is ObjectName ? first + 1 : first; i < parts.Count; i++)
         {
+            if (parts[i] is not ObjectPlace && !(IsBlank(parts[i]) && Next(parts, i) is ObjectPlace))
+            {
+                break;
+            }
+
             if (parts[i] is ObjectPlace place)
             {
                 var list = ObjectForm.List([.. numbers(place)]);

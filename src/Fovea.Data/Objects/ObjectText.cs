@@ -45,6 +45,12 @@ internal sealed class ObjectText(ObjectForm? form, string family, IMediaProcesso
         return conversation with { Messages = messages };
     }
 
+    /// <summary>The coordinates in which the model speaks of an image.</summary>
+    /// <exception cref="ConfigException">The image cannot be used, or the family has no form.</exception>
+    public ObjectFrame FrameOf(MediaSource image) => Frame(
+        image, options.NormBbox ?? form?.Scale ?? throw new ConfigException($"{family} has no published form for places of objects"),
+        (reason, _) => new ConfigException(reason));
+
     private ObjectFormat Format(Conversation conversation, ObjectForm own)
     {
         if (options.BboxFormat is { } asked)
@@ -58,25 +64,24 @@ internal sealed class ObjectText(ObjectForm? form, string family, IMediaProcesso
         return isJson ? ObjectFormat.New : ObjectFormat.Legacy;
     }
 
-    private ObjectFrame Frame(Conversation conversation, MediaSource image, BoxScale scale)
+    private ObjectFrame Frame(MediaSource image, BoxScale scale, Func<string, Exception?, FoveaException> bad)
     {
+        MediaHeader header;
+        MediaPlan? plan;
         try
         {
-            var header = ImageReader.ReadHeader(image);
-            var (width, height) = header.Upright;
-            if (scale == BoxScale.Norm1000)
-            {
-                return new ObjectFrame(width, height, Thousand, Thousand);
-            }
-
-            var (seenWidth, seenHeight) = media.Plan(header).Seen ?? throw BadSampleException.Of(
-                conversation, $"norm_bbox: none needs one size that an image is brought to, and {family} cuts images into parts");
-            return new ObjectFrame(width, height, seenWidth, seenHeight);
+            header = ImageReader.ReadHeader(image);
+            plan = scale == BoxScale.None ? media.Plan(header) : null;
         }
-        catch (Exception e) when (e is not BadSampleException and (FoveaException or IOException or UnauthorizedAccessException))
+        catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException)
         {
-            throw BadSampleException.Of(conversation, e is ImageException ? e.Message : $"image {image}: {e.Message}", e);
+            throw bad(e is ImageException ? e.Message : $"image {image}: {e.Message}", e);
         }
+
+        var (width, height) = header.Upright;
+        var (right, bottom) = plan is null ? (Thousand, Thousand) : plan.Seen
+            ?? throw bad($"norm_bbox: none needs one size that an image is brought to, and {family} cuts images into parts", null);
+        return new ObjectFrame(width, height, right, bottom);
     }
 
     /// <summary>One conversation on its way to text.</summary>
@@ -123,7 +128,8 @@ internal sealed class ObjectText(ObjectForm? form, string family, IMediaProcesso
         {
             if (!frames.TryGetValue(image, out var frame))
             {
-                frames[image] = frame = text.Frame(conversation, images[image], scale);
+                frames[image] = frame = text.Frame(
+                    images[image], scale, (reason, e) => BadSampleException.Of(conversation, reason, e));
             }
 
             return frame;

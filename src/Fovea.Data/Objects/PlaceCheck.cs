@@ -47,8 +47,11 @@ internal static class PlaceCheck
     }
 
     /// <summary>A place for messages.</summary>
-    public static string Words(ObjectPlace place) =>
-        $"the {(place is ObjectBox ? "box" : "point")} [{string.Join(", ", ObjectFrame.Numbers(place).Select(n => n.Value.ToString("0.###", CultureInfo.InvariantCulture)))}]";
+    public static string Words(ObjectPlace place)
+    {
+        var numbers = ObjectFrame.Numbers(place).Select(number => number.Value.ToString("0.###", CultureInfo.InvariantCulture));
+        return $"the {(place is ObjectBox ? "box" : "point")} [{string.Join(", ", numbers)}]";
+    }
 
     private static bool IsLikeShares(ObjectBox box) =>
         Array.TrueForAll(ObjectFrame.Numbers(box), number => number.Value is >= 0 and <= 1) && Array.Exists(ObjectFrame.Numbers(box), n => n.Value % 1 != 0);
@@ -61,7 +64,8 @@ internal static class PlaceCheck
             var slack = Math.Max(side * SlackShare, pixels);
             if (value < -slack || value > side + slack)
             {
-                return string.Create(CultureInfo.InvariantCulture, $"{Words(place)} is outside its image: {(isX ? "x" : "y")} is {value:0.###} where {side} ends it");
+                var which = isX ? "x" : "y";
+                return string.Create(CultureInfo.InvariantCulture, $"{Words(place)} is outside its image: {which} is {value:0.###} where {side} ends it");
             }
         }
 

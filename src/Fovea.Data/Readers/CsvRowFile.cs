@@ -12,7 +12,8 @@ namespace Fovea.Data.Readers;
 /// </summary>
 internal sealed class CsvRowFile : IRowReader
 {
-    private static readonly string[] Structured = ["messages", "conversations", "history", "images", "image", "image_bytes", "tools", "videos", "audios", "objects"];
+    private static readonly string[] Structured =
+        ["messages", "conversations", "history", "images", "image", "image_bytes", "tools", "videos", "audios", "objects"];
     private readonly string path;
     private readonly SafeFileHandle handle;
     private readonly RowPlaces places;

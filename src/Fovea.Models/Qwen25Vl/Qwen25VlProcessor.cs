@@ -1,5 +1,4 @@
 using Fovea.Data.Images;
-using Fovea.Data.Objects;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 using Fovea.Models.Grids;
@@ -16,6 +15,6 @@ internal sealed record Qwen25VlProcessor(Tokenizer Tokenizer, IMediaProcessor Im
     {
         var config = Qwen25VlConfig.Read(source.Config);
         var (tokenizer, images) = GridFiles.Load(source, config.ImageTokenId, config.Vision.Patches, preResize);
-        return new Qwen25VlProcessor(tokenizer, images) { Rows = config.VocabularySize, Objects = ObjectForm.Qwen25Vl };
+        return new Qwen25VlProcessor(tokenizer, images) { Rows = config.VocabularySize, Objects = GridObjects.InPixels };
     }
 }

@@ -1,8 +1,8 @@
 namespace Fovea;
 
 /// <summary>
-/// A piece of a <see cref="Message"/>: <see cref="Text"/>, <see cref="Image"/>, <see cref="Video"/>, <see cref="ToolCall"/> or <see cref="ToolResult"/>.
-/// There are no others.
+/// A piece of a <see cref="Message"/>: <see cref="Text"/>, <see cref="Image"/>, <see cref="Video"/>, <see cref="ObjectName"/>, <see cref="ObjectBox"/>,
+/// <see cref="ObjectPoint"/>, <see cref="ToolCall"/> or <see cref="ToolResult"/>. There are no others.
 /// </summary>
 public abstract record Part
 {

@@ -1,5 +1,6 @@
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
+using Fovea.Data.Objects;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 using Fovea.Models;
@@ -13,15 +14,18 @@ internal sealed class PromptBuilder
     private readonly IMediaProcessor media;
     private readonly SampleEncoder encoder;
     private readonly TokenRows? rows;
+    private readonly ObjectText? objects;
 
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="template">The chat template that the model was trained with.</param>
     /// <param name="media">The family's way from pictures to patches.</param>
     /// <param name="options">The system prompt of conversations without one, and what becomes of thoughts; null for the template's and the defaults.</param>
     /// <param name="rows">Refuses tokens that the model has no embedding for; null for no such look.</param>
-    public PromptBuilder(Tokenizer tokenizer, ChatTemplate template, IMediaProcessor media, DataOptions? options = null, TokenRows? rows = null)
+    /// <param name="objects">Writes names and places of objects; null refuses them.</param>
+    public PromptBuilder(
+        Tokenizer tokenizer, ChatTemplate template, IMediaProcessor media, DataOptions? options = null, TokenRows? rows = null, ObjectText? objects = null)
     {
-        (this.template, this.media, this.rows, Tokenizer) = (template, media, rows, tokenizer);
+        (this.template, this.media, this.rows, this.objects, Tokenizer) = (template, media, rows, objects, tokenizer);
         encoder = new SampleEncoder(template, tokenizer, media, options ?? new DataOptions());
     }
 
@@ -49,6 +53,7 @@ internal sealed class PromptBuilder
     /// <exception cref="ConfigException">It holds what the model does not take.</exception>
     public Prompt Build(Conversation conversation, IReadOnlyList<ProcessedMedia> images)
     {
+        conversation = objects?.Fill(conversation) ?? conversation;
         var words = conversation.Messages[^1].Parts.OfType<Text>();
         if (template.ImageToken is { } token && words.Any(text => text.Value.Contains(token, StringComparison.Ordinal)))
         {
@@ -95,6 +100,7 @@ internal sealed class PromptBuilder
     /// <exception cref="BadSampleException">An image cannot be used.</exception>
     public int[] Ids(Conversation conversation)
     {
+        conversation = objects?.Fill(conversation) ?? conversation;
         var plans = conversation.Images.Select(source => media.PlanFor(conversation, source)).ToList();
         conversation = conversation with { Messages = [.. conversation.Messages.Select(WithoutImageWords)] };
         return encoder.Expand(encoder.EncodePrompt(conversation, plans), [.. plans.SelectMany(plan => plan.Tokens)]);

@@ -1,5 +1,6 @@
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
+using Fovea.Data.Objects;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 
@@ -10,6 +11,9 @@ internal record ModelProcessor(Tokenizer Tokenizer, ChatTemplate Template, IMedi
 {
     /// <summary>Rows of the model's embeddings (<c>vocab_size</c>); 0 where they are not known.</summary>
     public int Rows { get; init; }
+
+    /// <summary>How the family writes names and places of objects; null where it has no published form.</summary>
+    public ObjectForm? Objects { get; init; }
 
     /// <summary>The tokenizer beside the embeddings: which of its tokens the model can compute.</summary>
     public TokenRows TokenRows => new(Tokenizer, Rows);

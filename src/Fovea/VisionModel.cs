@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Fovea.Data.Datasets;
 using Fovea.Distributed;
+using Fovea.Evaluation.Objects;
 using Fovea.Evaluation.Results;
 using Fovea.Evaluation.Running;
 using Fovea.Events;
@@ -298,6 +299,16 @@ public sealed class VisionModel : IAsyncDisposable
                 pieces.Writer.Complete();
             }
         }
+    }
+
+    /// <summary>The boxes and points that an answer writes, in whatever form, in pixels of the original image.</summary>
+    /// <param name="answer">The text of an answer; its numbers are taken for what the model's family counts.</param>
+    /// <param name="image">The image that the answer is about.</param>
+    /// <exception cref="ConfigException">The image cannot be read, or the family writes no places.</exception>
+    public IReadOnlyList<ObjectPlace> PlacesIn(string answer, MediaSource image)
+    {
+        var frame = loaded.Objects.FrameOf(image);
+        return [.. PlaceReader.Read(answer).Select(numbers => frame.FromModel(numbers, 0))];
     }
 
     /// <summary>Asks held-out conversations without their last messages.</summary>

@@ -50,6 +50,10 @@ public sealed class DataSettings
     [Key("preserve_thinking")]
     public bool? PreserveThinking { get; set; }
 
+    /// <summary>How names and places of objects are written; default: with the model's marks, and as lists where a row writes the JSON around them.</summary>
+    [Key("bbox_format")]
+    public ObjectFormat? ObjectFormat { get; set; }
+
     /// <summary>Keep the order of the samples instead of shuffling them; default false.</summary>
     [Key("disable_shuffling")]
     public bool? DisableShuffling { get; set; }

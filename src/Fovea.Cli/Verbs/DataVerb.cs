@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Globalization;
 using Fovea.Data.Datasets;
+using Fovea.Data.Objects;
 using Fovea.Models;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
@@ -117,6 +119,14 @@ internal static class DataVerb
 
                 console.WriteLine();
                 console.MarkupLine("[bold]ids[/]: " + string.Join(' ', turn.Ids.Select(Marked)));
+            }
+
+            foreach (var (place, frame, numbers, _) in report.Places)
+            {
+                var kind = place is ObjectBox ? "box" : "point";
+                var pixels = string.Join(", ", ObjectFrame.Numbers(place).Select(n => n.Value.ToString("0.##", CultureInfo.InvariantCulture)));
+                console.WriteLine($"{kind} in image {place.ImageIndex} ({frame.Width} x {frame.Height}): {pixels} -> {string.Join(", ", numbers)} "
+                    + $"of {frame.ModelWidth} x {frame.ModelHeight}");
             }
 
             string Marked(ExampleSpan span) => span.Trained ? $"[black on green]{open}{Markup.Escape(span.Text)}{close}[/]" : Markup.Escape(span.Text);

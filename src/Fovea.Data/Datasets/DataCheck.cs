@@ -8,7 +8,7 @@ namespace Fovea.Data.Datasets;
 /// <summary>Goes through all data as training would, without training: counts, and names every row that cannot be used.</summary>
 internal static class DataCheck
 {
-    // Among so many first samples, one with an image is preferred as the example.
+    // Among so many first samples, one with objects is preferred as the example, else one with an image.
     private const int ExampleSearch = 200;
     private const ulong DrawSeed = 42;
 
@@ -32,8 +32,14 @@ internal static class DataCheck
         var reports = data.Summaries.Select((summary, source) => Report(summary, Array.FindAll(all, m => m.Source == source))).ToArray();
         var rejected = data.Rejected.Concat(all.Select(m => m.Bad).OfType<BadSample>()).DistinctBy(b => (b.Dataset, b.Row))
             .OrderBy(b => b.Dataset, StringComparer.Ordinal).ThenBy(b => b.Row);
-        var (name, turns) = Example(data.Train, encoder, tokenizer);
-        return new DataReport(reports, [.. rejected], name, turns) { Decoded = decoded, Notices = data.Notices };
+        var example = Example(data.Train, encoder);
+        var name = example is null ? null : $"{example.Dataset}, row {example.Row}";
+        return new DataReport(reports, [.. rejected], name, example is null ? [] : Turns(example, tokenizer))
+        {
+            Decoded = decoded,
+            Notices = data.Notices,
+            Places = example?.Places ?? [],
+        };
     }
 
     private static Measured[] Measure(ConversationSet samples, ISampleEncoder encoder, CancellationToken cancellation)
@@ -135,15 +141,15 @@ internal static class DataCheck
     private static int Percentile(int[] sorted, double share) =>
         sorted.Length == 0 ? 0 : sorted[Math.Max((int)Math.Ceiling(share * sorted.Length), 1) - 1];
 
-    private static (string? Name, IReadOnlyList<ExampleTurn> Turns) Example(ConversationSet samples, ISampleEncoder encoder, Tokenizer tokenizer)
+    private static EncodedSample? Example(ConversationSet samples, ISampleEncoder encoder)
     {
         EncodedSample? example = null;
-        for (var i = 0; i < Math.Min(samples.Count, ExampleSearch) && example is not { Images.Count: > 0 }; i++)
+        for (var i = 0; i < Math.Min(samples.Count, ExampleSearch) && example is not { Places.Count: > 0 }; i++)
         {
             try
             {
                 var sample = encoder.Encode(samples[i]);
-                example = example is null || sample.Images.Count > 0 ? sample : example;
+                example = example is null || Worth(sample) > Worth(example) ? sample : example;
             }
             catch (BadSampleException)
             {
@@ -151,7 +157,9 @@ internal static class DataCheck
             }
         }
 
-        return example is null ? (null, []) : ($"{example.Dataset}, row {example.Row}", Turns(example, tokenizer));
+        return example;
+
+        static int Worth(EncodedSample sample) => sample.Places.Count > 0 ? 2 : sample.Images.Count > 0 ? 1 : 0;
     }
 
     private static List<ExampleTurn> Turns(EncodedSample sample, Tokenizer tokenizer)

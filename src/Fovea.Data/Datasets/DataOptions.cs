@@ -1,3 +1,4 @@
+using Fovea.Data.Objects;
 using Fovea.Keys;
 
 using static Fovea.Keys.Effect;
@@ -60,6 +61,12 @@ internal sealed record DataOptions
 
     /// <summary>Keep the thoughts of earlier answers, which are otherwise dropped in prompts and with <see cref="MaskHistory"/>.</summary>
     [Affects(Learning)] public bool PreserveThinking { get; init; }
+
+    /// <summary>How names and places of objects are written; null is with the model's marks, and as lists in rows that write JSON around them.</summary>
+    [Affects(Learning)] public ObjectFormat? BboxFormat { get; init; }
+
+    /// <summary>What coordinates in texts count: thousandths, or pixels of the resized image; null is what the model family was trained with.</summary>
+    [Affects(Learning)] public BoxScale? NormBbox { get; init; }
 
     /// <summary>Do not shuffle: keep the order of the files.</summary>
     [Affects(Learning)] public bool DisableShuffling { get; init; }

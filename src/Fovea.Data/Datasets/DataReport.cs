@@ -1,3 +1,5 @@
+using Fovea.Data.Objects;
+
 namespace Fovea.Data.Datasets;
 
 /// <summary>The outcome of a check: each dataset, every rejected row (the first 10,000 a dataset), and one sample as the model sees it.</summary>
@@ -9,6 +11,9 @@ internal sealed record DataReport(
 
     /// <summary>Images that were decoded in full.</summary>
     public required int Decoded { get; init; }
+
+    /// <summary>Where the objects of the sample are, in pixels of their images and as the model reads it.</summary>
+    public IReadOnlyList<WrittenPlace> Places { get; init; } = [];
 
     /// <summary>What is without effect: keys of entries, and columns that nothing reads; a line each.</summary>
     public required IReadOnlyList<string> Notices { get; init; }

@@ -23,12 +23,14 @@ internal sealed record DatasetColumns
 
     public string? Audios { get; init; }
 
+    public string? Objects { get; init; }
+
     /// <summary>Whether a field of that name is read.</summary>
     internal bool Reads(string name) =>
         name == Prompt || name == Query || name == Response || name == History || name == Messages || name == System || name == Tools || name == Images
-        || name == Videos || name == Audios;
+        || name == Videos || name == Audios || name == Objects;
 
     /// <summary>The fields that are read.</summary>
     internal IEnumerable<string> Named =>
-        new[] { Prompt, Query, Response, History, Messages, System, Tools, Images, Videos, Audios }.OfType<string>();
+        new[] { Prompt, Query, Response, History, Messages, System, Tools, Images, Videos, Audios, Objects }.OfType<string>();
 }

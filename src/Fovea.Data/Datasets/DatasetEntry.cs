@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Fovea.Data.Formats;
+using Fovea.Data.Objects;
 
 namespace Fovea.Data.Datasets;
 
@@ -27,6 +28,7 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
         var format = Format();
         var columns = Columns(format);
         var tags = Tags(format);
+        var unit = Unit();
         var fileName = Text(entry, "file_name", string.Empty);
         if (problems.Count == before && string.IsNullOrEmpty(fileName))
         {
@@ -46,7 +48,7 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
         try
         {
             var files = DatasetFiles.Find(name, Path.Combine(Path.GetDirectoryName(infoFile)!, path));
-            return new DatasetSpec(name, files, new RowShape(format, columns, tags)) { Notices = notices };
+            return new DatasetSpec(name, files, new RowShape(format, columns, tags) { Unit = unit }) { Notices = notices };
         }
         catch (ConfigException e)
         {
@@ -107,6 +109,22 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
         return RowFormats.Named("alpaca")!;
     }
 
+    /// <summary>What the coordinates of its objects count where a row does not say it.</summary>
+    private CoordinateUnit Unit()
+    {
+        if (Text(entry, "bbox_type", string.Empty) is not { } given)
+        {
+            return CoordinateUnit.Pixels;
+        }
+
+        if (!RowObjects.Units.TryGetValue(given, out var unit))
+        {
+            Refuse("bbox_type", $"is '{Brief.Of(given)}'; it must be {string.Join(", ", RowObjects.Units.Keys)}");
+        }
+
+        return unit;
+    }
+
     private DatasetColumns Columns(IRowFormat format)
     {
         if (!Section("columns", DatasetEntryKeys.Columns, out var section))
@@ -129,6 +147,7 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
             Images = Column("images"),
             Videos = Column("videos"),
             Audios = Column("audios"),
+            Objects = Column("objects"),
         };
         return format.Describe(common, Column);
     }

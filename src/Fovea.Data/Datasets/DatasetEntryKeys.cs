@@ -4,16 +4,17 @@ namespace Fovea.Data.Datasets;
 
 /// <summary>
 /// Every key that LLaMA-Factory reads in an entry of <c>dataset_info.json</c>: honoured, accepted without effect, or refused, as the keys of a configuration.
+/// Those of objects are our own.
 /// </summary>
 internal static class DatasetEntryKeys
 {
     private const string NoDownload = "is not supported (nothing is downloaded or executed): save the rows as json or jsonl and name them by file_name";
     private const string Preference = "is preference data, which supervised fine-tuning cannot use";
 
-    internal static IReadOnlyList<string> Entry { get; } = ["file_name", "formatting", "columns", "tags"];
+    internal static IReadOnlyList<string> Entry { get; } = ["file_name", "formatting", "columns", "tags", "bbox_type"];
 
     internal static IReadOnlyList<string> Columns { get; } =
-        ["prompt", "query", "response", "history", "messages", "system", "tools", "images", "videos", "audios"];
+        ["prompt", "query", "response", "history", "messages", "system", "tools", "images", "videos", "audios", "objects"];
 
     internal static IReadOnlyList<string> Tags { get; } =
         ["role_tag", "content_tag", "user_tag", "assistant_tag", "observation_tag", "function_tag", "system_tag"];

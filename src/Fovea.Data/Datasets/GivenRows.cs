@@ -1,3 +1,4 @@
+using Fovea.Data.Objects;
 using Fovea.Data.Templates;
 
 namespace Fovea.Data.Datasets;
@@ -25,7 +26,7 @@ internal sealed class GivenRows(string name, IReadOnlyList<Conversation> convers
         var conversation = given with { Origin = new ConversationOrigin(Spec.Name, index + 1) };
         try
         {
-            foreach (var answer in Exchanges.Of(conversation).Turns.Select(turn => turn.Assistant).Where(IsEmpty))
+            foreach (var answer in Exchanges.Of(Outline(conversation)).Turns.Select(turn => turn.Assistant).Where(IsEmpty))
             {
                 problems.Add("an answer is empty");
             }
@@ -35,6 +36,9 @@ internal sealed class GivenRows(string name, IReadOnlyList<Conversation> convers
             problems.Add(e.Sample.Reason);
         }
 
+        var images = conversation.Images.Count;
+        var places = conversation.Messages.SelectMany(message => message.Parts).OfType<ObjectPlace>();
+        problems.AddRange(places.Select(place => PlaceCheck.Problem(place, images)).OfType<string>());
         foreach (var image in conversation.Images.Where(image => image.Path is { } path && !File.Exists(path)))
         {
             problems.Add($"image not found: {Path.GetFullPath(image.Path!)}");
@@ -44,6 +48,15 @@ internal sealed class GivenRows(string name, IReadOnlyList<Conversation> convers
     }
 
     internal override BadSample Place(BadSample bad, int index) => bad;
+
+    /// <summary>With text for objects, which are written when the row is encoded.</summary>
+    private static Conversation Outline(Conversation given) => !ObjectText.IsNeeded(given) ? given : given with
+    {
+        Messages = [.. given.Messages.Select(message => message with
+        {
+            Parts = [.. message.Parts.Select(part => part is ObjectName or ObjectPlace ? new Text(RowObjects.PlaceMark) : part)],
+        })],
+    };
 
     private static bool IsEmpty(Message answer) => answer.Parts.All(part => part is Text text && string.IsNullOrWhiteSpace(text.Value));
 }

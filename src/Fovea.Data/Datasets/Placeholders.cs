@@ -1,4 +1,5 @@
 using System.Text;
+using Fovea.Data.Objects;
 
 namespace Fovea.Data.Datasets;
 
@@ -23,15 +24,20 @@ internal static class Placeholders
     /// <summary>The parts of a text: an image at each place, text around them.</summary>
     /// <param name="text">With as many places as images are taken.</param>
     /// <param name="next">Gives the image of the next place.</param>
-    public static IReadOnlyList<Part> Split(string text, Func<MediaSource> next)
+    public static IReadOnlyList<Part> Split(string text, Func<MediaSource> next) => Split(text, [Image], _ => new Image(next()));
+
+    /// <summary>The parts of a text in which several marks stand for something.</summary>
+    /// <param name="marks">None is the beginning of another.</param>
+    /// <param name="next">Gives what stands at the next place of a mark.</param>
+    public static IReadOnlyList<Part> Split(string text, IReadOnlyList<string> marks, Func<string, Part> next)
     {
         var parts = new List<Part>();
         var from = 0;
-        for (var at = text.IndexOf(Image, StringComparison.Ordinal); at >= 0; at = text.IndexOf(Image, from, StringComparison.Ordinal))
+        for (var (at, mark) = Find(text, marks, 0); mark is not null; (at, mark) = Find(text, marks, from))
         {
             AddText(text[from..at]);
-            parts.Add(new Image(next()));
-            from = at + Image.Length;
+            parts.Add(next(mark));
+            from = at + mark.Length;
         }
 
         AddText(text[from..]);
@@ -46,11 +52,23 @@ internal static class Placeholders
         }
     }
 
+    private static (int At, string? Mark) Find(string text, IReadOnlyList<string> marks, int from)
+    {
+        (int At, string? Mark) first = (text.Length, null);
+        foreach (var mark in marks)
+        {
+            var at = text.AsSpan(from, Math.Min(first.At + mark.Length, text.Length) - from).IndexOf(mark, StringComparison.Ordinal);
+            first = at >= 0 && from + at < first.At ? (from + at, mark) : first;
+        }
+
+        return first;
+    }
+
     /// <summary>A message as one text again.</summary>
     public static string Join(Message message) => Join(message.Parts, () => Image);
 
     /// <summary>Parts of text and images as one text.</summary>
-    /// <param name="parts">Without other kinds of parts.</param>
+    /// <param name="parts">Without other kinds of parts, but for objects: they stand as rows have them.</param>
     /// <param name="image">What is written for the next image.</param>
     public static string Join(IReadOnlyList<Part> parts, Func<string> image)
     {
@@ -62,7 +80,13 @@ internal static class Placeholders
         var text = new StringBuilder();
         foreach (var part in parts)
         {
-            text.Append(part is Text piece ? piece.Value : image());
+            text.Append(part switch
+            {
+                Text piece => piece.Value,
+                ObjectName name => name.Value,
+                ObjectPlace => RowObjects.PlaceMark,
+                _ => image(),
+            });
         }
 
         return text.ToString();

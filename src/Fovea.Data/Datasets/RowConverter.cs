@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Fovea.Data.Formats;
+using Fovea.Data.Objects;
 using Fovea.Data.Readers;
 using static Fovea.Data.Datasets.RowFields;
 
@@ -60,12 +61,49 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir, bool mustE
             ? Images(column, value, messages, values, problems)
             : [];
         CheckOthers(row, columns, images.Count > 0, problems, use);
+        var objects = problems.Count == before ? Objects(row, shape, messages, problems, use) : null;
         if (problems.Count == before)
         {
             CheckTexts(messages, images.Count, columns, problems);
         }
 
-        return problems.Count == before ? DraftMessage.Finish(draft.System, messages, images, new ConversationOrigin(spec.Name, number)) : null;
+        return problems.Count == before
+            ? DraftMessage.Finish(draft.System, messages, images, objects, new ConversationOrigin(spec.Name, number))
+            : null;
+    }
+
+    /// <summary>The row's objects; null where it has none, and the marks in its text are text.</summary>
+    private static RowObjects? Objects(JsonElement row, RowShape shape, List<DraftMessage> messages, List<string> problems, ColumnUse? use)
+    {
+        if (shape.Columns.Objects is not { } column || !row.TryGetProperty(column, out var value) || value.ValueKind == JsonValueKind.Null)
+        {
+            return null;
+        }
+
+        var (names, places) = RowObjects.Room(messages.Select(message => message.Text));
+        if ((names, places) is (0, 0))
+        {
+            use?.Unread(column); // annotations that the text does not ask for
+            return null;
+        }
+
+        var objects = IsEmpty(value) ? new RowObjects([], []) : RowObjects.Read(column, value, shape.Unit, problems);
+        if (objects is null)
+        {
+            return null;
+        }
+
+        Compare(names, RowObjects.NameMark, objects.Names.Count, "ref");
+        Compare(places, RowObjects.PlaceMark, objects.Places.Count, "bbox");
+        return objects;
+
+        void Compare(int room, string mark, int given, string list)
+        {
+            if (room != given)
+            {
+                problems.Add($"the text holds {room} {mark} but {column}.{list} lists {given}");
+            }
+        }
     }
 
     /// <summary>Fields that are not read: images among them would be missing from what is trained, others are reported once.</summary>

@@ -10,6 +10,9 @@ namespace Fovea.Data.Images;
 /// <param name="Tokens">Tokens that each part takes in the text.</param>
 internal sealed record MediaPlan(IReadOnlyList<ImageGrid> Parts, IReadOnlyList<int> Tokens)
 {
+    /// <summary>The size in pixels that it is brought to as a whole; null where no single size is.</summary>
+    public (int Width, int Height)? Seen { get; init; }
+
     /// <summary>Columns of cells; 0 where it is not cut.</summary>
     public int Columns { get; init; }
 

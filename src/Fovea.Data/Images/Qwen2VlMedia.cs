@@ -10,7 +10,8 @@ internal sealed class Qwen2VlMedia(Qwen2VlImageProcessor processor) : IMediaProc
     public MediaPlan Plan(MediaHeader header)
     {
         var grid = processor.GridFor(header.Upright.Width, header.Upright.Height, header.Name);
-        return MediaPlan.One(grid, grid.MergedTokens(processor.Settings.MergeSize));
+        var patch = processor.Settings.PatchSize;
+        return MediaPlan.One(grid, grid.MergedTokens(processor.Settings.MergeSize)) with { Seen = (grid.W * patch, grid.H * patch) };
     }
 
     public void Process(MediaPlan plan, MediaContent content, ReadOnlySpan<Memory<float>> parts)

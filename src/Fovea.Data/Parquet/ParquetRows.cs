@@ -19,7 +19,7 @@ internal static class ParquetRows
     {
         var file = new FileInfo(path);
         var named = columns?.Named.Except(RowShape.Known).Order(StringComparer.Ordinal).ToArray() ?? [];
-        var key = $"{file.FullName} {(file.Exists ? file.Length : 0)} {file.LastWriteTimeUtc.Ticks} 2 {string.Join(' ', named)}";
+        var key = $"{file.FullName} {(file.Exists ? file.Length : 0)} {file.LastWriteTimeUtc.Ticks} 3 {string.Join(' ', named)}";
         var folder = Path.Combine(Root(), Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(key)))[..24]);
         var rows = Path.Combine(folder, "rows.jsonl");
         if (File.Exists(rows))

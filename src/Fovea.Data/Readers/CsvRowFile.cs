@@ -12,7 +12,8 @@ namespace Fovea.Data.Readers;
 /// </summary>
 internal sealed class CsvRowFile : IRowReader
 {
-    private static readonly string[] Structured = ["messages", "conversations", "history", "images", "image", "image_bytes", "tools", "videos", "audios"];
+    private static readonly string[] Structured =
+        ["messages", "conversations", "history", "images", "image", "image_bytes", "tools", "videos", "audios", "objects"];
     private readonly string path;
     private readonly SafeFileHandle handle;
     private readonly RowPlaces places;
@@ -64,7 +65,7 @@ internal sealed class CsvRowFile : IRowReader
     public void Dispose() => handle.Dispose();
 
     private static string?[] Described(DatasetColumns columns) =>
-        [columns.Messages, columns.History, columns.Images, columns.Tools, columns.Videos, columns.Audios];
+        [columns.Messages, columns.History, columns.Images, columns.Tools, columns.Videos, columns.Audios, columns.Objects];
 
     private void Index()
     {

@@ -1,4 +1,5 @@
 using Fovea.Data.Datasets;
+using Fovea.Data.Objects;
 
 namespace Fovea.Data.Templates;
 
@@ -20,6 +21,9 @@ internal sealed record EncodedSample(int[] Ids, int[] Labels, IReadOnlyList<Imag
 
     /// <summary>Where the turns begin; none where the encoder does not say.</summary>
     public IReadOnlyList<int> Turns { get; init; } = [];
+
+    /// <summary>Where its objects are, and how that was written.</summary>
+    public IReadOnlyList<WrittenPlace> Places { get; init; } = [];
 
     /// <summary>Tokens that count in the loss: labelled ones but the first token, which nothing predicts.</summary>
     public int TrainedTokens

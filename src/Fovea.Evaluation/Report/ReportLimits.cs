@@ -18,6 +18,9 @@ internal sealed record ReportLimits
     /// <summary>Bytes of the whole file, within one row.</summary>
     public long Bytes { get; init; } = 48L << 20;
 
+    /// <summary>Boxes and points drawn on one picture.</summary>
+    public int Marks { get; init; } = 200;
+
     /// <summary>Characters of one text; longer ones are cut.</summary>
     public int Characters { get; init; } = 6000;
 }

@@ -1,3 +1,5 @@
+using Fovea.Evaluation.Objects;
+
 namespace Fovea.Evaluation.Report;
 
 /// <summary>A question of a row and its answer.</summary>
@@ -8,4 +10,7 @@ internal sealed record ReportTurn(string Question, string? Answer, string? Expec
 {
     /// <summary>The pictures shown with this question, in order.</summary>
     public IReadOnlyList<MediaSource> Images { get; init; } = [];
+
+    /// <summary>What is drawn on them; marks of other images have numbers that none of these has.</summary>
+    public IReadOnlyList<ObjectMark> Marks { get; init; } = [];
 }

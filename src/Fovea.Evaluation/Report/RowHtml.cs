@@ -58,7 +58,7 @@ internal sealed class RowHtml(ReportLimits limits, double scale, ReportFilters f
     {
         var (asked, last) = (row.Turns[turn], turn == row.Turns.Count - 1);
         html.Append("<div class=\"turn\">");
-        var bytes = asked.Images.Count > 0 ? Pictures(html, asked.Images, shows) : 0;
+        var bytes = asked.Images.Count > 0 ? Pictures(html, asked, shows) : 0;
         html.Append("<dl>");
         Line(html, "q", row.Turns.Count > 1 ? $"Question {turn + 1}" : "Question", asked.Question);
         if (asked.Answer is { } answer)
@@ -78,19 +78,26 @@ internal sealed class RowHtml(ReportLimits limits, double scale, ReportFilters f
         return bytes;
     }
 
-    private long Pictures(StringBuilder html, IReadOnlyList<MediaSource> images, bool shows)
+    private long Pictures(StringBuilder html, ReportTurn turn, bool shows)
     {
         var bytes = 0L;
         html.Append("<div class=\"pics\">");
-        foreach (var image in images)
+        foreach (var (number, image) in turn.Images.Index())
         {
             var name = HtmlText.Escape(Path.GetFileName(image.Name) is { Length: > 0 } file ? file : image.Name, limits.Characters);
             var small = shows ? thumbnails.Of(image) : null;
             if (small?.Uri is { } uri)
             {
                 bytes += uri.Length;
+                var marks = turn.Marks.Where(mark => mark.Image == number).ToList();
+                html.Append(marks.Count > 0 ? "<span class=\"marked\">" : string.Empty);
                 html.Append(CultureInfo.InvariantCulture, $"<img src=\"{uri}\" width=\"{small.Width}\" height=\"{small.Height}\"");
                 html.Append(CultureInfo.InvariantCulture, $" alt=\"{name}\" title=\"{name}\">");
+                if (marks.Count > 0)
+                {
+                    MarkSvg.Write(html, marks.Take(limits.Marks), small.Width, small.Height);
+                    html.Append("</span>");
+                }
             }
             else
             {

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
+using Fovea.Data.Objects;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 
@@ -12,6 +13,15 @@ namespace Fovea.Models.MiniCpmV;
 /// </summary>
 internal sealed partial record MiniCpmVProcessor : ModelProcessor
 {
+    /// <summary>Names and places of objects as the model's authors describe them (OpenBMB/MiniCPM-V, issues 185, 772 and 982).</summary>
+    internal static readonly ObjectForm Form = new(BoxScale.Norm1000)
+    {
+        Name = ("<ref>", "</ref>"),
+        Box = ("<box>", "</box>"),
+        Point = ("<point>", "</point>"),
+        IsSpaced = true,
+    };
+
     private readonly MiniCpmVConfig config;
     private readonly PreResize? preResize;
     private readonly MiniCpmVOptions options;
@@ -35,6 +45,7 @@ internal sealed partial record MiniCpmVProcessor : ModelProcessor
         return new MiniCpmVProcessor(Tokenizer.Load(folder), config, new MiniCpmVMedia(config, mean, deviation), preResize, options ?? new MiniCpmVOptions())
         {
             Rows = config.Language.VocabularySize,
+            Objects = Form,
         };
     }
 

@@ -15,6 +15,6 @@ internal sealed record Qwen25VlProcessor(Tokenizer Tokenizer, IMediaProcessor Im
     {
         var config = Qwen25VlConfig.Read(source.Config);
         var (tokenizer, images) = GridFiles.Load(source, config.ImageTokenId, config.Vision.Patches, preResize);
-        return new Qwen25VlProcessor(tokenizer, images) { Rows = config.VocabularySize };
+        return new Qwen25VlProcessor(tokenizer, images) { Rows = config.VocabularySize, Objects = GridObjects.InPixels };
     }
 }

@@ -15,6 +15,6 @@ internal sealed record Qwen2VlProcessor(Tokenizer Tokenizer, IMediaProcessor Ima
     {
         var config = Qwen2VlConfig.Read(source.Config);
         var (tokenizer, images) = GridFiles.Load(source, config.ImageTokenId, config.Vision.Patches, preResize);
-        return new Qwen2VlProcessor(tokenizer, images) { Rows = config.VocabularySize };
+        return new Qwen2VlProcessor(tokenizer, images) { Rows = config.VocabularySize, Objects = GridObjects.InThousandths };
     }
 }

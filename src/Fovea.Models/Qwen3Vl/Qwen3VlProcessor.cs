@@ -18,7 +18,7 @@ internal sealed record Qwen3VlProcessor(Tokenizer Tokenizer, ChatTemplate Templa
     {
         var config = Qwen3VlConfig.Read(source.Config);
         var (tokenizer, images) = GridFiles.Load(source, config.ImageTokenId, config.Vision.Patches, preResize);
-        return new Qwen3VlProcessor(tokenizer, TemplateOf(tokenizer), images) { Rows = config.VocabularySize };
+        return new Qwen3VlProcessor(tokenizer, TemplateOf(tokenizer), images) { Rows = config.VocabularySize, Objects = GridObjects.InThousandths };
     }
 
     private static ChatTemplate TemplateOf(Tokenizer tokenizer)

@@ -28,7 +28,7 @@ internal static class AnswerIdentity
 
         for (var row = 0; row < questions.Count; row++)
         {
-            Row(questions.Row(row));
+            Row(questions.Given(row));
         }
 
         return Convert.ToHexStringLower(hash.GetHashAndReset());
@@ -38,6 +38,10 @@ internal static class AnswerIdentity
             foreach (var message in row.Messages)
             {
                 Add($"{message.Role} {Placeholders.Join(message)}");
+                foreach (var part in message.Parts.Where(part => part is ObjectName or ObjectPlace))
+                {
+                    Add($"{part} {config.Data.BboxFormat} {config.Data.NormBbox}");
+                }
             }
 
             foreach (var image in row.Images)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Fovea.Distributed;
+using Fovea.Evaluation.Objects;
 using Fovea.Generation;
 using Fovea.Models;
 using Fovea.Training.Config;
@@ -21,7 +22,7 @@ internal sealed class HeldOutAnswers(TrainConfig config, RunInputs inputs, Visio
         var watch = Stopwatch.StartNew();
         var setup = inputs.Setup;
         var options = AnswerSettings.Of(config.Generation, GenerationFile.Read(inputs.Source.Folder, setup.Tokenizer, setup.Template.StopWords));
-        var questions = new RowQuestions(inputs.Data.Eval!, setup.Tokenizer, setup.Template, options, config.Run.Seed, skipSpecialTokens: true);
+        var questions = new RowQuestions(inputs.Data.Eval!, setup.Tokenizer, setup.Template, options, config.Run.Seed, skipSpecialTokens: true, setup.Objects);
         var answers = mesh.Gather("the answers of held-out samples", AnswerText.Of(Answer(questions)));
         var scored = mesh.FromMain("the scores of answers", () => Write(Score(questions, answers.SelectMany(AnswerText.Read))));
         return (Read(scored!), watch.Elapsed.TotalSeconds);
@@ -31,16 +32,16 @@ internal sealed class HeldOutAnswers(TrainConfig config, RunInputs inputs, Visio
     {
         var ranks = new RankAnswers(config, mesh);
         var prompts = new PromptBuilder(
-            inputs.Setup.Tokenizer, inputs.Setup.Template, inputs.Setup.Images, inputs.Setup.Options, inputs.Setup.Processor.TokenRows);
+            inputs.Setup.Tokenizer, inputs.Setup.Template, inputs.Setup.Images, inputs.Setup.Options, inputs.Setup.Processor.TokenRows, inputs.Setup.Objects);
         using var answering = new BatchAnswering(model, inputs.Setup.Tokenizer, prompts, ranks.Sum);
         var rows = ranks.Share(Enumerable.Range(0, Math.Min(config.Run.EvalGenerateSamples, questions.Count)));
         var answers = new List<RowAnswer>();
         foreach (var (request, found, problem) in answering.AnswerAll(rows.Select(questions.Request), CancellationToken.None))
         {
             var row = (int)request.Tag!;
-            if (problem is not null)
+            if ((problem ?? questions.Problem(row)) is { } reason)
             {
-                warn($"not answered: {questions.Bad(row, problem).Sample}");
+                warn($"not answered: {questions.Bad(row, reason).Sample}");
                 continue;
             }
 
@@ -52,12 +53,16 @@ internal sealed class HeldOutAnswers(TrainConfig config, RunInputs inputs, Visio
 
     private Dictionary<string, double> Score(RowQuestions questions, IEnumerable<RowAnswer> answers)
     {
-        var rows = answers.DistinctBy(answer => answer.Row).OrderBy(answer => answer.Row)
-            .Select(answer => new AnsweredRow(questions.Row(answer.Row), answer.Text!)).ToList();
-        var scores = config.Run.PredictWithGenerate
-            ? MeanScores.Means([.. rows.Select(row => questions.Score(row.Answer, row.Row))])
-            : new Dictionary<string, double>();
-        var metrics = new Dictionary<string, double>(scores);
+        var all = answers.DistinctBy(answer => answer.Row).OrderBy(answer => answer.Row).ToList();
+        var metrics = new Dictionary<string, double>();
+        if (config.Run.PredictWithGenerate)
+        {
+            var texts = MeanScores.Means([.. all.Select(answer => questions.Score(answer.Text!, questions.Row(answer.Row)))]);
+            var objects = ObjectScores.Means([.. all.Select(answer => questions.ScoreObjects(answer.Text!, answer.Row)).OfType<ObjectScore>()]);
+            metrics = new Dictionary<string, double>(texts.Concat(objects));
+        }
+
+        var rows = all.Select(answer => new AnsweredRow(questions.Given(answer.Row), answer.Text!)).ToList();
         foreach (var (name, metric) in config.Run.AnswerMetrics)
         {
             metrics[name] = metric(rows);

@@ -1,6 +1,8 @@
 using Fovea.Data.Datasets;
+using Fovea.Data.Objects;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
+using Fovea.Evaluation.Objects;
 using Fovea.Evaluation.Texts;
 using Fovea.Generation;
 
@@ -12,8 +14,9 @@ namespace Fovea.Training.Answers;
 /// </summary>
 /// <param name="options">How answers are generated. Where they are drawn, each row has a seed of its own, so that its answer depends on no other row.</param>
 /// <param name="skipSpecialTokens">Whether labels and answers are written without special tokens.</param>
+/// <param name="objects">Writes names and places of objects.</param>
 internal sealed class RowQuestions(
-    ConversationSet rows, Tokenizer tokenizer, ChatTemplate template, GenerationOptions options, long seed, bool skipSpecialTokens)
+    ConversationSet rows, Tokenizer tokenizer, ChatTemplate template, GenerationOptions options, long seed, bool skipSpecialTokens, ObjectText objects)
 {
     public int Count => rows.Count;
 
@@ -22,8 +25,33 @@ internal sealed class RowQuestions(
     public AnswerRequest Request(int row) => new(
         Asked(rows[row]), options.DoSample ? options with { Seed = SplitMix.Mix(options.Seed ?? (ulong)seed, (ulong)row) } : options) { Tag = row };
 
-    /// <summary>The whole conversation of a row.</summary>
-    public Conversation Row(int row) => rows[row];
+    /// <summary>The whole conversation of a row, names and places of objects as text unless <see cref="Problem"/> says why not.</summary>
+    public Conversation Row(int row) => Problem(row) is null ? objects.Fill(rows[row]) : rows[row];
+
+    /// <summary>Why the objects of a row cannot be written, those of its expected answer among them; null where they can.</summary>
+    public FoveaException? Problem(int row)
+    {
+        try
+        {
+            objects.Fill(rows[row]);
+            return null;
+        }
+        catch (BadSampleException e)
+        {
+            return e;
+        }
+    }
+
+    /// <summary>The row as it was given.</summary>
+    public Conversation Given(int row) => rows[row];
+
+    /// <summary>How near the boxes and points of an answer are to those of the row's last answer; null where the row expects none.</summary>
+    public ObjectScore? ScoreObjects(string answer, int row)
+    {
+        var filled = objects.Fill(rows[row], out var places);
+        List<WrittenPlace> expected = [.. places.Where(place => place.Message == filled.Messages.Count - 1)];
+        return expected.Count == 0 ? null : ObjectScore.Of(expected, answer);
+    }
 
     /// <summary>A conversation without its last answer.</summary>
     public static Conversation Asked(Conversation row) => row with { Messages = [.. row.Messages.SkipLast(1)] };

@@ -1,3 +1,4 @@
+using Fovea.Evaluation.Objects;
 using Fovea.Events;
 using Fovea.Runs.Files;
 using Fovea.Training.Answers;
@@ -20,7 +21,7 @@ internal sealed class BestModel
     {
         this.run = run;
         name = NameIn(run);
-        greater = run.GreaterIsBetter ?? !name.EndsWith("loss", StringComparison.Ordinal);
+        greater = run.GreaterIsBetter ?? !(name.EndsWith("loss", StringComparison.Ordinal) || name == ObjectScores.PointDistance);
     }
 
     /// <summary>The best evaluation so far.</summary>
@@ -44,7 +45,7 @@ internal sealed class BestModel
             return;
         }
 
-        var scores = run.PredictWithGenerate ? MeanScores.Names : [];
+        var scores = run.PredictWithGenerate ? MeanScores.Names.Concat(ObjectScores.Names) : [];
         List<string> names = ["loss", .. TokenLoss.MetricNames(run.ComputeAccuracy), .. scores, .. run.AnswerMetrics.Keys];
         if (!names.Contains(NameIn(run)))
         {

@@ -1,5 +1,6 @@
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
+using Fovea.Data.Objects;
 using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
@@ -10,7 +11,8 @@ using Fovea.Training.Config;
 namespace Fovea.Training.Session;
 
 /// <summary>What a configuration says about data, with the model folder's own tokenizer, template and image processor. Does not touch libtorch.</summary>
-internal sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
+/// <param name="Objects">Writes names and places of objects.</param>
+internal sealed record DataSetup(DataOptions Options, ModelProcessor Processor, ObjectText Objects)
 {
     /// <param name="model">The configuration's model folder.</param>
     public static DataSetup From(TrainConfig config, ModelSource model)
@@ -26,10 +28,9 @@ internal sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
         };
         var options = config.Data with { Seed = config.Run.Seed };
         processor.TokenRows.Check(template);
-        return new DataSetup(options, (processor with { Template = template }).With(options))
-        {
-            Notices = [.. notices, .. processor.Tokenizer.Notices, .. Told(template)],
-        };
+        processor = (processor with { Template = template }).With(options);
+        var objects = new ObjectText(processor.Objects, model.Family.Title, processor.Images, options);
+        return new DataSetup(options, processor, objects) { Notices = [.. notices, .. processor.Tokenizer.Notices, .. Told(template)] };
     }
 
     private static IEnumerable<string> Told(ChatTemplate template) => template.Model is { TellsTime: true }
@@ -103,7 +104,7 @@ internal sealed record DataSetup(DataOptions Options, ModelProcessor Processor)
     }
 
     /// <summary>An encoder over this set-up.</summary>
-    public ISampleEncoder NewEncoder() => Processor.TokenRows.Guard(Processor.NewEncoder(Options));
+    public ISampleEncoder NewEncoder() => Processor.TokenRows.Guard(new ObjectEncoder(Processor.NewEncoder(Options), Objects));
 
     /// <summary>Throws when a sample holds a token that the model has no embedding for, where such samples are not left out.</summary>
     public void CheckTokens(params IEnumerable<ConversationSet?> sets)

@@ -1,3 +1,4 @@
+using Fovea.Data.Objects;
 using Fovea.Distributed;
 using Fovea.Generation;
 using Fovea.Generation.Engine;
@@ -19,7 +20,8 @@ internal sealed class LoadedModel : IDisposable
     private LoadedModel(VisionLanguageModel model, ModelSource source, ZeroSharding? weights, DataSetup data, GenerationOptions options)
     {
         (Model, Source, Weights, Options) = (model, source, weights, options);
-        Prompts = new PromptBuilder(data.Tokenizer, data.Template, data.Images, data.Options, data.Processor.TokenRows);
+        Objects = data.Objects;
+        Prompts = new PromptBuilder(data.Tokenizer, data.Template, data.Images, data.Options, data.Processor.TokenRows, data.Objects);
         Engine = new GenerationEngine(model);
         Answerer = new Answerer(Engine, data.Tokenizer, Prompts);
         Batch = new BatchAnswerer(Engine, Answerer);
@@ -34,6 +36,9 @@ internal sealed class LoadedModel : IDisposable
     public ZeroSharding? Weights { get; }
 
     public PromptBuilder Prompts { get; }
+
+    /// <summary>Writes names and places of objects as the model knows them.</summary>
+    public ObjectText Objects { get; }
 
     /// <summary>Generates everything that the model is asked for.</summary>
     public GenerationEngine Engine { get; }

@@ -1,5 +1,6 @@
 using Fovea.Data.Datasets;
 using Fovea.Data.Tokenizers;
+using Fovea.Evaluation.Objects;
 using Fovea.Evaluation.Report;
 using Fovea.Evaluation.Statistics;
 using Fovea.Evaluation.Texts;
@@ -19,6 +20,7 @@ internal sealed class PredictedRows
     private readonly List<RowAnswer> all;
     private readonly List<RowAnswer> answered;
     private readonly Dictionary<int, TextScores> scores;
+    private readonly Dictionary<int, ObjectScore> objects;
 
     /// <param name="config">Names model and data, and a program's own metrics.</param>
     /// <param name="questions">The rows.</param>
@@ -31,8 +33,10 @@ internal sealed class PredictedRows
         all = [.. answers];
         answered = [.. all.Where(answer => answer.Text is not null)];
         scores = answered.ToDictionary(answer => answer.Row, answer => questions.Score(answer.Text!, questions.Row(answer.Row)));
-        var metrics = new Dictionary<string, double>(MeanScores.Means(scores.Values));
-        var rows = answered.Select(answer => new AnsweredRow(questions.Row(answer.Row), answer.Text!)).ToList();
+        objects = answered.Select(answer => (answer.Row, Score: questions.ScoreObjects(answer.Text!, answer.Row))).Where(row => row.Score is not null)
+            .ToDictionary(row => row.Row, row => row.Score!);
+        var metrics = new Dictionary<string, double>(MeanScores.Means(scores.Values).Concat(ObjectScores.Means(objects.Values)));
+        var rows = answered.Select(answer => new AnsweredRow(questions.Given(answer.Row), answer.Text!)).ToList();
         foreach (var (name, metric) in config.Run.AnswerMetrics)
         {
             metrics[name] = metric(rows);
@@ -72,7 +76,9 @@ internal sealed class PredictedRows
                     ? string.Join(", ", config.Data.EvalDataset)
                     : FormattableString.Invariant($"held out by val_size: {config.Data.ValSize} of {string.Join(", ", config.Data.Dataset)}")),
                 new("Generation", how),
-                new("Scores", "BLEU-4 and ROUGE as LLaMA-Factory computes them, 0 to 100; rows are ordered by ROUGE-L"),
+                new("Scores", "BLEU-4 and ROUGE as LLaMA-Factory computes them, 0 to 100; rows are ordered by ROUGE-L"
+                    + (objects.Count == 0 ? string.Empty : ", those with boxes or points by these")),
+                .. objects.Count == 0 ? [] : new[] { new ReportFact("Boxes and points", $"{ObjectScores.Rule}. Green is expected, red answered.") },
             ],
             Notes = answered.Count == all.Count ? [] : [$"{all.Count - answered.Count} samples could not be answered and are in no score."],
             Rows = [.. all.Select(Shown)],
@@ -96,27 +102,37 @@ internal sealed class PredictedRows
     {
         var row = questions.Row(answer.Row);
         var scored = scores.TryGetValue(answer.Row, out var found);
+        var places = objects.GetValueOrDefault(answer.Row);
         return new ReportRow
         {
             Id = row.Origin is { } origin ? $"{origin.Dataset}, row {origin.Row}" : $"{answer.Row + 1}",
-            Turns = [.. Turns(row, answer.Text)],
+            Turns = [.. Turns(row, answer.Text, places?.Marks ?? [])],
             Expected = Placeholders.Join(row.Messages[^1]),
-            Score = scored ? found.RougeL / 100 : 0,
+            Score = places?.Goodness ?? (scored ? found.RougeL / 100 : 0),
             Note = answer.Problem,
-            Scores = scored ? [.. TextScores.Names.Zip(found.Values).Select(score => new ReportMetric(score.First, score.Second))] : [],
+            Scores =
+            [
+                .. places is null ? [] : ObjectScores.Means([places]).Select(score => new ReportMetric(score.Key, score.Value)),
+                .. scored ? TextScores.Names.Zip(found.Values).Select(score => new ReportMetric(score.First, score.Second)) : [],
+            ],
         };
     }
 
-    private static IEnumerable<ReportTurn> Turns(Conversation row, string? answer)
+    private static IEnumerable<ReportTurn> Turns(Conversation row, string? answer, IReadOnlyList<ObjectMark> marks)
     {
+        var shown = 0;
         for (var i = 0; i < row.Messages.Count - 1; i++)
         {
             if (row.Messages[i].Role == Role.User)
             {
                 var text = string.Concat(row.Messages[i].Parts.OfType<Text>().Select(part => part.Value)).Trim();
+                List<MediaSource> images = [.. row.Messages[i].Parts.OfType<Image>().Select(image => image.Source)];
+                var first = shown;
+                shown += row.Messages[i].Parts.Concat(row.Messages[i + 1].Parts).Count(part => part is Image);
                 yield return new ReportTurn(text, i == row.Messages.Count - 2 ? answer : Placeholders.Join(row.Messages[i + 1]))
                 {
-                    Images = [.. row.Messages[i].Parts.OfType<Image>().Select(image => image.Source)],
+                    Images = images,
+                    Marks = [.. marks.Select(mark => mark with { Image = mark.Image - first })],
                 };
             }
         }

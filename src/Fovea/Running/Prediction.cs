@@ -38,7 +38,9 @@ internal sealed class Prediction : IDisposable
         data = Load(config, setup);
         options = AnswerSettings.Of(config.Generation, GenerationFile.Read(source.Folder, setup.Tokenizer, setup.Template.StopWords));
         options.Check();
-        questions = new RowQuestions(data.Eval ?? data.Train, setup.Tokenizer, setup.Template, options, config.Run.Seed, config.Generation.SkipSpecialTokens);
+        questions = new RowQuestions(
+            data.Eval ?? data.Train, setup.Tokenizer, setup.Template, options, config.Run.Seed, config.Generation.SkipSpecialTokens,
+            setup.Objects);
     }
 
     /// <param name="config">Names the model with its adapters, the held-out rows and the output folder.</param>
@@ -196,12 +198,12 @@ internal sealed class Prediction : IDisposable
     private RowAnswer Of(BatchAnswer answer)
     {
         var row = (int)answer.Request.Tag!;
-        if (answer.Problem is null)
+        if ((answer.Problem ?? questions.Problem(row)) is not { } problem)
         {
             return new RowAnswer(row, questions.Written(answer.Answers[0]));
         }
 
-        var bad = questions.Bad(row, answer.Problem);
+        var bad = questions.Bad(row, problem);
         if (config.Data.OnBadSample == BadSamplePolicy.Error)
         {
             throw bad;
@@ -214,7 +216,7 @@ internal sealed class Prediction : IDisposable
     private void Write(string fingerprint, SortedDictionary<int, RowAnswer> answers, double preparation)
     {
         var rows = new PredictedRows(config, questions, new PromptBuilder(
-            setup.Tokenizer, setup.Template, setup.Images, setup.Options, setup.Processor.TokenRows), setup.Tokenizer, answers.Values);
+            setup.Tokenizer, setup.Template, setup.Images, setup.Options, setup.Processor.TokenRows, setup.Objects), setup.Tokenizer, answers.Values);
         var output = config.Run.OutputDir;
         PredictionFiles.Write(output, rows.Written);
         var report = Path.Combine(output, PredictionFiles.Report);

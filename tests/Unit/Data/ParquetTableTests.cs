@@ -66,6 +66,36 @@ public sealed class ParquetTableTests : IDisposable
     }
 
     [Fact]
+    public async Task Objects_as_structures_and_as_text_are_read()
+    {
+        var bytes = File.ReadAllBytes(Picture);
+        Grounded[] rows =
+        [
+            new()
+            {
+                Instruction = "<image>Q", Output = "<ref-object><bbox><bbox>", Images = [new() { Bytes = bytes }],
+                Objects = new() { Ref = ["a"], Bbox = [[1, 2, 3, 4.5], [5, 6]] },
+            },
+            new()
+            {
+                Instruction = "<image>Q", Output = "<bbox>", Images = [new() { Bytes = bytes }],
+                Objects = new() { Bbox = [[0, 0.5]], Type = "norm1", Image = [0] },
+            },
+            new() { Instruction = "Q", Output = "A" },
+        ];
+        await ParquetSerializer.SerializeAsync(rows, Path.Combine(folder.Root, "t.parquet"));
+        using var data = DatasetLoader.Load(Options("t.parquet"));
+        Assert.Empty(data.Notices);
+        Assert.Equal<Part>([new ObjectName("a"), new ObjectBox(1, 2, 3, 4.5), new ObjectPoint(5, 6)], data.Train[0].Messages[1].Parts);
+        Assert.Equal<Part>([new ObjectPoint(0, 0.5) { Unit = CoordinateUnit.Shares }], data.Train[1].Messages[1].Parts);
+
+        GroundedText[] texts = [new() { Instruction = "<image>Q", Output = "<bbox>", Images = [new() { Bytes = bytes }], Objects = "{\"bbox\": [[5, 6]]}" }];
+        await ParquetSerializer.SerializeAsync(texts, Path.Combine(folder.Root, "u.parquet"));
+        using var text = DatasetLoader.Load(Options("u.parquet"));
+        Assert.Equal<Part>([new ObjectPoint(5, 6)], text.Train[0].Messages[1].Parts);
+    }
+
+    [Fact]
     public async Task Wrong_types_are_named_by_row_and_column()
     {
         Wrong[] rows = [new() { Instruction = 5, Output = "A" }, new() { Instruction = 6, Output = "B", Images = [7] }];
@@ -128,6 +158,51 @@ public sealed class ParquetTableTests : IDisposable
 
         [JsonPropertyName("picture")]
         public Image? Picture { get; set; }
+    }
+
+    private sealed class Grounded
+    {
+        [JsonPropertyName("instruction")]
+        public string? Instruction { get; set; }
+
+        [JsonPropertyName("output")]
+        public string? Output { get; set; }
+
+        [JsonPropertyName("images")]
+        public List<Image>? Images { get; set; }
+
+        [JsonPropertyName("objects")]
+        public Places? Objects { get; set; }
+    }
+
+    private sealed class GroundedText
+    {
+        [JsonPropertyName("instruction")]
+        public string? Instruction { get; set; }
+
+        [JsonPropertyName("output")]
+        public string? Output { get; set; }
+
+        [JsonPropertyName("images")]
+        public List<Image>? Images { get; set; }
+
+        [JsonPropertyName("objects")]
+        public string? Objects { get; set; }
+    }
+
+    private sealed class Places
+    {
+        [JsonPropertyName("ref")]
+        public List<string>? Ref { get; set; }
+
+        [JsonPropertyName("bbox")]
+        public List<List<double>>? Bbox { get; set; }
+
+        [JsonPropertyName("bbox_type")]
+        public string? Type { get; set; }
+
+        [JsonPropertyName("image_id")]
+        public List<long>? Image { get; set; }
     }
 
     private sealed class Wrong

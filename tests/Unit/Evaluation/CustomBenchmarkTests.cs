@@ -39,6 +39,8 @@ public sealed class CustomBenchmarkTests
     [InlineData("json", "", "{\"a\": [1, 2]}", "{\"a\": [1, 3]}", 0.5)]
     [InlineData("iou", "", "[0, 0, 10, 10]", "[0, 0, 10, 10]", 1)]
     [InlineData("iou", "", "box: (0, 0), (10, 5)", "0 0 10 10", 1)]
+    [InlineData("iou", "", "(10,200),(300,400)", "[10,200,300,400]", 1)]
+    [InlineData("iou", "", "[{\"bbox_2d\": [10, 20, 30, 40]}]", "10 20 30 40", 1)]
     [InlineData("iou", "threshold=0.6", "0 0 10 5", "[0,0,10,10]", 0)]
     [InlineData("iou", "expected=xywh", "10 10 20 20", "[10,10,10,10]", 1)]
     [InlineData("iou", "", "nothing", "[0,0,1,1]", 0)]

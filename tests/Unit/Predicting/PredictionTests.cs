@@ -43,6 +43,30 @@ public sealed class PredictionTests : NativeTest
     }
 
     [Fact]
+    public void Boxes_are_read_back_scored_and_drawn()
+    {
+        run.Rows(3, rows =>
+        {
+            for (var i = 0; i < rows.Count; i++)
+            {
+                rows[i]!["messages"]![1]!["content"] = i < 2 ? "<bbox>" : "Nothing.";
+                var objects = i == 0 ? """{"bbox":[[0.1,0.2,0.5,0.9]],"bbox_type":"norm1"}""" : i == 1 ? """{"bbox":[[5,6]]}""" : "null";
+                rows[i]!["objects"] = JsonNode.Parse(objects);
+            }
+        });
+        Assert.True(Predict([], "eval_dataset=rows.json", $"dataset_dir={run.Folder}", "do_sample=false", "max_new_tokens=8"));
+        var results = JsonNode.Parse(File.ReadAllText(Out("predict_results.json")))!.AsObject();
+        Assert.Equal(
+            ["predict_box_accuracy", "predict_box_center", "predict_box_iou", "predict_box_precision", "predict_point_distance"],
+            results.Select(pair => pair.Key).Where(key => key.Contains("box_") || key.Contains("point_")));
+        Assert.Equal(100, (double)results["predict_point_distance"]!); // the tiny model knows no boxes
+        var page = File.ReadAllText(Out("predictions.html"));
+        Assert.Contains("<rect class=\"wanted\"", page);
+        Assert.Contains("<circle class=\"wanted\"", page);
+        Assert.Matches(@"\(\d+,\d+\),\(\d+,\d+\)", (string)Lines()[0]["label"]!);
+    }
+
+    [Fact]
     public void An_answer_that_is_drawn_depends_on_its_row_and_the_seed_alone()
     {
         Predict([], "max_new_tokens=6", "temperature=2.0", "top_p=1.0");

@@ -15,7 +15,7 @@ public sealed class ObjectRowTests : NativeTest
     {
         run.Write("boxes.jsonl", string.Join('\n', Enumerable.Range(1, 4).Select(i =>
             $$"""{"instruction":"<image>Where?","output":"At <bbox>: <ref-object>.","images":["{{Picture}}"],"objects":"""
-            + $$"""{"ref":["it"],"bbox":[[0.{{i}},0.2,0.9,1]],"bbox_type":"norm1"}}""")));
+            + $$"""{"ref":["it"],"bbox":[[0.{{i}},0.2,0.9,1]],"bbox_type":"norm1"} }""")));
         Train("file");
         Train("json", "bbox_format=json");
         Train("thousand", "norm_bbox=norm1000");

@@ -24,11 +24,24 @@ at::Tensor state_shape(const DeltaInputs& x, bool wanted) {
     return at::empty({wanted ? x.segments() : 0, x.heads(), x.keys(), x.values()}, x.v.options().dtype(type));
 }
 
+// Devices without kernels say so.
+void note_formula(const at::Tensor& x) {
+    if (!x.is_cpu() && !x.is_meta()) {
+        TORCH_WARN_ONCE(
+            "the gated delta rule has no kernels for ", x.device().type(),
+            ": it takes a slower way, operators of libtorch for one chunk of 64 tokens after another");
+    }
+}
+
 std::tuple<at::Tensor, at::Tensor> rule_forward(
     const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& g, const at::Tensor& beta, at::IntArrayRef boundaries,
     const Optional& initial, bool wants_final) {
     const DeltaInputs inputs{q, k, v, g, beta, boundaries, given(initial)};
-    return delta_fits_cpu(inputs) ? delta_on_cpu(inputs, wants_final, best_kind()) : delta_formula(inputs, wants_final);
+    if (delta_fits_cpu(inputs)) {
+        return delta_on_cpu(inputs, wants_final, best_kind());
+    }
+    note_formula(v);
+    return delta_formula(inputs, wants_final);
 }
 
 // What of `leaves` takes part in `ends` has a gradient; the rest has zeros.

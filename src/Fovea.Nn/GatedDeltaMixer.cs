@@ -32,7 +32,7 @@ internal sealed class GatedDeltaMixer(Weights w, GatedDeltaShape shape, int laye
         var together = Linear.Together(x_TE, qkv, z, b, a);
         var mixed_TC = sequence.Convolve(layer, together[0], convolution.Use().View(-1, shape.ConvolutionLength));
         var parts = mixed_TC.Split([shape.Keys, shape.Keys, shape.Values], -1);
-        var (g_TH, beta_TH) = Gates(together[3], together[2]);
+        var (g_TH, beta_TH) = RecurrentOps.DeltaGates(together[3], together[2], decay.Value, step.Value);
         var core_THV = sequence.Recur(
             layer, parts[0].View(-1, shape.KeyHeads, shape.KeySize), parts[1].View(-1, shape.KeyHeads, shape.KeySize),
             parts[2].View(-1, shape.ValueHeads, shape.ValueSize), g_TH, beta_TH);
@@ -56,13 +56,5 @@ internal sealed class GatedDeltaMixer(Weights w, GatedDeltaShape shape, int laye
         watch?.Invoke("norm_out", gated_TC);
         return output.Forward(gated_TC);
     }
-
     Tensor IMixer.Forward(Tensor h_TE, Rotary rotary, ISequencePlan sequences, Tensor? wanted_L) => Forward(h_TE, sequences, wanted_L);
-
-    /// <summary>g = -exp(A_log) softplus(a + dt_bias) and beta = sigmoid(b), in fp32; of weights in 16 bits their master, if there is one.</summary>
-    private (Tensor G, Tensor Beta) Gates(Tensor a_TH, Tensor b_TH)
-    {
-        var rate_H = decay.Value.To(DType.F32).Exp().Neg();
-        return (a_TH.To(DType.F32).Add(step.Value.To(DType.F32)).Softplus().Mul(rate_H), b_TH.To(DType.F32).Sigmoid());
-    }
 }

@@ -52,7 +52,8 @@ internal sealed class GridRun : IDisposable
     /// <summary>Trains whatever is trainable; every loss, norm and rate must be the golden's.</summary>
     /// <param name="run">The golden's file, without its extension.</param>
     /// <param name="afterClip">Sees the optimizer after the first step's gradients are clipped.</param>
-    public void Train(string run, int microBatchTokens, bool visionLearns, Action<AdamW>? afterClip = null)
+    /// <param name="norms">How far, relatively, the norm of gradients may be off in any step but the first.</param>
+    public void Train(string run, int microBatchTokens, bool visionLearns, Action<AdamW>? afterClip = null, double norms = 1e-3)
     {
         var expected = Golden.Json(TestFiles.Golden($"{golden}/{run}.json"));
         var (log, rate) = (expected.GetProperty("log").EnumerateArray().ToList(), expected.GetProperty("settings").GetProperty("lr").GetDouble());
@@ -72,7 +73,9 @@ internal sealed class GridRun : IDisposable
             var norm = optimizer.Clip(1);
             Assert.Equal(log[step].GetProperty("lr").GetDouble(), schedule.Rate(step), 1e-12);
             Assert.Equal(log[step].GetProperty("loss").GetDouble(), loss, TestDevice.Tolerance(1e-4));
-            Assert.Equal(1, norm / log[step].GetProperty("grad_norm").GetDouble(), TestDevice.Tolerance(1e-3));
+            var off = (norm / log[step].GetProperty("grad_norm").GetDouble()) - 1;
+            TestContext.Current.TestOutputHelper?.WriteLine($"{run} step {step}: norm off by {off:g2}");
+            Assert.True(Math.Abs(off) <= TestDevice.Tolerance(step == 0 ? 1e-3 : norms), $"{run} step {step}: the norm of gradients is off by {off:g2}");
             if (step == 0)
             {
                 CompareNorms(expected.GetProperty("first_step_clipped_grad_norms"), optimizer);

@@ -23,6 +23,7 @@ internal static class BenchVerb
         verb.Subcommands.Add(Images());
         verb.Subcommands.Add(Tokens());
         verb.Subcommands.Add(ProductBenchVerb.Create());
+        verb.Subcommands.Add(Mixer());
         verb.Subcommands.Add(Plain("door", "Cost of a call into native code, in microseconds."));
         verb.Subcommands.Add(Plain("attention", "Packed attention, forward and backward, at the shapes of vision towers and language models: GFLOP/s."));
         verb.Subcommands.Add(Plain("head", "Loss and its gradient before a frozen head, with logits in memory and in the caches: GFLOP/s."));
@@ -167,6 +168,19 @@ internal static class BenchVerb
         var verb = new Command("tokenizer", "Text to token ids and back, on one thread: megabytes per second.") { folder, text, rounds, json, threads };
         return Small(verb, json, parsed => SmallBenches.Tokens(
             parsed.GetValue(folder)!, parsed.GetValue(text), Rounds(parsed, rounds), parsed.GetValue(threads)));
+    }
+
+    private static Command Mixer()
+    {
+        var (dtype, rounds, json, threads) = (DTypeOption(), StepsOption(5), ResultFile.Option(), ThreadsOption());
+        var peer = PeerOptions().Peer;
+        var verb = new Command("mixer", "A Gated DeltaNet mixer of width 1024 over 2,048 tokens, forward and backward, and its delta rule alone.")
+        {
+            dtype, rounds, json, threads, peer,
+        };
+        return Small(verb, json, parsed => Measure(
+            parsed.GetValue(threads), () => MixerBench.Run(TypeOf(parsed.GetValue(dtype)), Rounds(parsed, rounds), parsed.GetValue(peer)),
+            TypeOf(parsed.GetValue(dtype))));
     }
 
     private static Command Plain(string job, string description)

@@ -7,8 +7,7 @@ internal static class RecurrentOps
     private static readonly Operator ShortConvolutionOp = new("fovea::short_convolution");
     private static readonly Operator DeltaStepsOp = new("fovea::delta_steps");
     private static readonly Operator ConvolutionStepsOp = new("fovea::convolution_steps");
-    private static readonly Operator Log1pOp = new("aten::log1p");
-    private static readonly Operator SoftplusOp = new("aten::softplus");
+    private static readonly Operator DeltaGatesOp = new("fovea::delta_gates");
 
     /// <summary>
     /// The gated delta rule (arXiv 2412.06464) inside each segment. A head's state S [K, V] becomes exp(g) S + k d^T with d = beta (v - exp(g) S^T k), and the
@@ -42,8 +41,8 @@ internal static class RecurrentOps
         ShortConvolutionOp.CallTwo(x, weight, boundaries, initial, true);
 
     /// <summary>
-    /// As <see cref="DeltaRule"/>, without gradients, from states that it leaves as they are behind the segments. On the CPU the bits of a token depend neither on
-    /// the other segments nor on how a sequence was cut into passes.
+    /// As <see cref="DeltaRule"/>, without gradients, from states that it leaves as they are behind the segments. On the CPU the bits of a token depend neither
+    /// on the other segments nor on how a sequence was cut into passes.
     /// </summary>
     /// <param name="states">fp32 [P, H, K, V]; zeros before a sequence.</param>
     /// <param name="slots">Which state each segment has.</param>
@@ -56,9 +55,10 @@ internal static class RecurrentOps
     public static Tensor ConvolutionSteps(Tensor x, Tensor weight, long[] boundaries, Tensor rows, long[] slots) =>
         ConvolutionStepsOp.Call(x, weight, boundaries, rows, slots);
 
-    /// <summary>log(1 + exp(x)), x itself above 20.</summary>
-    /// <remarks>libtorch computes the last numbers of a thread's part in another way than the rest.</remarks>
-    public static Tensor Softplus(this Tensor x) => RowStable.Serves(x)
-        ? x.ClampMin(0).Add(Log1pOp.Call(x.Abs().Neg().Exp()))
-        : SoftplusOp.Call(x, 1.0, 20.0);
+    /// <summary>What a delta rule keeps and writes, in fp32: g = -exp(rate) softplus(a + step) and beta = sigmoid(b).</summary>
+    /// <param name="a">[T, H]</param>
+    /// <param name="b">[T, H]</param>
+    /// <param name="rate">[H]</param>
+    /// <param name="step">[H]</param>
+    public static (Tensor G, Tensor Beta) DeltaGates(Tensor a, Tensor b, Tensor rate, Tensor step) => DeltaGatesOp.CallTwo(a, b, rate, step);
 }

@@ -42,9 +42,8 @@ public sealed class GatedDeltaMixerTests : NativeTest
         using var ledger = new Ledger(new RandomSource(0.1), new LedgerOptions());
         _ = new GatedDeltaMixer(ledger.Root / "linear_attn", Shape, 0);
         string[] linears = ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"];
-        Assert.Equal(
-            new[] { "A_log", "conv1d.weight", "dt_bias", "norm.weight" }.Concat(linears.Select(name => $"{name}.weight")).Select(name => $"linear_attn.{name}").Order(),
-            ledger.Parameters.Select(p => p.Name).Order());
+        string[] weights = ["A_log", "conv1d.weight", "dt_bias", "norm.weight", .. linears.Select(name => $"{name}.weight")];
+        Assert.Equal(weights.Select(name => $"linear_attn.{name}").Order(), ledger.Parameters.Select(p => p.Name).Order());
         Assert.Equal(linears.Select(name => $"linear_attn.{name}"), Adapters.Attach(ledger, new LoraOptions { Rank = 2 }, _ => true).Select(l => l.Path));
     }
 

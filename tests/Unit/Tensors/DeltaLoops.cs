@@ -172,9 +172,10 @@ internal sealed class DeltaLoops
             dot += x[i] * dy[i];
         }
 
+        var rows = to.AsSpan(((token * KeyHeads) + (head / (Heads / KeyHeads))) * Keys, Keys);
         for (var i = 0; i < Keys; i++)
         {
-            to[(((token * KeyHeads) + (head / (Heads / KeyHeads))) * Keys) + i] += scale * ((dy[i] / Math.Sqrt(squares)) - (x[i] * dot / Math.Pow(squares, 1.5)));
+            rows[i] += scale * ((dy[i] / Math.Sqrt(squares)) - (x[i] * dot / Math.Pow(squares, 1.5)));
         }
     }
 }

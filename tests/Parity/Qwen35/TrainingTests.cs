@@ -9,6 +9,9 @@ public sealed class TrainingTests : NativeTest
 {
     private const string Folder = "qwen3_5";
     private const string Template = "qwen3_5_nothink";
+
+    // Gradients near 0 decide the first steps of Adam by their sign: what rounds otherwise is a thousandth off after twenty steps (1.1e-3 was seen).
+    private const double LaterNorms = 2e-3;
     private GridRun? run;
 
     [Theory]
@@ -20,7 +23,8 @@ public sealed class TrainingTests : NativeTest
         run = new GridRun(Folder, Enum.Parse<BlockMode>(mode), Template);
         var config = run.Attach();
         using var golden = new Golden(TestFiles.Golden($"{Folder}/train_lora.safetensors"));
-        run.Train("train_lora", microBatchTokens, visionLearns: false, optimizer => Compare(golden, optimizer.Parts.Select(part => part.Name)));
+        run.Train(
+            "train_lora", microBatchTokens, visionLearns: false, optimizer => Compare(golden, optimizer.Parts.Select(part => part.Name)), LaterNorms);
         CompareLogits(golden);
 
         using var folder = new TempFolder();
@@ -60,7 +64,8 @@ public sealed class TrainingTests : NativeTest
         run = new GridRun(Folder);
         var expected = Golden.Json(TestFiles.Golden($"{Folder}/train_lora.json")).GetProperty("settings").GetProperty("target_modules");
         var targets = LoraTargets.Choose(run.Model, run.Source.Family, ["all"]);
-        Assert.Equal(expected.EnumerateArray().Select(name => name.GetString()).Order(StringComparer.Ordinal), targets.ModuleNames.Order(StringComparer.Ordinal));
+        Assert.Equal(
+            expected.EnumerateArray().Select(name => name.GetString()).Order(StringComparer.Ordinal), targets.ModuleNames.Order(StringComparer.Ordinal));
     }
 
     protected override void Cleanup() => run?.Dispose();

@@ -1,9 +1,12 @@
-// fovea::rotary: rotary position embedding in its rotate-half form (arXiv 2104.09864), computed in fp32, forward and backward in one pass each.
+// fovea::rotary: rotary position embedding in its rotate-half form (arXiv 2104.09864), computed in fp32, forward and backward in one pass each. As many of a
+// head's first values are turned as there are angles; the others pass.
 #include "dispatch.h"
 #include "simd.h"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
 
 namespace fovea {
 namespace {
@@ -29,14 +32,15 @@ constexpr int64_t grain = 64; // tokens a thread takes at least
 
 // x [T, H, D] with D dense; token and head strides as they come, so that a slice of a fused projection needs no copy.
 at::Tensor turn(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, bool inverse) {
-    const auto heads = x.size(1), size = x.size(2);
+    const auto heads = x.size(1), size = x.size(2), turns = cos.size(1);
     if (!fused_on_cpu(x)) {
-        const auto c = cos.view({-1, 1, size}), s = sin.view({-1, 1, size});
-        const auto wide = x.to(at::kFloat);
-        const auto a = wide.slice(2, 0, size / 2), b = wide.slice(2, size / 2);
-        const auto s1 = s.slice(2, 0, size / 2), s2 = s.slice(2, size / 2);
+        const auto c = cos.view({-1, 1, turns}), s = sin.view({-1, 1, turns});
+        const auto wide = x.slice(2, 0, turns).to(at::kFloat);
+        const auto a = wide.slice(2, 0, turns / 2), b = wide.slice(2, turns / 2);
+        const auto s1 = s.slice(2, 0, turns / 2), s2 = s.slice(2, turns / 2);
         const auto turned = inverse ? at::cat({b * s2, -(a * s1)}, 2) : at::cat({-(b * s1), a * s2}, 2);
-        return (wide * c + turned).to(x.scalar_type());
+        const auto y = (wide * c + turned).to(x.scalar_type());
+        return turns == size ? y : at::cat({y, x.slice(2, turns)}, 2);
     }
     auto y = at::empty({x.size(0), heads, size}, x.options());
     by_type(x, [&](auto zero) {
@@ -48,7 +52,10 @@ at::Tensor turn(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& si
         at::parallel_for(0, x.size(0), grain, [&](int64_t begin, int64_t end) {
             for (auto t = begin; t < end; t++) {
                 for (int64_t h = 0; h < heads; h++) {
-                    rotate_of(px + t * by_token + h * by_head, pc + t * size, ps + t * size, py + (t * heads + h) * size, size / 2, inverse);
+                    const auto* from = px + t * by_token + h * by_head;
+                    auto* to = py + (t * heads + h) * size;
+                    rotate_of(from, pc + t * turns, ps + t * turns, to, turns / 2, inverse);
+                    std::copy(from + turns, from + size, to + turns);
                 }
             }
         });
@@ -77,10 +84,10 @@ struct Rotary : torch::autograd::Function<Rotary> {
     }
 };
 
-// cos and sin are fp32 [T, D].
+// cos and sin are fp32 [T, R], R at most D.
 at::Tensor rotary(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
     TORCH_CHECK(
-        x.dim() == 3 && cos.dim() == 2 && cos.size(0) == x.size(0) && cos.size(1) == x.size(2) && sin.sizes() == cos.sizes(),
+        x.dim() == 3 && cos.dim() == 2 && cos.size(0) == x.size(0) && cos.size(1) <= x.size(2) && cos.size(1) % 2 == 0 && sin.sizes() == cos.sizes(),
         "rotary: x ", x.sizes(), ", cos ", cos.sizes(), ", sin ", sin.sizes());
     TORCH_CHECK(cos.scalar_type() == at::kFloat && sin.scalar_type() == at::kFloat, "rotary: cos and sin must be fp32");
     check_one_device("rotary", {&x, &cos, &sin});

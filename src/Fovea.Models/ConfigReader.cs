@@ -77,6 +77,12 @@ internal sealed class ConfigReader
     public int[] Ints(string key, int[]? otherwise = null) =>
         List(key, otherwise, v => JsonText.Whole(v) is >= 0 and <= MostOfASize and { } i ? (int)i : null, $"a list of whole numbers from 0 to {MostOfASize}");
 
+    /// <summary>A list of texts, which must be there.</summary>
+    public string[] Texts(string key) => Has(key) && element.GetProperty(key) is { ValueKind: JsonValueKind.Array } list
+        && list.EnumerateArray().All(value => value.ValueKind == JsonValueKind.String)
+        ? [.. list.EnumerateArray().Select(value => value.GetString()!)]
+        : throw Wrong(key, "a list of texts");
+
     public double[] Doubles(string key, double[] otherwise) => List(key, otherwise, JsonText.Real, "a list of numbers");
 
     /// <summary>An error about one key of this file.</summary>

@@ -1,7 +1,9 @@
 using Fovea.Models.MiniCpmV;
+using Fovea.Models.MiniCpmV46;
 using Fovea.Models.MiniMindV;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Models.Qwen2Vl;
+using Fovea.Models.Qwen35;
 using Fovea.Models.Qwen3Vl;
 
 namespace Fovea.Models;
@@ -12,7 +14,8 @@ internal static class Families
     /// <summary>One line a family.</summary>
     public static IReadOnlyList<ModelFamily> All { get; } =
     [
-        new Qwen25VlFamily(), new MiniCpmVFamily(), new MiniMindVFamily(), new Qwen3VlFamily(), new Qwen2VlFamily(),
+        new Qwen25VlFamily(), new MiniCpmVFamily(), new MiniMindVFamily(), new Qwen3VlFamily(), new Qwen2VlFamily(), new Qwen35Family(),
+        new MiniCpmV46Family(),
     ];
 
     public static string ConfigPath(string folder) => Path.Combine(folder, "config.json");

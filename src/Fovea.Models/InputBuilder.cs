@@ -43,7 +43,7 @@ internal static class InputBuilder
 
     /// <summary>As <see cref="VisionLanguageModel.PreparePrompt"/>.</summary>
     public static ModelInput OfPrompt(
-        VisionLanguageModel model, ReadOnlySpan<long> ids, IReadOnlyList<PromptImage> images, int from, IAttentionPlan attention, out int next)
+        VisionLanguageModel model, ReadOnlySpan<long> ids, IReadOnlyList<PromptImage> images, int from, ISequencePlan attention, out int next)
     {
         var positions = Axes(model, ids.Length);
         next = model.Place(ids, images.Select(image => image.Image.Grid).ToArray(), positions, 0);
@@ -73,7 +73,7 @@ internal static class InputBuilder
     };
 
     /// <summary>One generated token.</summary>
-    public static ModelInput OfToken(VisionLanguageModel model, long id, int place, IAttentionPlan attention) => new()
+    public static ModelInput OfToken(VisionLanguageModel model, long id, int place, ISequencePlan attention) => new()
     {
         Ids = CreateOps.On(model.Device, [id]),
         Positions = model.PositionsAt(place),

@@ -55,4 +55,8 @@ internal abstract class ModelFamily
 
     /// <summary>Weights of a checkpoint that the model does not use; they are written back as they were.</summary>
     public virtual bool LeavesAlone(string name) => false;
+
+    /// <summary>What is said of them; null for nothing.</summary>
+    /// <param name="leftAlone">How many a checkpoint has, at least one.</param>
+    public virtual string? NoticeOf(int leftAlone) => null;
 }

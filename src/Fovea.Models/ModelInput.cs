@@ -13,7 +13,7 @@ internal sealed record ModelInput
     /// <summary>Places of the tokens along each axis of the family's position embedding, [axes][T].</summary>
     public required int[][] Positions { get; init; }
 
-    public required IAttentionPlan Attention { get; init; }
+    public required ISequencePlan Attention { get; init; }
 
     /// <summary>Normalised patches [P, C] in fp32, or null without images.</summary>
     public Tensor? Pixels { get; init; }

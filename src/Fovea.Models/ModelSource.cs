@@ -68,7 +68,9 @@ internal sealed class ModelSource
             model.Ledger.CheckComplete(
                 checkpoint.Path,
                 name => name == "lm_head.weight" || name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || Family.LeavesAlone(name));
-            model.Notices = wrapped.Notice is { } notice ? [notice, .. UnknownFields()] : UnknownFields();
+            var alone = checkpoint.Tensors.Keys.Count(name => Family.LeavesAlone(Family.Names.ToLedger(wrapped.Plain(name))));
+            var leftAlone = alone == 0 ? null : Family.NoticeOf(alone);
+            model.Notices = [.. new[] { wrapped.Notice, leftAlone }.OfType<string>(), .. UnknownFields()];
             return model;
         }
         catch

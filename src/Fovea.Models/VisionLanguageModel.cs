@@ -14,11 +14,14 @@ internal abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <summary>The output head [V, E].</summary>
     public abstract Parameter Head { get; }
 
-    /// <summary>Layers of the decoder; each has its own keys and values in generation.</summary>
+    /// <summary>Layers of the decoder; each has its own keys and values in generation, or states (<see cref="States"/>).</summary>
     public abstract int Layers { get; }
 
     /// <summary>Heads of keys and values, and numbers of each, that every layer keeps of a token in generation.</summary>
     public abstract (int Heads, int Size) KeyValueShape { get; }
+
+    /// <summary>How many layers keep states of a sequence in generation, not keys and values, and of what size; null where none does.</summary>
+    public virtual (int Layers, GatedDeltaShape Shape)? States => null;
 
     /// <summary>Most tokens of one sequence (<c>max_position_embeddings</c>).</summary>
     public abstract int MaxTokens { get; }
@@ -43,7 +46,7 @@ internal abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <param name="from">Tokens whose keys and values <paramref name="attention"/> holds.</param>
     /// <param name="attention">Attention over a cache.</param>
     /// <param name="next">The place of the token that will follow.</param>
-    public ModelInput PreparePrompt(ReadOnlySpan<long> ids, IReadOnlyList<PromptImage> images, int from, IAttentionPlan attention, out int next) =>
+    public ModelInput PreparePrompt(ReadOnlySpan<long> ids, IReadOnlyList<PromptImage> images, int from, ISequencePlan attention, out int next) =>
         InputBuilder.OfPrompt(this, ids, images, from, attention, out next);
 
     /// <summary>Images alone, for <see cref="VisionFeatures"/>.</summary>
@@ -57,7 +60,7 @@ internal abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     public int PlacePrompt(ReadOnlySpan<long> ids, ReadOnlySpan<ImageGrid> images, int[][] positions) => Place(ids, images, positions, 0);
 
     /// <summary>One generated token as input. The token after it has the place <paramref name="place"/> + 1.</summary>
-    public ModelInput PrepareNext(long id, int place, IAttentionPlan attention) => InputBuilder.OfToken(this, id, place, attention);
+    public ModelInput PrepareNext(long id, int place, ISequencePlan attention) => InputBuilder.OfToken(this, id, place, attention);
 
     /// <summary>Writes the positions of one sample's tokens along each axis of the position embedding.</summary>
     /// <param name="images">The sizes of its images, in order.</param>

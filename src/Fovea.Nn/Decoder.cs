@@ -30,7 +30,7 @@ internal sealed class Decoder
             blocks[i] = new DecoderBlock((w / "layers" / i).Block(ModelPart.Language, $"language block {i}"), shape, i);
         }
 
-        norm = new RmsNorm(w / "norm", shape.Width, shape.NormEpsilon);
+        norm = new RmsNorm(w / "norm", shape.Width, shape.NormEpsilon, shape.NormShift);
         Head = shape.TiedEmbeddings ? Embeddings : head.Take("weight", shape.VocabularySize, shape.Width);
     }
 
@@ -49,7 +49,7 @@ internal sealed class Decoder
     public Tensor Forward(
         Tensor ids_T,
         Rotary rotary,
-        IAttentionPlan attention,
+        ISequencePlan attention,
         ImageTokens? images = null,
         Tensor? wanted_L = null,
         Action<string, Tensor>? watch = null)

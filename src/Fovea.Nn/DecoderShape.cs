@@ -1,6 +1,6 @@
 namespace Fovea.Nn;
 
-/// <summary>The sizes of a decoder of the Llama kind (Llama, Qwen2, Qwen3, MiniCPM), as a checkpoint's config.json states them.</summary>
+/// <summary>The sizes of a decoder of the Llama kind (Llama, Qwen2, Qwen3, Qwen3.5, MiniCPM), as a checkpoint's config.json states them.</summary>
 internal sealed record DecoderShape
 {
     public required int Width { get; init; }
@@ -27,6 +27,12 @@ internal sealed record DecoderShape
     /// <summary>Whether every head's queries and keys are normalised before they are turned, as Qwen3's are.</summary>
     public bool NormalisesQueriesAndKeys { get; init; }
 
+    /// <summary>Whether each query head has a gate on its result, from the same projection, as Qwen3.5's have.</summary>
+    public bool GatesAttention { get; init; }
+
+    /// <summary>What is added to the weights of norms: 1 where they lie around 0.</summary>
+    public double NormShift { get; init; }
+
     /// <summary>Whether the output head is the embedding table.</summary>
     public bool TiedEmbeddings { get; init; }
 
@@ -38,4 +44,15 @@ internal sealed record DecoderShape
 
     /// <summary>Factor on final hidden states, and so on logits (MiniCPM's dim_model_base / width).</summary>
     public double OutputScale { get; init; } = 1;
+
+    /// <summary>The sizes of layers that have a recurrence in place of attention; null where none has.</summary>
+    public GatedDeltaShape? Delta { get; init; }
+
+    /// <summary>For every layer whether it has a recurrence; empty where none has.</summary>
+    public IReadOnlyList<bool> Recurrent { get; init; } = [];
+
+    /// <summary>What brings the tokens together in a layer.</summary>
+    internal IMixer MixerOf(Block block, int layer) => Delta is { } delta && Recurrent[layer]
+        ? new GatedDeltaMixer(block / "linear_attn", delta, layer)
+        : new GroupedAttention(block / "self_attn", this, layer);
 }

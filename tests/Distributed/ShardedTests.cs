@@ -17,6 +17,8 @@ public sealed class ShardedTests : NativeTest
     [InlineData(3, "none")]
     [InlineData(3, "cpu", "qwen3_vl", true)]
     [InlineData(3, "none", "qwen2_vl")]
+    [InlineData(3, "cpu", "qwen3_5")]
+    [InlineData(3, "cpu", "minicpmv4_6", true)]
     [Trait("Category", "Long")]
     public void Adapters_agree_with_one_rank(int stage, string offload, string model = Tiny, bool vision = false)
     {
@@ -41,6 +43,10 @@ public sealed class ShardedTests : NativeTest
     [InlineData(3, "cpu")]
     [InlineData(1, "none", "qwen3_vl")]
     [InlineData(3, "cpu", "qwen3_vl")]
+    [InlineData(1, "none", "qwen3_5")]
+    [InlineData(2, "none", "qwen3_5")]
+    [InlineData(3, "cpu", "qwen3_5")]
+    [InlineData(3, "cpu", "minicpmv4_6")]
     [Trait("Category", "Long")]
     public void Full_fine_tuning_agrees_with_one_rank_where_some_ranks_see_text_only(int stage, string offload, string model = Tiny)
     {
@@ -120,6 +126,8 @@ public sealed class ShardedTests : NativeTest
     [Theory]
     [InlineData(Tiny)]
     [InlineData("qwen3_vl")]
+    [InlineData("qwen3_5")]
+    [InlineData("minicpmv4_6")]
     [Trait("Category", "Long")]
     public void Image_features_are_kept_across_epochs_and_runs_also_where_weights_are_divided(string model)
     {

@@ -8,8 +8,9 @@ const std::vector<int64_t> all_widths = {1,    2,    3,    5,    7,    8,    16,
                                          1024, 1152, 1176, 1280, 1536, 2048, 2304, 3420, 3584, 4096, 5120, 8192, 11008, 18944};
 const std::vector<int64_t> few_widths = {1, 3, 8, 33, 80, 1280, 3584};
 
+// `plus` is added to the weights.
 template <class T>
-void norm_case(int64_t rows, int64_t width, int64_t shift, double scale, float epsilon, uint64_t seed) {
+void norm_case(int64_t rows, int64_t width, int64_t shift, double scale, float epsilon, uint64_t seed, float plus = 0) {
     const auto type = type_of<T>;
     begin("rms_norm of " + std::to_string(rows) + " x " + std::to_string(width) + ", shift " + std::to_string(shift));
     Random random(seed + rows * 131 + width * 7 + shift);
@@ -21,7 +22,7 @@ void norm_case(int64_t rows, int64_t width, int64_t shift, double scale, float e
     for (int64_t i = 0; i < width && rows > 1; i++) {
         put(0, x[i]); // a row of zeros
     }
-    fovea::cuda::rms_norm_forward(type, x.data(), weight.data(), y.data(), scales.data(), rows, width, epsilon, nullptr);
+    fovea::cuda::rms_norm_forward(type, x.data(), weight.data(), y.data(), scales.data(), rows, width, epsilon, plus, nullptr);
     std::vector<double> of_y(rows * width), of_scale(rows), of_dx(rows * width), may_y(rows * width), may_scale(rows), may_dx(rows * width);
     // Sums of as many terms as a thread meets, and of the threads.
     const double sums = (8 + std::sqrt(static_cast<double>(width))) * ulp;
@@ -33,8 +34,8 @@ void norm_case(int64_t rows, int64_t width, int64_t shift, double scale, float e
         of_scale[r] = 1 / std::sqrt(squares / width + static_cast<double>(epsilon));
         may_scale[r] = of_scale[r] * sums;
         for (int64_t i = r * width; i < (r + 1) * width; i++) {
-            of_y[i] = x.at(i) * of_scale[r] * weight.at(i - r * width);
-            may_y[i] = std::fabs(of_y[i]) * (sums + 4 * ulp);
+            of_y[i] = x.at(i) * of_scale[r] * (weight.at(i - r * width) + plus);
+            may_y[i] = std::fabs(of_y[i]) * (sums + 4 * ulp) + std::fabs(x.at(i)) * of_scale[r] * (std::fabs(weight.at(i - r * width)) + plus) * ulp;
             may_y[i] += rounding(type, std::fabs(of_y[i]) + may_y[i]);
         }
     }
@@ -45,18 +46,18 @@ void norm_case(int64_t rows, int64_t width, int64_t shift, double scale, float e
         const double s = value(scales[r]);
         double dot = 0, size = 0;
         for (int64_t i = 0; i < width; i++) {
-            const double term = dy.at(r * width + i) * weight.at(i) * x.at(r * width + i);
+            const double term = dy.at(r * width + i) * (weight.at(i) + plus) * x.at(r * width + i);
             dot += term;
-            size += std::fabs(term);
+            size += std::fabs(term) + std::fabs(dy.at(r * width + i) * x.at(r * width + i)) * plus;
         }
         for (int64_t i = r * width; i < (r + 1) * width; i++) {
-            const double u = dy.at(i) * weight.at(i - r * width);
+            const double u = dy.at(i) * (weight.at(i - r * width) + plus);
             of_dx[i] = s * (u - x.at(i) * s * s * dot / width);
-            may_dx[i] = s * (std::fabs(u) + std::fabs(x.at(i)) * s * s * size / width) * (sums + 8 * ulp);
+            may_dx[i] = s * (std::fabs(u) + std::fabs(dy.at(i)) * plus + std::fabs(x.at(i)) * s * s * size / width) * (sums + 8 * ulp);
             may_dx[i] += rounding(type, std::fabs(of_dx[i]) + may_dx[i]);
         }
     }
-    fovea::cuda::rms_norm_backward(type, dy.data(), x.data(), weight.data(), scales.data(), dx.data(), rows, width, nullptr);
+    fovea::cuda::rms_norm_backward(type, dy.data(), x.data(), weight.data(), scales.data(), dx.data(), rows, width, plus, nullptr);
     compare("rms_norm backward", type, dx, of_dx, may_dx);
     unharmed("rms_norm", type, x, weight, dy, scales);
 }
@@ -99,6 +100,7 @@ void norms_of(const Pass& pass) {
         for (const auto shift : {0, 1, 3}) {
             for (const auto scale : {1.0, 0.01, 30.0}) {
                 norm_case<T>(3, width, shift, scale, scale == 1 ? 1e-5f : 1e-6f, pass.seed);
+                norm_case<T>(3, width, shift, scale, 1e-6f, pass.seed, 1);
                 if (pass.quick) {
                     break;
                 }

@@ -78,28 +78,35 @@ Layout layout(int kind, int64_t tokens, int64_t heads, int64_t size) {
     return l;
 }
 
+// Of each head the first `turned` values; 0 for all.
 template <class T>
-void rotary_case(int64_t tokens, int64_t heads, int64_t size, int kind, int64_t shift, int64_t of_angles, uint64_t seed) {
+void rotary_case(int64_t tokens, int64_t heads, int64_t size, int kind, int64_t shift, int64_t of_angles, uint64_t seed, int64_t turned = 0) {
     const auto type = type_of<T>;
+    turned = turned == 0 ? size : turned;
     begin(
-        "rotary of " + std::to_string(tokens) + " x " + std::to_string(heads) + " x " + std::to_string(size) + ", layout " + std::to_string(kind)
+        "rotary of " + std::to_string(tokens) + " x " + std::to_string(heads) + " x " + std::to_string(size) + ", " + std::to_string(turned) + " turned, layout " + std::to_string(kind)
         + ", shift " + std::to_string(shift));
     Random random(seed + tokens * 11 + heads * 13 + size * 17 + kind);
     const auto l = layout(kind, tokens, heads, size);
     Buffer<T> x(l.count, shift), y(tokens * heads * size, shift), back(tokens * heads * size, shift);
-    Buffer<float> cos(tokens * size, of_angles), sin(tokens * size, of_angles);
+    Buffer<float> cos(tokens * turned, of_angles), sin(tokens * turned, of_angles);
     x.fill(random, 2);
+    for (auto* result : {&y, &back}) {
+        for (int64_t i = 0; i < result->count; i++) {
+            put(0, (*result)[i]); // what is not turned is not written
+        }
+    }
     cos.fill(random, 0.6);
     sin.fill(random, 0.6);
     for (const bool inverse : {false, true}) {
         std::vector<double> expected(y.count), allowed(y.count);
-        const auto half = size / 2;
+        const auto half = turned / 2;
         for (int64_t at = 0; at < tokens * heads * half; at++) {
             const auto i = at % half, head = at / half % heads, token = at / half / heads;
             const auto from = l.from + token * l.by_token + head * l.by_head;
             const double a = x.at(from + i), b = x.at(from + i + half), sign = inverse ? -1 : 1;
-            const auto c = [&](int64_t j) { return static_cast<double>(cos[token * size + j]); };
-            const auto s = [&](int64_t j) { return static_cast<double>(sin[token * size + j]); };
+            const auto c = [&](int64_t j) { return static_cast<double>(cos[token * turned + j]); };
+            const auto s = [&](int64_t j) { return static_cast<double>(sin[token * turned + j]); };
             const double low = s(inverse ? i + half : i), high = s(inverse ? i : i + half);
             const auto to = (token * heads + head) * size + i;
             expected[to] = a * c(i) - sign * b * low;
@@ -112,7 +119,8 @@ void rotary_case(int64_t tokens, int64_t heads, int64_t size, int kind, int64_t 
         }
         auto& result = inverse ? back : y;
         fovea::cuda::rotate(
-            type, x.data() + l.from, cos.data(), sin.data(), result.data(), tokens, heads, size, l.by_token, l.by_head, inverse, nullptr);
+            type, x.data() + l.from, cos.data(), sin.data(), result.data(), tokens, heads, size, turned, l.by_token, l.by_head, inverse,
+            nullptr);
         compare(inverse ? "rotary inverse" : "rotary forward", type, result, expected, allowed);
     }
     unharmed("rotary", type, x, cos, sin);
@@ -202,6 +210,9 @@ void rotaries_of(const Pass& pass) {
         for (int kind = 0; kind < 4; kind++) {
             for (const auto& [shift, of_angles] : std::vector<std::pair<int64_t, int64_t>>{{0, 0}, {1, 0}, {3, 1}, {0, 1}, {0, 4}}) {
                 rotary_case<T>(5, 3, size, kind, shift, of_angles, pass.seed);
+                if (size % 8 == 0) {
+                    rotary_case<T>(5, 3, size, kind, shift, of_angles, pass.seed, size / 4);
+                }
                 if (!pass.quick) {
                     rotary_case<T>(1, 1, size, kind, shift, of_angles, pass.seed);
                     rotary_case<T>(67, 7, size, kind, shift, of_angles, pass.seed);

@@ -17,6 +17,7 @@ internal static class BenchVerb
         verb.Subcommands.Add(RankBenchVerb.Create());
         verb.Subcommands.Add(StagesBenchVerb.Create());
         verb.Subcommands.Add(SlicesBenchVerb.Create());
+        verb.Subcommands.Add(HybridBenchVerb.Create());
         verb.Subcommands.Add(Demo());
         verb.Subcommands.Add(Decode());
         verb.Subcommands.Add(Images());

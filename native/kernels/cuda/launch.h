@@ -8,15 +8,17 @@ namespace fovea::cuda {
 
 enum class Type { F32, BF16, F16 };
 
-// x, y [rows, width] dense; scale [rows].
-void rms_norm_forward(Type type, const void* x, const void* weight, void* y, float* scale, int64_t rows, int64_t width, float epsilon, CUstream_st* stream);
+// x, y [rows, width] dense; scale [rows]; the shift is added to the weights.
+void rms_norm_forward(
+    Type type, const void* x, const void* weight, void* y, float* scale, int64_t rows, int64_t width, float epsilon, float shift, CUstream_st* stream);
 void rms_norm_backward(
-    Type type, const void* dy, const void* x, const void* weight, const float* scale, void* dx, int64_t rows, int64_t width, CUstream_st* stream);
+    Type type, const void* dy, const void* x, const void* weight, const float* scale, void* dx, int64_t rows, int64_t width, float shift,
+    CUstream_st* stream);
 
-// x [tokens, heads, size] with strides in elements, y dense; cos and sin [tokens, size].
+// x [tokens, heads, size] with strides in elements, y dense; cos and sin [tokens, turned]: what lies behind the first `turned` is not written.
 void rotate(
-    Type type, const void* x, const float* cos, const float* sin, void* y, int64_t tokens, int64_t heads, int64_t size, int64_t by_token, int64_t by_head,
-    bool inverse, CUstream_st* stream);
+    Type type, const void* x, const float* cos, const float* sin, void* y, int64_t tokens, int64_t heads, int64_t size, int64_t turned, int64_t by_token,
+    int64_t by_head, bool inverse, CUstream_st* stream);
 
 // Dense, `count` elements each.
 void silu_mul_forward(Type type, const void* gate, const void* up, void* y, int64_t count, CUstream_st* stream);

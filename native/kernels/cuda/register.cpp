@@ -29,7 +29,7 @@ void check_same(const char* what, const at::Tensor& a, const at::Tensor& b) {
         " on ", b.device());
 }
 
-std::tuple<at::Tensor, at::Tensor> norm(const at::Tensor& given, const at::Tensor& weight, double epsilon) {
+std::tuple<at::Tensor, at::Tensor> norm(const at::Tensor& given, const at::Tensor& weight, double epsilon, double shift) {
     const c10::cuda::CUDAGuard guard(given.device());
     const auto x = given.contiguous(), w = weight.to(given.scalar_type()).contiguous();
     check_same("rms_norm", x, w);
@@ -39,22 +39,22 @@ std::tuple<at::Tensor, at::Tensor> norm(const at::Tensor& given, const at::Tenso
     if (rows > 0) {
         cuda::rms_norm_forward(
             type_of(x), x.const_data_ptr(), w.const_data_ptr(), y.mutable_data_ptr(), scale.mutable_data_ptr<float>(), rows, width,
-            static_cast<float>(epsilon), stream());
+            static_cast<float>(epsilon), static_cast<float>(shift), stream());
         C10_CUDA_KERNEL_LAUNCH_CHECK();
     }
     return {y, scale};
 }
 
-at::Tensor norm_gradient(const at::Tensor& given, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& scale) {
-    const c10::cuda::CUDAGuard guard(x.device());
-    const auto dy = given.contiguous(), w = weight.to(x.scalar_type()).contiguous();
+at::Tensor norm_gradient(const at::Tensor& given, const at::Tensor& rows_of_x, const at::Tensor& weight, const at::Tensor& scale, double shift) {
+    const c10::cuda::CUDAGuard guard(rows_of_x.device());
+    const auto dy = given.contiguous(), x = rows_of_x.contiguous(), w = weight.to(x.scalar_type()).contiguous();
     check_same("rms_norm", dy, x);
     const auto width = x.size(-1), rows = scale.numel();
     auto dx = at::empty_like(x, at::MemoryFormat::Contiguous);
     if (rows > 0) {
         cuda::rms_norm_backward(
             type_of(x), dy.const_data_ptr(), x.const_data_ptr(), w.const_data_ptr(), scale.const_data_ptr<float>(), dx.mutable_data_ptr(), rows, width,
-            stream());
+            static_cast<float>(shift), stream());
         C10_CUDA_KERNEL_LAUNCH_CHECK();
     }
     return dx;
@@ -66,10 +66,13 @@ at::Tensor turned(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& 
     check_same("rotary", cos, sin);
     TORCH_CHECK(cos.device() == x.device(), "rotary: angles on ", cos.device(), " and vectors on ", x.device());
     auto y = at::empty({x.size(0), x.size(1), x.size(2)}, x.options());
+    if (cos.size(1) < x.size(2)) {
+        y.slice(2, cos.size(1)).copy_(x.slice(2, cos.size(1)));
+    }
     if (x.numel() > 0) {
         cuda::rotate(
             type_of(x), x.const_data_ptr(), cos.const_data_ptr<float>(), sin.const_data_ptr<float>(), y.mutable_data_ptr(), x.size(0), x.size(1), x.size(2),
-            x.stride(0), x.stride(1), inverse, stream());
+            cos.size(1), x.stride(0), x.stride(1), inverse, stream());
         C10_CUDA_KERNEL_LAUNCH_CHECK();
     }
     return y;

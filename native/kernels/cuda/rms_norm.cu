@@ -5,7 +5,7 @@ namespace fovea::cuda {
 namespace {
 
 template <class T, int N>
-__global__ void forward_kernel(const T* x, const T* weight, T* y, float* scales, int64_t width, float epsilon) {
+__global__ void forward_kernel(const T* x, const T* weight, T* y, float* scales, int64_t width, float epsilon, float shift) {
     __shared__ float shared[warp];
     const int64_t row = blockIdx.x;
     x += row * width;
@@ -29,15 +29,15 @@ __global__ void forward_kernel(const T* x, const T* weight, T* y, float* scales,
         Pack<T, N> vy;
 #pragma unroll
         for (int j = 0; j < N; j++) {
-            narrow(widen(vx.at[j]) * scale * widen(vw.at[j]), &vy.at[j]);
+            narrow(widen(vx.at[j]) * scale * (widen(vw.at[j]) + shift), &vy.at[j]);
         }
         store<T, N>(y, i, vy);
     }
 }
 
-// With u = dy * w: dx = scale * (u - x * scale^2 * mean(u * x)).
+// With u = dy * (w + shift): dx = scale * (u - x * scale^2 * mean(u * x)).
 template <class T, int N>
-__global__ void backward_kernel(const T* dy, const T* x, const T* weight, const float* scales, T* dx, int64_t width) {
+__global__ void backward_kernel(const T* dy, const T* x, const T* weight, const float* scales, T* dx, int64_t width, float shift) {
     __shared__ float shared[warp];
     const int64_t row = blockIdx.x;
     dy += row * width;
@@ -48,7 +48,7 @@ __global__ void backward_kernel(const T* dy, const T* x, const T* weight, const 
         const auto vdy = load<T, N>(dy, i), vx = load<T, N>(x, i), vw = load<T, N>(weight, i);
 #pragma unroll
         for (int j = 0; j < N; j++) {
-            dot += widen(vdy.at[j]) * widen(vw.at[j]) * widen(vx.at[j]);
+            dot += widen(vdy.at[j]) * (widen(vw.at[j]) + shift) * widen(vx.at[j]);
         }
     }
     const float scale = scales[row];
@@ -58,7 +58,7 @@ __global__ void backward_kernel(const T* dy, const T* x, const T* weight, const 
         Pack<T, N> vdx;
 #pragma unroll
         for (int j = 0; j < N; j++) {
-            narrow(scale * (widen(vdy.at[j]) * widen(vw.at[j]) - widen(vx.at[j]) * back), &vdx.at[j]);
+            narrow(scale * (widen(vdy.at[j]) * (widen(vw.at[j]) + shift) - widen(vx.at[j]) * back), &vdx.at[j]);
         }
         store<T, N>(dx, i, vdx);
     }
@@ -68,12 +68,13 @@ constexpr int most_threads = 512;
 
 } // namespace
 
-void rms_norm_forward(Type type, const void* x, const void* weight, void* y, float* scale, int64_t rows, int64_t width, float epsilon, CUstream_st* stream) {
+void rms_norm_forward(
+    Type type, const void* x, const void* weight, void* y, float* scale, int64_t rows, int64_t width, float epsilon, float shift, CUstream_st* stream) {
     by_type(type, [&](auto* element) {
         using T = std::remove_pointer_t<decltype(element)>;
         const auto run = [&](auto kernel, int pack) {
             kernel<<<static_cast<unsigned>(rows), threads_for(width / pack, most_threads), 0, stream>>>(
-                static_cast<const T*>(x), static_cast<const T*>(weight), static_cast<T*>(y), scale, width, epsilon);
+                static_cast<const T*>(x), static_cast<const T*>(weight), static_cast<T*>(y), scale, width, epsilon, shift);
         };
         constexpr int n = vector_of<T>;
         fits<T, n>(width, x, weight, y) ? run(forward_kernel<T, n>, n) : run(forward_kernel<T, 1>, 1);
@@ -81,12 +82,13 @@ void rms_norm_forward(Type type, const void* x, const void* weight, void* y, flo
 }
 
 void rms_norm_backward(
-    Type type, const void* dy, const void* x, const void* weight, const float* scale, void* dx, int64_t rows, int64_t width, CUstream_st* stream) {
+    Type type, const void* dy, const void* x, const void* weight, const float* scale, void* dx, int64_t rows, int64_t width, float shift,
+    CUstream_st* stream) {
     by_type(type, [&](auto* element) {
         using T = std::remove_pointer_t<decltype(element)>;
         const auto run = [&](auto kernel, int pack) {
             kernel<<<static_cast<unsigned>(rows), threads_for(width / pack, most_threads), 0, stream>>>(
-                static_cast<const T*>(dy), static_cast<const T*>(x), static_cast<const T*>(weight), scale, static_cast<T*>(dx), width);
+                static_cast<const T*>(dy), static_cast<const T*>(x), static_cast<const T*>(weight), scale, static_cast<T*>(dx), width, shift);
         };
         constexpr int n = vector_of<T>;
         fits<T, n>(width, dy, x, weight, dx) ? run(backward_kernel<T, n>, n) : run(backward_kernel<T, 1>, 1);

@@ -6,13 +6,14 @@ namespace {
 
 template <class T, int N>
 __global__ void rotate_kernel(
-    const T* x, const float* cos, const float* sin, T* y, int64_t tokens, int64_t heads, int64_t half, int64_t by_token, int64_t by_head, bool inverse) {
+    const T* x, const float* cos, const float* sin, T* y, int64_t tokens, int64_t heads, int64_t size, int64_t half, int64_t by_token, int64_t by_head,
+    bool inverse) {
     const int64_t packs = half / N, all = tokens * heads * packs;
     const float sign = inverse ? -1.0f : 1.0f;
     for (int64_t at = blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x; at < all; at += static_cast<int64_t>(gridDim.x) * blockDim.x) {
         const int64_t pack = at % packs, head = at / packs % heads, token = at / packs / heads;
         const T* from = x + token * by_token + head * by_head;
-        T* to = y + (token * heads + head) * 2 * half;
+        T* to = y + (token * heads + head) * size;
         const float *c = cos + token * 2 * half, *s = sin + token * 2 * half;
         const float *low = inverse ? s + half : s, *high = inverse ? s : s + half;
         const auto va = load<T, N>(from, pack), vb = load<T, N>(from + half, pack);
@@ -33,18 +34,18 @@ __global__ void rotate_kernel(
 } // namespace
 
 void rotate(
-    Type type, const void* x, const float* cos, const float* sin, void* y, int64_t tokens, int64_t heads, int64_t size, int64_t by_token, int64_t by_head,
-    bool inverse, CUstream_st* stream) {
+    Type type, const void* x, const float* cos, const float* sin, void* y, int64_t tokens, int64_t heads, int64_t size, int64_t turned, int64_t by_token,
+    int64_t by_head, bool inverse, CUstream_st* stream) {
     by_type(type, [&](auto* element) {
         using T = std::remove_pointer_t<decltype(element)>;
-        const auto half = size / 2;
+        const auto half = turned / 2;
         const auto run = [&](auto kernel, int pack) {
             constexpr int threads = 256;
             kernel<<<blocks_for(tokens * heads * (half / pack), threads), threads, 0, stream>>>(
-                static_cast<const T*>(x), cos, sin, static_cast<T*>(y), tokens, heads, half, by_token, by_head, inverse);
+                static_cast<const T*>(x), cos, sin, static_cast<T*>(y), tokens, heads, size, half, by_token, by_head, inverse);
         };
         constexpr int n = vector_of<T>;
-        const bool packs = fits<T, n>(half, x, y) && fits<float, n>(half, cos, sin) && by_token % n == 0 && by_head % n == 0;
+        const bool packs = fits<T, n>(half, x, y) && fits<float, n>(half, cos, sin) && size % n == 0 && by_token % n == 0 && by_head % n == 0;
         packs ? run(rotate_kernel<T, n>, n) : run(rotate_kernel<T, 1>, 1);
     });
 }

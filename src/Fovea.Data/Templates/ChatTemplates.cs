@@ -23,6 +23,15 @@ internal static class ChatTemplates
     /// <summary>Qwen3-VL that thinks first.</summary>
     public static ChatTemplate Qwen3Vl { get; } = Qwen3VlNothink with { Name = "qwen3_vl", Thought = new ThoughtMarks("<think>\n", "\n</think>\n\n") };
 
+    /// <summary>Qwen3.5 that answers at once.</summary>
+    public static ChatTemplate Qwen35Nothink { get; } = Qwen3VlNothink with { Name = "qwen3_5_nothink" };
+
+    /// <summary>Qwen3.5 that thinks first.</summary>
+    public static ChatTemplate Qwen35 { get; } = Qwen3Vl with { Name = "qwen3_5" };
+
+    /// <summary>Qwen3.6 writes as Qwen3.5.</summary>
+    public static ChatTemplate Qwen36 { get; } = Qwen35 with { Name = "qwen3_6" };
+
     /// <summary>MiniMind-V of April 2025.</summary>
     public static ChatTemplate MiniMind { get; } = new()
     {
@@ -56,6 +65,9 @@ internal static class ChatTemplates
         ImageEnd = "\n",
     };
 
+    /// <summary>MiniCPM-V-4.6: the same with another token for images.</summary>
+    public static ChatTemplate MiniCpmV46 { get; } = MiniCpmV with { Name = "minicpm_v_4_6", ImageToken = "<|image_pad|>" };
+
     /// <summary>Llama3-V-2.5: the official trainer's <c>llama3</c>.</summary>
     public static ChatTemplate MiniCpmLlama3V { get; } = new()
     {
@@ -87,7 +99,7 @@ internal static class ChatTemplates
     };
 
     public static IReadOnlyList<ChatTemplate> All { get; } =
-        [Qwen2Vl, MiniMind, MiniMind3, MiniCpmV, MiniCpmLlama3V, MiniCpmV2, Qwen3Vl, Qwen3VlNothink];
+        [Qwen2Vl, MiniMind, MiniMind3, MiniCpmV, MiniCpmLlama3V, MiniCpmV2, Qwen3Vl, Qwen3VlNothink, Qwen35, Qwen35Nothink, Qwen36, MiniCpmV46];
 
     /// <summary>The template of that name; an unknown one is a <see cref="ConfigException"/> that lists those there are.</summary>
     public static ChatTemplate Get(string name) => All.FirstOrDefault(t => t.Name == name)

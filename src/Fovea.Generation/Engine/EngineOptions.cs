@@ -8,7 +8,7 @@ internal sealed record EngineOptions
     /// <summary>Tokens of one page of the key/value cache; as the kernels have it.</summary>
     public const int PageTokens = NetOps.PageTokens;
 
-    /// <summary>Most bytes of keys and values; null is a share of the memory that is there.</summary>
+    /// <summary>Most bytes of keys and values, and of states; null is a share of the memory that is there.</summary>
     public long? CacheBytes { get; init; }
 
     /// <summary>Most sequences that are answered at once.</summary>

@@ -22,15 +22,14 @@ internal sealed class GenerationEngine : IDisposable
     private readonly List<Sequence> running = [];
     private readonly Pictures pictures;
     private readonly Dictionary<string, NamedAdapter> adapters = [];
-    private PagePool pool;
-    private PrefixTree tree;
+    private SequenceCache cache;
     private IDisposable? casts;
 
     public GenerationEngine(VisionLanguageModel model, EngineOptions? options = null)
     {
         (this.model, this.options) = (model, options ?? new EngineOptions());
         pictures = new Pictures(model, this.options.VisionPatches);
-        (pool, tree) = NewCache();
+        cache = NewCache();
     }
 
     /// <summary>Sees the logits [V] of a sample's every step before a token is chosen.</summary>
@@ -61,16 +60,16 @@ internal sealed class GenerationEngine : IDisposable
     public EngineStatistics Statistics { get; } = new();
 
     /// <summary>Pages that hold something: of answers under way, and of what may be of use again.</summary>
-    public int PagesUsed => pool.Used;
+    public int PagesUsed => cache.Pages.Used;
 
     /// <summary>Pages that answers under way hold.</summary>
-    public int PagesInUse => pool.Used - tree.Evictable;
+    public int PagesInUse => cache.Pages.Used - cache.Evictable;
 
     /// <summary>Pages that there may be.</summary>
-    public int MostPages => pool.MostPages;
+    public int MostPages => cache.Pages.MostSlots;
 
     /// <summary>Bytes of a page: keys and values of all layers.</summary>
-    public long PageBytes => pool.PageBytes;
+    public long PageBytes => cache.Pages.SlotBytes;
 
     /// <summary>From now on requests may name this adapter, which stays the caller's and lives as long as the engine.</summary>
     public void Add(NamedAdapter adapter) => adapters.Add(adapter.Name, adapter);
@@ -86,10 +85,10 @@ internal sealed class GenerationEngine : IDisposable
         var samples = Enumerable.Range(0, request.Options.Count)
             .Select(sample => new Sequence(request, sample, model, keys, Constraint(request.Options), adapter)).ToList();
         var sequence = samples[0];
-        if (sequence.MostPages > pool.MostPages)
+        if (sequence.MostPages > MostPages)
         {
             throw new ConfigException($"a prompt of {sequence.PromptTokens} tokens with an answer of up to {sequence.Limit - sequence.PromptTokens} needs "
-                + $"{sequence.MostPages * pool.PageBytes >> 20} MiB of keys and values, and the cache may take {pool.MostPages * pool.PageBytes >> 20} MiB; "
+                + $"{sequence.MostPages * PageBytes >> 20} MiB of keys and values, and the cache may take {MostPages * PageBytes >> 20} MiB; "
                 + "ask for a shorter answer (max_new_tokens), fewer or smaller images");
         }
 
@@ -151,8 +150,8 @@ internal sealed class GenerationEngine : IDisposable
         }
 
         Rest();
-        pool.Dispose();
-        (pool, tree) = NewCache();
+        cache.Dispose();
+        cache = NewCache();
     }
 
     /// <summary>Forgets what nobody reads now, for instance because a conversation has ended; answers that are under way go on.</summary>
@@ -160,7 +159,7 @@ internal sealed class GenerationEngine : IDisposable
     {
         if (HasWork)
         {
-            tree.Evict(tree.Evictable);
+            cache.Forget();
         }
         else
         {
@@ -172,7 +171,7 @@ internal sealed class GenerationEngine : IDisposable
     {
         Rest();
         pictures.Dispose();
-        pool.Dispose();
+        cache.Dispose();
     }
 
     private NamedAdapter Named(string name) => adapters.TryGetValue(name, out var adapter)
@@ -190,75 +189,50 @@ internal sealed class GenerationEngine : IDisposable
         casts = null;
     }
 
-    private (PagePool Pool, PrefixTree Tree) NewCache()
-    {
-        var made = new PagePool(model, options.CacheBytes ?? CacheMemory.Of(model.Device));
-        return (made, new PrefixTree(made));
-    }
+    private SequenceCache NewCache() =>
+        new(model, options.CacheBytes ?? CacheMemory.Of(model.Device), options.MostSequences, options.SharesPrefixes);
 
     // What waits begins in its order, as long as there is room. Who shares much with a prompt that is being computed waits for that one, so that it is
     // computed once; others may go before.
     private void Admit()
     {
         var promised = running.Sum(sequence => sequence.MostPages - sequence.HeldPages);
-        for (var node = waiting.First; node is not null && running.Count < options.MostSequences;)
+        var most = Math.Min(options.MostSequences, cache.MostSequences);
+        for (var node = waiting.First; node is not null && running.Count < most;)
         {
             var (sequence, next) = (node.Value, node.Next);
-            var (whole, tail, common) = options.SharesPrefixes
-                ? tree.Find(sequence.KeySpan, sequence.PromptTokens - 1, sequence.Adapter?.Name)
-                : ([], null, 0);
-            if (options.SharesPrefixes && WaitsFor(sequence, (whole.Count * EngineOptions.PageTokens) + common))
+            var prefix = cache.Find(sequence);
+            if (options.SharesPrefixes && WaitsFor(sequence, prefix.Tokens))
             {
                 node = next;
                 continue;
             }
 
-            var left = pool.Free + tree.Evictable - whole.Count(page => page.Users == 0) - promised - (sequence.MostPages - whole.Count);
-            if (left < 0)
+            if (!cache.HasRoom(sequence, ref prefix, promised))
             {
                 return;
             }
 
-            // A page that is copied cannot be forgotten to make room for its copy.
-            if (left == 0 && tail is { Users: 0 })
-            {
-                (tail, common) = (null, 0);
-            }
-
             waiting.Remove(node);
-            Begin(sequence, whole, tail, common);
+            cache.Begin(sequence, prefix);
+            Statistics.ReusedTokens += sequence.Cached;
+            running.Add(sequence);
+            pictures.Want(sequence);
             promised += sequence.MostPages - sequence.HeldPages;
             node = next;
         }
     }
 
     private bool WaitsFor(Sequence sequence, int found) => running.Any(other =>
-        !other.IsAnswering && other.Adapter == sequence.Adapter && other.PromptTokens - other.Cached > 0
-        && sequence.KeySpan[..(sequence.PromptTokens - 1)].CommonPrefixLength(other.KeySpan) >= found + EngineOptions.PageTokens);
-
-    private void Begin(Sequence sequence, List<PrefixNode> whole, PrefixNode? tail, int common)
     {
-        foreach (var page in whole)
+        if (other.IsAnswering || other.Adapter != sequence.Adapter || other.PromptTokens <= other.Cached)
         {
-            tree.Pin(page);
-            sequence.Nodes.Add(page);
+            return false;
         }
 
-        if (tail is not null)
-        {
-            // Held while a page is found, which may be had by forgetting others.
-            tree.Pin(tail);
-            var copy = TakePage();
-            pool.Copy(tail.Page, copy);
-            tree.Unpin(tail);
-            sequence.Own.Add(copy);
-        }
-
-        sequence.Reuse((whole.Count * EngineOptions.PageTokens) + common);
-        Statistics.ReusedTokens += sequence.Cached;
-        running.Add(sequence);
-        pictures.Want(sequence);
-    }
+        var common = sequence.KeySpan[..(sequence.PromptTokens - 1)].CommonPrefixLength(other.KeySpan);
+        return common >= found + EngineOptions.PageTokens && cache.WillHave(other, common);
+    });
 
     private (bool Any, bool Sees) Together()
     {
@@ -300,20 +274,17 @@ internal sealed class GenerationEngine : IDisposable
 
         foreach (var part in parts)
         {
-            while (part.Sequence.HeldPages < Sequence.PagesOf(part.End))
-            {
-                part.Sequence.Own.Add(TakePage());
-            }
+            cache.Extend(part.Sequence, part.End);
         }
 
-        var input = PassInput.Of(model, pool, parts);
+        var input = PassInput.Of(model, cache, parts);
         var logits = Logits(input);
         Statistics.Passes++;
         Statistics.Tokens += parts.Sum(part => part.Tokens);
         foreach (var part in parts)
         {
             part.Sequence.Advance(part.Tokens);
-            Register(part.Sequence);
+            cache.Register(part.Sequence);
             pictures.Release(part.Sequence);
         }
 
@@ -366,7 +337,7 @@ internal sealed class GenerationEngine : IDisposable
         var left = Math.Max(1, options.PassTokens - parts.Count);
         foreach (var sequence in running.Where(sequence => sequence.Ahead > 1))
         {
-            var tokens = Math.Min(left, sequence.Ready);
+            var tokens = Math.Min(Math.Min(left, sequence.Ready), sequence.ToMark);
             if (tokens > 0)
             {
                 parts.Add(new PassPart(sequence, tokens));
@@ -423,19 +394,6 @@ internal sealed class GenerationEngine : IDisposable
         }
     }
 
-    // Pages that are full belong to the tree from now on, where others find them.
-    private void Register(Sequence sequence)
-    {
-        while (options.SharesPrefixes && sequence.Own.Count > 0 && sequence.Cached >= (sequence.Nodes.Count + 1) * EngineOptions.PageTokens)
-        {
-            var keys = sequence.KeySpan.Slice(sequence.Nodes.Count * EngineOptions.PageTokens, EngineOptions.PageTokens);
-            var node = tree.Add(sequence.Nodes.LastOrDefault(), sequence.Adapter?.Name, keys, sequence.Own[0]);
-            sequence.Own.RemoveAt(0);
-            tree.Pin(node);
-            sequence.Nodes.Add(node);
-        }
-    }
-
     private void End(IReadOnlyList<Sequence> ended, StopReason reason)
     {
         foreach (var sequence in ended)
@@ -445,7 +403,6 @@ internal sealed class GenerationEngine : IDisposable
         }
     }
 
-    // Pages that are full stay for others, and so does the beginning of the last one.
     private void Leave(Sequence sequence)
     {
         waiting.Remove(sequence);
@@ -455,18 +412,7 @@ internal sealed class GenerationEngine : IDisposable
         }
 
         pictures.Release(sequence, all: true);
-        var whole = sequence.Nodes.Count * EngineOptions.PageTokens;
-        if (options.SharesPrefixes && sequence.Own.Count > 0 && sequence.Cached > whole)
-        {
-            var keys = sequence.KeySpan[whole..sequence.Cached];
-            tree.Add(sequence.Nodes.LastOrDefault(), sequence.Adapter?.Name, keys, sequence.Own[0]);
-            sequence.Own.RemoveAt(0);
-        }
-
-        sequence.Own.ForEach(pool.Give);
-        sequence.Own.Clear();
-        sequence.Nodes.ForEach(tree.Unpin);
-        sequence.Nodes.Clear();
+        cache.Leave(sequence);
     }
 
     private void Fail(Exception e)
@@ -479,15 +425,5 @@ internal sealed class GenerationEngine : IDisposable
 
         // Pages may be half written.
         Reset();
-    }
-
-    private int TakePage()
-    {
-        if (pool.Free == 0)
-        {
-            tree.Evict(1);
-        }
-
-        return pool.Take();
     }
 }

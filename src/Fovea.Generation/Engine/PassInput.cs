@@ -16,7 +16,7 @@ internal sealed record PassInput(ModelInput Input, VisualFeatures? Features, Ada
     public static PassInput Nothing(VisionLanguageModel model) => new(
         model.PrepareNext(0, 0, new PackedAttention(new Segments([0, 1]).On(model.Device))), Features: null, Rows: null, []);
 
-    public static PassInput Of(VisionLanguageModel model, PagePool pool, IReadOnlyList<PassPart> parts)
+    public static PassInput Of(VisionLanguageModel model, SequenceCache cache, IReadOnlyList<PassPart> parts)
     {
         var tokens = parts.Sum(part => part.Tokens);
         var ids = new long[tokens];
@@ -57,7 +57,7 @@ internal sealed record PassInput(ModelInput Input, VisualFeatures? Features, Ada
         {
             Ids = CreateOps.On(model.Device, ids),
             Positions = positions,
-            Attention = new PagedAttention(pool, parts),
+            Attention = new PagedAttention(cache, parts),
             ImageSlots = slots.Count == 0 ? null : CreateOps.On(model.Device, CollectionsMarshal.AsSpan(slots)),
             Wanted = all ? null : CreateOps.On(model.Device, wanted.Count == 0 ? [tokens - 1L] : CollectionsMarshal.AsSpan(wanted)),
         };

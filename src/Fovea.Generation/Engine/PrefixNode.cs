@@ -14,6 +14,9 @@ internal sealed class PrefixNode
 
     public List<PrefixNode> Children { get; } = [];
 
+    /// <summary>The slot of the states behind its last token; null where none is kept.</summary>
+    public int? State { get; set; }
+
     /// <summary>Sequences that read it now; it cannot be evicted then.</summary>
     public int Users { get; set; }
 

@@ -2,13 +2,16 @@ namespace Fovea.Generation.Engine;
 
 /// <summary>
 /// What the pages of a cache hold, as a tree: a node's tokens come behind those of its parents. A sequence pins the whole pages that it reads; pages that
-/// nobody reads stay until they are needed, those unused for longest go first.
+/// nobody reads stay until they are needed, those unused for longest go first. States behind some of them are copied by who goes on from there, so that each
+/// can be forgotten at any time.
 /// </summary>
-internal sealed class PrefixTree(PagePool pool)
+/// <param name="states">Null where no layer has a state.</param>
+internal sealed class PrefixTree(PagePool pool, StatePool? states = null)
 {
     private readonly PrefixNode root = new(null, [], -1);
     private readonly Dictionary<string, PrefixNode> adapters = [];
     private readonly HashSet<PrefixNode> leaves = [];
+    private readonly HashSet<PrefixNode> stated = [];
     private long now;
 
     /// <summary>Pages that nobody reads, which could be had by forgetting them.</summary>
@@ -18,7 +21,7 @@ internal sealed class PrefixTree(PagePool pool)
     /// <param name="keys">Tokens of a sequence.</param>
     /// <param name="most">Most tokens that are of use.</param>
     /// <param name="adapter">Keys and values depend on it, so each has a tree of its own.</param>
-    public (List<PrefixNode> Whole, PrefixNode? Next, int Common) Find(ReadOnlySpan<long> keys, int most, string? adapter)
+    public CachedPrefix Find(ReadOnlySpan<long> keys, int most, string? adapter)
     {
         var whole = new List<PrefixNode>();
         var node = Root(adapter, create: false);
@@ -37,14 +40,76 @@ internal sealed class PrefixTree(PagePool pool)
 
             if (best is null || !best.IsWhole || common < EngineOptions.PageTokens)
             {
-                return (whole, best, common);
+                return new CachedPrefix(whole, best, common);
             }
 
             whole.Add(best);
             node = best;
         }
 
-        return (whole, null, 0);
+        return new CachedPrefix(whole, null, 0);
+    }
+
+    /// <summary>The same as far as there is a state to go on from.</summary>
+    public CachedPrefix FindState(ReadOnlySpan<long> keys, int most, string? adapter)
+    {
+        var (found, whole) = (CachedPrefix.None, new List<PrefixNode>());
+        for (var node = Root(adapter, create: false); node is not null;)
+        {
+            PrefixNode? next = null;
+            foreach (var child in node.Children)
+            {
+                if (!keys[(whole.Count * EngineOptions.PageTokens)..most].StartsWith(child.Keys))
+                {
+                    continue;
+                }
+
+                next = child.IsWhole ? child : next;
+                if (child.State is not null && (whole.Count * EngineOptions.PageTokens) + child.Keys.Length > found.Tokens)
+                {
+                    found = child.IsWhole ? new CachedPrefix([.. whole, child], null, 0) : new CachedPrefix([.. whole], child, child.Keys.Length);
+                }
+            }
+
+            if (next is not null)
+            {
+                whole.Add(next);
+            }
+
+            node = next;
+        }
+
+        return found;
+    }
+
+    /// <summary>From now on these are the states behind a page.</summary>
+    public void Keep(PrefixNode node, int state)
+    {
+        node.State = state;
+        stated.Add(node);
+    }
+
+    /// <summary>The states behind a page are the caller's from now on.</summary>
+    public int Lose(PrefixNode node)
+    {
+        var state = node.State!.Value;
+        node.State = null;
+        stated.Remove(node);
+        return state;
+    }
+
+    /// <summary>Forgets the states that were unused for longest.</summary>
+    /// <param name="but">Not these; null for any.</param>
+    /// <returns>Whether there were some.</returns>
+    public bool DropState(PrefixNode? but)
+    {
+        if (stated.Where(node => node != but).MinBy(node => node.Used) is not { } oldest)
+        {
+            return false;
+        }
+
+        states!.Give(Lose(oldest));
+        return true;
     }
 
     public void Pin(PrefixNode node)
@@ -112,6 +177,11 @@ internal sealed class PrefixTree(PagePool pool)
         parent.Children.Remove(leaf);
         leaves.Remove(leaf);
         pool.Give(leaf.Page);
+        if (leaf.State is not null)
+        {
+            states!.Give(Lose(leaf));
+        }
+
         Evictable--;
         if (parent.Children.Count == 0 && parent.Page >= 0)
         {

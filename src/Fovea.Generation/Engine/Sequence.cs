@@ -77,6 +77,15 @@ internal sealed class Sequence
 
     public int HeldPages => Nodes.Count + Own.Count;
 
+    /// <summary>The slot of its states; null where it has none.</summary>
+    public int? State { get; set; }
+
+    /// <summary>Where, in tokens, a pass over the prompt ends so that the states there can be kept for others.</summary>
+    public SortedSet<int> Marks { get; } = [];
+
+    /// <summary>As many tokens as come before the next mark.</summary>
+    public int ToMark => Marks.Count > 0 ? Marks.Min - Cached : int.MaxValue;
+
     /// <summary>Tokens that are to be computed until the next one can be chosen.</summary>
     public int Ahead => Ids.Count - Cached;
 

@@ -65,7 +65,7 @@ internal static class RopeReader
                 : "nothing reads it: remove it if it is meant for another model");
         }
 
-        if (section.Double("partial_rotary_factor", 1) != 1)
+        if (!others.Contains("partial_rotary_factor") && section.Double("partial_rotary_factor", 1) != 1)
         {
             throw section.Wrong("partial_rotary_factor", "1 (every dimension is turned)");
         }

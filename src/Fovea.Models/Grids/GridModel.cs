@@ -17,6 +17,10 @@ internal abstract class GridModel(Ledger ledger, PatchShape patches, int imageTo
 
     public override (int Heads, int Size) KeyValueShape => (Language.Shape.KeyValueHeads, Language.Shape.HeadSize);
 
+    public override (int Layers, GatedDeltaShape Shape)? States => Language.Shape.Delta is { } delta
+        ? (Language.Shape.Recurrent.Count(recurrent => recurrent), delta)
+        : null;
+
     public override ImageGrid UsualImage => new(1, 16 * patches.Merge, 16 * patches.Merge);
 
     public override int PatchLength => patches.Length;

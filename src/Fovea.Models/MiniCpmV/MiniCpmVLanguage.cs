@@ -23,7 +23,7 @@ internal sealed class MiniCpmVLanguage(Weights root, MiniCpmVConfig config)
         Tensor ids_T,
         int[] positions,
         int[] lengths,
-        IAttentionPlan attention,
+        ISequencePlan attention,
         ImageTokens? images = null,
         Tensor? wanted_L = null,
         Action<string, Tensor>? watch = null) =>

@@ -39,7 +39,7 @@ internal sealed record Qwen3VlConfig
 
     public required int ImageTokenId { get; init; }
 
-    public required Qwen3VlVisionConfig Vision { get; init; }
+    public required LearnedTowerConfig Vision { get; init; }
 
     public DecoderShape Decoder => new()
     {
@@ -84,7 +84,7 @@ internal sealed record Qwen3VlConfig
             MropeSection = RopeReader.Section(text)?.Ints("mrope_section", [24, 20, 20]) ?? [24, 20, 20],
             TiedEmbeddings = NestedText.TiesEmbeddings(root, text),
             ImageTokenId = root.Int("image_token_id", 151655),
-            Vision = Qwen3VlVisionConfig.Read(root.Section("vision_config") ?? throw root.Wrong("vision_config", "an object")),
+            Vision = LearnedTowerConfig.Read(root.Section("vision_config") ?? throw root.Wrong("vision_config", "an object"), [8, 16, 24]),
         };
         config.Validate(text);
         return config;

@@ -21,6 +21,7 @@ internal static class NetOps
     private static readonly Operator RmsNormOp = new("fovea::rms_norm");
     private static readonly Operator ResizeOp = new("aten::_upsample_bicubic2d_aa");
     private static readonly Operator SiluMulOp = new("fovea::silu_mul");
+    private static readonly Operator SigmoidMulOp = new("fovea::sigmoid_mul");
     private static readonly Operator RotaryOp = new("fovea::rotary");
     private static readonly Operator LoraLinearsOp = new("fovea::lora_linears");
     private static readonly Operator LoraRunsOp = new("fovea::lora_runs");
@@ -86,8 +87,8 @@ internal static class NetOps
     /// <summary>Per-row cross-entropy of logits [N, V] against 64-bit class ids [N], without reduction.</summary>
     public static Tensor CrossEntropy(this Tensor logits, Tensor targets) => CrossEntropyOp.Call(logits, targets, Arg.None, 0);
 
-    /// <summary>x / sqrt(mean(x^2) + epsilon) * weight over the last dimension, in one pass.</summary>
-    public static Tensor RmsNorm(this Tensor x, Tensor weight, double epsilon) => RmsNormOp.Call(x, weight, epsilon);
+    /// <summary>x / sqrt(mean(x^2) + epsilon) * (weight + shift) over the last dimension, in one pass.</summary>
+    public static Tensor RmsNorm(this Tensor x, Tensor weight, double epsilon, double shift = 0) => RmsNormOp.Call(x, weight, epsilon, shift);
 
     /// <summary>(x - mean) / sqrt(variance + epsilon) * weight + bias over the last dimension.</summary>
     public static Tensor LayerNorm(this Tensor x, Tensor weight, Tensor bias, double epsilon) =>
@@ -99,7 +100,10 @@ internal static class NetOps
     /// <summary>silu(gate) * up, in one pass.</summary>
     public static Tensor SiluMul(Tensor gate, Tensor up) => SiluMulOp.Call(gate, up);
 
-    /// <summary>x cos + rotate_half(x) sin for x [T, H, D] and fp32 cos, sin [T, D], in one pass.</summary>
+    /// <summary>x * sigmoid(gate) for x [T, H * D] and gate [T, H, D], in one pass; the gate may be a slice of a fused projection.</summary>
+    public static Tensor SigmoidMul(Tensor x, Tensor gate) => SigmoidMulOp.Call(x, gate);
+
+    /// <summary>x cos + rotate_half(x) sin for the first R of the D values of x [T, H, D] and fp32 cos, sin [T, R], in one pass; the others stay.</summary>
     public static Tensor Rotary(this Tensor x, Tensor cos, Tensor sin) => RotaryOp.Call(x, cos, sin);
 
     /// <summary>x W^T + b + scale (x A^T) B^T of each W of one x; W and b frozen, A and B in the element type of x or fp32 masters.</summary>

@@ -3,10 +3,13 @@ using System.Text.Json.Nodes;
 using Fovea.Models;
 using Fovea.Models.Configs;
 using Fovea.Models.Grids;
+using Fovea.Models.Hybrids;
 using Fovea.Models.MiniCpmV;
+using Fovea.Models.MiniCpmV46;
 using Fovea.Models.MiniMindV;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Models.Qwen2Vl;
+using Fovea.Models.Qwen35;
 using Fovea.Models.Qwen3Vl;
 
 namespace Fovea.Tests.Unit.Configs;
@@ -71,6 +74,46 @@ public sealed class FieldTests : NativeTest
     [Theory]
     [InlineData("model/config.json")]
     [InlineData("config.transformers5.json")]
+    public void Every_field_of_Qwen3_5(string config)
+    {
+        using var folder = new ConfigFolder("qwen3_5/model");
+        File.Copy(TestFiles.Golden($"qwen3_5/{config}"), Families.ConfigPath(folder.Path), overwrite: true);
+        FieldEffects.Check(
+            folder.Path, TestFiles.Golden("qwen3_5/data/images/000_0.png"), new Dictionary<string, Func<string, FieldTable>>
+            {
+                ["config.json"] = path => path switch
+                {
+                    "text_config" => Qwen35Fields.Text,
+                    "vision_config" => Qwen35Fields.Vision,
+                    "" => Qwen35Fields.Root,
+                    _ => Rope(path),
+                },
+                ["preprocessor_config.json"] = _ => GridImages.Fields,
+            },
+            Elsewhere);
+    }
+
+    [Theory]
+    [InlineData("text_config.linear_allow_neg_eigval", "true")]
+    [InlineData("text_config.linear_gate_bound", "3")]
+    [InlineData("text_config.num_shared_layers", "2")]
+    [InlineData("text_config.attn_output_gate", "false")]
+    [InlineData("text_config.mamba_ssm_dtype", "\"bfloat16\"")]
+    [InlineData("text_config.num_experts", "8")]
+    [InlineData("text_config.mlp_only_layers", "[1]")]
+    [InlineData("language_model_only", "true")]
+    public void A_later_release_s_field_that_may_change_the_result_is_refused(string field, string value)
+    {
+        using var folder = new ConfigFolder("qwen3_5/model");
+        folder.Set(field, value);
+        var error = Assert.Throws<ConfigException>(() => Qwen35Config.Read(ModelSource.Open(folder.Path).Config));
+        Assert.Contains(field, error.Message);
+        Assert.Contains(Families.ConfigPath(folder.Path), error.Message);
+    }
+
+    [Theory]
+    [InlineData("model/config.json")]
+    [InlineData("config.transformers5.json")]
     public void Every_field_of_Qwen2_VL(string config)
     {
         using var folder = new ConfigFolder("qwen2_vl/model");
@@ -86,6 +129,28 @@ public sealed class FieldTests : NativeTest
                     _ => Rope(path),
                 },
                 ["preprocessor_config.json"] = _ => Qwen2VlFields.Images,
+            },
+            Elsewhere);
+    }
+
+    [Theory]
+    [InlineData("model/config.json")]
+    [InlineData("config.transformers5.json")]
+    public void Every_field_of_MiniCPM_V_4_6(string config)
+    {
+        using var folder = new ConfigFolder("minicpmv4_6/model");
+        File.Copy(TestFiles.Golden($"minicpmv4_6/{config}"), Families.ConfigPath(folder.Path), overwrite: true);
+        FieldEffects.Check(
+            folder.Path, TestFiles.Golden("minicpmv4_6/data/images/resized.png"), new Dictionary<string, Func<string, FieldTable>>
+            {
+                ["config.json"] = path => path switch
+                {
+                    "text_config" => HybridFields.Text,
+                    "vision_config" => MiniCpmV46Fields.Vision,
+                    "" => MiniCpmV46Fields.Root,
+                    _ => Rope(path),
+                },
+                ["preprocessor_config.json"] = _ => MiniCpmV46Fields.Images,
             },
             Elsewhere);
     }
@@ -227,11 +292,17 @@ public sealed class FieldTests : NativeTest
     [InlineData("qwen3_vl_configs/4b")]
     [InlineData("qwen3_vl_configs/8b")]
     [InlineData("qwen3_vl_configs/32b")]
+    [InlineData("qwen3_5_configs/0.8b")]
+    [InlineData("qwen3_5_configs/2b")]
+    [InlineData("qwen3_5_configs/4b")]
+    [InlineData("qwen3_5_configs/9b")]
+    [InlineData("qwen3_5_configs/27b")]
     [InlineData("minicpm_configs/v2")]
     [InlineData("minicpm_configs/v25")]
     [InlineData("minicpm_configs/v26")]
     [InlineData("minicpm_configs/o26")]
     [InlineData("minicpm_configs/v45")]
+    [InlineData("minicpm_configs/v46")]
     public void The_published_files_are_read_without_a_word_and_no_field_of_them_is_overlooked(string golden)
     {
         using var folder = new ConfigFolder(golden);
@@ -244,6 +315,8 @@ public sealed class FieldTests : NativeTest
             Qwen25VlFamily => (Qwen25VlFields.Root, Qwen25VlFields.Text, Qwen25VlFields.Vision),
             Qwen2VlFamily => (Qwen2VlFields.Root, Qwen2VlFields.Text, Qwen2VlFields.Vision),
             Qwen3VlFamily => (Qwen3VlFields.Root, Qwen3VlFields.Text, Qwen3VlFields.Vision),
+            Qwen35Family => (Qwen35Fields.Root, Qwen35Fields.Text, Qwen35Fields.Vision),
+            MiniCpmV46Family => (MiniCpmV46Fields.Root, HybridFields.Text, MiniCpmV46Fields.Vision),
             _ => (MiniCpmVFields.Root, MiniCpmVFields.Root, MiniCpmVFields.Vision),
         };
         var plain = Read();
@@ -286,6 +359,8 @@ public sealed class FieldTests : NativeTest
                 Qwen25VlFamily => JsonSerializer.Serialize(Qwen25VlConfig.Read(json)),
                 Qwen2VlFamily => JsonSerializer.Serialize(Qwen2VlConfig.Read(json)),
                 Qwen3VlFamily => JsonSerializer.Serialize(Qwen3VlConfig.Read(json)),
+                Qwen35Family => JsonSerializer.Serialize(Qwen35Config.Read(json)),
+                MiniCpmV46Family => JsonSerializer.Serialize(MiniCpmV46Config.Read(json)),
                 _ => JsonSerializer.Serialize(MiniCpmVConfig.Read(json)),
             };
         }

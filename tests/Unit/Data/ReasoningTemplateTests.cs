@@ -8,11 +8,11 @@ using Fovea.Tests.Parity;
 
 namespace Fovea.Tests.Unit.Data;
 
-/// <summary>Ids and labels of the Qwen templates, with thoughts and without, against LLaMA-Factory's own (tests/goldens/qwen3_vl, qwen2_vl).</summary>
+/// <summary>Ids and labels of the Qwen templates, with thoughts and without, against LLaMA-Factory's own (tests/goldens/qwen3_vl, qwen2_vl, qwen3_5).</summary>
 public sealed class ReasoningTemplateTests
 {
     private const string Qwen3 = "qwen3_vl";
-    private static readonly string[] Goldens = [Qwen3, "qwen2_vl"];
+    private static readonly string[] Goldens = [Qwen3, "qwen2_vl", "qwen3_5"];
 
     public static TheoryData<string, int> Runs() => new(Goldens.SelectMany(
         golden => Enumerable.Range(0, Json(golden, "llamafactory.json").GetArrayLength()).Select(run => (golden, run))));
@@ -58,6 +58,7 @@ public sealed class ReasoningTemplateTests
     [Theory]
     [InlineData(Qwen3, "qwen3_vl_nothink")]
     [InlineData("qwen2_vl", "qwen2_vl")]
+    [InlineData("qwen3_5", "qwen3_5_nothink")]
     public void All_training_rows_have_the_ids_and_labels_of_the_original(string golden, string template)
     {
         var expected = GoldenSample.Read(TestFiles.Golden($"{golden}/train_encoded.json"));
@@ -77,6 +78,7 @@ public sealed class ReasoningTemplateTests
     [Theory]
     [InlineData(Qwen3)]
     [InlineData("qwen2_vl")]
+    [InlineData("qwen3_5")]
     public void Images_become_as_large_as_with_the_original_processor(string golden)
     {
         var settings = Qwen2VlImageSettings.Load(TestFiles.Golden($"{golden}/model"));

@@ -44,6 +44,7 @@ public sealed class MetaStepTests : NativeTest
 
     [Theory]
     [InlineData("qwen3_vl_configs/8b", 151655)]
+    [InlineData("qwen3_5_configs/9b", 248056)]
     public void A_pass_with_an_image_never_mixes_tensors_of_two_devices(string golden, long imageToken)
     {
         // Rows that are looked up and layer norms have no backward on the meta device: the vision side goes forward only.

@@ -20,6 +20,47 @@ public sealed class KernelTests : NativeTest
     }
 
     [Theory]
+    [InlineData(DType.F32, 1e-6)]
+    [InlineData(DType.BF16, 1e-2)]
+    internal void Rms_norm_with_weights_around_0_equals_its_formula_also_on_a_slice(DType dtype, double tolerance)
+    {
+        Compare(
+            dtype,
+            tolerance,
+            [[7, 3, 2, 37], [37]],
+            x => x[0].Select(2, 1).RmsNorm(x[1], 1e-5, 1),
+            x =>
+            {
+                var part = x[0].Select(2, 1);
+                return part.Mul(part.Pow(2).Mean(-1, keepDim: true).Add(1e-5).Rsqrt()).Mul(x[1].Add(1));
+            });
+    }
+
+    [Fact]
+    public void A_weight_around_0_is_not_rounded_away_beside_the_1()
+    {
+        // 1 + 2^-9 is no number of bf16; that many times a row of length 1 rounds up where the sum is kept, and stays where it is rounded first.
+        using var scope = TensorScope.Open("test");
+        var (x, w) = (CreateOps.Ones([1, 4]).Mul(1 + Math.Pow(2, -7)).To(DType.BF16), CreateOps.Ones([4]).Mul(Math.Pow(2, -9)).To(DType.BF16));
+        var wide = x.To(DType.F32);
+        var expected = wide.Mul(wide.Pow(2).Mean(-1, keepDim: true).Rsqrt()).Mul(w.To(DType.F32).Add(1)).To(DType.BF16);
+        Assert.Equal(expected.To(DType.F32).ToArray<float>(), x.RmsNorm(w, 0, 1).To(DType.F32).ToArray<float>());
+    }
+
+    [Theory]
+    [InlineData(DType.F32, 2e-6)]
+    [InlineData(DType.BF16, 1e-2)]
+    internal void Sigmoid_mul_equals_its_formula_also_on_a_slice(DType dtype, double tolerance)
+    {
+        Compare(
+            dtype,
+            tolerance,
+            [[9, 3 * 37], [9, 3, 2, 37]],
+            x => NetOps.SigmoidMul(x[0], x[1].Select(2, 1)),
+            x => x[0].Mul(x[1].Select(2, 1).Sigmoid().Reshape(9, 3 * 37)));
+    }
+
+    [Theory]
     [InlineData(DType.F32, 2e-6)]
     [InlineData(DType.BF16, 1e-2)]
     internal void Silu_mul_equals_its_formula(DType dtype, double tolerance)
@@ -64,6 +105,21 @@ public sealed class KernelTests : NativeTest
                 var halves = part.Split([5, 5], -1);
                 return part.Mul(cos.Unsqueeze(1)).Add(ShapeOps.Cat([halves[1].Neg(), halves[0]], -1).Mul(sin.Unsqueeze(1)));
             });
+    }
+
+    [Theory]
+    [InlineData(DType.F32, 1e-6)]
+    [InlineData(DType.BF16, 1e-2)]
+    internal void Rotary_of_the_first_part_of_each_head_leaves_the_rest(DType dtype, double tolerance)
+    {
+        using var scope = TensorScope.Open("test");
+        var (cos, sin) = (Random([9, 6], 3), Random([9, 6], 4));
+        Compare(
+            dtype,
+            tolerance,
+            [[9, 3, 16]],
+            x => x[0].Rotary(cos, sin),
+            x => ShapeOps.Cat([x[0].Slice(2, 0, 6).Rotary(cos, sin), x[0].Slice(2, 6, 16)], -1));
     }
 
     [Theory]

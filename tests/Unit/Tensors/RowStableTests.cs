@@ -65,9 +65,11 @@ public sealed class RowStableTests : NativeTest
             ["expert"] = part => part.GroupedLinear([weight, other], [0, 0, part.Size(0)]),
             ["outside"] = part => part.Linear(a[0].To(dtype)).Linear(b[0].To(dtype)).Mul(0.3),
             ["sigmoid"] = part => part.Sigmoid(),
+            ["softplus"] = part => part.To(DType.F32).Mul(20).Softplus(),
             ["gelu"] = part => part.Gelu(),
             ["gelu in tanh form"] = part => part.Gelu(tanh: true),
             ["gate"] = part => NetOps.SiluMul(part, part),
+            ["output gate"] = part => NetOps.SigmoidMul(part, part.Reshape(part.Size(0), 1, inputs)),
             ["norm"] = part => part.RmsNorm(Random(9, dtype, inputs), 1e-6),
             ["layer norm"] = part => part.LayerNorm(Random(9, dtype, inputs), Random(10, dtype, inputs), 1e-6),
         };

@@ -1,0 +1,34 @@
+using Fovea.Tensors;
+
+namespace Fovea.Nn;
+
+/// <summary>How the tokens of one forward pass see one another: a packed batch in training, caches and states in generation.</summary>
+/// <remarks>
+/// Suffixes: T tokens, C columns, H query or value heads, G key/value heads, J key heads of a recurrence, D head size, K and V key and value size of a
+/// recurrence; in a weight of a convolution K is its length.
+/// </remarks>
+internal interface ISequencePlan
+{
+    /// <param name="layer">Which layer asks, from 0.</param>
+    /// <param name="q_THD">Queries of the tokens of this pass.</param>
+    /// <param name="k_TGD">Their keys.</param>
+    /// <param name="v_TGD">Their values.</param>
+    /// <param name="scale">Factor on the scores.</param>
+    /// <returns>[T, H * D]</returns>
+    Tensor Attend(int layer, Tensor q_THD, Tensor k_TGD, Tensor v_TGD, double scale);
+
+    /// <summary>silu of the causal convolution of every column with its own weight; zeros stand before a sequence.</summary>
+    /// <param name="layer">Which layer asks, from 0.</param>
+    /// <returns>[T, C]</returns>
+    Tensor Convolve(int layer, Tensor x_TC, Tensor weight_CK);
+
+    /// <summary>The gated delta rule along each sequence, from a state of zeros (<see cref="RecurrentOps.DeltaRule"/>).</summary>
+    /// <param name="layer">Which layer asks, from 0.</param>
+    /// <param name="q_TJK">Queries; the rule brings them to length 1 and divides them by the root of K.</param>
+    /// <param name="k_TJK">Keys; the rule brings them to length 1. H is a multiple of J, neighbouring values share a key.</param>
+    /// <param name="v_THV">Values.</param>
+    /// <param name="g_TH">Logarithms of what stays of the state, fp32.</param>
+    /// <param name="beta_TH">How much of a value is written, fp32.</param>
+    /// <returns>[T, H, V]</returns>
+    Tensor Recur(int layer, Tensor q_TJK, Tensor k_TJK, Tensor v_THV, Tensor g_TH, Tensor beta_TH);
+}

@@ -1,4 +1,5 @@
 using Fovea.Models.MiniCpmV;
+using Fovea.Models.MiniCpmV46;
 using Fovea.Models.MiniMindV;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Models.Qwen2Vl;
@@ -14,6 +15,7 @@ internal static class Families
     public static IReadOnlyList<ModelFamily> All { get; } =
     [
         new Qwen25VlFamily(), new MiniCpmVFamily(), new MiniMindVFamily(), new Qwen3VlFamily(), new Qwen2VlFamily(), new Qwen35Family(),
+        new MiniCpmV46Family(),
     ];
 
     public static string ConfigPath(string folder) => Path.Combine(folder, "config.json");

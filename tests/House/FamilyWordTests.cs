@@ -10,7 +10,7 @@ public sealed partial class FamilyWordTests
     [
         "src/Fovea.Data/Templates/ChatTemplates.cs", "src/Fovea.Data/Images/Qwen2Vl", "src/Fovea.Cli/Demo/", "src/Fovea.Training/Config/OfficialArguments.cs",
         "src/Fovea.Models/Families.cs", "src/Fovea.Models/Qwen25Vl/", "src/Fovea.Models/Qwen2Vl/", "src/Fovea.Models/Qwen3Vl/", "src/Fovea.Models/Qwen35/",
-        "src/Fovea.Models/MiniCpmV/", "src/Fovea.Models/MiniMindV/",
+        "src/Fovea.Models/MiniCpmV/", "src/Fovea.Models/MiniCpmV46/", "src/Fovea.Models/MiniMindV/",
     ];
 
     [Fact]
@@ -19,7 +19,7 @@ public sealed partial class FamilyWordTests
 
     [GeneratedRegex(
         @"\b(?:LlmType|llm_type|MaxSliceNums|max_slice_nums|VisionMask|OriginalPadding|MoeAux(?!LossCoef)\w*|moe_aux|LabelMask|label_mask|EmptyThink\w*"
-        + @"|ThinkFirst|think_first|AddSystem\w*|SystemPrompts|PadToCutoff|pretrain_vlm|sft_vlm|1176)\b|14 \* 14",
+        + @"|ThinkFirst|think_first|DownsampleMode|downsample_mode|AddSystem\w*|SystemPrompts|PadToCutoff|pretrain_vlm|sft_vlm|1176)\b|14 \* 14",
         RegexOptions.CultureInvariant)]
     private static partial Regex Words();
 }

@@ -17,7 +17,7 @@ public sealed class BatchedGenerationTests : NativeTest
     private static readonly string[] All =
     [
         "qwen2_5_vl_tiny", "minimind_a dense", "minimind_a moe", "minimind_c dense", "minimind_c moe", "minicpm_v2", "minicpm_v25", "minicpm_v26",
-        "qwen3_vl", "qwen2_vl", "qwen3_vl_moe", "minicpm_v45", "qwen3_5",
+        "qwen3_vl", "qwen2_vl", "qwen3_vl_moe", "minicpm_v45", "qwen3_5", "minicpmv4_6",
     ];
 
     private static readonly GenerationOptions Greedy = new() { DoSample = false, MaxNewTokens = 8, StopIds = [] };
@@ -170,7 +170,7 @@ public sealed class BatchedGenerationTests : NativeTest
         var processor = Source(name).Process();
         var builder = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
         var images = Path.Combine(TestFiles.Golden($"{(name == "minicpm_v45" ? "minicpm_v26" : name.Split(' ')[0])}/data"), "images");
-        var (first, second) = name[..5] switch
+        var (first, second) = name is "minicpmv4_6" ? ("000_0.png", "001_0.png") : name[..5] switch
         {
             "qwen2" or "qwen3" => ("000_0.png", "001_0.png"),
             "minim" => ("i0.png", "i5.png"),

@@ -25,7 +25,7 @@ internal sealed class GridRun : IDisposable
     private readonly LoadedData data;
     private readonly EncodedSample[] samples;
     private readonly IMediaProcessor images;
-    private readonly Dictionary<string, float[]> pixels = [];
+    private readonly Dictionary<string, float[][]> pixels = [];
     private ExpertTargets? experts;
 
     /// <param name="golden">The folder in tests/goldens.</param>
@@ -166,15 +166,17 @@ internal sealed class GridRun : IDisposable
         foreach (var batch in plan.MicroBatches)
         {
             var target = batch.AllocatePixels(batch.Grids.Sum(grid => grid.Patches), images.PatchLength);
+            var (last, part) = (string.Empty, 0);
             foreach (var path in batch.ImagePaths)
             {
-                if (!pixels.TryGetValue(path, out var values))
+                if (!pixels.TryGetValue(path, out var parts))
                 {
-                    pixels[path] = values = images.Process(MediaSource.FromFile(path)).Parts[0].Patches;
+                    pixels[path] = parts = [.. images.Process(MediaSource.FromFile(path)).Parts.Select(each => each.Patches)];
                 }
 
-                values.CopyTo(target);
-                target = target[values.Length..];
+                (part, last) = (path == last && part + 1 < parts.Length ? part + 1 : 0, path);
+                parts[part].CopyTo(target);
+                target = target[parts[part].Length..];
             }
         }
 

@@ -25,6 +25,7 @@ public sealed class NamedAdaptersTests : NativeTest
         { "minimind_c dense", nameof(DType.BF16) },
         { "minicpm_v26", nameof(DType.F32) },
         { "minicpm_v45", nameof(DType.F32) },
+        { "minicpmv4_6", nameof(DType.F32) },
         { "qwen3_vl", nameof(DType.F32) },
         { "qwen3_vl", nameof(DType.BF16) },
         { "qwen3_vl_moe", nameof(DType.F32) },
@@ -137,7 +138,7 @@ public sealed class NamedAdaptersTests : NativeTest
         var processor = source.Process();
         var builder = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
         var images = Path.Combine(TestFiles.Golden($"{(name == "minicpm_v45" ? "minicpm_v26" : name.Split(' ')[0])}/data"), "images");
-        var image = Path.Combine(images, name[..5] switch { "qwen2" or "qwen3" => "000_0.png", "minim" => "i0.png", _ => "sq.png" });
+        var image = Path.Combine(images, name is "minicpmv4_6" ? "000_0.png" : name[..5] switch { "qwen2" or "qwen3" => "000_0.png", "minim" => "i0.png", _ => "sq.png" });
         yield return builder.Build(new Conversation([Message.User("Hi")]), []);
         yield return builder.Build(
             new Conversation([builder.Question("What do you see?", [MediaSource.FromFile(image)])]), [builder.Read(image)]);

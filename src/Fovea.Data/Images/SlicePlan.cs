@@ -64,7 +64,8 @@ internal sealed record SlicePlan((int Width, int Height) Source, int Columns, in
             width = (int)(height * ratio);
         }
 
-        return (Divisible(width, settings.PatchSize), Divisible(height, settings.PatchSize));
+        var by = settings.PatchSize * settings.Multiple;
+        return (Divisible(width, by), Divisible(height, by));
     }
 
     // Python rounds halves to even.

@@ -65,6 +65,9 @@ internal static class ChatTemplates
         ImageEnd = "\n",
     };
 
+    /// <summary>MiniCPM-V-4.6: the same with another token for images.</summary>
+    public static ChatTemplate MiniCpmV46 { get; } = MiniCpmV with { Name = "minicpm_v_4_6", ImageToken = "<|image_pad|>" };
+
     /// <summary>Llama3-V-2.5: the official trainer's <c>llama3</c>.</summary>
     public static ChatTemplate MiniCpmLlama3V { get; } = new()
     {
@@ -96,7 +99,7 @@ internal static class ChatTemplates
     };
 
     public static IReadOnlyList<ChatTemplate> All { get; } =
-        [Qwen2Vl, MiniMind, MiniMind3, MiniCpmV, MiniCpmLlama3V, MiniCpmV2, Qwen3Vl, Qwen3VlNothink, Qwen35, Qwen35Nothink, Qwen36];
+        [Qwen2Vl, MiniMind, MiniMind3, MiniCpmV, MiniCpmLlama3V, MiniCpmV2, Qwen3Vl, Qwen3VlNothink, Qwen35, Qwen35Nothink, Qwen36, MiniCpmV46];
 
     /// <summary>The name that stands for the model's own template.</summary>
     public const string OfModel = "chat_template";

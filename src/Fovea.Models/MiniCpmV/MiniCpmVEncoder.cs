@@ -3,6 +3,7 @@ using Fovea.Data.Datasets;
 using Fovea.Data.Images;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
+using Fovea.Models.Slices;
 
 namespace Fovea.Models.MiniCpmV;
 
@@ -15,7 +16,7 @@ internal sealed class MiniCpmVEncoder : ISampleEncoder
     private const string Placeholder = "<unk>";
     private readonly Tokenizer tokenizer;
     private readonly MiniCpmVConfig config;
-    private readonly MiniCpmVMedia images;
+    private readonly SlicedMedia images;
     private readonly MiniCpmVDialogue dialogue;
     private readonly DataOptions options;
     private readonly string? defaultSystem;
@@ -26,7 +27,7 @@ internal sealed class MiniCpmVEncoder : ISampleEncoder
     /// <param name="dialogue">The trainer's <c>llm_type</c>.</param>
     /// <param name="defaultSystem">The system prompt that the model's own template writes where there is none; null for none.</param>
     public MiniCpmVEncoder(
-        Tokenizer tokenizer, MiniCpmVConfig config, MiniCpmVMedia images, MiniCpmVDialogue dialogue, DataOptions options, string? defaultSystem)
+        Tokenizer tokenizer, MiniCpmVConfig config, SlicedMedia images, MiniCpmVDialogue dialogue, DataOptions options, string? defaultSystem)
     {
         this.tokenizer = tokenizer;
         this.config = config;

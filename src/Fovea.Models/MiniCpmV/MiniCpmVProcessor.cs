@@ -4,6 +4,7 @@ using Fovea.Data.Images;
 using Fovea.Data.Objects;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
+using Fovea.Models.Slices;
 
 namespace Fovea.Models.MiniCpmV;
 
@@ -26,7 +27,7 @@ internal sealed partial record MiniCpmVProcessor : ModelProcessor
     private readonly PreResize? preResize;
     private readonly MiniCpmVOptions options;
 
-    private MiniCpmVProcessor(Tokenizer tokenizer, MiniCpmVConfig config, MiniCpmVMedia images, PreResize? preResize, MiniCpmVOptions options)
+    private MiniCpmVProcessor(Tokenizer tokenizer, MiniCpmVConfig config, SlicedMedia images, PreResize? preResize, MiniCpmVOptions options)
         : base(tokenizer, TemplateOf(config, tokenizer, options), images)
     {
         this.config = config;
@@ -42,7 +43,8 @@ internal sealed partial record MiniCpmVProcessor : ModelProcessor
         var (folder, config) = (source.Folder, MiniCpmVConfig.Read(source.Config));
         MiniCpmVFields.CheckImages(folder, config);
         var (mean, deviation) = Colours(Path.Combine(folder, "preprocessor_config.json"));
-        return new MiniCpmVProcessor(Tokenizer.Load(folder), config, new MiniCpmVMedia(config, mean, deviation), preResize, options ?? new MiniCpmVOptions())
+        var media = new SlicedMedia(Style(config), config.Slicing, mean, deviation);
+        return new MiniCpmVProcessor(Tokenizer.Load(folder), config, media, preResize, options ?? new MiniCpmVOptions())
         {
             Rows = config.Language.VocabularySize,
             Objects = Form,
@@ -77,7 +79,11 @@ internal sealed partial record MiniCpmVProcessor : ModelProcessor
         _ => throw new ConfigException($"llm_type: '{name}' is not known; it must be minicpm, llama3, llama or qwen"),
     };
 
-    private MiniCpmVMedia Media => (MiniCpmVMedia)Images;
+    private SlicedMedia Media => (SlicedMedia)Images;
+
+    /// <summary>The official loader does not look at EXIF; V-2 and V-2.5 put all cells into one pair of tags.</summary>
+    private static SliceStyle Style(MiniCpmVConfig config) =>
+        new() { Name = "minicpmv/1", Tokens = config.Queries, TagsCells = config.NewSchema, Numbers = config.NewSchema };
 
     private static ChatTemplate TemplateOf(MiniCpmVConfig config, Tokenizer tokenizer, MiniCpmVOptions options) => config.Dialogue switch
     {

@@ -1,4 +1,5 @@
 using Fovea.Data.Images;
+using Fovea.Models.Slices;
 using Fovea.Nn;
 using Fovea.Tensors;
 
@@ -12,7 +13,7 @@ internal sealed class MiniCpmVVision
     private readonly Parameter patchWeight;
     private readonly Parameter patchBias;
     private readonly Parameter positions;
-    private readonly MiniCpmVVisionBlock[] blocks;
+    private readonly SiglipBlock[] blocks;
     private readonly LayerNorm norm;
 
     public MiniCpmVVision(Weights w, MiniCpmVVisionConfig config)
@@ -26,11 +27,11 @@ internal sealed class MiniCpmVVision
         positions = timm
             ? w.Take("pos_embed", 1, places, config.HiddenSize)
             : (w / "embeddings" / "position_embedding").Take("weight", places, config.HiddenSize);
-        blocks = new MiniCpmVVisionBlock[config.Layers];
+        blocks = new SiglipBlock[config.Layers];
         for (var i = 0; i < blocks.Length; i++)
         {
             var path = timm ? w / "blocks" / i : w / "encoder" / "layers" / i;
-            blocks[i] = new MiniCpmVVisionBlock(path.Block(ModelPart.Vision, $"vision block {i}"), config);
+            blocks[i] = new SiglipBlock(path.Block(ModelPart.Vision, $"vision block {i}"), config.Blocks);
         }
 
         norm = new LayerNorm(w / (timm ? "norm" : "post_layernorm"), config.HiddenSize, config.NormEpsilon);

@@ -1,3 +1,5 @@
+using Fovea.Models.Slices;
+
 namespace Fovea.Models.MiniCpmV;
 
 /// <summary>The vision tower of a MiniCPM-V checkpoint, as its config.json states it.</summary>
@@ -26,6 +28,16 @@ internal sealed record MiniCpmVVisionConfig
 
     /// <summary>The tanh form of GELU instead of the exact one.</summary>
     public required bool TanhGelu { get; init; }
+
+    public SiglipShape Blocks => new()
+    {
+        Width = HiddenSize,
+        Heads = Heads,
+        Inner = IntermediateSize,
+        NormEpsilon = NormEpsilon,
+        TanhGelu = TanhGelu,
+        Timm = Kind == MiniCpmVVisionKind.Resized,
+    };
 
     /// <summary>Values of one flattened patch.</summary>
     public int PatchLength => 3 * PatchSize * PatchSize;

@@ -1,73 +1,21 @@
-using Fovea.Models.Configs;
+using System.Diagnostics.CodeAnalysis;
 using Fovea.Models.Grids;
-using Fovea.Nn;
+using Fovea.Models.Hybrids;
 
 namespace Fovea.Models.Qwen35;
 
 /// <summary>A Qwen3.5 checkpoint's config.json, in the spelling of Transformers 4 and 5.</summary>
-internal sealed record Qwen35Config
+internal sealed record Qwen35Config : HybridText
 {
     public const string ModelType = "qwen3_5";
 
-    public required int HiddenSize { get; init; }
+    [SetsRequiredMembers]
+    private Qwen35Config(HybridText text, int imageToken, LearnedTowerConfig vision)
+        : base(text) => (ImageTokenId, Vision) = (imageToken, vision);
 
-    public required int IntermediateSize { get; init; }
+    public int ImageTokenId { get; init; }
 
-    public required int Heads { get; init; }
-
-    public required int KeyValueHeads { get; init; }
-
-    /// <summary>Heads together are wider than the model.</summary>
-    public required int HeadSize { get; init; }
-
-    /// <summary>The first values of each head that positions turn.</summary>
-    public required int TurnedSize { get; init; }
-
-    /// <summary>For every layer whether it has a recurrence in place of attention.</summary>
-    public required bool[] Recurrent { get; init; }
-
-    /// <summary>The sizes of the recurrence.</summary>
-    public required GatedDeltaShape Delta { get; init; }
-
-    public required int VocabularySize { get; init; }
-
-    /// <summary>Most tokens of one sequence.</summary>
-    public required int MaxPositions { get; init; }
-
-    public required double NormEpsilon { get; init; }
-
-    public required RopeSettings Rope { get; init; }
-
-    /// <summary>How many of the rotary frequencies follow time, height and width; they take turns.</summary>
-    public required int[] MropeSection { get; init; }
-
-    /// <summary>Whether the output head is the embedding table.</summary>
-    public required bool TiedEmbeddings { get; init; }
-
-    public required int ImageTokenId { get; init; }
-
-    public required LearnedTowerConfig Vision { get; init; }
-
-    public DecoderShape Decoder => new()
-    {
-        Width = HiddenSize,
-        Inner = IntermediateSize,
-        Layers = Recurrent.Length,
-        Heads = Heads,
-        KeyValueHeads = KeyValueHeads,
-        HeadSize = HeadSize,
-        VocabularySize = VocabularySize,
-        NormEpsilon = NormEpsilon,
-        NormShift = 1,
-        NormalisesQueriesAndKeys = true,
-        GatesAttention = true,
-        TiedEmbeddings = TiedEmbeddings,
-        Delta = Delta,
-        Recurrent = Recurrent,
-    };
-
-    /// <summary>Which axis of the positions each rotary frequency follows.</summary>
-    public int[] AxisOfFrequency => MultimodalRotary.InTurns(MropeSection);
+    public LearnedTowerConfig Vision { get; init; }
 
     /// <param name="root">Of the config.json file.</param>
     public static Qwen35Config Read(ConfigReader root)
@@ -79,71 +27,14 @@ internal sealed record Qwen35Config
 
         Qwen35Fields.Check(root);
         var text = root.Section("text_config") ?? root;
-        var (positions, size) = (Qwen35Fields.Positions(text), text.Int("head_dim", 256));
-        var (width, epsilon) = (text.Int("hidden_size"), text.Double("rms_norm_eps", 1e-6));
-        var config = new Qwen35Config
-        {
-            HiddenSize = width,
-            IntermediateSize = text.Int("intermediate_size"),
-            Heads = text.Int("num_attention_heads"),
-            KeyValueHeads = text.Int("num_key_value_heads"),
-            HeadSize = size,
-            TurnedSize = (int)(size * Qwen35Fields.TurnedPart(text)),
-            Recurrent = LayerKinds.Read(text),
-            Delta = new GatedDeltaShape
-            {
-                Width = width,
-                KeyHeads = text.Int("linear_num_key_heads", 16),
-                ValueHeads = text.Int("linear_num_value_heads", 32),
-                KeySize = text.Int("linear_key_head_dim", 128),
-                ValueSize = text.Int("linear_value_head_dim", 128),
-                ConvolutionLength = text.Int("linear_conv_kernel_dim", 4),
-                NormEpsilon = epsilon,
-            },
-            VocabularySize = text.Int("vocab_size"),
-            MaxPositions = positions,
-            NormEpsilon = epsilon,
-            Rope = Qwen35Fields.Rope(text, positions),
-            MropeSection = RopeReader.Section(text)?.Ints("mrope_section", [11, 11, 10]) ?? [11, 11, 10],
-            TiedEmbeddings = NestedText.TiesEmbeddings(root, text),
-            ImageTokenId = root.Int("image_token_id", 248056),
-            Vision = LearnedTowerConfig.Read(root.Section("vision_config") ?? throw root.Wrong("vision_config", "an object"), []),
-        };
+        var vision = LearnedTowerConfig.Read(root.Section("vision_config") ?? throw root.Wrong("vision_config", "an object"), []);
+        var config = new Qwen35Config(HybridText.Read(root, text), root.Int("image_token_id", 248056), vision);
         config.Validate(root, text);
         return config;
     }
 
     private void Validate(ConfigReader root, ConfigReader text)
     {
-        if (Heads % KeyValueHeads != 0)
-        {
-            throw text.Wrong("num_attention_heads", $"a multiple of num_key_value_heads {KeyValueHeads}");
-        }
-
-        if (Delta.ValueHeads % Delta.KeyHeads != 0)
-        {
-            throw text.Wrong("linear_num_value_heads", $"a multiple of linear_num_key_heads {Delta.KeyHeads}");
-        }
-
-        if (TurnedSize < 2 || TurnedSize % 2 != 0 || TurnedSize > HeadSize)
-        {
-            throw (RopeReader.Section(text) ?? text).Wrong(
-                "partial_rotary_factor", $"such that an even part of head_dim {HeadSize} is turned, at least 2 and at most all of it");
-        }
-
-        if (MropeSection.Length != 3 || MropeSection.Sum() * 2 != TurnedSize)
-        {
-            throw (RopeReader.Section(text) ?? text).Wrong(
-                "mrope_section", $"three parts that add up to half of head_dim times partial_rotary_factor, which is {TurnedSize}");
-        }
-
-        // Every third frequency from the second or third on: beyond the last one a part would be cut short.
-        if (3 * MropeSection[1] > (TurnedSize / 2) + 1 || 3 * MropeSection[2] > TurnedSize / 2)
-        {
-            throw RopeReader.Section(text)!.Wrong(
-                "mrope_section", $"such that height and width take no more than every third of the {TurnedSize / 2} frequencies");
-        }
-
         if (Vision.OutHiddenSize != HiddenSize)
         {
             throw text.Wrong("hidden_size", $"the vision tower's out_hidden_size {Vision.OutHiddenSize}");

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.MiniCpmV;
+using Fovea.Models.Slices;
 using Fovea.Training.Session;
 
 namespace Fovea.Tests.Parity.MiniCpmV;

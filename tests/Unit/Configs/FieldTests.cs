@@ -3,7 +3,9 @@ using System.Text.Json.Nodes;
 using Fovea.Models;
 using Fovea.Models.Configs;
 using Fovea.Models.Grids;
+using Fovea.Models.Hybrids;
 using Fovea.Models.MiniCpmV;
+using Fovea.Models.MiniCpmV46;
 using Fovea.Models.MiniMindV;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Models.Qwen2Vl;
@@ -157,6 +159,28 @@ public sealed class FieldTests : NativeTest
     }
 
     [Theory]
+    [InlineData("model/config.json")]
+    [InlineData("config.transformers5.json")]
+    public void Every_field_of_MiniCPM_V_4_6(string config)
+    {
+        using var folder = new ConfigFolder("minicpmv4_6/model");
+        File.Copy(TestFiles.Golden($"minicpmv4_6/{config}"), Families.ConfigPath(folder.Path), overwrite: true);
+        FieldEffects.Check(
+            folder.Path, TestFiles.Golden("minicpmv4_6/data/images/resized.png"), new Dictionary<string, Func<string, FieldTable>>
+            {
+                ["config.json"] = path => path switch
+                {
+                    "text_config" => HybridFields.Text,
+                    "vision_config" => MiniCpmV46Fields.Vision,
+                    "" => MiniCpmV46Fields.Root,
+                    _ => Rope(path),
+                },
+                ["preprocessor_config.json"] = _ => MiniCpmV46Fields.Images,
+            },
+            Elsewhere);
+    }
+
+    [Theory]
     [InlineData("minicpm_v2/model")]
     [InlineData("minicpm_v25/model")]
     [InlineData("minicpm_v26/model")]
@@ -303,6 +327,7 @@ public sealed class FieldTests : NativeTest
     [InlineData("minicpm_configs/v26")]
     [InlineData("minicpm_configs/o26")]
     [InlineData("minicpm_configs/v45")]
+    [InlineData("minicpm_configs/v46")]
     public void The_published_files_are_read_without_a_word_and_no_field_of_them_is_overlooked(string golden)
     {
         using var folder = new ConfigFolder(golden);
@@ -316,6 +341,7 @@ public sealed class FieldTests : NativeTest
             Qwen2VlFamily => (Qwen2VlFields.Root, Qwen2VlFields.Text, Qwen2VlFields.Vision),
             Qwen3VlFamily => (Qwen3VlFields.Root, Qwen3VlFields.Text, Qwen3VlFields.Vision),
             Qwen35Family => (Qwen35Fields.Root, Qwen35Fields.Text, Qwen35Fields.Vision),
+            MiniCpmV46Family => (MiniCpmV46Fields.Root, HybridFields.Text, MiniCpmV46Fields.Vision),
             _ => (MiniCpmVFields.Root, MiniCpmVFields.Root, MiniCpmVFields.Vision),
         };
         var plain = Read();
@@ -359,6 +385,7 @@ public sealed class FieldTests : NativeTest
                 Qwen2VlFamily => JsonSerializer.Serialize(Qwen2VlConfig.Read(json)),
                 Qwen3VlFamily => JsonSerializer.Serialize(Qwen3VlConfig.Read(json)),
                 Qwen35Family => JsonSerializer.Serialize(Qwen35Config.Read(json)),
+                MiniCpmV46Family => JsonSerializer.Serialize(MiniCpmV46Config.Read(json)),
                 _ => JsonSerializer.Serialize(MiniCpmVConfig.Read(json)),
             };
         }

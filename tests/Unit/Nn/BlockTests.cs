@@ -13,6 +13,8 @@ public sealed class BlockTests : NativeTest
     [
         "visual.patch_embed.proj.weight", "model.norm.weight", "lm_head.weight",
         "model.visual.patch_embed.proj.weight", "model.visual.patch_embed.proj.bias", "model.visual.pos_embed.weight", "model.language_model.norm.weight",
+        "model.vision_tower.embeddings.patch_embedding.weight", "model.vision_tower.embeddings.patch_embedding.bias",
+        "model.vision_tower.embeddings.position_embedding.weight", "model.vision_tower.post_layernorm.weight", "model.vision_tower.post_layernorm.bias",
         "vpm.embeddings.patch_embedding.weight", "vpm.embeddings.patch_embedding.bias", "vpm.embeddings.position_embedding.weight",
         "vpm.post_layernorm.weight", "vpm.post_layernorm.bias", "vpm.patch_embed.proj.weight", "vpm.patch_embed.proj.bias", "vpm.pos_embed",
         "vpm.norm.weight", "vpm.norm.bias", "llm.model.norm.weight", "llm.lm_head.weight",

@@ -1,4 +1,4 @@
-namespace Fovea.Models.Qwen35;
+namespace Fovea.Models.Hybrids;
 
 /// <summary>Which layers attend and which have a recurrence, as config.json states it: one by one, or every so many.</summary>
 internal static class LayerKinds

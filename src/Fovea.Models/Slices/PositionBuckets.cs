@@ -1,4 +1,4 @@
-namespace Fovea.Models.MiniCpmV;
+namespace Fovea.Models.Slices;
 
 /// <summary>
 /// Where the patches of an image lie in a table of positions of another size. The arithmetic is the reference's in float32, rounding errors and all:

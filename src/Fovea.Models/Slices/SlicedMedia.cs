@@ -1,45 +1,44 @@
 using System.Globalization;
 using Fovea.Data.Images;
 
-namespace Fovea.Models.MiniCpmV;
+namespace Fovea.Models.Slices;
 
-/// <summary>Pictures for MiniCPM-V: the whole and, of large ones, the cells that it is cut into. Safe to call from several threads.</summary>
-internal sealed class MiniCpmVMedia : IMediaProcessor
+/// <summary>Pictures as the whole and, of large ones, the cells that they are cut into. Safe to call from several threads.</summary>
+internal sealed class SlicedMedia : IMediaProcessor
 {
     private const int Channels = 3;
-    private readonly MiniCpmVConfig config;
+    private readonly SliceStyle style;
     private readonly SliceSettings slicing;
     private readonly PreResize? preResize;
     private readonly IReadOnlyList<double> mean;
     private readonly IReadOnlyList<double> deviation;
     private readonly float[] normalized;
 
-    /// <param name="config">The model's.</param>
-    /// <param name="maxSlices">Replaces the configuration's; null keeps it.</param>
-    /// <param name="preResize">A resize that comes first; null for none, as in the official trainer.</param>
-    public MiniCpmVMedia(
-        MiniCpmVConfig config, IReadOnlyList<double> mean, IReadOnlyList<double> deviation, int? maxSlices = null, PreResize? preResize = null)
+    /// <param name="preResize">A resize that comes first; null for none, as in the official trainers.</param>
+    public SlicedMedia(
+        SliceStyle style, SliceSettings slicing, IReadOnlyList<double> mean, IReadOnlyList<double> deviation, PreResize? preResize = null)
     {
-        this.config = config;
+        (this.style, this.slicing) = (style, slicing);
         this.mean = mean;
         this.deviation = deviation;
         this.preResize = preResize;
-        slicing = maxSlices is { } most ? config.Slicing with { MaxSlices = most } : config.Slicing;
-        normalized = new float[Channels * 256];
-        for (var i = 0; i < normalized.Length; i++)
+        normalized = style.FusesColours ? Normalization.Table(mean, deviation) : new float[Channels * 256];
+        for (var i = 0; !style.FusesColours && i < normalized.Length; i++)
         {
             normalized[i] = (((i % 256) / 255f) - (float)mean[i / 256]) / (float)deviation[i / 256];
         }
     }
 
     /// <summary>The same with other limits.</summary>
-    public MiniCpmVMedia With(int? maxSlices, PreResize? resize) => new(config, mean, deviation, maxSlices, resize);
+    /// <param name="maxSlices">Null keeps the present one.</param>
+    public SlicedMedia With(int? maxSlices, PreResize? resize) =>
+        new(style, maxSlices is { } most ? slicing with { MaxSlices = most } : slicing, mean, deviation, resize);
 
     public int PatchLength => Channels * slicing.PatchSize * slicing.PatchSize;
 
     public string Identity => string.Create(
         CultureInfo.InvariantCulture,
-        $"minicpmv/1 {slicing.MaxSlices} {slicing.Resolution} {slicing.PatchSize} {string.Join(',', mean)} {string.Join(',', deviation)} {preResize}");
+        $"{style.Name} {slicing.MaxSlices} {slicing.Resolution} {slicing.PatchSize} {string.Join(',', mean)} {string.Join(',', deviation)} {preResize}");
 
     public MediaPlan Plan(MediaHeader header)
     {
@@ -54,12 +53,16 @@ internal sealed class MiniCpmVMedia : IMediaProcessor
         Array.Fill(parts, Grid(slices.Cell));
         parts[0] = Grid(slices.Source);
         var tokens = new int[parts.Length];
-        Array.Fill(tokens, config.Queries);
+        for (var i = 0; i < tokens.Length; i++)
+        {
+            tokens[i] = style.TokensOf(parts[i]);
+        }
+
         return new MediaPlan(parts, tokens)
         {
             Columns = slices.Columns,
             Around = Around(parts.Length - 1, slices.Columns),
-            Number = config.NewSchema ? ("<image_id>", "</image_id>") : null,
+            Number = style.Numbers ? ("<image_id>", "</image_id>") : null,
         };
     }
 
@@ -80,7 +83,7 @@ internal sealed class MiniCpmVMedia : IMediaProcessor
 
         if (!parts[0].IsEmpty)
         {
-            Fill(parts[0].Span, Resizer.Resize(image, slices.Source.Width, slices.Source.Height, ResizeFilter.PillowBicubic), (0, 0), slices.Source);
+            Fill(parts[0].Span, Resizer.Resize(image, slices.Source.Width, slices.Source.Height, style.Filter), (0, 0), slices.Source);
         }
 
         if (!AnyWanted(parts[1..]))
@@ -88,7 +91,7 @@ internal sealed class MiniCpmVMedia : IMediaProcessor
             return;
         }
 
-        var refined = Resizer.Resize(image, slices.Refined.Width, slices.Refined.Height, ResizeFilter.PillowBicubic);
+        var refined = Resizer.Resize(image, slices.Refined.Width, slices.Refined.Height, style.Filter);
         for (var part = 1; part < parts.Length; part++)
         {
             if (!parts[part].IsEmpty)
@@ -112,11 +115,11 @@ internal sealed class MiniCpmVMedia : IMediaProcessor
         return false;
     }
 
-    /// <summary>Tags of the whole and of the cells, row by row; V-2 and V-2.5 put all cells into one pair.</summary>
+    /// <summary>Tags of the whole and of the cells, row by row.</summary>
     private string[] Around(int cells, int columns)
     {
         var around = new string[cells + 2];
-        var (open, close) = config.NewSchema ? ("<slice>", "</slice>") : ("<image>", "</image>");
+        var (open, close) = style.TagsCells ? ("<slice>", "</slice>") : ("<image>", "</image>");
         around[0] = "<image>";
         around[1] = "</image>";
         for (var cell = 0; cell < cells; cell++)
@@ -125,7 +128,7 @@ internal sealed class MiniCpmVMedia : IMediaProcessor
             around[cell + 2] = close;
         }
 
-        if (cells > 0 && !config.NewSchema)
+        if (cells > 0 && !style.TagsCells)
         {
             around[1] = "</image><slice><image>";
             around[^1] += "</slice>";
@@ -134,8 +137,8 @@ internal sealed class MiniCpmVMedia : IMediaProcessor
         return around;
     }
 
-    // The official loader does not look at EXIF; LLaMA-Factory's pictures are turned upright.
-    private ExifOrientation Orientation => preResize is null ? ExifOrientation.Ignore : ExifOrientation.Apply;
+    // LLaMA-Factory's pictures are turned upright.
+    private ExifOrientation Orientation => style.TurnsUpright || preResize is not null ? ExifOrientation.Apply : ExifOrientation.Ignore;
 
     private SlicePlan PlanOf((int Width, int Height) size) => SlicePlan.For(size.Width, size.Height, slicing);
 

@@ -24,7 +24,8 @@ public sealed class TrainingTests : NativeTest
         var config = run.Attach();
         using var golden = new Golden(TestFiles.Golden($"{Folder}/train_lora.safetensors"));
         run.Train(
-            "train_lora", microBatchTokens, visionLearns: false, optimizer => Compare(golden, optimizer.Parts.Select(part => part.Name)), LaterNorms);
+            "train_lora", microBatchTokens, visionLearns: false, optimizer => Compare(golden, optimizer.Parts.Select(part => part.Name)),
+            norms: LaterNorms);
         CompareLogits(golden);
 
         using var folder = new TempFolder();

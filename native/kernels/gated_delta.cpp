@@ -295,6 +295,9 @@ at::Tensor convolution_steps(
 }
 
 } // namespace
+
+bool delta_fits_cpu(const DeltaInputs& inputs) { return fused_on_cpu(inputs.v) && inputs.keys() > 0 && inputs.values() > 0; }
+
 } // namespace fovea
 
 TORCH_LIBRARY_FRAGMENT(fovea, library) {

@@ -56,5 +56,6 @@ internal sealed class GatedDeltaMixer(Weights w, GatedDeltaShape shape, int laye
         watch?.Invoke("norm_out", gated_TC);
         return output.Forward(gated_TC);
     }
+
     Tensor IMixer.Forward(Tensor h_TE, Rotary rotary, ISequencePlan sequences, Tensor? wanted_L) => Forward(h_TE, sequences, wanted_L);
 }

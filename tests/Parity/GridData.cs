@@ -2,7 +2,6 @@ using System.Text.Json;
 using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Data.Templates;
-using Fovea.Models;
 using Fovea.Training.Features;
 
 namespace Fovea.Tests.Parity;

@@ -73,7 +73,8 @@ internal abstract class SlotPool(int layers, int first) : IDisposable
     }
 
     /// <summary>A layer's two tensors; made on the first use.</summary>
-    /// <param name="make">Makes one of so many slots, all zero.</param>
+    /// <param name="a">Makes the one, of so many slots, all zero.</param>
+    /// <param name="b">Makes the other.</param>
     protected (Tensor A, Tensor B) Layer(int layer, Func<int, Tensor> a, Func<int, Tensor> b)
     {
         var (oldA, oldB) = parts[layer];

@@ -1,4 +1,3 @@
-using Fovea.Generation;
 using Fovea.Generation.Engine;
 using Fovea.Tests.Parity;
 

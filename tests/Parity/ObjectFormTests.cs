@@ -49,5 +49,5 @@ public sealed class ObjectFormTests
     }
 
     private static DataSetup Setup(string model) =>
-        DataSetup.From(TrainConfig.Parse($"model_name_or_path: {model}\nstage: sft\n", "c.yaml", [], ConfigUse.Data), ModelSource.Open(model));
+        DataSetup.From(TrainConfig.Parse($"model_name_or_path: {model}\ndataset: none\nstage: sft\n", "c.yaml", [], ConfigUse.Data), ModelSource.Open(model));
 }

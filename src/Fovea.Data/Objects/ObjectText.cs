@@ -1,6 +1,5 @@
 using Fovea.Data.Datasets;
 using Fovea.Data.Images;
-using Fovea.Data.Templates;
 
 namespace Fovea.Data.Objects;
 

@@ -238,7 +238,7 @@ public sealed class ObjectTests : IDisposable
         }.ToJsonString();
     }
 
-    private Conversation Given(int width, int height, params Part[] answer) => new(
+    private static Conversation Given(int width, int height, params Part[] answer) => new(
     [
         Message.User(Image.FromBytes(Gif(width, height)), "Q"), Message.Assistant(answer),
     ]);

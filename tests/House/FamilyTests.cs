@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Fovea.Models;
 
 namespace Fovea.Tests.House;
@@ -39,7 +40,7 @@ public sealed class FamilyTests
         {
             foreach (var family in Families.Where(family => !path.StartsWith($"src/Fovea.Models/{family}/", StringComparison.Ordinal)))
             {
-                Assert.DoesNotContain(lines, line => line.Contains($"Models.{family}", StringComparison.Ordinal));
+                Assert.DoesNotContain(lines, line => Regex.IsMatch(line, $@"Models\.{family}\b", RegexOptions.CultureInvariant));
             }
         }
     }

@@ -138,7 +138,8 @@ public sealed class NamedAdaptersTests : NativeTest
         var processor = source.Process();
         var builder = new PromptBuilder(processor.Tokenizer, processor.Template, processor.Images);
         var images = Path.Combine(TestFiles.Golden($"{(name == "minicpm_v45" ? "minicpm_v26" : name.Split(' ')[0])}/data"), "images");
-        var image = Path.Combine(images, name is "minicpmv4_6" ? "000_0.png" : name[..5] switch { "qwen2" or "qwen3" => "000_0.png", "minim" => "i0.png", _ => "sq.png" });
+        var picture = name is "minicpmv4_6" ? "000_0.png" : name[..5] switch { "qwen2" or "qwen3" => "000_0.png", "minim" => "i0.png", _ => "sq.png" };
+        var image = Path.Combine(images, picture);
         yield return builder.Build(new Conversation([Message.User("Hi")]), []);
         yield return builder.Build(
             new Conversation([builder.Question("What do you see?", [MediaSource.FromFile(image)])]), [builder.Read(image)]);

@@ -128,6 +128,11 @@ internal sealed record MiniCpmVConfig
             throw root.Wrong("vision_config", "one whose hidden_size is a multiple of its num_attention_heads");
         }
 
+        if (Language.HeadSize % 2 != 0)
+        {
+            throw root.Wrong("head_dim", $"even (hidden_size / num_attention_heads where it is left out), not {Language.HeadSize}: its halves are turned");
+        }
+
         if (Thinks && Language.AttentionBias)
         {
             throw root.Wrong("attention_bias", "false: the language model of this version has none in any published checkpoint");

@@ -25,14 +25,18 @@ internal sealed class MiniCpmV46Vision
         patchWeight = patch.Take("weight", config.HiddenSize, 3, config.PatchSize, config.PatchSize);
         patchBias = patch.Take("bias", config.HiddenSize);
         positions = (w / "embeddings" / "position_embedding").Take("weight", (long)config.Side * config.Side, config.HiddenSize);
+        WindowMerger? between = null;
         blocks = new SiglipBlock[config.Layers];
         for (var i = 0; i < blocks.Length; i++)
         {
             blocks[i] = new SiglipBlock((w / "encoder" / "layers" / i).Block(ModelPart.Vision, $"vision block {i}"), config.Blocks);
+            between = i == config.MergesBehind ? Merger() : between;
         }
 
-        merger = new WindowMerger((w / "vit_merger").Block(ModelPart.Vision, "window merger", BlockKind.Single), config);
+        merger = between ?? Merger();
         norm = new LayerNorm(w / "post_layernorm", config.HiddenSize, config.NormEpsilon);
+
+        WindowMerger Merger() => new((w / "vit_merger").Block(ModelPart.Vision, "window merger", BlockKind.Single), config);
     }
 
     /// <summary>Whether four patches become one inside the tower.</summary>

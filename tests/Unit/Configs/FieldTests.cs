@@ -166,7 +166,7 @@ public sealed class FieldTests : NativeTest
         using var folder = new ConfigFolder("minicpmv4_6/model");
         File.Copy(TestFiles.Golden($"minicpmv4_6/{config}"), Families.ConfigPath(folder.Path), overwrite: true);
         FieldEffects.Check(
-            folder.Path, TestFiles.Golden("minicpmv4_6/data/images/resized.png"), new Dictionary<string, Func<string, FieldTable>>
+            folder.Path, TestFiles.Golden("minicpm_v26/data/images/large.png"), new Dictionary<string, Func<string, FieldTable>>
             {
                 ["config.json"] = path => path switch
                 {

@@ -55,14 +55,18 @@ public sealed class BlockTests : NativeTest
         using var model = EveryModel.Build(name, new ModelOptions());
         var blocks = model.Ledger.Blocks;
         var layers = blocks.Where(block => block.Name.StartsWith("layer projector", StringComparison.Ordinal)).ToList();
-        var tower = blocks.TakeWhile(block => block.Part == ModelPart.Vision).Except(layers).Count();
+        var windows = blocks.Where(block => block.Name == "window merger").ToList();
+        var tower = blocks.TakeWhile(block => block.Part == ModelPart.Vision).Except([.. layers, .. windows]).Count();
         Assert.Equal(
             [
                 .. Enumerable.Range(0, tower).Select(i => $"vision block {i} {BlockKind.Layer}"),
                 $"projector {BlockKind.Single}", $"embeddings {BlockKind.Lookup}",
                 .. Enumerable.Range(0, model.Layers).Select(i => $"language block {i} {BlockKind.Layer}"),
             ],
-            blocks.Except(layers).Select(block => $"{block.Name} {block.Kind}"));
+            blocks.Except([.. layers, .. windows]).Select(block => $"{block.Name} {block.Kind}"));
+
+        // What is merged on the way stands behind the block whose output it merges, the second in the small model.
+        Assert.All(windows, block => Assert.Equal("vision block 1", blocks[blocks.ToList().IndexOf(block) - 1].Name));
 
         // What makes features for layers stands behind the block of the tower that it reads.
         Assert.Equal(

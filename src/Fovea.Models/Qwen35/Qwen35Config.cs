@@ -9,8 +9,12 @@ internal sealed record Qwen35Config
 {
     public const string ModelType = "qwen3_5";
 
+    /// <summary>The models with a mixture of experts in every layer; the rest is the dense models'.</summary>
+    public const string ExpertsType = "qwen3_5_moe";
+
     public required int HiddenSize { get; init; }
 
+    /// <summary>Of the MLP of every layer; 0 where experts stand in its place.</summary>
     public required int IntermediateSize { get; init; }
 
     public required int Heads { get; init; }
@@ -28,6 +32,9 @@ internal sealed record Qwen35Config
 
     /// <summary>The sizes of the recurrence.</summary>
     public required GatedDeltaShape Delta { get; init; }
+
+    /// <summary>The mixture of experts of the models that have one; null for the dense ones.</summary>
+    public ExpertShape? Experts { get; init; }
 
     public required int VocabularySize { get; init; }
 
@@ -61,6 +68,7 @@ internal sealed record Qwen35Config
         NormShift = 1,
         NormalisesQueriesAndKeys = true,
         GatesAttention = true,
+        Experts = Experts,
         TiedEmbeddings = TiedEmbeddings,
         Delta = Delta,
         Recurrent = Recurrent,
@@ -72,11 +80,12 @@ internal sealed record Qwen35Config
     /// <param name="root">Of the config.json file.</param>
     public static Qwen35Config Read(ConfigReader root)
     {
-        if (root.Text("model_type") != ModelType)
+        if (root.Text("model_type") is not (ModelType or ExpertsType))
         {
-            throw root.Wrong("model_type", $"\"{ModelType}\" for this model family");
+            throw root.Wrong("model_type", $"\"{ModelType}\" or \"{ExpertsType}\" for this model family");
         }
 
+        var sparse = HasExperts(root);
         Qwen35Fields.Check(root);
         var text = root.Section("text_config") ?? root;
         var (positions, size) = (Qwen35Fields.Positions(text), text.Int("head_dim", 256));
@@ -84,7 +93,8 @@ internal sealed record Qwen35Config
         var config = new Qwen35Config
         {
             HiddenSize = width,
-            IntermediateSize = text.Int("intermediate_size"),
+            IntermediateSize = sparse ? 0 : text.Int("intermediate_size"),
+            Experts = sparse ? ExpertsOf(text) : null,
             Heads = text.Int("num_attention_heads"),
             KeyValueHeads = text.Int("num_key_value_heads"),
             HeadSize = size,
@@ -105,12 +115,31 @@ internal sealed record Qwen35Config
             NormEpsilon = epsilon,
             Rope = Qwen35Fields.Rope(text, positions),
             MropeSection = RopeReader.Section(text)?.Ints("mrope_section", [11, 11, 10]) ?? [11, 11, 10],
-            TiedEmbeddings = NestedText.TiesEmbeddings(root, text),
+
+            // With experts Transformers 5 writes its own default into text_config and goes by what stands outside.
+            TiedEmbeddings = sparse ? root.Bool("tie_word_embeddings", false) : NestedText.TiesEmbeddings(root, text),
             ImageTokenId = root.Int("image_token_id", 248056),
             Vision = LearnedTowerConfig.Read(root.Section("vision_config") ?? throw root.Wrong("vision_config", "an object"), []),
         };
         config.Validate(root, text);
         return config;
+    }
+
+    /// <summary>Whether the file describes one of the models with experts.</summary>
+    internal static bool HasExperts(ConfigReader root) => root.Text("model_type") == ExpertsType;
+
+    private static ExpertShape ExpertsOf(ConfigReader text)
+    {
+        var (count, chosen) = (text.Int("num_experts", 256), text.Int("num_experts_per_tok", 8));
+        return chosen > count
+            ? throw text.Wrong("num_experts_per_tok", $"at most the number of experts, which is {count}")
+            : new ExpertShape
+            {
+                Count = count,
+                PerToken = chosen,
+                Inner = text.Int("moe_intermediate_size", 512),
+                SharedInner = text.Int("shared_expert_intermediate_size", 512),
+            };
     }
 
     private void Validate(ConfigReader root, ConfigReader text)

@@ -9,10 +9,12 @@ namespace Fovea.Models.Qwen35;
 /// </summary>
 internal static class Qwen35Fields
 {
-    private const string TextRead = "hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads vocab_size "
+    private const string TextRead = "hidden_size num_hidden_layers num_attention_heads num_key_value_heads vocab_size "
         + "max_position_embeddings rms_norm_eps head_dim layer_types full_attention_interval linear_num_key_heads linear_num_value_heads "
         + "linear_key_head_dim linear_value_head_dim linear_conv_kernel_dim partial_rotary_factor mlp_only_layers " + RopeReader.Fields;
 
+    private const string DenseRead = "intermediate_size";
+    private const string ExpertsRead = "num_experts num_experts_per_tok moe_intermediate_size shared_expert_intermediate_size";
     private const string Types = "torch_dtype dtype"; // for chat and plan
     private const string Part = "partial_rotary_factor";
 
@@ -20,12 +22,17 @@ internal static class Qwen35Fields
     private static readonly string[] Telling = ["linear", "gate", "conv", "ssm", "mamba", "delta", "state", "decay", "head", "layer"];
 
     /// <summary>Of the language model, in <c>text_config</c> or flat in the file.</summary>
-    public static FieldTable Text { get; } = WithText(new FieldTable()).Read($"{Types} tie_word_embeddings");
+    public static FieldTable Text { get; } = WithText(new FieldTable()).Read($"{DenseRead} {Types} tie_word_embeddings");
 
-    public static FieldTable Root { get; } = WithText(new FieldTable())
-        .Read($"{Types} model_type tie_word_embeddings image_token_id vision_config text_config")
-        .Only("the vision tower is part of the model", "language_model_only", false)
-        .Unused("videos are not read, and image_token_id alone marks images", "video_token_id vision_start_token_id vision_end_token_id");
+    public static FieldTable Root { get; } = WithRoot(WithText(new FieldTable()).Read(DenseRead));
+
+    /// <summary>As <see cref="Text"/>, of the models with experts.</summary>
+    public static FieldTable ExpertsText { get; } = WithExperts(WithText(new FieldTable()))
+        .Read(Types)
+        .Unused("what the file says outside text_config counts, and Transformers 5 writes its own default here", "tie_word_embeddings");
+
+    /// <summary>As <see cref="Root"/>, of the models with experts.</summary>
+    public static FieldTable ExpertsRoot { get; } = WithRoot(WithExperts(WithText(new FieldTable())));
 
     public static FieldTable Vision { get; } = new FieldTable()
         .Read("depth hidden_size num_heads intermediate_size out_hidden_size patch_size temporal_patch_size in_channels spatial_merge_size "
@@ -59,19 +66,22 @@ internal static class Qwen35Fields
     /// <returns>Fields that nobody knows.</returns>
     public static IReadOnlyList<string> Check(ConfigReader root)
     {
-        var text = root.Section("text_config");
+        var (text, sparse) = (root.Section("text_config"), Qwen35Config.HasExperts(root));
         if (text is not null)
         {
             var positions = Positions(text);
-            NestedText.Check(root, text, TextRead, section => Rope(section, positions));
+            NestedText.Check(root, text, $"{TextRead} {(sparse ? ExpertsRead : DenseRead)}", section => Rope(section, positions));
         }
 
         if ((text ?? root).Value("mlp_only_layers") is { } list && list.GetRawText().Trim('[', ']', ' ', '\n', '\r', '\t').Length > 0)
         {
-            throw (text ?? root).Wrong("mlp_only_layers", "an empty list: every layer has an MLP alone");
+            throw (text ?? root).Wrong("mlp_only_layers", "an empty list: all layers have the same, an MLP or experts");
         }
 
-        IReadOnlyList<string> unknown = [.. Root.Check(root), .. text is null ? [] : Text.Check(text)];
+        IReadOnlyList<string> unknown =
+        [
+            .. (sparse ? ExpertsRoot : Root).Check(root), .. text is null ? [] : (sparse ? ExpertsText : Text).Check(text),
+        ];
         foreach (var path in unknown.Where(path => Telling.Any(path.Split('.')[^1].Contains)))
         {
             var section = path.Contains('.') ? text! : root;
@@ -84,6 +94,18 @@ internal static class Qwen35Fields
 
     /// <summary>Fields that nobody knows in the files of a folder.</summary>
     public static IReadOnlyList<string> Unknown(ModelSource source) => [.. Check(source.Config), .. GridImages.Check(source.Folder)];
+
+    private static FieldTable WithRoot(FieldTable table) => table
+        .Read($"{Types} model_type tie_word_embeddings image_token_id vision_config text_config")
+        .Only("the vision tower is part of the model", "language_model_only", false)
+        .Unused("videos are not read, and image_token_id alone marks images", "video_token_id vision_start_token_id vision_end_token_id");
+
+    private static FieldTable WithExperts(FieldTable table) => table
+        .Read(ExpertsRead)
+        .Only("every layer has experts", "decoder_sparse_step", 1)
+        .Unused("every layer has experts in place of an MLP", DenseRead)
+        .Unused("the weights of a token's experts always add up to 1, as in the original", "norm_topk_prob")
+        .Unused("moe_aux_loss_coef of the run decides", "router_aux_loss_coef output_router_logits");
 
     private static FieldTable WithText(FieldTable table) => table
         .Read(TextRead)

@@ -1,6 +1,6 @@
 """Writes config.json of Qwen3.5-35B-A3B in the form of the hub's and prints the parameters that Transformers counts on the meta device. The text model's sizes are
 the defaults of Transformers' Qwen3_5MoeTextConfig, which were made for this model; the tower's are those of Qwen3-VL-30B-A3B without features for layers.
-Needs torch and Transformers 5.12. Printed by 5.12.1: COUNTS."""
+Needs torch and Transformers 5.12. Printed by 5.12.1: 35107181936 parameters, 446571248 of them vision; LoRA r 8 on the 350 linears of the decoder 11238720."""
 import json, os
 import torch
 from transformers import Qwen3_5MoeConfig, Qwen3_5MoeForConditionalGeneration

@@ -27,7 +27,6 @@ public sealed class ShardLayoutTests : NativeTest
             }
         }
 
-        File.WriteAllText("/tmp/q35layout.txt", text.ToString());
         Assert.Equal(File.ReadAllText(TestFiles.Golden("shard_layouts.txt")), text.ToString());
     }
 

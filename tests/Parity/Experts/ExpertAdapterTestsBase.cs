@@ -116,7 +116,16 @@ public abstract class ExpertAdapterTestsBase(string golden, int weights, string?
         foreach (var parameter in run!.Model.Ledger.Trainable.Where(p => known.Remove($"first_step_clipped_grad.{run.NameOf(p.Name)}")))
         {
             var name = $"first_step_clipped_grad.{run.NameOf(parameter.Name)}";
-            Golden.NearRelative(name, expected.Floats(name), parameter.Value.Grad()!.ToArray<float>(), 1e-4);
+            var (reference, found) = (expected.Floats(name), parameter.Value.Grad()!.ToArray<float>());
+            if (found.Length > 1)
+            {
+                Golden.NearRelative(name, reference, found, 1e-4);
+            }
+            else
+            {
+                // One number is a sum that may all but cancel: held to the scale of all gradients, whose norm was about 1.
+                Golden.Near(name, reference, found, 1e-6);
+            }
         }
 
         Assert.Empty(known);

@@ -120,6 +120,7 @@ public sealed class ForwardTests : NativeTest
     [Fact]
     public void Positions_equal_the_originals()
     {
+        using var scope = TensorScope.Open("test");
         foreach (var sample in Samples.EnumerateObject())
         {
             var input = run.Forward(sample.Name);

@@ -53,6 +53,9 @@ internal abstract class ModelFamily
     /// <summary>Fields of a model folder's JSON files that nobody knows and whose names say nothing.</summary>
     public virtual IReadOnlyList<string> UnknownFields(ModelSource source) => [];
 
+    /// <summary>Whether its files may have the linears of experts one by one, where its model has those of all experts as one weight.</summary>
+    public virtual bool StacksExperts => false;
+
     /// <summary>Weights of a checkpoint that the model does not use; they are written back as they were.</summary>
     public virtual bool LeavesAlone(string name) => false;
 

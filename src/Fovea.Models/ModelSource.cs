@@ -61,7 +61,8 @@ internal sealed class ModelSource
 
         using var checkpoint = Checkpoint.Open(Folder);
         var wrapped = WrapperNames.In(checkpoint);
-        var model = Build(new CheckpointSource(checkpoint, name => Family.Names.ToLedger(wrapped.Plain(name))), options);
+        var weights = new CheckpointSource(checkpoint, name => Family.Names.ToLedger(wrapped.Plain(name)));
+        var model = Build(Family.StacksExperts ? StackedExperts.Over(weights) : weights, options);
         try
         {
             // A tied head may have been saved all the same; an inverse frequency is a constant that old releases wrote.

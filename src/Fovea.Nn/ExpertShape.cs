@@ -11,6 +11,9 @@ internal sealed record ExpertShape
     /// <summary>Of each expert's gated MLP.</summary>
     public required int Inner { get; init; }
 
+    /// <summary>Of the gated MLP that every token goes through beside its experts; 0 where there is none.</summary>
+    public int SharedInner { get; init; }
+
     /// <summary>Every so many layers have experts, counted so that the first of them is this number less one.</summary>
     public int Step { get; init; } = 1;
 

@@ -1,10 +1,11 @@
+using Fovea.Nn.Lora;
 using Fovea.Tensors;
 
 namespace Fovea.Nn;
 
 /// <summary>
 /// A mixture of gated MLPs: a router scores the experts for each token; the best few are computed and weighed by their shares of the scores that they have
-/// together.
+/// together. Some models have an expert beside them that every token goes to.
 /// </summary>
 /// <remarks>Suffixes: T tokens, L wanted ones, E width, N experts, K experts of a token.</remarks>
 internal sealed class SparseMlp
@@ -13,6 +14,7 @@ internal sealed class SparseMlp
     private readonly Parameter router;
     private readonly ExpertLinears gateUp;
     private readonly ExpertLinears down;
+    private readonly SharedExpert? shared;
 
     public SparseMlp(Weights w, long width, ExpertShape shape)
     {
@@ -22,12 +24,13 @@ internal sealed class SparseMlp
         router = (w / "gate").Take("weight", shape.Count, width);
         gateUp = new ExpertLinears(experts, "gate_up_proj", shape.Count, width, 2L * shape.Inner, inputsFirst);
         down = new ExpertLinears(experts, "down_proj", shape.Count, shape.Inner, width, inputsFirst);
+        shared = shape.SharedInner > 0 ? new SharedExpert(w, width, shape.SharedInner) : null;
     }
 
     /// <param name="x_TE">Normalised hidden states of all tokens, which all count in the router's loss.</param>
     /// <param name="balance">Takes what the router's loss is made of; null where none is wanted.</param>
     /// <param name="wanted_L">Tokens whose results are wanted; null for all.</param>
-    /// <param name="watch">Sees the router's logits, weights and choices; for tests.</param>
+    /// <param name="watch">Sees the router's logits, weights and choices, and the shared expert; for tests.</param>
     /// <returns>[T, E] or [L, E]</returns>
     public Tensor Forward(Tensor x_TE, RouterBalance? balance = null, Tensor? wanted_L = null, Action<string, Tensor>? watch = null)
     {
@@ -42,6 +45,7 @@ internal sealed class SparseMlp
         watch?.Invoke("router_experts", experts_TK);
         var chosen = ExpertRows.ChosenIn(experts_TK, shape.Count);
         balance?.Add(scores_TN, chosen);
+        using var rows = wanted_L is null ? null : PassRows.Select(wanted_L);
         if (wanted_L is not null)
         {
             x_TE = x_TE.IndexSelect(0, wanted_L);
@@ -49,7 +53,8 @@ internal sealed class SparseMlp
             chosen = ExpertRows.Of(chosen, wanted_L, shape.PerToken);
         }
 
-        return new ExpertRows(chosen, shape.Count, shape.PerToken, x_TE.Device).Mix(x_TE, weights_TK, Experts);
+        var mixed_TE = new ExpertRows(chosen, shape.Count, shape.PerToken, x_TE.Device).Mix(x_TE, weights_TK, Experts);
+        return shared is null ? mixed_TE : mixed_TE.Add(shared.Forward(x_TE, watch));
     }
 
     private Tensor Experts(Tensor x_RE, long[] starts)

@@ -20,6 +20,7 @@ public sealed class ShardedTests : NativeTest
     [InlineData(3, "none", "qwen3_vl_moe")]
     [InlineData(3, "cpu", "qwen3_5")]
     [InlineData(3, "cpu", "minicpmv4_6", true)]
+    [InlineData(3, "none", "qwen3_5_moe")]
     [Trait("Category", "Long")]
     public void Adapters_agree_with_one_rank(int stage, string offload, string model = Tiny, bool vision = false)
     {
@@ -49,6 +50,7 @@ public sealed class ShardedTests : NativeTest
     [InlineData(2, "none", "qwen3_5")]
     [InlineData(3, "cpu", "qwen3_5")]
     [InlineData(3, "cpu", "minicpmv4_6")]
+    [InlineData(3, "cpu", "qwen3_5_moe")]
     [Trait("Category", "Long")]
     public void Full_fine_tuning_agrees_with_one_rank_where_some_ranks_see_text_only(int stage, string offload, string model = Tiny)
     {
@@ -130,6 +132,7 @@ public sealed class ShardedTests : NativeTest
     [InlineData("qwen3_vl")]
     [InlineData("qwen3_5")]
     [InlineData("minicpmv4_6")]
+    [InlineData("qwen3_5_moe")]
     [Trait("Category", "Long")]
     public void Image_features_are_kept_across_epochs_and_runs_also_where_weights_are_divided(string model)
     {

@@ -17,7 +17,7 @@ public sealed class BatchedGenerationTests : NativeTest
     private static readonly string[] All =
     [
         "qwen2_5_vl_tiny", "minimind_a dense", "minimind_a moe", "minimind_c dense", "minimind_c moe", "minicpm_v2", "minicpm_v25", "minicpm_v26",
-        "qwen3_vl", "qwen2_vl", "qwen3_vl_moe", "minicpm_v45", "qwen3_5", "minicpmv4_6",
+        "qwen3_vl", "qwen2_vl", "qwen3_vl_moe", "minicpm_v45", "qwen3_5", "qwen3_5_moe", "minicpmv4_6",
     ];
 
     private static readonly GenerationOptions Greedy = new() { DoSample = false, MaxNewTokens = 8, StopIds = [] };

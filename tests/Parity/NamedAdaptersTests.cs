@@ -32,6 +32,8 @@ public sealed class NamedAdaptersTests : NativeTest
         { "qwen3_vl_moe", nameof(DType.BF16) },
         { "qwen3_5", nameof(DType.F32) },
         { "qwen3_5", nameof(DType.BF16) },
+        { "qwen3_5_moe", nameof(DType.F32) },
+        { "qwen3_5_moe", nameof(DType.BF16) },
         { "minicpm_v2", nameof(DType.BF16) },
     };
 

@@ -9,10 +9,12 @@ namespace Fovea.Models.Hybrids;
 internal static class HybridFields
 {
     /// <summary>What is read of the language model, parted by spaces.</summary>
-    public const string Read = "hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads vocab_size "
+    public const string Read = "hidden_size num_hidden_layers num_attention_heads num_key_value_heads vocab_size "
         + "max_position_embeddings rms_norm_eps head_dim layer_types full_attention_interval linear_num_key_heads linear_num_value_heads "
         + "linear_key_head_dim linear_value_head_dim linear_conv_kernel_dim partial_rotary_factor mlp_only_layers " + RopeReader.Fields;
 
+    private const string DenseRead = "intermediate_size";
+    private const string ExpertsRead = "num_experts num_experts_per_tok moe_intermediate_size shared_expert_intermediate_size";
     private const string Part = "partial_rotary_factor";
 
     // Beyond what any family refuses.
@@ -21,8 +23,12 @@ internal static class HybridFields
     /// <summary>Of <c>text_config</c>.</summary>
     public static FieldTable Text { get; } = In(new FieldTable()).Read("torch_dtype dtype tie_word_embeddings");
 
+    /// <summary>As <see cref="Text"/>, of a model with experts.</summary>
+    public static FieldTable ExpertsText { get; } = In(new FieldTable(), experts: true).Read("torch_dtype dtype")
+        .Unused("what the file says outside text_config counts, and Transformers 5 writes its own default here", "tie_word_embeddings");
+
     /// <summary>The fields of the language model, added to a table.</summary>
-    public static FieldTable In(FieldTable table) => table
+    public static FieldTable In(FieldTable table, bool experts = false) => (experts ? WithExperts(table) : table.Read(DenseRead))
         .Read(Read)
         .Only("the original computes no other", "hidden_act", "silu")
         .Only("every attention has a gate on its result", "attn_output_gate", true)
@@ -57,22 +63,23 @@ internal static class HybridFields
     /// <summary>Throws over what would change the result and is not computed.</summary>
     /// <param name="root">The file.</param>
     /// <param name="table">Of the file.</param>
+    /// <param name="experts">Whether it describes a model with experts.</param>
     /// <returns>Fields that nobody knows, of the file and of its <c>text_config</c>.</returns>
-    public static IReadOnlyList<string> Check(ConfigReader root, FieldTable table)
+    public static IReadOnlyList<string> Check(ConfigReader root, FieldTable table, bool experts = false)
     {
         var text = root.Section("text_config");
         if (text is not null)
         {
             var positions = Positions(text);
-            NestedText.Check(root, text, Read, section => Rope(section, positions));
+            NestedText.Check(root, text, $"{Read} {(experts ? ExpertsRead : DenseRead)}", section => Rope(section, positions));
         }
 
         if ((text ?? root).Value("mlp_only_layers") is { } list && list.GetRawText().Trim('[', ']', ' ', '\n', '\r', '\t').Length > 0)
         {
-            throw (text ?? root).Wrong("mlp_only_layers", "an empty list: every layer has an MLP alone");
+            throw (text ?? root).Wrong("mlp_only_layers", "an empty list: all layers have the same, an MLP or experts");
         }
 
-        IReadOnlyList<string> unknown = [.. table.Check(root), .. text is null ? [] : Text.Check(text)];
+        IReadOnlyList<string> unknown = [.. table.Check(root), .. text is null ? [] : (experts ? ExpertsText : Text).Check(text)];
         foreach (var path in unknown.Where(path => Telling.Any(path.Split('.')[^1].Contains)))
         {
             var section = path.Contains('.') ? text! : root;
@@ -82,4 +89,11 @@ internal static class HybridFields
 
         return unknown;
     }
+
+    private static FieldTable WithExperts(FieldTable table) => table
+        .Read(ExpertsRead)
+        .Only("every layer has experts", "decoder_sparse_step", 1)
+        .Unused("every layer has experts in place of an MLP", DenseRead)
+        .Unused("the weights of a token's experts always add up to 1, as in the original", "norm_topk_prob")
+        .Unused("moe_aux_loss_coef of the run decides", "router_aux_loss_coef output_router_logits");
 }

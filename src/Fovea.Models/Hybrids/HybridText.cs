@@ -11,7 +11,11 @@ internal record HybridText
 {
     public required int HiddenSize { get; init; }
 
+    /// <summary>Of the MLP of every layer; 0 where experts stand in its place.</summary>
     public required int IntermediateSize { get; init; }
+
+    /// <summary>The mixture of experts of the models that have one; null for the dense ones.</summary>
+    public ExpertShape? Experts { get; init; }
 
     public required int Heads { get; init; }
 
@@ -57,6 +61,7 @@ internal record HybridText
         NormShift = 1,
         NormalisesQueriesAndKeys = true,
         GatesAttention = true,
+        Experts = Experts,
         TiedEmbeddings = TiedEmbeddings,
         Delta = Delta,
         Recurrent = Recurrent,
@@ -67,14 +72,16 @@ internal record HybridText
 
     /// <param name="root">Of the config.json file.</param>
     /// <param name="text">Its <c>text_config</c>, or the file itself.</param>
-    public static HybridText Read(ConfigReader root, ConfigReader text)
+    /// <param name="experts">Whether it describes a model with experts.</param>
+    public static HybridText Read(ConfigReader root, ConfigReader text, bool experts = false)
     {
         var (positions, size) = (HybridFields.Positions(text), text.Int("head_dim", 256));
         var (width, epsilon) = (text.Int("hidden_size"), text.Double("rms_norm_eps", 1e-6));
         var config = new HybridText
         {
             HiddenSize = width,
-            IntermediateSize = text.Int("intermediate_size"),
+            IntermediateSize = experts ? 0 : text.Int("intermediate_size"),
+            Experts = experts ? ExpertsOf(text) : null,
             Heads = text.Int("num_attention_heads"),
             KeyValueHeads = text.Int("num_key_value_heads"),
             HeadSize = size,
@@ -95,10 +102,26 @@ internal record HybridText
             NormEpsilon = epsilon,
             Rope = HybridFields.Rope(text, positions),
             MropeSection = RopeReader.Section(text)?.Ints("mrope_section", [11, 11, 10]) ?? [11, 11, 10],
-            TiedEmbeddings = NestedText.TiesEmbeddings(root, text),
+
+            // With experts Transformers 5 writes its own default into text_config and goes by what stands outside.
+            TiedEmbeddings = experts ? root.Bool("tie_word_embeddings", false) : NestedText.TiesEmbeddings(root, text),
         };
         config.Validate(text);
         return config;
+    }
+
+    private static ExpertShape ExpertsOf(ConfigReader text)
+    {
+        var (count, chosen) = (text.Int("num_experts", 256), text.Int("num_experts_per_tok", 8));
+        return chosen > count
+            ? throw text.Wrong("num_experts_per_tok", $"at most the number of experts, which is {count}")
+            : new ExpertShape
+            {
+                Count = count,
+                PerToken = chosen,
+                Inner = text.Int("moe_intermediate_size", 512),
+                SharedInner = text.Int("shared_expert_intermediate_size", 512),
+            };
     }
 
     private void Validate(ConfigReader text)

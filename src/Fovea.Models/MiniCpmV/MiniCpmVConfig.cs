@@ -123,6 +123,11 @@ internal sealed record MiniCpmVConfig
             throw root.Wrong("num_attention_heads", $"a multiple of num_key_value_heads {Language.KeyValueHeads}");
         }
 
+        if (Language.HeadSize % 2 != 0)
+        {
+            throw root.Wrong(root.Has("head_dim") ? "head_dim" : "num_attention_heads", $"such that heads have an even size, not {Language.HeadSize}");
+        }
+
         if (Vision.HiddenSize % Vision.Heads != 0)
         {
             throw root.Wrong("vision_config", "one whose hidden_size is a multiple of its num_attention_heads");

@@ -15,10 +15,13 @@ internal static class Qwen35Fields
     /// <summary>Of the language model, in <c>text_config</c> or flat in the file.</summary>
     public static FieldTable Text => HybridFields.Text;
 
-    public static FieldTable Root { get; } = HybridFields.In(new FieldTable())
-        .Read($"{Types} model_type tie_word_embeddings image_token_id vision_config text_config")
-        .Only("the vision tower is part of the model", "language_model_only", false)
-        .Unused("videos are not read, and image_token_id alone marks images", "video_token_id vision_start_token_id vision_end_token_id");
+    /// <summary>As <see cref="Text"/>, of the models with experts.</summary>
+    public static FieldTable ExpertsText => HybridFields.ExpertsText;
+
+    public static FieldTable Root { get; } = WithRoot(HybridFields.In(new FieldTable()));
+
+    /// <summary>As <see cref="Root"/>, of the models with experts.</summary>
+    public static FieldTable ExpertsRoot { get; } = WithRoot(HybridFields.In(new FieldTable(), experts: true));
 
     public static FieldTable Vision { get; } = new FieldTable()
         .Read("depth hidden_size num_heads intermediate_size out_hidden_size patch_size temporal_patch_size in_channels spatial_merge_size "
@@ -30,9 +33,21 @@ internal static class Qwen35Fields
 
     /// <summary>Throws over what would change the result and is not computed.</summary>
     /// <returns>Fields that nobody knows.</returns>
-    public static IReadOnlyList<string> Check(ConfigReader root) =>
-        [.. HybridFields.Check(root, Root), .. root.Section("vision_config") is { } vision ? Vision.Check(vision) : []];
+    public static IReadOnlyList<string> Check(ConfigReader root)
+    {
+        var experts = Qwen35Config.HasExperts(root);
+        return
+        [
+            .. HybridFields.Check(root, experts ? ExpertsRoot : Root, experts),
+            .. root.Section("vision_config") is { } vision ? Vision.Check(vision) : [],
+        ];
+    }
 
     /// <summary>Fields that nobody knows in the files of a folder.</summary>
     public static IReadOnlyList<string> Unknown(ModelSource source) => [.. Check(source.Config), .. GridImages.Check(source.Folder)];
+
+    private static FieldTable WithRoot(FieldTable table) => table
+        .Read($"{Types} model_type tie_word_embeddings image_token_id vision_config text_config")
+        .Only("the vision tower is part of the model", "language_model_only", false)
+        .Unused("videos are not read, and image_token_id alone marks images", "video_token_id vision_start_token_id vision_end_token_id");
 }

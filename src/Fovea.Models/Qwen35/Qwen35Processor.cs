@@ -15,7 +15,7 @@ internal sealed record Qwen35Processor(Tokenizer Tokenizer, ChatTemplate Templat
     {
         var config = Qwen35Config.Read(source.Config);
         var (tokenizer, images) = GridFiles.Load(source, config.ImageTokenId, config.Vision.Patches, preResize);
-        return new Qwen35Processor(tokenizer, TemplateOf(tokenizer), images) { Rows = config.VocabularySize };
+        return new Qwen35Processor(tokenizer, TemplateOf(tokenizer), images) { Rows = config.VocabularySize, Objects = GridObjects.InThousandths };
     }
 
     /// <summary>Published models think first; a chat template of the folder that knows no thoughts says otherwise.</summary>

@@ -28,10 +28,8 @@ internal sealed class Qwen3VlFamily : ModelFamily
     public override VisionLanguageModel Build(ModelSource source, IWeightSource weights, ModelOptions options)
     {
         var config = Qwen3VlConfig.Read(source.Config);
-        var routers = (options.Family as ExpertOptions)?.MoeAuxLossCoef ?? 0;
-        return routers > 0 && config.Experts is null
-            ? throw new ConfigException($"moe_aux_loss_coef is for models with experts; {source.Folder} has none")
-            : new Qwen3VlModel(new Ledger(weights, options.ForLedger(PartOf)), config) { RouterLoss = routers };
+        var routers = ExpertOptions.RouterLoss(options.Family, config.Experts, source.Folder);
+        return new Qwen3VlModel(new Ledger(weights, options.ForLedger(PartOf)), config) { RouterLoss = routers };
     }
 
     public override IReadOnlyList<string> UnknownFields(ModelSource source) => Qwen3VlFields.Unknown(source);

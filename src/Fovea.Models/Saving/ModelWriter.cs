@@ -97,11 +97,20 @@ internal static class ModelWriter
         var tensors = new List<TensorSource>();
         var wrapped = WrapperNames.In(source);
         var alone = 0;
+        var stacked = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (stored, entry) in source.Tensors)
         {
             var name = wrapped.Plain(stored);
             var canonical = family.Names.ToLedger(name);
-            if (model.Ledger.Contains(canonical))
+            if (family.StacksExperts && ExpertPiece.Of(canonical) is { } piece && model.Ledger.Contains(piece.Weight))
+            {
+                // One by one in the files, together in the model: written as Transformers writes them, where the first of them stood.
+                if (stacked.Add(piece.Weight))
+                {
+                    tensors.Add(TensorBytes.Source(piece.Weight, model.Ledger[piece.Weight], dtype ?? entry.DType));
+                }
+            }
+            else if (model.Ledger.Contains(canonical))
             {
                 tensors.Add(TensorBytes.Source(name, model.Ledger[canonical], dtype ?? entry.DType));
             }

@@ -6,7 +6,8 @@ namespace Fovea.Training.Config;
 internal sealed class FamilySettings
 {
     // Copies: the loader sets their properties.
-    private readonly IReadOnlyList<FamilyOptions> all = [.. Families.All.Select(family => family.Options with { })];
+    private readonly IReadOnlyList<FamilyOptions> all =
+        [.. Families.All.Select(family => family.Options).DistinctBy(options => options.GetType()).Select(options => options with { })];
     private readonly HashSet<string> written = new(StringComparer.Ordinal);
 
     /// <summary>What the configuration says of one family.</summary>
@@ -16,7 +17,8 @@ internal sealed class FamilySettings
     internal IEnumerable<string> Notices => all.SelectMany(options => options.Notices);
 
     /// <summary>Keys of which a run keeps what they come to, those of all families.</summary>
-    internal static IEnumerable<string> OutcomeKeys => Families.All.SelectMany(family => ConfigKeys.OutcomesOf(family.Options.GetType()));
+    internal static IEnumerable<string> OutcomeKeys =>
+        Families.All.Select(family => family.Options.GetType()).Distinct().SelectMany(ConfigKeys.OutcomesOf);
 
     internal FamilyOptions With(Type type) => all.First(options => options.GetType() == type);
 
@@ -28,16 +30,17 @@ internal sealed class FamilySettings
     public IReadOnlyList<string> Check(ModelFamily family)
     {
         List<string> ignored = [];
-        foreach (var other in Families.All.Where(other => other.Options.GetType() != family.Options.GetType()))
+        foreach (var others in Families.All.GroupBy(other => other.Options.GetType()).Where(others => others.Key != family.Options.GetType()))
         {
-            var keys = ConfigKeys.Of(other.Options.GetType()).Where(written.Contains).ToList();
-            if (keys.Count > 0 && other.Options.RefusedElsewhere)
+            var keys = ConfigKeys.Of(others.Key).Where(written.Contains).ToList();
+            var titles = string.Join(" and ", others.Select(other => other.Title));
+            if (keys.Count > 0 && others.First().Options.RefusedElsewhere)
             {
                 var words = string.Join(" and ", keys);
-                throw new ConfigException($"{words} {(keys.Count == 1 ? "is" : "are")} for {other.Title}; this model is {family.ModelType}");
+                throw new ConfigException($"{words} {(keys.Count == 1 ? "is" : "are")} for {titles}; this model is {family.ModelType}");
             }
 
-            ignored.AddRange(keys.Select(key => $"{key} is ignored: it is for {other.Title}, this model is {family.ModelType}"));
+            ignored.AddRange(keys.Select(key => $"{key} is ignored: it is for {titles}, this model is {family.ModelType}"));
         }
 
         return ignored;

@@ -119,6 +119,28 @@ public sealed class FieldTests : NativeTest
     }
 
     [Theory]
+    [InlineData("model/config.json")]
+    [InlineData("config.transformers5.json")]
+    public void Every_field_of_Qwen3_5_with_experts(string config)
+    {
+        using var folder = new ConfigFolder("qwen3_5_moe/model");
+        File.Copy(TestFiles.Golden($"qwen3_5_moe/{config}"), Families.ConfigPath(folder.Path), overwrite: true);
+        FieldEffects.Check(
+            folder.Path, TestFiles.Golden("qwen3_5_moe/data/images/000_0.png"), new Dictionary<string, Func<string, FieldTable>>
+            {
+                ["config.json"] = path => path switch
+                {
+                    "text_config" => Qwen35Fields.ExpertsText,
+                    "vision_config" => Qwen35Fields.Vision,
+                    "" => Qwen35Fields.ExpertsRoot,
+                    _ => Rope(path),
+                },
+                ["preprocessor_config.json"] = _ => GridImages.Fields,
+            },
+            Elsewhere);
+    }
+
+    [Theory]
     [InlineData("text_config.linear_allow_neg_eigval", "true")]
     [InlineData("text_config.linear_gate_bound", "3")]
     [InlineData("text_config.num_shared_layers", "2")]
@@ -322,6 +344,7 @@ public sealed class FieldTests : NativeTest
     [InlineData("qwen3_5_configs/4b")]
     [InlineData("qwen3_5_configs/9b")]
     [InlineData("qwen3_5_configs/27b")]
+    [InlineData("qwen3_5_moe_configs/35b-a3b")]
     [InlineData("minicpm_configs/v2")]
     [InlineData("minicpm_configs/v25")]
     [InlineData("minicpm_configs/v26")]
@@ -340,6 +363,7 @@ public sealed class FieldTests : NativeTest
             Qwen25VlFamily => (Qwen25VlFields.Root, Qwen25VlFields.Text, Qwen25VlFields.Vision),
             Qwen2VlFamily => (Qwen2VlFields.Root, Qwen2VlFields.Text, Qwen2VlFields.Vision),
             Qwen3VlFamily => (Qwen3VlFields.Root, Qwen3VlFields.Text, Qwen3VlFields.Vision),
+            Qwen35Family when Qwen35Config.HasExperts(source.Config) => (Qwen35Fields.ExpertsRoot, Qwen35Fields.ExpertsText, Qwen35Fields.Vision),
             Qwen35Family => (Qwen35Fields.Root, Qwen35Fields.Text, Qwen35Fields.Vision),
             MiniCpmV46Family => (MiniCpmV46Fields.Root, HybridFields.Text, MiniCpmV46Fields.Vision),
             _ => (MiniCpmVFields.Root, MiniCpmVFields.Root, MiniCpmVFields.Vision),

@@ -7,7 +7,7 @@ namespace Fovea.Tests.Unit.Training;
 internal static class EveryModel
 {
     private static readonly string[] Folders = ["qwen2_5_vl_tiny", "minicpm_v2", "minicpm_v25", "minicpm_v26"];
-    private static readonly string[] Newer = ["qwen3_vl", "qwen2_vl", "qwen3_vl_moe", "minicpm_v45", "qwen3_5", "minicpmv4_6"];
+    private static readonly string[] Newer = ["qwen3_vl", "qwen2_vl", "qwen3_vl_moe", "minicpm_v45", "qwen3_5", "qwen3_5_moe", "minicpmv4_6"];
     private static readonly string[] MiniMinds = ["a dense", "a moe", "c dense", "c moe"];
 
     public static IEnumerable<string> Names => [.. Folders, .. MiniMinds.Select(kind => $"minimind {kind}"), .. Newer];

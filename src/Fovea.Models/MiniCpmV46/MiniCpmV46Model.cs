@@ -52,6 +52,11 @@ internal sealed class MiniCpmV46Model : GridModel
 
     public override int TowerRows(ImageGrid grid) => Vision.MergesWindows ? grid.Patches / PatchSquares.Size : grid.Patches;
 
+    /// <summary>Behind the merger of windows the tower has a quarter of the rows.</summary>
+    public override IEnumerable<int[]> VisionRows(ModelInput input) => Vision.MergesWindows
+        ? base.VisionRows(input).Append([.. input.Grids.Select(grid => grid.Patches / PatchSquares.Size)])
+        : base.VisionRows(input);
+
     public override int FeatureRows(ImageGrid grid) => grid.Patches / (side * side);
 
     /// <summary>Tokens of images are counted as those of text.</summary>

@@ -37,7 +37,8 @@ internal static class HybridBench
         {
             Settings = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{job.Model.Ledger.Count / 1e6:0.0} M parameters, {(compute == DType.BF16 ? "bf16" : "fp32")}; {Torch.Threads} threads; first loss {loss:0.0000}"),
+                $"{job.Model.Ledger.Count / 1e6:0.0} M parameters, {(compute == DType.BF16 ? "bf16" : "fp32")}; {Torch.Threads} threads; "
+                    + $"first loss {loss:0.0000}"),
             Libtorch = Torch.Version,
             Floors = new Dictionary<string, double>
             {

@@ -3,7 +3,9 @@ using Fovea.Tensors;
 
 namespace Fovea.Nn;
 
-/// <summary>Attention whose neighbouring query heads share keys and values (arXiv 2305.13245), on request with a gate on its result (arXiv 2505.06708).</summary>
+/// <summary>
+/// Attention whose neighbouring query heads share keys and values (arXiv 2305.13245), on request with a gate on its result (arXiv 2505.06708).
+/// </summary>
 /// <remarks>Suffixes: T tokens, E width, H query heads, G key/value heads, D head size, L wanted rows.</remarks>
 internal sealed class GroupedAttention(Weights w, DecoderShape shape, int layer) : IMixer
 {

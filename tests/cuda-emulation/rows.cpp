@@ -84,8 +84,8 @@ void rotary_case(int64_t tokens, int64_t heads, int64_t size, int kind, int64_t 
     const auto type = type_of<T>;
     turned = turned == 0 ? size : turned;
     begin(
-        "rotary of " + std::to_string(tokens) + " x " + std::to_string(heads) + " x " + std::to_string(size) + ", " + std::to_string(turned) + " turned, layout " + std::to_string(kind)
-        + ", shift " + std::to_string(shift));
+        "rotary of " + std::to_string(tokens) + " x " + std::to_string(heads) + " x " + std::to_string(size) + ", " + std::to_string(turned)
+        + " turned, layout " + std::to_string(kind) + ", shift " + std::to_string(shift));
     Random random(seed + tokens * 11 + heads * 13 + size * 17 + kind);
     const auto l = layout(kind, tokens, heads, size);
     Buffer<T> x(l.count, shift), y(tokens * heads * size, shift), back(tokens * heads * size, shift);

@@ -85,8 +85,9 @@ internal static class Qwen35Fields
         foreach (var path in unknown.Where(path => Telling.Any(path.Split('.')[^1].Contains)))
         {
             var section = path.Contains('.') ? text! : root;
-            throw section.Refused(path.Split('.')[^1], "nothing that this model family reads, and by its name it changes what the model computes; remove it from "
-                + "the file if it does not");
+            throw section.Refused(
+                path.Split('.')[^1],
+                "nothing that this model family reads, and by its name it changes what the model computes; remove it from the file if it does not");
         }
 
         return [.. unknown, .. root.Section("vision_config") is { } vision ? Vision.Check(vision) : []];

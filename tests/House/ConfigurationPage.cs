@@ -89,8 +89,11 @@ internal static partial class ConfigurationPage
         text.Append($"| `{key.Name}`{alias} | {value} | {Values(key)} | {comments.GetValueOrDefault(key.Property.Name)} |\n");
     }
 
-    private static string Title(Type section) => Families.All.FirstOrDefault(family => family.Options.GetType() == section)?.Title
-        ?? section.Name.Replace("Section", string.Empty).Replace("Options", string.Empty);
+    private static string Title(Type section)
+    {
+        var families = Families.All.Where(family => family.Options.GetType() == section).Select(family => family.Title).ToList();
+        return families.Count > 0 ? string.Join(", ", families) : section.Name.Replace("Section", string.Empty).Replace("Options", string.Empty);
+    }
 
     /// <summary>What a section says of itself, and the one-line summaries of its properties by name.</summary>
     private static (string About, Dictionary<string, string> Comments) Comments(Type section)

@@ -108,7 +108,12 @@ internal sealed class StepRunner(
     {
         using var span = Profile.Open("forward");
         var features = Features(prepared);
-        return model.Hidden(prepared.Input with { Side = side, Wanted = prepared.LossIndex }, features);
+        var input = prepared.Input with { Side = side };
+
+        // With dropout the last layer computes all rows, as it always has, so that a run that is resumed goes on with the same bits.
+        return dropout is null || !Autograd.IsRecording
+            ? model.Hidden(input with { Wanted = prepared.LossIndex }, features)
+            : model.Hidden(input, features).IndexSelect(0, prepared.LossIndex);
     }
 
     /// <summary>What is computed from now on waits, on the device, for the copies.</summary>

@@ -134,7 +134,7 @@ public sealed class ForwardTests : NativeTest
     {
         var other = Qwen35Config.Read(ConfigReader.Open(TestFiles.Golden($"{Folder}/config.transformers5.json")));
         Assert.Equivalent(model.Config, other, strict: true);
-        Assert.Equal(new ExpertShape { Count = 8, PerToken = 3, Inner = 40, SharedInner = 56 } with { DenseLayers = other.Experts!.DenseLayers }, other.Experts);
+        Assert.Equivalent(new ExpertShape { Count = 8, PerToken = 3, Inner = 40, SharedInner = 56 }, other.Experts, strict: true);
     }
 
     protected override void Cleanup()

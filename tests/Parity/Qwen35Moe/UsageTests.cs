@@ -43,13 +43,14 @@ public sealed class UsageTests : NativeTest
     [Fact]
     public void Experts_as_wide_as_the_model_leave_the_outputs_first()
     {
-        // Both weights are square, as wide as both halves of an expert and as the model: no shape tells, and this family's files have the outputs first.
+        // Both halves of an expert are as wide as the model: that weight is square, and this family's files have the outputs first.
         using var square = new ConfigFolder("qwen3_5_moe/model");
         square.Set("text_config.moe_intermediate_size", "48");
         using var model = ModelSource.Open(square.Path).Build(new MetaSource(), new ModelOptions { Device = Device.Meta });
         var experts = model.Ledger.Adaptables.OfType<ExpertLinears>().ToList();
         Assert.Equal(8, experts.Count);
-        Assert.All(experts.Where(weight => weight.Path.EndsWith("down_proj", StringComparison.Ordinal)), weight => Assert.Equal([8, 96, 48], weight.Weight.Shape));
+        var down = experts.Where(weight => weight.Path.EndsWith("down_proj", StringComparison.Ordinal));
+        Assert.All(down, weight => Assert.Equal([8, 96, 48], weight.Weight.Shape));
         Assert.All(Enumerable.Range(0, 4), layer => Assert.True(model.Ledger.Contains($"model.language_model.layers.{layer}.mlp.shared_expert_gate.weight")));
     }
 

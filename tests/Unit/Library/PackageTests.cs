@@ -101,7 +101,8 @@ public sealed partial class PackageTests : IDisposable
                 "VisionModel model", "IReadOnlyList<Conversation> heldOut", "IReadOnlyList<Row> rows", "Image scan", "CancellationToken cancel",
             ];
             var given = around.Where(parameter => !code.Contains($"var {parameter.Split(' ')[1]} =", StringComparison.Ordinal));
-            return $"private static async Task {name}({string.Join(", ", given)})\n{{\n{code.Replace("using Fovea;", string.Empty)}\nawait Task.CompletedTask;\n}}";
+            var body = code.Replace("using Fovea;", string.Empty);
+        return $"private static async Task {name}({string.Join(", ", given)})\n{{\n{body}\nawait Task.CompletedTask;\n}}";
         }
     }
 

@@ -19,6 +19,7 @@ public sealed class ShapesTests : NativeTest
         Assert.Equal((32, 32), (model.UsualImage.H, model.UsualImage.W));
         Assert.Equal(64, model.FeatureRows(model.UsualImage));
 
-        long Count(ModelPart part) => model.Ledger.Parameters.Where(parameter => source.Family.PartOf(parameter.Name) == part).Sum(parameter => parameter.Count);
+        long Count(ModelPart part) =>
+            model.Ledger.Parameters.Where(parameter => source.Family.PartOf(parameter.Name) == part).Sum(parameter => parameter.Count);
     }
 }

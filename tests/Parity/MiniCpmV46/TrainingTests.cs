@@ -60,7 +60,8 @@ public sealed class TrainingTests : NativeTest
         run = new GridRun(Folder);
         var expected = Golden.Json(TestFiles.Golden($"{Folder}/train_lora.json")).GetProperty("settings").GetProperty("target_modules");
         var targets = LoraTargets.Choose(run.Model, run.Source.Family, ["all"]);
-        Assert.Equal(expected.EnumerateArray().Select(name => name.GetString()).Order(StringComparer.Ordinal), targets.ModuleNames.Order(StringComparer.Ordinal));
+        Assert.Equal(
+            expected.EnumerateArray().Select(name => name.GetString()).Order(StringComparer.Ordinal), targets.ModuleNames.Order(StringComparer.Ordinal));
     }
 
     protected override void Cleanup() => run?.Dispose();

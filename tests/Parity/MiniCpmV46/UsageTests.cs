@@ -44,7 +44,10 @@ public sealed class UsageTests : NativeTest
     [InlineData("model.safetensors", "finetuning_type=full", "freeze_vision_tower=false", "downsample_mode=4x")]
     public void A_run_that_is_taken_up_again_ends_with_the_same_bits(string file, params string[] keys)
     {
-        string[] all = [$"model_name_or_path={TinyData.Folder}", "max_steps=4", "save_total_limit=9", "micro_batch_tokens=130", "template=minicpm_v_4_6", .. keys];
+        string[] all =
+        [
+            $"model_name_or_path={TinyData.Folder}", "max_steps=4", "save_total_limit=9", "micro_batch_tokens=130", "template=minicpm_v_4_6", .. keys,
+        ];
         Succeeds(run.Train("whole", all));
         Succeeds(run.Train("cut", all));
         Directory.Delete(Path.Combine(run.Out("cut"), "checkpoint-4"), recursive: true);

@@ -1,7 +1,6 @@
 using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.Peft;
-using Fovea.Models.Qwen35;
 using Fovea.Models.Saving;
 using Fovea.Nn;
 using Fovea.Nn.Lora;

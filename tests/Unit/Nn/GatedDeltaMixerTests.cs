@@ -18,8 +18,8 @@ public sealed class GatedDeltaMixerTests : NativeTest
     [Fact]
     public void Every_part_equals_the_reference_over_several_chunks()
     {
-        const string Folder = "golden/qwen3_5";
-        var folder = TestFiles.Shared(Folder) ?? TestFiles.SkipMissing(Folder);
+        const string reference = "golden/qwen3_5";
+        var folder = TestFiles.Shared(reference) ?? TestFiles.SkipMissing(reference);
         using var scope = TensorScope.Open("test");
         using var files = Checkpoint.Open(Path.Combine(DrawnModel.Place(Path.Combine(folder, "model")), "model.safetensors"));
         using var ledger = new Ledger(new CheckpointSource(files), new LedgerOptions());

@@ -21,14 +21,14 @@ public sealed class DeltaRuleTests : NativeTest
         {
             for (var i = 0; i < all[which].Length; i++)
             {
-                const double Step = 1e-5;
+                const double change = 1e-5;
                 var before = loops.Inputs[which][i];
-                loops.Inputs[which][i] = before + Step;
+                loops.Inputs[which][i] = before + change;
                 var above = Sum();
-                loops.Inputs[which][i] = before - Step;
+                loops.Inputs[which][i] = before - change;
                 var below = Sum();
                 loops.Inputs[which][i] = before;
-                Assert.Equal((above - below) / (2 * Step), all[which][i], 1e-8);
+                Assert.Equal((above - below) / (2 * change), all[which][i], 1e-8);
             }
         }
 
@@ -82,18 +82,18 @@ public sealed class DeltaRuleTests : NativeTest
     [Fact]
     public void A_segment_has_the_bits_that_it_has_alone_wherever_it_begins()
     {
-        const int Length = 70;
+        const int tokens = 70;
         using var scope = TensorScope.Open("test");
-        var own = Run(Tensors(Drawn(Length, 2, 4, 16, 24, 0), 2, 4, 16, 24), [0, Length]);
+        var own = Run(Tensors(Drawn(tokens, 2, 4, 16, 24, 0), 2, 4, 16, 24), [0, tokens]);
         for (var before = 1; before <= 65; before++)
         {
             using var inner = TensorScope.Open("inner");
             var others = Tensors(Drawn(before, 2, 4, 16, 24, 0), 2, 4, 16, 24);
             Tensor[] around = [.. own.Leaves.Zip(others, (x, other) => ShapeOps.Cat([other, x.Detach(), other]))];
-            var packed = Run(around, [0, before, before + Length, (2 * before) + Length], own.Gradient);
+            var packed = Run(around, [0, before, before + tokens, (2 * before) + tokens], own.Gradient);
             for (var i = 0; i < own.Values.Length; i++)
             {
-                Same(own.Values[i].ToArray<float>(), packed.Values[i].Slice(0, before, before + Length).Contiguous().ToArray<float>());
+                Same(own.Values[i].ToArray<float>(), packed.Values[i].Slice(0, before, before + tokens).Contiguous().ToArray<float>());
             }
         }
     }
@@ -206,11 +206,11 @@ public sealed class DeltaRuleTests : NativeTest
     internal void The_convolution_and_its_gradients_equal_their_formula(DType dtype, int length, double tolerance)
     {
         using var scope = TensorScope.Open("test");
-        const int Columns = 147;
+        const int columns = 147;
         long[] boundaries = [0, 1, 3, 70, 70, 260];
         Torch.Seed(4);
-        var (x, weight) = (CreateOps.Empty([260, Columns]).Normal_(0, 1).To(dtype), CreateOps.Empty([Columns, length]).Normal_(0, 1).To(dtype));
-        var (before, gradient) = (CreateOps.Empty([5, length - 1, Columns]).Normal_(0, 1).To(dtype), CreateOps.Empty([260, Columns]).Normal_(0, 1).To(dtype));
+        var (x, weight) = (CreateOps.Empty([260, columns]).Normal_(0, 1).To(dtype), CreateOps.Empty([columns, length]).Normal_(0, 1).To(dtype));
+        var (before, gradient) = (CreateOps.Empty([5, length - 1, columns]).Normal_(0, 1).To(dtype), CreateOps.Empty([260, columns]).Normal_(0, 1).To(dtype));
         x.RequiresGrad = weight.RequiresGrad = true;
         var (y, last) = RecurrentOps.ShortConvolutionFrom(x, weight, boundaries, before);
         Autograd.Backward(y, gradient);
@@ -225,7 +225,7 @@ public sealed class DeltaRuleTests : NativeTest
             using var none = Autograd.NoGrad();
             var steps = RecurrentOps.ConvolutionSteps(x, weight, boundaries, pool, [5, 1, 2, 3, 4]);
             Same(y.Detach().To(DType.F32).ToArray<float>(), steps.To(DType.F32).ToArray<float>());
-            Near("pool", rows[..((length - 1) * Columns)], pool.Slice(0, 5, 6), 0);
+            Near("pool", rows[..((length - 1) * columns)], pool.Slice(0, 5, 6), 0);
         }
     }
 

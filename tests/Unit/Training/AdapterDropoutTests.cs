@@ -4,7 +4,6 @@ using Fovea.Models;
 using Fovea.Models.MiniMindV;
 using Fovea.Nn;
 using Fovea.Nn.Lora;
-using Fovea.Tensors;
 
 namespace Fovea.Tests.Unit.Training;
 

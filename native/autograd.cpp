@@ -39,6 +39,7 @@ struct Frame {
 // How to compute one dropped result again. It is held from the first saved tensor that needs it to the last.
 struct Recipe {
     std::function<at::Tensor()> again;
+    std::vector<at::Tensor> inputs; // what `again` holds
     at::Tensor known;
     int waiting = 0;
 
@@ -199,6 +200,9 @@ struct RecipeHook final : SavedVariableHooks {
         }
         recipe->waiting++;
         sizes = tensor.sizes().vec();
+        for (const auto& input : recipe->inputs) {
+            note_saved(input);
+        }
     }
 
     at::Tensor call_unpack_hook() override {
@@ -293,10 +297,13 @@ bool fovea::wants_cheap_results() {
     return !modes.empty() && modes.back().recipes != nullptr;
 }
 
-void fovea::computed_cheaply(const at::Tensor& result, std::function<at::Tensor()> again) {
+void fovea::computed_cheaply(const at::Tensor& result, at::TensorList inputs, std::function<at::Tensor()> again) {
     if (wants_cheap_results()) {
         auto recipe = std::make_shared<Recipe>();
         recipe->again = std::move(again);
+        for (const auto& input : inputs) {
+            recipe->inputs.push_back(input.detach());
+        }
         modes.back().recipes->entries.push_back(
             {result.storage().getWeakStorageImpl(), result.scalar_type(), result.numel(), std::move(recipe)});
     }

@@ -135,7 +135,7 @@ struct RmsNorm : torch::autograd::Function<RmsNorm> {
         context->save_for_backward({x, weight, scale});
         context->saved_data["shift"] = shift;
         if (wants_cheap_results()) {
-            computed_cheaply(y, [x = x.detach(), weight = weight.detach(), epsilon, shift] {
+            computed_cheaply(y, {x, weight}, [x = x.detach(), weight = weight.detach(), epsilon, shift] {
                 return std::get<0>(kernel.call(x, weight, epsilon, shift));
             });
         }

@@ -86,7 +86,7 @@ struct SigmoidMul : torch::autograd::Function<SigmoidMul> {
         static const auto kernel = by_device("fovea::sigmoid_mul_forward", opened);
         auto y = kernel.call(x, gate);
         if (wants_cheap_results()) {
-            computed_cheaply(y, [x = x.detach(), gate = gate.detach()] { return kernel.call(x, gate); });
+            computed_cheaply(y, {x, gate}, [x = x.detach(), gate = gate.detach()] { return kernel.call(x, gate); });
         }
         return y;
     }

@@ -67,7 +67,7 @@ struct SiluMul : torch::autograd::Function<SiluMul> {
         static const auto kernel = by_device("fovea::silu_mul_forward", gated);
         auto y = kernel.call(gate, up);
         if (wants_cheap_results()) {
-            computed_cheaply(y, [gate = gate.detach(), up = up.detach()] { return kernel.call(gate, up); });
+            computed_cheaply(y, {gate, up}, [gate = gate.detach(), up = up.detach()] { return kernel.call(gate, up); });
         }
         return y;
     }

@@ -49,7 +49,8 @@ public sealed class ActivationCostsTests : NativeTest
         }
     }
 
-    private static bool IsOfDecoder(VisionLanguageModel model, string path) => model.Ledger[$"{path}.weight"].Block?.Part == ModelPart.Language;
+    private static bool IsOfDecoder(VisionLanguageModel model, string path) =>
+        model.Ledger.Linears.FirstOrDefault(linear => linear.Path == path)?.Weight.Block?.Part == ModelPart.Language;
 
     private static long Held(VisionLanguageModel model, DropoutStream? dropout, int tokens, int images)
     {

@@ -111,7 +111,7 @@ public sealed class AdapterDropoutTests : NativeTest
                 for (var feature = 0; feature < FeaturesAnImage; feature++)
                 {
                     slots.Add(start + 2 + (i * 5) + feature);
-                    features.Add(featureStart + (feature * 2));
+                    features.Add(featureStart + (feature * 2 % model.FeatureRows(grid)));
                 }
 
                 featureStart += model.FeatureRows(grid);

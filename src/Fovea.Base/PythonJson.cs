@@ -54,6 +54,30 @@ internal static class PythonJson
             : throw new JsonException("not a JSON object");
     }
 
+    /// <summary>A text in quotes, with its escapes; with <paramref name="ascii"/> also of everything beyond ASCII.</summary>
+    public static void AppendText(StringBuilder text, string words, bool ascii)
+    {
+        text.Append('"');
+        foreach (var c in words)
+        {
+            _ = c switch
+            {
+                '"' => text.Append("\\\""),
+                '\\' => text.Append("\\\\"),
+                '\n' => text.Append("\\n"),
+                '\r' => text.Append("\\r"),
+                '\t' => text.Append("\\t"),
+                '\b' => text.Append("\\b"),
+                '\f' => text.Append("\\f"),
+                < ' ' => text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"),
+                > '~' when ascii => text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"),
+                _ => text.Append(c),
+            };
+        }
+
+        text.Append('"');
+    }
+
     private static string Write(object? value, int indent, bool sortKeys, bool ascii = true)
     {
         var text = new StringBuilder();
@@ -121,29 +145,6 @@ internal static class PythonJson
         {
             text.Append('\n').Append(' ', indent * depth);
         }
-    }
-
-    private static void AppendText(StringBuilder text, string words, bool ascii)
-    {
-        text.Append('"');
-        foreach (var c in words)
-        {
-            _ = c switch
-            {
-                '"' => text.Append("\\\""),
-                '\\' => text.Append("\\\\"),
-                '\n' => text.Append("\\n"),
-                '\r' => text.Append("\\r"),
-                '\t' => text.Append("\\t"),
-                '\b' => text.Append("\\b"),
-                '\f' => text.Append("\\f"),
-                < ' ' => text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"),
-                > '~' when ascii => text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"),
-                _ => text.Append(c),
-            };
-        }
-
-        text.Append('"');
     }
 
     /// <summary>The shortest digits of a number and how many of them stand before the point (0 or less: zeros follow the point first).</summary>

@@ -40,7 +40,7 @@ internal sealed class PyJson(Work work, bool ascii, string? indent, string betwe
                 text.Append(PythonJson.Float(real));
                 break;
             case string words:
-                AppendText(work.Charge(words));
+                PythonJson.AppendText(text, work.Charge(words), ascii);
                 break;
             case PyList list:
                 AppendAll('[', ']', list.Items, depth, item => Append(item, depth + 1));
@@ -54,7 +54,7 @@ internal sealed class PyJson(Work work, bool ascii, string? indent, string betwe
 
                 AppendAll('{', '}', pairs, depth, pair =>
                 {
-                    AppendText(Key(pair.Key));
+                    PythonJson.AppendText(text, Key(pair.Key), ascii);
                     text.Append(colon);
                     Append(pair.Value, depth + 1);
                 });
@@ -92,27 +92,5 @@ internal sealed class PyJson(Work work, bool ascii, string? indent, string betwe
         {
             text.Append('\n').Insert(text.Length, indent, depth);
         }
-    }
-
-    private void AppendText(string words)
-    {
-        text.Append('"');
-        foreach (var c in words)
-        {
-            _ = c switch
-            {
-                '"' => text.Append("\\\""),
-                '\\' => text.Append("\\\\"),
-                '\n' => text.Append("\\n"),
-                '\r' => text.Append("\\r"),
-                '\t' => text.Append("\\t"),
-                '\b' => text.Append("\\b"),
-                '\f' => text.Append("\\f"),
-                _ when c < ' ' || (ascii && c > '~') => text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"),
-                _ => text.Append(c),
-            };
-        }
-
-        text.Append('"');
     }
 }

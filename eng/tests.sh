@@ -2,8 +2,7 @@
 #
 # libtorch's threads and the count of living handles are a process's own, so the tests of one process run one at a time. Most of them are small and keep one
 # CPU busy; so the whole suite is run in parts, by namespace, in as many processes side by side as there are CPUs (four at most). A part that ends is told in a
-# line; one in which something
-# failed is shown whole.
+# line; one in which something failed is shown whole.
 
 RUNNER="$ROOT/artifacts/bin/Fovea.Tests/release/Fovea.Tests.dll"
 PARTS="$STATE/tests"

@@ -56,7 +56,8 @@ def build(variant, merged=False, ulp=False):
         rule, size = module.torch_chunk_gated_delta_rule, int(variant[5:])
         module.torch_chunk_gated_delta_rule = lambda *a, **k: rule(*a, **{**k, "chunk_size": size})
     if variant == "recurrent":
-        module.torch_chunk_gated_delta_rule = lambda *a, **k: module.torch_recurrent_gated_delta_rule(*a, **{n: v for n, v in k.items() if n != "chunk_size"})
+        known = ("g", "beta", "initial_state", "output_final_state", "use_qk_l2norm_in_kernel")
+        module.torch_chunk_gated_delta_rule = lambda *a, **k: module.torch_recurrent_gated_delta_rule(*a, **{n: v for n, v in k.items() if n in known})
     dtype = torch.float64 if double else torch.float32
     torch.set_default_dtype(torch.float32)
     model = getattr(module, CLASS).from_pretrained(folder, dtype=torch.float32, attn_implementation="eager" if variant == "eager" else "sdpa")

@@ -53,7 +53,7 @@ internal sealed class RowQuestions(ConversationSet rows, DataSetup setup, Genera
     {
         var filled = objects.Fill(rows[row], out var places);
         List<WrittenPlace> expected = [.. places.Where(place => place.Message == filled.Messages.Count - 1)];
-        return expected.Count == 0 ? null : ObjectScore.Of(expected, answer);
+        return expected.Count == 0 ? null : ObjectScore.Of(expected, answer, Placeholders.Join(filled.Messages[^1]));
     }
 
     /// <summary>A conversation without its last answer.</summary>

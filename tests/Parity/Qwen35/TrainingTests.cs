@@ -10,8 +10,8 @@ public sealed class TrainingTests : NativeTest
     private const string Folder = "qwen3_5";
     private const string Template = "qwen3_5_nothink";
 
-    // The norm of one step hangs on how the original itself rounds: its chunks of 32 tokens instead of 64 move it by 1.2e-3, all others by less than 1e-4.
-    // noise.py beside the golden shows it.
+    // The norm of one step hangs on how the original rounds: with chunks of 32 tokens instead of 64 it moves by 1.2e-3, in doubles by 8e-4, all others by less
+    // than 1e-4 (README.md of the golden, noise.py).
     private static readonly (int Step, double Norm) Noisy = (16, 2e-3);
     private GridRun? run;
 

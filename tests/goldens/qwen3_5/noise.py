@@ -1,21 +1,17 @@
 """Prints how far the golden's own run (train_lora.json) moves when Transformers computes it in other ways that mean the same, and how far the logits of the
 model with its adapter are from those of the merged model. No PEFT is needed: an adapter is y + (alpha / r) * B(A(x)), with adapter_init's values.
-  noise.py MODEL_FOLDER [--family qwen3_5_moe] [VARIANT...]     (MODEL_FOLDER: see greedy.py)
+  noise.py MODEL_FOLDER [VARIANT...]     (MODEL_FOLDER: see greedy.py)
 Variants: sdpa (the golden's), eager, chunk32, chunk16, recurrent (delta rule), batch (a step's rows padded to one batch), ulp (the adapter's values moved by
 their last bit), fp64. fp64 is the modelling file with every float32 made float64; it is what the others are compared with too, as the true value."""
-import importlib.util, json, math, os, sys
+import importlib.util, json, os, sys
 import torch, torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file
 
 HERE, R, ALPHA = os.path.dirname(os.path.abspath(__file__)), 8, 16
-arguments = sys.argv[1:]
-FAMILY = arguments.pop(arguments.index("--family") + 1) if "--family" in arguments else "qwen3_5"
-folder, wanted = arguments[0], [a for a in arguments[1:] if not a.startswith("--")]
-DATA = os.path.join(HERE, "..", FAMILY)
+folder, wanted = sys.argv[1], sys.argv[2:]
 torch.set_num_threads(1)
-MODELLING = f"transformers.models.{FAMILY}.modeling_{FAMILY}"
-CLASS = {"qwen3_5": "Qwen3_5ForConditionalGeneration", "qwen3_5_moe": "Qwen3_5MoeForConditionalGeneration"}[FAMILY]
+MODELLING = "transformers.models.qwen3_5.modeling_qwen3_5"
 
 
 def modelling(double):
@@ -24,10 +20,9 @@ def modelling(double):
     module = importlib.util.module_from_spec(spec)
     with open(spec.origin, encoding="utf-8") as f:
         text = f.read()
-    prefix = CLASS.removesuffix("ForConditionalGeneration")   # the parts from this file too, not by way of AutoModel
     for part, name in (("vision", "Vision"), ("text", "Text")):
         assert f"AutoModel.from_config(config.{part}_config)" in text
-        text = text.replace(f"AutoModel.from_config(config.{part}_config)", f"{prefix}{name}Model._from_config(config.{part}_config)")
+        text = text.replace(f"AutoModel.from_config(config.{part}_config)", f"Qwen3_5{name}Model._from_config(config.{part}_config)")   # of this very file
     if double:
         text = text.replace("torch.float32", "torch.float64").replace("dtype=torch.float)", "dtype=torch.float64)").replace(".float()", ".double()")
     sys.modules[MODELLING] = module
@@ -36,7 +31,7 @@ def modelling(double):
 
 
 def load(name):
-    with open(os.path.join(DATA, name), encoding="utf-8") as f:
+    with open(os.path.join(HERE, name), encoding="utf-8") as f:
         return json.load(f)
 
 
@@ -60,9 +55,7 @@ def build(variant, merged=False, ulp=False):
         module.torch_chunk_gated_delta_rule = lambda *a, **k: module.torch_recurrent_gated_delta_rule(*a, **{n: v for n, v in k.items() if n in known})
     dtype = torch.float64 if double else torch.float32
     torch.set_default_dtype(torch.float32)
-    model = getattr(module, CLASS).from_pretrained(folder, dtype=torch.float32, attn_implementation="eager" if variant == "eager" else "sdpa")
-    if hasattr(model, "set_experts_implementation") and FAMILY.endswith("moe"):
-        model.set_experts_implementation("eager")
+    model = module.Qwen3_5ForConditionalGeneration.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager" if variant == "eager" else "sdpa")
     if double:
         model = model.double()
         for m in model.modules():   # angles anew, in doubles
@@ -73,7 +66,7 @@ def build(variant, merged=False, ulp=False):
                 m.inv_freq, _ = m.compute_default_rope_parameters(m.config)
                 torch.set_default_dtype(torch.float32)
     model.requires_grad_(False)
-    adapter, generator = load_file(os.path.join(DATA, "adapter_init", "adapter_model.safetensors")), torch.Generator().manual_seed(1)
+    adapter, generator = load_file(os.path.join(HERE, "adapter_init", "adapter_model.safetensors")), torch.Generator().manual_seed(1)
     names = sorted({n.rsplit(".lora_", 1)[0] for n in adapter})
     for name in names:
         a, b = (adapter[f"{name}.lora_{side}.weight"] for side in "AB")
@@ -94,7 +87,7 @@ def inputs(rows, dtype):
     pad = lambda values, fill: torch.tensor([v + [fill] * (longest - len(v)) for v in values])
     ids = pad([r["ids"] for r in rows], 1978)
     e = dict(input_ids=ids, attention_mask=pad([[1] * len(r["ids"]) for r in rows], 0), mm_token_type_ids=(ids == 1990).int())
-    pictures = [Image.open(os.path.join(DATA, "data", p)).convert("RGB") for r in rows for p in r["images"]]
+    pictures = [Image.open(os.path.join(HERE, "data", p)).convert("RGB") for r in rows for p in r["images"]]
     if pictures:
         e.update(processor(images=pictures, return_tensors="pt"))
         e["pixel_values"] = e["pixel_values"].to(dtype)

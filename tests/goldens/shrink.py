@@ -156,7 +156,7 @@ def palette(path):
     write(path, kept)
 
 
-for version, seed in (("minicpm_v45", 45), ("minicpm_v26", 61), ("minicpm_v25", 71), ("minicpm_v2", 71)):
+for version, seed in (("minicpm_v45", 45), ("minicpm_v4_derived", 81), ("minicpm_v26", 61), ("minicpm_v25", 71), ("minicpm_v2", 71)):
     weights(f"{version}/model", seed, cpm(version == "minicpm_v2"))
     for name in ("forward", "train_full", "train_lora"):
         if os.path.exists(f"{ROOT}/{version}/{name}.safetensors"):

@@ -21,6 +21,9 @@ internal sealed record ObjectScore
     /// <summary>Of each expected box, whether the middle of its pair, or the point, lies in it.</summary>
     public required IReadOnlyList<bool> Centers { get; init; }
 
+    /// <summary>Of each expected box that has a label, its intersection over union with its pair among answered boxes of the same label; 0 without one.</summary>
+    public IReadOnlyList<double> LabelledOverlaps { get; init; } = [];
+
     /// <summary>Boxes in the answer, where boxes were expected.</summary>
     public required int AnsweredBoxes { get; init; }
 
@@ -33,14 +36,19 @@ internal sealed record ObjectScore
     /// <summary>Expected boxes that are found.</summary>
     public int Hits => Overlaps.Count(overlap => overlap >= Hit);
 
+    /// <summary>Expected boxes with a label that are found under it.</summary>
+    public int LabelledHits => LabelledOverlaps.Count(overlap => overlap >= Hit);
+
     /// <summary>0 to 1 over boxes and points; the larger, the better.</summary>
     public double Goodness => Overlaps.Concat(Distances.Select(distance => 1 - distance)).Average();
 
     /// <param name="expected">The places of the row's answer; at least one.</param>
     /// <param name="answer">The text that a model wrote.</param>
-    public static ObjectScore Of(IReadOnlyList<WrittenPlace> expected, string answer)
+    /// <param name="text">The row's answer as it is written, which says what labels its places have; null where they have none.</param>
+    public static ObjectScore Of(IReadOnlyList<WrittenPlace> expected, string answer, string? text = null)
     {
-        var read = PlaceReader.Read(answer);
+        var named = PlaceReader.ReadNamed(answer);
+        List<IReadOnlyList<double>> read = [.. named.Select(place => place.Numbers)];
         var boxes = expected.Where(place => place.Place is ObjectBox).ToList();
         var points = expected.Where(place => place.Place is ObjectPoint).ToList();
 
@@ -54,6 +62,7 @@ internal sealed record ObjectScore
         {
             Overlaps = [.. boxes.Select((box, i) => boxPairs[i] < 0 ? 0 : Overlap(box, forBoxes[boxPairs[i]]))],
             Centers = [.. boxes.Select((box, i) => boxPairs[i] >= 0 && IsInside(box, forBoxes[boxPairs[i]]))],
+            LabelledOverlaps = Labelled(expected, named, text is null ? [] : PlaceReader.ReadNamed(text)),
             AnsweredBoxes = boxes.Count == 0 ? 0 : four.Count,
             Distances = [.. points.Select((point, i) => pointPairs[i] < 0 ? 1 : Distance(point, forPoints[pointPairs[i]]))],
             Marks =
@@ -64,8 +73,25 @@ internal sealed record ObjectScore
         };
     }
 
-    private static int[] Pairs(
-        List<WrittenPlace> expected, IReadOnlyList<IReadOnlyList<double>> answered, Func<WrittenPlace, IReadOnlyList<double>, double> weight)
+    /// <param name="own">The places of the row's answer as they are read from its text.</param>
+    private static double[] Labelled(IReadOnlyList<WrittenPlace> expected, IReadOnlyList<NamedPlace> answered, IReadOnlyList<NamedPlace> own)
+    {
+        if (own.Count != expected.Count)
+        {
+            return [];
+        }
+
+        var boxes = expected.Zip(own).Where(pair => pair.First.Place is ObjectBox && pair.Second is { IsMarked: true, Label.Length: > 0 }).ToList();
+        var four = answered.Where(place => place.Numbers.Count == 4).ToList();
+        var pairs = Pairs(boxes, four, Weight);
+        return [.. boxes.Select((box, i) => pairs[i] < 0 ? 0 : Weight(box, four[pairs[i]]))];
+
+        static double Weight((WrittenPlace Place, NamedPlace Own) box, NamedPlace place) =>
+            place.Is(box.Own.Label!) ? Overlap(box.Place, place.Numbers) : 0;
+    }
+
+    private static int[] Pairs<TExpected, TAnswered>(
+        List<TExpected> expected, IReadOnlyList<TAnswered> answered, Func<TExpected, TAnswered, double> weight)
     {
         var weights = new double[expected.Count, answered.Count];
         for (var i = 0; i < expected.Count; i++)

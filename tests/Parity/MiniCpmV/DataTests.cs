@@ -35,6 +35,7 @@ public sealed class DataTests
 
     [Theory]
     [InlineData("minicpm_v45", 9)]
+    [InlineData("minicpm_v4_derived", 8)]
     [InlineData("minicpm_v26", 8)]
     [InlineData("minicpm_v25", 5)]
     [InlineData("minicpm_v2", 5)]

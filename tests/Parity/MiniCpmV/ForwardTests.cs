@@ -13,7 +13,7 @@ public sealed class ForwardTests : NativeTest
     public static TheoryData<string, string> Cases()
     {
         var cases = new TheoryData<string, string>();
-        foreach (var version in (string[])["minicpm_v45", "minicpm_v26", "minicpm_v25", "minicpm_v2"])
+        foreach (var version in (string[])["minicpm_v45", "minicpm_v4_derived", "minicpm_v26", "minicpm_v25", "minicpm_v2"])
         {
             foreach (var known in Golden.Json(TestFiles.Golden($"{version}/forward.json")).EnumerateArray())
             {
@@ -32,6 +32,7 @@ public sealed class ForwardTests : NativeTest
 
     [Theory]
     [InlineData("minicpm_v45", "rows_0")]
+    [InlineData("minicpm_v4_derived", "rows_1")]
     [InlineData("minicpm_v45", "rows_1")]
     [InlineData("minicpm_v26", "rows_0")]
     [InlineData("minicpm_v26", "rows_1")]
@@ -109,6 +110,7 @@ public sealed class ForwardTests : NativeTest
 
     [Theory]
     [InlineData("minicpm_v45")]
+    [InlineData("minicpm_v4_derived")]
     [InlineData("minicpm_v26")]
     [InlineData("minicpm_v25")]
     [InlineData("minicpm_v2")]

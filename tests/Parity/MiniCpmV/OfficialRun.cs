@@ -36,8 +36,8 @@ internal sealed class OfficialRun : IDisposable
         MediaDir = Images(version),
     };
 
-    /// <summary>The pictures of V-2.6 serve V-4.5 too.</summary>
-    public static string Images(string version) => TestFiles.Golden($"{(version == "minicpm_v45" ? "minicpm_v26" : version)}/data/images");
+    /// <summary>The pictures of V-2.6 serve V-4 and V-4.5 too.</summary>
+    public static string Images(string version) => TestFiles.Golden($"{(version is "minicpm_v45" or "minicpm_v4_derived" ? "minicpm_v26" : version)}/data/images");
 
     public string Folder(string name) => TestFiles.Golden($"{Version}/{name}");
 

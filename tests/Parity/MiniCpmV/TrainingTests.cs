@@ -16,6 +16,7 @@ public sealed class TrainingTests : NativeTest
 {
     [Theory]
     [InlineData("minicpm_v45", false)]
+    [InlineData("minicpm_v4_derived", false)]
     [InlineData("minicpm_v26", false)]
     [InlineData("minicpm_v26", true)]
     [InlineData("minicpm_v25", false)]
@@ -28,6 +29,7 @@ public sealed class TrainingTests : NativeTest
 
     [Theory]
     [InlineData("minicpm_v45", "train_lora", true)]
+    [InlineData("minicpm_v4_derived", "train_lora", true)]
     [InlineData("minicpm_v26", "train_lora", true)]
     [InlineData("minicpm_v26", "train_lora_novision", false)]
     public void Every_loss_of_the_LoRA_run_agrees(string version, string run, bool vision)
@@ -43,7 +45,7 @@ public sealed class TrainingTests : NativeTest
     [Fact]
     public void Weights_decay_that_Transformers_decays()
     {
-        foreach (var version in (string[])["minicpm_v45", "minicpm_v26", "minicpm_v25", "minicpm_v2"])
+        foreach (var version in (string[])["minicpm_v45", "minicpm_v4_derived", "minicpm_v26", "minicpm_v25", "minicpm_v2"])
         {
             var golden = Expected(version, "train_full");
             using var model = Load(version, (_, _) => true, recompute: false);

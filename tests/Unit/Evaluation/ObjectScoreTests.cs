@@ -93,6 +93,42 @@ public sealed class ObjectScoreTests
         Assert.Empty(ObjectScores.Means([]));
     }
 
+    [Theory]
+    [InlineData("<ref>cat</ref><box>1 2 3 4</box><box>5 6 7 8</box><ref> Dog </ref><box>9 9 9 9</box>", "cat!;cat!;Dog!")]
+    [InlineData("<|object_ref_start|>a cat<|object_ref_end|> is at <|box_start|>(1,2),(3,4)<|box_end|>", "a cat!")]
+    [InlineData("a cat(1,2),(3,4) the dog: (5,6),(7,8)(9,9),(9,9)", "a cat;the dog;the dog")]
+    [InlineData("I see:\n\tcat [1, 2, 3, 4]", "cat")]
+    [InlineData("[{\"bbox_2d\": [1, 2, 3, 4], \"label\": \"a \\\"b\\\"\"}, {\"label\": \"c\", \"bbox_2d\": [1, 2, 3, 4]}, {\"bbox_2d\": [1, 2, 3, 4]", "a \"b\"!;c!;?")]
+    [InlineData("[1, 2, 3, 4]", "")]
+    public void Labels_are_read_with_their_places(string answer, string expected)
+    {
+        var read = PlaceReader.ReadNamed(answer);
+        if (expected.EndsWith('?'))
+        {
+            Assert.False(read[^1].IsMarked);
+            (read, expected) = ([.. read.SkipLast(1)], expected[..^2]);
+        }
+
+        Assert.Equal(expected, string.Join(';', read.Select(place => place.Label + (place.IsMarked ? "!" : ""))));
+    }
+
+    [Theory]
+    [InlineData("<ref>cup</ref><box>0 0 100 100</box><ref>CAT </ref><box>500 500 600 600</box>", 100, 100)]
+    [InlineData("<ref>cat</ref><box>0 0 100 100</box><ref>cup</ref><box>500 500 600 600</box>", 0, 0)] // in each other's place
+    [InlineData("<ref>cup</ref><box>0 0 100 40</box><ref>dog</ref><box>500 500 600 600</box>", 20, 0)]
+    [InlineData("the cup(0,0),(100,100) scat(500,500),(600,600)", 50, 50)] // marks were stripped
+    [InlineData("(0,0),(100,100)(500,500),(600,600)", 0, 0)]
+    public void A_box_counts_under_its_label_alone(string answer, double overlap, double accuracy)
+    {
+        var frame = new ObjectFrame(1000, 1000, 1000, 1000);
+        WrittenPlace[] places = [Expected(new ObjectBox(0, 0, 100, 100), frame), Expected(new ObjectBox(500, 500, 600, 600), frame)];
+        var score = ObjectScore.Of(places, answer, "A <ref>cup</ref><box>0 0 100 100</box>, a <ref>cat</ref><box>500 500 600 600</box>");
+        var means = ObjectScores.Means([score]);
+        Assert.Equal((overlap, accuracy), (Math.Round(means["box_label_iou"], 9), means["box_label_accuracy"]));
+        Assert.DoesNotContain("box_label_iou", ObjectScores.Means([ObjectScore.Of(places, answer, "<box>0 0 100 100</box><box>500 500 600 600</box>")]).Keys);
+        Assert.DoesNotContain("box_label_iou", ObjectScores.Means([ObjectScore.Of(places, answer)]).Keys);
+    }
+
     [Fact]
     public void An_answer_is_read_in_the_coordinates_of_the_image_that_is_expected()
     {

@@ -19,6 +19,7 @@ internal sealed class TokenTexts(Tokenizer tokenizer)
         }
     });
 
+    /// <param name="id">The token.</param>
     /// <param name="logprob">With the most likely ones of its place; null for the token alone.</param>
     public ServedToken Of(int id, TokenLogprob? logprob)
     {

@@ -11,16 +11,24 @@ PACK_LIMIT=60
 CODEC_NAMES="libturbojpeg.so.0 libjpeg.so.62 libwebp.so.7 libwebpdemux.so.2 libsharpyuv.so.0"
 # Of the .NET runtime, what neither fovea nor its tests load: debuggers, tracing, other collectors, other languages, parts of the library.
 NOT_IN_PACK='libmscordaccore\.so|libmscordbi\.so|libclrgc\.so|libclrgcexp\.so|libcoreclrtraceptprovider\.so|createdump|Microsoft\.VisualBasic.*\.dll|Microsoft\.CSharp\.dll|System\.Data\.Common\.dll|System\.Private\.DataContractSerialization\.dll|System\.Linq\.AsyncEnumerable\.dll|System\.Net\.(Mail|HttpListener|Quic|Requests)\.dll|System\.Transactions\.Local\.dll|System\.Threading\.Tasks\.Dataflow\.dll'
+# Of ASP.NET Core: pages, sign-in, files, other servers.
+NOT_IN_PACK="$NOT_IN_PACK"'|Microsoft\.AspNetCore\.(Mvc|Components|SignalR|Razor|Identity|DataProtection|Localization|OutputCaching|ResponseCaching|ResponseCompression|Rewrite|HttpLogging|StaticAssets|StaticFiles|Session|WebSockets|Antiforgery|CookiePolicy|Http\.Connections|Authentication\.(Cookies|OAuth|BearerToken)|Server\.(HttpSys|IIS|IISIntegration|Kestrel\.Transport\.(Quic|NamedPipes)))(\.[A-Za-z.]+)?\.dll|Microsoft\.JSInterop\.dll|Microsoft\.Extensions\.(Identity|Localization)\..*\.dll|System\.(Formats\.Cbor|Security\.Cryptography\.(Pkcs|Xml)|Diagnostics\.EventLog)\.dll|aspnetcorev2_inprocess\.dll'
 
 # pack_files: a line "file<TAB>name in the pack" for each; sources, tests' inputs and scripts travel with the checkout.
 pack_files() {
-  local runtime="shared/Microsoft.NETCore.App/$DOTNET_VERSION" file name
+  local file name
   for file in "$ROOT"/artifacts/bin/Fovea.Tests/release/*.dll "$ROOT"/artifacts/bin/Fovea.Tests/release/*.json; do printf '%s\tmanaged/%s\n' "$file" "${file##*/}"; done
   printf '%s\tdotnet/dotnet\n' "$DOTNET_HOME/dotnet"
-  (cd "$DOTNET_HOME" && find -L host "$runtime" -type f) | grep -vE "/($NOT_IN_PACK)\$" | while read -r file; do
-    [ "${file##*/}" = Microsoft.NETCore.App.deps.json ] || printf '%s\tdotnet/%s\n' "$DOTNET_HOME/$file" "$file"
+  (cd "$DOTNET_HOME" && find -L host $(runtimes) -type f) | grep -vE "/($NOT_IN_PACK)\$" | while read -r file; do
+    [ "${file%Core.App.deps.json}" != "$file" ] || printf '%s\tdotnet/%s\n' "$DOTNET_HOME/$file" "$file"
   done
   for name in $CODEC_NAMES; do [ ! -e "$FOVEA_CODECS/$name" ] || printf '%s\tcodecs/%s\n' "$FOVEA_CODECS/$name" "$name"; done
+}
+
+# The base runtime and ASP.NET Core, which the server is built on.
+runtimes() {
+  printf 'shared/Microsoft.NETCore.App/%s\n' "$DOTNET_VERSION"
+  printf 'shared/Microsoft.AspNetCore.App/%s\n' "$(ls "$DOTNET_HOME/shared/Microsoft.AspNetCore.App" | sort -V | tail -n 1)"
 }
 
 # The host refuses a runtime that lacks what its list names: entries of what is left out go too.
@@ -34,7 +42,7 @@ shortened_list() {
 
 # make_pack FILE: checkout and pack together must be what a borrowed machine takes.
 make_pack() {
-  local target="$1" stage runtime="shared/Microsoft.NETCore.App/$DOTNET_VERSION" file name tracked size
+  local target="$1" stage runtime file name tracked size
   stage="$(mktemp -d)"
   # shellcheck disable=SC2064 # expanded now
   trap "rm -rf '$stage'" EXIT
@@ -42,7 +50,10 @@ make_pack() {
     mkdir -p "$stage/$(dirname "$name")"
     cp -L "$file" "$stage/$name"
   done
-  shortened_list "$DOTNET_HOME/$runtime/Microsoft.NETCore.App.deps.json" > "$stage/dotnet/$runtime/Microsoft.NETCore.App.deps.json"
+  for runtime in $(runtimes); do
+    name="$(basename "$(dirname "$runtime")").deps.json"
+    shortened_list "$DOTNET_HOME/$runtime/$name" > "$stage/dotnet/$runtime/$name"
+  done
   "$stage/dotnet/dotnet" --list-runtimes > /dev/null || die "the runtime in the pack does not start."
   mkdir -p "$(dirname "$target")"
   tar -C "$stage" --sort=name --owner=0 --group=0 --mtime=@0 -cf - dotnet managed codecs | xz --threads=1 --x86 --lzma2=preset=6e,dict=64MiB > "$target.new"

@@ -82,7 +82,7 @@ internal static class DecodeBench
             {
                 Prompt = prompts[i],
                 Options = new GenerationOptions { MaxNewTokens = NewTokens },
-                OnToken = (_, _) =>
+                OnToken = (_, _, _) =>
                 {
                     if (begun.Add(number) && begun.Count == prompts.Count)
                     {

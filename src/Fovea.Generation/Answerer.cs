@@ -1,3 +1,4 @@
+using Fovea.Data.Images;
 using Fovea.Data.Tokenizers;
 using Fovea.Generation.Constraints;
 using Fovea.Generation.Engine;
@@ -14,13 +15,18 @@ internal sealed class Answerer
     private readonly Tokenizer tokenizer;
     private readonly PromptBuilder prompts;
     private readonly MediaMemory media;
+    private readonly Lazy<MediaMemory> coarseMedia;
 
     public Answerer(GenerationEngine engine, Tokenizer tokenizer, PromptBuilder prompts)
     {
         (this.engine, this.tokenizer, this.prompts) = (engine, tokenizer, prompts);
         media = new MediaMemory(prompts.Read);
+        coarseMedia = new(() => new MediaMemory((Coarse ?? throw new InvalidOperationException("images are read in one way")).Value.Process));
         engine.Constraints = new ConstraintCompiler(tokenizer);
     }
+
+    /// <summary>Reads images with fewer pixels; made when the first is asked for.</summary>
+    public Lazy<IMediaProcessor>? Coarse { get; set; }
 
     /// <summary>The prompt of a conversation, its images read. On any thread.</summary>
     /// <param name="asked">The conversation up to the open question.</param>
@@ -28,21 +34,34 @@ internal sealed class Answerer
     /// <exception cref="ConfigException">The model does not take what the conversation holds.</exception>
     public Prompt PromptOf(Conversation asked) => prompts.Build(asked, [.. asked.Images.Select(media.Of)]);
 
+    /// <inheritdoc cref="PromptOf(Conversation)"/>
+    /// <param name="coarse">Images that are read by <see cref="Coarse"/>.</param>
+    public Prompt PromptOf(Conversation asked, IReadOnlyCollection<MediaSource> coarse) => prompts.Build(
+        asked, [.. asked.Images.Select(image => coarse.Contains(image) ? coarseMedia.Value.Of(image) : media.Of(image))]);
+
+    /// <summary>The prompt of a bare text, which the model goes on from. On any thread.</summary>
+    /// <param name="text">What the tokenizer puts around a text comes too; nothing of a chat template does.</param>
+    /// <exception cref="ConfigException">The model has no embedding for one of its tokens.</exception>
+    public Prompt PromptOf(string text) => prompts.Bare(tokenizer.Encode(text, addSpecialTokens: true));
+
+    /// <inheritdoc cref="PromptOf(string)"/>
+    public Prompt PromptOf(int[] ids) => prompts.Bare(ids);
+
     /// <summary>Puts a question in the engine's queue.</summary>
-    /// <param name="onText">Called with each piece of an answer as it comes; whole characters only.</param>
+    /// <param name="onText">Called with each piece of the answers as it comes, and with the end of each.</param>
     /// <param name="cancel">Ends the answers; what there is by then is given.</param>
     /// <param name="onEnd">Called with all answers when the last of them has ended.</param>
     /// <param name="onFail">Called instead where one failed.</param>
     /// <exception cref="ConfigException">The prompt is too long, or an option out of range.</exception>
     public void Submit(
-        Prompt prompt, AnswerRequest request, Action<string>? onText, Action<IReadOnlyList<ChatAnswer>> onEnd, Action<Exception> onFail,
+        Prompt prompt, GenerationOptions options, Action<AnswerPiece>? onText, Action<IReadOnlyList<ChatAnswer>> onEnd, Action<Exception> onFail,
         CancellationToken cancel)
     {
-        var texts = new AnswerTexts(tokenizer, request.Options, onText, onEnd, onFail);
+        var texts = new AnswerTexts(tokenizer, options, onText, onEnd, onFail);
         engine.Submit(new EngineRequest
         {
             Prompt = prompt,
-            Options = request.Options,
+            Options = options,
             Cancel = cancel,
             OnToken = texts.OnToken,
             OnEnd = texts.OnEnd,
@@ -61,7 +80,7 @@ internal sealed class Answerer
         RequireOne(options);
         ChatAnswer? answer = null;
         Exception? failed = null;
-        Submit(PromptOf(asked), new AnswerRequest(asked, options), onText, answers => answer = answers[0], e => failed = e, cancel);
+        Submit(PromptOf(asked), options, Texts(onText), answers => answer = answers[0], e => failed = e, cancel);
         while (answer is null && failed is null && engine.Step())
         {
         }
@@ -78,6 +97,15 @@ internal sealed class Answerer
             throw new ConfigException($"count is {options.Count}, but one answer is given here; AnswerAllAsync gives several");
         }
     }
+
+    /// <summary>Calls with the text of pieces alone.</summary>
+    public static Action<AnswerPiece>? Texts(Action<string>? onText) => onText is null ? null : piece =>
+    {
+        if (piece.Text.Length > 0)
+        {
+            onText(piece.Text);
+        }
+    };
 
     /// <inheritdoc cref="GenerationEngine.Forget"/>
     public void Forget() => engine.Forget();

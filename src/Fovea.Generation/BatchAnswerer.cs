@@ -73,7 +73,7 @@ internal sealed class BatchAnswerer(GenerationEngine engine, Answerer answerer) 
             try
             {
                 answerer.Submit(
-                    question.Prompt.GetAwaiter().GetResult(), question.Request, onText: null,
+                    question.Prompt.GetAwaiter().GetResult(), question.Request.Options, onText: null,
                     answers => ready.Enqueue(new BatchAnswer(question.Request, answers)),
                     Failed, stop.Token);
             }

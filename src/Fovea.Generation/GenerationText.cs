@@ -29,6 +29,7 @@ internal static class GenerationText
         Add(options.RepetitionPenalty != 1, $"repetition penalty {options.RepetitionPenalty}");
         Add(options.PresencePenalty != 0, $"presence penalty {options.PresencePenalty}");
         Add(options.FrequencyPenalty != 0, $"frequency penalty {options.FrequencyPenalty}");
+        Add(options.LogitBias.Count > 0, $"bias on {options.LogitBias.Count} tokens");
         Add(options.NoRepeatNgramSize > 0, $"no {options.NoRepeatNgramSize} tokens twice");
         Add(options.StopStrings.Count > 0, $"ends before {string.Join(" or ", options.StopStrings.Select(text => JsonSerializer.Serialize(text)))}");
         Add(options.Adapter is not null, $"adapter {options.Adapter}");

@@ -1,10 +1,11 @@
+using System.Security.Cryptography;
 using Fovea.Data.Images;
 
 namespace Fovea.Generation;
 
 /// <summary>
 /// Images as patches, those that were used last: an image that comes again, in the next turn or the next question, is not read again. A file that has
-/// changed since is. For any number of threads.
+/// changed since is; bytes are known by what they hold. For any number of threads.
 /// </summary>
 /// <param name="read">A picture as patches.</param>
 /// <param name="mostBytes">Of patches that are kept; the last image is in any case.</param>
@@ -53,9 +54,12 @@ internal sealed class MediaMemory(Func<MediaSource, ProcessedMedia> read, long m
 
     private sealed record Entry(Key Key, ProcessedMedia Media, long Bytes);
 
-    private readonly record struct Key(MediaSource Source, DateTime Written, long Length)
+    // Of bytes a hash, not the source, which would keep them.
+    private readonly record struct Key(MediaSource? Source, string? Hash, DateTime Written, long Length)
     {
         public static Key Of(MediaSource source) =>
-            source.Path is { } path && new FileInfo(path) is { Exists: true } file ? new(source, file.LastWriteTimeUtc, file.Length) : new(source, default, 0);
+            source.Path is null ? new(null, Convert.ToHexString(SHA256.HashData(source.ReadBytes())), default, 0)
+            : new FileInfo(source.Path) is { Exists: true } file ? new(source, null, file.LastWriteTimeUtc, file.Length)
+            : new(source, null, default, 0);
     }
 }

@@ -96,6 +96,10 @@ internal sealed class PromptBuilder
         return new Prompt(encoder.Expand(ids, tokens), placed);
     }
 
+    /// <summary>A prompt of these tokens and no images.</summary>
+    /// <exception cref="ConfigException">The model has no embedding for one of them.</exception>
+    public Prompt Bare(int[] ids) => rows?.Problem(ids) is { } problem ? throw new ConfigException(problem) : new Prompt(ids, []);
+
     /// <summary>The ids of <see cref="Build"/>, from the headers of the images alone.</summary>
     /// <exception cref="BadSampleException">An image cannot be used.</exception>
     public int[] Ids(Conversation conversation)

@@ -7,6 +7,7 @@ using Fovea.Evaluation.Results;
 using Fovea.Evaluation.Running;
 using Fovea.Events;
 using Fovea.Generation;
+using Fovea.Generation.Engine;
 using Fovea.Loading;
 using Fovea.Models;
 using Fovea.Running;
@@ -54,17 +55,26 @@ public sealed class VisionModel : IAsyncDisposable
 
     internal LoadedModel Loaded => loaded;
 
+    /// <summary>Called on the model's thread after each pass.</summary>
+    internal Action? Passed { get; set; }
+
+    /// <summary>There are questions that the engine has not answered yet. On the model's thread.</summary>
+    internal void Wake() => thread.Wake();
+
     /// <summary>Loads a model folder.</summary>
     /// <param name="folder">A Hugging Face model folder of a supported family (<see cref="ModelFolder.SupportedTypes"/>).</param>
     /// <param name="options">Adapters, device, element type and so on.</param>
     /// <param name="cancel">Checked before loading begins.</param>
     /// <exception cref="ConfigException">The folder, an adapter or an option cannot be used.</exception>
     /// <exception cref="FoveaException">Weights are missing or damaged, or libtorch cannot be loaded.</exception>
-    public static async Task<VisionModel> LoadAsync(string folder, VisionModelOptions? options = null, CancellationToken cancel = default)
+    public static Task<VisionModel> LoadAsync(string folder, VisionModelOptions? options = null, CancellationToken cancel = default) =>
+        LoadAsync(folder, options, engine: null, cancel);
+
+    internal static async Task<VisionModel> LoadAsync(string folder, VisionModelOptions? options, EngineOptions? engine, CancellationToken cancel)
     {
         options ??= new();
         var note = options.Notices ?? (_ => { });
-        var model = await LoadAsync(ConfigOf(UserPath.Expand(folder), options), source: null, fromModel: true, note, mesh: null, cancel).ConfigureAwait(false);
+        var model = await LoadAsync(ConfigOf(UserPath.Expand(folder), options), source: null, fromModel: true, note, mesh: null, cancel, engine).ConfigureAwait(false);
         try
         {
             foreach (var (name, adapter) in options.NamedAdapters)
@@ -88,15 +98,16 @@ public sealed class VisionModel : IAsyncDisposable
 
     /// <summary>As the public one, for a configuration, whose model folder may be open already, and perhaps by several processes together.</summary>
     internal static async Task<VisionModel> LoadAsync(
-        TrainConfig config, ModelSource? source, bool fromModel, Action<string> note, Mesh? mesh, CancellationToken cancel)
+        TrainConfig config, ModelSource? source, bool fromModel, Action<string> note, Mesh? mesh, CancellationToken cancel, EngineOptions? engine = null)
     {
         var thread = new ModelThread("model");
         try
         {
             var loaded = await thread.Run(
-                () => LoadedModel.Load(config, source ?? ModelSource.Open(config.Model.ModelNameOrPath), fromModel, note, mesh), cancel).ConfigureAwait(false);
-            thread.Background = loaded.Engine.Step;
-            return new VisionModel(config, thread, loaded, mesh);
+                () => LoadedModel.Load(config, source ?? ModelSource.Open(config.Model.ModelNameOrPath), fromModel, note, mesh, engine), cancel).ConfigureAwait(false);
+            var model = new VisionModel(config, thread, loaded, mesh);
+            thread.Background = model.Step;
+            return model;
         }
         catch
         {
@@ -270,6 +281,18 @@ public sealed class VisionModel : IAsyncDisposable
     /// <summary>Runs something on the model's thread.</summary>
     internal Task<T> Run<T>(Func<T> work, CancellationToken cancel = default) => thread.Run(work, cancel);
 
+    private bool Step()
+    {
+        try
+        {
+            return loaded.Engine.Step();
+        }
+        finally
+        {
+            Passed?.Invoke();
+        }
+    }
+
     /// <summary>What is said becomes a stream; whoever leaves it cancels the answer.</summary>
     internal static async IAsyncEnumerable<string> Stream(
         Func<Action<string>, CancellationToken, Task<ChatAnswer>> ask, [EnumeratorCancellation] CancellationToken cancel)
@@ -370,7 +393,7 @@ public sealed class VisionModel : IAsyncDisposable
         await Run(
             () =>
             {
-                loaded.Answerer.Submit(prompt, request, onText, answers => answered.SetResult(answers[0]), answered.SetException, cancel);
+                loaded.Answerer.Submit(prompt, request.Options, Answerer.Texts(onText), answers => answered.SetResult(answers[0]), answered.SetException, cancel);
                 thread.Wake();
                 return true;
             }, cancel).ConfigureAwait(false);

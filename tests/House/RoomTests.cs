@@ -31,11 +31,12 @@ public sealed partial class RoomTests
             "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Evaluation", "Fovea.Files", "Fovea.Generation", "Fovea.Models",
             "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors", "Fovea.Training",
         ],
+        ["Fovea.AspNetCore"] = ["Fovea.Abstractions", "Fovea"],
         ["Fovea.Launch"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Distributed", "Fovea.Tensors", "Fovea.Training"],
         ["Fovea.Cli"] =
         [
-            "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Evaluation", "Fovea.Files", "Fovea.Generation", "Fovea.Launch",
-            "Fovea.Models", "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors", "Fovea.Training", "Fovea",
+            "Fovea.Abstractions", "Fovea.AspNetCore", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Evaluation", "Fovea.Files", "Fovea.Generation",
+            "Fovea.Launch", "Fovea.Models", "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors", "Fovea.Training", "Fovea",
         ],
     };
 
@@ -51,6 +52,7 @@ public sealed partial class RoomTests
             "Microsoft.CodeAnalysis.PublicApiAnalyzers", "ParquetSharp", "ScottPlot", "SkiaSharp", "SkiaSharp.HarfBuzz",
             "SkiaSharp.NativeAssets.Linux.NoDependencies", "YamlDotNet",
         ],
+        ["Fovea.AspNetCore"] = ["Microsoft.CodeAnalysis.PublicApiAnalyzers"],
         ["Fovea.Cli"] = ["Spectre.Console", "System.CommandLine"],
     };
 
@@ -92,7 +94,8 @@ public sealed partial class RoomTests
     [
         "src/Fovea.Launch/MemoryEvents.cs", "src/Fovea.Launch/RankLog.cs", "src/Fovea.Runs/Files/TrainerLogSink.cs", "src/Fovea.Runs/Files/ResultsSink.cs",
         "src/Fovea.Training/Planning/ProcessMemory.cs", "src/Fovea.Tensors/Blas.cs", "src/Fovea.Tensors/Processor.cs",
-        "bench/Fovea.Bench/PeerProcess.cs", "bench/Fovea.Bench/RankBench.cs", "bench/Fovea.Bench/RunTrace.cs", "bench/Fovea.Bench/Verbs/RankBenchVerb.cs",
+        "bench/Fovea.Bench/PeerProcess.cs", "bench/Fovea.Bench/RankBench.cs", "bench/Fovea.Bench/RunTrace.cs",
+        "bench/Fovea.Bench/ServeBench.cs", "bench/Fovea.Bench/Verbs/RankBenchVerb.cs",
     ];
 
     [Fact]
@@ -100,8 +103,8 @@ public sealed partial class RoomTests
         SourceTree.Programs.Where(file => !file.Key.StartsWith("src/Fovea.Base/", StringComparison.Ordinal) && !ReadOtherText.Contains(file.Key)),
         OpensText()));
 
-    // Beside the demonstration, which shows everything at once. What grows past this belongs to a room of its own.
-    private const int MostCommandLine = 2750;
+    // Beside the demonstration, which shows everything at once. What grows past this belongs to a room of its own. The server's verb is its options.
+    private const int MostCommandLine = 2960;
 
     [Fact]
     public void The_command_line_is_a_command_line() => Assert.InRange(

@@ -1,14 +1,17 @@
+using System.Collections.ObjectModel;
+
 namespace Fovea;
 
 /// <summary>
 /// How tokens are chosen and when an answer stops. The names and meanings are those of Transformers' <c>generation_config.json</c>; what it lacks is named as
-/// in vLLM. Settings act in this order: repetition penalty, n-grams, minimum length, constraint, presence and frequency penalty, temperature, top k, top p,
+/// in vLLM. Settings act in this order: repetition penalty, n-grams, minimum length, constraint, bias, presence and frequency penalty, temperature, top k, top p,
 /// min p, draw.
 /// </summary>
 public sealed record GenerationOptions
 {
     /// <summary>The most alternatives that <see cref="TopLogprobs"/> may ask for.</summary>
     private const int MostTop = 20;
+    private const int MostBias = 100;
 
     /// <summary>Maximum length of an answer, in tokens; at least 1.</summary>
     public int MaxNewTokens { get; init; } = 1024;
@@ -39,6 +42,9 @@ public sealed record GenerationOptions
 
     /// <summary>Subtracted from a token's logit once for each time that the answer holds it already; -2 to 2.</summary>
     public double FrequencyPenalty { get; init; }
+
+    /// <summary>What is added to the logits of tokens, by their ids; -100 to 100. About -100 takes a token out, 100 makes it come.</summary>
+    public IReadOnlyDictionary<int, double> LogitBias { get; init; } = ReadOnlyDictionary<int, double>.Empty;
 
     /// <summary>No sequence of this many tokens occurs twice in prompt and answer together; 0 is no such rule.</summary>
     public int NoRepeatNgramSize { get; init; }
@@ -91,6 +97,8 @@ public sealed record GenerationOptions
         Require(RepetitionPenalty > 0 && double.IsFinite(RepetitionPenalty), $"repetition_penalty is {RepetitionPenalty}, must be above 0");
         Require(PresencePenalty is >= -2 and <= 2, $"presence_penalty is {PresencePenalty}, must be between -2 and 2");
         Require(FrequencyPenalty is >= -2 and <= 2, $"frequency_penalty is {FrequencyPenalty}, must be between -2 and 2");
+        Require(LogitBias.Keys.All(id => id >= 0), "logit_bias names a token whose id is negative");
+        Require(LogitBias.Values.All(bias => bias is >= -MostBias and <= MostBias), $"logit_bias must be between -{MostBias} and {MostBias}");
         Require(NoRepeatNgramSize >= 0, $"no_repeat_ngram_size is {NoRepeatNgramSize}, must be 0 (no such rule) or more");
         Require(Count >= 1, $"count is {Count}, must be at least 1");
         Require(Count <= 1 || DoSample, $"count is {Count}, but greedy answers to one prompt are all the same (use do_sample: true)");

@@ -10,8 +10,11 @@ internal sealed class EngineRequest
     /// <summary>Looked at between passes; what there is by then is returned.</summary>
     public CancellationToken Cancel { get; init; }
 
-    /// <summary>Called with the number of the sample and every new token but a stop token. False ends that answer, as a stop string does.</summary>
-    public Func<int, int, bool>? OnToken { get; init; }
+    /// <summary>
+    /// Called with the number of the sample, every new token but a stop token, and its log probability where that is asked for. False ends that answer, as a
+    /// stop string does.
+    /// </summary>
+    public Func<int, int, TokenLogprob?, bool>? OnToken { get; init; }
 
     /// <summary>Called once for each sample that has ended.</summary>
     public Action<int, GenerationResult>? OnEnd { get; init; }

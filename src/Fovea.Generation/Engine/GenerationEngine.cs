@@ -53,6 +53,9 @@ internal sealed class GenerationEngine : IDisposable
     /// <summary>Samples that wait or are under way.</summary>
     public int Load => waiting.Count + running.Count;
 
+    /// <summary>Samples that are under way.</summary>
+    public int Running => running.Count;
+
     /// <summary>Most samples that are answered at once.</summary>
     public int MostSequences => options.MostSequences;
 

@@ -15,7 +15,7 @@ internal static class OnePrompt
             Prompt = prompt,
             Options = options,
             Cancel = cancel,
-            OnToken = onToken is null ? null : (_, id) => onToken(id),
+            OnToken = onToken is null ? null : (_, id, _) => onToken(id),
             OnEnd = (_, ended) => result = ended,
         });
         while (result is null && engine.Step())

@@ -132,7 +132,7 @@ internal sealed class Sequence
 
         last = Stopwatch.GetTimestamp();
         first = first == 0 ? last : first;
-        if (stops.Contains(id) || Request.OnToken?.Invoke(Sample, id) == false || Chooser.IsComplete)
+        if (stops.Contains(id) || Request.OnToken?.Invoke(Sample, id, logprob) == false || Chooser.IsComplete)
         {
             return StopReason.Finished;
         }

@@ -3,8 +3,8 @@ using Fovea.Generation.Constraints;
 namespace Fovea.Generation.Sampling;
 
 /// <summary>
-/// Chooses the tokens of one answer from logits, in Transformers' order: repetition penalty, n-grams, minimum length, constraint, then vLLM's presence and
-/// frequency penalties, temperature, top k, top p, min p, draw. Its random numbers are its own, so a seed gives the same tokens whatever else draws.
+/// Chooses the tokens of one answer from logits, in Transformers' order: repetition penalty, n-grams, minimum length, constraint, bias, then vLLM's presence
+/// and frequency penalties, temperature, top k, top p, min p, draw. Its random numbers are its own, so a seed gives the same tokens whatever else draws.
 /// </summary>
 internal sealed class TokenChooser
 {
@@ -48,7 +48,7 @@ internal sealed class TokenChooser
     public TokenLogprob? Logprob { get; private set; }
 
     private bool ChangesLogits => options.RepetitionPenalty != 1 || options.NoRepeatNgramSize > 0 || history.Count < options.MinNewTokens
-        || constraint is not null || options.PresencePenalty != 0 || options.FrequencyPenalty != 0;
+        || constraint is not null || options.LogitBias.Count > 0 || options.PresencePenalty != 0 || options.FrequencyPenalty != 0;
 
     /// <summary>Chooses the next token; <see cref="Accept"/> says which one it became.</summary>
     /// <param name="logits">[V], as the model computed them; overwritten.</param>

@@ -80,15 +80,28 @@ internal sealed class TokenHistory
             edits.Forbid(row, id);
         }
 
+        foreach (var (id, bias) in options.LogitBias)
+        {
+            edits.Add(row, id, (float)bias);
+        }
+
         foreach (var (id, times) in made ?? [])
         {
             edits.Add(row, id, -Penalty(times));
         }
     }
 
-    /// <summary>Subtracts both penalties from tokens of the answer.</summary>
+    /// <summary>Adds the bias of tokens, and subtracts both penalties from tokens of the answer.</summary>
     public void PenaliseMade(Span<float> logits)
     {
+        foreach (var (id, bias) in options.LogitBias)
+        {
+            if (id < logits.Length)
+            {
+                logits[id] += (float)bias;
+            }
+        }
+
         foreach (var (id, times) in made ?? [])
         {
             if (id < logits.Length)

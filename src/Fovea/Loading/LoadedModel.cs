@@ -1,4 +1,6 @@
+using Fovea.Data.Images;
 using Fovea.Data.Objects;
+using Fovea.Data.Tokenizers;
 using Fovea.Distributed;
 using Fovea.Generation;
 using Fovea.Generation.Engine;
@@ -15,15 +17,22 @@ namespace Fovea.Loading;
 /// <summary>A loaded model with its adapters, ready to answer. It belongs to the thread that loaded it.</summary>
 internal sealed class LoadedModel : IDisposable
 {
+    // What OpenAI calls an image of low detail.
+    private const int CoarsePixels = 512 * 512;
     private readonly List<NamedAdapter> named = [];
 
-    private LoadedModel(VisionLanguageModel model, ModelSource source, ZeroSharding? weights, DataSetup data, GenerationOptions options)
+    private LoadedModel(
+        VisionLanguageModel model, ModelSource source, ZeroSharding? weights, DataSetup data, GenerationOptions options, EngineOptions? engine,
+        FamilyOptions? family)
     {
         (Model, Source, Weights, Options) = (model, source, weights, options);
         Objects = data.Objects;
         Prompts = new PromptBuilder(data.Tokenizer, data.Template, data.Images, data.Options, data.Processor.TokenRows, data.Objects);
-        Engine = new GenerationEngine(model);
+        Tokenizer = data.Tokenizer;
+        Engine = new GenerationEngine(model, engine);
         Answerer = new Answerer(Engine, data.Tokenizer, Prompts);
+        Answerer.Coarse = new(() => source.Process(
+            new PreResize(Math.Min(CoarsePixels, data.Options.ImageMaxPixels), Math.Min(CoarsePixels, data.Options.ImageMinPixels)), family).Images);
         Batch = new BatchAnswerer(Engine, Answerer);
     }
 
@@ -37,6 +46,8 @@ internal sealed class LoadedModel : IDisposable
 
     public PromptBuilder Prompts { get; }
 
+    public Tokenizer Tokenizer { get; }
+
     /// <summary>Writes names and places of objects as the model knows them.</summary>
     public ObjectText Objects { get; }
 
@@ -48,6 +59,9 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>Answers many questions at once.</summary>
     public IBatchAnswerer Batch { get; }
 
+    /// <summary>Names of adapters that questions can ask for.</summary>
+    public IReadOnlyList<string> AdapterNames => [.. named.Select(adapter => adapter.Name)];
+
     /// <summary>How answers are generated where nobody says otherwise.</summary>
     public GenerationOptions Options { get; }
 
@@ -56,7 +70,8 @@ internal sealed class LoadedModel : IDisposable
     /// <param name="fromModel">Take sampling settings from the model's generation_config.json instead of the configuration.</param>
     /// <param name="note">Receives what is being loaded, and what the user should know about the configuration and the model.</param>
     /// <param name="mesh">The processes over which <c>zero: 3</c> shards the weights; null is this one alone.</param>
-    public static LoadedModel Load(TrainConfig config, ModelSource source, bool fromModel, Action<string> note, Mesh? mesh = null)
+    /// <param name="engine">How much is computed at once and kept; null is as is usual.</param>
+    public static LoadedModel Load(TrainConfig config, ModelSource source, bool fromModel, Action<string> note, Mesh? mesh = null, EngineOptions? engine = null)
     {
         var data = DataSetup.From(config, source);
         Report(note, [.. config.Notices, .. data.Notices]);
@@ -95,7 +110,7 @@ internal sealed class LoadedModel : IDisposable
 
             Report(note, model.Notices);
             var weights = divides ? new ZeroSharding(mesh!, model.Ledger, model.Head, config.Parallel.Sharding) : null;
-            return new LoadedModel(model, source, weights, data, options);
+            return new LoadedModel(model, source, weights, data, options, engine, config.Family.Of(family));
         }
         catch
         {

@@ -75,7 +75,13 @@ internal sealed class ModelThread : IAsyncDisposable
         {
             if (queue.TryTake(out var work, awake ? 0 : Timeout.Infinite))
             {
+                // Whoever asks at the same time is answered in the same pass.
+                var more = queue.Count;
                 work();
+                while (more-- > 0 && queue.TryTake(out work))
+                {
+                    work();
+                }
             }
             else if (!awake)
             {

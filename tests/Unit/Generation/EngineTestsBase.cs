@@ -133,7 +133,7 @@ public abstract class EngineTestsBase : NativeTest
             {
                 Prompt = prompts[i],
                 Options = Greedy(8),
-                OnToken = (_, _) => number != 1 ? true : throw new InvalidOperationException("the caller's own"),
+                OnToken = (_, _, _) => number != 1 ? true : throw new InvalidOperationException("the caller's own"),
                 OnEnd = (_, result) => ended.Add(number, result.Ids),
                 OnFail = (_, e) => failed.Add(number),
             });

@@ -22,6 +22,7 @@ public sealed class GenerationTextTests
             double value => value + 0.125,
             IReadOnlyCollection<int> => (int[])[3],
             IReadOnlyCollection<string> => (string[])["a\nb"],
+            IReadOnlyDictionary<int, double> => new Dictionary<int, double> { [3] = 1 },
             null when property.PropertyType == typeof(string) => "a",
             null when property.PropertyType == typeof(ulong?) => 7UL,
             null when property.PropertyType == typeof(Constraint) => Constraint.Regex("[a-c]+"),

@@ -1,0 +1,81 @@
+using System.Diagnostics;
+using System.Threading.Channels;
+using Fovea.Generation;
+
+namespace Fovea.Serving;
+
+/// <summary>One request to a server from its arrival to its end.</summary>
+internal sealed class ServedWork(ModelServer server, GenerationOptions options)
+{
+    private readonly long started = Stopwatch.GetTimestamp();
+    private readonly Channel<ServedPiece> pieces =
+        Channel.CreateUnbounded<ServedPiece>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+
+    private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<ServedUsage> usages = [];
+    private TimeSpan? first;
+    private TimeSpan? last;
+
+    public ChannelReader<ServedPiece> Pieces => pieces.Reader;
+
+    /// <summary>Until the engine holds nothing for it; fails where an answer failed.</summary>
+    public Task Ended { get; private set; } = Task.CompletedTask;
+
+    /// <summary>Puts it in the engine's queue.</summary>
+    public async Task Submit(Prompt prompt, GenerationOptions fitted, CancellationToken cancel)
+    {
+        await server.Model.Run(
+            () =>
+            {
+                server.Model.Loaded.Answerer.Submit(prompt, fitted, Say, _ => End(null), End, cancel);
+                server.Model.Wake();
+                return true;
+            }, cancel).ConfigureAwait(false);
+        Ended = ended.Task;
+    }
+
+    public void Record(ServerMeter meter)
+    {
+        var model = options.Adapter ?? server.Name;
+        var outcome = Ended.IsFaulted ? "failed" : !ReferenceEquals(Ended, ended.Task) ? "refused" : last is null ? "cancelled" : "answered";
+        if (first is { } time)
+        {
+            meter.First(model, time);
+        }
+
+        meter.Ended(model, outcome, last ?? Stopwatch.GetElapsedTime(started), usages);
+    }
+
+    // On the model's thread.
+    private void Say(AnswerPiece piece)
+    {
+        first ??= Stopwatch.GetElapsedTime(started);
+        ServedUsage? usage = null;
+        if (piece.Ended?.Generation is { } made)
+        {
+            usage = new ServedUsage(made.PromptTokens, made.Ids.Count, made.ReusedTokens);
+            usages.Add(usage);
+            last = made.Reason != StopReason.Cancelled && usages.Count == options.Count ? Stopwatch.GetElapsedTime(started) : null;
+        }
+
+        pieces.Writer.TryWrite(
+            new ServedPiece(piece.Sample, piece.Text, [.. piece.Tokens.Select(token => server.Texts.Of(token.Id, token.Logprob))])
+            {
+                Reason = piece.Ended?.Generation.Reason,
+                Usage = usage,
+            });
+    }
+
+    private void End(Exception? failure)
+    {
+        pieces.Writer.TryComplete(failure);
+        if (failure is null)
+        {
+            ended.TrySetResult();
+        }
+        else
+        {
+            ended.TrySetException(failure);
+        }
+    }
+}

@@ -9,6 +9,9 @@ public sealed record Conversation(IReadOnlyList<Message> Messages)
     /// <summary>The row that it was read from; null if it does not come from a dataset.</summary>
     public ConversationOrigin? Origin { get; init; }
 
+    /// <summary>The tools that the model may call, a JSON list in OpenAI's form as text; null for none. Only a model's own chat template writes them.</summary>
+    public string? Tools { get; init; }
+
     /// <summary>The sources of all its images, in the order of the messages and their parts.</summary>
     public IReadOnlyList<MediaSource> Images =>
         [.. Messages.SelectMany(message => message.Parts).OfType<Image>().Select(image => image.Source)];

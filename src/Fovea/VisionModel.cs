@@ -159,10 +159,15 @@ public sealed class VisionModel : IAsyncDisposable
         IEnumerable<IReadOnlyList<Message>> conversations, GenerationOptions? options = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(conversations);
+        return AnswerAll(conversations.Select(messages => new Conversation([.. messages])), options, cancel);
+    }
+
+    private IAsyncEnumerable<AnswerOutcome> AnswerAll(IEnumerable<Conversation> conversations, GenerationOptions? options, CancellationToken cancel)
+    {
         var chosen = With(options);
         chosen.Check();
-        var requests = conversations.Select((messages, index) => new AnswerRequest(
-            new Conversation([.. messages]), chosen.Seed is { } seed ? chosen with { Seed = SplitMix.Mix(seed, (ulong)index) } : chosen) { Tag = index });
+        var requests = conversations.Select((conversation, index) => new AnswerRequest(
+            conversation, chosen.Seed is { } seed ? chosen with { Seed = SplitMix.Mix(seed, (ulong)index) } : chosen) { Tag = index });
         return ManyAnswers.Stream(this, requests, cancel);
     }
 
@@ -337,8 +342,8 @@ public sealed class VisionModel : IAsyncDisposable
     /// <summary>Asks held-out conversations without their last messages.</summary>
     private IAsyncEnumerable<AnswerOutcome> Predict(List<Conversation> heldOut, GenerationOptions? options, CancellationToken cancel)
     {
-        var bad = heldOut.FindIndex(row => row.Messages is not [.., { Role: Role.User }, { Role: Role.Assistant }]);
-        return bad < 0 ? AnswerAllAsync(heldOut.Select(row => RowQuestions.Asked(row).Messages), options, cancel)
+        var bad = heldOut.FindIndex(row => row.Messages is not [.., { Role: Role.User or Role.Tool }, { Role: Role.Assistant }]);
+        return bad < 0 ? AnswerAll(heldOut.Select(RowQuestions.Asked), options, cancel)
             : throw new ConfigException($"conversation {bad + 1} does not end with a question and the expected answer");
     }
 

@@ -61,9 +61,9 @@ internal sealed class GridRun : IDisposable
     /// <param name="run">The golden's file, without its extension.</param>
     /// <param name="afterClip">Sees the optimizer after the first step's gradients are clipped.</param>
     /// <param name="rowsPerBatch">Rows of a batch, of which a step has four in all.</param>
-    /// <param name="norms">How far, relatively, the norm of gradients may be off in any step but the first.</param>
+    /// <param name="noisy">A step whose norm of gradients may, relatively, be off by more than in all others; the golden's README says why.</param>
     public void Train(
-        string run, int microBatchTokens, bool visionLearns, Action<AdamW>? afterClip = null, int rowsPerBatch = 1, double norms = 1e-3)
+        string run, int microBatchTokens, bool visionLearns, Action<AdamW>? afterClip = null, int rowsPerBatch = 1, (int Step, double Norm)? noisy = null)
     {
         var expected = Golden.Json(TestFiles.Golden($"{golden}/{run}.json"));
         var (log, rate) = (expected.GetProperty("log").EnumerateArray().ToList(), expected.GetProperty("settings").GetProperty("lr").GetDouble());
@@ -85,7 +85,7 @@ internal sealed class GridRun : IDisposable
             Assert.Equal(log[step].GetProperty("loss").GetDouble(), loss, TestDevice.Tolerance(1e-4));
             var off = (norm / log[step].GetProperty("grad_norm").GetDouble()) - 1;
             TestContext.Current.TestOutputHelper?.WriteLine($"{run} step {step}: norm off by {off:g2}");
-            Assert.True(Math.Abs(off) <= TestDevice.Tolerance(step == 0 ? 1e-3 : norms), $"{run} step {step}: the norm of gradients is off by {off:g2}");
+            Assert.True(Math.Abs(off) <= TestDevice.Tolerance(step == noisy?.Step ? noisy.Value.Norm : 1e-3), $"{run} step {step}: the norm of gradients is off by {off:g2}");
             if (step == 0)
             {
                 CompareNorms(expected.GetProperty("first_step_clipped_grad_norms"), optimizer);

@@ -1,4 +1,5 @@
 using Fovea.Data.Objects;
+using Fovea.Data.Templates;
 using Fovea.Keys;
 
 using static Fovea.Keys.Effect;
@@ -86,6 +87,9 @@ internal sealed record DataOptions
 
     /// <summary>Maximum number of threads that scan the rows before the first step.</summary>
     public int Workers => DataloaderNumWorkers is > 0 and var threads ? threads : Math.Clamp(Environment.ProcessorCount, 1, 8);
+
+    /// <summary>Whether the template writes tools, their calls and results: of a model's own it is seen when it is asked for them.</summary>
+    public bool TakesTools => Template == ChatTemplates.OfModel;
 
     /// <summary>The folder that relative image paths start from.</summary>
     public string ImageRoot => MediaDir ?? DatasetDir;

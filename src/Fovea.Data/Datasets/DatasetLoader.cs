@@ -117,8 +117,8 @@ internal static class DatasetLoader
                 try
                 {
                     sources.Add(sources.Find(source => source.Spec.Name == name) ?? (given is not null
-                        ? new GivenRows(name, given, options.MaxSamples)
-                        : new FileRows(spec!, options.ImageRoot, options.MaxSamples)));
+                        ? new GivenRows(name, given, options)
+                        : new FileRows(spec!, options)));
                     if (sources[^1].Count == 0)
                     {
                         errors.Add($"dataset '{name}' has no rows");

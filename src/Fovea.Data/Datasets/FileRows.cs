@@ -9,10 +9,10 @@ internal sealed class FileRows : RowSource
     private readonly JoinedRows rows;
     private readonly RowConverter converter;
 
-    internal FileRows(DatasetSpec spec, string mediaDir, int? maxSamples)
+    internal FileRows(DatasetSpec spec, DataOptions options)
         : base(spec)
     {
-        converter = new RowConverter(spec, mediaDir);
+        converter = new RowConverter(spec, options.ImageRoot, takesTools: options.TakesTools);
         var files = new List<IRowReader>();
         try
         {
@@ -28,7 +28,7 @@ internal sealed class FileRows : RowSource
         }
 
         rows = new JoinedRows(files);
-        Count = Math.Min(rows.Count, maxSamples ?? rows.Count);
+        Count = Math.Min(rows.Count, options.MaxSamples ?? rows.Count);
     }
 
     internal override int Count { get; }

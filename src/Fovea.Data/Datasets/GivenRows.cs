@@ -4,10 +4,10 @@ using Fovea.Data.Templates;
 namespace Fovea.Data.Datasets;
 
 /// <summary>Conversations that a program gives, instead of files. They are held in memory, and their images are read when they are needed.</summary>
-internal sealed class GivenRows(string name, IReadOnlyList<Conversation> conversations, int? maxSamples)
+internal sealed class GivenRows(string name, IReadOnlyList<Conversation> conversations, DataOptions options)
     : RowSource(new DatasetSpec(name, [], Shape: null))
 {
-    internal override int Count => Math.Min(conversations.Count, maxSamples ?? conversations.Count);
+    internal override int Count => Math.Min(conversations.Count, options.MaxSamples ?? conversations.Count);
 
     public override void Dispose()
     {
@@ -26,7 +26,7 @@ internal sealed class GivenRows(string name, IReadOnlyList<Conversation> convers
         var conversation = given with { Origin = new ConversationOrigin(Spec.Name, index + 1) };
         try
         {
-            foreach (var answer in Exchanges.Of(Outline(conversation)).Turns.Select(turn => turn.Assistant).Where(IsEmpty))
+            foreach (var answer in Exchanges.Of(Outline(conversation), options.TakesTools).Turns.Select(turn => turn.Assistant).Where(IsEmpty))
             {
                 problems.Add("an answer is empty");
             }

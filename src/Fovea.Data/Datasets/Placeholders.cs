@@ -68,7 +68,7 @@ internal static class Placeholders
     public static string Join(Message message) => Join(message.Parts, () => Image);
 
     /// <summary>Parts of text and images as one text.</summary>
-    /// <param name="parts">Without other kinds of parts, but for objects: they stand as rows have them.</param>
+    /// <param name="parts">Objects, calls of tools and their results stand as rows have them; there are no others.</param>
     /// <param name="image">What is written for the next image.</param>
     public static string Join(IReadOnlyList<Part> parts, Func<string> image)
     {
@@ -85,6 +85,8 @@ internal static class Placeholders
                 Text piece => piece.Value,
                 ObjectName name => name.Value,
                 ObjectPlace => RowObjects.PlaceMark,
+                ToolResult result => result.Content,
+                ToolCall call => ToolJson.Written(call),
                 _ => image(),
             });
         }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Fovea.Data.Formats;
 using Fovea.Data.Objects;
 using Fovea.Data.Readers;
+using Fovea.Data.Templates;
 using static Fovea.Data.Datasets.RowFields;
 
 namespace Fovea.Data.Datasets;
@@ -12,7 +13,8 @@ namespace Fovea.Data.Datasets;
 /// has, no other row decides.
 /// </summary>
 /// <param name="mustExist">Whether an image that is not there is a problem.</param>
-internal sealed class RowConverter(DatasetSpec spec, string mediaDir, bool mustExist = true)
+/// <param name="takesTools">Whether the template writes tools, their calls and results; they are a problem where it does not.</param>
+internal sealed class RowConverter(DatasetSpec spec, string mediaDir, bool mustExist = true, bool takesTools = false)
 {
     // Most datasets have the same few fields in every row; those whose fields are names of things are looked at each time.
     private const int MostNames = 256;
@@ -51,10 +53,10 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir, bool mustE
     {
         var before = problems.Count;
         var columns = shape.Columns;
-        var draft = new RowDraft(problems) { System = Text(row, columns.System, problems) };
+        var draft = new RowDraft(problems, takesTools) { System = Text(row, columns.System, problems) };
         shape.Format.Read(row, shape, draft);
         var messages = draft.Messages;
-        RefuseUnsupported(row, columns.Tools, "tools", problems);
+        var tools = Tools(row, columns.Tools, problems);
         RefuseUnsupported(row, columns.Videos, "videos", problems);
         RefuseUnsupported(row, columns.Audios, "audios", problems);
         var images = columns.Images is { } column && row.TryGetProperty(column, out var value) && !IsEmpty(value)
@@ -68,8 +70,25 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir, bool mustE
         }
 
         return problems.Count == before
-            ? DraftMessage.Finish(draft.System, messages, images, objects, new ConversationOrigin(spec.Name, number))
+            ? DraftMessage.Finish(draft.System, messages, images, objects, tools, new ConversationOrigin(spec.Name, number))
             : null;
+    }
+
+    /// <summary>The row's tools in OpenAI's form; null where it has none.</summary>
+    private string? Tools(JsonElement row, string? column, List<string> problems)
+    {
+        if (column is null || !row.TryGetProperty(column, out var value) || IsEmpty(value))
+        {
+            return null;
+        }
+
+        if (takesTools)
+        {
+            return ToolJson.Tools(value, column, problems);
+        }
+
+        problems.Add($"has tools, which the template does not write: {Exchanges.Remedy}");
+        return null;
     }
 
     /// <summary>The row's objects; null where it has none, and the marks in its text are text.</summary>
@@ -178,8 +197,9 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir, bool mustE
         var placeholders = messages.Sum(message => Placeholders.Count(message.Text));
         var answers = messages.Count(message => message.Role == Role.Assistant);
         var (answer, question) = (0, string.Empty);
-        foreach (var (role, text) in messages)
+        foreach (var message in messages)
         {
+            var (role, text) = message;
             if (role != Role.Assistant)
             {
                 question = text;
@@ -187,7 +207,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir, bool mustE
             }
 
             answer++;
-            if (string.IsNullOrWhiteSpace(text))
+            if (string.IsNullOrWhiteSpace(text) && message.Calls.Count == 0)
             {
                 problems.Add(answers == 1 ? "the answer is empty" : $"answer {answer} is empty");
             }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Fovea.Data.Datasets;
+using Fovea.Data.Templates;
 using static Fovea.Data.Datasets.RowFields;
 
 namespace Fovea.Data.Formats;
@@ -19,7 +20,7 @@ internal sealed class MessageReader(RowShape shape, RowDraft draft)
             return;
         }
 
-        string? question = null;
+        var asked = new List<DraftMessage>();
         var position = 0;
         foreach (var message in messages.EnumerateArray())
         {
@@ -54,7 +55,8 @@ internal sealed class MessageReader(RowShape shape, RowDraft draft)
                 return;
             }
 
-            if (content is null)
+            var calls = Calls(message, role!, ref content, what);
+            if (content is null && calls.Count == 0)
             {
                 problems.Add($"{what} has no '{tags.Content}'");
                 return;
@@ -64,29 +66,27 @@ internal sealed class MessageReader(RowShape shape, RowDraft draft)
             {
                 draft.System = content;
             }
-            else if (role == (question is null ? tags.User : tags.Assistant))
+            else if (Asks(role!, asked))
             {
-                if (question is null)
-                {
-                    question = content;
-                }
-                else
-                {
-                    draft.Messages.AddRange([new DraftMessage(Role.User, question), new DraftMessage(Role.Assistant, content)]);
-                    question = null;
-                }
+                var isResult = role == tags.Observation;
+                asked.Add(new DraftMessage(isResult ? Role.Tool : Role.User, content!) { CallId = isResult ? Text(message, "tool_call_id", problems) : null });
+            }
+            else if ((role == tags.Assistant || role == tags.Function) && asked.Count > 0)
+            {
+                draft.Messages.AddRange([.. asked, new DraftMessage(Role.Assistant, content ?? string.Empty) { Calls = calls }]);
+                asked.Clear();
             }
             else
             {
-                var expected = question is null ? tags.User : tags.Assistant;
+                var expected = asked.Count == 0 ? tags.User : tags.Assistant;
                 problems.Add($"{what} is by '{Brief.Of(role!)}' where '{expected}' must speak (questions and answers take turns)");
                 return;
             }
         }
 
-        if (question is not null)
+        if (asked.Count > 0)
         {
-            problems.Add("ends with a question: the last message must be an answer");
+            problems.Add($"ends with {(asked[0].Role == Role.Tool ? "the result of a tool call" : "a question")}: the last message must be an answer");
         }
         else if (draft.Messages.Count == 0)
         {
@@ -94,12 +94,42 @@ internal sealed class MessageReader(RowShape shape, RowDraft draft)
         }
     }
 
+    /// <summary>Whether a speaker may ask: a person who has not yet; a tool behind an answer, alone or among others.</summary>
+    private bool Asks(string role, List<DraftMessage> asked) =>
+        role == tags.Observation ? draft.Messages.Count > 0 && (asked.Count == 0 || asked[0].Role == Role.Tool) : role == tags.User && asked.Count == 0;
+
+    /// <summary>The tools that a message calls.</summary>
+    /// <param name="content">Becomes the text beside them.</param>
+    private List<ToolCall> Calls(JsonElement message, string role, ref string? content, string what)
+    {
+        var before = problems.Count;
+        List<ToolCall> calls = [];
+        if (HasCalls(message, out var list) && (role == tags.Assistant || role == tags.Function))
+        {
+            calls = ToolJson.Calls(list, problems);
+        }
+        else if (role == tags.Function && content is not null)
+        {
+            calls = ToolJson.OfTurn(ref content, problems);
+        }
+
+        for (var i = before; i < problems.Count; i++)
+        {
+            problems[i] = $"{what}: {problems[i]}";
+        }
+
+        return calls;
+    }
+
+    private static bool HasCalls(JsonElement message, out JsonElement calls) =>
+        message.TryGetProperty("tool_calls", out calls) && calls.ValueKind == JsonValueKind.Array && calls.GetArrayLength() > 0;
+
     private bool CheckRole(JsonElement message, string? role, string what)
     {
-        var calls = message.TryGetProperty("tool_calls", out var tools) && tools.ValueKind == JsonValueKind.Array && tools.GetArrayLength() > 0;
-        if (calls || role == tags.Function || role == tags.Observation)
+        var isOfTools = HasCalls(message, out _) || role == tags.Function || role == tags.Observation;
+        if (isOfTools && !draft.TakesTools)
         {
-            problems.Add($"{what} is a tool call or its result, which are not supported");
+            problems.Add($"{what} is a tool call or its result, which the template does not write: {Exchanges.Remedy}");
             return false;
         }
 
@@ -109,7 +139,7 @@ internal sealed class MessageReader(RowShape shape, RowDraft draft)
             return false;
         }
 
-        if (role != tags.User && role != tags.Assistant && role != tags.System)
+        if (role != tags.User && role != tags.Assistant && role != tags.System && !isOfTools)
         {
             problems.Add(
                 $"{what} is by '{Brief.Of(role)}'; known roles are '{tags.User}', '{tags.Assistant}' and, first, '{tags.System}' " +

@@ -4,8 +4,11 @@ namespace Fovea.Data.Formats;
 
 /// <summary>A row on its way to a conversation.</summary>
 /// <param name="problems">Takes what is wrong with the row.</param>
-internal sealed class RowDraft(List<string> problems)
+/// <param name="takesTools">Whether the template writes tools, their calls and results.</param>
+internal sealed class RowDraft(List<string> problems, bool takesTools)
 {
+    internal bool TakesTools => takesTools;
+
     /// <summary>The system prompt; null where the row brings none.</summary>
     internal string? System { get; set; }
 

@@ -15,11 +15,12 @@ internal sealed class ModelTemplate
     private readonly Dictionary<string, object?> tokens;
     private readonly DateTime now = DateTime.Now;
     private readonly ConcurrentDictionary<string, bool> takesParts = new(StringComparer.Ordinal);
+    private readonly Lazy<(bool Tools, bool Calls, bool Results)> toolUse;
     private readonly string path;
 
     private ModelTemplate(string path, string text, Dictionary<string, object?> tokens)
     {
-        (this.path, this.tokens) = (path, tokens);
+        (this.path, this.tokens, toolUse) = (path, tokens, new(ProbeTools));
         Digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..12];
         TellsTime = text.Contains("strftime_now", StringComparison.Ordinal);
         try
@@ -71,13 +72,15 @@ internal sealed class ModelTemplate
     /// <summary>Renders messages.</summary>
     /// <param name="messages">Dictionaries of role and content.</param>
     /// <param name="asksForAnswer">Also write what an answer begins with (<c>add_generation_prompt</c>).</param>
+    /// <param name="tools">A list of dictionaries; null for none.</param>
     /// <exception cref="TemplateException">The template refuses them or does not fit them.</exception>
-    public RenderedText Render(IReadOnlyList<object?> messages, bool asksForAnswer, bool? enableThinking = null, bool preserveThinking = false)
+    public RenderedText Render(
+        IReadOnlyList<object?> messages, bool asksForAnswer, bool? enableThinking = null, bool preserveThinking = false, object? tools = null)
     {
         var variables = new Dictionary<string, object?>(tokens)
         {
             ["messages"] = new PyList(messages),
-            ["tools"] = null,
+            ["tools"] = tools,
             ["documents"] = null,
             ["add_generation_prompt"] = asksForAnswer,
         };
@@ -99,8 +102,26 @@ internal sealed class ModelTemplate
     /// </summary>
     public bool TakesParts(string imageToken) => takesParts.GetOrAdd(imageToken, WritesParts);
 
+    /// <summary>Whether the template writes the tools that the model may call.</summary>
+    public bool WritesTools => toolUse.Value.Tools;
+
+    /// <summary>Whether the template writes the calls of tools in an answer.</summary>
+    public bool WritesCalls => toolUse.Value.Calls;
+
+    /// <summary>Whether the template writes the results of tools.</summary>
+    public bool WritesResults => toolUse.Value.Results;
+
     /// <summary>A message as templates read it.</summary>
     public static PyDict Message(string role, object? content) => new PyDict().With("role", role).With("content", content);
+
+    /// <summary>A call of a tool in an answer's <c>tool_calls</c>, as OpenAI's interface and Transformers have it, its arguments an object.</summary>
+    /// <exception cref="ConfigException">The arguments are no JSON.</exception>
+    public static PyDict Call(ToolCall call)
+    {
+        var function = new PyDict().With("name", call.Name).With("arguments", PyValue.Read(call.Arguments, "the arguments of a tool call:"));
+        var outer = call.Id is null ? new PyDict() : new PyDict().With("id", call.Id);
+        return outer.With("type", "function").With("function", function);
+    }
 
     /// <summary>A part of a message's content.</summary>
     public static PyDict Part(string type, string? text)
@@ -122,6 +143,30 @@ internal sealed class ModelTemplate
         catch (TemplateException)
         {
             return false;
+        }
+    }
+
+    /// <summary>What of an invented use of a tool is written. A template that does not fit it says so itself when it is asked in earnest.</summary>
+    private (bool Tools, bool Calls, bool Results) ProbeTools()
+    {
+        const string Result = "the result";
+        var tools = PyValue.Read(
+            """[{"type": "function", "function": {"name": "offered", "description": "d", "parameters": {"type": "object", "properties": {}}}}]""", "the probe");
+        object[] asked = [Message("user", Probe)];
+        object[] called = [.. asked, Message("assistant", string.Empty).With("tool_calls", new PyList([Call(new ToolCall("called", "{}", "abcdefghi"))]))];
+        object[] answered = [.. called, Message("tool", Result).With("tool_call_id", "abcdefghi")];
+        return (Writes(asked, "offered"), Writes(called, "called"), Writes(answered, Result));
+
+        bool Writes(object[] messages, string sign)
+        {
+            try
+            {
+                return Render(messages, asksForAnswer: messages.Length != 2, tools: tools).Text.Contains(sign, StringComparison.Ordinal);
+            }
+            catch (TemplateException)
+            {
+                return true;
+            }
         }
     }
 

@@ -18,14 +18,21 @@ internal sealed class RenderedConversation
     private readonly IReadOnlyList<MediaPlan> plans;
     private readonly Exchanges exchanges;
     private readonly List<object?> messages = [];
+    private readonly List<int> answers = [];
+    private readonly object? tools;
     private readonly bool takesParts;
 
     /// <param name="template">The model's own template, with the family's tokens for images.</param>
+    /// <param name="tools">The tools that the model may call, a JSON list; null for none.</param>
     /// <param name="plans">What becomes of each image, in order.</param>
     /// <param name="imageText">What stands for an image in templates that take text alone, by the image's number.</param>
-    public RenderedConversation(ChatTemplate template, DataOptions options, Exchanges exchanges, IReadOnlyList<MediaPlan> plans, Func<int, string> imageText)
+    /// <exception cref="ConfigException">The template leaves out what tools there are.</exception>
+    public RenderedConversation(
+        ChatTemplate template, DataOptions options, Exchanges exchanges, string? tools, IReadOnlyList<MediaPlan> plans, Func<int, string> imageText)
     {
         (model, this.template, this.options, this.exchanges, this.plans) = (template.Model!, template, options, exchanges, plans);
+        Check(tools);
+        this.tools = tools is null ? null : PyValue.Read(tools, "the tools:");
         takesParts = plans.Count > 0 && model.TakesParts(template.ImageToken!);
         var system = string.IsNullOrEmpty(exchanges.System) ? options.DefaultSystem : exchanges.System;
         if (!string.IsNullOrEmpty(system))
@@ -33,26 +40,28 @@ internal sealed class RenderedConversation
             messages.Add(ModelTemplate.Message("system", system));
         }
 
-        Lead = messages.Count;
         var image = 0;
-        foreach (var (user, assistant) in exchanges.Turns)
+        foreach (var (asked, assistant) in exchanges.Turns)
         {
-            messages.Add(ModelTemplate.Message("user", Content(user)));
-            messages.Add(ModelTemplate.Message("assistant", Content(assistant)));
+            messages.AddRange(asked.Select(Asked));
+            answers.Add(messages.Count);
+            var answer = ModelTemplate.Message("assistant", Content(assistant));
+            List<object?> calls = [.. assistant.Parts.OfType<ToolCall>().Select(ModelTemplate.Call)];
+            messages.Add(calls.Count == 0 ? answer : answer.With("tool_calls", new PyList(calls)));
         }
 
-        if (exchanges.Open is not null)
+        messages.AddRange(exchanges.Open.Select(Asked));
+
+        PyDict Asked(Message message)
         {
-            messages.Add(ModelTemplate.Message("user", Content(exchanges.Open)));
+            var written = ModelTemplate.Message(message.Role == Role.Tool ? "tool" : "user", Content(message));
+            return message.Parts.OfType<ToolResult>().FirstOrDefault()?.CallId is { } id ? written.With("tool_call_id", id) : written;
         }
 
         object Content(Message message) => takesParts && message.Parts.Any(part => part is Image)
-            ? new PyList([.. message.Parts.Select(part => part is Text text ? ModelTemplate.Part("text", text.Value) : ModelTemplate.Part("image", null))])
-            : Placeholders.Join(message.Parts, () => imageText(image++));
+            ? new PyList([.. message.Parts.Select(Piece).OfType<object>()])
+            : Placeholders.Join([.. message.Parts.Where(part => part is not ToolCall)], () => imageText(image++));
     }
-
-    /// <summary>Messages before the first question.</summary>
-    private int Lead { get; }
 
     /// <summary>The turns for training.</summary>
     /// <exception cref="TemplateException">The template refuses the conversation.</exception>
@@ -102,7 +111,30 @@ internal sealed class RenderedConversation
         return Written([.. turns, new RenderedTurn(whole.Text[end..], string.Empty)]);
     }
 
-    private RenderedText Render(int count, bool asks) => model.Render(messages[..count], asks, options.EnableThinking, options.PreserveThinking);
+    private RenderedText Render(int count, bool asks) => model.Render(
+        messages[..count], asks, options.EnableThinking, options.PreserveThinking, tools);
+
+    /// <summary>A part of a message in a list of parts; null for what stands elsewhere.</summary>
+    private static PyDict? Piece(Part part) => part switch
+    {
+        Text text => ModelTemplate.Part("text", text.Value),
+        ToolResult result => result.Content.Length == 0 ? null : ModelTemplate.Part("text", result.Content),
+        Image => ModelTemplate.Part("image", null),
+        _ => null,
+    };
+
+    /// <summary>What a template leaves out, the model would neither see nor learn.</summary>
+    private void Check(string? given)
+    {
+        var parts = exchanges.Turns.SelectMany(turn => turn.Asked.Append(turn.Assistant)).Concat(exchanges.Open).SelectMany(message => message.Parts).ToList();
+        var left = given is not null && !model.WritesTools ? "tools"
+            : parts.Exists(part => part is ToolCall) && !model.WritesCalls ? "calls of tools"
+            : parts.Exists(part => part is ToolResult) && !model.WritesResults ? "the results of tools" : null;
+        if (left is not null)
+        {
+            throw new ConfigException($"template chat_template: {model} does not write {left}, which the conversation has: the model would not see them");
+        }
+    }
 
     private static List<RenderedTurn> Marked(RenderedText whole)
     {
@@ -125,7 +157,7 @@ internal sealed class RenderedConversation
         var at = 0;
         for (differs = 1; differs <= exchanges.Turns.Count; differs++)
         {
-            var behind = Lead + (2 * differs);
+            var behind = answers[differs - 1] + 1;
             var asked = Render(behind - 1, asks: true).Text;
             var answered = behind == messages.Count ? whole : Render(behind, asks: false).Text;
             if (asked.Length < at || answered.Length < asked.Length || !whole.StartsWith(asked, StringComparison.Ordinal)

@@ -39,7 +39,7 @@ internal sealed class SampleEncoder : ISampleEncoder
     /// <summary>Encodes one conversation; what cannot be trained on (an unreadable image, too long) is a <see cref="BadSampleException"/>.</summary>
     public EncodedSample Encode(Conversation conversation)
     {
-        var exchanges = Exchanges.Of(conversation);
+        var exchanges = Exchanges.Of(conversation, tools: template.Model is not null);
         var planned = Plans(conversation);
         var parts = new List<Part>();
         foreach (var (source, plan) in planned)
@@ -57,11 +57,11 @@ internal sealed class SampleEncoder : ISampleEncoder
     /// <param name="plans">What becomes of each image, in order.</param>
     public int[] EncodePrompt(Conversation conversation, IReadOnlyList<MediaPlan> plans)
     {
-        var exchanges = Exchanges.OfPrompt(conversation);
+        var exchanges = Exchanges.OfPrompt(conversation, tools: template.Model is not null);
         var ids = new List<int>();
         if (template.Model is not null)
         {
-            foreach (var turn in Rendered(exchanges, plans, reason => new ConfigException(reason), conversation => conversation.Prompt()))
+            foreach (var turn in Rendered(conversation, exchanges, plans, reason => new ConfigException(reason), rendered => rendered.Prompt()))
             {
                 Append(ids, turn.Source);
                 Append(ids, turn.Target);
@@ -79,7 +79,7 @@ internal sealed class SampleEncoder : ISampleEncoder
             Append(ids, ChatTemplate.Fill(template.Assistant, options.PreserveThinking ? answer : template.Thought?.Remove(answer) ?? answer));
         }
 
-        AppendSource(ids, ids.Count == 0, exchanges.System, WithImages(exchanges.Open!, plans, ref image));
+        AppendSource(ids, ids.Count == 0, exchanges.System, WithImages(exchanges.Open[0], plans, ref image));
         if (template.Thought is { } thought)
         {
             Append(ids, thought.PromptEnd ?? (options.EnableThinking == true ? string.Empty : thought.Empty));
@@ -87,6 +87,13 @@ internal sealed class SampleEncoder : ISampleEncoder
 
         return ids.ToArray();
     }
+
+    /// <summary>The last answer as it is trained, what ends it included; images as <see cref="EncodePrompt"/> has them.</summary>
+    /// <exception cref="BadSampleException">The conversation cannot be trained on.</exception>
+    public string LastAnswer(Conversation conversation, IReadOnlyList<MediaPlan> plans) => template.Model is null
+        ? ChatTemplate.Fill(template.Assistant, Placeholders.Join(conversation.Messages[^1]))
+        : Rendered(
+            conversation, Exchanges.Of(conversation, tools: true), plans, reason => BadSampleException.Of(conversation, reason), rendered => rendered.Turns())[^1].Target;
 
     /// <summary>Repeats each image token as often as its image needs, in order.</summary>
     public int[] Expand(ReadOnlySpan<int> ids, IReadOnlyList<int> tokensOfImages)
@@ -136,11 +143,12 @@ internal sealed class SampleEncoder : ISampleEncoder
     /// <summary>What the model's own template makes of a conversation.</summary>
     /// <param name="bad">The exception for one that it does not take.</param>
     private IReadOnlyList<RenderedTurn> Rendered(
-        Exchanges exchanges, IReadOnlyList<MediaPlan> plans, Func<string, Exception> bad, Func<RenderedConversation, IReadOnlyList<RenderedTurn>> render)
+        Conversation conversation, Exchanges exchanges, IReadOnlyList<MediaPlan> plans, Func<string, Exception> bad,
+        Func<RenderedConversation, IReadOnlyList<RenderedTurn>> render)
     {
         try
         {
-            return render(new RenderedConversation(template, options, exchanges, plans, number => ImageText(plans, number)));
+            return render(new RenderedConversation(template, options, exchanges, conversation.Tools, plans, number => ImageText(plans, number)));
         }
         catch (ConfigException e)
         {
@@ -206,7 +214,7 @@ internal sealed class SampleEncoder : ISampleEncoder
     {
         var turns = new List<EncodedTurn>(exchanges.Turns.Count);
         var part = 0;
-        foreach (var turn in Rendered(exchanges, plans, reason => BadSampleException.Of(conversation, reason), rendered => rendered.Turns()))
+        foreach (var turn in Rendered(conversation, exchanges, plans, reason => BadSampleException.Of(conversation, reason), rendered => rendered.Turns()))
         {
             var ids = new List<int>();
             Append(ids, turn.Source);

@@ -99,9 +99,9 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
             text.Append(Filled(template.System, system));
         }
 
-        foreach (var (user, assistant) in exchanges.Turns)
+        foreach (var turn in exchanges.Turns)
         {
-            text.Append(Filled(template.User, WithImages(user))).Append(Filled(template.Assistant, Answer(WithImages(assistant), keepsEmpty)));
+            text.Append(Filled(template.User, WithImages(turn.User))).Append(Filled(template.Assistant, Answer(WithImages(turn.Assistant), keepsEmpty)));
         }
 
         return text.ToString();

@@ -44,6 +44,11 @@ internal static class AnswerIdentity
                 }
             }
 
+            if (row.Tools is not null)
+            {
+                Add(row.Tools);
+            }
+
             foreach (var image in row.Images)
             {
                 Add(image.Path is { } path && new FileInfo(path) is { Exists: true } file

@@ -22,7 +22,7 @@ internal sealed class HeldOutAnswers(TrainConfig config, RunInputs inputs, Visio
         var watch = Stopwatch.StartNew();
         var setup = inputs.Setup;
         var options = AnswerSettings.Of(config.Generation, GenerationFile.Read(inputs.Source.Folder, setup.Tokenizer, setup.Template.StopWords));
-        var questions = new RowQuestions(inputs.Data.Eval!, setup.Tokenizer, setup.Template, options, config.Run.Seed, skipSpecialTokens: true, setup.Objects);
+        var questions = new RowQuestions(inputs.Data.Eval!, setup, options, config.Run.Seed, skipSpecialTokens: true);
         var answers = mesh.Gather("the answers of held-out samples", AnswerText.Of(Answer(questions)));
         var scored = mesh.FromMain("the scores of answers", () => Write(Score(questions, answers.SelectMany(AnswerText.Read))));
         return (Read(scored!), watch.Elapsed.TotalSeconds);

@@ -5,6 +5,7 @@ using Fovea.Data.Tokenizers;
 using Fovea.Evaluation.Objects;
 using Fovea.Evaluation.Texts;
 using Fovea.Generation;
+using Fovea.Training.Session;
 
 namespace Fovea.Training.Answers;
 
@@ -12,12 +13,14 @@ namespace Fovea.Training.Answers;
 /// Held-out rows as questions with labels, as LLaMA-Factory makes them: the prompt is everything before the last answer, the label that answer with what the
 /// template puts behind it.
 /// </summary>
+/// <param name="setup">Writes conversations, names and places of objects among them.</param>
 /// <param name="options">How answers are generated. Where they are drawn, each row has a seed of its own, so that its answer depends on no other row.</param>
 /// <param name="skipSpecialTokens">Whether labels and answers are written without special tokens.</param>
-/// <param name="objects">Writes names and places of objects.</param>
-internal sealed class RowQuestions(
-    ConversationSet rows, Tokenizer tokenizer, ChatTemplate template, GenerationOptions options, long seed, bool skipSpecialTokens, ObjectText objects)
+internal sealed class RowQuestions(ConversationSet rows, DataSetup setup, GenerationOptions options, long seed, bool skipSpecialTokens)
 {
+    private readonly Tokenizer tokenizer = setup.Tokenizer;
+    private readonly ObjectText objects = setup.Objects;
+
     public int Count => rows.Count;
 
     /// <summary>The question of a row; its tag is the row's number.</summary>
@@ -75,7 +78,26 @@ internal sealed class RowQuestions(
 
     private string Label(Conversation row, bool skipSpecial)
     {
-        var text = ChatTemplate.Fill(template.Assistant, Placeholders.Join(row.Messages[^1]));
+        var text = CallsTools(row) ?? ChatTemplate.Fill(setup.Template.Assistant, Placeholders.Join(row.Messages[^1]));
         return tokenizer.Decode(tokenizer.Encode(text), skipSpecial);
+    }
+
+    /// <summary>An expected answer that calls tools, as the model's own template writes it; null for others, and where it cannot be told.</summary>
+    private string? CallsTools(Conversation row)
+    {
+        if (setup.Template.Model is null || !row.Messages[^1].Parts.Any(part => part is ToolCall))
+        {
+            return null;
+        }
+
+        var encoder = new SampleEncoder(setup.Template, tokenizer, setup.Images, setup.Options with { MaskHistory = true, TrainOnPrompt = false });
+        try
+        {
+            return encoder.LastAnswer(row, [.. row.Images.Select(image => setup.Images.PlanFor(row, image))]);
+        }
+        catch (BadSampleException)
+        {
+            return null;
+        }
     }
 }

@@ -121,20 +121,25 @@ internal sealed class PredictedRows
     private static IEnumerable<ReportTurn> Turns(Conversation row, string? answer, IReadOnlyList<ObjectMark> marks)
     {
         var shown = 0;
-        for (var i = 0; i < row.Messages.Count - 1; i++)
+        var asked = new List<Message>();
+        foreach (var message in row.Messages.Where(message => message.Role != Role.System))
         {
-            if (row.Messages[i].Role == Role.User)
+            if (message.Role != Role.Assistant)
             {
-                var text = string.Concat(row.Messages[i].Parts.OfType<Text>().Select(part => part.Value)).Trim();
-                List<MediaSource> images = [.. row.Messages[i].Parts.OfType<Image>().Select(image => image.Source)];
-                var first = shown;
-                shown += row.Messages[i].Parts.Concat(row.Messages[i + 1].Parts).Count(part => part is Image);
-                yield return new ReportTurn(text, i == row.Messages.Count - 2 ? answer : Placeholders.Join(row.Messages[i + 1]))
-                {
-                    Images = images,
-                    Marks = [.. marks.Select(mark => mark with { Image = mark.Image - first })],
-                };
+                asked.Add(message);
+                continue;
             }
+
+            List<Part> parts = [.. asked.SelectMany(question => question.Parts)];
+            var text = string.Concat(parts.Select(part => part is Text piece ? piece.Value : part is ToolResult result ? $"{result.Content}\n" : "")).Trim();
+            var first = shown;
+            shown += parts.Concat(message.Parts).Count(part => part is Image);
+            yield return new ReportTurn(text, ReferenceEquals(message, row.Messages[^1]) ? answer : Placeholders.Join(message))
+            {
+                Images = [.. parts.OfType<Image>().Select(image => image.Source)],
+                Marks = [.. marks.Select(mark => mark with { Image = mark.Image - first })],
+            };
+            asked.Clear();
         }
     }
 }

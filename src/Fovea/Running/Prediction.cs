@@ -38,9 +38,7 @@ internal sealed class Prediction : IDisposable
         data = Load(config, setup);
         options = AnswerSettings.Of(config.Generation, GenerationFile.Read(source.Folder, setup.Tokenizer, setup.Template.StopWords));
         options.Check();
-        questions = new RowQuestions(
-            data.Eval ?? data.Train, setup.Tokenizer, setup.Template, options, config.Run.Seed, config.Generation.SkipSpecialTokens,
-            setup.Objects);
+        questions = new RowQuestions(data.Eval ?? data.Train, setup, options, config.Run.Seed, config.Generation.SkipSpecialTokens);
     }
 
     /// <param name="config">Names the model with its adapters, the held-out rows and the output folder.</param>

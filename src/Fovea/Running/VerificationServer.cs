@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Fovea.Data.Datasets;
 
 namespace Fovea.Running;
 
@@ -70,6 +71,11 @@ internal sealed class VerificationServer : IDisposable
             ["top_logprobs"] = MostTop,
             ["stream"] = false,
         };
+        if (asked.Tools is not null)
+        {
+            body["tools"] = Parsed(asked.Tools);
+        }
+
         var request = new HttpRequestMessage(HttpMethod.Post, $"{url}/chat/completions")
         {
             Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json"),
@@ -121,17 +127,44 @@ internal sealed class VerificationServer : IDisposable
     private static JsonElement? Field(JsonElement from, string name) =>
         from.ValueKind == JsonValueKind.Object && from.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
-    private static JsonNode Written(Message message) => new JsonObject
+    private static JsonNode? Parsed(string json)
     {
-        ["role"] = message.Role switch { Role.System => "system", Role.User => "user", _ => "assistant" },
-        ["content"] = message.Parts.All(part => part is Text)
-            ? JsonValue.Create(string.Concat(message.Parts.OfType<Text>().Select(part => part.Value)))
-            : new JsonArray([.. message.Parts.Select(Written)]),
-    };
+        using var parsed = JsonFile.Parse(Encoding.UTF8.GetBytes(json), "the tools:");
+        return parsed.RootElement.ValueKind == JsonValueKind.Array ? JsonArray.Create(parsed.RootElement.Clone()) : JsonObject.Create(parsed.RootElement.Clone());
+    }
+
+    private static JsonNode Written(Message message)
+    {
+        List<Part> parts = [.. message.Parts.Where(part => part is not ToolCall)];
+        var written = new JsonObject
+        {
+            ["role"] = message.Role switch { Role.System => "system", Role.User => "user", Role.Tool => "tool", _ => "assistant" },
+            ["content"] = parts.TrueForAll(part => part is Text or ToolResult) ? JsonValue.Create(Placeholders.Join(parts, () => string.Empty))
+                : new JsonArray([.. parts.Select(Written)]),
+        };
+        if (parts.OfType<ToolResult>().FirstOrDefault()?.CallId is { } id)
+        {
+            written["tool_call_id"] = id;
+        }
+
+        if (parts.Count < message.Parts.Count)
+        {
+            // A server wants an id of each call, by which results name it.
+            written["tool_calls"] = new JsonArray([.. message.Parts.OfType<ToolCall>().Select((call, i) => new JsonObject
+            {
+                ["id"] = call.Id ?? FormattableString.Invariant($"call_{i}"),
+                ["type"] = "function",
+                ["function"] = new JsonObject { ["name"] = call.Name, ["arguments"] = call.Arguments },
+            })]);
+        }
+
+        return written;
+    }
 
     private static JsonNode Written(Part part) => part switch
     {
         Text text => new JsonObject { ["type"] = "text", ["text"] = text.Value },
+        ToolResult result => new JsonObject { ["type"] = "text", ["text"] = result.Content },
         Image image => new JsonObject { ["type"] = "image_url", ["image_url"] = new JsonObject { ["url"] = DataUri(image.Source.ReadBytes()) } },
         _ => throw new ConfigException("a server is asked about texts and images only"),
     };

@@ -10,8 +10,9 @@ public sealed class TrainingTests : NativeTest
     private const string Folder = "qwen3_5";
     private const string Template = "qwen3_5_nothink";
 
-    // Gradients near 0 decide the first steps of Adam by their sign: what rounds otherwise is a thousandth off after twenty steps (1.1e-3 was seen).
-    private const double LaterNorms = 2e-3;
+    // The norm of one step hangs on how the original itself rounds: its chunks of 32 tokens instead of 64 move it by 1.2e-3, all others by less than 1e-4.
+    // noise.py beside the golden shows it.
+    private static readonly (int Step, double Norm) Noisy = (16, 2e-3);
     private GridRun? run;
 
     [Theory]
@@ -25,7 +26,7 @@ public sealed class TrainingTests : NativeTest
         using var golden = new Golden(TestFiles.Golden($"{Folder}/train_lora.safetensors"));
         run.Train(
             "train_lora", microBatchTokens, visionLearns: false, optimizer => Compare(golden, optimizer.Parts.Select(part => part.Name)),
-            norms: LaterNorms);
+            noisy: Noisy);
         CompareLogits(golden);
 
         using var folder = new TempFolder();

@@ -135,7 +135,7 @@ public sealed class UserPathTests
         folder.Write("rows.json", """
             [{"messages": [{"role": "user", "content": "<image>a"}, {"role": "assistant", "content": "b"}], "images": ["~/x.png"]}]
             """);
-        using var rows = new FileRows(DatasetCatalog.Resolve(["rows.json"], folder.Root).Single(), folder.Root, maxSamples: null);
+        using var rows = new FileRows(DatasetCatalog.Resolve(["rows.json"], folder.Root).Single(), new DataOptions { DatasetDir = folder.Root });
         var problems = new List<string>();
         Assert.Null(rows.Read(0, problems));
         Assert.Contains("~ is not expanded in rows: write the whole path", Assert.Single(problems));

@@ -90,7 +90,7 @@ public sealed class DatasetLoaderTests : IDisposable
             (Messages("assistant", "A", "user", "Q"), "message 1 is by 'assistant' where 'user' must speak"),
             (Messages("user", "Q", "assistant", "  "), "the answer is empty"),
             (Messages("user", "<image>", "assistant", "A", ",\"images\":[\"gone.png\"]"), "image 'gone.png' does not exist"),
-            (Messages("user", "Q", "function_call", "f()"), "tool call"),
+            (Messages("user", "Q", "function_call", "f()"), "a tool call or its result, which the template does not write: set template"),
             (Messages("user", "Q", "bot", "A"), "by 'bot'; known roles are 'user', 'assistant'"),
             ("{\"messages\":[{\"role\":\"user\",\"content\":\"Q\"}]}", "ends with a question"),
             ("{\"messages\":[{\"role\":\"user\",\"content\":5},{\"role\":\"assistant\",\"content\":\"A\"}]}", "message 1: content must be text, not a number"),

@@ -278,7 +278,7 @@ public sealed class UserFileFuzzTests : NativeTest
     {
         foreach (var spec in DatasetCatalog.Resolve([dataset], folder))
         {
-            using var source = new FileRows(spec, folder, maxSamples: null);
+            using var source = new FileRows(spec, new DataOptions { DatasetDir = folder });
             for (var i = 0; i < source.Count; i++)
             {
                 var problems = new List<string>();

@@ -31,6 +31,7 @@ public sealed partial class RoomTests
             "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Evaluation", "Fovea.Files", "Fovea.Generation", "Fovea.Models",
             "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors", "Fovea.Training",
         ],
+        ["Fovea.Extensions.AI"] = ["Fovea.Abstractions", "Fovea"],
         ["Fovea.Launch"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Distributed", "Fovea.Tensors", "Fovea.Training"],
         ["Fovea.Cli"] =
         [
@@ -51,6 +52,7 @@ public sealed partial class RoomTests
             "Microsoft.CodeAnalysis.PublicApiAnalyzers", "ParquetSharp", "ScottPlot", "SkiaSharp", "SkiaSharp.HarfBuzz",
             "SkiaSharp.NativeAssets.Linux.NoDependencies", "YamlDotNet",
         ],
+        ["Fovea.Extensions.AI"] = ["Microsoft.CodeAnalysis.PublicApiAnalyzers", "Microsoft.Extensions.AI"],
         ["Fovea.Cli"] = ["Spectre.Console", "System.CommandLine"],
     };
 

@@ -32,6 +32,7 @@ public sealed partial class RoomTests
             "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors", "Fovea.Training",
         ],
         ["Fovea.AspNetCore"] = ["Fovea.Abstractions", "Fovea"],
+        ["Fovea.Extensions.AI"] = ["Fovea.Abstractions", "Fovea"],
         ["Fovea.Launch"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Distributed", "Fovea.Tensors", "Fovea.Training"],
         ["Fovea.Cli"] =
         [
@@ -53,6 +54,7 @@ public sealed partial class RoomTests
             "SkiaSharp.NativeAssets.Linux.NoDependencies", "YamlDotNet",
         ],
         ["Fovea.AspNetCore"] = ["Microsoft.CodeAnalysis.PublicApiAnalyzers"],
+        ["Fovea.Extensions.AI"] = ["Microsoft.CodeAnalysis.PublicApiAnalyzers", "Microsoft.Extensions.AI"],
         ["Fovea.Cli"] = ["Spectre.Console", "System.CommandLine"],
     };
 

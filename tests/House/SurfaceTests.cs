@@ -6,7 +6,7 @@ namespace Fovea.Tests.House;
 public sealed class SurfaceTests
 {
     // Assemblies of the library whose public types are its surface.
-    private static readonly string[] Surface = ["Fovea", "Fovea.Abstractions", "Fovea.AspNetCore"];
+    private static readonly string[] Surface = ["Fovea", "Fovea.Abstractions", "Fovea.AspNetCore", "Fovea.Extensions.AI"];
 
     // Benchmarks are public because BenchmarkDotNet runs no others.
     private static readonly string[] Programs = ["Fovea.Tests", "Fovea.Benchmarks"];

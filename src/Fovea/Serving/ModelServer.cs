@@ -248,7 +248,7 @@ public sealed class ModelServer : IAsyncDisposable
                 {
                     { Text: { } text } => Model.Loaded.Answerer.PromptOf(text),
                     { Ids: { } ids } => Model.Loaded.Answerer.PromptOf([.. ids]),
-                    _ => Read(new Conversation(request.Messages!), request.LowDetail),
+                    _ => Read(new Conversation(request.Messages!) { Tools = request.Tools }, request.LowDetail),
                 }, cancel).ConfigureAwait(false);
         }
         finally

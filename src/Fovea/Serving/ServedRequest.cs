@@ -17,6 +17,12 @@ public sealed record ServedRequest
     /// <summary>How to generate, adapter included; null uses <see cref="VisionModel.Generation"/>.</summary>
     public GenerationOptions? Options { get; init; }
 
+    /// <summary>
+    /// The tools that the model may call, a JSON list in OpenAI's form; null for none. Only a model that was loaded with its own chat template writes them
+    /// (<c>Template = "chat_template"</c>), and calls of them come back as the text that the model writes.
+    /// </summary>
+    public string? Tools { get; init; }
+
     /// <summary>Sources of images of the conversation that are scaled down to 512 x 512 pixels: fewer tokens, less detail.</summary>
     public IReadOnlyCollection<MediaSource> LowDetail { get; init; } = [];
 

@@ -85,7 +85,9 @@ internal sealed class GridRun : IDisposable
             Assert.Equal(log[step].GetProperty("loss").GetDouble(), loss, TestDevice.Tolerance(1e-4));
             var off = (norm / log[step].GetProperty("grad_norm").GetDouble()) - 1;
             TestContext.Current.TestOutputHelper?.WriteLine($"{run} step {step}: norm off by {off:g2}");
-            Assert.True(Math.Abs(off) <= TestDevice.Tolerance(step == noisy?.Step ? noisy.Value.Norm : 1e-3), $"{run} step {step}: the norm of gradients is off by {off:g2}");
+            Assert.True(
+                Math.Abs(off) <= TestDevice.Tolerance(step == noisy?.Step ? noisy.Value.Norm : 1e-3),
+                $"{run} step {step}: the norm of gradients is off by {off:g2}");
             if (step == 0)
             {
                 CompareNorms(expected.GetProperty("first_step_clipped_grad_norms"), optimizer);

@@ -149,13 +149,13 @@ internal sealed class ModelTemplate
     /// <summary>What of an invented use of a tool is written. A template that does not fit it says so itself when it is asked in earnest.</summary>
     private (bool Tools, bool Calls, bool Results) ProbeTools()
     {
-        const string Result = "the result";
+        const string result = "the result";
         var tools = PyValue.Read(
             """[{"type": "function", "function": {"name": "offered", "description": "d", "parameters": {"type": "object", "properties": {}}}}]""", "the probe");
         object[] asked = [Message("user", Probe)];
         object[] called = [.. asked, Message("assistant", string.Empty).With("tool_calls", new PyList([Call(new ToolCall("called", "{}", "abcdefghi"))]))];
-        object[] answered = [.. called, Message("tool", Result).With("tool_call_id", "abcdefghi")];
-        return (Writes(asked, "offered"), Writes(called, "called"), Writes(answered, Result));
+        object[] answered = [.. called, Message("tool", result).With("tool_call_id", "abcdefghi")];
+        return (Writes(asked, "offered"), Writes(called, "called"), Writes(answered, result));
 
         bool Writes(object[] messages, string sign)
         {

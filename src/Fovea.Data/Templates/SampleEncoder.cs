@@ -93,7 +93,8 @@ internal sealed class SampleEncoder : ISampleEncoder
     public string LastAnswer(Conversation conversation, IReadOnlyList<MediaPlan> plans) => template.Model is null
         ? ChatTemplate.Fill(template.Assistant, Placeholders.Join(conversation.Messages[^1]))
         : Rendered(
-            conversation, Exchanges.Of(conversation, tools: true), plans, reason => BadSampleException.Of(conversation, reason), rendered => rendered.Turns())[^1].Target;
+            conversation, Exchanges.Of(conversation, tools: true), plans, reason => BadSampleException.Of(conversation, reason),
+            rendered => rendered.Turns())[^1].Target;
 
     /// <summary>Repeats each image token as often as its image needs, in order.</summary>
     public int[] Expand(ReadOnlySpan<int> ids, IReadOnlyList<int> tokensOfImages)

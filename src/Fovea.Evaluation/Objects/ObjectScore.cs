@@ -21,7 +21,7 @@ internal sealed record ObjectScore
     /// <summary>Of each expected box, whether the middle of its pair, or the point, lies in it.</summary>
     public required IReadOnlyList<bool> Centers { get; init; }
 
-    /// <summary>Of each expected box that has a label, its intersection over union with its pair among answered boxes of the same label; 0 without one.</summary>
+    /// <summary>Of each expected box with a label, its intersection over union with its pair among answered boxes of that label; 0 without one.</summary>
     public IReadOnlyList<double> LabelledOverlaps { get; init; } = [];
 
     /// <summary>Boxes in the answer, where boxes were expected.</summary>

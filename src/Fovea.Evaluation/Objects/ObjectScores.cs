@@ -13,8 +13,8 @@ internal static class ObjectScores
     /// <summary>What the numbers mean.</summary>
     public const string Rule =
         "box_iou: mean intersection over union of expected boxes; box_accuracy: expected boxes with at least 0.5; box_precision: answered boxes with at least "
-        + "0.5; box_center: expected boxes that hold the middle of their answer; box_label_iou and box_label_accuracy: the first two, over expected boxes with a label, where "
-        + "only an answered box of the same label counts; point_distance: mean distance of points in per cent of the image's diagonal. "
+        + "0.5; box_center: expected boxes that hold the middle of their answer; box_label_iou and box_label_accuracy: the first two, over expected boxes with "
+        + "a label, where only an answered box of the same label counts; point_distance: mean distance of points in per cent of the image's diagonal. "
         + "Boxes are paired one to one for the largest sum of overlaps; what was not answered counts 0, and a point's distance then 100";
 
     /// <summary>The scores by name; only those of kinds that were expected.</summary>

@@ -130,7 +130,7 @@ internal sealed class VerificationServer : IDisposable
     private static JsonNode? Parsed(string json)
     {
         using var parsed = JsonFile.Parse(Encoding.UTF8.GetBytes(json), "the tools:");
-        return parsed.RootElement.ValueKind == JsonValueKind.Array ? JsonArray.Create(parsed.RootElement.Clone()) : JsonObject.Create(parsed.RootElement.Clone());
+        return JsonArray.Create(parsed.RootElement.Clone());
     }
 
     private static JsonNode Written(Message message)

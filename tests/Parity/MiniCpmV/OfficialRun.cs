@@ -37,7 +37,8 @@ internal sealed class OfficialRun : IDisposable
     };
 
     /// <summary>The pictures of V-2.6 serve V-4 and V-4.5 too.</summary>
-    public static string Images(string version) => TestFiles.Golden($"{(version is "minicpm_v45" or "minicpm_v4_derived" ? "minicpm_v26" : version)}/data/images");
+    public static string Images(string version) =>
+        TestFiles.Golden($"{(version is "minicpm_v45" or "minicpm_v4_derived" ? "minicpm_v26" : version)}/data/images");
 
     public string Folder(string name) => TestFiles.Golden($"{Version}/{name}");
 

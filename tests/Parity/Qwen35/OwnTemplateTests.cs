@@ -40,7 +40,7 @@ public sealed class OwnTemplateTests : NativeTest
         Assert.All(lines, line => Assert.Contains("<|vision_start|><|image_pad|>", (string)line["prompt"]!));
 
         Succeeds(["chat", run.Config, .. keys, $"output_dir={run.Out()}", "--prompt", "What?", "--image", image, "--greedy", "--max-new-tokens", "2"]);
-        Succeeds(["chat", "--model", model, "--template", "chat_template", "--prompt", "What?", "--image", image, "--greedy", "--max-new-tokens", "2", "--cpu"]);
+        Succeeds(["chat", "--model", model, "--template", "chat_template", "--prompt", "Q?", "--image", image, "--greedy", "--max-new-tokens", "2", "--cpu"]);
         Succeeds(["data", "check", run.Config, .. keys]);
 
         // A checkpoint goes on with its template alone.

@@ -98,7 +98,8 @@ public sealed class ObjectScoreTests
     [InlineData("<|object_ref_start|>a cat<|object_ref_end|> is at <|box_start|>(1,2),(3,4)<|box_end|>", "a cat!")]
     [InlineData("a cat(1,2),(3,4) the dog: (5,6),(7,8)(9,9),(9,9)", "a cat;the dog;the dog")]
     [InlineData("I see:\n\tcat [1, 2, 3, 4]", "cat")]
-    [InlineData("[{\"bbox_2d\": [1, 2, 3, 4], \"label\": \"a \\\"b\\\"\"}, {\"label\": \"c\", \"bbox_2d\": [1, 2, 3, 4]}, {\"bbox_2d\": [1, 2, 3, 4]", "a \"b\"!;c!;?")]
+    [InlineData("[{\"bbox_2d\": [1, 2, 3, 4], \"label\": \"a \\\"b\\\"\"}, {\"label\": \"c\", \"bbox_2d\": [1, 2, 3, 4]}, {\"bbox_2d\": [1, 2, 3, 4]",
+        "a \"b\"!;c!;?")]
     [InlineData("[1, 2, 3, 4]", "")]
     public void Labels_are_read_with_their_places(string answer, string expected)
     {

@@ -68,7 +68,8 @@ public sealed class ToolTemplateTests : IDisposable
              {"from": "observation", "value": "here"}, {"from": "gpt", "value": "Found."}], "tools": [{"name": "find"}]}
             """);
         Assert.Equal(
-            "<tool_call>\n<function=find>\n<parameter=what>\ncat\n</parameter>\n</function>\n</tool_call><|im_end|>\nFound.<|im_end|>\n", Trained(Options(), row));
+            "<tool_call>\n<function=find>\n<parameter=what>\ncat\n</parameter>\n</function>\n</tool_call><|im_end|>\nFound.<|im_end|>\n",
+            Trained(Options(), row));
         Assert.Equal("Found.<|im_end|>\n", Trained(Options() with { MaskHistory = true }, row));
 
         var asked = row with { Messages = [.. row.Messages.SkipLast(1)] };
@@ -87,7 +88,8 @@ public sealed class ToolTemplateTests : IDisposable
             {"messages": [{"role": "user", "content": "<image>Zoom."},
              {"role": "assistant", "content": null, "tool_calls": [{"id": "a", "function": {{{Call}}}}]},
              {"role": "tool", "content": "<image> is larger", "tool_call_id": "a"}, {"role": "assistant", "content": "A cat."}],
-             "tools": [{"type": "function", "function": {"name": "find"}}], "images": [{{{JsonSerializer.Serialize(image)}}}, {{{JsonSerializer.Serialize(image)}}}]}
+             "tools": [{"type": "function", "function": {"name": "find"}}],
+             "images": [{{{JsonSerializer.Serialize(image)}}}, {{{JsonSerializer.Serialize(image)}}}]}
             """);
         var sample = Encoder(Options()).Encode(row);
         Assert.Equal(2, sample.Images.Count);
@@ -107,7 +109,8 @@ public sealed class ToolTemplateTests : IDisposable
         var row = Load($$$"""{"conversations": [{"from": "human", "value": "Q"}, {{{answers}}}]{{{tools}}}}""");
         var e = Assert.Throws<BadSampleException>(() => Encoder(Options()).Encode(row));
         Assert.Contains("tokenizer_config.json " + problem, e.Message);
-        folder.Write("chat_template.jinja", "{% for m in messages if m.role != 'tool' %}{{ m.content }}{{ m.tool_calls | default('') }}{% endfor %}{{ tools }}");
+        folder.Write(
+            "chat_template.jinja", "{% for m in messages if m.role != 'tool' %}{{ m.content }}{{ m.tool_calls | default('') }}{% endfor %}{{ tools }}");
         var result = new Conversation(
             [Message.User("Q"), Message.Assistant(new ToolCall("f", "{}")), new Message(Role.Tool, [new ToolResult("r")]), Message.Assistant("A")]);
         Assert.Contains("does not write the results of tools", Assert.Throws<BadSampleException>(() => Encoder(Options()).Encode(result)).Message);

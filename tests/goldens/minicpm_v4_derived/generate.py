@@ -272,6 +272,6 @@ train("train_full", False, 1e-3, 1, 2, 12, (
     "resampler.query", "resampler.kv_proj.weight", "resampler.ln_q.weight", "vpm.encoder.layers.0.self_attn.q_proj.weight",
     "vpm.embeddings.patch_embedding.bias", "llm.model.layers.0.self_attn.q_proj.weight", 
     "llm.model.norm.weight", "vpm.post_layernorm.bias"))
-train("train_lora", True, 3e-3, 1, 2, 12, ("lora_A.default.weight", "lora_B.default.weight", "modules_to_save.default.query", "modules_to_save.default.kv_proj.weight"))
+train("train_lora", True, 1e-3, 1, 2, 12, ("lora_A.default.weight", "lora_B.default.weight", "modules_to_save.default.query", "modules_to_save.default.kv_proj.weight"))
 with open(f"{OUT}/patches.txt", "w") as f:
     f.write("\n".join(PATCHES) + "\n")

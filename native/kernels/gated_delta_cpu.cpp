@@ -475,9 +475,8 @@ std::tuple<at::Tensor, at::Tensor> delta_on_cpu(const DeltaInputs& inputs, bool 
     return {out, last};
 }
 
-DeltaGradients delta_gradients_on_cpu(const at::Tensor& dout, const at::Tensor& dfinal, const DeltaInputs& inputs, int64_t tiles) {
-    const auto like = [](const at::Tensor& x) { return x.defined() ? at::empty(x.sizes(), x.options()) : x; };
-    const DeltaGradients to{like(inputs.q), like(inputs.k), like(inputs.v), like(inputs.g), like(inputs.beta), like(inputs.initial)};
+void delta_gradients_on_cpu(
+    const at::Tensor& dout, const at::Tensor& dfinal, const DeltaInputs& inputs, int64_t tiles, const DeltaGradients& to) {
     const Work work(inputs);
     Apart apart;
     if (work.parts > 1) {
@@ -494,6 +493,12 @@ DeltaGradients delta_gradients_on_cpu(const at::Tensor& dout, const at::Tensor& 
             join<T>(inputs, apart, to);
         }
     });
+}
+
+DeltaGradients delta_gradients_on_cpu(const at::Tensor& dout, const at::Tensor& dfinal, const DeltaInputs& inputs, int64_t tiles) {
+    const auto like = [](const at::Tensor& x) { return x.defined() ? at::empty(x.sizes(), x.options()) : x; };
+    const DeltaGradients to{like(inputs.q), like(inputs.k), like(inputs.v), like(inputs.g), like(inputs.beta), like(inputs.initial)};
+    delta_gradients_on_cpu(dout, dfinal, inputs, tiles, to);
     return to;
 }
 

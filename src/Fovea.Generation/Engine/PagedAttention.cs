@@ -7,7 +7,9 @@ namespace Fovea.Generation.Engine;
 /// A pass over the next tokens of several sequences whose earlier ones lie in pages and states: each layer writes their keys and values and attends to
 /// everything so far, or goes on from their states, in one call. Belongs to the scope of the pass.
 /// </summary>
-/// <remarks>Suffixes: T tokens of the pass, N sequences, H query heads, G key/value heads, D head size, C columns; of a recurrence J key heads, K and V sizes.</remarks>
+/// <remarks>
+/// Suffixes: T tokens of the pass, N sequences, H query or value heads, G key/value heads, D head size, C columns; of a recurrence J key heads, K and V sizes.
+/// </remarks>
 internal sealed class PagedAttention : ISequencePlan
 {
     private readonly SequenceCache cache;

@@ -25,7 +25,7 @@ internal static class RecurrentOps
     public static Tensor DeltaRule(Tensor q, Tensor k, Tensor v, Tensor g, Tensor beta, long[] boundaries) =>
         DeltaRuleOp.CallTwo(q, k, v, g, beta, boundaries).First;
 
-    /// <summary>As <see cref="DeltaRule"/>, of q, k and v side by side in one tensor, which has one gradient: nothing is taken apart and joined again.</summary>
+    /// <summary>As <see cref="DeltaRule"/>, of q, k and v side by side in one tensor; so is their gradient: nothing is joined again.</summary>
     /// <param name="mixed">[T, 2 * J * K + H * V]</param>
     /// <param name="g">[T, H], fp32, not above 0.</param>
     /// <param name="beta">[T, H], fp32.</param>

@@ -122,6 +122,6 @@ internal sealed class MixerBench : IDisposable
             leaf.RequiresGrad = true;
         }
 
-        Autograd.Gradients(plan.Recur(0, leaves[0], leaves[1], leaves[2], leaves[3], leaves[4]), leaves, inputs[7]);
+        Autograd.Gradients(RecurrentOps.DeltaRule(leaves[0], leaves[1], leaves[2], leaves[3], leaves[4], [0, Tokens]), leaves, inputs[7]);
     }
 }

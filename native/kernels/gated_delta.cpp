@@ -130,12 +130,6 @@ struct DeltaRule : torch::autograd::Function<DeltaRule> {
     }
 };
 
-void check_boundaries(const char* what, at::IntArrayRef boundaries, int64_t tokens) {
-    TORCH_CHECK(
-        boundaries.size() > 1 && boundaries.front() == 0 && boundaries.back() == tokens && std::is_sorted(boundaries.begin(), boundaries.end()), what,
-        ": boundaries must rise from 0 to ", tokens);
-}
-
 // As autograd takes what may be missing.
 Optional dense(const at::Tensor& x) { return x.defined() ? Optional(x.contiguous()) : std::nullopt; }
 
@@ -153,7 +147,7 @@ std::tuple<at::Tensor, at::Tensor> delta_rule(
         q.scalar_type() == v.scalar_type() && k.scalar_type() == v.scalar_type() && g.scalar_type() == beta.scalar_type()
             && g.scalar_type() == (v.scalar_type() == at::kDouble ? at::kDouble : at::kFloat),
         "delta_rule: q, k and v of one element type, g and beta in fp32");
-    check_boundaries("delta_rule", boundaries, q.size(0));
+    check_delta_boundaries("delta_rule", boundaries, q.size(0));
     const auto before = given(initial);
     check_one_device("delta_rule", {&v, &q, &k, &g, &beta, &before});
     const DeltaInputs inputs{q, k, v, g, beta, boundaries, before};
@@ -230,7 +224,7 @@ std::tuple<at::Tensor, at::Tensor> short_convolution(
     TORCH_CHECK(
         x.dim() == 2 && weight.dim() == 2 && weight.size(0) == x.size(1) && weight.size(1) > 0 && weight.scalar_type() == x.scalar_type(),
         "short_convolution: x ", x.sizes(), ", weight ", weight.sizes());
-    check_boundaries("short_convolution", boundaries, x.size(0));
+    check_delta_boundaries("short_convolution", boundaries, x.size(0));
     const auto before = given(initial);
     check_one_device("short_convolution", {&x, &weight, &before});
     TORCH_CHECK(
@@ -268,7 +262,7 @@ at::Tensor delta_steps(
         states.dim() == 4 && states.size(1) == v.size(1) && states.size(2) == k.size(2) && states.size(3) == v.size(2) && states.is_contiguous()
             && states.scalar_type() == at::kFloat,
         "delta_steps: states ", states.sizes(), " for k ", k.sizes(), " and v ", v.sizes());
-    check_boundaries("delta_steps", boundaries, v.size(0));
+    check_delta_boundaries("delta_steps", boundaries, v.size(0));
     check_one_device("delta_steps", {&v, &q, &k, &g, &beta, &states});
     const DeltaInputs inputs{with_rows(q), with_rows(k), with_rows(v), g.contiguous(), beta.contiguous(), boundaries, at::Tensor()};
     if (delta_fits_cpu(inputs)) {
@@ -295,6 +289,12 @@ at::Tensor convolution_steps(
 }
 
 } // namespace
+
+void check_delta_boundaries(const char* what, at::IntArrayRef boundaries, int64_t tokens) {
+    TORCH_CHECK(
+        boundaries.size() > 1 && boundaries.front() == 0 && boundaries.back() == tokens && std::is_sorted(boundaries.begin(), boundaries.end()), what,
+        ": boundaries must rise from 0 to ", tokens);
+}
 
 bool delta_fits_cpu(const DeltaInputs& inputs) { return fused_on_cpu(inputs.v) && inputs.keys() > 0 && inputs.values() > 0; }
 

@@ -27,6 +27,8 @@ struct DeltaGradients {
     at::Tensor q, k, v, g, beta, initial;
 };
 
+void check_delta_boundaries(const char* what, at::IntArrayRef boundaries, int64_t tokens);
+
 // The rule in operators of libtorch, chunk by chunk, with gradients of its own; on any device and in any element type. Returns out [T, H, V] and the states
 // behind the segments, without rows where they are not wanted.
 std::tuple<at::Tensor, at::Tensor> delta_formula(const DeltaInputs& inputs, bool wants_final);
@@ -40,6 +42,10 @@ std::tuple<at::Tensor, at::Tensor> convolution_formula(
 bool delta_fits_cpu(const DeltaInputs& inputs);
 std::tuple<at::Tensor, at::Tensor> delta_on_cpu(const DeltaInputs& inputs, bool wants_final, int64_t tiles);
 DeltaGradients delta_gradients_on_cpu(const at::Tensor& dout, const at::Tensor& dfinal, const DeltaInputs& inputs, int64_t tiles);
+
+// The same, into tensors whose heads have their numbers side by side; without `initial` where that is undefined.
+void delta_gradients_on_cpu(
+    const at::Tensor& dout, const at::Tensor& dfinal, const DeltaInputs& inputs, int64_t tiles, const DeltaGradients& to);
 
 // Token by token from states [P, H, K, V], segment n with states[slots[n]], which it leaves as they are behind it.
 at::Tensor delta_steps_on_cpu(const DeltaInputs& inputs, const at::Tensor& states, at::IntArrayRef slots);

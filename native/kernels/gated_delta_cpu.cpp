@@ -8,62 +8,17 @@
 #include "gated_delta.h"
 #include "gated_delta_panels.h"
 #include "gated_delta_rows.h"
+#include "gated_delta_work.h"
 #include "tile_blocks.h"
-#include "workers.h"
 
 #include <ATen/ATen.h>
 
 #include <memory>
-#include <numeric>
 
 namespace fovea {
 namespace {
 
 constexpr auto C = delta_chunk;
-
-// While one lives on a thread, numbers too small for all their bits count as 0: with a strong decay they took ten times as long as all others.
-struct SmallAreZero {
-#if defined(__x86_64__)
-    const unsigned before = _mm_getcsr();
-    SmallAreZero() { _mm_setcsr(before | 0x8040); }
-    ~SmallAreZero() { _mm_setcsr(before); }
-#endif
-};
-
-// Segments and key heads, and with few heads parts of the columns of v, which know nothing of one another but the keys. How many parts there are depends on
-// the shape of a head alone.
-struct Work {
-    const DeltaInputs& inputs;
-    std::vector<int64_t> order; // of the segments, the longest first
-    int64_t parts, part_size;
-
-    explicit Work(const DeltaInputs& inputs) : inputs(inputs), order(inputs.segments()) {
-        constexpr int64_t least_columns = 32, enough_heads = 4;
-        const auto heads = inputs.key_heads(), most = (inputs.values() + least_columns - 1) / least_columns;
-        const auto wanted = std::clamp<int64_t>(enough_heads / heads, 1, std::max<int64_t>(most, 1));
-        part_size = std::max<int64_t>((most + wanted - 1) / wanted, 1) * least_columns;
-        parts = std::max<int64_t>((inputs.values() + part_size - 1) / part_size, 1);
-        std::iota(order.begin(), order.end(), 0);
-        std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return length(a) > length(b); });
-    }
-
-    int64_t length(int64_t segment) const { return inputs.boundaries[segment + 1] - inputs.boundaries[segment]; }
-    int64_t longest() const { return length(order.front()); }
-    struct Task {
-        int64_t segment, start, length, key_head, part, column, columns; // columns of v
-    };
-
-    template <class MakeWorker>
-    void share_out(const MakeWorker& make) const {
-        fovea::share_out(inputs.segments() * inputs.key_heads() * parts, [&] {
-            return [&, this, worker = make()](int64_t i) {
-                const auto heads = inputs.key_heads(), segment = order[i / (heads * parts)], part = i % parts, column = part * part_size;
-                worker->run(Task{
-                    segment, inputs.boundaries[segment], length(segment), i / parts % heads, part, column, std::min(part_size, inputs.values() - column)});
-            };
-        });
-    }
-};
 
 int64_t up_to_panels(int64_t size, int64_t wide) { return std::max<int64_t>((size + wide - 1) / wide, 1) * wide; }
 
@@ -74,7 +29,7 @@ protected:
     using P = PanelProducts<Tiles>;
     static constexpr int64_t W = P::W;
 
-    Chunks(const Work& work)
+    Chunks(const DeltaWork& work)
         : work(work), inputs(work.inputs), ratio(inputs.heads() / inputs.key_heads()), keys(inputs.keys()), key_width(up_to_panels(keys, W)),
           value_width(up_to_panels(work.part_size, W)), scale(static_cast<float>(1 / std::sqrt(static_cast<double>(keys)))) {
         q = chunk(key_width);
@@ -103,11 +58,11 @@ protected:
     }
 
     int64_t state_numbers() const { return key_width * value_width; }
-    static int64_t count_of(const Work::Task& task, int64_t from) { return std::min(C, task.length - from); }
+    static int64_t count_of(const DeltaWork::Task& task, int64_t from) { return std::min(C, task.length - from); }
 
-    Head<T> rows_of(const at::Tensor& x, const Work::Task& task, int64_t from, int64_t head) const { return head_of<T>(x, task.start + from, head); }
+    Head<T> rows_of(const at::Tensor& x, const DeltaWork::Task& task, int64_t from, int64_t head) const { return head_of<T>(x, task.start + from, head); }
     // Keys and their products, from token `from` of the segment on; queries too where they are wanted.
-    void use_keys(const Work::Task& task, int64_t from, bool queries) {
+    void use_keys(const DeltaWork::Task& task, int64_t from, bool queries) {
         const auto count = count_of(task, from);
         const auto of_k = rows_of(inputs.k, task, from, task.key_head);
         delta_load_unit(of_k.data, of_k.stride, count, keys, W, 1, k.data, k_lengths);
@@ -120,14 +75,14 @@ protected:
         }
     }
 
-    void use_gates(const Work::Task& task, int64_t from, int64_t head, float* decay) {
+    void use_gates(const DeltaWork::Task& task, int64_t from, int64_t head, float* decay) {
         const auto at = (task.start + from) * inputs.heads() + head, count = count_of(task, from);
         delta_gates(data_of<float>(inputs.g) + at, data_of<float>(inputs.beta) + at, inputs.heads(), count, gates);
         delta_scores(gates, kk.data, qk.data, count, W, decay, scores.data, system.data);
     }
 
     // The corrections of a value head; without a state where it is 0.
-    void correct(const Work::Task& task, int64_t from, int64_t head, const Panels* state) {
+    void correct(const DeltaWork::Task& task, int64_t from, int64_t head, const Panels* state) {
         const auto count = count_of(task, from), panels = P::panels(task.columns);
         const auto v = rows_of(inputs.v, task, from, head);
         delta_load(v.data + task.column, v.stride, count, task.columns, W, d.data);
@@ -145,7 +100,7 @@ protected:
     }
 
     // The state behind the chunk. Changes the corrections.
-    void advance(const Work::Task& task, int64_t from, const Panels& state, bool from_zero) {
+    void advance(const DeltaWork::Task& task, int64_t from, const Panels& state, bool from_zero) {
         const auto count = count_of(task, from);
         delta_scale_rows(gates.left, count, P::panels(task.columns), W, d.data);
         if (!from_zero) {
@@ -155,7 +110,7 @@ protected:
     }
 
     // Columns of the states of a segment from a tensor [N, H, K, V]; an undefined one leaves them.
-    void take_states(const Work::Task& task, const at::Tensor& from, const std::vector<Panels>& to) const {
+    void take_states(const DeltaWork::Task& task, const at::Tensor& from, const std::vector<Panels>& to) const {
         for (int64_t r = 0; from.defined() && r < ratio; r++) {
             const auto* rows = data_of<float>(from) + state_place(task, r) + task.column;
             for (int64_t i = 0; i < keys; i++) {
@@ -167,11 +122,11 @@ protected:
         }
     }
 
-    int64_t state_place(const Work::Task& task, int64_t r) const {
+    int64_t state_place(const DeltaWork::Task& task, int64_t r) const {
         return (task.segment * inputs.heads() + task.key_head * ratio + r) * keys * inputs.values();
     }
 
-    void write_states(const Work::Task& task, const std::vector<Panels>& from, bool zero, const at::Tensor& to) const {
+    void write_states(const DeltaWork::Task& task, const std::vector<Panels>& from, bool zero, const at::Tensor& to) const {
         for (int64_t r = 0; r < ratio; r++) {
             auto* rows = mutable_data_of<float>(to) + state_place(task, r) + task.column;
             for (int64_t i = 0; i < keys; i++) {
@@ -185,7 +140,7 @@ protected:
     }
 
     const SmallAreZero small_are_zero;
-    const Work& work;
+    const DeltaWork& work;
     const DeltaInputs& inputs;
     const int64_t ratio, keys, key_width, value_width;
     const float scale;
@@ -203,9 +158,9 @@ class Forward : Chunks<Tiles, T> {
     using Base::inputs, Base::ratio, Base::keys, Base::q, Base::d, Base::y, Base::states, Base::gates, Base::scores;
 
 public:
-    Forward(const Work& work, const at::Tensor& out, const at::Tensor& last) : Base(work), out(out), last(last) {}
+    Forward(const DeltaWork& work, const at::Tensor& out, const at::Tensor& last) : Base(work), out(out), last(last) {}
 
-    void run(const Work::Task& task) {
+    void run(const DeltaWork::Task& task) {
         this->take_states(task, inputs.initial, states);
         bool zero = !inputs.initial.defined();
         for (int64_t from = 0; from < task.length; from += C) {
@@ -252,7 +207,7 @@ class Backward : Chunks<Tiles, T> {
         Base::scores, Base::system, Base::scratch;
 
 public:
-    Backward(const Work& work, const at::Tensor& dout, const at::Tensor& dfinal, const DeltaGradients& to, const Apart& apart)
+    Backward(const DeltaWork& work, const at::Tensor& dout, const at::Tensor& dfinal, const DeltaGradients& to, const Apart& apart)
         : Base(work), dout(dout), dfinal(dfinal), to(to), apart(apart) {
         const auto chunks = (work.longest() + C - 1) / C;
         kept_corrections = scratch.numbers(chunks * ratio * C * value_width);
@@ -271,7 +226,7 @@ public:
         dk_all = this->chunk(key_width);
     }
 
-    void run(const Work::Task& task) {
+    void run(const DeltaWork::Task& task) {
         const auto chunks = (task.length + C - 1) / C;
         const auto from_zero = !inputs.initial.defined();
         go_forward(task, chunks, from_zero);
@@ -295,7 +250,7 @@ private:
     Panels kept_d(int64_t chunk, int64_t r) const { return {kept_corrections + (chunk * ratio + r) * C * value_width, C}; }
     Panels kept_state(int64_t chunk, int64_t r) const { return {kept_states + (chunk * ratio + r) * this->state_numbers(), value_width}; }
     // Corrections of every chunk, and the state before it, turned around.
-    void go_forward(const Work::Task& task, int64_t chunks, bool zero) {
+    void go_forward(const DeltaWork::Task& task, int64_t chunks, bool zero) {
         this->take_states(task, inputs.initial, states);
         for (int64_t chunk = 0; chunk < chunks; chunk++, zero = false) {
             const auto from = chunk * C;
@@ -315,7 +270,7 @@ private:
     }
 
     // Gradients of a value head in a chunk. `first`: the state before it is 0; `ends`: nothing is asked of the one behind it.
-    void go_back(const Work::Task& task, int64_t chunk, int64_t r, bool first, bool ends) {
+    void go_back(const DeltaWork::Task& task, int64_t chunk, int64_t r, bool first, bool ends) {
         const auto from = chunk * C, count = this->count_of(task, from), head = task.key_head * ratio + r, columns = task.columns;
         const auto panels = P::panels(columns), key_panels = P::panels(keys);
         const auto corrections = kept_d(chunk, r), state = kept_state(chunk, r), dstate = dstates[r];
@@ -390,7 +345,7 @@ private:
         }
     }
 
-    void write_gates(const Work::Task& task, int64_t from, int64_t count, int64_t head, double of_last) {
+    void write_gates(const DeltaWork::Task& task, int64_t from, int64_t count, int64_t head, double of_last) {
         const auto heads = inputs.heads(), at = (task.start + from) * heads + head, all = inputs.tokens() * heads;
         auto* dg = apart.g.defined() ? mutable_data_of<float>(apart.g) + task.part * all : mutable_data_of<float>(to.g);
         auto* db = apart.g.defined() ? mutable_data_of<float>(apart.beta) + task.part * all : mutable_data_of<float>(to.beta);
@@ -402,7 +357,7 @@ private:
         }
     }
 
-    void write_keys(const Work::Task& task, int64_t from, int64_t count) {
+    void write_keys(const DeltaWork::Task& task, int64_t from, int64_t count) {
         if (apart.q.defined()) {
             for (const auto& [all, to] : {std::pair(dq_all, apart.q), std::pair(dk_all, apart.k)}) {
                 const auto rows = head_of<float>(to[task.part], task.start + from, task.key_head);
@@ -465,7 +420,7 @@ void by_panels(TileKind kind, Body&& body) {
 std::tuple<at::Tensor, at::Tensor> delta_on_cpu(const DeltaInputs& inputs, bool wants_final, int64_t tiles) {
     const auto out = at::empty(inputs.v.sizes(), inputs.v.options());
     const auto last = at::empty({wants_final ? inputs.segments() : 0, inputs.heads(), inputs.keys(), inputs.values()}, inputs.g.options());
-    const Work work(inputs);
+    const DeltaWork work(inputs);
     by_type(inputs.v, [&](auto zero) {
         using T = decltype(zero);
         by_panels(static_cast<TileKind>(tiles), [&](auto shape) {
@@ -475,10 +430,9 @@ std::tuple<at::Tensor, at::Tensor> delta_on_cpu(const DeltaInputs& inputs, bool 
     return {out, last};
 }
 
-DeltaGradients delta_gradients_on_cpu(const at::Tensor& dout, const at::Tensor& dfinal, const DeltaInputs& inputs, int64_t tiles) {
-    const auto like = [](const at::Tensor& x) { return x.defined() ? at::empty(x.sizes(), x.options()) : x; };
-    const DeltaGradients to{like(inputs.q), like(inputs.k), like(inputs.v), like(inputs.g), like(inputs.beta), like(inputs.initial)};
-    const Work work(inputs);
+void delta_gradients_on_cpu(
+    const at::Tensor& dout, const at::Tensor& dfinal, const DeltaInputs& inputs, int64_t tiles, const DeltaGradients& to) {
+    const DeltaWork work(inputs);
     Apart apart;
     if (work.parts > 1) {
         const auto of_keys = [&] { return at::empty({work.parts, inputs.tokens(), inputs.key_heads(), inputs.keys()}, inputs.g.options()); };
@@ -494,6 +448,12 @@ DeltaGradients delta_gradients_on_cpu(const at::Tensor& dout, const at::Tensor& 
             join<T>(inputs, apart, to);
         }
     });
+}
+
+DeltaGradients delta_gradients_on_cpu(const at::Tensor& dout, const at::Tensor& dfinal, const DeltaInputs& inputs, int64_t tiles) {
+    const auto like = [](const at::Tensor& x) { return x.defined() ? at::empty(x.sizes(), x.options()) : x; };
+    const DeltaGradients to{like(inputs.q), like(inputs.k), like(inputs.v), like(inputs.g), like(inputs.beta), like(inputs.initial)};
+    delta_gradients_on_cpu(dout, dfinal, inputs, tiles, to);
     return to;
 }
 

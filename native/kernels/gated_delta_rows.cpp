@@ -41,6 +41,19 @@ FOVEA_INLINE void store_some(const lanes& x, T* to, int64_t count) {
     }
 }
 
+// By halves: one after another, the additions of a row of a head took longer than its products.
+FOVEA_INLINE float total_of(const lanes& x) {
+    typedef float eight __attribute__((vector_size(32)));
+    typedef float four __attribute__((vector_size(16)));
+    eight halves[2];
+    std::memcpy(halves, &x, sizeof x);
+    const eight half = halves[0] + halves[1];
+    four quarters[2];
+    std::memcpy(quarters, &half, sizeof half);
+    const four quarter = quarters[0] + quarters[1];
+    return (quarter[0] + quarter[2]) + (quarter[1] + quarter[3]);
+}
+
 // Zeros in the last panel of a row behind whole vectors.
 FOVEA_INLINE void clear_rest(int64_t row, int64_t size, int64_t wide, float* to) {
     for (int64_t c = (size + width - 1) / width * width; c < panels_of(size, wide) * wide; c += width) {
@@ -48,60 +61,89 @@ FOVEA_INLINE void clear_rest(int64_t row, int64_t size, int64_t wide, float* to)
     }
 }
 
+// The rows of a head lie far apart in memory: a processor fetches none of them ahead by itself, and waited for each longer than it worked on it.
+constexpr int64_t ahead = 6; // rows; with more, the first of them are pushed out of the first-level cache again
+
+template <int ForWriting, class T>
+FOVEA_INLINE void fetch(const T* row, int64_t size) {
+    for (int64_t c = 0; c < size; c += 64 / static_cast<int64_t>(sizeof(T))) {
+        __builtin_prefetch(row + c, ForWriting);
+    }
+}
+
+// Calls with the number of each row, those behind it being on their way.
+template <int ForWriting = 0, class T, class Body>
+FOVEA_INLINE void each_row(const T* rows, int64_t stride, int64_t count, int64_t size, const Body& body) {
+    for (int64_t i = 0; i < std::min(ahead, count); i++) {
+        fetch<ForWriting>(rows + i * stride, size);
+    }
+    for (int64_t i = 0; i < count; i++) {
+        if (i + ahead < count) {
+            fetch<ForWriting>(rows + (i + ahead) * stride, size);
+        }
+        body(i);
+    }
+}
+
 template <class T>
 FOVEA_INLINE void any_load(const T* from, int64_t stride, int64_t count, int64_t size, int64_t wide, float* to) {
-    for (int64_t i = 0; i < count; i++, from += stride) {
-        each_vector(i, size, wide, [&](int64_t c, int64_t at) __attribute__((always_inline)) { store(load_some(from + c, size - c), to + at); });
+    each_row(from, stride, count, size, [&](int64_t i) __attribute__((always_inline)) {
+        const auto* row = from + i * stride;
+        each_vector(i, size, wide, [&](int64_t c, int64_t at) __attribute__((always_inline)) { store(load_some(row + c, size - c), to + at); });
         clear_rest(i, size, wide, to);
-    }
+    });
 }
 
 template <class T>
 FOVEA_INLINE void any_load_unit(const T* from, int64_t stride, int64_t count, int64_t size, int64_t wide, float scale, float* to, float* lengths) {
-    for (int64_t i = 0; i < count; i++, from += stride) {
+    each_row(from, stride, count, size, [&](int64_t i) __attribute__((always_inline)) {
+        const auto* row = from + i * stride;
         lanes squares{};
         for (int64_t c = 0; c < size; c += width) {
-            const auto x = load_some(from + c, size - c);
+            const auto x = load_some(row + c, size - c);
             squares += x * x;
         }
-        lengths[i] = 1.0f / std::sqrt(sum_of(squares) + static_cast<float>(delta_epsilon));
+        lengths[i] = 1.0f / std::sqrt(total_of(squares) + static_cast<float>(delta_epsilon));
         const auto factor = lengths[i] * scale;
-        each_vector(i, size, wide, [&](int64_t c, int64_t at) __attribute__((always_inline)) { store(load_some(from + c, size - c) * factor, to + at); });
+        each_vector(i, size, wide, [&](int64_t c, int64_t at) __attribute__((always_inline)) { store(load_some(row + c, size - c) * factor, to + at); });
         clear_rest(i, size, wide, to);
-    }
+    });
 }
 
 template <class T>
 FOVEA_INLINE void any_store(const float* from, int64_t wide, int64_t count, int64_t size, const float* factors, T* to, int64_t stride) {
-    for (int64_t i = 0; i < count; i++, to += stride) {
+    each_row<1>(to, stride, count, size, [&](int64_t i) __attribute__((always_inline)) {
+        auto* row = to + i * stride;
         each_vector(i, size, wide, [&](int64_t c, int64_t at) __attribute__((always_inline)) {
             const lanes x = load(from + at);
-            store_some(factors == nullptr ? x : x * factors[i], to + c, size - c);
+            store_some(factors == nullptr ? x : x * factors[i], row + c, size - c);
         });
-    }
+    });
 }
 
 // With x = unit / scale of length 1 or less: length * (scale * gradient - unit * (unit gradient) / scale).
 template <class T>
 FOVEA_INLINE void any_store_unit(
     const float* gradient, const float* unit, int64_t wide, int64_t count, int64_t size, float scale, const float* lengths, T* to, int64_t stride) {
-    for (int64_t i = 0; i < count; i++, to += stride) {
+    each_row<1>(to, stride, count, size, [&](int64_t i) __attribute__((always_inline)) {
+        auto* row = to + i * stride;
         lanes dots{};
         each_vector(i, size, wide, [&](int64_t, int64_t at) __attribute__((always_inline)) { dots += load(gradient + at) * load(unit + at); });
-        const auto back = lengths[i] * sum_of(dots) / scale, factor = lengths[i] * scale;
+        const auto back = lengths[i] * total_of(dots) / scale, factor = lengths[i] * scale;
         each_vector(i, size, wide, [&](int64_t c, int64_t at) __attribute__((always_inline)) {
-            store_some(load(gradient + at) * factor - load(unit + at) * back, to + c, size - c);
+            store_some(load(gradient + at) * factor - load(unit + at) * back, row + c, size - c);
         });
-    }
+    });
 }
 
 template <class T>
 FOVEA_INLINE void any_dots(const float* x, const T* v, int64_t stride, int64_t count, int64_t size, int64_t wide, float* sums) {
-    for (int64_t i = 0; i < count; i++, v += stride) {
+    each_row(v, stride, count, size, [&](int64_t i) __attribute__((always_inline)) {
+        const auto* row = v + i * stride;
         lanes dots{};
-        each_vector(i, size, wide, [&](int64_t c, int64_t at) __attribute__((always_inline)) { dots += load(x + at) * load_some(v + c, size - c); });
-        sums[i] += sum_of(dots);
-    }
+        each_vector(i, size, wide, [&](int64_t c, int64_t at) __attribute__((always_inline)) { dots += load(x + at) * load_some(row + c, size - c); });
+        sums[i] += total_of(dots);
+    });
 }
 
 constexpr int_lanes counting = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -211,7 +253,7 @@ FOVEA_CLONES double delta_dot(const float* a, const float* b, int64_t count) {
         for (auto j = i; j < std::min(i + 256, count); j += width) {
             sums += load(a + j) * load(b + j);
         }
-        sum += sum_of(sums);
+        sum += total_of(sums);
     }
     return sum;
 }
@@ -254,7 +296,7 @@ FOVEA_CLONES void delta_read_gradient(
             dots += value * load(k + at);
             store(value * (-gates.beta[i] * gates.grown[i]), x + at);
         }
-        dbeta[i] -= gates.grown[i] * sum_of(dots);
+        dbeta[i] -= gates.grown[i] * total_of(dots);
     }
 }
 
@@ -268,7 +310,7 @@ FOVEA_CLONES float delta_write_gradient(const DeltaGates& gates, const float* k,
             dots += value * load(k + at);
             store(value, x + at);
         }
-        sum += sum_of(dots);
+        sum += total_of(dots);
     }
     return static_cast<float>(sum);
 }
@@ -290,7 +332,7 @@ FOVEA_CLONES void delta_score_gradients(
             sums += up_to_column(system * load(kk + at), j, i - 1);
             store(system * -gates.beta[i], dsystem + at);
         }
-        dbeta[i] -= sum_of(sums);
+        dbeta[i] -= total_of(sums);
     }
 }
 
@@ -306,7 +348,7 @@ FOVEA_CLONES void delta_gather(
             store(add ? load(dq_all + at) + of_q : of_q, dq_all + at);
             store(add ? load(dk_all + at) + (reads + writes) : reads + writes, dk_all + at);
         }
-        dsums[i] = sum_of(dots);
+        dsums[i] = total_of(dots);
     }
 }
 

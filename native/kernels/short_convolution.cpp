@@ -13,7 +13,7 @@ namespace {
 
 // What a thread takes at once: rows of memory side by side, whatever segments they belong to. The gradient of a weight is summed block by block, and the
 // blocks in their order, so that its bits do not depend on the number of threads.
-constexpr int64_t block_rows = 128, block_columns = 64; // dz of these stays in the first-level cache
+constexpr int64_t block_rows = 64, block_columns = 128; // dz of these stays in the first-level cache
 
 // Rows of the columns of one block: before the segment's first token lie those it was given, or zeros.
 template <class T>
@@ -26,84 +26,108 @@ struct Rows {
     const T* at(int64_t t) const { return t >= 0 ? x + t * stride : before == nullptr ? nullptr : before + (t + length - 1) * before_stride; }
 };
 
-// sums[c] = the convolution at token t of 16 columns or fewer.
-template <class T, class Zero>
-FOVEA_INLINE Zero sum_at(const Rows<T>& rows, const float* weight, int64_t block, int64_t t, int64_t c, const Zero& zero) {
-    Zero sum = zero;
-    for (int64_t i = 0; i < rows.length; i++) {
-        const auto* row = rows.at(t - rows.length + 1 + i);
-        if (row != nullptr) {
-            sum += read(weight + i * block + c, zero) * read(row + c, zero);
-        }
+// Calls with each 16 columns or fewer of token t, their sum, and of what it was made: taps(i) is the number that weight i meets, 0 before the first token.
+template <class T, class Body>
+FOVEA_INLINE void each_sum(const Rows<T>& rows, const float* weight, int64_t columns, int64_t t, const Body& body) {
+    constexpr int64_t usual = 4; // taps that are read without a look at where a segment begins
+    if (rows.length == usual && t + 1 >= usual) {
+        const auto* first = rows.at(t - usual + 1);
+        each_of(columns, [&](int64_t c, auto zero) __attribute__((always_inline)) {
+            decltype(zero) taps[usual], sum = zero;
+#pragma GCC unroll 4
+            for (int64_t i = 0; i < usual; i++) {
+                taps[i] = read(first + i * rows.stride + c, zero);
+                sum += read(weight + i * columns + c, zero) * taps[i];
+            }
+            body(c, zero, sum, [&](int64_t i) __attribute__((always_inline)) { return taps[i]; }, std::integral_constant<int64_t, usual>{});
+        });
+        return;
     }
-    return sum;
+    each_of(columns, [&](int64_t c, auto zero) __attribute__((always_inline)) {
+        const auto tap = [&](int64_t i) __attribute__((always_inline)) {
+            const auto* row = rows.at(t - rows.length + 1 + i);
+            return row == nullptr ? zero : read(row + c, zero);
+        };
+        auto sum = zero;
+        for (int64_t i = 0; i < rows.length; i++) {
+            sum += read(weight + i * columns + c, zero) * tap(i);
+        }
+        body(c, zero, sum, tap, rows.length);
+    });
 }
 
 template <class T>
 FOVEA_INLINE void any_forward(const Rows<T>& rows, const float* weight, int64_t first, int64_t tokens, int64_t columns, T* y) {
     for (auto t = first; t < first + tokens; t++, y += columns) {
-        each_of(columns, [&](int64_t c, auto zero) __attribute__((always_inline)) {
-            const auto sum = sum_at(rows, weight, columns, t, c, zero);
+        each_sum(rows, weight, columns, t, [&](int64_t c, auto, auto sum, const auto&, auto) __attribute__((always_inline)) {
             write(sum * sigmoid_fast(sum), y + c);
         });
     }
 }
 
-// dz [tokens, columns] = dy silu'(z).
+// Short stretches of rows that lie far apart: a processor fetches none of them ahead by itself.
+template <int ForWriting, class T>
+FOVEA_INLINE void fetch(const T* row, int64_t columns) {
+    for (int64_t c = 0; c < columns; c += 64 / static_cast<int64_t>(sizeof(T))) {
+        __builtin_prefetch(row + c, ForWriting);
+    }
+}
+
+constexpr int64_t ahead = 4; // rows
+
+// dz [tokens, columns] = dy silu'(z), and dw += those of the first `own` times x.
 template <class T>
 FOVEA_INLINE void any_inner(
-    const Rows<T>& rows, const float* weight, int64_t first, int64_t tokens, int64_t columns, const T* dy, int64_t dy_stride, float* dz) {
+    const Rows<T>& rows, const float* weight, int64_t first, int64_t tokens, int64_t own, int64_t columns, const T* dy, int64_t dy_stride, float* dz,
+    float* dw) {
     for (int64_t t = 0; t < tokens; t++, dy += dy_stride, dz += columns) {
-        each_of(columns, [&](int64_t c, auto zero) __attribute__((always_inline)) {
-            const auto z = sum_at(rows, weight, columns, first + t, c, zero);
+        if (t + ahead < tokens) {
+            fetch<0>(rows.at(first + t + ahead), columns);
+            fetch<0>(dy + ahead * dy_stride, columns);
+        }
+        each_sum(rows, weight, columns, first + t, [&](int64_t c, auto zero, auto z, const auto& tap, auto length) __attribute__((always_inline)) {
             const auto s = sigmoid_fast(z);
-            write(read(dy + c, zero) * (s + z * s * (1.0f - s)), dz + c);
+            const auto gradient = read(dy + c, zero) * (s + z * s * (1.0f - s));
+            write(gradient, dz + c);
+            if (t < own) {
+#pragma GCC unroll 4
+                for (int64_t i = 0; i < length; i++) {
+                    write(read(dw + i * columns + c, zero) + gradient * tap(i), dw + i * columns + c);
+                }
+            }
         });
     }
 }
 
-// dx of `tokens` rows from dz of these and the length - 1 behind them; dw += those of dz times x.
+// dx of `tokens` rows from dz of these and the length - 1 behind them.
 template <class T>
-FOVEA_INLINE void any_outer(
-    const Rows<T>& rows, const float* weight, int64_t first, int64_t tokens, int64_t columns, const float* dz, T* dx, int64_t dx_stride, float* dw) {
-    const auto length = rows.length;
-    for (int64_t t = 0; t < tokens; t++, dx += dx_stride) {
+FOVEA_INLINE void any_outer(const float* weight, int64_t length, int64_t tokens, int64_t columns, const float* dz, T* dx, int64_t dx_stride) {
+    for (int64_t t = 0; t < tokens; t++, dx += dx_stride, dz += columns) {
+        if (t + ahead < tokens) {
+            fetch<1>(dx + ahead * dx_stride, columns);
+        }
         each_of(columns, [&](int64_t c, auto zero) __attribute__((always_inline)) {
             auto sum = zero;
             for (int64_t i = 0; i < length; i++) {
-                sum += read(weight + i * columns + c, zero) * read(dz + (t + length - 1 - i) * columns + c, zero);
+                sum += read(weight + i * columns + c, zero) * read(dz + (length - 1 - i) * columns + c, zero);
             }
             write(sum, dx + c);
-        });
-    }
-    for (int64_t i = 0; i < length; i++) {
-        each_of(columns, [&](int64_t c, auto zero) __attribute__((always_inline)) {
-            auto sum = zero;
-            for (int64_t t = 0; t < tokens; t++) {
-                const auto* row = rows.at(first + t - length + 1 + i);
-                if (row != nullptr) {
-                    sum += read(dz + t * columns + c, zero) * read(row + c, zero);
-                }
-            }
-            write(read(dw + i * columns + c, zero) + sum, dw + i * columns + c);
         });
     }
 }
 
 FOVEA_CLONES void forward_of(const Rows<float>& r, const float* w, int64_t f, int64_t n, int64_t c, float* y) { any_forward(r, w, f, n, c, y); }
 FOVEA_CLONES void forward_of(const Rows<bf16>& r, const float* w, int64_t f, int64_t n, int64_t c, bf16* y) { any_forward(r, w, f, n, c, y); }
-FOVEA_CLONES void inner_of(const Rows<float>& r, const float* w, int64_t f, int64_t n, int64_t c, const float* dy, int64_t s, float* dz) {
-    any_inner(r, w, f, n, c, dy, s, dz);
+FOVEA_CLONES void inner_of(
+    const Rows<float>& r, const float* w, int64_t f, int64_t n, int64_t own, int64_t c, const float* dy, int64_t s, float* dz, float* dw) {
+    any_inner(r, w, f, n, own, c, dy, s, dz, dw);
 }
-FOVEA_CLONES void inner_of(const Rows<bf16>& r, const float* w, int64_t f, int64_t n, int64_t c, const bf16* dy, int64_t s, float* dz) {
-    any_inner(r, w, f, n, c, dy, s, dz);
+FOVEA_CLONES void inner_of(
+    const Rows<bf16>& r, const float* w, int64_t f, int64_t n, int64_t own, int64_t c, const bf16* dy, int64_t s, float* dz, float* dw) {
+    any_inner(r, w, f, n, own, c, dy, s, dz, dw);
 }
-FOVEA_CLONES void outer_of(const Rows<float>& r, const float* w, int64_t f, int64_t n, int64_t c, const float* dz, float* dx, int64_t s, float* dw) {
-    any_outer(r, w, f, n, c, dz, dx, s, dw);
-}
-FOVEA_CLONES void outer_of(const Rows<bf16>& r, const float* w, int64_t f, int64_t n, int64_t c, const float* dz, bf16* dx, int64_t s, float* dw) {
-    any_outer(r, w, f, n, c, dz, dx, s, dw);
-}
+FOVEA_CLONES void outer_of(const float* w, int64_t l, int64_t n, int64_t c, const float* dz, float* dx, int64_t s) { any_outer(w, l, n, c, dz, dx, s); }
+FOVEA_CLONES void outer_of(const float* w, int64_t l, int64_t n, int64_t c, const float* dz, bf16* dx, int64_t s) { any_outer(w, l, n, c, dz, dx, s); }
 
 // The weights of all columns, [length, columns].
 at::Tensor turned(const at::Tensor& weight) { return weight.to(at::kFloat).t().contiguous(); }
@@ -186,9 +210,9 @@ std::tuple<at::Tensor, at::Tensor> convolution_gradients_on_cpu(
                         const auto start = boundaries[n], wanted = std::min(count + length - 1, boundaries[n + 1] - start - t);
                         const auto rows = rows_of<T>(x, start, first, initial, n, length);
                         const auto place = (start + t) * all + first;
-                        inner_of(rows, w, t, wanted, columns, data_of<T>(dy) + place, all, dz);
+                        inner_of(rows, w, t, wanted, count, columns, data_of<T>(dy) + place, all, dz, dw);
                         std::fill_n(dz + wanted * columns, (count + length - 1 - wanted) * columns, 0.0f);
-                        outer_of(rows, w, t, count, columns, dz, mutable_data_of<T>(dx) + place, all, dw);
+                        outer_of(w, length, count, columns, dz, mutable_data_of<T>(dx) + place, all);
                     });
                     for (int64_t i = 0; i < length; i++) {
                         std::copy_n(dw + i * columns, columns, block_sums + i * all);

@@ -19,7 +19,7 @@ internal sealed class GatedDeltaMixer(Weights w, GatedDeltaShape shape, int laye
     private readonly Parameter convolution = (w / "conv1d").Take("weight", (2 * shape.Keys) + shape.Values, 1, shape.ConvolutionLength);
     private readonly Parameter decay = w.Take("A_log", shape.ValueHeads);
     private readonly Parameter step = w.Take("dt_bias", shape.ValueHeads);
-    private readonly RmsNorm norm = new(w / "norm", shape.ValueSize, shape.NormEpsilon);
+    private readonly GatedRmsNorm norm = new(w / "norm", shape.ValueSize, shape.NormEpsilon);
     private readonly Linear output = new(w / "out_proj", shape.Values, shape.Width, bias: false);
 
     /// <param name="x_TE">Behind the block's norm.</param>
@@ -31,11 +31,8 @@ internal sealed class GatedDeltaMixer(Weights w, GatedDeltaShape shape, int laye
     {
         var together = Linear.Together(x_TE, qkv, z, b, a);
         var mixed_TC = sequence.Convolve(layer, together[0], convolution.Use().View(-1, shape.ConvolutionLength));
-        var parts = mixed_TC.Split([shape.Keys, shape.Keys, shape.Values], -1);
         var (g_TH, beta_TH) = RecurrentOps.DeltaGates(together[3], together[2], decay.Value, step.Value);
-        var core_THV = sequence.Recur(
-            layer, parts[0].View(-1, shape.KeyHeads, shape.KeySize), parts[1].View(-1, shape.KeyHeads, shape.KeySize),
-            parts[2].View(-1, shape.ValueHeads, shape.ValueSize), g_TH, beta_TH);
+        var core_THV = sequence.Recur(layer, shape, mixed_TC, g_TH, beta_TH);
         if (watch is not null)
         {
             watch("conv_out", mixed_TC);
@@ -52,7 +49,7 @@ internal sealed class GatedDeltaMixer(Weights w, GatedDeltaShape shape, int laye
             (core_THV, gate_TC) = (core_THV.IndexSelect(0, wanted_L), gate_TC.IndexSelect(0, wanted_L));
         }
 
-        var gated_TC = NetOps.SiluMul(gate_TC, norm.Forward(core_THV).Reshape(-1, shape.Values));
+        var gated_TC = norm.Forward(core_THV, gate_TC);
         watch?.Invoke("norm_out", gated_TC);
         return output.Forward(gated_TC);
     }

@@ -1,3 +1,5 @@
+using Fovea.Tensors;
+
 namespace Fovea.Nn;
 
 /// <summary>The sizes of a <see cref="GatedDeltaMixer"/>, as a checkpoint's config.json states them.</summary>
@@ -29,4 +31,11 @@ internal sealed record GatedDeltaShape
 
     /// <summary>Tokens before the present one that the convolution sees.</summary>
     public int Memory => ConvolutionLength - 1;
+
+    /// <summary>Queries and keys [T, J, K] and values [T, H, V] as they lie in what the convolution leaves [T, C]; nothing is copied.</summary>
+    public (Tensor Q, Tensor K, Tensor V) Parts(Tensor mixed_TC)
+    {
+        var parts = mixed_TC.Split([Keys, Keys, Values], -1);
+        return (parts[0].View(-1, KeyHeads, KeySize), parts[1].View(-1, KeyHeads, KeySize), parts[2].View(-1, ValueHeads, ValueSize));
+    }
 }

@@ -4,8 +4,8 @@ namespace Fovea.Nn;
 
 /// <summary>How the tokens of one forward pass see one another: a packed batch in training, caches and states in generation.</summary>
 /// <remarks>
-/// Suffixes: T tokens, C columns, H query or value heads, G key/value heads, J key heads of a recurrence, D head size, K and V key and value size of a
-/// recurrence; in a weight of a convolution K is its length.
+/// Suffixes: T tokens, C columns, H query or value heads, G key/value heads, D head size, V value size of a recurrence; in a weight of
+/// a convolution K is its length.
 /// </remarks>
 internal interface ISequencePlan
 {
@@ -24,11 +24,12 @@ internal interface ISequencePlan
 
     /// <summary>The gated delta rule along each sequence, from a state of zeros (<see cref="RecurrentOps.DeltaRule"/>).</summary>
     /// <param name="layer">Which layer asks, from 0.</param>
-    /// <param name="q_TJK">Queries; the rule brings them to length 1 and divides them by the root of K.</param>
-    /// <param name="k_TJK">Keys; the rule brings them to length 1. H is a multiple of J, neighbouring values share a key.</param>
-    /// <param name="v_THV">Values.</param>
+    /// <param name="mixed_TC">
+    /// Queries, keys and values (<see cref="GatedDeltaShape.Parts"/>). The rule brings queries and keys to length 1 and divides queries by the root of K;
+    /// neighbouring values share a key.
+    /// </param>
     /// <param name="g_TH">Logarithms of what stays of the state, fp32.</param>
     /// <param name="beta_TH">How much of a value is written, fp32.</param>
     /// <returns>[T, H, V]</returns>
-    Tensor Recur(int layer, Tensor q_TJK, Tensor k_TJK, Tensor v_THV, Tensor g_TH, Tensor beta_TH);
+    Tensor Recur(int layer, GatedDeltaShape shape, Tensor mixed_TC, Tensor g_TH, Tensor beta_TH);
 }

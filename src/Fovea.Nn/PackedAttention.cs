@@ -10,6 +10,6 @@ internal sealed class PackedAttention(Segments samples) : ISequencePlan
 
     public Tensor Convolve(int layer, Tensor x_TC, Tensor weight_CK) => RecurrentOps.ShortConvolution(x_TC, weight_CK, samples.Boundaries);
 
-    public Tensor Recur(int layer, Tensor q_TJK, Tensor k_TJK, Tensor v_THV, Tensor g_TH, Tensor beta_TH) =>
-        RecurrentOps.DeltaRule(q_TJK, k_TJK, v_THV, g_TH, beta_TH, samples.Boundaries);
+    public Tensor Recur(int layer, GatedDeltaShape shape, Tensor mixed_TC, Tensor g_TH, Tensor beta_TH) =>
+        RecurrentOps.DeltaRuleMixed(mixed_TC, g_TH, beta_TH, shape.KeyHeads, shape.KeySize, samples.Boundaries);
 }

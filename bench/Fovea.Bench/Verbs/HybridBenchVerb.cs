@@ -8,7 +8,7 @@ internal static class HybridBenchVerb
 {
     public static Command Create()
     {
-        var (dtype, steps, json, threads) = (BenchVerb.DTypeOption(), BenchVerb.StepsOption(5), ResultFile.Option(), BenchVerb.ThreadsOption());
+        var (dtype, steps, json, threads) = (BenchVerb.DTypeOption(), BenchVerb.StepsOption(3), ResultFile.Option(), BenchVerb.ThreadsOption());
         var selective = new Option<bool>("--selective") { Description = "Recompute only what is cheap." };
         var verb = new Command("hybrid", """
             Training steps of a Qwen3.5 in miniature (nine recurrent layers, three that attend): LoRA of rank 8, 4 texts of 512 tokens; beside its own products.

@@ -7,7 +7,9 @@ namespace Fovea.Generation.Engine;
 /// A pass over the next tokens of several sequences whose earlier ones lie in pages and states: each layer writes their keys and values and attends to
 /// everything so far, or goes on from their states, in one call. Belongs to the scope of the pass.
 /// </summary>
-/// <remarks>Suffixes: T tokens of the pass, N sequences, H query heads, G key/value heads, D head size.</remarks>
+/// <remarks>
+/// Suffixes: T tokens of the pass, N sequences, H query or value heads, G key/value heads, D head size, C columns; of a recurrence J key heads, K and V sizes.
+/// </remarks>
 internal sealed class PagedAttention : ISequencePlan
 {
     private readonly SequenceCache cache;
@@ -55,9 +57,10 @@ internal sealed class PagedAttention : ISequencePlan
         return RecurrentOps.ConvolutionSteps(x_TC, weight_CK, boundaries, rows, slots);
     }
 
-    public Tensor Recur(int layer, Tensor q_TJK, Tensor k_TJK, Tensor v_THV, Tensor g_TH, Tensor beta_TH)
+    public Tensor Recur(int layer, GatedDeltaShape shape, Tensor mixed_TC, Tensor g_TH, Tensor beta_TH)
     {
-        var states = cache.States!.Layer(layer, v_THV.DType, v_THV.Device).States;
+        var states = cache.States!.Layer(layer, mixed_TC.DType, mixed_TC.Device).States;
+        var (q_TJK, k_TJK, v_THV) = shape.Parts(mixed_TC);
         return RecurrentOps.DeltaSteps(q_TJK, k_TJK, v_THV, g_TH, beta_TH, boundaries, states, slots);
     }
 }

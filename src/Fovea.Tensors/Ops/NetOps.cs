@@ -21,6 +21,7 @@ internal static class NetOps
     private static readonly Operator RmsNormOp = new("fovea::rms_norm");
     private static readonly Operator ResizeOp = new("aten::_upsample_bicubic2d_aa");
     private static readonly Operator SiluMulOp = new("fovea::silu_mul");
+    private static readonly Operator GatedNormOp = new("fovea::gated_norm");
     private static readonly Operator SigmoidMulOp = new("fovea::sigmoid_mul");
     private static readonly Operator RotaryOp = new("fovea::rotary");
     private static readonly Operator LoraLinearsOp = new("fovea::lora_linears");
@@ -100,6 +101,9 @@ internal static class NetOps
 
     /// <summary>silu(gate) * up, in one pass.</summary>
     public static Tensor SiluMul(Tensor gate, Tensor up) => SiluMulOp.Call(gate, up);
+
+    /// <summary>silu(gate) * RmsNorm(x, weight), in one pass, in the shape of the gate, which has as many numbers as x.</summary>
+    public static Tensor GatedNorm(this Tensor x, Tensor gate, Tensor weight, double epsilon) => GatedNormOp.Call(x, gate, weight, epsilon);
 
     /// <summary>x * sigmoid(gate) for x [T, H * D] and gate [T, H, D], in one pass; the gate may be a slice of a fused projection.</summary>
     public static Tensor SigmoidMul(Tensor x, Tensor gate) => SigmoidMulOp.Call(x, gate);

@@ -7,6 +7,7 @@ internal static class RecurrentOps
     private static readonly Operator ShortConvolutionOp = new("fovea::short_convolution");
     private static readonly Operator DeltaStepsOp = new("fovea::delta_steps");
     private static readonly Operator ConvolutionStepsOp = new("fovea::convolution_steps");
+    private static readonly Operator DeltaRuleMixedOp = new("fovea::delta_rule_mixed");
     private static readonly Operator DeltaGatesOp = new("fovea::delta_gates");
 
     /// <summary>
@@ -23,6 +24,17 @@ internal static class RecurrentOps
     /// <returns>[T, H, V]</returns>
     public static Tensor DeltaRule(Tensor q, Tensor k, Tensor v, Tensor g, Tensor beta, long[] boundaries) =>
         DeltaRuleOp.CallTwo(q, k, v, g, beta, boundaries).First;
+
+    /// <summary>As <see cref="DeltaRule"/>, of q, k and v side by side in one tensor; so is their gradient: nothing is joined again.</summary>
+    /// <param name="mixed">[T, 2 * J * K + H * V]</param>
+    /// <param name="g">[T, H], fp32, not above 0.</param>
+    /// <param name="beta">[T, H], fp32.</param>
+    /// <param name="keyHeads">J</param>
+    /// <param name="keySize">K</param>
+    /// <param name="boundaries">From 0 to T.</param>
+    /// <returns>[T, H, V]</returns>
+    public static Tensor DeltaRuleMixed(Tensor mixed, Tensor g, Tensor beta, long keyHeads, long keySize, long[] boundaries) =>
+        DeltaRuleMixedOp.Call(mixed, g, beta, keyHeads, keySize, boundaries);
 
     /// <summary>As <see cref="DeltaRule"/>, from states to states.</summary>
     /// <param name="initial">fp32 [N, H, K, V], one for each segment; null for zeros.</param>

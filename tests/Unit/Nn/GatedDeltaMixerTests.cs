@@ -70,8 +70,9 @@ public sealed class GatedDeltaMixerTests : NativeTest
 
         public Tensor Convolve(int layer, Tensor x_TC, Tensor weight_CK) => plan.Convolve(layer, x_TC, weight_CK);
 
-        public Tensor Recur(int layer, Tensor q_TJK, Tensor k_TJK, Tensor v_THV, Tensor g_TH, Tensor beta_TH)
+        public Tensor Recur(int layer, GatedDeltaShape shape, Tensor mixed_TC, Tensor g_TH, Tensor beta_TH)
         {
+            var (q_TJK, k_TJK, v_THV) = shape.Parts(mixed_TC);
             var (y, states) = RecurrentOps.DeltaRuleFrom(q_TJK, k_TJK, v_THV, g_TH, beta_TH, [0, v_THV.Size(0)], null);
             States = states;
             return y;

@@ -257,6 +257,42 @@ public sealed class DeltaRuleTests : NativeTest
         Near("step", Sum(inner), step.Grad()!, 1e-5);
     }
 
+    [Theory]
+    [InlineData(DType.F32, 2, 4)]
+    [InlineData(DType.F32, 8, 8)]
+    [InlineData(DType.BF16, 2, 4)]
+    [InlineData(DType.F16, 2, 4)]
+    internal void The_rule_of_one_mixed_tensor_has_the_bits_of_the_rule_of_its_parts(DType dtype, int keyHeads, int heads)
+    {
+        using var scope = TensorScope.Open("test");
+        long[] boundaries = [0, 1, 67, 150];
+        var parts = Tensors(Drawn(150, keyHeads, heads, 20, 24, 0), keyHeads, heads, 20, 24);
+        var apart = Array.ConvertAll(parts, x => x.Clone());
+        for (var i = 0; i < 3; i++)
+        {
+            (parts[i], apart[i]) = (parts[i].To(dtype), apart[i].To(dtype));
+        }
+
+        Tensor[] together = [ShapeOps.Cat([.. parts[..3].Select(x => x.View(150, -1))], 1), parts[3].Clone(), parts[4].Clone()];
+        foreach (var leaf in apart.Concat(together))
+        {
+            leaf.RequiresGrad = true;
+        }
+
+        var expected = RecurrentOps.DeltaRule(apart[0], apart[1], apart[2], apart[3], apart[4], boundaries);
+        var y = RecurrentOps.DeltaRuleMixed(together[0], together[1], together[2], keyHeads, 20, boundaries);
+        Same(Wide(expected.Detach()), Wide(y.Detach()));
+        var gradient = CreateOps.Empty(y.Shape).Normal_(0, 1).To(dtype);
+        Autograd.Backward(expected, gradient);
+        Autograd.Backward(y, gradient);
+        Same(Wide(ShapeOps.Cat([.. apart[..3].Select(x => x.Grad()!.View(150, -1))], 1)), Wide(together[0].Grad()!));
+        Same(Wide(apart[3].Grad()!), Wide(together[1].Grad()!));
+        Same(Wide(apart[4].Grad()!), Wide(together[2].Grad()!));
+        Assert.Throws<TorchException>(() => RecurrentOps.DeltaRuleMixed(together[0], together[1], together[2], 3, 20, boundaries));
+
+        static float[] Wide(Tensor x) => x.To(DType.F32).ToArray<float>();
+    }
+
     [Fact]
     public void Shapes_are_known_without_memory()
     {
@@ -273,6 +309,18 @@ public sealed class DeltaRuleTests : NativeTest
         Assert.Equal([30, 4, 24], y.Shape);
         Autograd.Backward(y, CreateOps.Empty([30, 4, 24], DType.F32, Device.Meta));
         Assert.All(x.Append(weight), leaf => Assert.Equal(leaf.Shape, leaf.Grad()!.Shape));
+
+        Tensor[] mixed = [.. new long[][] { [30, 160], [30, 4], [30, 4] }.Select(shape => CreateOps.Empty(shape, DType.F32, Device.Meta))];
+        Tensor[] norm = [CreateOps.Empty([30, 96], DType.F32, Device.Meta), CreateOps.Empty([24], DType.F32, Device.Meta)];
+        foreach (var leaf in mixed.Concat(norm))
+        {
+            leaf.RequiresGrad = true;
+        }
+
+        var gated = RecurrentOps.DeltaRuleMixed(mixed[0], mixed[1], mixed[2], 2, 16, [0, 9, 30]).GatedNorm(norm[0], norm[1], 1e-6);
+        Assert.Equal([30, 96], gated.Shape);
+        Autograd.Backward(gated, CreateOps.Empty([30, 96], DType.F32, Device.Meta));
+        Assert.All(mixed.Concat(norm), leaf => Assert.Equal(leaf.Shape, leaf.Grad()!.Shape));
     }
 
     private static Tensor[] Tensors(float[][] drawn, int keyHeads, int heads, int keys, int values, int segments = 0)

@@ -36,6 +36,22 @@ public sealed class KernelTests : NativeTest
             });
     }
 
+    [Theory]
+    [InlineData(DType.F32, 37, 2e-6)]
+    [InlineData(DType.F32, 128, 2e-6)]
+    [InlineData(DType.BF16, 37, 1e-2)]
+    [InlineData(DType.BF16, 64, 1e-2)]
+    internal void Gated_norm_equals_its_formula(DType dtype, long size, double tolerance)
+    {
+        // Two blocks of rows, as the sums of the weight's gradient have them.
+        Compare(
+            dtype,
+            tolerance,
+            [[300, 3, size], [300, 3 * size], [size]],
+            x => x[0].GatedNorm(x[1], x[2], 1e-5),
+            x => x[1].Silu().Mul(x[0].Mul(x[0].Pow(2).Mean(-1, keepDim: true).Add(1e-5).Rsqrt()).Mul(x[2]).Reshape(300, 3 * size)));
+    }
+
     [Fact]
     public void A_weight_around_0_is_not_rounded_away_beside_the_1()
     {

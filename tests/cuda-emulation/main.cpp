@@ -53,7 +53,7 @@ int run(bool quick, uint64_t seed) {
     const Pass passes[] = {{quick, false, seed}, {quick, true, seed + 1}, {quick, true, seed + 2}};
     for (int i = 0; i < (quick ? 2 : 3); i++) {
         emulated::rough_exp = passes[i].rough;
-        for (const auto kernel : {rms_norm, cross_entropy, silu_mul, rotary, dropout}) {
+        for (const auto kernel : {rms_norm, cross_entropy, silu_mul, rotary, dropout, sigmoid_mul, delta_gates, convolution, delta_rule}) {
             emulated::seed(passes[i].seed);
             try {
                 kernel(passes[i]);

@@ -11,7 +11,7 @@ namespace fovea::cuda {
 namespace {
 
 template <class T, int Most>
-__global__ void reverse_kernel(DeltaPart part, Rows<const T> dout, const float* dlast, Rows<T> dv, float* dinitial) {
+__global__ void __launch_bounds__(delta_threads, 2) reverse_kernel(DeltaPart part, Rows<const T> dout, const float* dlast, Rows<T> dv, float* dinitial) {
     __shared__ float2 dstate[Most * tile_columns / 2];
     __shared__ float2 x[chunk * tile_columns / 2];
     __shared__ float4 slab_a[slab * slab_stride];
@@ -111,7 +111,7 @@ __device__ inline void add_rows(float* of, const Body& body) {
 
 // One chunk of one value head. The gradients by q and k, of unit length here, take the places of w and b.
 template <class T>
-__global__ void gradients_kernel(DeltaPart part, Rows<const T> v, Rows<const T> dout, float* dg, float* dbeta) {
+__global__ void __launch_bounds__(delta_threads, 2) gradients_kernel(DeltaPart part, Rows<const T> v, Rows<const T> dout, float* dg, float* dbeta) {
     __shared__ float4 slab_a[slab * slab_stride];
     __shared__ float4 slab_b[slab * slab_stride];
     __shared__ float scores[chunk * square_stride]; // gradients of E q k^T, and of -A

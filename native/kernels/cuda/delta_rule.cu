@@ -86,7 +86,7 @@ __device__ inline void invert(float* m, float* rest) {
 
 // One chunk of one value head. Without dout the scores are written, with it b = M^T (left k) and e = M^T (scores^T dout), M the inverse of 1 + A.
 template <class T>
-__global__ void prepare_kernel(DeltaPart part, Rows<const T> v, Rows<const T> dout) {
+__global__ void __launch_bounds__(delta_threads, 2) prepare_kernel(DeltaPart part, Rows<const T> v, Rows<const T> dout) {
     __shared__ float4 slab_a[slab * slab_stride];
     __shared__ float4 slab_b[slab * slab_stride];
     __shared__ float m[chunk * square_stride];

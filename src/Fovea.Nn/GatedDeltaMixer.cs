@@ -20,6 +20,7 @@ internal sealed class GatedDeltaMixer(Weights w, GatedDeltaShape shape, int laye
     private readonly Parameter decay = w.Take("A_log", shape.ValueHeads);
     private readonly Parameter step = w.Take("dt_bias", shape.ValueHeads);
     private readonly RmsNorm norm = new(w / "norm", shape.ValueSize, shape.NormEpsilon);
+    private readonly Ledger ledger = w.Ledger;
     private readonly Linear output = new(w / "out_proj", shape.Values, shape.Width, bias: false);
 
     /// <param name="x_TE">Behind the block's norm.</param>
@@ -36,6 +37,12 @@ internal sealed class GatedDeltaMixer(Weights w, GatedDeltaShape shape, int laye
         var core_THV = sequence.Recur(
             layer, parts[0].View(-1, shape.KeyHeads, shape.KeySize), parts[1].View(-1, shape.KeyHeads, shape.KeySize),
             parts[2].View(-1, shape.ValueHeads, shape.ValueSize), g_TH, beta_TH);
+        if (ledger.Meter is { OnHost: false } meter)
+        {
+            meter.NoteWorking(
+                RecurrentOps.DeltaWorkspace((int)x_TE.Size(0), shape.KeyHeads, shape.ValueHeads, shape.KeySize, shape.ValueSize));
+        }
+
         if (watch is not null)
         {
             watch("conv_out", mixed_TC);

@@ -190,8 +190,8 @@ public:
             fovea::cuda::delta_rule_forward(call, at_once, out.data(), last.data(), space.data(), nullptr);
             unharmed("delta_rule", type, space);
         }
-        close("delta_rule forward", type, out, loops.out, 100);
-        close("delta_rule states", type, last, loops.last, 100);
+        close("delta_rule forward", type, out, loops.out, 30);
+        close("delta_rule states", type, last, loops.last, 30);
         if (!ends_matter) {
             std::fill(loops.dlast.begin(), loops.dlast.end(), 0);
             loops.run();
@@ -201,13 +201,13 @@ public:
             call, at_once,
             {dout.data(), ends_matter ? dlast.data() : nullptr, dq.data(), dk.data(), dv.data(), dg.data(), dbeta.data(), given ? dinitial.data() : nullptr},
             space.data(), nullptr);
-        close("delta_rule gradient of q", type, dq, loops.dq, 200);
-        close("delta_rule gradient of k", type, dk, loops.dk, 200);
-        close("delta_rule gradient of v", type, dv, loops.dv, 200);
-        close("delta_rule gradient of g", type, dg, loops.dg, 200);
-        close("delta_rule gradient of beta", type, dbeta, loops.dbeta, 200);
+        close("delta_rule gradient of q", type, dq, loops.dq, 60);
+        close("delta_rule gradient of k", type, dk, loops.dk, 60);
+        close("delta_rule gradient of v", type, dv, loops.dv, 60);
+        close("delta_rule gradient of g", type, dg, loops.dg, 60);
+        close("delta_rule gradient of beta", type, dbeta, loops.dbeta, 60);
         if (given) {
-            close("delta_rule gradient of states", type, dinitial, loops.dinitial, 200);
+            close("delta_rule gradient of states", type, dinitial, loops.dinitial, 60);
         }
         unharmed("delta_rule", type, x, dout, g, beta, initial, dlast, *table, space);
     }
@@ -232,8 +232,8 @@ public:
             }
         }
         fovea::cuda::delta_steps(call, boundaries.data(), slots.data(), pool.data(), out.data(), nullptr);
-        close("delta_steps", type, out, loops.out, 100);
-        close("delta_steps states", type, pool, of_pool, 100);
+        close("delta_steps", type, out, loops.out, 30);
+        close("delta_steps states", type, pool, of_pool, 30);
         // The first tokens of all in the first pass: segment n's part of what is packed is a call of its own here.
         for (int64_t n = 0; n < segments; n++) {
             for (auto from = ends[n]; from < ends[n + 1];) {
@@ -320,8 +320,14 @@ void heads_at_once() {
         return fovea::cuda::delta_heads_at_once(call);
     };
     // All where they are few, and parts of a size where a part has the blocks that a card wants.
-    if (of(1, 16, 16, 128) != 16 || of(8, 16, 16, 128) != 4 || of(1, 16, 48, 128) != 16 || of(4, 16, 48, 128) != 4 || of(1000, 16, 16, 128) != 1 || of(0, 2, 4, 8) != 2) {
+    if (of(1, 16, 16, 128) != 16 || of(8, 16, 16, 128) != 4 || of(1, 16, 48, 128) != 16 || of(4, 16, 48, 128) != 4 || of(1000, 16, 16, 128) != 1
+        || of(0, 2, 4, 8) != 2) {
         fail("delta_rule forward", Type::F32, "other heads at once than thought");
+    }
+    fovea::cuda::DeltaRule call{};
+    call.tokens = 8192, call.segments = 1, call.chunks = 128, call.key_heads = 16, call.heads = 32, call.keys = call.values = 128;
+    if (fovea::cuda::delta_workspace(call, fovea::cuda::delta_heads_at_once(call), true) != 302'776'320) { // what RecurrentOps.DeltaWorkspace counts
+        fail("delta_rule forward", Type::F32, "another workspace than is planned with");
     }
 }
 

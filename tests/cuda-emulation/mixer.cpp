@@ -56,7 +56,8 @@ void gate_case(int64_t tokens, int64_t heads, uint64_t seed) {
     begin("delta_gates of " + std::to_string(tokens) + " x " + std::to_string(heads));
     Random random(seed + tokens * 3 + heads);
     const auto count = tokens * heads;
-    Buffer<float> a(count, 1), b(count, 0), rate(heads, 1), step(heads, 0), g(count, 1), beta(count, 0), dg(count, 1), dbeta(count, 0), da(count, 1), db(count, 0);
+    Buffer<float> a(count, 1), b(count, 0), rate(heads, 1), step(heads, 0), g(count, 1), beta(count, 0), dg(count, 1), dbeta(count, 0), da(count, 1);
+    Buffer<float> db(count, 0);
     Buffer<float> drate(heads, 1), dstep(heads, 0);
     a.fill(random, 12);
     b.fill(random, 6);
@@ -87,7 +88,8 @@ void gate_case(int64_t tokens, int64_t heads, uint64_t seed) {
     compare("delta_gates g", type, g, of_g, may_g);
     compare("delta_gates beta", type, beta, of_beta, may_beta);
     fovea::cuda::delta_gates_backward(
-        dg.data(), dbeta.data(), a.data(), rate.data(), step.data(), g.data(), beta.data(), da.data(), db.data(), drate.data(), dstep.data(), tokens, heads, nullptr);
+        dg.data(), dbeta.data(), a.data(), rate.data(), step.data(), g.data(), beta.data(), da.data(), db.data(), drate.data(), dstep.data(), tokens, heads,
+        nullptr);
     compare("delta_gates gradient of a", type, da, of_a, may_a);
     compare("delta_gates gradient of b", type, db, of_b, may_b);
     compare("delta_gates gradient of rate", type, drate, of_rate, may_rate);
@@ -136,7 +138,8 @@ void convolution_case(
                 of_y[t * columns + c] = z * s;
                 const auto may = std::fabs(z * s) * few + of_z * 1.1 + 1e-36;
                 may_y[t * columns + c] = may + rounding(type, std::fabs(z * s) + may);
-                const double d = dy.at(t * columns + c), dz = d * (s + z * s * (1 - s)), may_z = std::fabs(d) * (of_z + 2 * s * (1 + std::fabs(z)) * few) + 1e-36;
+                const double d = dy.at(t * columns + c), dz = d * (s + z * s * (1 - s));
+                const double may_z = std::fabs(d) * (of_z + 2 * s * (1 + std::fabs(z)) * few) + 1e-36;
                 for (int64_t i = 0; i < length; i++) {
                     const auto at = t - before + i;
                     if (at >= start) {
@@ -172,7 +175,8 @@ void convolutions_of(const Pass& pass) {
         {0, 1}, {0, 2, 5, 5, 9}, {0, 1, 3, 40, 40, 57, 130}, {0, 0, 63, 65, 128, 128}, {0, 64, 128, 192}, {0, 257}, {0, 15, 16, 17, 31, 33, 34, 99}};
     for (const auto& ends : pass.quick ? few : all) {
         for (const int64_t length : pass.quick ? std::vector<int64_t>{4, 1} : std::vector<int64_t>{1, 2, 3, 4}) {
-            for (const auto& [columns, shift, gap] : std::vector<std::tuple<int64_t, int64_t, int64_t>>{{12, 0, 0}, {12, 0, 4}, {12, 1, 0}, {7, 0, 1}, {16, 0, 3}}) {
+            using Layout = std::tuple<int64_t, int64_t, int64_t>;
+            for (const auto& [columns, shift, gap] : {Layout{12, 0, 0}, Layout{12, 0, 4}, Layout{12, 1, 0}, Layout{7, 0, 1}, Layout{16, 0, 3}}) {
                 convolution_case<T>(ends, columns, length, true, shift, gap, pass.rough, pass.seed);
                 convolution_case<T>(ends, columns, length, false, shift, gap, pass.rough, pass.seed);
             }

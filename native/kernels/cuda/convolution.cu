@@ -1,6 +1,7 @@
-// The short convolution on CUDA, forward and backward; see ../short_convolution.cpp for the formula. A thread goes along a run of tokens with a few neighbouring
-// columns and keeps in registers what the next token needs, so that memory is read once: like every pass of this kind it is bound by memory. Segments begin anew
-// wherever they begin in a run. The gradient of the weights is summed run by run, and the runs in their order: its bits do not change from time to time.
+// The short convolution on CUDA, forward and backward; see ../short_convolution.cpp for the formula. A thread goes along a run of tokens with a few columns
+// side by side and keeps in registers what the next token needs, so that memory is read once: like every pass of this kind it is bound by memory. Segments
+// begin anew wherever they begin in a run. The gradient of the weights is summed run by run, and the runs in their order: its bits do not change from time to
+// time.
 #include "common.cuh"
 
 namespace fovea::cuda {
@@ -122,7 +123,8 @@ __global__ void convolution_kernel(Input<T> in, T* y) {
     }
 }
 
-// With dz = dy silu'(z): dx[t] = sum_i w[i] dz[t + L - 1 - i] within the segment, and dw[i] = sum_t dz[t] x[t - L + 1 + i], of which `sums` gets this run's part.
+// With dz = dy silu'(z): dx[t] = sum_i w[i] dz[t + L - 1 - i] within the segment, and dw[i] = sum_t dz[t] x[t - L + 1 + i], of which `sums` gets the part of
+// this run.
 template <class T, int L, int N>
 __global__ void convolution_backward_kernel(Input<T> in, const T* dy, T* dx, float* sums) {
     const int64_t packs = in.columns / N, i = blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x;

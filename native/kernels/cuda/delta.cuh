@@ -1,8 +1,8 @@
 // What the kernels of the gated delta rule share: the workspace, where a block is, the decay within a chunk, and products of tiles.
 //
-// All products are fp32 multiply-adds out of shared memory, 256 threads with 4 x 4 or 4 x 2 sums each; the bound that they meet is that of fp32 arithmetic
-// (67 TFLOP/s on an H100, of which tiles of this size reach a half at best), not memory and not that of tensor cores, which round fp32 to tf32: three such products would
-// be needed for one of ours, and bf16's would round states. Shared memory is under 48 KiB, so that every card since 2014 has it without being asked.
+// All products are fp32 multiply-adds out of shared memory, 256 threads with 4 x 4 or 4 x 2 sums each. The bound that they meet is that of fp32 arithmetic (67
+// TFLOP/s on an H100, of which tiles of this size reach a half at best): not memory's, and not that of tensor cores, which round fp32 to tf32, so that three of
+// their products would be needed for one of ours, and bf16's would round the states. Shared memory is under 48 KiB, which every card has without being asked.
 #pragma once
 #include "common.cuh"
 
@@ -210,7 +210,8 @@ inline unsigned delta_tiles(int64_t size, int64_t wide) { return static_cast<uns
 // The length that queries are brought to.
 inline float delta_scale(int64_t keys) { return static_cast<float>(1 / std::sqrt(static_cast<double>(keys))); }
 
-// What both passes begin with, up to the states before all chunks and the corrections of all tokens; in delta_rule.cu. Without dout there are scores, with it b and e.
+// What both passes begin with, up to the states before all chunks and the corrections of all tokens; in delta_rule.cu. Without dout there are scores, with it
+// b and e.
 void delta_begin(const DeltaRule& call, const DeltaPart& part, int64_t first_head, const void* dout, float* last, CUstream_st* stream);
 
 // The part of a call from a key head on, its workspace laid out; `used` is how many floats that takes.

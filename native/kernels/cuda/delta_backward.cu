@@ -1,4 +1,4 @@
-// Back through the gated delta rule; see delta_rule.cu for the names. From the last chunk of a segment to its first, with dS the gradient of the state behind it,
+// Back through the gated delta rule; see delta_rule.cu for the names. From the last chunk of a segment to its first, dS being the gradient of the state behind,
 //     e = (1 + A)^-T (scores^T dout + exp(G_last - G) k dS)    the gradient of what the corrections were made from;
 //     dv = beta e,  dS' = exp(G_last) dS + (exp(G) q)^T dout - (beta exp(G) k)^T e              (reverse: three products a chunk, a block for 32 columns of v)
 // and then for all chunks at once what q, k, g and beta get (gradients), from states before and gradients behind each chunk. What value heads ask of a key head
@@ -170,8 +170,11 @@ __global__ void __launch_bounds__(delta_threads, 2) gradients_kernel(DeltaPart p
         const auto of_dstate = [&](int d, int column) {
             return first + column < keys ? dstate[static_cast<int64_t>(first + column) * values + d] : 0.0f;
         };
-        const auto k_tile = [&](int d, int column) { return d < count && first + column < keys ? space.k[key_row(part, at, d) * keys + first + column] : 0.0f; };
-        const auto q_tile = [&](int d, int column) { return d < count && first + column < keys ? space.q[key_row(part, at, d) * keys + first + column] : 0.0f; };
+        const auto tile_of = [&](const float* x, int d, int column) {
+            return d < count && first + column < keys ? x[key_row(part, at, d) * keys + first + column] : 0.0f;
+        };
+        const auto k_tile = [&](int d, int column) { return tile_of(space.k, d, column); };
+        const auto q_tile = [&](int d, int column) { return tile_of(space.q, d, column); };
         const auto scale_rows = [&](float (&x)[4][4], auto factor) {
 #pragma unroll
             for (int r = 0; r < 4; r++) {
@@ -292,11 +295,13 @@ void delta_rule_backward(const DeltaRule& call, int64_t key_heads_at_once, const
             };
             part.keys <= 128 ? back(reverse_kernel<T, 128>) : back(reverse_kernel<T, 256>);
             const auto gradients = gradients_kernel<T>;
-            gradients<<<static_cast<unsigned>(part.chunks * part.heads), delta_threads, 0, stream>>>(part, v, dout, to.dg + first_head, to.dbeta + first_head);
+            gradients<<<static_cast<unsigned>(part.chunks * part.heads), delta_threads, 0, stream>>>(
+                part, v, dout, to.dg + first_head, to.dbeta + first_head);
             const auto finish = finish_kernel<T>;
             const auto bring_back = [&](const float* by_head, const float* unit, const float* lengths, float scale, void* all) {
                 const Rows<T> rows{static_cast<T*>(all) + first * call.keys, by_key_token, call.keys};
-                finish<<<delta_tiles(part.tokens * part.key_heads, delta_threads / warp), delta_threads, 0, stream>>>(part, by_head, unit, lengths, scale, rows);
+                finish<<<delta_tiles(part.tokens * part.key_heads, delta_threads / warp), delta_threads, 0, stream>>>(
+                    part, by_head, unit, lengths, scale, rows);
             };
             bring_back(part.space.w, part.space.q, part.space.q_lengths, delta_scale(call.keys), to.dq);
             bring_back(part.space.b, part.space.k, part.space.k_lengths, 1, to.dk);

@@ -1,10 +1,10 @@
-// The gated delta rule on CUDA, chunk by chunk as on the CPU (../gated_delta_cpu.cpp, arXiv 2406.06484, 2412.06464), in kernels that are each as parallel as what
-// they compute. With A = beta E k k^T below the diagonal of a chunk, and S the state before it,
+// The gated delta rule on CUDA, chunk by chunk as on the CPU (../gated_delta_cpu.cpp, arXiv 2406.06484, 2412.06464), in kernels that are each as parallel as
+// what they compute. With A = beta E k k^T below the diagonal of a chunk, and S the state before it,
 //     w = (1 + A)^-1 (beta exp(G) k),  u = (1 + A)^-1 (beta v),  scores = E q k^T     for all chunks at once (prepare);
 //     d = u - w S,  S' = exp(G_last) S + (exp(G_last - G) k)^T d                      chunk after chunk, a block for each 32 columns of v (states);
 //     out = exp(G) q S + scores d                                                     for all chunks at once (outputs).
-// What must go along a segment are two products a chunk, 64 x K x 32 each. Between the passes nothing is kept but what they are given: backward computes the states
-// again. Both work in memory of their own (delta_workspace), a few heads at a time where these are enough for the whole card.
+// What must go along a segment are two products a chunk, 64 x K x 32 each. Between the passes nothing is kept but what they are given: backward computes the
+// states again. Both work in memory of their own (delta_workspace), a few heads at a time where these are enough for the whole card.
 #include "delta.cuh"
 
 #include <algorithm>
@@ -152,9 +152,11 @@ __global__ void __launch_bounds__(delta_threads, 2) prepare_kernel(DeltaPart par
     if (dout.data == nullptr) {
         return;
     }
+    const auto of_turned_m = [&](int d, int row) { return m[d * square_stride + row]; };
+    const auto of_turned_p = [&](int d, int row) { return p[d * square_stride + row]; };
     for (int from = 0; from < keys; from += chunk) {
         clear(acc);
-        tile_product<Along::Other, Along::Other>(acc, count, slab_a, slab_b, [&](int d, int row) { return m[d * square_stride + row]; }, [&](int d, int column) {
+        tile_product<Along::Other, Along::Other>(acc, count, slab_a, slab_b, of_turned_m, [&](int d, int column) {
             return from + column < keys ? left[d] * space.k[key_row(part, at, d) * keys + from + column] : 0.0f;
         });
         each_sum(acc, [&](int i, int j, float x) {
@@ -166,13 +168,14 @@ __global__ void __launch_bounds__(delta_threads, 2) prepare_kernel(DeltaPart par
     // M^T (scores^T dout) = (scores M)^T dout.
     clear(acc);
     tile_product<Along::Depth, Along::Other>(
-        acc, chunk, slab_a, slab_b, [&](int d, int row) { return p[row * square_stride + d]; }, [&](int d, int column) { return m[d * square_stride + column]; });
+        acc, chunk, slab_a, slab_b, [&](int d, int row) { return p[row * square_stride + d]; },
+        [&](int d, int column) { return m[d * square_stride + column]; });
     __syncthreads();
     each_sum(acc, [&](int i, int j, float x) { p[i * square_stride + j] = x; });
     __syncthreads();
     for (int from = 0; from < values; from += chunk) {
         clear(acc);
-        tile_product<Along::Other, Along::Other>(acc, count, slab_a, slab_b, [&](int d, int row) { return p[d * square_stride + row]; }, [&](int d, int column) {
+        tile_product<Along::Other, Along::Other>(acc, count, slab_a, slab_b, of_turned_p, [&](int d, int column) {
             return from + column < values ? widen(dout.at(at.first + d, at.head)[from + column]) : 0.0f;
         });
         each_sum(acc, [&](int i, int j, float x) {

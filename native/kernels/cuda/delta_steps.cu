@@ -34,7 +34,8 @@ __device__ inline float one_over_length(const T* x, int keys, float* shared) {
 
 template <class T, int Most>
 __global__ void steps_kernel(
-    DeltaPart part, Rows<const T> q, Rows<const T> k, Rows<const T> v, float scale, const int64_t* boundaries, const int64_t* slots, float* states, Rows<T> out) {
+    DeltaPart part, Rows<const T> q, Rows<const T> k, Rows<const T> v, float scale, const int64_t* boundaries, const int64_t* slots, float* states,
+    Rows<T> out) {
     __shared__ float state[Most * tile_columns];
     __shared__ float unit_q[Most];
     __shared__ float unit_k[Most];

@@ -1,5 +1,5 @@
-// CUDA's kernels for a Gated DeltaNet mixer and for the gate of attention's output, registered as register.cpp does. What they do not take (other element types,
-// heads of more than 256 keys, convolutions of more than 4 tokens) goes the way that every device has, which tells it by name.
+// CUDA's kernels for a Gated DeltaNet mixer and for the gate of attention's output, registered as register.cpp does. What they do not take (other element
+// types, heads of more than 256 keys, convolutions of more than 4 tokens) goes the way that every device has, which tells it by name.
 #ifdef FOVEA_NVCC
 #include "../gated_delta.h"
 #include "register.h"

@@ -130,7 +130,7 @@ internal sealed class MixerBench : IDisposable
                 Alone(x => plan.Recur(0, x[0], x[1], x[2], x[3], x[4]));
                 break;
             default:
-                Alone(x => Formula.CallTwo(x[0], x[1], x[2], x[3], x[4], (long[])[0, Tokens], null).First);
+                Alone(x => Formula.CallTwo(x[0], x[1], x[2], x[3], x[4], (long[])[0, Tokens], (Tensor?)null).First);
                 break;
         }
 

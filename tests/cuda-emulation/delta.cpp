@@ -300,7 +300,7 @@ void rules_of(const Pass& pass) {
     check({3, 3, 8, 40}, {0, 0, 63, 65}, true, Decay::Usual, 2, 3);
     check({2, 2, 16, 24}, {0, 70, 160}, false, Decay::Strong, 2, 0);
     check({1, 3, 33, 70}, {0, 64, 129, 130}, true, Decay::Usual, 1, 1);
-    check({1, 1, 1, 1}, {0, 5}, false, Decay::Usual, 1, 0);
+    check({1, 1, 2, 1}, {0, 5}, false, Decay::Usual, 1, 0);
     for (int64_t alignment = 1; alignment < 130; alignment += pass.rough ? 31 : 3) {
         check({1, 1, 4, 5}, {0, alignment, alignment + 66}, alignment % 2 == 0, Decay::Usual, 1, 0);
     }

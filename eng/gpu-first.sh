@@ -3,6 +3,7 @@
 # may break. Never longer than --budget seconds (500); summary.txt and results.tar.gz in --out are renewed every 25 s. Before, where .NET is:
 #   eng/gpu-bench.sh --pack          makes .gpu/pack.tar.xz; it travels with the checkout
 #   eng/gpu-first.sh --out FOLDER    there; then eng/gpu-second.sh while the machine is warm
+# Beside steps of a 7B model it times the mixer of Qwen3.5 (bench mixer), by our kernels and by operators of libtorch.
 # To be read first in summary.txt: "bridge: rc", "[FAIL]", the figures. eng/gpu-rehearsal.sh tries all of it without a GPU.
 set -uo pipefail
 ROOT="$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)"
@@ -32,6 +33,8 @@ if bridge_part "${BRIDGE_SECONDS:-240}"; then
   (cuobjdump --dump-sass "$FOVEA_NATIVE" 2> /dev/null | grep -oE '(LDG|STG)\.E[A-Z0-9.]*' | sort | uniq -c > "$RESULTS/sass.txt") &
   FOVEA_TEST_DEVICE=cuda part parity 150 tests "${PARITY[@]}"
   { grep -h -m 12 '\[FAIL\]' "$RESULTS/parity.log"; grep -h 'Total:' "$RESULTS/parity.log"; } | tee -a "$RESULTS/summary.txt"
+  bench_mixer mixer-bf16 40 --dtype bf16
+  bench_mixer mixer-fp32 40 --dtype fp32
   bench_7b 7b-2048 60 --tokens 2048 --steps 10
   bench_7b 7b-8192 70 --tokens 8192 --steps 8
 else

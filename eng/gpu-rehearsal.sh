@@ -94,7 +94,7 @@ report() {
   cat "$summary"
   expect "exit 3, because what needs a GPU failed" "[ $status -eq 3 ]"
   expect "the bridge is built, with collectives, at the first try" "grep -q ' bridge: rc 0' '$summary' && ! grep -q bridge-without '$summary'"
-  expect "every part has run to its end or failure" "[ \$(grep -cE ' (parity|7b-2048|7b-8192|peer-2048|7b-2048-recomputed|peer-8192|demo): rc' '$summary') -eq 7 ]"
+  expect "every part has run to its end or failure" "[ \$(grep -cE ' (parity|mixer-bf16|mixer-fp32|7b-2048|7b-8192|peer-2048|7b-2048-recomputed|peer-8192|demo): rc' '$summary') -eq 9 ]"
   expect "a GPU that does not answer is told, and ends no other part" "grep -q 'libtorch sees none' '$summary'"
   expect "two files come back, whole" "[ \"\$(ls -A '$out' | sort | tr '\n' ' ')\" = 'results.tar.gz summary.txt ' ] && tar -tzf '$out/results.tar.gz' | grep -q gpu-results/build-log"
   expect "what needs no GPU passes from the pack: bench 7b by count, kernels on the CPU" "[ \"\$(cat '$dry/status')\" = 0 ]"

@@ -112,10 +112,10 @@ tests() { "$FOVEA_DOTNET" "$MANAGED/Fovea.Tests.dll" -noLogo -noColor "$@"; }
 gpu_name() { nvidia-smi --query-gpu=name --format=csv,noheader 2> /dev/null | head -n 1 || true; }
 
 # What runs on the GPU to see that it computes what it should: tests that ask TestDevice where to compute. The first needs no model.
-ON_ANY_DEVICE=(-class Fovea.Tests.Unit.Tensors.KernelTests -class 'Fovea.Tests.Unit.Devices.*')
+ON_ANY_DEVICE=(-class Fovea.Tests.Unit.Tensors.KernelTests -class Fovea.Tests.Unit.Tensors.DeltaRuleTests -class 'Fovea.Tests.Unit.Devices.*')
 PARITY=("${ON_ANY_DEVICE[@]}")
 for class in Unit.Tensors.LinearCrossEntropyTests Unit.Training.StepFeedTests Parity.Qwen25Vl.ForwardTests Parity.Qwen25Vl.TrainingTests \
-  Parity.MiniCpmV.ForwardTests Parity.MiniCpmV.TrainingTests Parity.MiniMindV.ForwardTests Parity.MiniMindV.GradientTests; do
+  Parity.MiniCpmV.ForwardTests Parity.MiniCpmV.TrainingTests Parity.MiniMindV.ForwardTests Parity.MiniMindV.GradientTests Parity.Qwen35.ForwardTests; do
   PARITY+=(-class "Fovea.Tests.$class")
 done
 
@@ -226,6 +226,9 @@ bridge_part() {
 # bench_7b NAME SECONDS OPTION...
 bench_7b() { local name="$1" most="$2"; shift 2; part "$name" "$most" fovea bench 7b "$@" --json "$RESULTS/$name.json"; }
 
+# bench_mixer NAME SECONDS OPTION...: the mixer of Qwen3.5, its delta rule by our kernels, and by operators of libtorch.
+bench_mixer() { local name="$1" most="$2"; shift 2; part "$name" "$most" fovea bench mixer --device cuda --json "$RESULTS/$name.json" "$@"; }
+
 # peer_7b NAME SECONDS OPTION...: the same training by Transformers and PEFT, where python3 has them.
 peer_7b() {
   local name="$1" most="$2" attention=sdpa
@@ -245,6 +248,9 @@ for name in sorted(glob.glob(os.path.join(sys.argv[1], '*.json'))):
         r = json.load(open(name))
     except ValueError:
         print(os.path.basename(name), 'is no whole JSON')
+        continue
+    if r.get('job') == 'mixer':
+        print(os.path.basename(name), r['settings'], {k: round(x, 6) for k, x in r['figures'].items() if k.endswith('median')})
         continue
     keys = ('step_seconds_median', 'tokens_per_second', 'mfu', 'product_tflop_per_second', 'peak_memory_gib', 'kept_blocks', 'counted_gib')
     shown = {k: round(r[k], 3) if isinstance(r[k], float) else r[k] for k in keys if r.get(k) is not None}

@@ -1,6 +1,7 @@
 // Facts about the libtorch at hand, threads, random numbers.
 #include "bridge.h"
 #include "kernels/attention_varlen.h"
+#include "kernels/slower_ways.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
@@ -26,11 +27,11 @@ FOVEA_EXPORT int fovea_build_report(char* buffer, int capacity) {
     });
 }
 
-// A line for each operator that this GPU or build refused so far: its name, for what, how often, and why, with tabs between. Returns their length.
+// A line for each operator that this GPU or build refused so far, or that has no kernel there: its name, for what, how often, and why, with tabs between. Returns their length.
 FOVEA_EXPORT int fovea_kernel_state(char* buffer, int capacity) {
     int length = 0;
     const int status = guarded([&] {
-        const auto text = attention_refusals();
+        const auto text = attention_refusals() + slower_ways();
         length = static_cast<int>(text.size());
         std::strncpy(buffer, text.c_str(), static_cast<size_t>(capacity) - 1);
         buffer[capacity - 1] = '\0';

@@ -6,7 +6,7 @@ namespace Fovea.Bench;
 
 /// <summary>
 /// One Gated DeltaNet mixer of random weights over one sequence, forward and backward with every gradient, and the delta rule in it alone; beside them what
-/// their matrix products need at the rate of the fastest product, measured in the same run.
+/// their matrix products need at the rate of the fastest product, measured in the same run. On a GPU, in place of that, the rule by operators of libtorch.
 /// </summary>
 internal sealed class MixerBench : IDisposable
 {
@@ -20,23 +20,28 @@ internal sealed class MixerBench : IDisposable
         Width = 1024, KeyHeads = 16, KeySize = 128, ValueHeads = 16, ValueSize = 128, ConvolutionLength = 4, NormEpsilon = 1e-6,
     };
 
+    private static readonly Operator Formula = new("fovea::delta_rule_formula");
+
+    private readonly Device device;
     private readonly Ledger ledger;
     private readonly GatedDeltaMixer mixer;
     private readonly PackedAttention plan = new(new Segments([0, Tokens]));
     private readonly Tensor[] inputs;
 
-    private MixerBench(DType dtype)
+    private MixerBench(DType dtype, Device device)
     {
+        this.device = device;
         Torch.Seed(1);
-        ledger = new Ledger(new RandomSource(0.02), new LedgerOptions { Compute = dtype, Master = dtype, Trainable = _ => true });
+        ledger = new Ledger(new RandomSource(0.02), new LedgerOptions { Device = device, Compute = dtype, Master = dtype, Trainable = _ => true });
         mixer = new GatedDeltaMixer(ledger.Root, Shape, 0);
         using var scope = TensorScope.Open("bench");
-        Tensor Normal(params long[] shape) => CreateOps.Empty(shape).Normal_(0, 1).To(dtype).Keep();
+        Tensor Normal(params long[] shape) => CreateOps.Empty(shape).Normal_(0, 1).To(device).To(dtype).Keep();
         inputs =
         [
             Normal(Tokens, Shape.Width), Normal(Tokens, Shape.Width),
             Normal(Tokens, Shape.KeyHeads, Shape.KeySize), Normal(Tokens, Shape.KeyHeads, Shape.KeySize), Normal(Tokens, Shape.ValueHeads, Shape.ValueSize),
-            CreateOps.Empty([Tokens, Shape.ValueHeads]).Uniform_(-1, 0).Keep(), CreateOps.Empty([Tokens, Shape.ValueHeads]).Uniform_(0, 1).Keep(),
+            CreateOps.Empty([Tokens, Shape.ValueHeads]).Uniform_(-1, 0).To(device).Keep(),
+            CreateOps.Empty([Tokens, Shape.ValueHeads]).Uniform_(0, 1).To(device).Keep(),
             Normal(Tokens, Shape.ValueHeads, Shape.ValueSize),
         ];
     }
@@ -49,23 +54,32 @@ internal sealed class MixerBench : IDisposable
         (double)Tokens * Shape.ValueHeads
         * ((11.0 * 2 * Shape.KeySize * Shape.ValueSize) + (Chunk * ((9.0 * Shape.KeySize) + (7.0 * Shape.ValueSize))));
 
-    public static SmallResult Run(DType dtype, int rounds, bool withPeer)
+    public static SmallResult Run(DType dtype, Device device, int rounds, bool withPeer)
     {
+        var onHost = device.Type == DeviceType.Cpu;
+        if (withPeer && !onHost)
+        {
+            throw new ConfigException("--peer measures on the CPU; leave out one of --peer and --device");
+        }
+
         var type = dtype == DType.BF16 ? "bf16" : "fp32";
         using var peer = withPeer ? new PeerProcess("mixer.py", "--dtype", type, "--threads", $"{Torch.Threads}") : null;
-        using var bench = new MixerBench(dtype);
-        bench.Whole();
-        bench.Alone();
+        using var bench = new MixerBench(dtype, device);
         peer?.Read();
-        string[] names = ["mixer", "rule"];
+        string[] names = ["mixer", "rule", .. onHost ? Array.Empty<string>() : ["rule_by_libtorch"]];
+        foreach (var name in names)
+        {
+            bench.Once(name);
+        }
+
         var (ours, theirs) = (names.ToDictionary(name => name, _ => new Timings()), names.ToDictionary(name => name, _ => new List<double>()));
         var rate = 0.0;
         for (var round = 0; round < rounds; round++)
         {
-            rate = Math.Max(rate, DecodeFloor.ProductRate(dtype));
+            rate = onHost ? Math.Max(rate, DecodeFloor.ProductRate(dtype)) : 0;
             foreach (var name in names)
             {
-                ours[name].Measure(name == "mixer" ? bench.Whole : bench.Alone);
+                ours[name].Measure(() => bench.Once(name));
                 if (peer?.Ask(name) is { } answer)
                 {
                     theirs[name].Add((double)answer["seconds"]!);
@@ -73,7 +87,7 @@ internal sealed class MixerBench : IDisposable
             }
         }
 
-        var floors = new Dictionary<string, double>
+        var floors = !onHost ? null : new Dictionary<string, double>
         {
             ["products_gigaflops_per_second"] = rate / 1e9,
             ["mixer_over_floor"] = ours["mixer"].Median / ((bench.Linears + Rule) / rate),
@@ -83,7 +97,7 @@ internal sealed class MixerBench : IDisposable
         {
             Settings = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Tokens} tokens of {Shape.Width}, {Shape.ValueHeads} heads of {Shape.KeySize} and {Shape.ValueSize}, {type}"),
+                $"{Tokens} tokens of {Shape.Width}, {Shape.ValueHeads} heads of {Shape.KeySize} and {Shape.ValueSize}, {type}, {Devices.NameOf(device)}"),
             Libtorch = Torch.Version,
             Floors = floors,
             Peer = peer is null ? null : Figures(name => theirs[name]),
@@ -105,6 +119,24 @@ internal sealed class MixerBench : IDisposable
         ledger.Dispose();
     }
 
+    private void Once(string name)
+    {
+        switch (name)
+        {
+            case "mixer":
+                Whole();
+                break;
+            case "rule":
+                Alone(x => RecurrentOps.DeltaRule(x[0], x[1], x[2], x[3], x[4], [0, Tokens]));
+                break;
+            default:
+                Alone(x => Formula.CallTwo(x[0], x[1], x[2], x[3], x[4], (long[])[0, Tokens], (Tensor?)null).First);
+                break;
+        }
+
+        Devices.Synchronize(device);
+    }
+
     private void Whole()
     {
         using var scope = TensorScope.Open("step");
@@ -113,7 +145,7 @@ internal sealed class MixerBench : IDisposable
         Autograd.Gradients(mixer.Forward(x, plan), [x, .. ledger.Trainable.Select(p => p.Value)], inputs[1]);
     }
 
-    private void Alone()
+    private void Alone(Func<Tensor[], Tensor> rule)
     {
         using var scope = TensorScope.Open("step");
         var leaves = Array.ConvertAll(inputs[2..7], input => input.Detach());
@@ -122,6 +154,6 @@ internal sealed class MixerBench : IDisposable
             leaf.RequiresGrad = true;
         }
 
-        Autograd.Gradients(RecurrentOps.DeltaRule(leaves[0], leaves[1], leaves[2], leaves[3], leaves[4], [0, Tokens]), leaves, inputs[7]);
+        Autograd.Gradients(rule(leaves), leaves, inputs[7]);
     }
 }

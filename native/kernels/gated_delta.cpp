@@ -1,6 +1,7 @@
 // fovea::delta_rule and fovea::short_convolution: what a Gated DeltaNet mixer does along the tokens of packed segments, with gradients.
 #include "gated_delta.h"
 #include "dispatch.h"
+#include "slower_ways.h"
 #include "tiles.h"
 
 #include <ATen/ATen.h>
@@ -24,26 +25,6 @@ at::Tensor state_shape(const DeltaInputs& x, bool wanted) {
     return at::empty({wanted ? x.segments() : 0, x.heads(), x.keys(), x.values()}, x.v.options().dtype(type));
 }
 
-// Devices without kernels say so.
-void note_formula(const at::Tensor& x) {
-    if (!x.is_cpu() && !x.is_meta()) {
-        TORCH_WARN_ONCE(
-            "the gated delta rule has no kernels for ", x.device().type(),
-            ": it takes a slower way, operators of libtorch for one chunk of 64 tokens after another");
-    }
-}
-
-std::tuple<at::Tensor, at::Tensor> rule_forward(
-    const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& g, const at::Tensor& beta, at::IntArrayRef boundaries,
-    const Optional& initial, bool wants_final) {
-    const DeltaInputs inputs{q, k, v, g, beta, boundaries, given(initial)};
-    if (delta_fits_cpu(inputs)) {
-        return delta_on_cpu(inputs, wants_final, best_kind());
-    }
-    note_formula(v);
-    return delta_formula(inputs, wants_final);
-}
-
 // What of `leaves` takes part in `ends` has a gradient; the rest has zeros.
 std::vector<at::Tensor> differentiated(
     const std::vector<at::Tensor>& ends, const std::vector<at::Tensor>& gradients, const std::vector<at::Tensor>& leaves) {
@@ -56,37 +37,8 @@ std::vector<at::Tensor> differentiated(
 
 at::Tensor leaf(const at::Tensor& x) { return x.defined() ? x.detach().requires_grad_(true) : x; }
 
-using RuleGradients = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
-
-RuleGradients listed(const DeltaGradients& x, const at::Tensor& g) {
+DeltaGradientResults listed(const DeltaGradients& x, const at::Tensor& g) {
     return {x.q, x.k, x.v, x.g, x.beta, x.initial.defined() ? x.initial : at::empty({0}, g.options())};
-}
-
-// Elsewhere than on the CPU the forward pass again, and back through its operators.
-RuleGradients rule_backward(
-    const Optional& dout, const Optional& dfinal, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& g, const at::Tensor& beta,
-    at::IntArrayRef boundaries, const Optional& initial) {
-    const DeltaInputs inputs{q, k, v, g, beta, boundaries, given(initial)};
-    if (delta_fits_cpu(inputs)) {
-        return listed(delta_gradients_on_cpu(dout ? *dout : at::zeros_like(v), given(dfinal), inputs, best_kind()), g);
-    }
-    const at::AutoGradMode with_gradients(true);
-    const DeltaInputs x{leaf(q), leaf(k), leaf(v), leaf(g), leaf(beta), boundaries, leaf(given(initial))};
-    const auto [out, last] = delta_formula(x, dfinal.has_value());
-    std::vector<at::Tensor> ends, gradients, leaves{x.q, x.k, x.v, x.g, x.beta};
-    if (dout) {
-        ends.push_back(out);
-        gradients.push_back(*dout);
-    }
-    if (dfinal) {
-        ends.push_back(last);
-        gradients.push_back(*dfinal);
-    }
-    if (x.initial.defined()) {
-        leaves.push_back(x.initial);
-    }
-    auto all = differentiated(ends, gradients, leaves);
-    return {all[0], all[1], all[2], all[3], all[4], all.size() > 5 ? all[5] : at::empty({0}, g.options())};
 }
 
 std::tuple<at::Tensor, at::Tensor> rule_shapes(
@@ -96,7 +48,7 @@ std::tuple<at::Tensor, at::Tensor> rule_shapes(
     return {at::empty(v.sizes(), v.options()), state_shape(x, wants_final)};
 }
 
-RuleGradients rule_gradient_shapes(
+DeltaGradientResults rule_gradient_shapes(
     const Optional&, const Optional&, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& g, const at::Tensor& beta,
     at::IntArrayRef, const Optional& initial) {
     const auto like = [](const at::Tensor& x) { return at::empty(x.sizes(), x.options()); };
@@ -107,7 +59,7 @@ struct DeltaRule : torch::autograd::Function<DeltaRule> {
     static torch::autograd::variable_list forward(
         torch::autograd::AutogradContext* context, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& g, const at::Tensor& beta,
         const Optional& initial, at::IntArrayRef boundaries, bool wants_final) {
-        static const auto kernel = by_device("fovea::delta_rule_forward", rule_forward);
+        static const auto kernel = by_device("fovea::delta_rule_forward", delta_rule_forward);
         auto [out, last] = kernel.call(q, k, v, g, beta, boundaries, initial, wants_final);
         context->save_for_backward({q, k, v, g, beta, given(initial)});
         context->saved_data["boundaries"] = boundaries.vec();
@@ -116,7 +68,7 @@ struct DeltaRule : torch::autograd::Function<DeltaRule> {
     }
 
     static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
-        static const auto kernel = by_device("fovea::delta_rule_backward", rule_backward);
+        static const auto kernel = by_device("fovea::delta_rule_backward", delta_rule_backward);
         const auto saved = context->get_saved_variables();
         const auto boundaries = context->saved_data["boundaries"].toIntVector();
         const auto &dout = gradients[0], &dfinal = gradients[1];
@@ -164,28 +116,7 @@ std::tuple<at::Tensor, at::Tensor> delta_rule(
     return {results[0], results[1]};
 }
 
-std::tuple<at::Tensor, at::Tensor> convolution_forward(
-    const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef boundaries, const Optional& initial, bool wants_final) {
-    if (convolution_fits_cpu(x)) {
-        return convolution_on_cpu(x, weight, boundaries, given(initial), wants_final);
-    }
-    auto [y, last] = convolution_formula(x, weight, boundaries, given(initial));
-    return {y, wants_final ? last : last.slice(0, 0, 0)};
-}
-
 using ConvolutionGradients = std::tuple<at::Tensor, at::Tensor>;
-
-ConvolutionGradients convolution_backward(
-    const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef boundaries, const Optional& initial) {
-    if (convolution_fits_cpu(x)) {
-        return convolution_gradients_on_cpu(dy, x, weight, boundaries, given(initial));
-    }
-    const at::AutoGradMode with_gradients(true);
-    const auto leaf_x = leaf(x), leaf_weight = leaf(weight);
-    const auto y = std::get<0>(convolution_formula(leaf_x, leaf_weight, boundaries, given(initial)));
-    const auto all = differentiated({y}, {dy}, {leaf_x, leaf_weight});
-    return {all[0], all[1]};
-}
 
 std::tuple<at::Tensor, at::Tensor> convolution_shapes(
     const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef boundaries, const Optional&, bool wants_final) {
@@ -264,17 +195,11 @@ at::Tensor delta_steps(
         "delta_steps: states ", states.sizes(), " for k ", k.sizes(), " and v ", v.sizes());
     check_delta_boundaries("delta_steps", boundaries, v.size(0));
     check_one_device("delta_steps", {&v, &q, &k, &g, &beta, &states});
-    const DeltaInputs inputs{with_rows(q), with_rows(k), with_rows(v), g.contiguous(), beta.contiguous(), boundaries, at::Tensor()};
-    if (delta_fits_cpu(inputs)) {
-        return delta_steps_on_cpu(inputs, states, slots);
-    }
     if (v.is_cpu() && v.scalar_type() == at::kHalf) {
         return delta_steps(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), g, beta, boundaries, states, slots).to(at::kHalf);
     }
-    const auto places = on_device(slots, states);
-    auto [out, last] = delta_rule(q, k, v, g, beta, boundaries, states.index_select(0, places), true);
-    states.index_copy_(0, places, last);
-    return out;
+    static const auto kernel = by_device("fovea::delta_steps_forward", delta_steps_forward);
+    return kernel.call(with_rows(q), with_rows(k), with_rows(v), g.contiguous(), beta.contiguous(), boundaries, states, slots);
 }
 
 // The convolution without gradients behind rows [P, K - 1, C], of which segment n has rows[slots[n]]; they become its own last ones.
@@ -298,6 +223,82 @@ void check_delta_boundaries(const char* what, at::IntArrayRef boundaries, int64_
 
 bool delta_fits_cpu(const DeltaInputs& inputs) { return fused_on_cpu(inputs.v) && inputs.keys() > 0 && inputs.values() > 0; }
 
+DeltaResults delta_rule_forward(
+    const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& g, const at::Tensor& beta, at::IntArrayRef boundaries,
+    const Optional& initial, bool wants_final) {
+    const DeltaInputs inputs{q, k, v, g, beta, boundaries, given(initial)};
+    if (delta_fits_cpu(inputs)) {
+        return delta_on_cpu(inputs, wants_final, best_kind());
+    }
+    note_slower_way("the gated delta rule", v, "keys", inputs.keys());
+    return delta_formula(inputs, wants_final);
+}
+
+// Elsewhere than on the CPU the forward pass again, and back through its operators.
+DeltaGradientResults delta_rule_backward(
+    const Optional& dout, const Optional& dfinal, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& g, const at::Tensor& beta,
+    at::IntArrayRef boundaries, const Optional& initial) {
+    const DeltaInputs inputs{q, k, v, g, beta, boundaries, given(initial)};
+    if (delta_fits_cpu(inputs)) {
+        return listed(delta_gradients_on_cpu(dout ? *dout : at::zeros_like(v), given(dfinal), inputs, best_kind()), g);
+    }
+    note_slower_way("the gated delta rule", v, "keys", inputs.keys());
+    const at::AutoGradMode with_gradients(true);
+    const DeltaInputs x{leaf(q), leaf(k), leaf(v), leaf(g), leaf(beta), boundaries, leaf(given(initial))};
+    const auto [out, last] = delta_formula(x, dfinal.has_value());
+    std::vector<at::Tensor> ends, gradients, leaves{x.q, x.k, x.v, x.g, x.beta};
+    if (dout) {
+        ends.push_back(out);
+        gradients.push_back(*dout);
+    }
+    if (dfinal) {
+        ends.push_back(last);
+        gradients.push_back(*dfinal);
+    }
+    if (x.initial.defined()) {
+        leaves.push_back(x.initial);
+    }
+    auto all = differentiated(ends, gradients, leaves);
+    return {all[0], all[1], all[2], all[3], all[4], all.size() > 5 ? all[5] : at::empty({0}, g.options())};
+}
+
+at::Tensor delta_steps_forward(
+    const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& g, const at::Tensor& beta, at::IntArrayRef boundaries,
+    at::Tensor& states, at::IntArrayRef slots) {
+    const DeltaInputs inputs{q, k, v, g, beta, boundaries, at::Tensor()};
+    if (delta_fits_cpu(inputs)) {
+        return delta_steps_on_cpu(inputs, states, slots);
+    }
+    const auto places = on_device(slots, states);
+    static const auto kernel = by_device("fovea::delta_rule_forward", delta_rule_forward);
+    auto [out, last] = kernel.call(q, k, v, g, beta, boundaries, states.index_select(0, places), true);
+    states.index_copy_(0, places, last);
+    return out;
+}
+
+std::tuple<at::Tensor, at::Tensor> convolution_forward(
+    const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef boundaries, const Optional& initial, bool wants_final) {
+    if (convolution_fits_cpu(x)) {
+        return convolution_on_cpu(x, weight, boundaries, given(initial), wants_final);
+    }
+    note_slower_way("the short convolution", x, "weights", weight.size(1));
+    auto [y, last] = convolution_formula(x, weight, boundaries, given(initial));
+    return {y, wants_final ? last : last.slice(0, 0, 0)};
+}
+
+std::tuple<at::Tensor, at::Tensor> convolution_backward(
+    const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef boundaries, const Optional& initial) {
+    if (convolution_fits_cpu(x)) {
+        return convolution_gradients_on_cpu(dy, x, weight, boundaries, given(initial));
+    }
+    note_slower_way("the short convolution", x, "weights", weight.size(1));
+    const at::AutoGradMode with_gradients(true);
+    const auto leaf_x = leaf(x), leaf_weight = leaf(weight);
+    const auto y = std::get<0>(convolution_formula(leaf_x, leaf_weight, boundaries, given(initial)));
+    const auto all = differentiated({y}, {dy}, {leaf_x, leaf_weight});
+    return {all[0], all[1]};
+}
+
 } // namespace fovea
 
 TORCH_LIBRARY_FRAGMENT(fovea, library) {
@@ -315,12 +316,12 @@ TORCH_LIBRARY_FRAGMENT(fovea, library) {
     fovea::define_kernel(
         library,
         "delta_rule_forward(Tensor q, Tensor k, Tensor v, Tensor g, Tensor beta, int[] boundaries, Tensor? initial, bool wants_final) -> (Tensor, Tensor)",
-        fovea::rule_forward);
+        fovea::delta_rule_forward);
     fovea::define_kernel(
         library,
         "delta_rule_backward(Tensor? dout, Tensor? dfinal, Tensor q, Tensor k, Tensor v, Tensor g, Tensor beta, int[] boundaries, Tensor? initial)"
         " -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
-        fovea::rule_backward);
+        fovea::delta_rule_backward);
     // For tests: on the CPU, with the tiles of a simpler processor (1 without AVX-512).
     library.def(
         "delta_rule_by_tiles(Tensor q, Tensor k, Tensor v, Tensor g, Tensor beta, int[] boundaries, Tensor? initial, int tiles) -> (Tensor, Tensor)",
@@ -337,6 +338,10 @@ TORCH_LIBRARY_FRAGMENT(fovea, library) {
         });
     library.def(
         "delta_steps(Tensor q, Tensor k, Tensor v, Tensor g, Tensor beta, int[] boundaries, Tensor(a!) states, int[] slots) -> Tensor", fovea::delta_steps);
+    fovea::define_kernel(
+        library,
+        "delta_steps_forward(Tensor q, Tensor k, Tensor v, Tensor g, Tensor beta, int[] boundaries, Tensor(a!) states, int[] slots) -> Tensor",
+        fovea::delta_steps_forward);
     library.def(
         "convolution_steps(Tensor x, Tensor weight, int[] boundaries, Tensor(a!) rows, int[] slots) -> Tensor", fovea::convolution_steps);
     library.def(

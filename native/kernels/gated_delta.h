@@ -33,6 +33,24 @@ void check_delta_boundaries(const char* what, at::IntArrayRef boundaries, int64_
 // behind the segments, without rows where they are not wanted.
 std::tuple<at::Tensor, at::Tensor> delta_formula(const DeltaInputs& inputs, bool wants_final);
 
+// What every device has, and a card's own kernels leave to it: the kernels of the CPU, elsewhere the formula, which is told by name. Backward also returns a
+// gradient of no states where there were none.
+using DeltaResults = std::tuple<at::Tensor, at::Tensor>;
+using DeltaGradientResults = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
+DeltaResults delta_rule_forward(
+    const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& g, const at::Tensor& beta, at::IntArrayRef boundaries,
+    const std::optional<at::Tensor>& initial, bool wants_final);
+DeltaGradientResults delta_rule_backward(
+    const std::optional<at::Tensor>& dout, const std::optional<at::Tensor>& dfinal, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+    const at::Tensor& g, const at::Tensor& beta, at::IntArrayRef boundaries, const std::optional<at::Tensor>& initial);
+at::Tensor delta_steps_forward(
+    const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& g, const at::Tensor& beta, at::IntArrayRef boundaries,
+    at::Tensor& states, at::IntArrayRef slots);
+std::tuple<at::Tensor, at::Tensor> convolution_forward(
+    const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef boundaries, const std::optional<at::Tensor>& initial, bool wants_final);
+std::tuple<at::Tensor, at::Tensor> convolution_backward(
+    const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight, at::IntArrayRef boundaries, const std::optional<at::Tensor>& initial);
+
 // silu of a causal convolution of each column with its own weight, in operators of libtorch: x [T, C], weight [C, K], and the K - 1 rows [N, K - 1, C]
 // before each segment, undefined for zeros. Returns y [T, C] and the last K - 1 rows of each segment, those before it included.
 std::tuple<at::Tensor, at::Tensor> convolution_formula(

@@ -3,6 +3,7 @@
 #include "dispatch.h"
 #include "recompute.h"
 #include "simd.h"
+#include "slower_ways.h"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -51,6 +52,7 @@ at::Tensor wide_sigmoid(const at::Tensor& gate) {
 
 at::Tensor opened(const at::Tensor& x, const at::Tensor& gate) {
     if (!fused_on_cpu(x)) {
+        note_slower_way("the gate of attention's output", x, "heads", gate.size(2));
         return (x.view(gate.sizes()).to(at::kFloat) * wide_sigmoid(gate)).to(x.scalar_type()).view(x.sizes());
     }
     auto y = at::empty_like(x);
@@ -65,6 +67,7 @@ at::Tensor opened(const at::Tensor& x, const at::Tensor& gate) {
 
 std::tuple<at::Tensor, at::Tensor> opened_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& gate) {
     if (!fused_on_cpu(x)) {
+        note_slower_way("the gate of attention's output", x, "heads", gate.size(2));
         const auto s = wide_sigmoid(gate), d = dy.view(gate.sizes()).to(at::kFloat);
         return {(d * s).to(x.scalar_type()).view(x.sizes()), (d * x.view(gate.sizes()).to(at::kFloat) * s * (1 - s)).to(x.scalar_type())};
     }

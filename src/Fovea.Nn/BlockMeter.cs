@@ -14,10 +14,12 @@ internal sealed class BlockMeter : IDisposable
     private readonly List<DropoutStream> dropouts;
     private readonly IDisposable? copies;
     private readonly Dictionary<Block, long> kept = [];
+    private readonly Dictionary<Block, long> working = [];
     private readonly HashSet<Block> recorded = [];
     private SavedMemory? saved;
     private BlockMode mode;
     private long around;
+    private long mostWorking;
 
     /// <param name="castsWeights">Weights that learn are used as copies in the element type of the computation; false where those copies are gathered.</param>
     /// <param name="castsAdapters">The same of adapters, whose copies are made once for all passes of a step and not counted here.</param>
@@ -49,6 +51,7 @@ internal sealed class BlockMeter : IDisposable
     {
         (mode, around) = (layers, 0);
         kept.Clear();
+        working.Clear();
         recorded.Clear();
         using var grad = Autograd.WithGrad();
         using var scope = TensorScope.Open("micro-batch");
@@ -69,7 +72,7 @@ internal sealed class BlockMeter : IDisposable
         }
 
         saved = null;
-        return new PassMemory(around, new Dictionary<Block, long>(kept), [.. recorded]);
+        return new PassMemory(around, new Dictionary<Block, long>(kept), new Dictionary<Block, long>(working), [.. recorded]);
     }
 
     public void Dispose()
@@ -99,7 +102,13 @@ internal sealed class BlockMeter : IDisposable
         var input = seen.Take();
         NoteHeld();
         around += seen.Take();
+        mostWorking = 0;
         var results = block.RunOpen(body, x, mode);
+        if (mostWorking > 0)
+        {
+            working[block] = mostWorking;
+        }
+
         kept[block] = kept.GetValueOrDefault(block) + input + seen.Take();
         if (results.Any(result => result.RequiresGrad))
         {
@@ -108,6 +117,9 @@ internal sealed class BlockMeter : IDisposable
 
         return results;
     }
+
+    /// <summary>Bytes that a kernel of the block at work takes while it runs, and no longer.</summary>
+    internal void NoteWorking(long bytes) => mostWorking = Math.Max(mostWorking, bytes);
 
     private void NoteHeld()
     {

@@ -20,6 +20,7 @@ internal sealed class GatedDeltaMixer(Weights w, GatedDeltaShape shape, int laye
     private readonly Parameter decay = w.Take("A_log", shape.ValueHeads);
     private readonly Parameter step = w.Take("dt_bias", shape.ValueHeads);
     private readonly GatedRmsNorm norm = new(w / "norm", shape.ValueSize, shape.NormEpsilon);
+    private readonly Ledger ledger = w.Ledger;
     private readonly Linear output = new(w / "out_proj", shape.Values, shape.Width, bias: false);
 
     /// <param name="x_TE">Behind the block's norm.</param>
@@ -33,6 +34,12 @@ internal sealed class GatedDeltaMixer(Weights w, GatedDeltaShape shape, int laye
         var mixed_TC = sequence.Convolve(layer, together[0], convolution.Use().View(-1, shape.ConvolutionLength));
         var (g_TH, beta_TH) = RecurrentOps.DeltaGates(together[3], together[2], decay.Value, step.Value);
         var core_THV = sequence.Recur(layer, shape, mixed_TC, g_TH, beta_TH);
+        if (ledger.Meter is { OnHost: false } meter)
+        {
+            meter.NoteWorking(
+                RecurrentOps.DeltaWorkspace((int)x_TE.Size(0), shape.KeyHeads, shape.ValueHeads, shape.KeySize, shape.ValueSize));
+        }
+
         if (watch is not null)
         {
             watch("conv_out", mixed_TC);

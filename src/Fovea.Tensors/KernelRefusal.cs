@@ -1,6 +1,6 @@
 namespace Fovea.Tensors;
 
-/// <summary>An operator of libtorch that this device or build refused, so that a slower way is taken.</summary>
+/// <summary>An operator of libtorch that this device or build refused, or one of ours that has no kernel there, so that a slower way is taken.</summary>
 /// <param name="Kernel">For instance <c>flash attention</c>.</param>
 /// <param name="Case">Element type and size of heads.</param>
 /// <param name="Times">How often the slower way was taken so far.</param>

@@ -172,5 +172,9 @@ void cross_entropy(const Pass& pass);
 void silu_mul(const Pass& pass);
 void rotary(const Pass& pass);
 void dropout(const Pass& pass);
+void sigmoid_mul(const Pass& pass);
+void delta_gates(const Pass& pass);
+void convolution(const Pass& pass);
+void delta_rule(const Pass& pass);
 
 } // namespace check

@@ -3,6 +3,7 @@
 
 #include "fibers.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <map>
@@ -46,17 +47,28 @@ void fail(const std::string& kernel, Type type, const std::string& what) {
 
 namespace {
 
-int run(bool quick, uint64_t seed) {
+// By the file that the kernel is in.
+const std::pair<std::string, void (*)(const Pass&)> kernels[] = {
+    {"rms_norm", rms_norm}, {"cross_entropy", cross_entropy}, {"swiglu", silu_mul}, {"rotary", rotary}, {"dropout", dropout}, {"gates", sigmoid_mul},
+    {"gates", delta_gates}, {"convolution", convolution}, {"delta", delta_rule}};
+
+// Those of one file, of all where its name is none of these.
+int run(bool quick, uint64_t seed, const std::string& only) {
+    const auto meant = [&](const auto& kernel) { return only.compare(0, kernel.first.size(), kernel.first) == 0; };
+    const bool all = std::none_of(std::begin(kernels), std::end(kernels), meant);
     for (const auto signal : {SIGILL, SIGSEGV, SIGBUS, SIGFPE}) {
         std::signal(signal, crashed);
     }
     const Pass passes[] = {{quick, false, seed}, {quick, true, seed + 1}, {quick, true, seed + 2}};
     for (int i = 0; i < (quick ? 2 : 3); i++) {
         emulated::rough_exp = passes[i].rough;
-        for (const auto kernel : {rms_norm, cross_entropy, silu_mul, rotary, dropout}) {
+        for (const auto& kernel : kernels) {
             emulated::seed(passes[i].seed);
+            if (!all && !meant(kernel)) {
+                continue;
+            }
             try {
-                kernel(passes[i]);
+                kernel.second(passes[i]);
             } catch (const emulated::Fault& e) {
                 fail("any kernel", Type::F32, e.what());
                 break; // its threads are left where they were
@@ -82,6 +94,7 @@ int run(bool quick, uint64_t seed) {
 int main(int count, char** arguments) {
     bool quick = false;
     uint64_t seed = 1;
+    std::string only;
     for (int i = 1; i < count; i++) {
         const std::string given = arguments[i];
         if (given == "--quick") {
@@ -90,11 +103,13 @@ int main(int count, char** arguments) {
             check::until_failure = true;
         } else if (given == "--seed" && i + 1 < count) {
             seed = std::stoull(arguments[++i]);
+        } else if (given == "--only" && i + 1 < count) {
+            only = arguments[++i];
         } else {
             std::fprintf(stderr, "unknown option %s\n", given.c_str());
             return 3;
         }
     }
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
-    return check::run(quick, seed);
+    return check::run(quick, seed, only);
 }

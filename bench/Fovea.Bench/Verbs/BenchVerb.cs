@@ -175,12 +175,14 @@ internal static class BenchVerb
     {
         var (dtype, rounds, json, threads) = (DTypeOption(), StepsOption(5), ResultFile.Option(), ThreadsOption());
         var peer = PeerOptions().Peer;
+        var device = new Option<string>("--device") { Description = $"Device: {Devices.Names}.", DefaultValueFactory = _ => "cpu" };
         var verb = new Command("mixer", "A Gated DeltaNet mixer of width 1024 over 2,048 tokens, forward and backward, and its delta rule alone.")
         {
-            dtype, rounds, json, threads, peer,
+            dtype, device, rounds, json, threads, peer,
         };
         return Small(verb, json, parsed => Measure(
-            parsed.GetValue(threads), () => MixerBench.Run(TypeOf(parsed.GetValue(dtype)), Rounds(parsed, rounds), parsed.GetValue(peer)),
+            parsed.GetValue(threads), () => MixerBench.Run(
+                TypeOf(parsed.GetValue(dtype)), Devices.Choose(parsed.GetValue(device)!), Rounds(parsed, rounds), parsed.GetValue(peer)),
             TypeOf(parsed.GetValue(dtype))));
     }
 

@@ -1,6 +1,7 @@
 // What the .cu files offer to register.cpp: plain pointers and a stream, no headers of libtorch, so that nvcc and its host compiler may be of any age.
 #pragma once
 #include <cstdint>
+#include <vector>
 
 struct CUstream_st;
 
@@ -32,5 +33,86 @@ void cross_entropy_in_place(
 void dropped(
     Type type, const void* x, const int64_t* keys, void* y, int64_t rows, int64_t width, int64_t module, uint32_t threshold, float keep, bool adds,
     CUstream_st* stream);
+
+// x, y [tokens, heads * size] dense, gate [tokens, heads, size] with strides in elements; dgate is dense.
+void sigmoid_mul_forward(
+    Type type, const void* x, const void* gate, void* y, int64_t tokens, int64_t heads, int64_t size, int64_t by_token, int64_t by_head,
+    CUstream_st* stream);
+void sigmoid_mul_backward(
+    Type type, const void* dy, const void* x, const void* gate, void* dx, void* dgate, int64_t tokens, int64_t heads, int64_t size, int64_t by_token,
+    int64_t by_head, CUstream_st* stream);
+
+// a, b, g, beta [tokens, heads] dense; rate, step and their gradients [heads]. See ../gated_delta_gates.cpp.
+void delta_gates_forward(
+    const float* a, const float* b, const float* rate, const float* step, float* g, float* beta, int64_t tokens, int64_t heads, CUstream_st* stream);
+void delta_gates_backward(
+    const float* dg, const float* dbeta, const float* a, const float* rate, const float* step, const float* g, const float* beta, float* da, float* db,
+    float* drate, float* dstep, int64_t tokens, int64_t heads, CUstream_st* stream);
+
+// The short convolution of packed segments, ../short_convolution.cpp; boundaries [segments + 1] on the device.
+struct Convolution {
+    Type type;
+    const void* x;       // [tokens, columns], rows `stride` elements apart
+    const void* weight;  // [columns, length] dense
+    const void* initial; // [segments, length - 1, columns] dense; null for zeros
+    const int64_t* boundaries;
+    int64_t tokens, columns, stride, length, segments;
+};
+constexpr int64_t longest_convolution = 4;
+// y [tokens, columns] dense; last [segments, length - 1, columns], null where it is not wanted.
+void convolution_forward(const Convolution& call, void* y, void* last, CUstream_st* stream);
+// dy, dx [tokens, columns] dense; dweight as the weight. `sums` holds convolution_sums(...) floats.
+int64_t convolution_sums(int64_t tokens, int64_t columns, int64_t length);
+void convolution_backward(const Convolution& call, const void* dy, void* dx, void* dweight, float* sums, CUstream_st* stream);
+
+// The gated delta rule, ../gated_delta.h, chunk by chunk; see delta_rule.cu. The numbers of a head lie side by side.
+struct DeltaRule {
+    Type type;
+    const void *q, *k, *v;   // [tokens, key_heads or heads, keys or values], strides in elements
+    const float *g, *beta;   // [tokens, heads] dense
+    const float* initial;    // [segments, heads, keys, values] dense; null for zeros
+    const int32_t* table;    // delta_table(boundaries) on the device
+    int64_t tokens, segments, chunks, key_heads, heads, keys, values;
+    int64_t q_token, q_head, k_token, k_head, v_token, v_head;
+};
+constexpr int64_t most_delta_keys = 256, delta_chunk = 64;
+
+// Of each chunk its first token, its tokens and its segment; then the first chunk of each segment, and the number of chunks. Chunks count from the first token
+// of a segment.
+inline std::vector<int32_t> delta_table(const int64_t* boundaries, int64_t segments) {
+    std::vector<int32_t> table, first;
+    for (int64_t n = 0; n < segments; n++) {
+        first.push_back(static_cast<int32_t>(table.size() / 3));
+        for (auto from = boundaries[n]; from < boundaries[n + 1]; from += delta_chunk) {
+            const auto left = boundaries[n + 1] - from;
+            for (const auto x : {from, left < delta_chunk ? left : delta_chunk, n}) {
+                table.push_back(static_cast<int32_t>(x));
+            }
+        }
+    }
+    first.push_back(static_cast<int32_t>(table.size() / 3));
+    table.insert(table.end(), first.begin(), first.end());
+    return table;
+}
+
+// How many key heads are worked on at once, which bounds the memory that both passes work in, and how many floats that is.
+int64_t delta_heads_at_once(const DeltaRule& call);
+int64_t delta_workspace(const DeltaRule& call, int64_t key_heads_at_once, bool backward);
+
+// out [tokens, heads, values] dense; last [segments, heads, keys, values], null where it is not wanted.
+void delta_rule_forward(const DeltaRule& call, int64_t key_heads_at_once, void* out, float* last, float* workspace, CUstream_st* stream);
+
+// All dense. dlast may be null, and dinitial where it is not wanted.
+struct DeltaGradients {
+    const void* dout;
+    const float* dlast;
+    void *dq, *dk, *dv;
+    float *dg, *dbeta, *dinitial;
+};
+void delta_rule_backward(const DeltaRule& call, int64_t key_heads_at_once, const DeltaGradients& to, float* workspace, CUstream_st* stream);
+
+// Token by token from states [P, heads, keys, values], segment n with states[slots[n]], which it leaves as they are behind it. boundaries [segments + 1] and
+// slots are on the device; the table, the initial states and the number of chunks are not looked at.
+void delta_steps(const DeltaRule& call, const int64_t* boundaries, const int64_t* slots, float* states, void* out, CUstream_st* stream);
 
 } // namespace fovea::cuda

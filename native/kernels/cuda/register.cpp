@@ -1,33 +1,11 @@
 // CUDA's own kernels, registered under the names that dispatch.h explains. Compiled only where nvcc compiled the .cu files beside it.
 #ifdef FOVEA_NVCC
-#include "launch.h"
+#include "register.h"
 
-#include <ATen/core/Tensor.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
-#include <c10/cuda/CUDAException.h>
-#include <c10/cuda/CUDAGuard.h>
-#include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
 namespace fovea::cuda {
 namespace {
-
-Type type_of(const at::Tensor& x) {
-    switch (x.scalar_type()) {
-        case at::kFloat: return Type::F32;
-        case at::kBFloat16: return Type::BF16;
-        case at::kHalf: return Type::F16;
-        default: TORCH_CHECK(false, "fovea's CUDA kernels compute in fp32, bf16 and fp16, not in ", x.scalar_type());
-    }
-}
-
-CUstream_st* stream() { return c10::cuda::getCurrentCUDAStream().stream(); }
-
-void check_same(const char* what, const at::Tensor& a, const at::Tensor& b) {
-    TORCH_CHECK(a.scalar_type() == b.scalar_type() && a.device() == b.device(), what, ": ", a.scalar_type(), " on ", a.device(), " and ", b.scalar_type(),
-        " on ", b.device());
-}
 
 std::tuple<at::Tensor, at::Tensor> norm(const at::Tensor& given, const at::Tensor& weight, double epsilon, double shift) {
     const c10::cuda::CUDAGuard guard(given.device());

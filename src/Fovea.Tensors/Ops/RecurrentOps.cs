@@ -43,6 +43,23 @@ internal static class RecurrentOps
         Tensor q, Tensor k, Tensor v, Tensor g, Tensor beta, long[] boundaries, Tensor? initial) =>
         DeltaRuleOp.CallTwo(q, k, v, g, beta, boundaries, initial, true);
 
+    /// <summary>
+    /// Bytes that the kernels of a GPU work in while <see cref="DeltaRule"/> goes back over one sequence: what delta_workspace of
+    /// native/kernels/cuda/delta_rule.cu says. Nothing of it is kept, and forward takes about half.
+    /// </summary>
+    /// <param name="keyHeads">J, of K keys each.</param>
+    /// <param name="heads">H, of V values each.</param>
+    public static long DeltaWorkspace(int tokens, int keyHeads, int heads, int keys, int values)
+    {
+        const int chunk = 64, columns = 32, enoughBlocks = 128;
+        var ratio = heads / keyHeads;
+        var blocks = ratio * ((values + columns - 1) / columns);
+        var parts = keyHeads / Math.Min(keyHeads, (enoughBlocks + blocks - 1) / blocks);
+        long atOnce = (keyHeads + parts - 1) / parts, chunks = (tokens + chunk - 1) / chunk;
+        return sizeof(float) * atOnce
+            * ((tokens * 2L * (keys + 1)) + (ratio * ((tokens * 2L * (keys + values + 1)) + (chunks * 2 * keys * values))));
+    }
+
     /// <summary>silu of the causal convolution of each column of x [T, C] with its own row of weight [C, K], inside each segment.</summary>
     public static Tensor ShortConvolution(Tensor x, Tensor weight, long[] boundaries) => ShortConvolutionOp.CallTwo(x, weight, boundaries).First;
 

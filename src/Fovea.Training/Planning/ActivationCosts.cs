@@ -46,7 +46,8 @@ internal sealed record ActivationCosts(IReadOnlyList<BlockCost> Blocks, RowBytes
         {
             if (block.Kind == BlockKind.Layer && least.Recorded.Contains(block))
             {
-                costs.Add(new BlockCost(block, Of(block, BlockMode.Keep), Of(block, BlockMode.Selective), Of(block, BlockMode.Recompute)));
+                var working = RowBytes.Through(rows, least.Working.GetValueOrDefault(block), 2 * rows, most.Working.GetValueOrDefault(block));
+                costs.Add(new BlockCost(block, Of(block, BlockMode.Keep), Of(block, BlockMode.Selective), Of(block, BlockMode.Recompute), working));
             }
             else
             {

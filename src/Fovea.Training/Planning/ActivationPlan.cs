@@ -42,7 +42,9 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
 
         // Short micro-batches that keep much are faster than long ones that compute again.
         var kind = mode switch { RecomputeMode.Always => BlockMode.Recompute, RecomputeMode.Never => BlockMode.Keep, _ => BlockMode.Selective };
-        var token = Math.Max(1, costs.Tokens.EachRow + costs.Blocks.Where(c => !c.IsVision).Sum(c => c.Of(kind).EachRow));
+        var layers = costs.Blocks.Where(c => !c.IsVision).ToList();
+        var token = Math.Max(
+            1, costs.Tokens.EachRow + layers.Sum(c => c.Of(kind).EachRow) + (layers.Count == 0 ? 0 : layers.Max(c => c.Working.EachRow)));
         var reserve = Reserve + (model.Device.Type == DeviceType.Cpu
             ? 0
             : LinearCrossEntropy.WorkingBytes(model.Head, MostTokens, options.Compute, onHost: false));
@@ -84,9 +86,9 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
             return modes;
         }
 
-        // Backward works in one block at a time: what it computed again there, and gradients of as much.
-        var largest = costs.Blocks.Count == 0 ? 0 : costs.Blocks.Max(c => c.Keep.EachRow * Rows(c));
-        var room = Budget - reserve - (2 * largest) - Predict(modes, tokens, patches);
+        // Backward works in one block at a time: what it computed again there, gradients of as much, and what its kernels work in.
+        var largest = costs.Blocks.Count == 0 ? 0 : costs.Blocks.Max(c => (2 * c.Keep.EachRow * Rows(c)) + c.Working.Of(Rows(c)));
+        var room = Budget - reserve - largest - Predict(modes, tokens, patches);
 
         // Dropping what is cheap frees much for little time, so it is undone last. The last blocks go first: backward frees them first.
         foreach (var better in (ReadOnlySpan<BlockMode>)[BlockMode.Selective, BlockMode.Keep])
@@ -116,14 +118,16 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
         }
     }
 
-    /// <summary>Bytes that the backward pass of one block needs at most: what it computes again, and gradients of as much as it keeps.</summary>
+    /// <summary>
+    /// Bytes that the backward pass of one block needs at most: what it computes again, gradients of as much as it keeps, and what its kernels work in.
+    /// </summary>
     public long Working(IReadOnlyDictionary<Block, BlockMode> modes, int tokens, int patches) => costs.Blocks.Count == 0
         ? 0
         : costs.Blocks.Max(cost =>
         {
             var (rows, mode) = (cost.IsVision ? patches : tokens, modes[cost.Block]);
             var gradients = (long)(cost.Keep.EachRow * rows);
-            return gradients + (mode == BlockMode.Keep ? 0 : cost.Keep.Of(rows) - cost.Of(mode).Of(rows));
+            return gradients + cost.Working.Of(rows) + (mode == BlockMode.Keep ? 0 : cost.Keep.Of(rows) - cost.Of(mode).Of(rows));
         });
 
     /// <summary>Bytes of tensors that a forward pass leaves for the backward pass.</summary>

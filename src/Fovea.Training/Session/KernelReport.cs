@@ -31,10 +31,15 @@ internal static class KernelReport
 
     internal static IReadOnlyList<KernelFact> Of(IEnumerable<KernelRefusal> refusals) =>
     [
-        .. refusals.Select(refusal => new KernelFact(
-            refusal.Kernel, $"refused for {refusal.Case} ({refusal.Why})",
-            "attention takes a slower kernel, or one sample after another, and more memory",
-            "use bf16: true or fp16: true on a GPU of compute capability 8.0 or newer, with a libtorch that was built for it")),
+        .. refusals.Select(refusal => refusal.Kernel.EndsWith("attention", StringComparison.Ordinal)
+            ? new KernelFact(
+                refusal.Kernel, $"refused for {refusal.Case} ({refusal.Why})",
+                "attention takes a slower kernel, or one sample after another, and more memory",
+                "use bf16: true or fp16: true on a GPU of compute capability 8.0 or newer, with a libtorch that was built for it")
+            : new KernelFact(
+                refusal.Kernel, $"operators of libtorch for {refusal.Case} ({refusal.Why})",
+                "it goes over memory many times, in many small steps",
+                "without nvcc, install the CUDA toolkit and start ./fovea again; else use bf16, fp16 or fp32, and sizes that docs/gpu.md lists")),
     ];
 
     /// <summary>All of it in one line.</summary>
@@ -56,7 +61,7 @@ internal static class KernelReport
             ? new KernelFact("own kernels", "CUDA")
             : new KernelFact(
                 "own kernels", "none on the GPU",
-                "RMSNorm, rotary embedding, SwiGLU and the loss are computed by plain formulas, with several passes over memory each",
+                "RMSNorm, rotary embedding, SwiGLU, gates, recurrences and the loss are computed by plain formulas, with several passes over memory each",
                 "install the CUDA toolkit, so that nvcc is found, and start ./fovea again: it builds them");
     }
 

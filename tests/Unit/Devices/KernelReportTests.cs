@@ -37,6 +37,15 @@ public sealed class KernelReportTests : NativeTest
     }
 
     [Fact]
+    public void A_kernel_of_ours_that_is_not_there_is_told_with_its_case_cost_and_remedy()
+    {
+        var facts = KernelReport.Of([new KernelRefusal("the gated delta rule", "BFloat16, keys of 512", 3, "no kernel of ours takes such tensors")]);
+        var warning = Assert.Single(facts).Warning;
+        Assert.StartsWith("the gated delta rule: operators of libtorch for BFloat16, keys of 512 (no kernel of ours takes such tensors): it goes", warning);
+        Assert.Contains("CUDA toolkit", warning);
+    }
+
+    [Fact]
     public void A_run_is_told_of_each_refusal_that_it_meets_itself_once_whatever_the_process_met_before()
     {
         static KernelRefusal Refused(string kernel, long times) => new(kernel, "Float, heads of 96", times, "only support fp16");

@@ -21,7 +21,7 @@ public sealed partial class CudaEmulationTests
         Assert.True(process.ExitCode == 0, $"{output}\n{await errors}");
         var sum = Sum().Match(output);
         Assert.True(sum.Success, output);
-        Assert.True(int.Parse(sum.Groups["checks"].Value) >= 3000, sum.Value);
+        Assert.True(int.Parse(sum.Groups["checks"].Value) >= 5000, sum.Value);
         Assert.Contains("2 of 2 faults noticed", output, StringComparison.Ordinal);
 
         // Each kernel in each element type.
@@ -29,6 +29,8 @@ public sealed partial class CudaEmulationTests
         {
             Assert.Matches($@"(?m)^{kernel}\b.* {type} +[1-9][0-9]* +0 ", output);
         }
+
+        Assert.All(["g", "beta", "gradient of a", "gradient of rate"], part => Assert.Matches($@"(?m)^delta_gates {part} +fp32 +[1-9][0-9]* +0 ", output));
     }
 
     [Fact]
@@ -36,7 +38,7 @@ public sealed partial class CudaEmulationTests
     {
         string Read(string path) => File.ReadAllText(Path.Combine(TestFiles.Root, path));
         var launches = Launch().Matches(Read("native/kernels/cuda/launch.h")).Select(match => match.Groups["name"].Value).ToList();
-        Assert.True(launches.Count >= 7, string.Join(", ", launches));
+        Assert.True(launches.Count >= 16, string.Join(", ", launches));
         var checks = string.Concat(Directory.GetFiles(Path.Combine(TestFiles.Root, "tests/cuda-emulation"), "*.cpp").Select(File.ReadAllText));
         Assert.All(launches, name => Assert.Contains($"fovea::cuda::{name}(", checks, StringComparison.Ordinal));
     }
@@ -44,7 +46,10 @@ public sealed partial class CudaEmulationTests
     private static string[] Kernels =>
     [
         "rms_norm forward", "rms_norm backward", "cross_entropy losses", "cross_entropy gradient", "silu_mul forward", "silu_mul gradient of gate",
-        "rotary forward", "rotary inverse", "dropout", "dropout onto a sum",
+        "rotary forward", "rotary inverse", "dropout", "dropout onto a sum", "sigmoid_mul forward", "sigmoid_mul gradient of gate",
+        "convolution forward", "convolution last rows", "convolution gradient of x", "convolution gradient of weight", "delta_rule forward",
+        "delta_rule states", "delta_rule gradient of q", "delta_rule gradient of k", "delta_rule gradient of v", "delta_rule gradient of g",
+        "delta_rule gradient of beta", "delta_rule gradient of states", "delta_steps",
     ];
 
     [GeneratedRegex(@"^(?<checks>\d+) checks, 0 failures, \d+ launches, \d+ blocks$", RegexOptions.Multiline | RegexOptions.CultureInvariant)]

@@ -49,6 +49,22 @@ public sealed class ActivationCostsTests : NativeTest
         }
     }
 
+    [Fact]
+    public void On_a_card_the_plan_counts_what_the_kernels_of_a_delta_rule_work_in()
+    {
+        const string name = "qwen3_5";
+        using var model = EveryModel.Build(name, new ModelOptions { Compute = DType.BF16 });
+        Assert.All(ActivationCosts.Measure(model, 0, onHost: true).Blocks, cost => Assert.Equal(default, cost.Working));
+        var blocks = ActivationCosts.Measure(model, 0, onHost: false).Blocks.Where(cost => cost.Block.Part == ModelPart.Language).ToList();
+        var working = blocks.Where(cost => cost.Working != default).ToList();
+        Assert.Equal(blocks.Count / 4 * 3, working.Count); // every fourth layer attends
+        Assert.All(working, cost => Assert.True(cost.Working.Of(4096) > 4096 * 4 * 32, $"{cost.Working}"));
+        var config = TrainConfig.Parse("model_name_or_path: m\ndataset: d.json\noutput_dir: o\n", "test");
+        var (here, there) = (ActivationPlan.For(model, config, 1L << 40, 0, true), ActivationPlan.For(model, config, 1L << 40, 0, false));
+        var modes = model.Ledger.Blocks.ToDictionary(block => block, _ => BlockMode.Keep);
+        Assert.True(there.Working(modes, 4096, 0) > here.Working(modes, 4096, 0));
+    }
+
     private static bool IsOfDecoder(VisionLanguageModel model, string path) =>
         model.Ledger.Linears.FirstOrDefault(linear => linear.Path == path)?.Weight.Block?.Part == ModelPart.Language;
 

@@ -9,6 +9,7 @@
 #define __global__ __attribute__((global))
 #define __host__ __attribute__((host))
 #define __shared__ __attribute__((shared))
+#define __launch_bounds__(...) __attribute__((launch_bounds(__VA_ARGS__)))
 
 struct CUstream_st;
 struct dim3 {
@@ -37,3 +38,6 @@ __device__ float __expf(float x);
 __device__ float rsqrtf(float x);
 __device__ float fmaxf(float x, float y);
 __device__ float logf(float x);
+__device__ float expf(float x);
+__device__ float log1pf(float x);
+__device__ float fabsf(float x);

@@ -11,6 +11,7 @@
 #define __global__
 #define __device__
 #define __host__
+#define __launch_bounds__(...)
 
 #define threadIdx (::emulated::thread_index)
 #define blockIdx (::emulated::block_index)

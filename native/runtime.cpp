@@ -27,7 +27,8 @@ FOVEA_EXPORT int fovea_build_report(char* buffer, int capacity) {
     });
 }
 
-// A line for each operator that this GPU or build refused so far, or that has no kernel there: its name, for what, how often, and why, with tabs between. Returns their length.
+// A line for each operator that this GPU or build refused so far, or that has no kernel there: its name, for what, how often, and why, with tabs between.
+// Returns their length.
 FOVEA_EXPORT int fovea_kernel_state(char* buffer, int capacity) {
     int length = 0;
     const int status = guarded([&] {

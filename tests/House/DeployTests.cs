@@ -7,7 +7,7 @@ using YamlDotNet.RepresentationModel;
 
 namespace Fovea.Tests.House;
 
-/// <summary>The examples for containers and Kubernetes: written as their readers want them, and naming only what is there. No container is built here.</summary>
+/// <summary>The examples for containers and Kubernetes: written as their readers want them, naming what is there. No container is built here.</summary>
 public sealed partial class DeployTests
 {
     private static string Folder => Path.Combine(TestFiles.Root, "examples", "deploy");

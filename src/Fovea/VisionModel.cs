@@ -74,7 +74,8 @@ public sealed class VisionModel : IAsyncDisposable
     {
         options ??= new();
         var note = options.Notices ?? (_ => { });
-        var model = await LoadAsync(ConfigOf(UserPath.Expand(folder), options), source: null, fromModel: true, note, mesh: null, cancel, engine).ConfigureAwait(false);
+        var config = ConfigOf(UserPath.Expand(folder), options);
+        var model = await LoadAsync(config, source: null, fromModel: true, note, mesh: null, cancel, engine).ConfigureAwait(false);
         try
         {
             foreach (var (name, adapter) in options.NamedAdapters)
@@ -104,7 +105,8 @@ public sealed class VisionModel : IAsyncDisposable
         try
         {
             var loaded = await thread.Run(
-                () => LoadedModel.Load(config, source ?? ModelSource.Open(config.Model.ModelNameOrPath), fromModel, note, mesh, engine), cancel).ConfigureAwait(false);
+                () => LoadedModel.Load(config, source ?? ModelSource.Open(config.Model.ModelNameOrPath), fromModel, note, mesh, engine), cancel)
+                .ConfigureAwait(false);
             var model = new VisionModel(config, thread, loaded, mesh);
             thread.Background = model.Step;
             return model;
@@ -393,7 +395,8 @@ public sealed class VisionModel : IAsyncDisposable
         await Run(
             () =>
             {
-                loaded.Answerer.Submit(prompt, request.Options, Answerer.Texts(onText), answers => answered.SetResult(answers[0]), answered.SetException, cancel);
+                loaded.Answerer.Submit(
+                    prompt, request.Options, Answerer.Texts(onText), answers => answered.SetResult(answers[0]), answered.SetException, cancel);
                 thread.Wake();
                 return true;
             }, cancel).ConfigureAwait(false);

@@ -4,8 +4,8 @@ namespace Fovea;
 
 /// <summary>
 /// How tokens are chosen and when an answer stops. The names and meanings are those of Transformers' <c>generation_config.json</c>; what it lacks is named as
-/// in vLLM. Settings act in this order: repetition penalty, n-grams, minimum length, constraint, bias, presence and frequency penalty, temperature, top k, top p,
-/// min p, draw.
+/// in vLLM. Settings act in this order: repetition penalty, n-grams, minimum length, constraint, bias, presence and frequency penalty, temperature, top k,
+/// top p, min p, draw.
 /// </summary>
 public sealed record GenerationOptions
 {

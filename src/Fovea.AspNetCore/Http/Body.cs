@@ -39,7 +39,8 @@ internal sealed class Body : IDisposable
         var share = budget.Take(request.ContentLength ?? most);
         try
         {
-            return new Body(await JsonDocument.ParseAsync(new BoundedStream(request.Body, most, () => TooLarge(most)), Strict, cancel).ConfigureAwait(false), share);
+            var bounded = new BoundedStream(request.Body, most, () => TooLarge(most));
+            return new Body(await JsonDocument.ParseAsync(bounded, Strict, cancel).ConfigureAwait(false), share);
         }
         catch (Exception e)
         {

@@ -43,7 +43,8 @@ public sealed partial class PackageTests : IDisposable
         Pack();
         using var package = ZipFile.OpenRead(Directory.GetFiles(Path.Combine(folder, "feed"), "*.nupkg").Single());
         var names = package.Entries.Select(entry => entry.FullName).ToList();
-        var rooms = Directory.GetDirectories(Path.Combine(TestFiles.Root, "src")).Select(Path.GetFileName).Except(["Fovea.Cli", "Fovea.Launch", "Fovea.AspNetCore"]);
+        var rooms = Directory.GetDirectories(Path.Combine(TestFiles.Root, "src")).Select(Path.GetFileName)
+            .Except(["Fovea.Cli", "Fovea.Launch", "Fovea.AspNetCore"]);
         Assert.All(rooms, room => Assert.Contains($"lib/net10.0/{room}.dll", names));
         Assert.Contains("lib/net10.0/Fovea.xml", names);
         Assert.Contains("lib/net10.0/Fovea.Abstractions.xml", names);

@@ -91,7 +91,7 @@ internal sealed class HubStore(HubSettings settings, HubHttp http, Connections c
 
     private string FromCache(CacheLayout layout, FetchRequest request, string revision, HubException? silent)
     {
-        var why = silent?.Message ?? "HF_HUB_OFFLINE is set";
+        var why = silent?.Message ?? (settings.Offline ? "HF_HUB_OFFLINE is set" : "the main process got no answer from the hub");
         var fault = silent?.Fault ?? HubFault.Offline;
         if (layout.Commit(revision) is not { } commit || Lacks(layout, request, commit) is not { } lacks)
         {

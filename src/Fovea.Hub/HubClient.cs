@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using Fovea.Hub.Fetching;
 using Fovea.Hub.Http;
+using Fovea.Hub.Pushing;
 
 namespace Fovea.Hub;
 
@@ -32,6 +33,13 @@ internal sealed class HubClient : IDisposable
     /// <summary>The local folder of a repository's revision, fetched as far as the cache does not have it.</summary>
     /// <exception cref="HubException">It cannot be had.</exception>
     public Task<string> Fetch(FetchRequest request, CancellationToken cancel) => Store.Fetch(request, cancel);
+
+    /// <summary>Pushes files to Hugging Face's hub.</summary>
+    /// <returns>The address of the commit.</returns>
+    /// <exception cref="HubException">The hub refuses, or ModelScope is the hub in use.</exception>
+    public Task<string> Push(PushRequest request, CancellationToken cancel) => Settings.ModelScope
+        ? throw new HubException(HubFault.Refused, "results are pushed to Hugging Face's hub alone: unset USE_MODELSCOPE_HUB, or use ModelScope's own client")
+        : new HubPusher(Settings, http).Push(request, cancel);
 
     public void Dispose() => http.Dispose();
 

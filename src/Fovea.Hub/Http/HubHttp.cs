@@ -54,8 +54,9 @@ internal sealed class HubHttp : IDisposable
     /// <summary>Asks until there is an answer that will not change by asking again; the caller disposes it.</summary>
     /// <param name="make">A new request for each try.</param>
     /// <param name="patient">Whether a hub that cannot be reached at all is worth a second try: not where a cache can stand for it.</param>
+    /// <param name="slow">Whether the request has a long body, so that the answer takes as long as it takes.</param>
     /// <exception cref="HubException">No server answered.</exception>
-    public async Task<HttpResponseMessage> Ask(Func<HttpRequestMessage> make, CancellationToken cancel, bool patient = true)
+    public async Task<HttpResponseMessage> Ask(Func<HttpRequestMessage> make, CancellationToken cancel, bool patient = true, bool slow = false)
     {
         for (var tries = 1; ; tries++)
         {
@@ -63,7 +64,7 @@ internal sealed class HubHttp : IDisposable
             Exception? failure = null;
             try
             {
-                response = await Once(make, cancel).ConfigureAwait(false);
+                response = await Once(make, cancel, slow).ConfigureAwait(false);
                 if (!IsPassing(response.StatusCode) || tries == MostTries)
                 {
                     return response;
@@ -87,7 +88,7 @@ internal sealed class HubHttp : IDisposable
     }
 
     /// <summary>One request, redirects followed, without a second try.</summary>
-    public async Task<HttpResponseMessage> Once(Func<HttpRequestMessage> make, CancellationToken cancel)
+    public async Task<HttpResponseMessage> Once(Func<HttpRequestMessage> make, CancellationToken cancel, bool slow = false)
     {
         Uri? address = null;
         for (var redirects = 0; ; redirects++)
@@ -101,7 +102,7 @@ internal sealed class HubHttp : IDisposable
             }
 
             using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            silence.CancelAfter(patience);
+            silence.CancelAfter(slow ? Timeout.InfiniteTimeSpan : patience);
             HttpResponseMessage response;
             try
             {

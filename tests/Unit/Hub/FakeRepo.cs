@@ -20,7 +20,7 @@ internal sealed class FakeRepo
         var tree = new SortedDictionary<string, FakeFile>(StringComparer.Ordinal);
         foreach (var (path, content) in files)
         {
-            tree[path] = new FakeFile(content, IsLarge(path));
+            tree[path] = new FakeFile(content, IsLarge(path) && content.Length > 0);
         }
 
         var commit = Convert.ToHexStringLower(SHA1.HashData(Encoding.UTF8.GetBytes(string.Join('\n', tree.Select(file => $"{file.Key} {file.Value.BlobId}")))));

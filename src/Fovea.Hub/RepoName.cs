@@ -40,6 +40,7 @@ internal sealed partial record RepoName(RepoKind Kind, string Id, string? Revisi
         || (revision.Length > 0 && !revision.StartsWith('/') && !revision.EndsWith('/') && !revision.Contains("..", StringComparison.Ordinal)
             && !revision.Any(c => char.IsControl(c) || c is ' ' or '\\' or '~' or '^' or ':' or '?' or '*' or '['));
 
-    [GeneratedRegex(@"\A(?!.*(?:--|\.\.))(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?/)?[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\A(?!.*(?:--|\.\.))(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?/)?[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\z",
+        RegexOptions.CultureInvariant)]
     private static partial Regex Shape();
 }

@@ -203,10 +203,11 @@ public sealed class FineTune
     }
 
     /// <summary>As the command line runs it: on this thread, with views of its own, perhaps as one of several processes.</summary>
-    internal FineTuneResult Run(IEnumerable<IEventSink> views, CancellationToken cancel, Mesh? mesh = null) =>
-        Run(Configuration(ConfigUse.Train), views, cancel, mesh);
+    internal FineTuneResult Run(IEnumerable<IEventSink> views, CancellationToken cancel, Mesh? mesh = null, Action<string>? say = null) =>
+        Run(Configuration(ConfigUse.Train), views, cancel, mesh, say);
 
-    private static FineTuneResult Run(TrainConfig config, IEnumerable<IEventSink> views, CancellationToken cancel, Mesh? mesh = null)
+    private static FineTuneResult Run(
+        TrainConfig config, IEnumerable<IEventSink> views, CancellationToken cancel, Mesh? mesh = null, Action<string>? say = null)
     {
         var result = new ResultSink();
         views = [.. views];
@@ -224,7 +225,7 @@ public sealed class FineTune
 
         if (config is { Hub.PushToHub: true, Run.DoTrain: true } && !outcome.Interrupted && mesh is null or { IsMain: true })
         {
-            HubResult.Push(config, _ => { }, cancel);
+            HubResult.Push(config, say ?? (_ => { }), cancel);
         }
 
         return result.Of(config.Run.OutputDir, outcome);

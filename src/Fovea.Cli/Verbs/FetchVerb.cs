@@ -32,10 +32,13 @@ internal static class FetchVerb
         {
             id, revision, include, exclude, kind, cache,
         };
-        verb.SetAction((parsed, cancel) => Run(
-            RepoName.Parse(parsed.GetRequiredValue(id), parsed.GetRequiredValue(kind) == "dataset" ? RepoKind.Dataset : RepoKind.Model),
-            parsed.GetValue(revision), new FileChoice { Include = Glob.All(parsed.GetValue(include) ?? []), Exclude = Glob.All(parsed.GetValue(exclude) ?? []) },
-            new HubSection { CacheDir = parsed.GetValue(cache) }.Settings(), parsed.InvocationConfiguration.Output, cancel));
+        verb.SetAction((parsed, cancel) =>
+        {
+            var repo = RepoName.Parse(parsed.GetRequiredValue(id), parsed.GetRequiredValue(kind) == "dataset" ? RepoKind.Dataset : RepoKind.Model);
+            var files = new FileChoice { Include = Glob.All(parsed.GetValue(include) ?? []), Exclude = Glob.All(parsed.GetValue(exclude) ?? []) };
+            var settings = new HubSection { CacheDir = parsed.GetValue(cache) }.Settings();
+            return Run(repo, parsed.GetValue(revision), files, settings, parsed.InvocationConfiguration.Output, cancel);
+        });
         return verb;
     }
 

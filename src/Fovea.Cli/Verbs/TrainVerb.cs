@@ -104,6 +104,6 @@ internal static class TrainVerb
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         config = HubNames.Locate(config, mesh, mesh.IsMain ? FetchProgress.On(Console.Error) : null, cancel: stop.Token);
         var view = mesh.IsMain ? ConsoleView.Create() : new RankView(mesh.Rank, Console.Out);
-        return FineTune.Of(config).Run([view], stop.Token, mesh).Interrupted ? InterruptedExitCode : 0;
+        return FineTune.Of(config).Run([view], stop.Token, mesh, Console.Error.WriteLine).Interrupted ? InterruptedExitCode : 0;
     }
 }

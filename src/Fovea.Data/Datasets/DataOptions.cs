@@ -87,6 +87,9 @@ internal sealed record DataOptions
     /// </summary>
     public Func<string?, string?, string?, string>? Repositories { get; init; }
 
+    /// <summary>Names of the datasets that were fetched by it, as they were asked for.</summary>
+    public IReadOnlyCollection<string> FromHub { get; init; } = [];
+
     /// <summary>Seeds the split of <see cref="ValSize"/>, and what is drawn for each row.</summary>
     public long Seed { get; init; } = 42;
 

@@ -49,7 +49,7 @@ internal sealed class DatasetEntry(
         }
         catch (ConfigException e)
         {
-            problems.AddRange(e.Problems);
+            problems.AddRange(hub is null ? e.Problems : e.Problems.Select(problem => $"{infoFile}: dataset '{name}': {problem}"));
             return null;
         }
     }
@@ -58,7 +58,7 @@ internal sealed class DatasetEntry(
     private HubDataset? Hub()
     {
         string? Word(string key) => Text(entry, key, string.Empty) is { Length: > 0 } word ? word : null;
-        var hub = new HubDataset(name, Word("hf_hub_url"), Word("ms_hub_url")) { Subset = Word("subset"), Folder = Word("folder"), Split = Word("split") };
+        var hub = new HubDataset(Word("hf_hub_url"), Word("ms_hub_url")) { Subset = Word("subset"), Folder = Word("folder"), Split = Word("split") };
         if (hub.HuggingFace is not null || hub.ModelScope is not null)
         {
             return hub;

@@ -4,7 +4,7 @@ using Fovea.Data.Readers;
 namespace Fovea.Data.Datasets;
 
 /// <summary>A dataset of a hub, as an entry of <c>dataset_info.json</c> names it: which of the repository's files hold its rows.</summary>
-internal sealed partial record HubDataset(string Name, string? HuggingFace, string? ModelScope)
+internal sealed partial record HubDataset(string? HuggingFace, string? ModelScope)
 {
     private static readonly string[] Splits = ["train", "training", "test", "testing", "eval", "evaluation", "validation", "valid", "val", "dev"];
 
@@ -25,7 +25,7 @@ internal sealed partial record HubDataset(string Name, string? HuggingFace, stri
     {
         if (repositories is null)
         {
-            throw new ConfigException($"dataset '{Name}': {Id} is on a hub, and nothing is fetched here");
+            throw new ConfigException($"{Id} is on a hub, and nothing is fetched here");
         }
 
         var root = repositories(HuggingFace, ModelScope, Folder);
@@ -36,14 +36,15 @@ internal sealed partial record HubDataset(string Name, string? HuggingFace, stri
             : [];
         if (all.Count == 0)
         {
-            throw new ConfigException($"dataset '{Name}': {Id}{(Folder is null ? string.Empty : $"/{Folder}")} has no file of rows ({RowReaders.Endings})");
+            throw new ConfigException($"{Id}{(Folder is null ? string.Empty : $"/{Folder}")} has no file of rows ({RowReaders.Endings})");
         }
 
         var files = OfSubset(all);
         var split = Split ?? "train";
-        var chosen = files.Any(file => SplitOf(file) is not null) ? [.. files.Where(file => IsSame(SplitOf(file) ?? "train", split))] : split == "train" ? files : [];
+        var says = files.Any(file => SplitOf(file) is not null);
+        var chosen = says ? [.. files.Where(file => IsSame(SplitOf(file) ?? "train", split))] : split == "train" ? files : [];
         return chosen.Count > 0 ? [.. chosen.Select(file => Path.Combine(place, file))]
-            : throw new ConfigException($"dataset '{Name}': no file of {Id} is of the split '{split}'; there are {Brief.List([.. files])}");
+            : throw new ConfigException($"no file of {Id} is of the split '{split}'; there are {Brief.List([.. files])}");
     }
 
     /// <summary>The split that a file's name or folder says: <c>train-00000-of-00001.parquet</c>, <c>test/x.jsonl</c>; null where none does.</summary>
@@ -60,7 +61,8 @@ internal sealed partial record HubDataset(string Name, string? HuggingFace, stri
         _ => split,
     };
 
-    private static bool IsDescription(string file) => Path.GetFileName(file) is "dataset_info.json" or "dataset_infos.json" or "state.json" or "configuration.json";
+    private static bool IsDescription(string file) =>
+        Path.GetFileName(file) is "dataset_info.json" or "dataset_infos.json" or "state.json" or "configuration.json";
 
     private List<string> OfSubset(List<string> all)
     {
@@ -72,7 +74,7 @@ internal sealed partial record HubDataset(string Name, string? HuggingFace, stri
         var inFolder = all.Where(file => file.Split('/')[..^1].Contains(Subset)).ToList();
         var named = inFolder.Count > 0 ? inFolder : all.Where(file => Path.GetFileName(file).Contains(Subset, StringComparison.Ordinal)).ToList();
         return named.Count > 0 ? named
-            : throw new ConfigException($"dataset '{Name}': no file of {Id} is named after the subset '{Subset}'; there are {Brief.List([.. all])}");
+            : throw new ConfigException($"no file of {Id} is named after the subset '{Subset}'; there are {Brief.List([.. all])}");
     }
 
     [GeneratedRegex("[a-z]+", RegexOptions.CultureInvariant)]

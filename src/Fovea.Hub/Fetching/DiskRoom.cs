@@ -21,7 +21,8 @@ internal static class DiskRoom
 
         if (room < needed)
         {
-            throw new HubException(HubFault.NoRoom, $"{folder} has {Size(room)} free, and {Size(needed)} are needed; make room, or set HF_HUB_CACHE (or cache_dir) "
+            throw new HubException(HubFault.NoRoom,
+                $"{folder} has {Size(room)} free, and {Size(needed)} are needed; make room, or set HF_HUB_CACHE (or cache_dir) "
                 + "to a folder on a larger disk");
         }
     }

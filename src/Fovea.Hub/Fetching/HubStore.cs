@@ -25,7 +25,8 @@ internal sealed class HubStore(HubSettings settings, HubHttp http, Connections c
                     : settings.Offline ? null
                     : site.Commit(request.Repo, revision, cancel).GetAwaiter().GetResult();
             }
-            catch (HubException e) when (e.LeavesCache || (e.Fault is HubFault.NoRepository or HubFault.Gated or HubFault.Token && layout.Commit(revision) is not null))
+            catch (HubException e) when (e.LeavesCache || (e.Fault is HubFault.NoRepository or HubFault.Gated or HubFault.Token
+                && layout.Commit(revision) is not null))
             {
                 silent = e;
                 return null;

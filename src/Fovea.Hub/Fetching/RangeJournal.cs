@@ -4,7 +4,8 @@ using System.Text;
 namespace Fovea.Hub.Fetching;
 
 /// <summary>
-/// Which bytes of an unfinished file are there. Several parts of it grow at once, so its length says nothing; a line is added after each piece that was written,
+/// Which bytes of an unfinished file are there. Several parts of it grow at once, so its length says nothing; a line is added after each piece that was
+/// written,
 /// so that a killed process leaves at most less than is there. What a power cut loses is found by the hash of the whole.
 /// </summary>
 internal sealed class RangeJournal : IDisposable

@@ -54,7 +54,8 @@ internal sealed class HubAnswers(HubSettings settings)
             "EntryNotFound" => new(HubFault.NoFile, $"{repo.Id}@{revision} on {host} has no file {file}"),
             _ when message == "Access to this resource is disabled." => new(HubFault.Refused, $"{repo.Id} was disabled by {host}"),
             _ when number == 401 && settings.Token is not null && message?.Contains("Invalid", StringComparison.OrdinalIgnoreCase) == true => new(
-                HubFault.Token, $"{host} does not accept the token from {settings.TokenPlace}: it has expired or was mistyped; make a new one in the account's settings"),
+                HubFault.Token, $"{host} does not accept the token from {settings.TokenPlace}: it has expired or was mistyped; "
+                    + "make a new one in the account's settings"),
             "RepoNotFound" or _ when code == "RepoNotFound" || number is 401 or 404 => new(HubFault.NoRepository, settings.Token is null
                 ? $"{host} has no {what} {repo.Id} that is public: check the name, or give a token if it is private ({Remedy})"
                 : $"{host} has no {what} {repo.Id} that the token from {settings.TokenPlace} may read: check the name and the token's permissions"),

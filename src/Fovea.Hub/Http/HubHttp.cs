@@ -152,7 +152,10 @@ internal sealed class HubHttp : IDisposable
     public HubException Unreachable(Exception e) => new(HubFault.Unreachable, $"{endpoint.Authority} cannot be reached ({Innermost(e)})", e);
 
     private static bool IsAbsent(Exception e) => e is TimeoutException
-        or HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError or HttpRequestError.ProxyTunnelError };
+        or HttpRequestException
+        {
+            HttpRequestError: HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError or HttpRequestError.ProxyTunnelError,
+        };
 
     private static string Innermost(Exception e)
     {

@@ -36,7 +36,8 @@ internal sealed class HubPusher(HubSettings settings, HubHttp http)
         if (large.Count > 0)
         {
             request.Say($"{repo.Id}: {large.Count} large files, {DiskRoom.Size(large.Sum(plan => plan.File.Size))}");
-            await new LargeFiles(settings, http, answers, repo, request).Upload([.. large.Select(plan => (plan.File, plan.Sha256!))], cancel).ConfigureAwait(false);
+            await new LargeFiles(settings, http, answers, repo, request).Upload([.. large.Select(plan => (plan.File, plan.Sha256!))],
+                cancel).ConfigureAwait(false);
         }
 
         var address = await Commit(repo, request, plans, cancel).ConfigureAwait(false);
@@ -69,7 +70,8 @@ internal sealed class HubPusher(HubSettings settings, HubHttp http)
 
     private async Task<string> Account(CancellationToken cancel)
     {
-        using var response = await http.Ask(() => new HttpRequestMessage(HttpMethod.Get, new Uri(settings.Endpoint, "api/whoami-v2")), cancel).ConfigureAwait(false);
+        using var response = await http.Ask(() => new HttpRequestMessage(HttpMethod.Get, new Uri(settings.Endpoint, "api/whoami-v2")),
+            cancel).ConfigureAwait(false);
         if (response.StatusCode != HttpStatusCode.OK)
         {
             throw new HubException(HubFault.Token, $"{settings.Endpoint.Authority} does not accept the token from {settings.TokenPlace}; make a new one");
@@ -176,10 +178,9 @@ internal sealed class HubPusher(HubSettings settings, HubHttp http)
         HttpResponseMessage response;
         try
         {
-            response = await http.Once(() => new HttpRequestMessage(HttpMethod.Post, Api(repo, $"commit/{Uri.EscapeDataString(request.Revision)}"))
-            {
-                Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body.ToString())) { Headers = { ContentType = new MediaTypeHeaderValue("application/x-ndjson") } },
-            }, cancel, slow: true).ConfigureAwait(false);
+            response = await http.Once(
+                () => Post(Api(repo, $"commit/{Uri.EscapeDataString(request.Revision)}"), body.ToString(), "application/x-ndjson"), cancel, slow: true)
+                .ConfigureAwait(false);
         }
         catch (Exception e) when (HubHttp.IsFailure(e, cancel))
         {
@@ -195,9 +196,12 @@ internal sealed class HubPusher(HubSettings settings, HubHttp http)
         }
     }
 
-    internal static HttpRequestMessage Json(Uri address, Dictionary<string, object?> body, string type = "application/json") => new(HttpMethod.Post, address)
+    internal static HttpRequestMessage Json(Uri address, Dictionary<string, object?> body, string type = "application/json") =>
+        Post(address, PythonJson.Line(body), type);
+
+    private static HttpRequestMessage Post(Uri address, string body, string type) => new(HttpMethod.Post, address)
     {
-        Content = new ByteArrayContent(Encoding.UTF8.GetBytes(PythonJson.Line(body))) { Headers = { ContentType = new MediaTypeHeaderValue(type) } },
+        Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body)) { Headers = { ContentType = new MediaTypeHeaderValue(type) } },
     };
 
     internal static IEnumerable<JsonElement> Objects(JsonElement value, string key) =>

@@ -22,8 +22,9 @@ internal sealed class LargeFiles(HubSettings settings, HubHttp http, HubAnswers 
             var objects = HubPusher.Objects(answer.RootElement, "objects").ToList();
             foreach (var refused in objects.Where(entry => entry.TryGetProperty("error", out _)))
             {
-                throw new HubException(HubFault.Refused, $"{settings.Endpoint.Authority} does not take "
-                    + $"{byId.GetValueOrDefault(HubPusher.Text(refused, "oid") ?? string.Empty)?.Path}: {HubPusher.Text(refused.GetProperty("error"), "message")}");
+                var path = byId.GetValueOrDefault(HubPusher.Text(refused, "oid") ?? string.Empty)?.Path;
+                throw new HubException(
+                    HubFault.Refused, $"{settings.Endpoint.Authority} does not take {path}: {HubPusher.Text(refused.GetProperty("error"), "message")}");
             }
 
             // Without actions it is there already.

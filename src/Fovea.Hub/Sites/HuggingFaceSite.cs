@@ -49,9 +49,11 @@ internal sealed partial class HuggingFaceSite(HubSettings settings, HubHttp http
         return files;
     }
 
-    public Uri Address(RepoName repo, string commit, string path) => new(
-        settings.Endpoint,
-        $"{(repo.Kind == RepoKind.Dataset ? "datasets/" : string.Empty)}{repo.Id}/resolve/{Escape(commit)}/{string.Join('/', path.Split('/').Select(Uri.EscapeDataString))}");
+    public Uri Address(RepoName repo, string commit, string path)
+    {
+        var name = string.Join('/', path.Split('/').Select(Uri.EscapeDataString));
+        return new Uri(settings.Endpoint, $"{(repo.Kind == RepoKind.Dataset ? "datasets/" : string.Empty)}{repo.Id}/resolve/{Escape(commit)}/{name}");
+    }
 
     internal static string Escape(string revision) => Uri.EscapeDataString(revision);
 

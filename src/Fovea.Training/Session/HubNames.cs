@@ -12,6 +12,8 @@ namespace Fovea.Training.Session;
 /// </summary>
 internal sealed class HubNames(HubSection hub, Mesh? mesh = null, IProgress<HubProgress>? progress = null, CancellationToken cancel = default)
 {
+    private readonly List<string> datasets = [];
+
     /// <summary>A configuration whose model, adapters and datasets are on this machine.</summary>
     /// <param name="weights">Whether the model's weights are needed too, not its description alone.</param>
     /// <exception cref="ConfigException">One is neither a folder nor to be had from a hub.</exception>
@@ -36,7 +38,7 @@ internal sealed class HubNames(HubSection hub, Mesh? mesh = null, IProgress<HubP
         return config with
         {
             Model = config.Model with { ModelNameOrPath = model, AdapterNameOrPath = adapters, HubNames = known },
-            Data = config.Data with { Repositories = names.Dataset },
+            Data = config.Data.Repositories is null ? config.Data with { Repositories = names.Dataset, FromHub = names.datasets } : config.Data,
         };
     }
 
@@ -61,6 +63,7 @@ internal sealed class HubNames(HubSection hub, Mesh? mesh = null, IProgress<HubP
         var files = folder is null ? FileChoice.Needed : new FileChoice { Include = Glob.All([$"{folder.Trim('/')}/"]) };
         try
         {
+            datasets.Add(repo.Id);
             return Fetch(settings, repo, files, null);
         }
         catch (HubException e)

@@ -13,10 +13,10 @@ internal static class HubResult
     {
         var folder = config.Run.OutputDir;
         var card = CardText.Of(folder, Title(folder));
-        var named = config.Model.Name;
         card = card with
         {
-            BaseModel = card.BaseModel ?? (config.Model.HubNames.ContainsKey(config.Model.ModelNameOrPath) ? named : null),
+            BaseModel = card.BaseModel ?? config.Model.HubNames.GetValueOrDefault(config.Model.ModelNameOrPath),
+            Datasets = [.. config.Data.FromHub.Distinct()],
             Trained = [.. card.Trained, .. Trained(config)],
         };
         return Push(folder, config.Hub.HubModelId ?? Title(folder), config.Hub.PushSettings(), card, request => request with
@@ -53,6 +53,6 @@ internal static class HubResult
         var schedule = config.Schedule;
         yield return FormattableString.Invariant($"{(schedule.MaxSteps > 0 ? $"{schedule.MaxSteps} steps" : $"{schedule.NumTrainEpochs} epochs")} ")
             + FormattableString.Invariant($"of {schedule.PerDeviceTrainBatchSize * schedule.GradientAccumulationSteps} samples a step and process, ")
-            + FormattableString.Invariant($"learning rate {config.Optimizer.LearningRate}, {config.Model.ComputeName}.");
+            + FormattableString.Invariant($"learning rate {schedule.LearningRate}, {config.Model.ComputeName}.");
     }
 }

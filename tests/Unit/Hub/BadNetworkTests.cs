@@ -24,7 +24,8 @@ public sealed class BadNetworkTests : HubTest
         var content = Add();
         await Holds(content, Fetch());
         var parts = Hub.Contents.Where(request => request.Elsewhere).Select(request => request.Range!.Value).OrderBy(range => range.From).ToList();
-        Assert.Equal([(0L, 65536L), (65536L, 131072L), (131072L, 196608L), (196608L, 262144L), (262144L, 300000L)], parts.Select(part => (part.From, part.To!.Value)));
+        Assert.Equal([(0L, 65536L), (65536L, 131072L), (131072L, 196608L), (196608L, 262144L), (262144L, 300000L)], parts.Select(part => (part.From,
+            part.To!.Value)));
 
         // The signed address is asked for once: a hub counts questions.
         Assert.Single(Hub.Contents, request => request.Path.EndsWith(Weights, StringComparison.Ordinal));
@@ -39,7 +40,8 @@ public sealed class BadNetworkTests : HubTest
             ? reply with { CutAfter = 20_000 } : reply;
         await Holds(content, Fetch());
         Assert.True(Hub.Contents.Count(request => request.Elsewhere) > 8);
-        Assert.True(Hub.Contents.Where(request => request.Elsewhere).Sum(request => request.Range!.Value.To!.Value - request.Range.Value.From) < 3 * content.Length);
+        Assert.True(Hub.Contents.Where(request => request.Elsewhere).Sum(request =>
+            request.Range!.Value.To!.Value - request.Range.Value.From) < 3 * content.Length);
         Assert.Contains(Hub.Contents, request => request.Elsewhere && request.Range!.Value.From % 65536 != 0);
     }
 
@@ -67,7 +69,8 @@ public sealed class BadNetworkTests : HubTest
         Hub.Requests.Clear();
         Hub.Change = (_, reply) => reply;
         await Holds(content, Fetch());
-        Assert.True(Hub.Contents.Where(request => request.Elsewhere).Sum(request => request.Range!.Value.To!.Value - request.Range.Value.From) < content.Length / 2);
+        Assert.True(Hub.Contents.Where(request => request.Elsewhere).Sum(request =>
+            request.Range!.Value.To!.Value - request.Range.Value.From) < content.Length / 2);
         Assert.Empty(Directory.GetFiles(blobs, "*.fovea.*"));
     }
 
@@ -199,7 +202,8 @@ public sealed class BadNetworkTests : HubTest
     public async Task Redirects_within_the_hub_and_in_circles()
     {
         var content = Add();
-        Hub.Fault = request => request.Path.StartsWith("/api/models/old/name/", StringComparison.Ordinal) || request.Path.StartsWith("/old/name/", StringComparison.Ordinal)
+        Hub.Fault = request => request.Path.StartsWith("/api/models/old/name/", StringComparison.Ordinal) || request.Path.StartsWith("/old/name/",
+            StringComparison.Ordinal)
             ? new HubReply(307, [], ("Location", request.Path.Replace("old/name", Id) + (request.Query.Length > 0 ? "?" + request.Query : string.Empty)))
             : null;
         await Holds(content, Fetch(new FetchRequest(RepoName.Parse("old/name"))));

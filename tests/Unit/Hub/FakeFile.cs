@@ -9,7 +9,8 @@ internal sealed record FakeFile(byte[] Content, bool Large)
     public string Sha256 { get; } = Convert.ToHexStringLower(SHA256.HashData(Content));
 
     /// <summary>Of the content, or of the pointer to it.</summary>
-    public string BlobId => Git(Large ? Encoding.ASCII.GetBytes($"version https://git-lfs.github.com/spec/v1\noid sha256:{Sha256}\nsize {Content.Length}\n") : Content);
+    public string BlobId => Git(Large ? Encoding.ASCII.GetBytes($"version https://git-lfs.github.com/spec/v1\noid sha256:{Sha256}\nsize {Content.Length}\n")
+        : Content);
 
     public string Etag => Large ? Sha256 : BlobId;
 

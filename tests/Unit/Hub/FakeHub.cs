@@ -139,7 +139,8 @@ internal sealed partial class FakeHub : IDisposable
         var folders = repo.Commits[commit].Keys.Where(path => path.Contains('/')).Select(path => path[..path.LastIndexOf('/')]).Distinct()
             .Select(path => (object)new { type = "directory", oid = new string('0', 40), size = 0, path });
         var all = folders.Concat(entries).ToList();
-        var next = start + PageSize < all.Count ? new[] { ("Link", $"<{Url}{request.Path}?recursive=true&expand=false&cursor={start + PageSize}>; rel=\"next\"") } : [];
+        var next = start + PageSize < all.Count ? new[] { ("Link",
+            $"<{Url}{request.Path}?recursive=true&expand=false&cursor={start + PageSize}>; rel=\"next\"") } : [];
         return HubReply.Json(JsonSerializer.Serialize(all.Skip(start).Take(PageSize)), next);
     }
 
@@ -198,7 +199,8 @@ internal sealed partial class FakeHub : IDisposable
             ("revisions", _) => HubReply.Json(JsonSerializer.Serialize(new
             {
                 Code = 200, Success = true,
-                Data = new { RevisionMap = new { Branches = repo.Refs.Keys.Select(name => new { Revision = name, CreatedAt = 1 }), Tags = Array.Empty<object>() } },
+                Data = new { RevisionMap = new { Branches = repo.Refs.Keys.Select(name => new { Revision = name, CreatedAt = 1 }),
+                    Tags = Array.Empty<object>() } },
             })),
             ("repo/files" or "repo/tree", _) => HubReply.Json(JsonSerializer.Serialize(new
             {
@@ -207,7 +209,8 @@ internal sealed partial class FakeHub : IDisposable
                 {
                     Files = repo.Commits[repo.Refs[branch]].Select(file => new
                     {
-                        Name = file.Key.Split('/')[^1], Path = file.Key, Type = "blob", Size = file.Value.Content.Length, file.Value.Sha256, Revision = repo.Refs[branch],
+                        Name = file.Key.Split('/')[^1], Path = file.Key, Type = "blob", Size = file.Value.Content.Length, file.Value.Sha256,
+                            Revision = repo.Refs[branch],
                     }),
                 },
             })),

@@ -48,8 +48,10 @@ internal sealed partial class FakeUploads(FakeHub hub)
         if (request.Path.StartsWith("/complete/", StringComparison.Ordinal))
         {
             var oid = request.Path["/complete/".Length..];
-            var numbers = Body(request).GetProperty("parts").EnumerateArray().Select(part => (part.GetProperty("partNumber").GetInt32(), part.GetProperty("etag").GetString()));
-            Stored[oid] = [.. numbers.SelectMany(part => part.Item2 == $"\"{oid}-{part.Item1}\"" ? parts[$"{oid}-{part.Item1}"] : throw new InvalidOperationException())];
+            var numbers = Body(request).GetProperty("parts").EnumerateArray().Select(part => (part.GetProperty("partNumber").GetInt32(),
+                part.GetProperty("etag").GetString()));
+            Stored[oid] = [.. numbers.SelectMany(part => part.Item2 == $"\"{oid}-{part.Item1}\"" ? parts[$"{oid}-{part.Item1}"]
+                : throw new InvalidOperationException())];
             return HubReply.Json("{}");
         }
 
@@ -146,7 +148,8 @@ internal sealed partial class FakeUploads(FakeHub hub)
 
     private HubReply Commit(HubRequest request, string id, string branch)
     {
-        var lines = Encoding.UTF8.GetString(request.Body).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
+        var lines = Encoding.UTF8.GetString(request.Body).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line =>
+            JsonDocument.Parse(line).RootElement).ToArray();
         Commits.Add(lines);
         var repo = hub.Repos[id];
         var files = repo.Commits[repo.Refs[branch]].ToDictionary(file => file.Key, file => file.Value.Content);

@@ -96,7 +96,8 @@ public sealed class FetchTests : HubTest
     [InlineData("llm_512.pth README.md", "llm_512.pth")]
     public async Task Weights_are_chosen_as_loaders_choose_them(string files, string chosen)
     {
-        Hub.Add(Id).Commit("main", [("config.json", Text("{}")), .. files.Split(' ').Select((name, i) => (name, name.EndsWith(".json") ? Text("{}") : Noise(50, (ulong)i)))]);
+        Hub.Add(Id).Commit("main", [("config.json", Text("{}")), .. files.Split(' ').Select((name, i) => (name, name.EndsWith(".json") ? Text("{}")
+            : Noise(50, (ulong)i)))]);
         Assert.Equal(chosen.Split(' ').Append("config.json").Order(StringComparer.Ordinal), Below(await Fetch()));
     }
 
@@ -115,7 +116,8 @@ public sealed class FetchTests : HubTest
         {
             Files = new FileChoice { Include = Glob.All(["*.json", "onnx/", "model-0000[13]*"]), Exclude = Glob.All(["tokenizer*", "*index.json"]) },
         });
-        Assert.Equal(["config.json", "generation_config.json", "model-00001-of-00002.safetensors", "onnx/model.onnx", "preprocessor_config.json"], Below(folder));
+        Assert.Equal(["config.json", "generation_config.json", "model-00001-of-00002.safetensors", "onnx/model.onnx", "preprocessor_config.json"],
+            Below(folder));
     }
 
     [Fact]

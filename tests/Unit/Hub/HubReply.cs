@@ -19,5 +19,6 @@ internal sealed record HubReply(int Status, byte[] Body, params (string Name, st
 
     public static HubReply Error(int status, string? code = null, string? message = null) => new(
         status, Encoding.UTF8.GetBytes("{\"error\":\"refused\"}"),
-        [("Content-Type", "application/json"), .. code is null ? [] : new[] { ("X-Error-Code", code) }, .. message is null ? [] : new[] { ("X-Error-Message", message) }]);
+        [("Content-Type", "application/json"), .. code is null ? [] : new[] { ("X-Error-Code", code) }, .. message is null ? [] : new[] { ("X-Error-Message",
+            message) }]);
 }

@@ -37,7 +37,8 @@ internal sealed record ModelSection
     [Alias("full_determinism")]
     [Affects(Execution)] public bool Deterministic { get; init; }
 
-    /// <summary>What folders of a hub's cache are called on it (<c>org/name</c>), where names stood in <see cref="ModelNameOrPath"/> and the adapters.</summary>
+    /// <summary>What folders of a hub's cache are called on it (<c>org/name</c>), where names stood in <see cref="ModelNameOrPath"/> and the
+    /// adapters.</summary>
     public IReadOnlyDictionary<string, string> HubNames { get; init; } = new Dictionary<string, string>();
 
     /// <summary>The base model as people call it: its name on the hub, or its folder.</summary>

@@ -5,7 +5,7 @@ namespace Fovea.Tests;
 /// <summary>No test reaches a hub of the world, or finds what a developer's cache happens to hold; processes that tests start neither.</summary>
 internal static class OfflineHub
 {
-    public static string Home { get; } = Path.Combine(Path.GetTempPath(), "fovea-tests-without-a-hub");
+    public static string Home { get; } = Path.Combine(Path.GetTempPath(), $"fovea-tests-hub-{Environment.ProcessId}");
 
     [ModuleInitializer]
     internal static void SwitchOff()

@@ -102,7 +102,16 @@ internal static class TrainVerb
 
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        config = HubNames.Locate(config, mesh, mesh.IsMain ? FetchProgress.On(Console.Error) : null, cancel: stop.Token);
+        try
+        {
+            config = HubNames.Locate(config, mesh, mesh.IsMain ? FetchProgress.On(Console.Error) : null, cancel: stop.Token);
+        }
+        catch (Exception e)
+        {
+            mesh.Fail(e);
+            throw;
+        }
+
         var view = mesh.IsMain ? ConsoleView.Create() : new RankView(mesh.Rank, Console.Out);
         return FineTune.Of(config).Run([view], stop.Token, mesh, Console.Error.WriteLine).Interrupted ? InterruptedExitCode : 0;
     }

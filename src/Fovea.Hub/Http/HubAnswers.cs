@@ -16,7 +16,7 @@ internal sealed class HubAnswers(HubSettings settings)
         var bytes = await response.Content.ReadAsByteArrayAsync(cancel).ConfigureAwait(false);
         try
         {
-            return JsonDocument.Parse(bytes);
+            return JsonText.Parse(bytes);
         }
         catch (JsonException e)
         {

@@ -86,7 +86,7 @@ internal sealed class ModelScopeSite(HubSettings settings, HubHttp http) : IHubS
             throw new HubException(HubFault.Refused, $"{Host} lists a file of {repo.Id} that cannot be kept: {entry.GetRawText()}");
         }
 
-        return new HubFile(path, size, Text(entry, "Revision") ?? string.Empty, sha256);
+        return new HubFile(path, size, BlobId: string.Empty, sha256); // git's own names are not listed
     }
 
     private static JsonElement Property(JsonElement value, params ReadOnlySpan<string> keys)

@@ -76,10 +76,19 @@ internal sealed class HubNames(HubSection hub, Mesh? mesh = null, IProgress<HubP
 
     private string Folder(string name, RepoKind kind, FileChoice files, string? revision, Func<string, string> wrong)
     {
-        if (name.Length == 0 || Path.Exists(name) || RepoName.TryParse(name, kind) is not { } repo)
+        if (name.Length == 0 || RepoName.TryParse(name, kind) is not { } repo)
         {
             return name;
         }
+
+        // One decides for all ranks, whose disks may differ.
+        const string folder = "folder";
+        if ((mesh is null ? Look() : mesh.FromMain($"whether {name} is a folder", Look)) == folder)
+        {
+            return name;
+        }
+
+        string? Look() => Path.Exists(name) ? folder : null;
 
         try
         {

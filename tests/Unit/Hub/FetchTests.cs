@@ -133,10 +133,10 @@ public sealed class FetchTests : HubTest
     [Fact]
     public async Task A_dataset_is_fetched_whole()
     {
-        Hub.Add("datasets/acme/rows").Commit("main", ("data/train.parquet", Noise(500)), ("README.md", Text("x")), (".gitattributes", Text("")));
+        Hub.Add("datasets/acme/rows").Commit("main", ("rows/train.parquet", Noise(500)), ("README.md", Text("x")), (".gitattributes", Text("")));
         var folder = await Fetch(new FetchRequest(RepoName.Parse("acme/rows", RepoKind.Dataset)));
         Assert.Contains("datasets--acme--rows", folder);
-        Assert.Equal(["README.md", "data/train.parquet"], Below(folder));
+        Assert.Equal(["README.md", "rows/train.parquet"], Below(folder));
     }
 
     [Fact]

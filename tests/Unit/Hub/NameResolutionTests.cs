@@ -115,7 +115,7 @@ public sealed class NameResolutionTests : IDisposable
     {
         var root = Put("datasets--acme--rows", [.. files.Split(' ').Select(name => (name, "[]"))]);
         using var data = new TempFolder();
-        data.Write("dataset_info.json", $$"""{"mine": {"hf_hub_url": "acme/rows"{{(keys.Length > 0 ? ", " + keys : string.Empty)}}}}""");
+        data.Write("dataset_info.json", "{\"mine\": {\"hf_hub_url\": \"acme/rows\"" + (keys.Length > 0 ? ", " + keys : string.Empty) + "}}");
         var config = HubNames.Locate(Config($"dataset: mine\ndataset_dir: {data.Path}"));
         var spec = DatasetCatalog.Resolve(config.Data.Dataset, config.Data.DatasetDir, config.Data.Repositories).Single();
         Assert.Equal(chosen.Split(' '), spec.Files.Select(file => Path.GetRelativePath(root, file)));

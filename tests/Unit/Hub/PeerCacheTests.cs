@@ -18,7 +18,7 @@ public sealed class PeerCacheTests : HubTest
     private void Publish()
     {
         Hub.Add(Id).Commit("main", Files());
-        Hub.Add("datasets/acme/rows").Commit("main", ("data/train-00000-of-00001.parquet", Noise(5000)), ("README.md", Text("# Rows é\n")), ("über.jsonl",
+        Hub.Add("datasets/acme/rows").Commit("main", ("rows/train-00000-of-00001.parquet", Noise(5000)), ("README.md", Text("# Rows é\n")), ("über.jsonl",
             Text("{}\n")));
     }
 

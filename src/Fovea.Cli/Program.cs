@@ -63,6 +63,8 @@ internal static class Program
         Fovea.Cli.Verbs.PredictVerb.Create(),
         Fovea.Cli.Verbs.VerifyVerb.Create(),
         Fovea.Cli.Verbs.ExportVerb.Create(),
+        Fovea.Cli.Verbs.FetchVerb.Create(),
+        Fovea.Cli.Verbs.PushVerb.Create(),
         Fovea.Cli.Verbs.PlanVerb.Create(),
         Fovea.Cli.Verbs.KernelsVerb.Create(),
         Fovea.Cli.Verbs.BenchVerb.Create(),

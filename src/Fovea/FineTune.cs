@@ -148,7 +148,7 @@ public sealed class FineTune
     /// <summary>Estimates the run's memory from the model's config.json; no weights are loaded and no data is read.</summary>
     /// <param name="request">Which numbers of GPUs and which settings to consider; null: those that make sense.</param>
     /// <exception cref="ConfigException">The settings cannot be used; all problems are listed.</exception>
-    public MemoryPlan Plan(MemoryPlanRequest? request = null) => PlanRun.Run(Configuration(ConfigUse.Plan), request ?? new());
+    public MemoryPlan Plan(MemoryPlanRequest? request = null) => PlanRun.Run(HubNames.Locate(Configuration(ConfigUse.Plan), weights: false), request ?? new());
 
     /// <summary>Trains to the end, or until cancelled.</summary>
     /// <param name="cancel">Finishes the current step, saves a checkpoint, and completes the task with <see cref="FineTuneResult.Interrupted"/> set.</param>
@@ -203,13 +203,15 @@ public sealed class FineTune
     }
 
     /// <summary>As the command line runs it: on this thread, with views of its own, perhaps as one of several processes.</summary>
-    internal FineTuneResult Run(IEnumerable<IEventSink> views, CancellationToken cancel, Mesh? mesh = null) =>
-        Run(Configuration(ConfigUse.Train), views, cancel, mesh);
+    internal FineTuneResult Run(IEnumerable<IEventSink> views, CancellationToken cancel, Mesh? mesh = null, Action<string>? say = null) =>
+        Run(Configuration(ConfigUse.Train), views, cancel, mesh, say);
 
-    private static FineTuneResult Run(TrainConfig config, IEnumerable<IEventSink> views, CancellationToken cancel, Mesh? mesh = null)
+    private static FineTuneResult Run(
+        TrainConfig config, IEnumerable<IEventSink> views, CancellationToken cancel, Mesh? mesh = null, Action<string>? say = null)
     {
         var result = new ResultSink();
         views = [.. views];
+        config = HubNames.Locate(config, mesh, cancel: cancel);
 
         // A run closes its views; here they go on.
         var during = config.Run.DoPredict ? views.Select(view => new CallbackSink(view.Write)) : views;
@@ -219,6 +221,11 @@ public sealed class FineTune
         if (config.Run.DoPredict && !outcome.Interrupted)
         {
             outcome = outcome with { Interrupted = !Predict(config.Run.DoTrain ? Trained(config) : config, views, cancel, mesh ?? Mesh.Alone()) };
+        }
+
+        if (config is { Hub.PushToHub: true, Run.DoTrain: true } && !outcome.Interrupted && mesh is null or { IsMain: true })
+        {
+            HubResult.Push(config, say ?? (_ => { }), cancel);
         }
 
         return result.Of(config.Run.OutputDir, outcome);

@@ -1,5 +1,7 @@
 using Fovea.Models;
 using Fovea.Running;
+using Fovea.Training.Config;
+using Fovea.Training.Session;
 
 namespace Fovea;
 
@@ -19,10 +21,10 @@ public sealed class ModelFolder
     /// <summary>The family that the model belongs to, for instance <c>qwen2_5_vl</c>.</summary>
     public string ModelType => source.Family.ModelType;
 
-    /// <summary>Opens a folder; reads only its config.json.</summary>
-    /// <param name="path">Absolute, relative to the current directory, or beginning with <c>~</c>.</param>
+    /// <summary>Opens a folder; reads only its config.json. A model of a hub is fetched first, as far as the cache does not have it.</summary>
+    /// <param name="path">Absolute, relative to the current directory, or beginning with <c>~</c>; or a name on the hub, <c>org/name</c>.</param>
     /// <exception cref="ConfigException">There is no config.json, or it names a type that is not supported.</exception>
-    public static ModelFolder Open(string path) => new(ModelSource.Open(UserPath.Expand(path)));
+    public static ModelFolder Open(string path) => new(ModelSource.Open(new HubNames(new HubSection()).Model(UserPath.Expand(path))));
 
     /// <summary>Merges adapters into this model and writes the result as a model folder, on the CPU; without adapters it only rewrites the model.</summary>
     /// <param name="target">A folder that does not exist or is empty.</param>

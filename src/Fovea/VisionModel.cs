@@ -104,6 +104,7 @@ public sealed class VisionModel : IAsyncDisposable
         var thread = new ModelThread("model");
         try
         {
+            config = await thread.Run(() => HubNames.Locate(config, mesh, cancel: cancel), cancel).ConfigureAwait(false);
             var loaded = await thread.Run(
                 () => LoadedModel.Load(config, source ?? ModelSource.Open(config.Model.ModelNameOrPath), fromModel, note, mesh, engine), cancel)
                 .ConfigureAwait(false);

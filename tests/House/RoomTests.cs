@@ -13,6 +13,7 @@ public sealed partial class RoomTests
         ["Fovea.Abstractions"] = [],
         ["Fovea.Base"] = ["Fovea.Abstractions"],
         ["Fovea.Files"] = ["Fovea.Abstractions", "Fovea.Base"],
+        ["Fovea.Hub"] = ["Fovea.Abstractions", "Fovea.Base"],
         ["Fovea.Tensors"] = ["Fovea.Abstractions", "Fovea.Base"],
         ["Fovea.Runs"] = ["Fovea.Abstractions", "Fovea.Base"],
         ["Fovea.Nn"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Tensors"],
@@ -23,13 +24,13 @@ public sealed partial class RoomTests
         ["Fovea.Generation"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Models", "Fovea.Nn", "Fovea.Tensors"],
         ["Fovea.Training"] =
         [
-            "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Evaluation", "Fovea.Files", "Fovea.Generation", "Fovea.Models",
-            "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors",
+            "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Evaluation", "Fovea.Files", "Fovea.Generation", "Fovea.Hub",
+            "Fovea.Models", "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors",
         ],
         ["Fovea"] =
         [
-            "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Evaluation", "Fovea.Files", "Fovea.Generation", "Fovea.Models",
-            "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors", "Fovea.Training",
+            "Fovea.Abstractions", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Evaluation", "Fovea.Files", "Fovea.Generation", "Fovea.Hub",
+            "Fovea.Models", "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors", "Fovea.Training",
         ],
         ["Fovea.AspNetCore"] = ["Fovea.Abstractions", "Fovea"],
         ["Fovea.Extensions.AI"] = ["Fovea.Abstractions", "Fovea"],
@@ -37,7 +38,7 @@ public sealed partial class RoomTests
         ["Fovea.Cli"] =
         [
             "Fovea.Abstractions", "Fovea.AspNetCore", "Fovea.Base", "Fovea.Data", "Fovea.Distributed", "Fovea.Evaluation", "Fovea.Files", "Fovea.Generation",
-            "Fovea.Launch", "Fovea.Models", "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors", "Fovea.Training", "Fovea",
+            "Fovea.Hub", "Fovea.Launch", "Fovea.Models", "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors", "Fovea.Training", "Fovea",
         ],
     };
 
@@ -105,8 +106,9 @@ public sealed partial class RoomTests
         SourceTree.Programs.Where(file => !file.Key.StartsWith("src/Fovea.Base/", StringComparison.Ordinal) && !ReadOtherText.Contains(file.Key)),
         OpensText()));
 
-    // Beside the demonstration, which shows everything at once. What grows past this belongs to a room of its own. The server's verb is its options.
-    private const int MostCommandLine = 2960;
+    // Beside the demonstration, which shows everything at once. What grows past this belongs to a room of its own.
+    // Raised by three verbs: the server's, which is its options, fetch and push, and by the line that shows how far a fetch is.
+    private const int MostCommandLine = 3160;
 
     [Fact]
     public void The_command_line_is_a_command_line() => Assert.InRange(

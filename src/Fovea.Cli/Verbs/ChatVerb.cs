@@ -83,7 +83,7 @@ internal static class ChatVerb
     {
         var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
         var together = mesh.WorldSize > 1;
-        (config, var source) = ModelChoice.Complete(config, notes);
+        (config, var source) = ModelChoice.Complete(config, notes, mesh);
         await using var model = await VisionModel.LoadAsync(config, source, fromModel, notes.WriteLine, mesh, CancellationToken.None);
         var options = WithFlags(parsed, model.Generation);
         options.Check();

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Fovea.Cli.Views;
 using System.Globalization;
 using Fovea.Data.Datasets;
 using Fovea.Data.Objects;
@@ -65,6 +66,7 @@ internal static class DataVerb
     /// <summary>What training would see of the data, and the notices that it would begin with.</summary>
     internal static DataReport Check(TrainConfig config, int decode, CancellationToken cancellation)
     {
+        config = HubNames.Locate(config, progress: FetchProgress.On(Console.Error), weights: false, cancel: cancellation);
         var setup = DataSetup.From(config, ModelSource.Open(config.Model.ModelNameOrPath));
         var report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, setup.NewEncoder(), decode, cancellation);
         return report with { Notices = [.. config.Notices, .. setup.Notices, .. report.Notices] };

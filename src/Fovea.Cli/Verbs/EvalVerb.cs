@@ -60,7 +60,7 @@ internal static class EvalVerb
     private static async Task<int> Evaluate(TrainConfig config, Mesh mesh, TextWriter output)
     {
         var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
-        (config, var source) = ModelChoice.Complete(config, notes);
+        (config, var source) = ModelChoice.Complete(config, notes, mesh);
         await using var model = await VisionModel.LoadAsync(config, source, fromModel: false, notes.WriteLine, mesh, CancellationToken.None);
         var result = await model.Measure(config, notes.WriteLine);
         if (!mesh.IsMain)

@@ -146,7 +146,7 @@ internal static class EvaluateVerb
     {
         var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
         var questions = QuestionSet.Read(request);
-        (config, var source) = ModelChoice.Complete(config, notes);
+        (config, var source) = ModelChoice.Complete(config, notes, mesh);
         notes.WriteLine($"{request.Entry.Benchmark.Title}: {questions.Items.Count} items, prompt: {request.Input.Prompt ?? request.Entry.Benchmark.Prompt}");
         notes.WriteLine($"rule: {request.Entry.Benchmark.Rule}");
         await using var model = await VisionModel.LoadAsync(config, source, fromModel: true, notes.WriteLine, mesh, CancellationToken.None);

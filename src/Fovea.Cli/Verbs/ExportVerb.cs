@@ -1,7 +1,9 @@
 using System.CommandLine;
+using Fovea.Cli.Views;
 using Fovea.Models.Peft;
 using Fovea.Running;
 using Fovea.Training.Config;
+using Fovea.Training.Session;
 
 namespace Fovea.Cli.Verbs;
 
@@ -44,6 +46,15 @@ internal static class ExportVerb
             }
 
             Plan(settings, parsed.GetValue(model), parsed.GetValue(adapter) ?? [], parsed.GetValue(output), parsed.GetValue(force)).Run(console.WriteLine);
+            if (settings.Hub.ExportHubModelId is { } id)
+            {
+                var folder = parsed.GetValue(output) ?? settings.Export.ExportDir!;
+                console.WriteLine(HubResult.Push(folder, id, settings.Hub.PushSettings(), card: null, request => request with
+                {
+                    Private = settings.Hub.HubPrivateRepo, Say = console.WriteLine,
+                }, CancellationToken.None));
+            }
+
             return 0;
         });
         return verb;
@@ -55,11 +66,13 @@ internal static class ExportVerb
         var folders = adapters.Count > 0 ? adapters : config.Model.AdapterNameOrPath;
         var problems = new List<string>();
         var source = model ?? (config.Model.ModelNameOrPath.Length > 0 ? config.Model.ModelNameOrPath : null);
+        var names = new HubNames(config.Hub, progress: FetchProgress.On(Console.Error));
+        folders = [.. folders.Select(names.Adapter)];
         if (source is null && folders is [var first, ..])
         {
             if (PeftAdapter.IsAdapter(first))
             {
-                source = PeftAdapter.ResolveBase(first);
+                source = PeftAdapter.ResolveBase(first, name => names.Model(name));
             }
             else
             {
@@ -87,6 +100,7 @@ internal static class ExportVerb
             Model = source!,
             Adapters = folders,
             Target = target!,
+            Names = names,
             Options = new MergeOptions
             {
                 MaxShardBytes = config.Export.ExportSize * 1_000_000_000L,

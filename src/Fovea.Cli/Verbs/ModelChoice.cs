@@ -1,6 +1,9 @@
+using Fovea.Cli.Views;
+using Fovea.Distributed;
 using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Training.Config;
+using Fovea.Training.Session;
 
 namespace Fovea.Cli.Verbs;
 
@@ -10,14 +13,17 @@ internal static class ModelChoice
     /// <summary>Completes a configuration: a training run's own output, once it is there, an adapter's own base where no model is named.</summary>
     /// <param name="notes">Receives what was chosen, and what the user is to know about it.</param>
     /// <returns>The configuration, and its model folder where adapters had to be compared with it: only then it is open already.</returns>
-    public static (TrainConfig Config, ModelSource? Source) Complete(TrainConfig config, TextWriter notes)
+    /// <param name="mesh">The processes that load it together.</param>
+    public static (TrainConfig Config, ModelSource? Source) Complete(TrainConfig config, TextWriter notes, Mesh? mesh = null)
     {
         string? found = null;
+        var progress = FetchProgress.On(notes);
         if (config.Run.OutputDir.Length > 0)
         {
             (config, found) = config.Tuning.FinetuningType == FinetuningType.Lora ? WithAdapter(config, notes) : (WithModel(config, notes), null);
         }
 
+        config = HubNames.Locate(config, mesh, progress);
         var missing = config.Model.AdapterNameOrPath.Where(adapter => !PeftAdapter.IsAdapter(adapter)).Select(AdapterFolder.Problem).ToList();
         if (missing.Count > 0)
         {
@@ -25,7 +31,8 @@ internal static class ModelChoice
         }
 
         config = config.Model.ModelNameOrPath.Length > 0 ? config
-            : config.Model.AdapterNameOrPath.Count > 0 ? OfModel(config, PeftAdapter.ResolveBase(config.Model.AdapterNameOrPath[0]))
+            : config.Model.AdapterNameOrPath.Count > 0 ? OfModel(config, PeftAdapter.ResolveBase(
+                config.Model.AdapterNameOrPath[0], name => new HubNames(config.Hub, mesh, progress).Model(name)))
             : throw new ConfigException("no model is named: give a configuration file, --model FOLDER or --adapter FOLDER (fovea chat --help shows examples)");
         var (folder, adapters) = (config.Model.ModelNameOrPath, config.Model.AdapterNameOrPath);
         if (adapters.Count == 0 || !File.Exists(Families.ConfigPath(folder)))

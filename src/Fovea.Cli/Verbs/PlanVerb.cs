@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Fovea.Cli.Views;
 using Fovea.Training.Config;
+using Fovea.Training.Session;
 using Fovea.Training.Planning;
 using Spectre.Console;
 
@@ -68,7 +69,7 @@ internal static class PlanVerb
 
     private static void Run(string path, string[] overrides, MemoryPlanRequest options, string? json, bool write)
     {
-        var config = TrainConfig.Load(path, overrides, ConfigUse.Plan);
+        var config = HubNames.Locate(TrainConfig.Load(path, overrides, ConfigUse.Plan), progress: FetchProgress.On(Console.Error), weights: false);
         var result = FineTune.Of(config).Plan(options);
         if (Console.IsOutputRedirected)
         {

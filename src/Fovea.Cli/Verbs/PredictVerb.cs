@@ -59,7 +59,7 @@ internal static class PredictVerb
     {
         // A file that only predicts names its adapters; its folder holds no run.
         config = config.Run.DoTrain ? config : config with { Run = config.Run with { OutputDir = string.Empty } };
-        (config, var source) = ModelChoice.Complete(config, mesh.IsMain ? Console.Error : TextWriter.Null);
+        (config, var source) = ModelChoice.Complete(config, mesh.IsMain ? Console.Error : TextWriter.Null, mesh);
         using var stop = new CancellationTokenSource();
         using var interrupt = mesh.WorldSize > 1 ? null : PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = mesh.WorldSize > 1 ? null : PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);

@@ -57,6 +57,7 @@ internal static class TrainVerb
         {
             case LaunchPlan.Launch launch:
                 config.Schedule.CheckRanks(launch.WorldSize);
+                HubNames.Locate(config, progress: FetchProgress.On(Console.Error)); // once, before any rank waits for another
                 return Launcher.Run(launch, TrainJob.Create(config, [.. Environment.GetCommandLineArgs().Skip(1)], variables, launch.Processes));
             case LaunchPlan.Rank rank:
                 rank.Variables.Export();
@@ -101,7 +102,17 @@ internal static class TrainVerb
 
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        try
+        {
+            config = HubNames.Locate(config, mesh, mesh.IsMain ? FetchProgress.On(Console.Error) : null, cancel: stop.Token);
+        }
+        catch (Exception e)
+        {
+            mesh.Fail(e);
+            throw;
+        }
+
         var view = mesh.IsMain ? ConsoleView.Create() : new RankView(mesh.Rank, Console.Out);
-        return FineTune.Of(config).Run([view], stop.Token, mesh).Interrupted ? InterruptedExitCode : 0;
+        return FineTune.Of(config).Run([view], stop.Token, mesh, Console.Error.WriteLine).Interrupted ? InterruptedExitCode : 0;
     }
 }

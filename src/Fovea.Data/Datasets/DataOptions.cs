@@ -82,6 +82,15 @@ internal sealed record DataOptions
     /// <summary>Datasets that a program gives instead of files, by the names that <see cref="Dataset"/> and <see cref="EvalDataset"/> list.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<Conversation>> Given { get; init; } = new Dictionary<string, IReadOnlyList<Conversation>>();
 
+    /// <summary>
+    /// Gives the folder of a dataset's repository by its name on Hugging Face's hub, its name on ModelScope, and the folder in it that is needed; null where
+    /// nothing can be fetched.
+    /// </summary>
+    public Func<string?, string?, string?, string>? Repositories { get; init; }
+
+    /// <summary>Names of the datasets that were fetched by it, as they were asked for.</summary>
+    public IReadOnlyCollection<string> FromHub { get; init; } = [];
+
     /// <summary>Seeds the split of <see cref="ValSize"/>, and what is drawn for each row.</summary>
     public long Seed { get; init; } = 42;
 

@@ -9,7 +9,8 @@ internal static class DatasetCatalog
     public const string InfoFile = "dataset_info.json";
 
     /// <summary>Resolves every name; all that is wrong is reported in one <see cref="ConfigException"/>.</summary>
-    public static IReadOnlyList<DatasetSpec> Resolve(IReadOnlyList<string> names, string datasetDir)
+    public static IReadOnlyList<DatasetSpec> Resolve(
+        IReadOnlyList<string> names, string datasetDir, Func<string?, string?, string?, string>? repositories = null)
     {
         var problems = new List<string>();
         var specs = new List<DatasetSpec>();
@@ -18,7 +19,7 @@ internal static class DatasetCatalog
         {
             try
             {
-                Resolve(name, datasetDir, info, specs, problems);
+                Resolve(name, datasetDir, info, specs, problems, repositories);
             }
             catch (InvalidOperationException)
             {
@@ -30,12 +31,14 @@ internal static class DatasetCatalog
         return problems.Count == 0 ? specs : throw new ConfigException(problems);
     }
 
-    private static void Resolve(string name, string datasetDir, JsonDocument? info, List<DatasetSpec> specs, List<string> problems)
+    private static void Resolve(
+        string name, string datasetDir, JsonDocument? info, List<DatasetSpec> specs, List<string> problems,
+        Func<string?, string?, string?, string>? repositories)
     {
         var path = Path.Combine(datasetDir, InfoFile);
         if (info is not null && info.RootElement.TryGetProperty(name, out var entry))
         {
-            if (new DatasetEntry(name, entry, path, problems).Read() is { } spec)
+            if (new DatasetEntry(name, entry, path, problems, repositories).Read() is { } spec)
             {
                 specs.Add(spec);
             }

@@ -5,7 +5,8 @@ using Fovea.Data.Objects;
 namespace Fovea.Data.Datasets;
 
 /// <summary>One entry of <c>dataset_info.json</c>. Everything that is wrong with it goes into <c>problems</c>.</summary>
-internal sealed class DatasetEntry(string name, JsonElement entry, string infoFile, List<string> problems)
+internal sealed class DatasetEntry(
+    string name, JsonElement entry, string infoFile, List<string> problems, Func<string?, string?, string?, string>? repositories = null)
 {
     private readonly List<string> notices = [];
 
@@ -20,19 +21,15 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
         }
 
         CheckKeys(entry, string.Empty, DatasetEntryKeys.Entry);
-        if (Text(entry, "split", string.Empty) is { } split && split != "train")
-        {
-            Refuse("split", $"'{Brief.Of(split)}' is not supported: a file is read whole; use max_samples, or a smaller file");
-        }
-
         var format = Format();
         var columns = Columns(format);
         var tags = Tags(format);
         var unit = Unit();
+        var hub = Hub();
         var fileName = Text(entry, "file_name", string.Empty);
-        if (problems.Count == before && string.IsNullOrEmpty(fileName))
+        if (problems.Count == before && string.IsNullOrEmpty(fileName) && hub is null)
         {
-            Refuse("file_name", "is missing: it names a json, jsonl, csv, parquet or tar file, or a folder of them");
+            Refuse("file_name", "is missing: it names a json, jsonl, csv, parquet or tar file, or a folder of them; hf_hub_url names a dataset of the hub");
         }
 
         if (UserPath.TryExpand(fileName ?? string.Empty, out var path) is { } why)
@@ -47,14 +44,43 @@ internal sealed class DatasetEntry(string name, JsonElement entry, string infoFi
 
         try
         {
-            var files = DatasetFiles.Find(name, Path.Combine(Path.GetDirectoryName(infoFile)!, path));
+            var files = hub?.Files(repositories) ?? DatasetFiles.Find(name, Path.Combine(Path.GetDirectoryName(infoFile)!, path));
             return new DatasetSpec(name, files, new RowShape(format, columns, tags) { Unit = unit }) { Notices = notices };
         }
         catch (ConfigException e)
         {
-            problems.AddRange(e.Problems);
+            problems.AddRange(hub is null ? e.Problems : e.Problems.Select(problem => $"{infoFile}: dataset '{name}': {problem}"));
             return null;
         }
+    }
+
+    /// <summary>The dataset of a hub that the entry names, which goes before a file as in LLaMA-Factory; null where it names none.</summary>
+    private HubDataset? Hub()
+    {
+        string? Word(string key) => Text(entry, key, string.Empty) is { Length: > 0 } word ? word : null;
+        var hub = new HubDataset(Word("hf_hub_url"), Word("ms_hub_url")) { Subset = Word("subset"), Folder = Word("folder"), Split = Word("split") };
+        if (hub.HuggingFace is not null || hub.ModelScope is not null)
+        {
+            return hub;
+        }
+
+        foreach (var (key, given, reason) in ((string, string?, string)[])[
+            ("subset", hub.Subset, "only datasets of a hub have subsets"),
+            ("folder", hub.Folder, "only datasets of a hub have folders; file_name may name a folder"),
+            ("split", hub.Split == "train" ? hub.Split : null, "a file is read whole")])
+        {
+            if (given is not null)
+            {
+                notices.Add($"{infoFile}: dataset '{name}': {key} is ignored: {reason}");
+            }
+        }
+
+        if (hub.Split is not (null or "train"))
+        {
+            Refuse("split", $"'{Brief.Of(hub.Split)}' is not supported: a file is read whole; use max_samples, or a smaller file");
+        }
+
+        return null;
     }
 
     private static bool IsOff(JsonElement value) => value.ValueKind switch

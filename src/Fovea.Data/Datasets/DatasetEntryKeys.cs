@@ -11,7 +11,8 @@ internal static class DatasetEntryKeys
     private const string NoDownload = "is not supported (nothing is downloaded or executed): save the rows as json or jsonl and name them by file_name";
     private const string Preference = "is preference data, which supervised fine-tuning cannot use";
 
-    internal static IReadOnlyList<string> Entry { get; } = ["file_name", "formatting", "columns", "tags", "bbox_type"];
+    internal static IReadOnlyList<string> Entry { get; } =
+        ["file_name", "hf_hub_url", "ms_hub_url", "subset", "folder", "split", "formatting", "columns", "tags", "bbox_type"];
 
     internal static IReadOnlyList<string> Columns { get; } =
         ["prompt", "query", "response", "history", "messages", "system", "tools", "images", "videos", "audios", "objects"];
@@ -22,8 +23,6 @@ internal static class DatasetEntryKeys
     /// <summary>Refused unless they are off (null, false, 0 or empty).</summary>
     internal static IReadOnlyDictionary<string, string> Refused { get; } = new Dictionary<string, string>
     {
-        ["hf_hub_url"] = NoDownload,
-        ["ms_hub_url"] = NoDownload,
         ["om_hub_url"] = NoDownload,
         ["script_url"] = NoDownload,
         ["cloud_file_name"] = NoDownload,
@@ -36,9 +35,6 @@ internal static class DatasetEntryKeys
 
     internal static IReadOnlyDictionary<string, string> Ignored { get; } = new Dictionary<string, string>
     {
-        ["subset"] = "only datasets of a hub have subsets",
-        ["folder"] = "only datasets of a hub have folders; file_name may name a folder",
-        ["split"] = "a file is read whole",
         ["file_sha1"] = "files are not compared with a hash",
         ["load_from"] = "datasets are read from files",
     };

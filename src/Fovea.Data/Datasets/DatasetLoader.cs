@@ -109,7 +109,8 @@ internal static class DatasetLoader
         try
         {
             // All names that cannot be found are reported at once, before any is opened.
-            var specs = new Queue<DatasetSpec>(DatasetCatalog.Resolve([.. names.Where(name => !options.Given.ContainsKey(name))], options.DatasetDir));
+            string[] named = [.. names.Where(name => !options.Given.ContainsKey(name))];
+            var specs = new Queue<DatasetSpec>(DatasetCatalog.Resolve(named, options.DatasetDir, options.Repositories));
             foreach (var name in names)
             {
                 var given = options.Given.GetValueOrDefault(name);

@@ -95,9 +95,12 @@ internal static class PeftAdapter
         config.Write(folder);
     }
 
-    /// <summary>The folder of the base model that an adapter names: as it stands, from the current directory, or from the adapter's folder.</summary>
+    /// <summary>
+    /// The folder of the base model that an adapter names: as it stands, from the current directory, from the adapter's folder, or from a hub.
+    /// </summary>
+    /// <param name="hub">Gives the folder of a model that is named as on a hub, the name as it stands where it cannot be one.</param>
     /// <exception cref="ConfigException">None of these is a model folder.</exception>
-    public static string ResolveBase(string folder)
+    public static string ResolveBase(string folder, Func<string, string>? hub = null)
     {
         var written = PeftConfig.Read(folder).BaseModel;
         var file = Path.Combine(folder, PeftConfig.FileName);
@@ -109,9 +112,26 @@ internal static class PeftAdapter
         string[] candidates = Path.IsPathRooted(written)
             ? [written]
             : [Path.GetFullPath(written), Path.GetFullPath(Path.Combine(folder, written))];
-        return candidates.FirstOrDefault(candidate => File.Exists(Families.ConfigPath(candidate)))
-            ?? throw new ConfigException($"{file}: base_model_name_or_path \"{written}\" is not a model folder here "
-                + $"(looked at {string.Join(", ", candidates)}); if it is a name on the hub, download it and set model_name_or_path to the folder");
+        if (candidates.FirstOrDefault(candidate => File.Exists(Families.ConfigPath(candidate))) is { } found)
+        {
+            return found;
+        }
+
+        var why = string.Empty;
+        try
+        {
+            if (hub?.Invoke(written) is { } fetched && fetched != written)
+            {
+                return fetched;
+            }
+        }
+        catch (ConfigException e)
+        {
+            why = $"; as a name on a hub: {e.Message}";
+        }
+
+        throw new ConfigException($"{file}: base_model_name_or_path \"{written}\" is not a model folder here "
+            + $"(looked at {string.Join(", ", candidates)}); set model_name_or_path{why}");
     }
 
     private static void Load(VisionLanguageModel model, Parameter parameter, CheckpointSource source)

@@ -87,7 +87,7 @@ internal static class ConfigChecks
             return;
         }
 
-        Need(config.Model.ModelNameOrPath.Length > 0, "model_name_or_path", "the folder of the base model");
+        Need(config.Model.ModelNameOrPath.Length > 0, "model_name_or_path", "the base model: a folder, or a name on the hub (org/name)");
         var trains = use == ConfigUse.Train && config.Run.DoTrain;
         if (trains || use == ConfigUse.Data)
         {

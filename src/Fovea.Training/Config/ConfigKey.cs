@@ -40,6 +40,9 @@ internal sealed class ConfigKey(PropertyInfo property, Func<TrainConfig, object>
     /// <summary>It names files or folders.</summary>
     public bool FilePath { get; } = property.GetCustomAttribute<FilePathAttribute>() is not null;
 
+    /// <summary>Its value is shown nowhere.</summary>
+    public bool Secret { get; } = property.GetCustomAttribute<SecretAttribute>() is not null;
+
     /// <summary>The text may be a mapping.</summary>
     public bool Inline { get; } = property.GetCustomAttribute<InlineAttribute>() is not null;
 

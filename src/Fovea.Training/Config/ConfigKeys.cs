@@ -44,6 +44,7 @@ internal static class ConfigKeys
     private static string Show(ConfigKey key, object? value) => value switch
     {
         null => key.Auto ? "auto" : "null",
+        _ when key.Secret => "(secret)",
         bool flag => flag ? "true" : "false",
         Toggle toggle => toggle switch { Toggle.On => "true", Toggle.Off => "false", _ => "auto" },
         Enum choice => ConfigKey.SnakeCase(choice.ToString()),

@@ -8,9 +8,8 @@ internal static class IgnoredKeys
         ("no code from a model folder is ever run", "trust_remote_code"),
         ("samples are encoded as they are needed, there is no cache to overwrite",
             "overwrite_cache preprocessing_batch_size preprocessing_num_workers tokenized_path"),
-        ("models are read from local folders, nothing is downloaded or uploaded",
-            "cache_dir model_revision hf_hub_token ms_hub_token om_hub_token hub_token hub_strategy hub_private_repo hub_model_id hub_always_push"
-            + " hub_revision"),
+        ("a result is pushed once, when the run has ended", "hub_strategy hub_always_push"),
+        ("Modelers (openMind) is not a hub that Fovea knows", "om_hub_token"),
         ("Fovea reads images, not videos", "video_max_pixels video_min_pixels video_fps video_maxlen"),
         ("Fovea reads images, not sound", "use_audio_in_video audio_sampling_rate"),
         ("it belongs to another model family's image processor", "image_do_pan_and_scan crop_to_patches"),

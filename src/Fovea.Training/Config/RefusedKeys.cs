@@ -17,8 +17,6 @@ internal static class RefusedKeys
         ["fp8"] = new(NoQuantizedBase),
         ["export_quantization_bit"] = new("exports are not quantised; export in 16 bits and quantise the result"),
         ["export_legacy_format"] = new("exports are safetensors, which every current loader reads; remove the key"),
-        ["export_hub_model_id"] = new("nothing is uploaded; push export_dir with the hub's own client"),
-        ["push_to_hub"] = new("nothing is uploaded; push output_dir with the hub's own client"),
         ["use_dora"] = new("DoRA is not supported; use LoRA, for instance with use_rslora: true and a higher lora_rank"),
         ["loraplus_lr_ratio"] = new("LoRA+ is not supported; remove the key"),
         ["pissa_init"] = new("PiSSA is not supported; remove the key, LoRA starts from B = 0"),

@@ -39,6 +39,9 @@ internal sealed record TrainConfig
     /// <summary>Where a merged model goes.</summary>
     public ExportSection Export { get; init; } = new();
 
+    /// <summary>Where named models and datasets come from, and where results go.</summary>
+    public HubSection Hub { get; init; } = new();
+
     /// <summary>What model families have beside everybody's keys.</summary>
     public FamilySettings Family { get; init; } = new();
 

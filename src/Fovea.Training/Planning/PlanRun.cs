@@ -65,7 +65,7 @@ internal static class PlanRun
 
         return new MemoryPlan
         {
-            Model = config.Model.ModelNameOrPath,
+            Model = config.Model.Name,
             Family = source.Family.ModelType,
             Parameters = model.Ledger.Count + model.Ledger.AdapterParameters.Sum(p => p.Count),
             TrainableParameters = model.Ledger.Trainable.Sum(p => p.Count),

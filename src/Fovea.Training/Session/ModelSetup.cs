@@ -117,7 +117,7 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
         var parameters = config.Tuning.LoraTargetParameters;
         var experts = ExpertTargets.Choose(model, parameters, "lora_target_parameters", config.Tuning.FreezeLanguageModel);
         Adapters.Attach(model.Ledger, options, path => targets.Matches(path) || experts.Paths.Contains(path), dropout: dropout);
-        return PeftConfig.For(config.Model.ModelNameOrPath, options, targets, config.Tuning.AdditionalTarget, parameters) with { TaskType = family.TaskType };
+        return PeftConfig.For(config.Model.Name, options, targets, config.Tuning.AdditionalTarget, parameters) with { TaskType = family.TaskType };
     }
 
     /// <summary>Every adapter but the last is folded into the base; training goes on with the last, or with a fresh one.</summary>

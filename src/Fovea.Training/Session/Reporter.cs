@@ -65,7 +65,7 @@ internal sealed class Reporter
         events.Write(new RunStarted
         {
             OutputDir = config.Run.OutputDir,
-            Model = config.Model.ModelNameOrPath,
+            Model = config.Model.Name,
             Family = model.Family.ModelType,
             Device = $"{model.Model.Device}, {config.Model.ComputeName}",
             Kernels = KernelReport.Line(kernels),

@@ -84,7 +84,7 @@ internal sealed class RunInputs : IDisposable
         Samples = Data.Train.Count,
         SamplesPerStep = config.Schedule.PerDeviceTrainBatchSize * config.Schedule.GradientAccumulationSteps * mesh.WorldSize,
         Seed = config.Run.EffectiveDataSeed,
-        BaseModel = Path.GetFullPath(config.Model.ModelNameOrPath),
+        BaseModel = config.Model.Identity,
         Template = Setup.Template.Name,
         Settings = RunSettings.Of(config),
         Scale = config.Model.Fp16 ? new LossScale() : null,

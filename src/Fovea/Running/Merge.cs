@@ -1,5 +1,6 @@
 using Fovea.Models;
 using Fovea.Models.Saving;
+using Fovea.Training.Config;
 using Fovea.Training.Session;
 
 namespace Fovea.Running;
@@ -15,6 +16,9 @@ internal sealed record Merge
     public required string Target { get; init; }
 
     public required MergeOptions Options { get; init; }
+
+    /// <summary>Finds what is named as on a hub.</summary>
+    public HubNames Names { get; init; } = new(new HubSection());
 
     /// <param name="say">Receives one line a stage.</param>
     /// <returns>The names of the files written.</returns>
@@ -32,7 +36,7 @@ internal sealed record Merge
         {
             Model = source,
             Overlay = overlay,
-            Adapters = Adapters,
+            Adapters = [.. Adapters.Select(Names.Adapter)],
             Target = Target,
             MaxShardBytes = Options.MaxShardBytes,
             DType = Options.Precision switch
@@ -50,16 +54,17 @@ internal sealed record Merge
     /// <summary>A checkpoint of several ranks may hold the model in the parts of their optimizers only.</summary>
     private (string Folder, Func<VisionLanguageModel, string>? Overlay) Source()
     {
-        if (!File.Exists(Families.ConfigPath(Model)) || ModelSaver.HasWeights(Model) || !OptimizerFiles.AreIn(Model))
+        var model = Names.Model(Model);
+        if (!File.Exists(Families.ConfigPath(model)) || ModelSaver.HasWeights(model) || !OptimizerFiles.AreIn(model))
         {
-            return (Model, null);
+            return (model, null);
         }
 
-        var begun = CheckpointStore.ReadProgress(Model).BaseModel ?? throw new ConfigException($"{Model} does not say which model its run began with");
-        return (begun, whole =>
+        var begun = CheckpointStore.ReadProgress(model).BaseModel ?? throw new ConfigException($"{model} does not say which model its run began with");
+        return (Names.Model(begun), whole =>
         {
-            using var files = OptimizerFiles.Open(Model);
-            return $"{files.Overlay(whole.Ledger)} weights from the ranks' parts in {Model}";
+            using var files = OptimizerFiles.Open(model);
+            return $"{files.Overlay(whole.Ledger)} weights from the ranks' parts in {model}";
         });
     }
 }

@@ -23,7 +23,7 @@ public sealed class DatasetInfoTests : IDisposable
     [InlineData("\"tags\":{\"user_tag\":5}", "tags.user_tag must be text, not a number")]
     [InlineData("\"formatting\":true", "formatting must be text, not true or false")]
     [InlineData("\"split\":\"train[:10%]\"", "split 'train[:10%]' is not supported: a file is read whole")]
-    [InlineData("\"hf_hub_url\":\"a/b\"", "hf_hub_url is not supported")]
+    [InlineData("\"hf_hub_url\":\"a/b\"", "a/b is on a hub, and nothing is fetched here")]
     [InlineData("\"cloud_file_name\":\"s3://x\"", "cloud_file_name is not supported")]
     [InlineData("\"ranking\":true", "ranking: true is preference data")]
     [InlineData("\"num_samples\":10", "num_samples (a random selection) is not supported")]

@@ -131,7 +131,7 @@ public sealed class DatasetLoaderTests : IDisposable
         var error = Assert.Throws<ConfigException>(() => Load("hub", "script", "pairs", "form", "gone", "table", "nobody"));
         string[] expected =
         [
-            "'hub': hf_hub_url is not supported", "'script': script_url is not supported", "'pairs': ranking", "'form': formatting is 'xml'",
+            "'hub': x/y is on a hub", "'script': script_url is not supported", "'pairs': ranking", "'form': formatting is 'xml'",
             "gone.json does not exist", "t.xlsx is none of .json, .jsonl, .csv, .parquet and .tar; save it as .csv with UTF-8", "'nobody' is neither an entry",
         ];
         Assert.Equal(expected.Length, error.Problems.Count);

@@ -8,10 +8,10 @@ namespace Fovea.Training.Config;
 /// <summary>The base model and where it computes.</summary>
 internal sealed record ModelSection
 {
-    /// <summary>Folder of the base model, in Hugging Face layout.</summary>
+    /// <summary>The base model: a folder in Hugging Face's layout, or a name on a hub (<c>org/name</c>), from which it is fetched once.</summary>
     [FilePath, Affects(Learning, As = nameof(RunProgress.BaseModel))] public string ModelNameOrPath { get; init; } = string.Empty;
 
-    /// <summary>Adapters to load onto the base model; training continues the last one.</summary>
+    /// <summary>Adapters to load onto the base model, folders or names on a hub; training continues the last one.</summary>
     [FilePath, Affects(Learning)] public IReadOnlyList<string> AdapterNameOrPath { get; init; } = [];
 
     /// <summary>Element type for chat and export; <c>auto</c> follows the checkpoint.</summary>
@@ -36,6 +36,18 @@ internal sealed record ModelSection
     /// <summary>Bitwise reproducible runs on a GPU, more slowly; an operator without a deterministic kernel is an error. CPU runs always are.</summary>
     [Alias("full_determinism")]
     [Affects(Execution)] public bool Deterministic { get; init; }
+
+    /// <summary>What folders of a hub's cache are called on it (<c>org/name</c>), where names stood in <see cref="ModelNameOrPath"/> and the
+    /// adapters.</summary>
+    public IReadOnlyDictionary<string, string> HubNames { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The base model as people call it: its name on the hub, or its folder.</summary>
+    public string Name => HubNames.GetValueOrDefault(ModelNameOrPath, ModelNameOrPath);
+
+    /// <summary>The base model beyond doubt: its name on the hub with the commit, or its whole path.</summary>
+    public string Identity => HubNames.TryGetValue(ModelNameOrPath, out var name)
+        ? $"{name}@{Path.GetFileName(ModelNameOrPath)}"
+        : Path.GetFullPath(ModelNameOrPath);
 
     /// <summary>The element type in which the model computes.</summary>
     public DType Compute => Fp16 ? DType.F16 : Bf16 || PureBf16 ? DType.BF16 : DType.F32;

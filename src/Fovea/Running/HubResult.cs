@@ -1,0 +1,58 @@
+using Fovea.Hub;
+using Fovea.Hub.Pushing;
+using Fovea.Training.Config;
+
+namespace Fovea.Running;
+
+/// <summary>A result's way to the hub, with a card that says what it is.</summary>
+internal static class HubResult
+{
+    /// <summary>Pushes a run's result as its configuration asks.</summary>
+    /// <returns>The address of the commit.</returns>
+    public static string Push(TrainConfig config, Action<string> say, CancellationToken cancel)
+    {
+        var folder = config.Run.OutputDir;
+        var card = CardText.Of(folder, Title(folder));
+        card = card with
+        {
+            BaseModel = card.BaseModel ?? config.Model.HubNames.GetValueOrDefault(config.Model.ModelNameOrPath),
+            Datasets = [.. config.Data.FromHub.Distinct()],
+            Trained = [.. card.Trained, .. Trained(config)],
+        };
+        return Push(folder, config.Hub.HubModelId ?? Title(folder), config.Hub.PushSettings(), card, request => request with
+        {
+            Private = config.Hub.HubPrivateRepo, Revision = config.Hub.HubRevision ?? request.Revision, Say = say,
+        }, cancel);
+    }
+
+    /// <summary>Pushes a folder.</summary>
+    /// <returns>The address of the commit.</returns>
+    /// <exception cref="ConfigException">It cannot be pushed; the message says why.</exception>
+    public static string Push(
+        string folder, string id, HubSettings settings, CardText? card, Func<PushRequest, PushRequest> change, CancellationToken cancel)
+    {
+        if (!Directory.Exists(folder))
+        {
+            throw new ConfigException($"{folder} is no folder: there is nothing to push");
+        }
+
+        var files = PushFile.In(folder);
+        if (CardText.MayReplace(folder) && files.Count > 0)
+        {
+            files = [.. files.Where(file => file.Path != "README.md"), PushFile.Of("README.md", (card ?? CardText.Of(folder, Title(folder))).ToString())];
+        }
+
+        using var client = new HubClient(settings);
+        return client.Push(change(new PushRequest(id, files)), cancel).GetAwaiter().GetResult();
+    }
+
+    private static string Title(string folder) => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+
+    private static IEnumerable<string> Trained(TrainConfig config)
+    {
+        var schedule = config.Schedule;
+        yield return FormattableString.Invariant($"{(schedule.MaxSteps > 0 ? $"{schedule.MaxSteps} steps" : $"{schedule.NumTrainEpochs} epochs")} ")
+            + FormattableString.Invariant($"of {schedule.PerDeviceTrainBatchSize * schedule.GradientAccumulationSteps} samples a step and process, ")
+            + FormattableString.Invariant($"learning rate {schedule.LearningRate}, {config.Model.ComputeName}.");
+    }
+}

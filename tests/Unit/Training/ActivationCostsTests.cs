@@ -60,9 +60,9 @@ public sealed class ActivationCostsTests : NativeTest
         Assert.Equal(blocks.Count / 4 * 3, working.Count); // every fourth layer attends
         Assert.All(working, cost => Assert.True(cost.Working.Of(4096) > 4096 * 4 * 32, $"{cost.Working}"));
         var config = TrainConfig.Parse("model_name_or_path: m\ndataset: d.json\noutput_dir: o\n", "test");
-        var (here, there) = (ActivationPlan.For(model, config, 1L << 40, 0, true), ActivationPlan.For(model, config, 1L << 40, 0, false));
+        var plan = ActivationPlan.For(model, config, 1L << 40, 0, false);
         var modes = model.Ledger.Blocks.ToDictionary(block => block, _ => BlockMode.Keep);
-        Assert.True(there.Working(modes, 4096, 0) > here.Working(modes, 4096, 0));
+        Assert.True(plan.Working(modes, 4096, 0) >= working.Max(cost => (long)(cost.Keep.EachRow * 4096) + cost.Working.Of(4096)));
     }
 
     private static bool IsOfDecoder(VisionLanguageModel model, string path) =>

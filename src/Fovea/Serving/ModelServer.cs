@@ -314,7 +314,8 @@ public sealed class ModelServer : IAsyncDisposable
         }
     }
 
-    private void Pass() => passed = Look();
+    /// <summary>Makes <see cref="Status"/> say what is so now. On the model's thread.</summary>
+    internal void Pass() => passed = Look();
 
     private ServerStatus Look()
     {

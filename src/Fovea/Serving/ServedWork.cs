@@ -68,6 +68,7 @@ internal sealed class ServedWork(ModelServer server, GenerationOptions options)
 
     private void End(Exception? failure)
     {
+        server.Pass(); // whoever has the answer may look
         pieces.Writer.TryComplete(failure);
         if (failure is null)
         {

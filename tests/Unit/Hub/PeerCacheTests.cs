@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Fovea.Hub;
 using Fovea.Hub.Cache;
-using Fovea.Hub.Fetching;
 
 namespace Fovea.Tests.Unit.Hub;
 

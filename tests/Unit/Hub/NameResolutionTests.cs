@@ -1,5 +1,4 @@
 using Fovea.Data.Datasets;
-using Fovea.Hub.Cache;
 using Fovea.Models.Peft;
 using Fovea.Training.Config;
 using Fovea.Training.Session;

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Fovea.Board;
 
-/// <summary>What <c>fovea board</c> runs: pages about the runs below a folder, for this machine's user alone. Nothing can be changed through them.</summary>
+/// <summary>What <c>fovea board</c> runs: pages about the runs below a folder, for this machine's user alone. No file is changed through them.</summary>
 internal static class BoardHost
 {
     private const int MostConnections = 256;
@@ -19,9 +19,10 @@ internal static class BoardHost
     /// <param name="folder">Runs are looked for in it and below it; nothing outside is read.</param>
     /// <param name="port">0 takes one that is free.</param>
     /// <param name="access">Who may look.</param>
+    /// <param name="models">The model server that may be asked.</param>
     /// <param name="logging">Where logs go; null for nowhere.</param>
     /// <exception cref="ConfigException">There is no such folder, or the port is none.</exception>
-    public static WebApplication Build(string folder, int port, BoardAccess access, Action<ILoggingBuilder>? logging = null)
+    public static WebApplication Build(string folder, int port, BoardAccess access, ModelProxy? models = null, Action<ILoggingBuilder>? logging = null)
     {
         if (port is < 0 or > 65535)
         {
@@ -33,7 +34,7 @@ internal static class BoardHost
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = 0;
+            kestrel.Limits.MaxRequestBodySize = ModelProxy.MostBytes;
             kestrel.Limits.MaxConcurrentConnections = MostConnections;
             kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http1);
         });
@@ -52,6 +53,7 @@ internal static class BoardHost
         }
 
         new BoardApi(files, new RunList(files)).Map(app);
+        (models ?? new ModelProxy(null, null)).Map(app);
         app.MapFallback(context => Replies.Problem(context, StatusCodes.Status404NotFound, "there is no such page"));
         return app;
     }

@@ -43,10 +43,10 @@ internal sealed class BoardAccess
 
         // Several boards on one machine share their cookies, not their tokens.
         var cookie = string.Create(CultureInfo.InvariantCulture, $"fovea-board-{context.Connection.LocalPort}");
-        if (!HttpMethods.IsGet(context.Request.Method))
+        if (!HttpMethods.IsGet(context.Request.Method) && !ModelProxy.IsOwn(context.Request))
         {
             headers.Allow = HttpMethods.Get;
-            await Replies.Problem(context, StatusCodes.Status405MethodNotAllowed, "the board only shows: GET");
+            await Replies.Problem(context, StatusCodes.Status405MethodNotAllowed, "the board shows, and passes on questions of its own page; nothing else");
         }
         else if (context.Request.Path == "/" && context.Request.Query[Parameter] is [{ } given])
         {

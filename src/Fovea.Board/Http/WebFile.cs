@@ -22,6 +22,7 @@ internal sealed class WebFile
         new("/", "board.html", "text/html"), new("/board.css", "board.css", "text/css"), new("/board.js", "board.js", "text/javascript"),
         new("/chart.js", "chart.js", "text/javascript"), new("/page.js", "page.js", "text/javascript"), new("/run.js", "run.js", "text/javascript"),
         new("/compare.js", "compare.js", "text/javascript"), new("/list.js", "list.js", "text/javascript"),
+        new("/ask.js", "ask.js", "text/javascript"),
     ];
 
     public string Path { get; }

@@ -1,4 +1,5 @@
 // Which page is shown follows from what stands behind # in the address.
+import { ask } from "./ask.js";
 import { compare } from "./compare.js";
 import { list } from "./list.js";
 import { run } from "./run.js";
@@ -13,8 +14,10 @@ function show(first) {
   leave = new AbortController();
   if (page === "run" && name) run(main, leave.signal, decodeURIComponent(name), ["results", "answers", "log"].includes(tab) ? tab : "");
   else if (page === "compare" && name) compare(main, leave.signal, [...new Set(name.split(",").map(decodeURIComponent))].slice(0, 16));
+  else if (page === "ask") ask(main, leave.signal);
   else list(main, leave.signal);
-  document.title = page === "run" ? `${decodeURIComponent(name)} – Fovea board` : page === "compare" ? "Runs compared – Fovea board" : "Fovea board";
+  document.title = page === "run" ? `${decodeURIComponent(name)} – Fovea board` : page === "compare" ? "Runs compared – Fovea board"
+    : page === "ask" ? "Ask – Fovea board" : "Fovea board";
   if (!first) {
     scrollTo(0, 0);
     main.focus({ preventScroll: true });

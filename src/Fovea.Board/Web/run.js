@@ -56,7 +56,7 @@ function charts(body) {
 }
 
 function results(body, id) {
-  const numbers = el("div"), told = el("div");
+  const numbers = el("div", { class: "narrow" }), told = el("div", { class: "narrow" });
   body.append(el("h2", {}, "Results"), numbers, el("h2", {}, "Settings"), told);
   const update = (of, settings) => {
     const all = Object.entries(of.results);

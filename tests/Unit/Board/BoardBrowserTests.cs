@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fovea.Board.Http;
 using Fovea.Evaluation.Report;
 using Microsoft.Playwright;
 
@@ -9,6 +10,7 @@ namespace Fovea.Tests.Unit.Board;
 public sealed class BoardBrowserTests : IAsyncLifetime
 {
     private const string Chromium = "/usr/bin/chromium";
+    private static readonly string Picture = System.IO.Path.Combine(TestFiles.Golden("qwen2_5_vl_tiny/data"), "images/001_0.png");
     private readonly TempFolder folder = new();
     private readonly List<string> faults = [];
     private IPlaywright? playwright;
@@ -87,6 +89,24 @@ public sealed class BoardBrowserTests : IAsyncLifetime
         board = await ShownBoard.Start(folder.Path, port, "0123456789abcdef");
         await Expect(page.Locator(".facts dd").First, "40 / 40");
         await Expect(page.Locator("#link"), "Connected again");
+    }
+
+    [Fact]
+    public async Task Base_and_tuned_model_are_asked_side_by_side()
+    {
+        await using var server = await AskedServer.Start();
+        board = await ShownBoard.Start(folder.Path, models: new ModelProxy(server.Address, null));
+        var page = await Open();
+        await page.GetByRole(AriaRole.Link, new() { Name = "Ask" }).ClickAsync();
+        await page.Locator("#question").FillAsync("What is the total?");
+        await page.Locator("#picture").SetInputFilesAsync(Picture);
+        await page.Locator("img.picture").WaitForAsync();
+        await page.Locator("#question").PressAsync("Tab");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Ask" }).ClickAsync();
+        await page.Locator(".answer").Nth(1).GetByText("What is the total?").WaitForAsync();
+        Assert.Contains("data:image/png;base64,", await page.Locator(".answer").First.InnerTextAsync(), StringComparison.Ordinal);
+        await Look(page, "ask");
+        Assert.Empty(faults);
     }
 
     [Fact]
@@ -206,7 +226,6 @@ public sealed class BoardBrowserTests : IAsyncLifetime
         BoardRun.Finished(folder["demo"], steps: 400, rate: 2e-4);
         using var live = new BoardRun(folder["invoices/live"]);
         live.Steps(17);
-        var picture = System.IO.Path.Combine(TestFiles.Golden("qwen2_5_vl_tiny/data"), "images/001_0.png");
         HtmlReport.Write(folder["receipts/lora-r8/predictions.html"], new AnswerReport
         {
             Title = "Answers", Metrics = [new("rouge-l", 61.5)],
@@ -215,7 +234,7 @@ public sealed class BoardBrowserTests : IAsyncLifetime
                 .. new[] { 0.2, 1 }.Select((score, i) => new ReportRow
                 {
                     Id = $"row {i + 1}", Expected = "a red circle", Score = score,
-                    Turns = [new("What is this?", score < 1 ? "a blue square" : "a red circle") { Images = [MediaSource.FromFile(picture)] }],
+                    Turns = [new("What is this?", score < 1 ? "a blue square" : "a red circle") { Images = [MediaSource.FromFile(Picture)] }],
                 }),
             ],
         });

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using Fovea.Board.Http;
 
 namespace Fovea.Tests.Unit.Board;
 
@@ -30,7 +31,7 @@ public sealed class BoardTests : IAsyncDisposable
         Assert.Equal(HttpStatusCode.OK, (await open.Http.GetAsync("/api/runs")).StatusCode);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, (await open.Http.PostAsync("/api/runs", null)).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await open.Http.GetAsync("/nothing")).StatusCode);
-        Assert.NotEqual(open.Url, new Fovea.Board.Http.BoardAccess().Url(open.Address));
+        Assert.NotEqual(open.Url, new BoardAccess().Url(open.Address));
     }
 
     [Theory]
@@ -48,12 +49,13 @@ public sealed class BoardTests : IAsyncDisposable
     public async Task Pages_may_load_nothing_from_elsewhere()
     {
         var open = await Start();
-        foreach (var path in new[] { "/", "/board.css", "/board.js", "/chart.js", "/page.js", "/list.js", "/run.js", "/compare.js" })
+        foreach (var path in new[] { "/", "/board.css", "/board.js", "/chart.js", "/page.js", "/list.js", "/run.js", "/compare.js", "/ask.js" })
         {
             using var answer = await open.Http.GetAsync(path);
             Assert.StartsWith("default-src 'none'; script-src 'self';", answer.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
             Assert.Equal("nosniff", answer.Headers.GetValues("X-Content-Type-Options").Single());
-            var text = (await answer.Content.ReadAsStringAsync()).Replace("http://www.w3.org/2000/svg", string.Empty, StringComparison.Ordinal);
+            var text = (await answer.Content.ReadAsStringAsync()).Replace("http://www.w3.org/2000/svg", string.Empty, StringComparison.Ordinal)
+                .Replace("http://127.0.0.1:8000", string.Empty, StringComparison.Ordinal); // an example in words
             Assert.DoesNotContain("://", text, StringComparison.Ordinal);
             Assert.DoesNotContain("innerHTML", text, StringComparison.Ordinal);
         }
@@ -236,13 +238,47 @@ public sealed class BoardTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Questions_of_its_own_page_are_passed_on_with_the_servers_key()
+    {
+        await using var server = await AskedServer.Start();
+        board = await ShownBoard.Start(folder.Path, models: new ModelProxy(server.Address, "secret"));
+        Assert.Equal("""["base","tuned"]""", (await board.Get("/api/models")).GetProperty("models").GetRawText());
+        const string Question = """{"model": "tuned", "messages": []}""";
+        Assert.Equal((HttpStatusCode.OK, $"Bearer secret {Question}"), await Ask(board.Address, "application/json"));
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, (await Ask("http://evil.example", "application/json")).Status);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, (await Ask(null, "application/json")).Status);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, (await Ask(board.Address, "text/plain")).Status);
+        using var stranger = new HttpClient(new HttpClientHandler { UseCookies = false });
+        using var request = new HttpRequestMessage(HttpMethod.Post, board.Address + "/api/ask") { Headers = { { "Origin", board.Address } } };
+        request.Content = new StringContent(Question, null, "application/json");
+        Assert.Equal(HttpStatusCode.Unauthorized, (await stranger.SendAsync(request)).StatusCode);
+        await server.DisposeAsync();
+        Assert.Equal(HttpStatusCode.BadGateway, (await Ask(board.Address, "application/json")).Status);
+        Assert.NotEmpty((await board.Get("/api/models")).GetProperty("problem").GetString()!);
+
+        async Task<(HttpStatusCode Status, string Text)> Ask(string? origin, string type)
+        {
+            using var question = new HttpRequestMessage(HttpMethod.Post, "/api/ask") { Content = new StringContent(Question, null, type) };
+            if (origin is not null)
+            {
+                question.Headers.Add("Origin", origin);
+            }
+
+            using var answer = await board!.Http.SendAsync(question);
+            return (answer.StatusCode, JsonDocument.Parse(answer.IsSuccessStatusCode ? await answer.Content.ReadAsStringAsync() : "{}").RootElement
+                .TryGetProperty("choices", out var choices) ? choices[0].GetProperty("message").GetProperty("content").GetString()! : string.Empty);
+        }
+    }
+
+    [Fact]
     public void What_is_no_folder_or_port_is_told()
     {
         Assert.Contains("there is no such folder", Problem(folder["none"], 0), StringComparison.Ordinal);
+        Assert.Contains("--serve there", Assert.Throws<ConfigException>(() => new ModelProxy("there", null)).Message, StringComparison.Ordinal);
         Assert.Contains("port 70000", Problem(folder.Path, 70000), StringComparison.Ordinal);
 
         static string Problem(string path, int port) =>
-            Assert.Throws<ConfigException>(() => Fovea.Board.BoardHost.Build(path, port, new Fovea.Board.Http.BoardAccess())).Message;
+            Assert.Throws<ConfigException>(() => Fovea.Board.BoardHost.Build(path, port, new BoardAccess())).Message;
     }
 
     public async ValueTask DisposeAsync()

@@ -27,10 +27,10 @@ internal sealed class ShownBoard : IAsyncDisposable
 
     public int Port => new Uri(Address).Port;
 
-    public static async Task<ShownBoard> Start(string folder, int port = 0, string? token = null)
+    public static async Task<ShownBoard> Start(string folder, int port = 0, string? token = null, ModelProxy? models = null)
     {
         var access = new BoardAccess(token);
-        var app = BoardHost.Build(folder, port, access);
+        var app = BoardHost.Build(folder, port, access, models);
         await app.StartAsync();
         var board = new ShownBoard(app, access);
         (await board.Http.GetAsync(board.Url)).EnsureSuccessStatusCode();

@@ -24,6 +24,7 @@ internal sealed class BoardApi(RootedFolder files, RunList runs)
         app.MapGet("/api/runs", context => Replies.Json(context, new { root = files.Path, runs = runs.All(), cut = runs.IsCut }));
         app.MapGet("/api/run", context => With(context, run => Replies.Json(context, new
         {
+            root = files.Path,
             run,
             series = series.Of(run),
             results = RunSettings.Results(files, run),

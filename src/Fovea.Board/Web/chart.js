@@ -47,10 +47,11 @@ function logTicks(low, high) {
 export class Chart {
   constructor(title) {
     this.title = title;
-    this.said = el("span", { class: "said", role: "status" });
+    this.said = el("span", { class: "said", "aria-hidden": "true" });
+    this.spoken = el("span", { class: "unseen", role: "status" });
     this.plot = svg("svg", { role: "img", tabindex: "0", "aria-label": title });
     this.tip = el("div", { class: "tip", hidden: true });
-    this.element = el("figure", { class: "chart" }, el("figcaption", {}, el("span", {}, title), this.said), this.plot, this.tip);
+    this.element = el("figure", { class: "chart" }, el("figcaption", {}, el("span", {}, title), this.said), this.plot, this.tip, this.spoken);
     this.plot.addEventListener("pointermove", event => this.point(event));
     this.plot.addEventListener("pointerleave", () => this.mark(null));
     this.plot.addEventListener("blur", () => this.mark(null));
@@ -170,7 +171,8 @@ export class Chart {
     this.tip.style.left = right ? "auto" : `${x + 30}px`;
     this.tip.style.right = right ? `${this.width - x + 24}px` : "auto";
     this.tip.style.top = "3rem";
-    say(this.said, `step ${step}: ${rows.map(([line, value]) => this.lines.length > 1 ? `${line.name} ${value}` : value).join(", ")}`.slice(0, 60));
+    say(this.said, rows.length === 1 ? `step ${step}: ${rows[0][1]}` : `step ${step}`);
+    say(this.spoken, `step ${step}: ${rows.map(([line, value]) => `${line.name} ${value}`).join(", ")}`);
   }
 }
 

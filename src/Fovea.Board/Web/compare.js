@@ -1,6 +1,6 @@
 // Several runs: their lines in common charts, their last numbers, and what they were told differently.
 import { Chart, chartTools, kindsOf, options } from "./chart.js";
-import { ask, el, follow, number, runLink, say, state, table } from "./page.js";
+import { ask, el, follow, number, runLink, say, showRoot, state, table } from "./page.js";
 
 export function compare(main, left, ids) {
   const legend = el("div"), grid = el("div", { class: "charts" }), results = el("div"), told = el("div"), drawn = new Map();
@@ -9,6 +9,7 @@ export function compare(main, left, ids) {
   main.replaceChildren(el("h1", {}, `${ids.length} runs compared`), legend, chartTools(() => last && charts()), grid, el("h2", {}, "Last numbers"), results,
     el("h2", {}, "Settings"), el("div", { class: "tools" }, el("label", {}, all, "Show those that are the same, too")), told);
   follow([...ids.map(id => ask("run", id)), ...ids.map(id => ask("settings", id))], (...values) => {
+    showRoot(values[0].root);
     last = { runs: values.slice(0, ids.length), told: values.slice(ids.length) };
     legend.replaceChildren(table("Runs", [["Run", "name"], ["State", ""], ["Step", "num"], ["Loss", "num"], ["Held-out loss", "num"]],
       last.runs.map(({ run }, i) => [

@@ -1,5 +1,5 @@
 // All runs, the newest first.
-import { ago, el, follow, number, runLink, say, state } from "./page.js";
+import { ago, el, follow, number, runLink, say, showRoot, state } from "./page.js";
 
 const columns = [["", ""], ["State", ""], ["Run", "name"], ["Model", ""], ["Step", "num"], ["Loss", "num"], ["Held-out loss", "num"], ["Changed", "time"]];
 const chosen = new Set();
@@ -18,7 +18,7 @@ export function list(main, left) {
         el("th", { scope: "col", class: kind }, name || el("span", { class: "unseen" }, "Compare"))))), body)));
   picked();
   follow(["/api/runs"], ({ runs, cut, root }) => {
-    say(document.getElementById("root"), root);
+    showRoot(root);
     note.hidden = !cut && runs.length > 0;
     say(note, cut ? "There are too many folders; the list does not hold all of them. Start the board on a smaller one."
       : `No run has written anything below ${root} yet. This page shows one as soon as it does.`);

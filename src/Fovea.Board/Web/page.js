@@ -37,6 +37,8 @@ export function ago(time) {
   return "";
 }
 
+/** The folder of the board, in its head. */
+export const showRoot = root => say(document.getElementById("root"), root);
 export const state = of => el("span", { class: `state ${of}` }, of);
 export const runLink = (id, tab = "") => `#/run/${encodeURIComponent(id)}${tab && `/${tab}`}`;
 export const ask = (what, id) => `/api/${what}?run=${encodeURIComponent(id)}`;

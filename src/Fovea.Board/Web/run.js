@@ -1,6 +1,6 @@
 // One run: charts, results and settings, answers, log.
 import { Chart, chartTools, kindsOf, options } from "./chart.js";
-import { ask, el, follow, number, runLink, say, state, table } from "./page.js";
+import { ask, el, follow, number, runLink, say, showRoot, state, table } from "./page.js";
 
 const tabs = [["", "Charts"], ["results", "Results and settings"], ["answers", "Answers"], ["log", "Log"]];
 
@@ -13,6 +13,7 @@ export function run(main, left, id, tab) {
   const show = { "": charts, results, answers, log }[tab];
   const update = show(body, id);
   follow([ask("run", id), ...(update.asks ?? [])], (of, ...more) => {
+    showRoot(of.root);
     head.lastChild.replaceWith(state(of.run.state));
     say(sub, [of.run.model, of.run.started && `started ${of.run.started}`].filter(part => part).join(" · "));
     const words = of.run.state === "silent"

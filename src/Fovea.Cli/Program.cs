@@ -58,6 +58,7 @@ internal static class Program
         Fovea.Cli.Verbs.DataVerb.Create(),
         Fovea.Cli.Verbs.ChatVerb.Create(),
         Fovea.Cli.Verbs.ServeVerb.Create(),
+        Fovea.Cli.Verbs.BoardVerb.Create(),
         Fovea.Cli.Verbs.EvalVerb.Create(),
         Fovea.Cli.Verbs.EvaluateVerb.Create(),
         Fovea.Cli.Verbs.PredictVerb.Create(),

@@ -12,7 +12,7 @@ namespace Fovea.Cli.Verbs;
 /// <summary><c>fovea serve</c>: a model and its adapters with OpenAI's HTTP interface.</summary>
 internal static class ServeVerb
 {
-    private const string KeyVariable = "FOVEA_API_KEY";
+    internal const string KeyVariable = "FOVEA_API_KEY";
 
     private static readonly Option<string?> Model = new Option<string?>("--model")
     {

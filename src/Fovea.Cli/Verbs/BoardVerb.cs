@@ -1,0 +1,55 @@
+using System.CommandLine;
+using Fovea.Board;
+using Fovea.Board.Http;
+using Fovea.Cli.Views;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Fovea.Cli.Verbs;
+
+/// <summary><c>fovea board</c>: runs in a browser.</summary>
+internal static class BoardVerb
+{
+    private static readonly Argument<string> Folder = new Argument<string>("folder")
+    {
+        Description = "Runs in it and below it are shown.", DefaultValueFactory = _ => "saves",
+    }.IsPath();
+
+    private static readonly Option<int> Port = new("--port") { Description = "Port on 127.0.0.1; 0 takes a free one.", DefaultValueFactory = _ => 8001 };
+
+    private static readonly Option<string?> Serve = new("--serve")
+    {
+        Description = "Address of a running fovea serve, whose models can then be asked side by side. Its key: FOVEA_API_KEY.",
+    };
+
+    public static Command Create()
+    {
+        var verb = new Command("board", """
+            Show runs in a browser, live and past: charts, comparison, settings, answers, logs. For this machine's user alone; no file is changed.
+
+            Examples:
+              fovea board
+              fovea board /data/saves --port 9000
+              fovea board --serve http://127.0.0.1:8000    # ask its models, too
+              ssh -L 8001:127.0.0.1:8001 machine    # to see another machine's board here, at the address it prints
+            """)
+        {
+            Folder, Port, Serve,
+        };
+        verb.SetAction(parsed => Run(parsed.GetValue(Folder)!, parsed.GetValue(Port), parsed.GetValue(Serve)).GetAwaiter().GetResult());
+        return verb;
+    }
+
+    private static async Task<int> Run(string folder, int port, string? serve)
+    {
+        var access = new BoardAccess();
+        using var models = new ModelProxy(serve, Environment.GetEnvironmentVariable(ServeVerb.KeyVariable)?.Split(',')[0]);
+        await using var app = BoardHost.Build(
+            folder, port, access, models, logging => logging.SetMinimumLevel(LogLevel.Warning).AddProvider(new ErrorLog(Console.Error)));
+        await app.StartAsync();
+        Console.Out.WriteLine($"board of {Path.GetFullPath(folder)}: {access.Url(app.Urls.First())}");
+        await app.WaitForShutdownAsync();
+        return 0;
+    }
+}

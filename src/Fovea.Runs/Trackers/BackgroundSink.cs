@@ -39,12 +39,17 @@ internal sealed class BackgroundSink : IEventSink, IDisposable
     /// <exception cref="TrackerException">The tracker takes nothing at all: the hub switches it off, and says why.</exception>
     public void Write(RunEvent e)
     {
+        if (closed)
+        {
+            return;
+        }
+
         if (refused is { } why)
         {
             throw why;
         }
 
-        if (!closed && tracker.Wants(e))
+        if (tracker.Wants(e))
         {
             seen++;
             queue.Writer.TryWrite(e);

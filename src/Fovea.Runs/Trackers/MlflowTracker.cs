@@ -24,8 +24,14 @@ internal sealed partial class MlflowTracker(MlflowSettings settings, string outp
 
     private readonly MlflowClient client = new(settings);
     private readonly string file = Path.Combine(outputDir, FileName);
+    private readonly HashSet<string> written = new(StringComparer.Ordinal);
+
+    // How far its beginning has come: a request that failed is repeated, those before it are not.
     private RunStarted? started;
+    private string? experiment;
     private string? run;
+    private bool reopened;
+    private bool described;
     private bool kept;
 
     public string Name => "mlflow";
@@ -35,7 +41,7 @@ internal sealed partial class MlflowTracker(MlflowSettings settings, string outp
     public async Task Send(IReadOnlyList<RunEvent> events, CancellationToken cancel)
     {
         started = events.OfType<RunStarted>().LastOrDefault() ?? started;
-        run ??= await Begin(cancel).ConfigureAwait(false);
+        await Begin(cancel).ConfigureAwait(false);
         if (!kept && events.Any(LogEntries.ShowTraining))
         {
             // Not before: until then the folder's checkpoints may be those of another run.
@@ -45,19 +51,14 @@ internal sealed partial class MlflowTracker(MlflowSettings settings, string outp
 
         foreach (var part in events.SelectMany(Metrics).Chunk(MostMetrics))
         {
-            await Log(run, "metrics", part, cancel).ConfigureAwait(false);
+            await Log("metrics", part, cancel).ConfigureAwait(false);
         }
     }
 
     public async Task End(RunEvent? last, CancellationToken cancel)
     {
-        if (run is null && started is null)
-        {
-            return;
-        }
-
         await Send(last is null ? [] : [last], cancel).ConfigureAwait(false);
-        await Update(run!, last is RunFinished ? "FINISHED" : last is RunInterrupted ? "KILLED" : "FAILED", last?.Time ?? DateTimeOffset.UtcNow, cancel)
+        await Update(last is RunFinished ? "FINISHED" : last is RunInterrupted ? "KILLED" : "FAILED", last?.Time ?? DateTimeOffset.UtcNow, cancel)
             .ConfigureAwait(false);
     }
 
@@ -101,21 +102,31 @@ internal sealed partial class MlflowTracker(MlflowSettings settings, string outp
         }
     }
 
-    private async Task<string> Begin(CancellationToken cancel)
+    private async Task Begin(CancellationToken cancel)
     {
-        if (await Known(cancel).ConfigureAwait(false) is var (id, written))
+        run ??= await Known(cancel).ConfigureAwait(false) ?? await Create(cancel).ConfigureAwait(false);
+        if (reopened)
         {
-            await Update(id, "RUNNING", end: null, cancel).ConfigureAwait(false);
-            await Describe(id, written, cancel).ConfigureAwait(false);
-            return id;
+            await Update("RUNNING", end: null, cancel).ConfigureAwait(false);
+            reopened = false;
         }
 
+        if (!described)
+        {
+            await Describe(cancel).ConfigureAwait(false);
+            described = true;
+        }
+    }
+
+    private async Task<string> Create(CancellationToken cancel)
+    {
+        experiment ??= await Experiment(cancel).ConfigureAwait(false);
         var title = settings.RunName ?? name;
         var made = await client.Post(
             "runs/create",
             new JsonObject
             {
-                ["experiment_id"] = await Experiment(cancel).ConfigureAwait(false),
+                ["experiment_id"] = experiment,
                 ["run_name"] = title,
                 ["start_time"] = (started?.Time ?? DateTimeOffset.UtcNow).ToUnixTimeMilliseconds(),
                 ["tags"] = new JsonArray(
@@ -123,13 +134,11 @@ internal sealed partial class MlflowTracker(MlflowSettings settings, string outp
                     Pair("mlflow.source.type", "LOCAL")),
             },
             cancel).ConfigureAwait(false) ?? throw Missing("the experiment is not there");
-        var fresh = Text(made, "run", "info", "run_id") ?? throw Missing("runs/create answered without a run_id");
-        await Describe(fresh, [], cancel).ConfigureAwait(false);
-        return fresh;
+        return Text(made, "run", "info", "run_id") ?? throw Missing("runs/create answered without a run_id");
     }
 
-    /// <summary>The run to go on with, and the params that it has; null where there is none.</summary>
-    private async Task<(string Id, HashSet<string> Params)?> Known(CancellationToken cancel)
+    /// <summary>The run to go on with; null where there is none.</summary>
+    private async Task<string?> Known(CancellationToken cancel)
     {
         if ((settings.RunId ?? (started is { StartStep: > 0 } ? Remembered() : null)) is not { } id)
         {
@@ -142,13 +151,13 @@ internal sealed partial class MlflowTracker(MlflowSettings settings, string outp
             return settings.RunId is null ? null : throw Missing($"there is no run {id}, which MLFLOW_RUN_ID names");
         }
 
-        var written = new HashSet<string>(StringComparer.Ordinal);
         if (At(there.Value, "run", "data", "params") is { ValueKind: JsonValueKind.Array } pairs)
         {
             written.UnionWith(pairs.EnumerateArray().Select(pair => Text(pair, "key")).OfType<string>());
         }
 
-        return (id, written);
+        reopened = true;
+        return id;
     }
 
     private string? Remembered()
@@ -188,21 +197,22 @@ internal sealed partial class MlflowTracker(MlflowSettings settings, string outp
     }
 
     /// <summary>The settings as params, which can be written once, and the tags. A run whose settings are not taken is still worth its numbers.</summary>
-    private async Task Describe(string id, HashSet<string> written, CancellationToken cancel)
+    private async Task Describe(CancellationToken cancel)
     {
         try
         {
             var settled = (started?.Config ?? new Dictionary<string, string>())
                 .Where(pair => pair.Value.Length is > 0 and <= LongestValue && !written.Contains(Clean(pair.Key)))
-                .Select(pair => Pair(Clean(pair.Key), pair.Value));
+                .ToList();
             foreach (var part in settled.Chunk(MostParams))
             {
-                await Log(id, "params", part, cancel).ConfigureAwait(false);
+                await Log("params", part.Select(pair => Pair(Clean(pair.Key), pair.Value)), cancel).ConfigureAwait(false);
+                written.UnionWith(part.Select(pair => Clean(pair.Key)));
             }
 
             foreach (var part in settings.Tags.Select(tag => Pair(Clean(tag.Key), Short(tag.Value))).Chunk(MostParams))
             {
-                await Log(id, "tags", part, cancel).ConfigureAwait(false);
+                await Log("tags", part, cancel).ConfigureAwait(false);
             }
         }
         catch (TrackerException e) when (!e.Passes)
@@ -211,19 +221,19 @@ internal sealed partial class MlflowTracker(MlflowSettings settings, string outp
         }
     }
 
-    private async Task Log(string id, string what, IEnumerable<JsonObject> items, CancellationToken cancel) => _ = await client.Post(
-        "runs/log-batch", new JsonObject { ["run_id"] = id, [what] = new JsonArray([.. items]) }, cancel).ConfigureAwait(false)
-        ?? throw Missing($"the run {id} is not there any more");
+    private async Task Log(string what, IEnumerable<JsonObject> items, CancellationToken cancel) => _ = await client.Post(
+        "runs/log-batch", new JsonObject { ["run_id"] = run, [what] = new JsonArray([.. items]) }, cancel).ConfigureAwait(false)
+        ?? throw Missing($"the run {run} is not there any more");
 
-    private async Task Update(string id, string status, DateTimeOffset? end, CancellationToken cancel)
+    private async Task Update(string status, DateTimeOffset? end, CancellationToken cancel)
     {
-        var body = new JsonObject { ["run_id"] = id, ["status"] = status };
+        var body = new JsonObject { ["run_id"] = run, ["status"] = status };
         if (end is { } time)
         {
             body["end_time"] = time.ToUnixTimeMilliseconds();
         }
 
-        _ = await client.Post("runs/update", body, cancel).ConfigureAwait(false) ?? throw Missing($"the run {id} is not there any more");
+        _ = await client.Post("runs/update", body, cancel).ConfigureAwait(false) ?? throw Missing($"the run {run} is not there any more");
     }
 
     private static JsonObject Pair(string key, string value) => new() { ["key"] = key, ["value"] = value };

@@ -33,6 +33,7 @@ internal sealed partial class MlflowTracker(MlflowSettings settings, string outp
     private bool reopened;
     private bool described;
     private bool kept;
+    private bool ending;
 
     public string Name => "mlflow";
 
@@ -57,7 +58,17 @@ internal sealed partial class MlflowTracker(MlflowSettings settings, string outp
 
     public async Task End(RunEvent? last, CancellationToken cancel)
     {
-        await Send(last is null ? [] : [last], cancel).ConfigureAwait(false);
+        if (started is null)
+        {
+            return;
+        }
+
+        if (!ending)
+        {
+            await Send(last is null ? [] : [last], cancel).ConfigureAwait(false);
+            ending = true;
+        }
+
         await Update(last is RunFinished ? "FINISHED" : last is RunInterrupted ? "KILLED" : "FAILED", last?.Time ?? DateTimeOffset.UtcNow, cancel)
             .ConfigureAwait(false);
     }

@@ -10,7 +10,7 @@ internal static class TrackerNames
     public static string? Refusal(string name) => name switch
     {
         TensorBoard or Mlflow or "all" or "none" => null,
-        "wandb" => "report_to: wandb is refused: its files and its service are those of its own client alone; use mlflow or tensorboard, "
+        "wandb" => "report_to: wandb is refused: its files are a private format of its own client; use tensorboard or mlflow, "
             + "which get the same numbers, or none",
         _ => $"report_to: {name} is refused: it needs its own client; use tensorboard or mlflow, which get the same numbers, or none",
     };

@@ -11,13 +11,16 @@ PACK_LIMIT=60
 CODEC_NAMES="libturbojpeg.so.0 libjpeg.so.62 libwebp.so.7 libwebpdemux.so.2 libsharpyuv.so.0"
 # Of the .NET runtime, what neither fovea nor its tests load: debuggers, tracing, other collectors, other languages, parts of the library.
 NOT_IN_PACK='libmscordaccore\.so|libmscordbi\.so|libclrgc\.so|libclrgcexp\.so|libcoreclrtraceptprovider\.so|createdump|Microsoft\.VisualBasic.*\.dll|Microsoft\.CSharp\.dll|System\.Data\.Common\.dll|System\.Private\.DataContractSerialization\.dll|System\.Linq\.AsyncEnumerable\.dll|System\.Net\.(Mail|HttpListener|Quic|Requests)\.dll|System\.Transactions\.Local\.dll|System\.Threading\.Tasks\.Dataflow\.dll'
-# Of ASP.NET Core: pages, sign-in, files, other servers.
-NOT_IN_PACK="$NOT_IN_PACK"'|Microsoft\.AspNetCore\.(Mvc|Components|SignalR|Razor|Identity|DataProtection|Localization|OutputCaching|ResponseCaching|ResponseCompression|Rewrite|HttpLogging|StaticAssets|StaticFiles|Session|WebSockets|Antiforgery|CookiePolicy|Http\.Connections|Authentication\.(Cookies|OAuth|BearerToken)|Server\.(HttpSys|IIS|IISIntegration|Kestrel\.Transport\.(Quic|NamedPipes)))(\.[A-Za-z.]+)?\.dll|Microsoft\.JSInterop\.dll|Microsoft\.Extensions\.(Identity|Localization)\..*\.dll|System\.(Formats\.Cbor|Security\.Cryptography\.(Pkcs|Xml)|Diagnostics\.EventLog)\.dll|aspnetcorev2_inprocess\.dll'
+# Nothing is served and no page is shown there: ASP.NET Core itself, but for what it shares with other programs, and what tests ask servers and browsers with.
+NOT_IN_PACK="$NOT_IN_PACK"'|Microsoft\.AspNetCore(\.[A-Za-z.]+)?\.dll|Microsoft\.JSInterop\.dll|Microsoft\.Extensions\.(Identity|Localization)\..*\.dll|System\.(Formats\.Cbor|Security\.Cryptography\.(Pkcs|Xml)|Diagnostics\.EventLog)\.dll|aspnetcorev2_inprocess\.dll'
+NOT_IN_PACK="$NOT_IN_PACK"'|OpenAI\.dll|System\.ClientModel\.dll|Microsoft\.Playwright\.dll|playwright\.ps1'
 
 # pack_files: a line "file<TAB>name in the pack" for each; sources, tests' inputs and scripts travel with the checkout.
 pack_files() {
   local file name
-  for file in "$ROOT"/artifacts/bin/Fovea.Tests/release/*.dll "$ROOT"/artifacts/bin/Fovea.Tests/release/*.json; do printf '%s\tmanaged/%s\n' "$file" "${file##*/}"; done
+  for file in "$ROOT"/artifacts/bin/Fovea.Tests/release/*.dll "$ROOT"/artifacts/bin/Fovea.Tests/release/*.json; do
+    grep -qE "^($NOT_IN_PACK)\$" <<< "${file##*/}" || printf '%s\tmanaged/%s\n' "$file" "${file##*/}"
+  done
   printf '%s\tdotnet/dotnet\n' "$DOTNET_HOME/dotnet"
   (cd "$DOTNET_HOME" && find -L host $(runtimes) -type f) | grep -vE "/($NOT_IN_PACK)\$" | while read -r file; do
     [ "${file%Core.App.deps.json}" != "$file" ] || printf '%s\tdotnet/%s\n' "$DOTNET_HOME/$file" "$file"
@@ -25,7 +28,7 @@ pack_files() {
   for name in $CODEC_NAMES; do [ ! -e "$FOVEA_CODECS/$name" ] || printf '%s\tcodecs/%s\n' "$FOVEA_CODECS/$name" "$name"; done
 }
 
-# The base runtime and ASP.NET Core, which the server is built on.
+# The base runtime, and of ASP.NET Core what remains of it.
 runtimes() {
   printf 'shared/Microsoft.NETCore.App/%s\n' "$DOTNET_VERSION"
   printf 'shared/Microsoft.AspNetCore.App/%s\n' "$(ls "$DOTNET_HOME/shared/Microsoft.AspNetCore.App" | sort -V | tail -n 1)"
@@ -33,7 +36,7 @@ runtimes() {
 
 # The host refuses a runtime that lacks what its list names: entries of what is left out go too.
 shortened_list() {
-  awk -v out="^ *\"($NOT_IN_PACK)\": *\\\\{" '
+  awk -v out="^ *\"([^\"]*/)?($NOT_IN_PACK)\": *\\\\{" '
     skip { if (/}/) skip = 0; next }
     $0 ~ out { if (!/}/) skip = 1; next }
     { lines[++n] = $0 }
@@ -53,6 +56,10 @@ make_pack() {
   for runtime in $(runtimes); do
     name="$(basename "$(dirname "$runtime")").deps.json"
     shortened_list "$DOTNET_HOME/$runtime/$name" > "$stage/dotnet/$runtime/$name"
+  done
+  for file in "$stage"/managed/*.deps.json; do
+    shortened_list "$file" > "$file.new"
+    mv "$file.new" "$file"
   done
   "$stage/dotnet/dotnet" --list-runtimes > /dev/null || die "the runtime in the pack does not start."
   mkdir -p "$(dirname "$target")"

@@ -8,7 +8,7 @@ internal static class ChatMessages
 {
     private static readonly IDictionary<string, object?> EmptyArguments = new Dictionary<string, object?>();
 
-    /// <param name="instructions">Stands before the system messages at the beginning.</param>
+    /// <summary>The messages; instructions stand before the system messages at the beginning.</summary>
     /// <exception cref="ConfigException">A message holds what no model reads; says which.</exception>
     public static IReadOnlyList<Message> Read(IEnumerable<ChatMessage> messages, string? instructions)
     {

@@ -39,8 +39,7 @@ internal static class ServingSpan
         return span;
     }
 
-    /// <param name="outcome">As the meter counts it.</param>
-    /// <param name="first">Time to the first piece of text; null where there was none.</param>
+    /// <summary>Ends a span with an outcome, as the meter counts it, and the time to the first piece of text, where there was one.</summary>
     public static void End(
         Activity? span, string outcome, Exception? failure, IReadOnlyList<ServedUsage> usages, IReadOnlyList<StopReason> reasons, TimeSpan? first)
     {

@@ -80,6 +80,7 @@ public sealed class BoardTests : IAsyncDisposable
         Assert.Equal(["good", "half"], runs.Keys.Order());
         Assert.False(runs["half"].TryGetProperty("loss", out _));
         Assert.Empty((await open.Get("/api/run?run=half")).GetProperty("series").EnumerateObject());
+        Assert.False((await open.Get("/api/run?run=half")).GetProperty("report").GetBoolean());
         Assert.Equal("\"\"", await open.Http.GetStringAsync("/api/log?run=half"));
         Assert.Equal(0, (await open.Get("/api/answers?run=half")).GetProperty("all").GetInt32());
         foreach (var path in new[]

@@ -56,7 +56,7 @@ public sealed class BoardBrowserTests(ChromiumBrowser chromium) : IClassFixture<
         }
 
         // A page that is not there is told of with 404, which a browser writes to its console.
-        Assert.Empty(faults.Where(fault => !fault.Contains("404", StringComparison.Ordinal)));
+        Assert.DoesNotContain(faults, fault => !fault.Contains("404", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -6,6 +6,7 @@ using Fovea.Training.Config;
 using Fovea.Training.Planning;
 using Fovea.Training.Recipes;
 using Fovea.Training.Session;
+using Microsoft.Extensions.Logging;
 
 namespace Fovea;
 
@@ -33,6 +34,7 @@ public sealed class FineTune
     private readonly Dictionary<string, Metric> metrics = [];
     private string? model;
     private string? target;
+    private ILogger? logger;
 
     private FineTune(IReadOnlyList<ConfigEntry> file, TrainConfig? whole = null) => (this.file, this.whole) = (file, whole);
 
@@ -145,6 +147,15 @@ public sealed class FineTune
         return this;
     }
 
+    /// <summary>Logs the run's events, with ids and named values that docs/telemetry.md lists.</summary>
+    /// <param name="logger">Called on the run's thread: training waits for it. If it throws, that is reported and it is not called again.</param>
+    public FineTune LogTo(ILogger logger)
+    {
+        ArgumentNullException.ThrowIfNull(logger);
+        this.logger = logger;
+        return this;
+    }
+
     /// <summary>Estimates the run's memory from the model's config.json; no weights are loaded and no data is read.</summary>
     /// <param name="request">Which numbers of GPUs and which settings to consider; null: those that make sense.</param>
     /// <exception cref="ConfigException">The settings cannot be used; all problems are listed.</exception>
@@ -194,7 +205,7 @@ public sealed class FineTune
             }
 
             config = config with { Data = config.Data with { Given = conversations } };
-            return await BlockingWork.Run(() => Run(config, [new CallbackSink(onEvent)], cancel)).ConfigureAwait(false);
+            return await BlockingWork.Run(() => Run(config, [new CallbackSink(onEvent), .. logger is null ? [] : new[] { new LoggerSink(logger) }], cancel)).ConfigureAwait(false);
         }
         finally
         {

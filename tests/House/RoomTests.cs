@@ -52,8 +52,8 @@ public sealed partial class RoomTests
         ["Fovea.Abstractions"] = ["Microsoft.CodeAnalysis.PublicApiAnalyzers"],
         ["Fovea"] =
         [
-            "Microsoft.CodeAnalysis.PublicApiAnalyzers", "ParquetSharp", "ScottPlot", "SkiaSharp", "SkiaSharp.HarfBuzz",
-            "SkiaSharp.NativeAssets.Linux.NoDependencies", "YamlDotNet",
+            "Microsoft.CodeAnalysis.PublicApiAnalyzers", "Microsoft.Extensions.Logging.Abstractions", "ParquetSharp", "ScottPlot", "SkiaSharp",
+            "SkiaSharp.HarfBuzz", "SkiaSharp.NativeAssets.Linux.NoDependencies", "YamlDotNet",
         ],
         ["Fovea.AspNetCore"] = ["Microsoft.CodeAnalysis.PublicApiAnalyzers"],
         ["Fovea.Extensions.AI"] = ["Microsoft.CodeAnalysis.PublicApiAnalyzers", "Microsoft.Extensions.AI"],

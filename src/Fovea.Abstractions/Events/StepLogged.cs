@@ -15,6 +15,9 @@ public sealed record StepLogged(int Step, int TotalSteps, double? Loss, double? 
     /// <summary>Tokens per second of wall time over the steps of this log, all ranks.</summary>
     public double? TokensPerSecond { get; init; }
 
+    /// <summary>Samples per second of wall time over the steps of this log, all ranks.</summary>
+    public double? SamplesPerSecond { get; init; }
+
     /// <summary>Bytes in use: device memory on an accelerator, anonymous resident memory on a CPU.</summary>
     public long? MemoryBytes { get; init; }
 

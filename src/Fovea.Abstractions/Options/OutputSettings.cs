@@ -55,7 +55,7 @@ public sealed class OutputSettings
     [Key("plot_loss")]
     public bool? PlotLoss { get; set; }
 
-    /// <summary>Trackers to write to: <c>tensorboard</c>, or <c>none</c> (the default).</summary>
+    /// <summary>Trackers to write to: <c>tensorboard</c>, <c>mlflow</c>, <c>all</c> that can be reached, or <c>none</c> (the default).</summary>
     [Key("report_to")]
     public IReadOnlyList<string>? ReportTo { get; set; }
 

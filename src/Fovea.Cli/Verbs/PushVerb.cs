@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Fovea.Hub.Pushing;
 using Fovea.Running;
 using Fovea.Training.Config;
 

@@ -3,7 +3,6 @@ using Fovea.AspNetCore;
 using Fovea.Cli.Views;
 using Fovea.Models.Peft;
 using Fovea.Training.Config;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;

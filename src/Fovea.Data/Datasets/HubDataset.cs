@@ -71,7 +71,7 @@ internal sealed partial record HubDataset(string? HuggingFace, string? ModelScop
             return all;
         }
 
-        var inFolder = all.Where(file => file.Split('/')[..^1].Contains(Subset)).ToList();
+        var inFolder = all.Where(file => file.Split('/').SkipLast(1).Contains(Subset)).ToList();
         var named = inFolder.Count > 0 ? inFolder : all.Where(file => Path.GetFileName(file).Contains(Subset, StringComparison.Ordinal)).ToList();
         return named.Count > 0 ? named
             : throw new ConfigException($"no file of {Id} is named after the subset '{Subset}'; there are {Brief.List([.. all])}");

@@ -39,11 +39,13 @@ internal sealed class FileLock : IDisposable
         const UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead;
         try
         {
-            return new FileLock(new FileStream(path, new FileStreamOptions
+            var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = 0 };
+            if (!OperatingSystem.IsWindows())
             {
-                Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None, BufferSize = 0,
-                UnixCreateMode = OperatingSystem.IsWindows() ? null : mode,
-            }));
+                options.UnixCreateMode = mode;
+            }
+
+            return new FileLock(new FileStream(path, options));
         }
         catch (IOException) when (File.Exists(path))
         {

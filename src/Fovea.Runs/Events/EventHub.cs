@@ -1,4 +1,5 @@
 using Fovea.Events;
+using Fovea.Runs.Trackers;
 
 namespace Fovea.Runs.Events;
 
@@ -72,7 +73,8 @@ internal sealed class EventHub : IEventSink, IDisposable
                     CloseQuietly(closable);
                 }
 
-                reports.Add(new Warning($"{sink.GetType().Name} stopped working and was switched off: {error.Message}"));
+                var name = sink is BackgroundSink tracker ? $"report_to: {tracker.Name}" : sink.GetType().Name;
+                reports.Add(new Warning($"{name} stopped working and was switched off: {error.Message}"));
             }
         }
 

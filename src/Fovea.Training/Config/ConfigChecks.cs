@@ -1,3 +1,4 @@
+using Fovea.Runs.Trackers;
 using Fovea.Tensors;
 
 namespace Fovea.Training.Config;
@@ -18,9 +19,9 @@ internal static class ConfigChecks
         Method(config, problems);
         Schedule(config, problems);
         AnswerChecks.Run(config, problems);
-        foreach (var target in config.Run.ReportTo.Where(target => target is not ("none" or "tensorboard" or "all")))
+        foreach (var refusal in config.Run.ReportTo.Select(TrackerNames.Refusal).OfType<string>())
         {
-            problems.Add($"report_to: {target} is refused: it needs its own client; use tensorboard, which writes the same numbers, or none");
+            problems.Add(refusal);
         }
 
         if (config is { Model.Fp16: true, Model.Bf16: true } or { Model.Fp16: true, Model.PureBf16: true })

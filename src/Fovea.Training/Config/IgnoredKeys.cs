@@ -37,7 +37,7 @@ internal static class IgnoredKeys
             "eval_accumulation_steps prediction_loss_only eval_do_concat_batches eval_use_gather_object batch_eval_metrics include_for_metrics"
             + " include_inputs_for_metrics eval_on_each_dataset bf16_full_eval"),
         ("what is printed follows the terminal; every number is in the log files",
-            "log_level log_level_replica log_on_each_node disable_tqdm print_param_status logging_nan_inf_filter debug skip_memory_metrics run_name project"
+            "log_level log_level_replica log_on_each_node disable_tqdm print_param_status logging_nan_inf_filter debug skip_memory_metrics project"
             + " trackio_space_id plot_loss_keys"),
         ("processes find one another through RANK, WORLD_SIZE and MASTER_ADDR, and exchange gradients as the device demands",
             "local_rank ddp_backend dispatch_batches split_batches ddp_find_unused_parameters ddp_broadcast_buffers"

@@ -24,7 +24,13 @@ internal static class SupervisedFineTune
         mesh ??= Mesh.Alone();
         try
         {
-            return StepThread.Run(() => Run(config, events, mesh, stop));
+            return Telemetry.Span("fovea.run", span =>
+            {
+                span?.SetTag("fovea.run.name", config.Run.EffectiveRunName).SetTag("fovea.model", config.Model.Name);
+                var outcome = StepThread.Run(() => Run(config, events, mesh, stop));
+                span?.SetTag("fovea.step", outcome.Step).SetTag("fovea.loss", outcome.TrainLoss).SetTag("fovea.run.interrupted", outcome.Interrupted);
+                return outcome;
+            });
         }
         catch (Exception e)
         {

@@ -47,13 +47,23 @@ internal sealed class Checkpointer(TrainConfig config, RunInputs inputs, ModelSe
     public void SaveResult()
     {
         TakeOver();
-        session.Strategy.OnMain(() => ModelSaver.Save(model, config, config.Run.OutputDir));
+        Telemetry.Span("fovea.result.save", _ =>
+        {
+            session.Strategy.OnMain(() => ModelSaver.Save(model, config, config.Run.OutputDir));
+            return true;
+        });
     }
 
-    private void Save()
+    private void Save() => Telemetry.Span("fovea.checkpoint", span =>
+    {
+        span?.SetTag("fovea.step", state.Progress.Step);
+        Save(state.Progress.Step);
+        return true;
+    });
+
+    private void Save(int step)
     {
         TakeOver();
-        var step = state.Progress.Step;
         lastSaved = step;
         state.Best?.Saving(step);
         store.Best = state.Best?.SoFar.Checkpoint;

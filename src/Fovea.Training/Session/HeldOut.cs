@@ -1,3 +1,4 @@
+using Fovea.Data.Datasets;
 using Fovea.Data.Packing;
 using Fovea.Distributed;
 using Fovea.Events;
@@ -38,13 +39,15 @@ internal sealed class HeldOut(
         }
     }
 
-    private Evaluated? Run(bool final)
+    private Evaluated? Run(bool final) => inputs.Data.Eval is not { Count: > 0 } samples ? null : Telemetry.Span("fovea.evaluation", span =>
     {
-        if (inputs.Data.Eval is not { Count: > 0 } samples)
-        {
-            return null;
-        }
+        var measured = Run(samples, final);
+        span?.SetTag("fovea.step", measured.Step).SetTag("fovea.loss", measured.Loss).SetTag("fovea.samples", measured.Samples);
+        return measured;
+    });
 
+    private Evaluated Run(ConversationSet samples, bool final)
+    {
         using var pipeline = inputs.Setup.HeldOut(config, samples, mesh.Rank, mesh.WorldSize, microBatchTokens, cache);
         var measured = Evaluation.Run(session.Runner, Objective!, pipeline, mesh, session.Strategy);
         if (config.Run.AnswersWhenEvaluating)

@@ -4,6 +4,7 @@ using Fovea.Distributed;
 using Fovea.Events;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
+using Fovea.Runs.Trackers;
 using Fovea.Tensors;
 using Fovea.Training.Config;
 using Fovea.Training.Planning;
@@ -25,6 +26,7 @@ internal sealed class Reporter
     private readonly long allParameters;
     private long samplesTrained;
     private long samplesLeftOut;
+    private readonly List<BackgroundSink> trackers = [];
     private readonly RefusalWatch refusals = new(() => Devices.Refusals);
 
     /// <param name="log">What was logged before, where the run goes on.</param>
@@ -35,6 +37,15 @@ internal sealed class Reporter
         recorder = mesh.IsMain
             ? RunFolder.Attach(events, config.Run.OutputDir, log, config.Run.PlotLoss, config.Run.UseTensorBoard, config.Run.LoggingDir)
             : new TrainerStateRecorder(config.Run.OutputDir, log);
+        if (mesh.IsMain)
+        {
+            events.Add(new TelemetrySink(config.Run.EffectiveRunName));
+            if (config.Run.UseMlflow)
+            {
+                Track(new MlflowTracker(MlflowSettings.Read(Environment.GetEnvironmentVariable), config.Run.OutputDir, config.Run.EffectiveRunName));
+            }
+        }
+
         recorder.Complete = state.Best is { } best ? best.In : null;
         allParameters = model.AllParameters;
     }
@@ -109,15 +120,19 @@ internal sealed class Reporter
 
     /// <summary>The step is done and counted.</summary>
     /// <param name="loss">Null where it has none: no token was trained, or none could be.</param>
-    public void Done(StepTotals totals, double? loss, StepResult result)
+    /// <param name="time">Wall time of the step.</param>
+    public void Done(StepTotals totals, double? loss, StepResult result, TimeSpan time)
     {
         var progress = state.Progress;
         samplesTrained += totals.Samples;
-        window.Add(loss, totals.Tokens);
+        window.Add(loss, totals.Tokens, totals.Samples);
         events.Write(new StepDone(progress.Step, progress.TotalSteps, loss)
         {
             MemoryBytes = machine.Used,
             TokensPerSecond = window.TokensPerSecond,
+            Tokens = totals.Tokens,
+            Samples = totals.Samples,
+            Seconds = time.TotalSeconds,
         });
         foreach (var refusal in refusals.News())
         {
@@ -129,11 +144,12 @@ internal sealed class Reporter
             return;
         }
 
-        var (mean, speed) = window.Take();
+        var (mean, speed, samples) = window.Take();
         events.Write(new StepLogged(progress.Step, progress.TotalSteps, mean, result.Norm, result.Rate, state.Epoch)
         {
             TotalTokens = progress.Tokens,
             TokensPerSecond = speed,
+            SamplesPerSecond = samples,
             MemoryBytes = machine.Used,
             MemoryReservedBytes = machine.Reserved,
         });
@@ -145,14 +161,14 @@ internal sealed class Reporter
 
     public void Saved(string checkpoint) => events.Write(new CheckpointSaved(state.Progress.Step, checkpoint));
 
-    public void Failed(Exception e) => events.Write(new RunFailed(state.Progress.Step, e.Message));
+    public void Failed(Exception e) => End(new RunFailed(state.Progress.Step, e.Message));
 
     public void Interrupted(string? saved)
     {
         var with = saved is not null ? $" with resume_from_checkpoint={saved}"
             : config.Run.OverwriteOutputDir ? string.Empty
             : " with overwrite_output_dir=true";
-        events.Write(new RunInterrupted(state.Progress.Step, "stopped on request", saved, $"run the same command again{with}"));
+        End(new RunInterrupted(state.Progress.Step, "stopped on request", saved, $"run the same command again{with}"));
     }
 
     public void Finished(TimeSpan elapsed)
@@ -169,7 +185,7 @@ internal sealed class Reporter
             Notice(notice);
         }
 
-        events.Write(new RunFinished(progress.Step, state.Epoch, progress.MeanLoss, elapsed.TotalSeconds)
+        End(new RunFinished(progress.Step, state.Epoch, progress.MeanLoss, elapsed.TotalSeconds)
         {
             SamplesTrained = samplesTrained,
             TotalTokens = progress.Tokens,
@@ -177,6 +193,24 @@ internal sealed class Reporter
             PeakMemoryBytes = machine.Peak,
             Paths = ResultPaths(),
         });
+    }
+
+    private void Track(ITracker tracker)
+    {
+        var sink = new BackgroundSink(tracker);
+        trackers.Add(sink);
+        events.Add(sink);
+    }
+
+    /// <summary>Trackers get what is left before the run says that it has ended, so that its last word is the last.</summary>
+    private void End(RunEvent last)
+    {
+        foreach (var lost in trackers.Select(tracker => tracker.Finish(last)).OfType<string>().ToList())
+        {
+            Warn(lost);
+        }
+
+        events.Write(last);
     }
 
     private void Skipped(IEnumerable<BadSample> samples, BadSamplePolicy policy)

@@ -58,7 +58,12 @@ internal sealed class RunInputs : IDisposable
     internal string? ResumeFrom { get; }
 
     /// <exception cref="ConfigException">The configuration, the data or the checkpoint cannot be used.</exception>
-    public static RunInputs Read(TrainConfig config, Mesh mesh) => new(config, mesh);
+    public static RunInputs Read(TrainConfig config, Mesh mesh) => Telemetry.Span("fovea.data.load", span =>
+    {
+        var inputs = new RunInputs(config, mesh);
+        span?.SetTag("fovea.data.samples", inputs.Data.Train.Count).SetTag("fovea.data.samples.skipped", inputs.Data.Rejected.Count);
+        return inputs;
+    });
 
     public void Dispose() => Data.Dispose();
 

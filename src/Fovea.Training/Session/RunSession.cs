@@ -46,7 +46,7 @@ internal sealed class RunSession : TrainSession
     /// <exception cref="ConfigException">The model or the checkpoint cannot be used.</exception>
     public static RunSession Open(TrainConfig config, RunInputs inputs, Mesh mesh, EventHub events, CancellationToken stop)
     {
-        var parts = RunParts.Assemble(config, inputs, mesh, events);
+        var parts = Telemetry.Span("fovea.model.load", _ => RunParts.Assemble(config, inputs, mesh, events));
         try
         {
             return new RunSession(inputs, parts, mesh, events, stop);
@@ -110,7 +110,7 @@ internal sealed class RunSession : TrainSession
         }
 
         State.Progress = State.Progress.Done(step.Totals.Tokens, loss);
-        Reporter.Done(step.Totals, loss, result);
+        Reporter.Done(step.Totals, loss, result, Stopwatch.GetElapsedTime(step.Asked));
         if (result.Norm is not null)
         {
             Checkpoints.TakeOver();

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Fovea.Models.Peft;
 using Fovea.Runs.Files;
+using Fovea.Runs.Trackers;
 using Fovea.Tensors;
 using Fovea.Training.Config;
 
@@ -19,7 +20,7 @@ internal static class RunTargets
         "adapter_model.safetensors", PeftConfig.FileName, AdapterBase.FileName, "README.md", "config.json", "model.safetensors",
         "model.safetensors.index.json", TrainerLogSink.FileName, TrainerState.FileName, RunningLogSink.FileName, "train_results.json",
         "eval_results.json", "all_results.json", "training_loss.svg", "training_loss.png", PredictionFiles.Answers,
-        PredictionFiles.Scores, PredictionFiles.Report,
+        PredictionFiles.Scores, PredictionFiles.Report, MlflowTracker.FileName,
     ];
 
     /// <summary>Links are followed, mount points are folders like any other; nothing is made.</summary>
@@ -47,6 +48,11 @@ internal static class RunTargets
         {
             var (folder, key) = run.LoggingDir is { } named ? (named, "logging_dir") : (Path.Combine(run.OutputDir, "runs"), "output_dir");
             Look(() => WriteTarget.Folder(folder, key));
+        }
+
+        if (run.UseMlflow)
+        {
+            Look(() => MlflowSettings.Read(Environment.GetEnvironmentVariable));
         }
 
         if (problems.Count > 0)

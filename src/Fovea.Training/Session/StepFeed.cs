@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Fovea.Data.Packing;
 using Fovea.Distributed;
 using Fovea.Nn;
@@ -14,7 +15,11 @@ internal sealed class StepFeed(IStepSource source, StepRunner runner, IObjective
     private PreparedBatch? nextBatch;
 
     /// <summary>The next step, or null after the last. The caller disposes it.</summary>
-    public TrainStep? Next() => Take() is { } batch ? new TrainStep(this, batch, StepTotals.Of(batch, mesh)) : null;
+    public TrainStep? Next()
+    {
+        var asked = Stopwatch.GetTimestamp();
+        return Take() is { } batch ? new TrainStep(this, batch, StepTotals.Of(batch, mesh)) { Asked = asked } : null;
+    }
 
     /// <summary>Takes the next step if it is ready and sends its first micro-batch off; to be called before waiting for the device.</summary>
     public void LookAhead()

@@ -25,6 +25,9 @@ internal sealed class TrainStep : IDisposable
     /// <summary>What all ranks do in it.</summary>
     public StepTotals Totals { get; }
 
+    /// <summary>When its data was asked for, as <see cref="System.Diagnostics.Stopwatch.GetTimestamp"/> says.</summary>
+    public long Asked { get; init; }
+
     internal StepFeed Feed { get; }
 
     public void Dispose()

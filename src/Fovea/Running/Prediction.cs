@@ -52,11 +52,16 @@ internal sealed class Prediction : IDisposable
     public static bool Run(TrainConfig config, ModelSource? source, IEnumerable<IEventSink> views, Mesh mesh, bool again, CancellationToken stop)
     {
         Check(config);
-        using var events = new EventHub(views);
-        mesh.OnMain(() => RunTargets.Check(config.Run));
-        source ??= ModelSource.Open(config.Model.ModelNameOrPath);
-        using var prediction = new Prediction(config, source, mesh, events);
-        return prediction.Run(again, stop);
+        return Telemetry.Span("fovea.predict", span =>
+        {
+            using var events = new EventHub(views);
+            mesh.OnMain(() => RunTargets.Check(config.Run));
+            source ??= ModelSource.Open(config.Model.ModelNameOrPath);
+            using var prediction = new Prediction(config, source, mesh, events);
+            var done = prediction.Run(again, stop);
+            span?.SetTag("fovea.run.name", config.Run.EffectiveRunName).SetTag("fovea.run.interrupted", !done);
+            return done;
+        });
     }
 
     public void Dispose() => data.Dispose();

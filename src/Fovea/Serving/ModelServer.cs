@@ -8,7 +8,8 @@ namespace Fovea;
 
 /// <summary>
 /// A model, with any number of named adapters, that answers requests from any number of threads: each joins those that are being answered between two
-/// tokens, and its tokens are those that it would get alone. It counts what it does with a meter named <c>Fovea</c>.
+/// tokens, and its tokens are those that it would get alone. It counts what it does with a meter named <c>Fovea</c>, and each request is a span of the
+/// source <c>Fovea</c>.
 /// </summary>
 public sealed class ModelServer : IAsyncDisposable
 {
@@ -109,8 +110,8 @@ public sealed class ModelServer : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(request);
         var generation = Checked(request);
-        var asked = new ServedWork(this, generation);
         Enter(generation.Count);
+        var asked = new ServedWork(this, generation, request.Messages is not null);
         try
         {
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel, closing.Token);
@@ -314,7 +315,8 @@ public sealed class ModelServer : IAsyncDisposable
         }
     }
 
-    private void Pass() => passed = Look();
+    /// <summary>Makes <see cref="Status"/> say what is so now. On the model's thread.</summary>
+    internal void Pass() => passed = Look();
 
     private ServerStatus Look()
     {

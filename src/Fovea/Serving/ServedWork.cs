@@ -5,14 +5,17 @@ using Fovea.Generation;
 namespace Fovea.Serving;
 
 /// <summary>One request to a server from its arrival to its end.</summary>
-internal sealed class ServedWork(ModelServer server, GenerationOptions options)
+/// <param name="isChat">Whether a conversation is answered, and not a text gone on from.</param>
+internal sealed class ServedWork(ModelServer server, GenerationOptions options, bool isChat)
 {
     private readonly long started = Stopwatch.GetTimestamp();
     private readonly Channel<ServedPiece> pieces =
         Channel.CreateUnbounded<ServedPiece>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
 
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Activity? span = ServingSpan.Start(server.Name, options, isChat);
     private readonly List<ServedUsage> usages = [];
+    private readonly List<StopReason> reasons = [];
     private TimeSpan? first;
     private TimeSpan? last;
 
@@ -44,6 +47,7 @@ internal sealed class ServedWork(ModelServer server, GenerationOptions options)
         }
 
         meter.Ended(model, outcome, last ?? Stopwatch.GetElapsedTime(started), usages);
+        ServingSpan.End(span, outcome, Ended.Exception?.InnerException, usages, reasons, first);
     }
 
     // On the model's thread.
@@ -55,6 +59,7 @@ internal sealed class ServedWork(ModelServer server, GenerationOptions options)
         {
             usage = new ServedUsage(made.PromptTokens, made.Ids.Count, made.ReusedTokens);
             usages.Add(usage);
+            reasons.Add(made.Reason);
             last = made.Reason != StopReason.Cancelled && usages.Count == options.Count ? Stopwatch.GetElapsedTime(started) : null;
         }
 
@@ -68,6 +73,7 @@ internal sealed class ServedWork(ModelServer server, GenerationOptions options)
 
     private void End(Exception? failure)
     {
+        server.Pass(); // whoever has the answer may look
         pieces.Writer.TryComplete(failure);
         if (failure is null)
         {

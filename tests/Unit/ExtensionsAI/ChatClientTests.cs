@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json;
 using Fovea.Extensions.AI;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;

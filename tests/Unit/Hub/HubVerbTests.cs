@@ -1,4 +1,3 @@
-using Fovea.Hub;
 
 namespace Fovea.Tests.Unit.Hub;
 

@@ -1,7 +1,4 @@
-using System.Text;
 using Fovea.Data.Datasets;
-using Fovea.Hub;
-using Fovea.Hub.Cache;
 using Fovea.Models.Peft;
 using Fovea.Training.Config;
 using Fovea.Training.Session;

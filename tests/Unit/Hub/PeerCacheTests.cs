@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Fovea.Hub;
 using Fovea.Hub.Cache;
-using Fovea.Hub.Fetching;
 
 namespace Fovea.Tests.Unit.Hub;
 
@@ -12,13 +11,14 @@ namespace Fovea.Tests.Unit.Hub;
 public sealed class PeerCacheTests : HubTest
 {
     private const string Golden = "hub/cache.txt";
+    private const string Folder = "data";
     private static readonly string Python = Path.Combine(TestFiles.Root, "bench", "peer", "python");
     private static readonly string Patterns = $"[{string.Join(", ", Needed.Select(name => $"'{name}'"))}]";
 
     private void Publish()
     {
         Hub.Add(Id).Commit("main", Files());
-        Hub.Add("datasets/acme/rows").Commit("main", ("rows/train-00000-of-00001.parquet", Noise(5000)), ("README.md", Text("# Rows é\n")), ("über.jsonl",
+        Hub.Add("datasets/acme/rows").Commit("main", ($"{Folder}/train-00000-of-00001.parquet", Noise(5000)), ("README.md", Text("# Rows é\n")), ("über.jsonl",
             Text("{}\n")));
     }
 

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 
 namespace Fovea.Tests.Unit.Library;
@@ -177,6 +179,41 @@ public sealed class ModelServerTests : NativeTest
             var name = instrument.Name + string.Concat(tags.ToArray().Select(tag => $" {tag.Key}={tag.Value}"));
             counted[name] = counted.GetValueOrDefault(name) + value;
         }
+    }
+
+    [Fact]
+    public async Task Each_request_is_a_span_and_hears_the_same_answer()
+    {
+        var request = ServedRequest.Of([Message.User(Picture, "What do you see?")]) with { Options = greedy with { Adapter = "tuned" } };
+        var silent = await server.CompleteAsync(request);
+        var spans = new ConcurrentQueue<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "Fovea",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStopped = spans.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+        using var around = new Activity("test").Start();
+        var answers = await server.CompleteAsync(request);
+        await Assert.ThrowsAsync<ContextLengthException>(() => server.CompleteAsync(
+            ServedRequest.OfIds([.. Enumerable.Repeat(5, server.MaxTokens + 1)]) with { Options = greedy }));
+        Assert.Same(around, Activity.Current);
+        Assert.Equal(silent[0].Text, answers[0].Text);
+        var own = spans.Where(span => span.ParentSpanId == around.SpanId).ToList();
+        Assert.Equal(["chat tuned", "text_completion tiny"], own.Select(span => span.OperationName));
+        var usage = answers[0].Usage;
+        var expected = new Dictionary<string, object?>
+        {
+            ["gen_ai.operation.name"] = "chat", ["gen_ai.provider.name"] = "fovea", ["gen_ai.request.model"] = "tuned", ["gen_ai.response.model"] = "tiny",
+            ["gen_ai.request.max_tokens"] = 12, ["fovea.adapter"] = "tuned", ["gen_ai.usage.input_tokens"] = usage.PromptTokens,
+            ["gen_ai.usage.cache_read.input_tokens"] = usage.CachedTokens, ["gen_ai.usage.output_tokens"] = usage.CompletionTokens,
+        };
+        Assert.All(expected, pair => Assert.Equal(pair.Value, own[0].GetTagItem(pair.Key)));
+        Assert.Equal(["length"], (string[])own[0].GetTagItem("gen_ai.response.finish_reasons")!);
+        Assert.InRange((double)own[0].GetTagItem("fovea.time_to_first_token")!, 1e-6, own[0].Duration.TotalSeconds + 1e-3);
+        Assert.Equal((ActivityStatusCode.Error, "refused"), (own[1].Status, own[1].GetTagItem("error.type")));
+        Assert.DoesNotContain(own[0].TagObjects, tag => tag.Value is string text && text.Contains("see", StringComparison.Ordinal));
     }
 
     protected override void Cleanup() => server.DisposeAsync().AsTask().GetAwaiter().GetResult();

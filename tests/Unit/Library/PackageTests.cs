@@ -66,7 +66,7 @@ public sealed partial class PackageTests : IDisposable
     {
         Pack();
         var methods = new List<string>();
-        foreach (var page in new[] { "README.md", "docs/library.md", "docs/evaluation.md", "docs/predictions.md" })
+        foreach (var page in new[] { "README.md", "docs/library.md", "docs/evaluation.md", "docs/predictions.md", "docs/telemetry.md" })
         {
             var text = File.ReadAllText(Path.Combine(TestFiles.Root, page));
             var shown = Snippet().Matches(text).Select(match => match.Groups[1].Value).ToList();
@@ -100,6 +100,7 @@ public sealed partial class PackageTests : IDisposable
             string[] around =
             [
                 "VisionModel model", "IReadOnlyList<Conversation> heldOut", "IReadOnlyList<Row> rows", "Image scan", "CancellationToken cancel",
+                "Microsoft.Extensions.Logging.ILogger logger",
             ];
             var given = around.Where(parameter => !code.Contains($"var {parameter.Split(' ')[1]} =", StringComparison.Ordinal));
             var body = code.Replace("using Fovea;", string.Empty);

@@ -26,6 +26,7 @@ public sealed class OpenAiClientTests : NativeTest
     {
         var asked = Enumerable.Range(0, 12).Select(i => $"What do you see? {new string('x', i)}").ToList();
         var together = await Task.WhenAll(asked.Select((text, i) => Ask(Client(i % 2 == 0 ? "tiny" : "tuned"), text, Options(seed: i % 3 == 0 ? i : null))));
+        Assert.Equal(0, app.Server.Status.PagesInUse);
         for (var i = 0; i < asked.Count; i++)
         {
             var options = i % 3 == 0 ? greedy with { DoSample = true, Temperature = 0.8, Seed = (ulong)i } : greedy;
@@ -35,8 +36,6 @@ public sealed class OpenAiClientTests : NativeTest
             Assert.Equal(alone.Generation.Ids.Count, together[i].Usage.OutputTokenCount);
             Assert.Equal(alone.Generation.PromptTokens, together[i].Usage.InputTokenCount);
         }
-
-        Assert.Equal(0, app.Server.Status.PagesInUse);
     }
 
     [Fact]

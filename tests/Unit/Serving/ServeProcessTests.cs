@@ -27,7 +27,7 @@ public sealed partial class ServeProcessTests
         var rest = await stream.ReadToEndAsync();
         Assert.EndsWith("data: [DONE]\n\n", rest, StringComparison.Ordinal);
         Assert.Equal(0, process.Wait());
-        Assert.Empty(process.Errors.Split('\n').Where(line => line.StartsWith("error", StringComparison.Ordinal)));
+        Assert.DoesNotContain(process.Errors.Split('\n'), line => line.StartsWith("error", StringComparison.Ordinal));
     }
 
     [Fact]

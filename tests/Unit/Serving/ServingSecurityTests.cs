@@ -240,7 +240,7 @@ public sealed class ServingSecurityTests : NativeTest
     }
 
     [Fact]
-    public void Beyond_this_machine_a_key_is_needed()
+    public async Task Beyond_this_machine_a_key_is_needed()
     {
         foreach (var host in new[] { "0.0.0.0", "::", "192.168.0.7" })
         {
@@ -250,7 +250,7 @@ public sealed class ServingSecurityTests : NativeTest
 
         foreach (var host in new[] { "127.0.0.1", "localhost", "::1", "127.0.0.9" })
         {
-            FoveaHost.Build(new FoveaOptions { Folder = "x" }, host, 0, []).DisposeAsync().AsTask().GetAwaiter().GetResult();
+            await using var built = FoveaHost.Build(new FoveaOptions { Folder = "x" }, host, 0, []);
         }
     }
 

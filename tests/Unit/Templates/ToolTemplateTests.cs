@@ -4,7 +4,6 @@ using Fovea.Data.Images;
 using Fovea.Data.Templates;
 using Fovea.Data.Tokenizers;
 using Fovea.Tests.Parity;
-using Fovea.Tests.Unit.Data;
 
 namespace Fovea.Tests.Unit.Templates;
 

@@ -1,4 +1,5 @@
 using Fovea.Keys;
+using Fovea.Runs.Trackers;
 using Fovea.Training.Session;
 
 using static Fovea.Keys.Effect;
@@ -68,11 +69,14 @@ internal sealed record RunSection
     /// <summary>Plot the loss to training_loss.svg and .png.</summary>
     [Affects(Output)] public bool PlotLoss { get; init; }
 
-    /// <summary><c>tensorboard</c>, <c>all</c> or <c>none</c>; see <see cref="UseTensorBoard"/>.</summary>
+    /// <summary>Trackers: <c>tensorboard</c>, <c>mlflow</c>; <c>all</c> that can be reached; <c>none</c>. See telemetry.md.</summary>
     [Affects(Output)] public IReadOnlyList<string> ReportTo { get; init; } = [];
 
     /// <summary>Folder of TensorBoard event files; null is a new folder under <c>output_dir/runs</c>.</summary>
     [FilePath, Affects(Output)] public string? LoggingDir { get; init; }
+
+    /// <summary>Name of the run in trackers and measurements; null is the name of <see cref="OutputDir"/>.</summary>
+    [Affects(Output)] public string? RunName { get; init; }
 
     /// <summary>A checkpoint; <c>true</c>: the last written in <see cref="OutputDir"/>; <c>auto</c>: that, if any; MiniMind-V's <c>_resume.pth</c>.</summary>
     [FilePath, Affects(Output)] public string? ResumeFromCheckpoint { get; init; }
@@ -99,7 +103,11 @@ internal sealed record RunSection
     /// <summary>Write a trace of where the time goes, by block, to the output folder.</summary>
     [Affects(Output)] public bool Profile { get; init; }
 
-    public bool UseTensorBoard => ReportTo.Any(target => target is "tensorboard" or "all");
+    public bool UseTensorBoard => TrackerNames.Of(ReportTo).Contains(TrackerNames.TensorBoard);
+
+    public bool UseMlflow => TrackerNames.Of(ReportTo).Contains(TrackerNames.Mlflow);
+
+    public string EffectiveRunName => RunName ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(OutputDir));
 
     public int EffectiveDataSeed => DataSeed ?? Seed;
 

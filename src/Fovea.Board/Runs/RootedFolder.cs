@@ -22,7 +22,12 @@ internal sealed class RootedFolder
     /// <summary>Whole, as it was named.</summary>
     public string Path { get; }
 
-    public bool Exists(string path) => Stamp(path).Length > 0;
+    /// <summary>Whether there is such a file, and it may be read.</summary>
+    public bool Exists(string path)
+    {
+        using var file = Open(path);
+        return file is not null;
+    }
 
     /// <summary>Length and time of a file; zero where there is none. What has no length, as pipes and devices have none, is never opened.</summary>
     public static (long Length, DateTime Changed) Stamp(string path)

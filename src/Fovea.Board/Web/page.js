@@ -56,7 +56,7 @@ let lost = 0;
 
 function connected() {
   if (lost > 0) say(link, "Connected again");
-  else if (link.textContent === "") say(link, "Connected");
+  else if (!link.textContent.startsWith("Connected")) say(link, "Connected");
   link.className = "";
   lost = 0;
 }
@@ -83,22 +83,29 @@ async function fetchNew(url, tags) {
 /** Asks again and again until the page is left: every second while it is seen, and after an interruption until there is an answer. */
 export function follow(urls, show, left) {
   const tags = new Map(), values = new Array(urls.length);
+  let news = false; // what came before an interruption is not forgotten
   (async () => {
     while (!left.aborted) {
       try {
-        let news = false;
         for (const [i, url] of urls.entries()) {
           const value = await fetchNew(url, tags);
           if (value !== null) [values[i], news] = [value, true];
         }
         if (left.aborted) return;
         connected();
-        if (news) show(...values);
       } catch (problem) {
         if (left.aborted) return;
         if (problem instanceof Refused) refused(problem.message);
-        else if (problem instanceof TypeError || problem.name === "TimeoutError" || problem.name === "AbortError") interrupted();
-        else throw problem;
+        else interrupted();
+      }
+      try {
+        if (news && values.every(value => value !== undefined)) {
+          news = false;
+          show(...values);
+        }
+      } catch (fault) {
+        refused(`The page has a fault: ${fault.message}`);
+        reportError(fault);
       }
       await wait(lost > 0 ? Math.min(5000, 500 * lost) : document.hidden ? 10000 : 1000, left);
     }
@@ -111,6 +118,11 @@ function refused(message) {
 }
 
 const wait = (time, left) => new Promise(done => {
-  const timer = setTimeout(done, time);
-  left.addEventListener("abort", () => { clearTimeout(timer); done(); }, { once: true });
+  const end = () => {
+    clearTimeout(timer);
+    left.removeEventListener("abort", end);
+    done();
+  };
+  const timer = setTimeout(end, time);
+  left.addEventListener("abort", end);
 });

@@ -2,7 +2,6 @@ using System.CommandLine;
 using Fovea.Board;
 using Fovea.Board.Http;
 using Fovea.Cli.Views;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 

@@ -7,22 +7,12 @@ namespace Fovea.Tests.Unit.Board;
 
 /// <summary>The board's pages in a real browser: Debian's Chromium, where it is installed. Pictures of them are kept where FOVEA_BOARD_SHOTS says.</summary>
 [Trait("Category", "Long")]
-public sealed class BoardBrowserTests : IAsyncLifetime
+public sealed class BoardBrowserTests(ChromiumBrowser chromium) : IClassFixture<ChromiumBrowser>, IAsyncDisposable
 {
-    private const string Chromium = "/usr/bin/chromium";
     private static readonly string Picture = System.IO.Path.Combine(TestFiles.Golden("qwen2_5_vl_tiny/data"), "images/001_0.png");
     private readonly TempFolder folder = new();
     private readonly List<string> faults = [];
-    private IPlaywright? playwright;
-    private IBrowser? browser;
     private ShownBoard? board;
-
-    public async ValueTask InitializeAsync()
-    {
-        TestFiles.Require(File.Exists(Chromium), "chromium is not installed (apt-get install chromium)");
-        playwright = await Playwright.CreateAsync();
-        browser = await playwright.Chromium.LaunchAsync(new() { ExecutablePath = Chromium, Args = ["--headless", "--no-sandbox"] });
-    }
 
     [Fact]
     public async Task Every_page_shows_what_the_files_hold_in_light_and_dark()
@@ -66,7 +56,7 @@ public sealed class BoardBrowserTests : IAsyncLifetime
         }
 
         // A page that is not there is told of with 404, which a browser writes to its console.
-        Assert.Empty(faults.Where(fault => !fault.Contains("404", StringComparison.Ordinal)));
+        Assert.DoesNotContain(faults, fault => !fault.Contains("404", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -89,6 +79,22 @@ public sealed class BoardBrowserTests : IAsyncLifetime
         board = await ShownBoard.Start(folder.Path, port, "0123456789abcdef");
         await Expect(page.Locator(".facts dd").First, "40 / 40");
         await Expect(page.Locator("#link"), "Connected again");
+    }
+
+    [Fact]
+    public async Task Five_hundred_runs_are_shown_and_filtered()
+    {
+        for (var i = 0; i < 500; i++)
+        {
+            folder.Write($"run{i}/trainer_log.jsonl", $$"""{"current_steps": {{i}}, "total_steps": 500, "loss": 0.5}""" + "\n");
+        }
+
+        board = await ShownBoard.Start(folder.Path);
+        var page = await Open();
+        await Expect(page.Locator(".tools .hint"), "500 runs");
+        await page.Locator("#search").FillAsync("run49");
+        await Expect(page.Locator(".tools .hint"), "11 of 500 runs");
+        Assert.Equal(11, await page.Locator("tbody tr:visible").CountAsync());
     }
 
     [Fact]
@@ -144,12 +150,6 @@ public sealed class BoardBrowserTests : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        if (browser is not null)
-        {
-            await browser.DisposeAsync();
-        }
-
-        playwright?.Dispose();
         if (board is not null)
         {
             await board.DisposeAsync();
@@ -201,7 +201,7 @@ public sealed class BoardBrowserTests : IAsyncLifetime
 
     private async Task<IPage> Open(ColorScheme scheme = ColorScheme.Light)
     {
-        var context = await browser!.NewContextAsync(new() { ColorScheme = scheme, ViewportSize = new() { Width = 1280, Height = 860 } });
+        var context = await chromium.Browser.NewContextAsync(new() { ColorScheme = scheme, ViewportSize = new() { Width = 1280, Height = 860 } });
         context.SetDefaultTimeout(15000);
         var page = await context.NewPageAsync();
         page.PageError += (_, fault) => faults.Add(fault);

@@ -80,6 +80,7 @@ public sealed class BoardTests : IAsyncDisposable
         Assert.Equal(["good", "half"], runs.Keys.Order());
         Assert.False(runs["half"].TryGetProperty("loss", out _));
         Assert.Empty((await open.Get("/api/run?run=half")).GetProperty("series").EnumerateObject());
+        Assert.False((await open.Get("/api/run?run=half")).GetProperty("report").GetBoolean());
         Assert.Equal("\"\"", await open.Http.GetStringAsync("/api/log?run=half"));
         Assert.Equal(0, (await open.Get("/api/answers?run=half")).GetProperty("all").GetInt32());
         foreach (var path in new[]
@@ -243,14 +244,14 @@ public sealed class BoardTests : IAsyncDisposable
         await using var server = await AskedServer.Start();
         board = await ShownBoard.Start(folder.Path, models: new ModelProxy(server.Address, "secret"));
         Assert.Equal("""["base","tuned"]""", (await board.Get("/api/models")).GetProperty("models").GetRawText());
-        const string Question = """{"model": "tuned", "messages": []}""";
-        Assert.Equal((HttpStatusCode.OK, $"Bearer secret {Question}"), await Ask(board.Address, "application/json"));
+        const string question = """{"model": "tuned", "messages": []}""";
+        Assert.Equal((HttpStatusCode.OK, $"Bearer secret {question}"), await Ask(board.Address, "application/json"));
         Assert.Equal(HttpStatusCode.MethodNotAllowed, (await Ask("http://evil.example", "application/json")).Status);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, (await Ask(null, "application/json")).Status);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, (await Ask(board.Address, "text/plain")).Status);
         using var stranger = new HttpClient(new HttpClientHandler { UseCookies = false });
         using var request = new HttpRequestMessage(HttpMethod.Post, board.Address + "/api/ask") { Headers = { { "Origin", board.Address } } };
-        request.Content = new StringContent(Question, null, "application/json");
+        request.Content = new StringContent(question, null, "application/json");
         Assert.Equal(HttpStatusCode.Unauthorized, (await stranger.SendAsync(request)).StatusCode);
         await server.DisposeAsync();
         Assert.Equal(HttpStatusCode.BadGateway, (await Ask(board.Address, "application/json")).Status);
@@ -258,13 +259,13 @@ public sealed class BoardTests : IAsyncDisposable
 
         async Task<(HttpStatusCode Status, string Text)> Ask(string? origin, string type)
         {
-            using var question = new HttpRequestMessage(HttpMethod.Post, "/api/ask") { Content = new StringContent(Question, null, type) };
+            using var asked = new HttpRequestMessage(HttpMethod.Post, "/api/ask") { Content = new StringContent(question, null, type) };
             if (origin is not null)
             {
-                question.Headers.Add("Origin", origin);
+                asked.Headers.Add("Origin", origin);
             }
 
-            using var answer = await board!.Http.SendAsync(question);
+            using var answer = await board!.Http.SendAsync(asked);
             return (answer.StatusCode, JsonDocument.Parse(answer.IsSuccessStatusCode ? await answer.Content.ReadAsStringAsync() : "{}").RootElement
                 .TryGetProperty("choices", out var choices) ? choices[0].GetProperty("message").GetProperty("content").GetString()! : string.Empty);
         }

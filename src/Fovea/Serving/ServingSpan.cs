@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Fovea.Serving;
 
-/// <summary>A request as a span with the attributes of OpenTelemetry's conventions for generative AI. Of what is asked and answered it holds numbers only.</summary>
+/// <summary>
+/// A request as a span with the attributes of OpenTelemetry's conventions for generative AI. Of what is asked and answered it holds numbers only.
+/// </summary>
 internal static class ServingSpan
 {
     /// <returns>Null where nobody listens.</returns>

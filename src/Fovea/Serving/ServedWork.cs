@@ -5,7 +5,6 @@ using Fovea.Generation;
 namespace Fovea.Serving;
 
 /// <summary>One request to a server from its arrival to its end.</summary>
-/// <param name="isChat">Whether a conversation is answered, and not a text gone on from.</param>
 internal sealed class ServedWork(ModelServer server, GenerationOptions options, bool isChat)
 {
     private readonly long started = Stopwatch.GetTimestamp();

@@ -41,8 +41,7 @@ internal static class ServingSpan
         return span;
     }
 
-    /// <param name="outcome">As the meter counts it.</param>
-    /// <param name="first">Time to the first piece of text; null where there was none.</param>
+    // The outcome is as the meter counts it; the first piece of text may never have come.
     public static void End(
         Activity? span, string outcome, Exception? failure, IReadOnlyList<ServedUsage> usages, IReadOnlyList<StopReason> reasons, TimeSpan? first)
     {

@@ -205,7 +205,8 @@ public sealed class FineTune
             }
 
             config = config with { Data = config.Data with { Given = conversations } };
-            return await BlockingWork.Run(() => Run(config, [new CallbackSink(onEvent), .. logger is null ? [] : new[] { new LoggerSink(logger) }], cancel)).ConfigureAwait(false);
+            IEventSink[] views = logger is null ? [new CallbackSink(onEvent)] : [new CallbackSink(onEvent), new LoggerSink(logger)];
+            return await BlockingWork.Run(() => Run(config, views, cancel)).ConfigureAwait(false);
         }
         finally
         {

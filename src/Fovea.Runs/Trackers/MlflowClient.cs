@@ -33,7 +33,6 @@ internal sealed class MlflowClient : IDisposable
     }
 
     /// <summary>Asks for something.</summary>
-    /// <param name="query">Name and value.</param>
     /// <returns>The answer; null where there is no such thing.</returns>
     /// <exception cref="TrackerException">There was no answer that can be used.</exception>
     public Task<JsonElement?> Get(string method, string name, string value, CancellationToken cancel) =>

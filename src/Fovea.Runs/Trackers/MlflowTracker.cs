@@ -8,8 +8,8 @@ using Fovea.Runs.Files;
 namespace Fovea.Runs.Trackers;
 
 /// <summary>
-/// A run in MLflow, as Transformers' callback writes it: settings as params, each log entry as metrics under its own names, the status at the end. A run that is
-/// resumed goes on in the same MLflow run, whose id its output folder keeps (<see cref="FileName"/>).
+/// A run in MLflow, as Transformers' callback writes it: settings as params, each log entry as metrics under its own names, the status at the end. A run that
+/// is resumed goes on in the same MLflow run, whose id its output folder keeps (<see cref="FileName"/>).
 /// </summary>
 internal sealed partial class MlflowTracker(MlflowSettings settings, string outputDir, string name) : ITracker
 {

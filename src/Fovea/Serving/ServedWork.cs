@@ -4,7 +4,7 @@ using Fovea.Generation;
 
 namespace Fovea.Serving;
 
-/// <summary>One request to a server from its arrival to its end: a conversation that is answered, or a text that is gone on from.</summary>
+/// <summary>One request to a server from its arrival to its end.</summary>
 internal sealed class ServedWork(ModelServer server, GenerationOptions options, bool isChat)
 {
     private readonly long started = Stopwatch.GetTimestamp();
@@ -72,7 +72,6 @@ internal sealed class ServedWork(ModelServer server, GenerationOptions options, 
 
     private void End(Exception? failure)
     {
-        server.Pass(); // whoever has the answer may look
         pieces.Writer.TryComplete(failure);
         if (failure is null)
         {

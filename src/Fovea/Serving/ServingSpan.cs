@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Fovea.Serving;
 
-/// <summary>A request as a span with the attributes of OpenTelemetry's conventions for generative AI. Of what is asked and answered it holds numbers only.</summary>
+/// <summary>
+/// A request as a span with the attributes of OpenTelemetry's conventions for generative AI. Of what is asked and answered it holds numbers only.
+/// </summary>
 internal static class ServingSpan
 {
     /// <returns>Null where nobody listens.</returns>
@@ -39,7 +41,7 @@ internal static class ServingSpan
         return span;
     }
 
-    /// <summary>Ends a span with an outcome, as the meter counts it, and the time to the first piece of text, where there was one.</summary>
+    // The outcome is as the meter counts it; the first piece of text may never have come.
     public static void End(
         Activity? span, string outcome, Exception? failure, IReadOnlyList<ServedUsage> usages, IReadOnlyList<StopReason> reasons, TimeSpan? first)
     {

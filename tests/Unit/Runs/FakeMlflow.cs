@@ -55,7 +55,8 @@ internal sealed class FakeMlflow : IDisposable
                 ("GET", "experiments/get-by-name") => ByName(request.Parameter("experiment_name")!),
                 ("POST", "experiments/create") => Experiment((string)body["name"]!),
                 ("POST", "runs/create") => Begin(body),
-                ("GET", "runs/get") => Runs.TryGetValue(request.Parameter("run_id")!, out var run) ? Show(run) : Error(404, "RESOURCE_DOES_NOT_EXIST", "no run"),
+                ("GET", "runs/get") =>
+                    Runs.TryGetValue(request.Parameter("run_id")!, out var run) ? Show(run) : Error(404, "RESOURCE_DOES_NOT_EXIST", "no run"),
                 ("POST", "runs/log-batch") => Log(body, request.Body.Length),
                 ("POST", "runs/update") => Update(body),
                 _ => Error(404, "ENDPOINT_NOT_FOUND", request.Path),

@@ -16,7 +16,8 @@ public sealed class BadNetworkTests : HubTest
         return content;
     }
 
-    private static async Task Holds(byte[] content, Task<string> fetch) => Assert.Equal(content, await File.ReadAllBytesAsync(Path.Combine(await fetch, Weights)));
+    private static async Task Holds(byte[] content, Task<string> fetch) =>
+        Assert.Equal(content, await File.ReadAllBytesAsync(Path.Combine(await fetch, Weights)));
 
     [Fact]
     public async Task Parts_are_asked_for_side_by_side()

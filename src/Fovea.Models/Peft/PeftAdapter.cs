@@ -131,7 +131,7 @@ internal static class PeftAdapter
         }
 
         throw new ConfigException($"{file}: base_model_name_or_path \"{written}\" is not a model folder here "
-            + $"(looked at {string.Join(", ", candidates)}); set model_name_or_path{why}");
+            + $"(looked at {string.Join(", ", candidates)}); set model_name_or_path to its folder, or to its name on a hub{why}");
     }
 
     private static void Load(VisionLanguageModel model, Parameter parameter, CheckpointSource source)

@@ -171,7 +171,7 @@ public sealed class AdapterTests : NativeTest
         Assert.Equal(Base, PeftAdapter.ResolveBase(folder));
         CopyConfig(config => config["base_model_name_or_path"] = "Qwen/Qwen2.5-VL-7B-Instruct");
         var error = Assert.Throws<ConfigException>(() => PeftAdapter.ResolveBase(folder));
-        Assert.Contains("if it is a name on the hub, download it", error.Message, StringComparison.Ordinal);
+        Assert.Contains("set model_name_or_path to its folder, or to its name on a hub", error.Message, StringComparison.Ordinal);
     }
 
     protected override void Cleanup() => Directory.Delete(folder, recursive: true);

@@ -158,10 +158,11 @@ public sealed class ExportTests : NativeTest
         string[] keys = ["export_dir=elsewhere", "export_size=2", "infer_dtype=bfloat16"];
         var settings = Training.Config.TrainConfig.Parse("{}", "test", keys, Training.Config.ConfigUse.Any);
         var plan = ExportVerb.Plan(settings, null, [copy], Target, force: true);
+        var export = plan.Export();
         Assert.Equal(
-            new ModelExport { Model = Base, Adapters = plan.Adapters, Target = Target, MaxShardBytes = 2_000_000_000, DType = DType.BF16, Force = true },
-            plan.Export());
-        Assert.Equal([copy], plan.Adapters);
+            new ModelExport { Model = Base, Adapters = export.Adapters, Target = Target, MaxShardBytes = 2_000_000_000, DType = DType.BF16, Force = true },
+            export);
+        Assert.Equal([copy], export.Adapters);
     }
 
     protected override void Cleanup() => Directory.Delete(folder, recursive: true);

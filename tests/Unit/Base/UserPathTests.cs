@@ -15,6 +15,7 @@ public sealed class UserPathTests
     [
         "KEY=VALUE", "KEYS", "overrides", "actions", "--device", "--dtype", "--peer-attention", "--zero", "--ranks", "--offload", "--card", "--format",
         "--template", "--prompt", "--system", "--once", "--metric", "--metric-arg", "--url", "BENCHMARK",
+        "ID", "--revision", "--include", "--exclude", "--repo-type", "--message", "--name", "--host", "--api-key", "--cors", "--serve",
     ];
 
     public static TheoryData<string> PathKeys => [.. ConfigKeys.All.Where(key => key.FilePath).Select(key => key.Name)];
@@ -70,9 +71,9 @@ public sealed class UserPathTests
         string[] sounds = ["Dir", "Path", "File", "Folder", "Dataset", "Checkpoint", "Prompts", "Deepspeed"];
         var keys = ConfigKeys.All.Where(key => key.Property.PropertyType != typeof(bool))
             .Where(key => key.FilePath || sounds.Any(end => key.Property.Name.EndsWith(end, StringComparison.Ordinal)));
-        Assert.Equal(13, keys.Count());
+        Assert.Equal(14, keys.Count());
         Assert.All(keys, key => Assert.True(key.FilePath, key.Name));
-        Assert.Equal(13, PathKeys.Count);
+        Assert.Equal(14, PathKeys.Count);
     }
 
     [Fact]

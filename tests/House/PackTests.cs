@@ -4,12 +4,12 @@ using System.IO.Compression;
 namespace Fovea.Tests.House;
 
 /// <summary>
-/// A borrowed machine with a GPU takes 60 MiB: what is under version control and the pack of eng/gpu-bench.sh. The pack itself is made, and its true sum
+/// A borrowed machine with a GPU takes 64 MiB, and 62 are used: what is under version control and the pack of eng/gpu-bench.sh. The pack itself is made, and its true sum
 /// checked, by that script; here it is bounded by a faster compression.
 /// </summary>
 public sealed class PackTests
 {
-    private const double Limit = 60;
+    private const double Limit = 62;
     private const double Mebibyte = 1 << 20;
 
     [Fact]
@@ -28,8 +28,8 @@ public sealed class PackTests
         Assert.Contains("codecs/libturbojpeg.so.0", names);
         Assert.DoesNotContain(names, name => name.Contains("libtorch", StringComparison.Ordinal) || name.EndsWith("libmscordbi.so", StringComparison.Ordinal));
 
-        // File by file and fast; xz, over all of it at once, makes four fifths of that (23.0 of 28.5 MiB).
-        var bytes = 0.85 * packed.AsParallel().Sum(pair => Compressed(pair[0])) / Mebibyte;
+        // File by file and fast; xz, over all of it at once, makes four fifths of that (28.7 of 36.3 MiB).
+        var bytes = 0.82 * packed.AsParallel().Sum(pair => Compressed(pair[0])) / Mebibyte;
         Assert.InRange(bytes, 5, Limit - tracked);
     }
 

@@ -12,7 +12,7 @@ internal static class BoardVerb
 {
     private static readonly Argument<string> Folder = new Argument<string>("folder")
     {
-        Description = "Runs in it and below it are shown.", DefaultValueFactory = _ => "saves",
+        Description = "Runs in it and below it are shown; default: saves.", Arity = ArgumentArity.ZeroOrOne,
     }.IsPath();
 
     private static readonly Option<int> Port = new("--port") { Description = "Port on 127.0.0.1; 0 takes a free one.", DefaultValueFactory = _ => 8001 };
@@ -25,7 +25,9 @@ internal static class BoardVerb
     public static Command Create()
     {
         var verb = new Command("board", """
-            Show runs in a browser, live and past: charts, comparison, settings, answers, logs. For this machine's user alone; no file is changed.
+            Show runs in a browser, live and past: charts, comparison, settings, answers, logs.
+
+            For this machine's user alone; no file is changed.
 
             Examples:
               fovea board
@@ -36,7 +38,7 @@ internal static class BoardVerb
         {
             Folder, Port, Serve,
         };
-        verb.SetAction(parsed => Run(parsed.GetValue(Folder)!, parsed.GetValue(Port), parsed.GetValue(Serve)).GetAwaiter().GetResult());
+        verb.SetAction(parsed => Run(parsed.GetValue(Folder) ?? "saves", parsed.GetValue(Port), parsed.GetValue(Serve)).GetAwaiter().GetResult());
         return verb;
     }
 

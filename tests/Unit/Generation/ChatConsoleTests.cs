@@ -80,15 +80,16 @@ public sealed class ChatConsoleTests : NativeTest
     [InlineData("lora", true)]
     public void A_model_that_is_named_stands_before_the_run_s_own_but_keeps_its_adapter(string finetuning, bool hasAdapter)
     {
-        var file = Path.Combine(Directory.CreateTempSubdirectory("fovea-").FullName, "run.yaml");
+        var inside = Directory.CreateTempSubdirectory("fovea-");
+        var (file, own, elsewhere) = (Path.Combine(inside.FullName, "run.yaml"), inside.CreateSubdirectory("base"), inside.CreateSubdirectory("elsewhere"));
         var output = hasAdapter ? Adapter : Folder;
-        File.WriteAllText(file, $"model_name_or_path: base\noutput_dir: {output}\nfinetuning_type: {finetuning}\n");
+        File.WriteAllText(file, $"model_name_or_path: {own.FullName}\noutput_dir: {output}\nfinetuning_type: {finetuning}\n");
         TrainConfig Of(params string[] more) =>
             ModelChoice.Complete(ChatVerb.Read(ChatVerb.Create().Parse([file, .. more]), [file], ConfigUse.Chat), notes).Config;
-        Assert.Equal(hasAdapter ? "base" : Folder, Of().Model.ModelNameOrPath);
-        Assert.Equal("elsewhere", Of("--model", "elsewhere").Model.ModelNameOrPath);
-        Assert.Equal(hasAdapter ? [Adapter] : [], Of("--model", "elsewhere").Model.AdapterNameOrPath);
-        Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
+        Assert.Equal(hasAdapter ? own.FullName : Folder, Of().Model.ModelNameOrPath);
+        Assert.Equal(elsewhere.FullName, Of("--model", elsewhere.FullName).Model.ModelNameOrPath);
+        Assert.Equal(hasAdapter ? [Adapter] : [], Of("--model", elsewhere.FullName).Model.AdapterNameOrPath);
+        inside.Delete(recursive: true);
     }
 
     [Fact]

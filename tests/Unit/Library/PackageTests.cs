@@ -34,7 +34,7 @@ public sealed partial class PackageTests : IDisposable
         var image0 = Directory.GetFiles(Images).Order(StringComparer.Ordinal).First();
         Assert.NotEmpty(Run([chat, Model, saved], $"{image0}\nDescribe this picture.\nWhat colour is it?\n\n").Trim());
         Assert.Contains("usage: FineTune", Run([fineTune], code: 2));
-        Assert.Contains("config.json", Run([chat, "nowhere"], code: 1));
+        Assert.Contains("must be a model's folder, or its name on a hub", Run([chat, "nowhere"], code: 1));
     }
 
     // Programs, and packages beside the library's.

@@ -166,7 +166,8 @@ public sealed class VisionModelTests : NativeTest
     [Fact]
     public async Task What_cannot_be_loaded_says_why()
     {
-        Assert.Contains("config.json", (await Assert.ThrowsAsync<ConfigException>(() => VisionModel.LoadAsync("nowhere"))).Message);
+        Assert.Contains(
+            "must be a model's folder, or its name on a hub", (await Assert.ThrowsAsync<ConfigException>(() => VisionModel.LoadAsync("nowhere"))).Message);
         Assert.Contains("PureBf16", (await Assert.ThrowsAsync<ConfigException>(
             () => VisionModel.LoadAsync(Folder, new() { Precision = Precision.PureBf16 }))).Message);
         await Assert.ThrowsAsync<ConfigException>(() => VisionModel.LoadAsync(Folder, new() { Device = "gpu" }));

@@ -4,8 +4,8 @@ using System.IO.Compression;
 namespace Fovea.Tests.House;
 
 /// <summary>
-/// A borrowed machine with a GPU takes 64 MiB, and 62 are used: what is under version control and the pack of eng/gpu-bench.sh. The pack itself is made, and its true sum
-/// checked, by that script; here it is bounded by a faster compression.
+/// A borrowed machine with a GPU takes 64 MiB, and 62 are used: what is under version control and the pack of eng/gpu-bench.sh. The pack itself is made,
+/// and its true sum checked, by that script; here it is bounded by a faster compression.
 /// </summary>
 public sealed class PackTests
 {

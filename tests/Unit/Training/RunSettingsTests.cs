@@ -22,11 +22,14 @@ public sealed class RunSettingsTests : NativeTest
             Assert.True(kept && (key.As is null || key.Effect == Effect.Learning), key.Name);
         }
 
-        // Whatever else can be set from outside is no key: the seed of the data follows from seed, metrics come from code.
+        // Whatever else can be set from outside is no key: a run keeps what names on a hub stood for, the seed of the data follows from seed, metrics come from
+        // code.
         var sections = ConfigKeys.All.Select(key => key.Property.DeclaringType!).Distinct();
         var silent = sections.SelectMany(section => section.GetProperties()).Where(property =>
             property.SetMethod is { IsPublic: true } && property.GetCustomAttribute<AffectsAttribute>() is null);
-        Assert.Equal([nameof(DataOptions.Given), nameof(DataOptions.Seed), nameof(RunSection.AnswerMetrics)], silent.Select(property => property.Name));
+        Assert.Equal(
+            [nameof(ModelSection.HubNames), nameof(DataOptions.Given), nameof(DataOptions.Seed), nameof(RunSection.AnswerMetrics)],
+            silent.Select(property => property.Name));
     }
 
     [Fact]

@@ -97,7 +97,7 @@ internal sealed class MixerBench : IDisposable
         {
             Settings = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Tokens} tokens of {Shape.Width}, {Shape.ValueHeads} heads of {Shape.KeySize} and {Shape.ValueSize}, {type}, {Devices.NameOf(device)}"),
+                $"{Tokens} tokens of {Shape.Width}, {Shape.ValueHeads} heads of {Shape.KeySize} and {Shape.ValueSize}, {type}, {(onHost ? "CPU" : Devices.NameOf(device))}"),
             Libtorch = Torch.Version,
             Floors = floors,
             Peer = peer is null ? null : Figures(name => theirs[name]),

@@ -93,11 +93,12 @@ internal sealed class MixerBench : IDisposable
             ["mixer_over_floor"] = ours["mixer"].Median / ((bench.Linears + Rule) / rate),
             ["rule_over_floor"] = ours["rule"].Median / (Rule / rate),
         };
+        var place = onHost ? "CPU" : Devices.NameOf(device);
         return new SmallResult("mixer", Figures(name => ours[name].Wall))
         {
             Settings = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Tokens} tokens of {Shape.Width}, {Shape.ValueHeads} heads of {Shape.KeySize} and {Shape.ValueSize}, {type}, {(onHost ? "CPU" : Devices.NameOf(device))}"),
+                $"{Tokens} tokens of {Shape.Width}, {Shape.ValueHeads} heads of {Shape.KeySize} and {Shape.ValueSize}, {type}, {place}"),
             Libtorch = Torch.Version,
             Floors = floors,
             Peer = peer is null ? null : Figures(name => theirs[name]),

@@ -22,8 +22,8 @@ public sealed class RunSettingsTests : NativeTest
             Assert.True(kept && (key.As is null || key.Effect == Effect.Learning), key.Name);
         }
 
-        // Whatever else can be set from outside is no key: names on a hub are found by whoever starts the run, the seed of the data follows from seed, metrics come from
-        // code.
+        // Whatever else can be set from outside is no key: names on a hub are found by whoever starts the run, the seed of the data follows from seed,
+        // metrics come from code.
         var sections = ConfigKeys.All.Select(key => key.Property.DeclaringType!).Distinct();
         var silent = sections.SelectMany(section => section.GetProperties()).Where(property =>
             property.SetMethod is { IsPublic: true } && property.GetCustomAttribute<AffectsAttribute>() is null);

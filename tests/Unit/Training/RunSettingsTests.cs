@@ -29,8 +29,8 @@ public sealed class RunSettingsTests : NativeTest
             property.SetMethod is { IsPublic: true } && property.GetCustomAttribute<AffectsAttribute>() is null);
         Assert.Equal(
             [
-                nameof(ModelSection.HubNames), nameof(DataOptions.Given), nameof(DataOptions.Repositories), nameof(DataOptions.Seed),
-                nameof(RunSection.AnswerMetrics),
+                nameof(ModelSection.HubNames), nameof(DataOptions.Given), nameof(DataOptions.Repositories), nameof(DataOptions.FromHub),
+                nameof(DataOptions.Seed), nameof(RunSection.AnswerMetrics),
             ],
             silent.Select(property => property.Name));
     }

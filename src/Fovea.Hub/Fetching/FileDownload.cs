@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
-using System.Text;
 using Fovea.Hub.Http;
 using Microsoft.Win32.SafeHandles;
 
@@ -333,20 +332,8 @@ internal sealed class FileDownload(HubHttp http, HubFile file, Uri address, stri
                 .Equals(sha256, StringComparison.OrdinalIgnoreCase);
         }
 
-        if (file.BlobId.Length != 40)
-        {
-            return null;
-        }
-
-        using var git = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
-        git.AppendData(Encoding.ASCII.GetBytes($"blob {file.Size}\0"));
-        var buffer = new byte[1 << 16];
-        for (int read; (read = await content.ReadAsync(buffer, cancel).ConfigureAwait(false)) > 0;)
-        {
-            git.AppendData(buffer, 0, read);
-        }
-
-        return Convert.ToHexStringLower(git.GetHashAndReset()).Equals(file.BlobId, StringComparison.OrdinalIgnoreCase);
+        return file.BlobId.Length != 40 ? null
+            : (await GitBlob.IdOf(content, file.Size, cancel).ConfigureAwait(false)).Equals(file.BlobId, StringComparison.OrdinalIgnoreCase);
     }
 
     private void Forget()

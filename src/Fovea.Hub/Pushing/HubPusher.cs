@@ -145,7 +145,7 @@ internal sealed class HubPusher(HubSettings settings, HubHttp http)
                 var large = Text(mode, "uploadMode") == "lfs" && file.Size > 0; // an empty object cannot be stored
                 var sha256 = large ? await file.Sha256(cancel).ConfigureAwait(false) : null;
                 var ignored = mode.TryGetProperty("shouldIgnore", out var ignore) && ignore.ValueKind == JsonValueKind.True;
-                if (!ignored && Text(mode, "oid") is var there && (there is null || there != (sha256 ?? file.GitId())))
+                if (!ignored && Text(mode, "oid") is var there && (there is null || there != (sha256 ?? await file.GitId(cancel).ConfigureAwait(false))))
                 {
                     plans.Add(new Planned(file, large, sha256));
                 }

@@ -52,11 +52,12 @@ internal sealed record PushFile(string Path, long Size, Func<Stream> Open)
     }
 
     /// <summary>The name that git has for the content.</summary>
-    public string GitId()
+    public async Task<string> GitId(CancellationToken cancel)
     {
-        using var git = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
-        git.AppendData(Encoding.ASCII.GetBytes($"blob {Size}\0"));
-        git.AppendData(Bytes());
-        return Convert.ToHexStringLower(git.GetHashAndReset());
+        var stream = Open();
+        await using (stream.ConfigureAwait(false))
+        {
+            return await GitBlob.IdOf(stream, Size, cancel).ConfigureAwait(false);
+        }
     }
 }

@@ -106,10 +106,21 @@ native_sources() {
 
 native_headers() { find "$ROOT/native" -name '*.h' -o -name '*.hpp' -o -name '*.cuh' -o -name '*.inc' | LC_ALL=C sort; }
 
+# The bridge that a package brings for exactly this libtorch; nothing where it brings none. The name tells rebuilds of one version apart.
+prebuilt_bridge() {
+  local bridge
+  bridge="$ROOT/bridges/$TORCH_VERSION-$(libtorch_identity)/libfovea_native.so"
+  [ -n "$TORCH_CUDA" ] || [ ! -e "$bridge" ] || printf '%s\n' "$bridge"
+}
+
+libtorch_identity() { stat -L -c '%s-%Y' "$TORCH_LIB/libtorch_cpu.so"; }
+
 # Finds the bridge for the sources as they are, or builds it. Sets BRIDGE.
 prepare_bridge() {
   local sources headers identity common
-  BRIDGE=
+  BRIDGE_HASH=''
+  BRIDGE="$(prebuilt_bridge)"
+  [ -z "$BRIDGE" ] || return 0
   choose_compiler
   sources="$(native_sources)"
   [ -n "$sources" ] || return 0
@@ -153,7 +164,7 @@ compiled() { printf '%s of %s files,' "$(cut -f2 "$OBJECT_LIST" | xargs -d '\n' 
 build_bridge() {
   local sources="$1" common="$2" objects="$CACHE/bridge/objects" jobs memory source part
   [ -e "$BRIDGE" ] && return
-  [ -z "${LOOK_ONLY:-}" ] || die "the bridge is not built yet for native/ as it is (hash $BRIDGE_HASH)." "Build it with:  ./fovea env"
+  [ -z "${LOOK_ONLY:-}" ] || die "the bridge is not built yet for native/ as it is (hash $BRIDGE_HASH)." "Build it with:  $ME env"
   mkdir -p "$objects"
   OBJECT_LIST="$CACHE/bridge/list.$$"
   printf '%s\n' "$sources" | while read -r source; do
@@ -185,7 +196,7 @@ link_bridge() {
   said="$(ldd "$1" 2>&1)"
   older="$(printf '%s\n' "$said" | sed -n 's/^.*: \(version .*not found\).*/\1/p' | sort -u | head -n 5 | paste -sd ';')"
   [ -z "$older" ] || die "libtorch in $TORCH_ROOT cannot be loaded on this system:" "$older" \
-    "Use a libtorch that was built for it, or fovea's own:  LIBTORCH=private ./fovea ..."
+    "Use a libtorch that was built for it, or fovea's own:  LIBTORCH=private $ME ..."
   # A library that is not found need not be one that is called: the loader has the last word.
   missing="$(printf '%s\n' "$said" | sed -n 's/^[[:space:]]*\(.*\) => not found/\1/p' | sort -u | head -n 5 | paste -sd ';')"
   [ -z "$missing" ] || say "libtorch in $TORCH_ROOT wants libraries that are not found: $missing. If the bridge does not load, install them, or use LIBTORCH=private"

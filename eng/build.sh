@@ -23,9 +23,9 @@ build_now() {
   if ! STAGE_TAIL=60 stage "building $(basename "$1" .csproj)" "" run_build "$ROOT/$1"; then
     rm -f "$new"
     if grep -q -e NU1301 -e NU1801 "$STAGE_LOG"; then
-      die "NuGet packages could not be fetched." "Check the network and the certificates (https_proxy and SSL_CERT_FILE are honoured); ./fovea doctor shows what is found."
+      die "NuGet packages could not be fetched." "Check the network and the certificates (https_proxy and SSL_CERT_FILE are honoured); $ME doctor shows what is found."
     elif grep -q 'NETSDK1045\|compatible .NET SDK was not found' "$STAGE_LOG"; then
-      die "the .NET SDK in use is too old." "Version 10.0 is needed; ./fovea doctor shows which one was found."
+      die "the .NET SDK in use is too old." "Version 10.0 is needed; $ME doctor shows which one was found."
     fi
     exit 1
   fi

@@ -1,8 +1,15 @@
 # Paths, messages, locks and the live progress line. Sourced by everything else.
 
 CACHE="${FOVEA_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/fovea}"
-STATE="$ROOT/artifacts/launcher"
 TRIPLET=x86_64-linux-gnu
+# In a clone the command line is built; the package Fovea.Tool brings it (PACKAGED), and nothing is written where it lies. ME is what users type.
+if [ -e "$ROOT/cli/Fovea.Cli.dll" ]; then
+  PACKAGED=1 ME=fovea PROGRAM="$ROOT/cli/Fovea.Cli.dll"
+  STATE="$CACHE/tool/$(printf '%s' "$ROOT" | sha256sum | cut -c1-16)"
+else
+  PACKAGED='' ME=./fovea PROGRAM="$ROOT/artifacts/bin/Fovea.Cli/release/Fovea.Cli.dll"
+  STATE="$ROOT/artifacts/launcher"
+fi
 
 say() { printf 'fovea: %s\n' "$*" >&2; }
 
@@ -32,6 +39,7 @@ may_write() {
 # May this user build in this clone?
 may_write_clone() {
   local folder
+  [ -z "$PACKAGED" ] || return 0
   for folder in "$ROOT/artifacts" "$STATE"; do
     may_write "$folder" "The clone must be writable by whoever starts it: make one of your own (git clone $ROOT), or have its owner let you write there."
   done

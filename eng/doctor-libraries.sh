@@ -15,7 +15,7 @@ doctor_blas() {
   local file
   if [ -n "$TORCH_PREFIX" ]; then
     if [ -e "$TORCH_LIB/openblas-openmp/libblas.so.3" ]; then found OpenBLAS "OpenMP build, $(package_version libopenblas0-openmp "$TORCH_LIB/openblas-openmp/libblas.so.3"), $TORCH_LIB/openblas-openmp"
-    else missing OpenBLAS "no OpenMP build in $TORCH_PREFIX" "remove $TORCH_PREFIX; ./fovea env"; fi
+    else missing OpenBLAS "no OpenMP build in $TORCH_PREFIX" "remove $TORCH_PREFIX; $ME env"; fi
     return
   fi
   if [ "$TORCH_ORIGIN" != system ]; then found BLAS "the one that this build of libtorch carries"; return; fi
@@ -25,7 +25,7 @@ doctor_blas() {
     *openblas-openmp*) found OpenBLAS "OpenMP build, $file" ;;
     *openblas-pthread*)
       missing OpenBLAS "the pthread build is in use ($file); beside libtorch's OpenMP it is up to 40 times slower" \
-        "sudo apt-get install libopenblas0-openmp   (or LIBTORCH=private ./fovea ...)"
+        "sudo apt-get install libopenblas0-openmp   (or LIBTORCH=private $ME ...)"
       ;;
     *) note BLAS "${file:-none found}: OpenBLAS would be faster (sudo apt-get install libopenblas0-openmp)" ;;
   esac

@@ -92,7 +92,7 @@ doctor_codecs() {
   while read -r name package; do
     file="$CODECS/$name"
     if [ -e "$file" ]; then found "${name%%.so*}" "$(package_version "$package" "$file"), $file"
-    else missing "${name%%.so*}" "not in $CODECS" "rm -r ${CODECS%/usr/lib/*}; ./fovea env"; fi
+    else missing "${name%%.so*}" "not in $CODECS" "rm -r ${CODECS%/usr/lib/*}; $ME env"; fi
   done << 'LIST'
 libturbojpeg.so.0 libturbojpeg0
 libwebp.so.7 libwebp7
@@ -102,21 +102,22 @@ LIST
 
 doctor_bridge() {
   if look host prepare_host && [ -n "${DOTNET:-}" ]; then
-    if "$DOTNET" --list-runtimes > /dev/null 2>&1; then found host "$DOTNET"; else missing host "$DOTNET does not start" "rm -r $CACHE/host; ./fovea env"; fi
+    if "$DOTNET" --list-runtimes > /dev/null 2>&1; then found host "$DOTNET"; else missing host "$DOTNET does not start" "rm -r $CACHE/host; $ME env"; fi
   fi
-  if look compiler choose_compiler; then found compiler "$COMPILER"; fi
-  if look bridge prepare_bridge; then found bridge "${BRIDGE:+hash $BRIDGE_HASH, $BRIDGE}"; fi
-  if [ -e "$ROOT/artifacts/bin/Fovea.Cli/release/Fovea.Cli.dll" ]; then found build "$ROOT/artifacts/bin/Fovea.Cli/release/Fovea.Cli.dll"; else note build 'not built yet: the next start builds it'; fi
+  if [ -n "$(prebuilt_bridge)" ]; then found compiler 'not needed: the bridge came with the package'
+  elif look compiler choose_compiler; then found compiler "$COMPILER"; fi
+  if look bridge prepare_bridge; then found bridge "${BRIDGE:+${BRIDGE_HASH:+hash $BRIDGE_HASH, }$BRIDGE}"; fi
+  if [ -e "$PROGRAM" ]; then found build "$PROGRAM"; else note build 'not built yet: the next start builds it'; fi
 }
 
 # The program itself says which kernels it uses, once it is built.
 doctor_kernels() {
-  local program="$ROOT/artifacts/bin/Fovea.Cli/release/Fovea.Cli.dll" words
-  if [ -z "${BRIDGE:-}" ] || ! [ -e "$BRIDGE" ] || ! [ -e "$program" ] || [ -z "${DOTNET:-}" ]; then
+  local words
+  if [ -z "${BRIDGE:-}" ] || ! [ -e "$BRIDGE" ] || ! [ -e "$PROGRAM" ] || [ -z "${DOTNET:-}" ]; then
     note kernels "known once bridge and program are built"
     return
   fi
-  if words="$( (eval "$(environment)" && "$DOTNET" "$program" kernels) 2>&1)"; then printf '%s\n' "$words"; else missing kernels "$words"; fi
+  if words="$( (eval "$(environment)" && "$DOTNET" "$PROGRAM" kernels) 2>&1)"; then printf '%s\n' "$words"; else missing kernels "$words"; fi
 }
 
 doctor_cache() {

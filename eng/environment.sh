@@ -25,7 +25,7 @@ lay_codecs() {
 
 lay_codec_packages() {
   [ -e "$1" ] && return
-  [ -z "${LOOK_ONLY:-}" ] || die "the image codecs are not laid down yet ($1)." "Lay them down with:  ./fovea env"
+  [ -z "${LOOK_ONLY:-}" ] || die "the image codecs are not laid down yet ($1)." "Lay them down with:  $ME env"
   # shellcheck disable=SC2086 # a list of packages
   lay_packages "$1" $CODEC_PACKAGES
   # The C library comes from the system here: Debian's codecs run on glibc 2.34 and newer.
@@ -69,7 +69,7 @@ system_blas() {
       if [ -e "$folder/libblas.so.3" ]; then
         prepend_libraries "$folder"
       else
-        say "the system's BLAS is not the OpenMP build of OpenBLAS, and training will be slow; ./fovea doctor says how to fix it"
+        say "the system's BLAS is not the OpenMP build of OpenBLAS, and training will be slow; $ME doctor says how to fix it"
       fi
       ;;
   esac

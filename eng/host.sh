@@ -17,7 +17,7 @@ prepare_host() {
 make_host() {
   local folder="$1" part="$1.partial" libs="$TORCH_PREFIX/usr/lib/$TRIPLET" entry sdk
   [ -e "$folder/dotnet" ] && return
-  [ -z "${LOOK_ONLY:-}" ] || die "the dotnet host for libtorch's C library is not made yet." "Make it with:  ./fovea env"
+  [ -z "${LOOK_ONLY:-}" ] || die "the dotnet host for libtorch's C library is not made yet." "Make it with:  $ME env"
   rm -rf "$part"
   sdk="$(cd "$DOTNET_HOME/sdk" && printf '%s\n' 10.* | sort -V | tail -n 1)"
   mkdir -p "$part/sdk/$sdk"

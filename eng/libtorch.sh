@@ -74,7 +74,7 @@ compiler_problem() {
 
 lay_prefix() {
   [ -e "$PREFIX_DEFAULT" ] && return
-  [ -z "${LOOK_ONLY:-}" ] || die "libtorch is not laid down yet ($PREFIX_DEFAULT)." "Lay it down with:  ./fovea env"
+  [ -z "${LOOK_ONLY:-}" ] || die "libtorch is not laid down yet ($PREFIX_DEFAULT)." "Lay it down with:  $ME env"
   say "first start: libtorch goes into $PREFIX_DEFAULT (once, for all clones)"
   # shellcheck disable=SC2086 # lists of packages
   lay_packages "$PREFIX_DEFAULT" $TORCH_PACKAGES $CODEC_PACKAGES
@@ -116,7 +116,7 @@ find_libtorch() {
     problem="$(compiler_problem)"
     [ -z "$problem" ] && return
     [ -z "$TORCH_CUDA" ] || die "PyTorch with CUDA is in $TORCH_ROOT, but $problem." "Fix it with:  sudo apt-get install g++" \
-      "or train on the CPU with a libtorch of fovea's own:  LIBTORCH=private ./fovea ..."
+      "or train on the CPU with a libtorch of fovea's own:  LIBTORCH=private $ME ..."
     say "libtorch in $TORCH_ROOT is left aside, because $problem"
   fi
   locked "$CACHE/lock" "the cache $CACHE" lay_prefix

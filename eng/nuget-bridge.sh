@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the bridge for programs that take libtorch from NuGet (libtorch-cpu-linux-x64) and start with any dotnet.
-#   eng/nuget-bridge.sh [FOLDER]    the bridge also goes to FOLDER/runtimes/linux-x64/native (default: artifacts/nuget)
+#   eng/nuget-bridge.sh [FOLDER]    the bridge also goes to FOLDER/runtimes/linux-x64/native, from where eng/pack.sh takes it (default: artifacts/nuget)
 # The package has no headers. They come from FOVEA_TORCH_HEADERS, the include folder of a PyTorch or libtorch of that
 # version, or from the torch package of python3. Headers of another version compile, but read objects at wrong places.
 # docs/decisions/libtorch-for-a-library.md says why.
@@ -61,18 +61,18 @@ problem="$(compiler_problem)"
 export BRIDGE_RPATH="\$ORIGIN" LD_LIBRARY_PATH="$TORCH_LIB${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 prepare_bridge
 
-# give FILE FOLDER: whoever reads it meanwhile sees the old file or the new one.
+# give FILE TARGET: whoever reads it meanwhile sees the old file or the new one.
 give() {
-  mkdir -p "$2"
-  cp "$1" "$2/.new.$$"
-  mv "$2/.new.$$" "$2/libfovea_native.so"
+  mkdir -p "${2%/*}"
+  cp "$1" "$2.new.$$"
+  mv "$2.new.$$" "$2"
 }
 
-folder="${1:-$ROOT/artifacts/nuget}/$RUNTIME"
-give "$BRIDGE" "$folder"
+packed="${1:-$ROOT/artifacts/nuget}/$RUNTIME/libfovea_native.torch-$PACKAGE_VERSION.so"
+give "$BRIDGE" "$packed"
 # The cache, for programs whose Fovea package has no bridge in it.
 cached="$CACHE/bridge/nuget-$FOVEA_VERSION"
-give "$BRIDGE" "$cached"
+give "$BRIDGE" "$cached/libfovea_native.so"
 for library in libtorch.so libtorch_cpu.so libc10.so; do ln -sfn "$NATIVE/$library" "$cached/$library"; done
 for library in "$NATIVE"/libgomp-*.so.*; do ln -sfn "$library" "$cached/${library##*/}"; done
-say "the bridge for $PACKAGE $PACKAGE_VERSION is $folder/libfovea_native.so, and in $cached"
+say "the bridge for $PACKAGE $PACKAGE_VERSION is $packed, and in $cached"

@@ -32,7 +32,7 @@ setup() {
   export_threads
   read_stamp && return
   load_all
-  mkdir -p "$STATE" 2> /dev/null || die "cannot write to $ROOT/artifacts" "The clone must be writable: what is built goes there."
+  mkdir -p "$STATE" 2> /dev/null || die "cannot write to ${STATE%/*}" "What is built or found out goes there: make it writable${PACKAGED:+, or set XDG_CACHE_HOME}."
   may_write_clone
   [[ "$CACHE" != *[[:space:],:]* ]] || die "the cache folder's name holds a space, comma or colon, which compilers and loaders cannot take: $CACHE" \
     "Set XDG_CACHE_HOME to a folder without."

@@ -48,7 +48,8 @@ internal sealed record RankVariables(
             {
                 if (missing is null)
                 {
-                    problems.Add($"{name} is not set: WORLD_SIZE is {variable("WORLD_SIZE")}, so every process needs one; start through torchrun or ./fovea");
+                    problems.Add(
+                        $"{name} is not set: WORLD_SIZE is {variable("WORLD_SIZE")}, so each process needs one; start through torchrun or {StartedAs.Command}");
                 }
 
                 return missing ?? low;

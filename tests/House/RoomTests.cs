@@ -35,6 +35,7 @@ public sealed partial class RoomTests
         ["Fovea.AspNetCore"] = ["Fovea.Abstractions", "Fovea"],
         ["Fovea.Board"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Evaluation", "Fovea.Runs"],
         ["Fovea.Extensions.AI"] = ["Fovea.Abstractions", "Fovea"],
+        ["Fovea.Tool"] = [],
         ["Fovea.Launch"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Distributed", "Fovea.Tensors", "Fovea.Training"],
         ["Fovea.Cli"] =
         [

@@ -7,8 +7,8 @@ internal static class DemoConfigs
 {
     public static string Base(DemoFolder folder, DemoOptions options) =>
         string.Create(CultureInfo.InvariantCulture, $"""
-        # The first half of './fovea demo': all weights of a small model are trained to describe images.
-        # After a demo:   ./fovea train {folder.BaseConfig}   and   ./fovea predict {folder.BaseConfig}
+        # The first half of '{StartedAs.Command} demo': all weights of a small model are trained to describe images.
+        # After a demo:   {StartedAs.Command} train {folder.BaseConfig}   and   {StartedAs.Command} predict {folder.BaseConfig}
 
         # model: random weights in Hugging Face's layout
         model_name_or_path: {folder.Blank}
@@ -54,8 +54,8 @@ internal static class DemoConfigs
 
     public static string Adapter(DemoFolder folder, DemoOptions options) =>
         string.Create(CultureInfo.InvariantCulture, $"""
-        # The second half of './fovea demo': LoRA teaches the model that describes pictures a question it was never asked.
-        # After a demo:   ./fovea train {folder.AdapterConfig}   and   ./fovea predict {folder.AdapterConfig}
+        # The second half of '{StartedAs.Command} demo': LoRA teaches the model that describes pictures a question it was never asked.
+        # After a demo:   {StartedAs.Command} train {folder.AdapterConfig}   and   {StartedAs.Command} predict {folder.AdapterConfig}
 
         # model
         model_name_or_path: {folder.Base}

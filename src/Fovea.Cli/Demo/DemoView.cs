@@ -27,9 +27,9 @@ internal sealed class DemoView(IAnsiConsole console)
     public void Made(string folder, long weights, int vocabulary) =>
         Line(FormattableString.Invariant($"{weights / 1e6:0.00} million weights, {vocabulary} tokens, in {folder}"));
 
-    public void Configuration(string path) => Line($"as {path} says (the same as: ./fovea train {path})");
+    public void Configuration(string path) => Line($"as {path} says (the same as: {StartedAs.Command} train {path})");
 
-    public void Predicting(string path) => Line($"held-out pictures, as ./fovea predict {path} asks about them");
+    public void Predicting(string path) => Line($"held-out pictures, as {StartedAs.Command} predict {path} asks about them");
 
     public void Asked(DemoTask task, double accuracy) => Line($"\"{task.Question}\" {Percent(accuracy)} right (chance {Percent(task.Chance)})");
 
@@ -62,7 +62,7 @@ internal sealed class DemoView(IAnsiConsole console)
         console.WriteLine();
         Line("Ask it yourself, for instance about the first picture:");
         var picture = Path.Combine(folder.Data, shown[0].Picture.File);
-        Line($"  ./fovea chat --model {folder.Base} --adapter {folder.Adapter} --image {picture} --prompt \"{DemoTask.Fruit.Question}\"");
+        Line($"  {StartedAs.Command} chat --model {folder.Base} --adapter {folder.Adapter} --image {picture} --prompt \"{DemoTask.Fruit.Question}\"");
     }
 
     /// <summary>Up to three answers about pictures that look different, right or wrong as they come.</summary>

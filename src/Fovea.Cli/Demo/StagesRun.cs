@@ -47,7 +47,8 @@ internal sealed class StagesRun(DemoOptions options, TextWriter output, Func<IEn
         }
 
         Line($"time         {(int)watch.Elapsed.TotalMinutes} min {watch.Elapsed.Seconds} s");
-        Line($"ask it: ./fovea chat --model {folder.Adapter} --image {Path.Combine(folder.Data, data.HeldOut[0].File)} --prompt \"{DemoTask.Fruit.Question}\"");
+        var picture = Path.Combine(folder.Data, data.HeldOut[0].File);
+        Line($"ask it: {StartedAs.Command} chat --model {folder.Adapter} --image {picture} --prompt \"{DemoTask.Fruit.Question}\"");
         return [.. tasks.Select((task, i) => (task, blank[i], pretrained[i], tuned[i]))];
     }
 
@@ -58,7 +59,7 @@ internal sealed class StagesRun(DemoOptions options, TextWriter output, Func<IEn
     private void Train(string path, string yaml)
     {
         File.WriteAllText(path, yaml);
-        Line($"as {path} says (the same as: ./fovea train {path})");
+        Line($"as {path} says (the same as: {StartedAs.Command} train {path})");
         if (FineTune.FromFile(path).Run(sinks(), stop).Interrupted)
         {
             throw new OperationCanceledException(stop);
@@ -72,7 +73,7 @@ internal sealed class StagesRun(DemoOptions options, TextWriter output, Func<IEn
     ];
 
     private string Pretrain() => string.Create(CultureInfo.InvariantCulture, $"""
-        # The first stage of './fovea demo --minimind': pictures with captions.
+        # The first stage of '{StartedAs.Command} demo --minimind': pictures with captions.
         model_name_or_path: {folder.Blank}
         stage: pretrain
         finetuning_type: freeze
@@ -89,7 +90,7 @@ internal sealed class StagesRun(DemoOptions options, TextWriter output, Func<IEn
         """);
 
     private string Tune() => string.Create(CultureInfo.InvariantCulture, $"""
-        # The second stage of './fovea demo --minimind': captions, a new question, and words without pictures.
+        # The second stage of '{StartedAs.Command} demo --minimind': captions, a new question, and words without pictures.
         model_name_or_path: {folder.Base}
         stage: sft
         finetuning_type: full

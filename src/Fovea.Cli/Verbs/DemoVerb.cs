@@ -56,7 +56,7 @@ internal static class DemoVerb
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            Console.Error.WriteLine("\nstopped; './fovea demo' begins anew");
+            Console.Error.WriteLine($"\nstopped; '{StartedAs.Command} demo' begins anew");
             return InterruptedExitCode;
         }
     }

@@ -39,7 +39,7 @@ internal static class KernelReport
             : new KernelFact(
                 refusal.Kernel, $"operators of libtorch for {refusal.Case} ({refusal.Why})",
                 "it goes over memory many times, in many small steps",
-                "without nvcc, install the CUDA toolkit and start ./fovea again; else use bf16, fp16 or fp32, and sizes that docs/gpu.md lists")),
+                $"without nvcc, install the CUDA toolkit and start {StartedAs.Command} again; else use bf16, fp16 or fp32, and sizes that docs/gpu.md lists")),
     ];
 
     /// <summary>All of it in one line.</summary>
@@ -62,7 +62,7 @@ internal static class KernelReport
             : new KernelFact(
                 "own kernels", "none on the GPU",
                 "RMSNorm, rotary embedding, SwiGLU, gates, recurrences and the loss are computed by plain formulas, with several passes over memory each",
-                "install the CUDA toolkit, so that nvcc is found, and start ./fovea again: it builds them");
+                $"install the CUDA toolkit, so that nvcc is found, and start {StartedAs.Command} again: it builds them");
     }
 
     private static KernelFact Vectors(Surroundings here) => here.Vectors is "no AVX2"

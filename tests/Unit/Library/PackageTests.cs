@@ -38,7 +38,7 @@ public sealed partial class PackageTests : IDisposable
     }
 
     // Programs, and packages beside the library's.
-    private static readonly string[] OwnPackages = ["Fovea.AspNetCore", "Fovea.Board", "Fovea.Cli", "Fovea.Extensions.AI", "Fovea.Launch"];
+    private static readonly string[] OwnPackages = ["Fovea.AspNetCore", "Fovea.Board", "Fovea.Cli", "Fovea.Extensions.AI", "Fovea.Launch", "Fovea.Tool"];
 
     [Fact]
     public void The_package_holds_every_room_and_depends_on_published_packages_alone()
@@ -62,6 +62,32 @@ public sealed partial class PackageTests : IDisposable
             .Where(reference => (string?)reference.Attribute("PrivateAssets") != "all").Select(reference => (string)reference.Attribute("Include")!);
         Assert.Equal(needed.Distinct().Order(), dependencies);
         Assert.DoesNotContain(dependencies, id => id.StartsWith("Fovea", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_tool_runs_from_where_it_is_installed_and_needs_no_compiler_for_the_libtorch_it_was_packed_for()
+    {
+        var (libtorch, version) = (Environment.GetEnvironmentVariable("FOVEA_LIBTORCH"), Environment.GetEnvironmentVariable("FOVEA_LIBTORCH_VERSION"));
+        TestFiles.Require(!File.Exists(Path.Combine(libtorch!, "libtorch_cuda.so")), "the tool brings a bridge for the CPU's libtorch alone");
+        var library = new FileInfo(Path.Combine(libtorch!, "libtorch_cpu.so"));
+        library = (FileInfo?)library.ResolveLinkTarget(returnFinalTarget: true) ?? library;
+        var identity = $"{version}-{library.Length}-{new DateTimeOffset(library.LastWriteTimeUtc).ToUnixTimeSeconds()}";
+        var bridge = Path.Combine(Directory.CreateDirectory(Path.Combine(folder, "bridges", identity)).FullName, "libfovea_native.so");
+        File.Copy(Environment.GetEnvironmentVariable("FOVEA_NATIVE")!, bridge);
+        Run([
+            "pack", Path.Combine(TestFiles.Root, "src/Fovea.Tool/Fovea.Tool.csproj"), "-c", "Release", "--no-build", "-nologo", $"-p:Bridges={folder}/bridges",
+            "-o", Path.Combine(folder, "feed"),
+        ]);
+        var tools = Path.Combine(folder, "tools");
+        Run(["tool", "install", "Fovea.Tool", "--tool-path", tools, "--source", Path.Combine(folder, "feed"), "--no-cache"]);
+
+        var fovea = Path.Combine(tools, "fovea");
+        Assert.Equal(Run(["--version"], program: fovea).Trim(), Run([Path.Combine(AppContext.BaseDirectory, "Fovea.Cli.dll"), "--version"]).Trim());
+        var native = Run(["env"], program: fovea).Split('\n').Single(line => line.StartsWith("export FOVEA_NATIVE=", StringComparison.Ordinal));
+        Assert.StartsWith($"export FOVEA_NATIVE={tools}/", native);
+        Assert.EndsWith($"/bridges/{identity}/libfovea_native.so", native.TrimEnd());
+        Assert.Contains("10.0.", Run(["dotnet", "--version"], program: fovea));
+        Assert.Contains("error: ", Run(["train", "nowhere.yaml"], program: fovea, code: 2));
     }
 
     [Fact]
@@ -111,7 +137,20 @@ public sealed partial class PackageTests : IDisposable
         }
     }
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose()
+    {
+        // What the tool found out about this machine lies in the cache, named by the folder that it was installed in.
+        var tools = Path.Combine(CacheFolder.Path, "tool");
+        foreach (var found in Directory.Exists(tools) ? Directory.GetFiles(tools, "environment", SearchOption.AllDirectories) : [])
+        {
+            if (File.ReadLines(found).First().Contains(folder, StringComparison.Ordinal))
+            {
+                Directory.Delete(Path.GetDirectoryName(found)!, recursive: true);
+            }
+        }
+
+        Directory.Delete(folder, recursive: true);
+    }
 
     private void Pack() => Run(
         ["pack", Path.Combine(TestFiles.Root, "src/Fovea/Fovea.csproj"), "-c", "Release", "--no-build", "-nologo", "-o", Path.Combine(folder, "feed")]);
@@ -142,9 +181,9 @@ public sealed partial class PackageTests : IDisposable
         return Path.Combine(output, $"{name}.dll");
     }
 
-    private string Run(IReadOnlyList<string> arguments, string input = "", int code = 0)
+    private string Run(IReadOnlyList<string> arguments, string input = "", int code = 0, string? program = null)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!, arguments)
+        var start = new ProcessStartInfo(program ?? Environment.ProcessPath!, arguments)
         {
             WorkingDirectory = folder, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
         };

@@ -28,7 +28,52 @@ public sealed class BridgePlacesTests : IDisposable
         Assert.Contains("FOVEA_NATIVE is not set", e.Message);
         Assert.Contains($"{folder["first"]}, {folder["second"]}", e.Message);
         Assert.Contains($"the cache ({folder["cache"]})", e.Message);
-        Assert.Contains("eval \"$(./fovea env)\"", e.Message);
+        Assert.Contains("Fovea.Native.linux-x64", e.Message);
+        Assert.Contains("fovea dotnet app.dll", e.Message);
+    }
+
+    [Theory]
+    [InlineData("libtorch_cpu.so.2.6.0", "2.6.0")]
+    [InlineData("libtorch_cpu.so.2.6", "2.6.0")]
+    [InlineData("libtorch_cpu.so.2.10.0", "2.10.0")]
+    public void Of_bridges_for_several_versions_the_systems_libtorch_chooses(string libtorch, string built)
+    {
+        var bridges = Several("2.6.0", "2.10.0");
+        Put("system", libtorch);
+        Assert.Equal(bridges[built], Places().Find());
+        File.CreateSymbolicLink(Path.Combine(folder["system"], "libtorch_cpu.so"), Path.Combine(folder["system"], libtorch));
+        Assert.Equal(bridges[built], Places().Find());
+    }
+
+    [Fact]
+    public void A_libtorch_beside_the_program_comes_before_the_systems()
+    {
+        var bridges = Several("2.6.0", "2.10.0");
+        Put("system", "libtorch_cpu.so.2.6.0");
+        Put("second", "libtorch_cpu.so");
+        Assert.Contains("which version", Assert.Throws<TorchException>(() => Places().Find()).Message);
+        Put(".", "build-version", "2.10.0+cpu\n");
+        Assert.Equal(bridges["2.10.0"], Places().Find());
+    }
+
+    [Fact]
+    public void NuGets_libtorch_is_known_by_its_folder()
+    {
+        var bridges = Several("2.6.0", "2.10.0");
+        Put("libtorch-cpu-linux-x64/2.10.0/runtimes/linux-x64/native", "libtorch_cpu.so");
+        var places = Places() with { Beside = [folder["first"], folder["libtorch-cpu-linux-x64/2.10.0/runtimes/linux-x64/native"]] };
+        Assert.Equal(bridges["2.10.0"], places.Find());
+    }
+
+    [Fact]
+    public void A_libtorch_that_no_bridge_was_built_for_is_told_with_both_versions()
+    {
+        Several("2.6.0");
+        var none = Assert.Throws<TorchException>(() => Places().Find()).Message;
+        Assert.Contains("bridge for libtorch 2.6.0, but no libtorch is beside the program", none);
+        Assert.Contains("apt install libtorch2.6", none);
+        var system = Put("system", "libtorch_cpu.so.2.9.1");
+        Assert.Contains($"{system} is libtorch 2.9.1", Assert.Throws<TorchException>(() => Places().Find()).Message);
     }
 
     [Fact]
@@ -55,7 +100,7 @@ public sealed class BridgePlacesTests : IDisposable
     [Fact]
     public void A_bridge_that_does_not_load_comes_with_what_to_do()
     {
-        Assert.Contains("libtorch-cpu-linux-x64", Places().Remedy("/prepared/dotnet", "/usr/bin/dotnet"));
+        Assert.Contains("apt install libtorch2.6", Places().Remedy("/prepared/dotnet", "/usr/bin/dotnet"));
         Assert.Contains("start the program with /prepared/dotnet", Places("/own.so").Remedy("/prepared/dotnet", "/usr/bin/dotnet"));
         Assert.Contains("./fovea doctor", Places("/own.so").Remedy("/prepared/dotnet", "/prepared/dotnet"));
         Assert.Contains("./fovea doctor", Places("/own.so").Remedy(null, "/usr/bin/dotnet"));
@@ -71,7 +116,10 @@ public sealed class BridgePlacesTests : IDisposable
         Assert.StartsWith(Path.Combine(CacheFolder.Path, "bridge", "nuget-"), places.Cached, StringComparison.Ordinal);
     }
 
-    private BridgePlaces Places(string? named = null) => new(named, [folder["first"], folder["second"]], folder["cache"]);
+    private BridgePlaces Places(string? named = null) => new(named, [folder["first"], folder["second"]], folder["cache"], [folder["system"]]);
 
-    private string Put(string place, string name) => folder.Write(Path.Combine(place, name), "library");
+    private Dictionary<string, string> Several(params string[] versions) => versions.ToDictionary(
+        version => version, version => Put("first", $"libfovea_native.torch-{version}.so"));
+
+    private string Put(string place, string name, string text = "library") => folder.Write(Path.Combine(place, name), text);
 }

@@ -36,7 +36,7 @@ internal static class CodecLibraries
             var purpose = Array.Find(Known, known => known.FileName == fileName).Purpose;
             var folders = Environment.GetEnvironmentVariable(FoldersVariable);
             var places = string.IsNullOrEmpty(folders) ? "the system's library folders" : $"{folders} (from {FoldersVariable}) or the system's library folders";
-            throw new ConfigException($"{fileName}, which reads {purpose} images, is not in {places}; `./fovea doctor` says how to install it");
+            throw new ConfigException($"{fileName}, which reads {purpose} images, is not in {places}; `{StartedAs.Command} doctor` says how to install it");
         }
     }
 

@@ -29,7 +29,7 @@ internal sealed record PrintedReceipt(string Shop, DateOnly Date, IReadOnlyList<
     ];
 
     /// <summary>The same in a sentence, as a model that was trained on pictures and their captions would say it.</summary>
-    public string Caption => $"{Shop}, {Day}, {Goods.Count} items, total {Money(Total)}, VAT {Money(Vat)}";
+    public string Caption => $"{Shop}, {Date:yyyy-MM-dd}, {Goods.Count} items, total {Money(Total)}, VAT {Money(Vat)}";
 
     private string Day => Date.ToString("dd.MM.yyyy", CultureInfo.InvariantCulture);
 

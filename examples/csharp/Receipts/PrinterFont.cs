@@ -27,10 +27,18 @@ internal static class PrinterFont
     };
 
     /// <summary>Columns and rows of a text's dots.</summary>
-    public static IEnumerable<(int Column, int Row)> Dots(string text) =>
-        from place in Enumerable.Range(0, text.Length)
-        from column in Enumerable.Range(0, 5)
-        from row in Enumerable.Range(0, 7)
-        where (Letters[text[place]][column] >> row & 1) == 1
-        select ((place * Columns) + column, row);
+    public static IEnumerable<(int Column, int Row)> Dots(string text)
+    {
+        for (var column = 0; column < text.Length * Columns; column++)
+        {
+            var dots = column % Columns < 5 ? Letters[text[column / Columns]][column % Columns] : 0;
+            for (var row = 0; dots >> row > 0; row++)
+            {
+                if ((dots >> row & 1) == 1)
+                {
+                    yield return (column, row);
+                }
+            }
+        }
+    }
 }

@@ -18,7 +18,7 @@ internal static class Training
             o.Optimizer.LearningRate = tiny ? 4e-3 : 1e-4;
             o.Schedule.BatchSize = tiny ? 16 : 1;
             o.Schedule.GradientAccumulation = tiny ? 1 : 16;
-            o.Schedule.Epochs = 1;
+            o.Schedule.Epochs = 2;
         }),
         folders, folders.Adapter, cancel);
 

@@ -32,6 +32,8 @@ public sealed partial class ReceiptsTests : IDisposable
             output.Add(await process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException(string.Join('\n', [.. output, await errors])));
         }
 
+        TestContext.Current.TestOutputHelper?.WriteLine(string.Join('\n', output));
+
         // Guessing gives a sixth of the shops, a third of the numbers of items, and hardly a date or a total.
         var (before, after) = (Right(output, "before"), Right(output, "after"));
         Assert.Equal(0, before["record"]);

@@ -111,10 +111,38 @@ public sealed partial class PackageTests : IDisposable
         }
     }
 
+    [Fact]
+    public void The_application_of_the_serving_page_builds_against_the_packages()
+    {
+        Pack("Fovea");
+        Pack("Fovea.AspNetCore");
+        var page = File.ReadAllText(Path.Combine(TestFiles.Root, "docs/serving.md"));
+        var here = Directory.CreateDirectory(Path.Combine(folder, "App")).FullName;
+        File.WriteAllText(Path.Combine(here, "Program.cs"), Snippet().Matches(page).Single().Groups[1].Value);
+        File.WriteAllText(Path.Combine(here, "App.csproj"), $"""
+            <Project Sdk="Microsoft.NET.Sdk.Web">
+              <PropertyGroup>
+                <TargetFramework>net10.0</TargetFramework>
+                <Nullable>enable</Nullable>
+                <ImplicitUsings>enable</ImplicitUsings>
+                <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+                <RestorePackagesPath>{Path.Combine(folder, "packages")}</RestorePackagesPath>
+              </PropertyGroup>
+              <ItemGroup>
+                <PackageReference Include="Fovea.AspNetCore" Version="{Version()}" />
+              </ItemGroup>
+            </Project>
+            """);
+        Build(here, "App");
+
+        string Version() => Path.GetFileName(Directory.GetFiles(Path.Combine(folder, "feed"), "Fovea.AspNetCore.*.nupkg").Single())
+            ["Fovea.AspNetCore.".Length..^".nupkg".Length];
+    }
+
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
-    private void Pack() => Run(
-        ["pack", Path.Combine(TestFiles.Root, "src/Fovea/Fovea.csproj"), "-c", "Release", "--no-build", "-nologo", "-o", Path.Combine(folder, "feed")]);
+    private void Pack(string project = "Fovea") => Run(
+        ["pack", Path.Combine(TestFiles.Root, $"src/{project}/{project}.csproj"), "-c", "Release", "--no-build", "-nologo", "-o", Path.Combine(folder, "feed")]);
 
     [GeneratedRegex(@"```csharp\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex Snippet();

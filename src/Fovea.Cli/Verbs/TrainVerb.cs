@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Fovea.Cli.Views;
 using Fovea.Distributed;
 using Fovea.Launch;
+using Fovea.Running;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
 
@@ -50,6 +51,7 @@ internal static class TrainVerb
         var config = all is [var first, ..] && first.StartsWith("--", StringComparison.Ordinal) ? TrainConfig.Parse(string.Empty, "command line", all)
             : path is not null ? TrainConfig.Load(path, overrides)
             : throw new ConfigException("no configuration is named: give a file, or the arguments of the official scripts (fovea train --help)");
+        HubResult.CheckPush(config);
         var variables = LaunchVariables.FromEnvironment();
         var restarts = TrainJob.Restarts(config, variables);
         var plan = new LaunchPlanner(variables, Resources.Gpus(config.Model.UseCpu), Resources.Processors(variables), restarts > 0).Resolve();
@@ -57,7 +59,11 @@ internal static class TrainVerb
         {
             case LaunchPlan.Launch launch:
                 config.Schedule.CheckRanks(launch.WorldSize);
-                HubNames.Locate(config, progress: FetchProgress.On(Console.Error)); // once, before any rank waits for another
+                if (!Fetch(config))
+                {
+                    return InterruptedExitCode;
+                }
+
                 return Launcher.Run(launch, TrainJob.Create(config, [.. Environment.GetCommandLineArgs().Skip(1)], variables, launch.Processes));
             case LaunchPlan.Rank rank:
                 rank.Variables.Export();
@@ -109,10 +115,54 @@ internal static class TrainVerb
         catch (Exception e)
         {
             mesh.Fail(e);
+            if (e is OperationCanceledException && stop.IsCancellationRequested)
+            {
+                return Cut();
+            }
+
             throw;
         }
 
         var view = mesh.IsMain ? ConsoleView.Create() : new RankView(mesh.Rank, Console.Out);
-        return FineTune.Of(config).Run([view], stop.Token, mesh, Console.Error.WriteLine).Interrupted ? InterruptedExitCode : 0;
+        try
+        {
+            return FineTune.Of(config).Run([view], stop.Token, mesh, Console.Error.WriteLine).Interrupted ? InterruptedExitCode : 0;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return Cut();
+        }
+    }
+
+    /// <summary>Once, before any rank waits for another.</summary>
+    /// <returns>False where Ctrl-C came first.</returns>
+    private static bool Fetch(TrainConfig config)
+    {
+        using var stop = new CancellationTokenSource();
+        void Stop(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            stop.Cancel();
+        }
+
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        try
+        {
+            HubNames.Locate(config, progress: FetchProgress.On(Console.Error), cancel: stop.Token);
+            return true;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            Cut();
+            return false;
+        }
+    }
+
+    // Only a fetch ends in this way: a run that is told to stop saves what it has.
+    private static int Cut()
+    {
+        Console.Error.WriteLine("\nstopped while files were fetched; the same command goes on from here");
+        return InterruptedExitCode;
     }
 }

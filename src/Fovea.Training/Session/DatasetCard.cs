@@ -13,17 +13,17 @@ internal sealed class DatasetCard
     private DatasetCard(IReadOnlyList<Part> parts) => this.parts = parts;
 
     /// <summary>What a card says; null where it lists nothing, or what it lists cannot be read.</summary>
-    public static DatasetCard? Parse(string text)
+    public static DatasetCard? Read(string path)
     {
-        text = text.TrimStart('\uFEFF').ReplaceLineEndings("\n");
-        var end = text.StartsWith("---\n", StringComparison.Ordinal) ? text.IndexOf("\n---", 3, StringComparison.Ordinal) : -1;
-        if (end < 0)
-        {
-            return null;
-        }
-
         try
         {
+            var text = TextFile.Read(path).ReplaceLineEndings("\n");
+            var end = text.StartsWith("---\n", StringComparison.Ordinal) ? text.IndexOf("\n---", 3, StringComparison.Ordinal) : -1;
+            if (end < 0)
+            {
+                return null;
+            }
+
             var head = YamlText.Parse(text[4..(end + 1)], File) is { } node ? YamlText.Convert(node, File) : null;
             return Field(head, "configs") is ConfigNode.Items { Values.Count: > 0 } list ? new DatasetCard([.. list.Values.Select(Part.Of)]) : null;
         }

@@ -109,7 +109,7 @@ internal sealed class HubNames(HubSection hub, Mesh? mesh = null, IProgress<HubP
         {
             var root = Fetch(settings, repo, new FileChoice { Include = Glob.All([DatasetCard.File]) }, null);
             var place = Path.Combine(root, DatasetCard.File);
-            return (File.Exists(place) ? DatasetCard.Parse(TextFile.Read(place)) : null, root);
+            return (File.Exists(place) ? DatasetCard.Read(place) : null, root);
         }
         catch (HubException e) when (e.Fault == HubFault.NoFile)
         {

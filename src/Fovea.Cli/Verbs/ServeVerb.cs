@@ -117,7 +117,8 @@ internal static class ServeVerb
     private static FoveaOptions Options(ParseResult parsed)
     {
         var adapters = Adapters(parsed.GetValue(Adapter) ?? []);
-        var folder = parsed.GetValue(Model) ?? (adapters.Count > 0 ? BaseOf(adapters.Values.First())
+        var names = new HubNames(new HubSection(), progress: FetchProgress.On(Console.Error));
+        var folder = parsed.GetValue(Model) ?? (adapters.Count > 0 ? PeftAdapter.ResolveBase(names.Adapter(adapters.Values.First()), name => names.Model(name))
             : throw new ConfigException("no model is named: give --model FOLDER or --adapter NAME=FOLDER (fovea serve --help shows examples)"));
         return new FoveaOptions
         {
@@ -153,12 +154,6 @@ internal static class ServeVerb
             Timeout = TimeSpan.FromSeconds(parsed.GetValue(Time)),
             DrainTime = TimeSpan.FromSeconds(parsed.GetValue(Drain)),
         };
-    }
-
-    private static string BaseOf(string adapter)
-    {
-        var names = new HubNames(new HubSection(), progress: FetchProgress.On(Console.Error));
-        return PeftAdapter.ResolveBase(names.Adapter(adapter), name => names.Model(name));
     }
 
     private static Dictionary<string, string> Adapters(IReadOnlyList<string> words)

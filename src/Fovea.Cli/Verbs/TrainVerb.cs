@@ -55,30 +55,32 @@ internal static class TrainVerb
         var variables = LaunchVariables.FromEnvironment();
         var restarts = TrainJob.Restarts(config, variables);
         var plan = new LaunchPlanner(variables, Resources.Gpus(config.Model.UseCpu), Resources.Processors(variables), restarts > 0).Resolve();
-        switch (plan)
+        using var stop = new CancellationTokenSource();
+        try
         {
-            case LaunchPlan.Launch launch:
+            if (plan is LaunchPlan.Launch launch)
+            {
                 config.Schedule.CheckRanks(launch.WorldSize);
-                if (!Fetch(config))
-                {
-                    return InterruptedExitCode;
-                }
-
+                Fetch(config, stop);
                 return Launcher.Run(launch, TrainJob.Create(config, [.. Environment.GetCommandLineArgs().Skip(1)], variables, launch.Processes));
-            case LaunchPlan.Rank rank:
-                rank.Variables.Export();
-                break;
-        }
+            }
 
-        return Train(config);
+            (plan as LaunchPlan.Rank)?.Variables.Export();
+            return Train(config, stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // A run that has begun saves what it has.
+            Console.Error.WriteLine("\nstopped while files were fetched; the same command goes on from here");
+            return InterruptedExitCode;
+        }
     }
 
-    private static int Train(TrainConfig config)
+    private static int Train(TrainConfig config, CancellationTokenSource stop)
     {
         var ranks = RankVariables.Read();
         config.Schedule.CheckRanks(ranks.WorldSize);
         using var mesh = Mesh.Join(ranks, TimeSpan.FromSeconds(config.Parallel.DdpTimeout), () => ModelSetup.ChooseDevice(config));
-        using var stop = new CancellationTokenSource();
         void Stop(PosixSignalContext signal)
         {
             // A launcher asks with SIGTERM, reports it, and kills what does not exit. Ctrl-C reaches its ranks too, and is not theirs.
@@ -115,30 +117,16 @@ internal static class TrainVerb
         catch (Exception e)
         {
             mesh.Fail(e);
-            if (e is OperationCanceledException && stop.IsCancellationRequested)
-            {
-                return Cut();
-            }
-
             throw;
         }
 
         var view = mesh.IsMain ? ConsoleView.Create() : new RankView(mesh.Rank, Console.Out);
-        try
-        {
-            return FineTune.Of(config).Run([view], stop.Token, mesh, Console.Error.WriteLine).Interrupted ? InterruptedExitCode : 0;
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            return Cut();
-        }
+        return FineTune.Of(config).Run([view], stop.Token, mesh, Console.Error.WriteLine).Interrupted ? InterruptedExitCode : 0;
     }
 
     /// <summary>Once, before any rank waits for another.</summary>
-    /// <returns>False where Ctrl-C came first.</returns>
-    private static bool Fetch(TrainConfig config)
+    private static void Fetch(TrainConfig config, CancellationTokenSource stop)
     {
-        using var stop = new CancellationTokenSource();
         void Stop(PosixSignalContext signal)
         {
             signal.Cancel = true;
@@ -147,22 +135,6 @@ internal static class TrainVerb
 
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        try
-        {
-            HubNames.Locate(config, progress: FetchProgress.On(Console.Error), cancel: stop.Token);
-            return true;
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            Cut();
-            return false;
-        }
-    }
-
-    // Only a fetch ends in this way: a run that is told to stop saves what it has.
-    private static int Cut()
-    {
-        Console.Error.WriteLine("\nstopped while files were fetched; the same command goes on from here");
-        return InterruptedExitCode;
+        HubNames.Locate(config, progress: FetchProgress.On(Console.Error), cancel: stop.Token);
     }
 }

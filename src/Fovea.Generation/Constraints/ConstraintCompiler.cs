@@ -17,8 +17,10 @@ internal sealed class ConstraintCompiler(Tokenizer tokenizer)
     // A state takes about 100 bytes.
     private const int MostKeptStates = 2_000_000;
 
+    // So many are made at a time, for all models of the process.
+    private static readonly SemaphoreSlim Places = new(Math.Max(2, Environment.ProcessorCount));
+
     private readonly Lazy<TokenTrie> trie = new(() => new TokenTrie(TokenBytes.Of(tokenizer)));
-    private readonly SemaphoreSlim places = new(Math.Max(2, Environment.ProcessorCount));
     private readonly Lock gate = new();
     private readonly List<Entry> kept = []; // used last at the end
 
@@ -149,7 +151,7 @@ internal sealed class ConstraintCompiler(Tokenizer tokenizer)
     private async Task<CompiledConstraint> Make(Entry entry)
     {
         var cancel = entry.Stop.Token;
-        await places.WaitAsync(cancel).ConfigureAwait(false);
+        await Places.WaitAsync(cancel).ConfigureAwait(false);
         try
         {
             return await Task.Run(
@@ -163,7 +165,7 @@ internal sealed class ConstraintCompiler(Tokenizer tokenizer)
         }
         finally
         {
-            places.Release();
+            Places.Release();
         }
     }
 

@@ -4,7 +4,7 @@ using Fovea.Training.Config;
 
 namespace Fovea.Training.Session;
 
-/// <summary>The configurations that a dataset's card lists at its head (<c>configs:</c>): which files of the repository belong to which part and split.</summary>
+/// <summary>The configurations that a dataset's card lists at its head (<c>configs:</c>): which files belong to which part and split.</summary>
 internal sealed class DatasetCard
 {
     public const string File = "README.md";
@@ -53,7 +53,8 @@ internal sealed class DatasetCard
 
         var patterns = part.Files.Where(files => files.Split == split).SelectMany(files => files.Patterns).ToList();
         return patterns.Count == 0
-            ? throw new ConfigException($"its card lists no files of the split '{split}'; there are {string.Join(", ", part.Files.Select(files => files.Split))}")
+            ? throw new ConfigException(
+                $"its card lists no files of the split '{split}'; there are {string.Join(", ", part.Files.Select(files => files.Split))}")
             : (patterns.ConvertAll(pattern => part.Folder is null ? pattern : $"{part.Folder.TrimEnd('/')}/{pattern}"), null);
     }
 

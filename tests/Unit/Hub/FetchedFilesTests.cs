@@ -22,7 +22,8 @@ public sealed class FetchedFilesTests
         progress.Report(new HubProgress(Repo, 300, 300, 2));
         RunEvent[] expected =
         [
-            new Notice("acme/tiny: another process fetches it; waiting"), new FilesFetched("acme/tiny", 2, 100, 300), new FilesFetched("acme/tiny", 2, 300, 300),
+            new Notice("acme/tiny: another process fetches it; waiting"), new FilesFetched("acme/tiny", 2, 100, 300),
+            new FilesFetched("acme/tiny", 2, 300, 300),
         ];
         Assert.Equal(expected.Select(e => e with { Time = default }), told.Select(e => e with { Time = default }));
         Assert.Equal(1, failures);

@@ -123,9 +123,9 @@ public sealed class NameResolutionTests : IDisposable
         - config_name: en
           data_files:
           - split: train
-            path: [data/en-1.json, "data/en-0*.json"]
+            path: [parts/en-1.json, "parts/en-0*.json"]
           - split: dev
-            path: data/held.json
+            path: parts/held.json
         - config_name: zh
           data_dir: zh
         """;
@@ -134,11 +134,11 @@ public sealed class NameResolutionTests : IDisposable
     [InlineData("configs: [{config_name: default, data_files: \"rows/*.json\"}]", "", "rows/a.json rows/deep/b.json other.json", "rows/a.json")]
     [InlineData("configs: [{config_name: x, data_files: [{split: train, path: \"**/*.json\"}]}]", "", "a.json d/b.json", "a.json d/b.json")]
     [InlineData("configs: [{config_name: x, data_files: {train: a.json, test: [b.json]}}]", "\"split\": \"test\"", "a.json b.json", "b.json")]
-    [InlineData(TwoParts, "\"subset\": \"en\"", "data/en-00.json data/en-01.json data/en-1.json data/held.json",
-        "data/en-1.json data/en-00.json data/en-01.json")]
-    [InlineData(TwoParts, "\"subset\": \"en\", \"split\": \"dev\"", "data/en-1.json data/held.json", "data/held.json")]
-    [InlineData(TwoParts, "\"subset\": \"zh\"", "zh/train.json zh/test.json data/en-1.json", "zh/train.json")]
-    [InlineData(TwoParts, "\"folder\": \"zh\"", "zh/train.json data/en-1.json", "zh/train.json")]
+    [InlineData(TwoParts, "\"subset\": \"en\"", "parts/en-00.json parts/en-01.json parts/en-1.json parts/held.json",
+        "parts/en-1.json parts/en-00.json parts/en-01.json")]
+    [InlineData(TwoParts, "\"subset\": \"en\", \"split\": \"dev\"", "parts/en-1.json parts/held.json", "parts/held.json")]
+    [InlineData(TwoParts, "\"subset\": \"zh\"", "zh/train.json zh/test.json parts/en-1.json", "zh/train.json")]
+    [InlineData(TwoParts, "\"folder\": \"zh\"", "zh/train.json parts/en-1.json", "zh/train.json")]
     [InlineData("license: mit", "", "b.json a.json", "a.json b.json")]
     [InlineData("configs: [", "", "b.json a.json", "a.json b.json")]
     public void A_card_says_which_rows_are_of_a_subset_and_split(string head, string keys, string files, string chosen)
@@ -153,7 +153,7 @@ public sealed class NameResolutionTests : IDisposable
     [InlineData("\"subset\": \"en\", \"split\": \"none\"", "its card lists no files of the split 'none'; there are train, dev")]
     public void What_a_card_does_not_have_is_told(string keys, string problem)
     {
-        var (_, config) = Card(TwoParts, keys, "data/en-1.json");
+        var (_, config) = Card(TwoParts, keys, "parts/en-1.json");
         Assert.Contains($"the dataset acme/rows: {problem}", Assert.Throws<ConfigException>(
             () => DatasetCatalog.Resolve(config.Data.Dataset, config.Data.DatasetDir, config.Data.Repositories)).Problems[0]);
     }

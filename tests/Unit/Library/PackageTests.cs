@@ -142,7 +142,8 @@ public sealed partial class PackageTests : IDisposable
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
     private void Pack(string project = "Fovea") => Run(
-        ["pack", Path.Combine(TestFiles.Root, $"src/{project}/{project}.csproj"), "-c", "Release", "--no-build", "-nologo", "-o", Path.Combine(folder, "feed")]);
+        ["pack", Path.Combine(TestFiles.Root, $"src/{project}/{project}.csproj"), "-c", "Release", "--no-build", "-nologo", "-o",
+            Path.Combine(folder, "feed")]);
 
     [GeneratedRegex(@"```csharp\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex Snippet();

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Fovea.Tests.Unit.Serving;
 
-/// <summary>What a server says that loads, has its hands full, or is kept too long. Whatever takes time is held by the test, so nothing hangs on a clock.</summary>
+/// <summary>What a server says that loads, has its hands full, or is kept too long. Whatever takes time is held by the test.</summary>
 public sealed class BusyTests : NativeTest
 {
     private const string Held = "held-by-the-test";
@@ -64,7 +64,8 @@ public sealed class BusyTests : NativeTest
         var (status, json) = await Two(app);
         Assert.Equal((HttpStatusCode.TooManyRequests, "rate_limit_exceeded"), (status, Code(json)));
         using var body = new StringContent(
-            """{"model": "tiny", "n": 2, "temperature": 1, "stream": true, "messages": [{"role": "user", "content": "Hi"}]}""", Encoding.UTF8, "application/json");
+            """{"model": "tiny", "n": 2, "temperature": 1, "stream": true, "messages": [{"role": "user", "content": "Hi"}]}""", Encoding.UTF8,
+            "application/json");
         using var reply = await app.Http.PostAsync("/v1/chat/completions", body);
         Assert.Equal(HttpStatusCode.TooManyRequests, reply.StatusCode);
         Assert.Equal("1", reply.Headers.GetValues("Retry-After").Single());

@@ -72,7 +72,8 @@ public sealed class ConstraintCompilerTests : IDisposable
         Assert.Contains("nested too deep", Refused(Constraint.Regex($"a{times}"))!.Message, StringComparison.Ordinal);
 
         // Whether these fit depends on the stack of the thread.
-        foreach (var link in new[] { "\"$ref\": \"#/$defs/a{0}\", \"type\": \"object\"", "\"anyOf\": [{{\"$ref\": \"#/$defs/a{0}\"}}, {{\"type\": \"null\"}}]" })
+        const string next = "\"$ref\": \"#/$defs/a{0}\"";
+        foreach (var link in new[] { $"{next}, \"type\": \"object\"", $"\"anyOf\": [{{{{{next}}}}}, {{{{\"type\": \"null\"}}}}]" })
         {
             var links = Enumerable.Range(0, 3000).Select(i => $"\"a{i}\": {{{string.Format(link, i + 1)}}}");
             var error = Refused(Constraint.JsonSchema($"{{\"$ref\": \"#/$defs/a0\", \"$defs\": {{{string.Join(", ", links)}, \"a3000\": {{}}}}}}"));

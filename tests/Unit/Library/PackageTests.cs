@@ -134,6 +134,33 @@ public sealed partial class PackageTests : IDisposable
         }
     }
 
+    [Fact]
+    public void The_application_of_the_serving_page_builds_against_the_packages()
+    {
+        feed.Pack("Fovea", "Fovea.AspNetCore");
+        var page = File.ReadAllText(Path.Combine(TestFiles.Root, "docs/serving.md"));
+        var here = Directory.CreateDirectory(Path.Combine(feed.Folder, "App")).FullName;
+        File.WriteAllText(Path.Combine(here, "Program.cs"), Snippet().Matches(page).Single().Groups[1].Value);
+        File.WriteAllText(Path.Combine(here, "App.csproj"), $"""
+            <Project Sdk="Microsoft.NET.Sdk.Web">
+              <PropertyGroup>
+                <TargetFramework>net10.0</TargetFramework>
+                <Nullable>enable</Nullable>
+                <ImplicitUsings>enable</ImplicitUsings>
+                <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+                <RestorePackagesPath>{Path.Combine(feed.Folder, "packages")}</RestorePackagesPath>
+              </PropertyGroup>
+              <ItemGroup>
+                <PackageReference Include="Fovea.AspNetCore" Version="{Version()}" />
+              </ItemGroup>
+            </Project>
+            """);
+        feed.Build(here, "App");
+
+        string Version() => Path.GetFileName(Directory.GetFiles(Path.Combine(feed.Folder, "feed"), "Fovea.AspNetCore.*.nupkg").Single())
+            ["Fovea.AspNetCore.".Length..^".nupkg".Length];
+    }
+
     public void Dispose()
     {
         // What the tool found out about this machine lies in the cache, named by the folder that it was installed in.

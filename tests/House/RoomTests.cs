@@ -33,7 +33,7 @@ public sealed partial class RoomTests
             "Fovea.Models", "Fovea.Nn", "Fovea.Runs", "Fovea.Tensors", "Fovea.Training",
         ],
         ["Fovea.AspNetCore"] = ["Fovea.Abstractions", "Fovea"],
-        ["Fovea.Board"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Evaluation", "Fovea.Runs"],
+        ["Fovea.Board"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Evaluation", "Fovea.Launch", "Fovea.Runs"],
         ["Fovea.Extensions.AI"] = ["Fovea.Abstractions", "Fovea"],
         ["Fovea.Launch"] = ["Fovea.Abstractions", "Fovea.Base", "Fovea.Distributed", "Fovea.Tensors", "Fovea.Training"],
         ["Fovea.Cli"] =
@@ -96,7 +96,7 @@ public sealed partial class RoomTests
     // What they read is the system's, another process's, or what Fovea itself wrote as a log.
     private static readonly string[] ReadOtherText =
     [
-        "src/Fovea.Launch/MemoryEvents.cs", "src/Fovea.Launch/RankLog.cs", "src/Fovea.Runs/Files/TrainerLogSink.cs", "src/Fovea.Runs/Files/ResultsSink.cs",
+        "src/Fovea.Launch/MemoryEvents.cs", "src/Fovea.Launch/RankLog.cs", "src/Fovea.Runs/Files/StepLines.cs", "src/Fovea.Runs/Files/ResultsSink.cs",
         "src/Fovea.Training/Planning/ProcessMemory.cs", "src/Fovea.Tensors/Blas.cs", "src/Fovea.Tensors/Processor.cs",
         "bench/Fovea.Bench/PeerProcess.cs", "bench/Fovea.Bench/RankBench.cs", "bench/Fovea.Bench/RunTrace.cs",
         "bench/Fovea.Bench/ServeBench.cs", "bench/Fovea.Bench/Verbs/RankBenchVerb.cs",

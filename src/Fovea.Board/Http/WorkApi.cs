@@ -11,12 +11,13 @@ using Microsoft.AspNetCore.Routing;
 
 namespace Fovea.Board.Http;
 
-/// <summary>What the pages have done: settings are checked and kept, runs started, stopped and resumed. The program itself does it, as a process of its own.</summary>
+/// <summary>What the pages have done: settings are checked and kept, runs started, stopped and resumed. Processes of the program itself do it.</summary>
 internal sealed partial class WorkApi(RootedFolder files, RunList runs, JobList jobs, OwnProgram program) : IDisposable
 {
     private const int MostBytes = 1 << 20;
     private const int Problems = 2; // exit code of a program that could not use what it was told
     private const int Rows = 6;
+    private const int MostSaved = 200;
 
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(5);
     private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web);
@@ -34,7 +35,8 @@ internal sealed partial class WorkApi(RootedFolder files, RunList runs, JobList 
         app.MapGet("/api/yaml", Yaml);
         Post("/api/check", async (context, asked) => await Replies.Json(context, await Checked(asked.Yaml ?? string.Empty, context.RequestAborted)));
         Post("/api/samples", (context, asked) => Tell(context, asked, ["samples", "-", "--first", $"{asked.First}", "--rows", $"{Rows}"]));
-        Post("/api/plan", (context, asked) => Tell(context, asked, string.IsNullOrWhiteSpace(asked.Card) ? ["plan", "-"] : ["plan", "-", $"--card={asked.Card}"]));
+        Post("/api/plan", (context, asked) => Tell(
+            context, asked, string.IsNullOrWhiteSpace(asked.Card) ? ["plan", "-"] : ["plan", "-", $"--card={asked.Card}"]));
         Post("/api/save", Save);
         Post("/api/start", async (context, asked) =>
         {
@@ -88,7 +90,7 @@ internal sealed partial class WorkApi(RootedFolder files, RunList runs, JobList 
         {
             await Replies.Problem(context, StatusCodes.Status400BadRequest, e.Message);
         }
-        catch (Exception e) when (TextFile.IsUnreadable(e))
+        catch (Exception e) when (e is FoveaException || TextFile.IsUnreadable(e))
         {
             context.Response.StatusCode = StatusCodes.Status422UnprocessableEntity;
             await Replies.Json(context, new { problems = new[] { e.Message } });
@@ -97,8 +99,8 @@ internal sealed partial class WorkApi(RootedFolder files, RunList runs, JobList 
 
     private List<string> Saved() =>
     [
-        .. Directory.EnumerateFiles(files.Path, "*.yaml").Where(path => files.Exists(path)).Select(path => Path.GetFileName(path)).Where(name => Name().IsMatch(name))
-            .Order(StringComparer.Ordinal).Take(200),
+        .. Directory.EnumerateFiles(files.Path, "*.yaml").Where(files.Exists).Select(path => Path.GetFileName(path))
+            .Where(name => Name().IsMatch(name)).Order(StringComparer.Ordinal).Take(MostSaved),
     ];
 
     private Task Yaml(HttpContext context)
@@ -107,7 +109,8 @@ internal sealed partial class WorkApi(RootedFolder files, RunList runs, JobList 
         var text = query["run"] is [{ } run] ? FindSettings(run)
             : query["name"] is [{ } name] && Name().IsMatch(name) && files.Read(Path.Combine(files.Path, name), MostBytes) is { } bytes
                 ? Encoding.UTF8.GetString(bytes) : null;
-        return text is null ? Replies.Problem(context, StatusCodes.Status404NotFound, "there is no such configuration") : Replies.Json(context, new { yaml = text });
+        return text is null
+            ? Replies.Problem(context, StatusCodes.Status404NotFound, "there is no such configuration") : Replies.Json(context, new { yaml = text });
     }
 
     private async Task Save(HttpContext context, WorkRequest asked)
@@ -159,8 +162,8 @@ internal sealed partial class WorkApi(RootedFolder files, RunList runs, JobList 
         await Replies.Send(context, "application/json; charset=utf-8", Encoding.UTF8.GetBytes(await Ask(arguments, yaml, context.RequestAborted)));
     }
 
-    private string Settings(string? run) => FindSettings(run)
-        ?? throw new ConfigException($"this run has left no {ArgumentsSink.FileName}: it has trained nothing, or was made by another program or an earlier version");
+    private string Settings(string? run) => FindSettings(run) ?? throw new ConfigException(
+        $"this run has left no {ArgumentsSink.FileName}: it has trained nothing, or was made by another program or an earlier version");
 
     /// <summary>What a run was told: as it says itself, or as it was started here.</summary>
     private string? FindSettings(string? id)

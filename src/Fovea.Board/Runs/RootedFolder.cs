@@ -44,7 +44,7 @@ internal sealed class RootedFolder
     {
         var folder = System.IO.Path.Combine([Path, .. names]);
         Directory.CreateDirectory(folder);
-        return Real(folder).StartsWith(below, StringComparison.Ordinal) ? folder : throw new IOException($"{folder} leads out of the board's folder");
+        return $"{Real(folder)}/".StartsWith(below, StringComparison.Ordinal) ? folder : throw new IOException($"{folder} leads out of the board's folder");
     }
 
     /// <summary>Whether there is such a file, and it may be read.</summary>

@@ -27,7 +27,8 @@ internal static class RunSettings
         if (files.Read(run.File(ArgumentsSink.FileName), MostBytes) is { } arguments)
         {
             var given = Told(Encoding.UTF8.GetString(arguments));
-            return new { from = ArgumentsSink.FileName, told = given.Keys, values = given.Concat(FormKeys.Defaults.ExceptBy(given.Keys, pair => pair.Key)).ToDictionary() };
+            var others = FormKeys.Defaults.ExceptBy(given.Keys, pair => pair.Key);
+            return new { from = ArgumentsSink.FileName, told = given.Keys, values = given.Concat(others).ToDictionary() };
         }
 
         foreach (var folder in Checkpoints(run))

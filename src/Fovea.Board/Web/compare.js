@@ -49,7 +49,8 @@ export function compare(main, left, ids) {
     });
     const shown = rows.filter(row => all.checked || row.kind);
     told.replaceChildren(shown.length > 0 ? table("Settings", columns("value"), shown)
-      : el("p", { class: "hint" }, rows.length > 0 ? "All settings are the same." : "A run's settings are kept with its first step, and none of these has taken one."));
+      : el("p", { class: "hint" }, rows.length > 0 ? "All settings are the same."
+        : "A run's settings are kept with its first step, and none of these has taken one."));
     say(all.parentElement.lastChild, ` Show those that are the same, too (${rows.filter(row => !row.kind).length})`);
   }
 

@@ -32,13 +32,15 @@ export async function fresh(main, left, from) {
   const meaning = el("p", { class: "hint" });
   const other = el("input", { id: "other", list: "keys", oninput: () => say(meaning, known.get(other.value)?.meaning ?? "") });
   const open = el("select", { id: "open", onchange: () => open.value && load(`name=${encodeURIComponent(open.value)}`) },
-    el("option", { value: "" }, form.saved.length > 0 ? "Open a saved one …" : "None is saved yet"), form.saved.map(name => el("option", { value: name }, name)));
+    el("option", { value: "" }, form.saved.length > 0 ? "Open a saved one …" : "None is saved yet"),
+    form.saved.map(file => el("option", { value: file }, file)));
   const name = el("input", { id: "name", size: 24, placeholder: "run.yaml" });
   const replace = el("input", { id: "replace", type: "checkbox" });
   main.replaceChildren(el("h1", {}, "New run"), el("div", { class: "tools" }, el("label", {}, "Configuration", open),
     el("button", { type: "button", onclick: () => fill({ values: {}, more: "" }) }, "Clear")),
   el("form", { class: "writing", onsubmit: start, novalidate: true },
-    el("div", {}, groups.map(([title, keys]) => el("fieldset", {}, el("legend", {}, title), el("div", { class: "fields" }, keys.split(" ").map(field)))),
+    el("div", {}, groups.map(([title, keys]) =>
+      el("fieldset", {}, el("legend", {}, title), el("div", { class: "fields" }, keys.split(" ").map(field)))),
       el("fieldset", {}, el("legend", {}, "Further keys"), el("p", { class: "hint" }, "Lines of YAML. All keys are described in docs/configuration.md."), more,
         el("div", { class: "tools" }, el("label", {}, "Key", other), el("button", { type: "button", onclick: add }, "Add"),
           el("datalist", { id: "keys" }, form.keys.filter(key => !fields.has(key.key)).map(key => el("option", { value: key.key })))), meaning)),
@@ -53,9 +55,10 @@ export async function fresh(main, left, from) {
 
   function field(key) {
     const of = known.get(key), id = `key-${key}`, choices = choicesOf(of.values);
-    const control = choices ? el("select", { id, oninput: changed }, el("option", { value: "" }, of.default === "" ? "not given" : `${of.default} (default)`),
+    const none = el("option", { value: "" }, of.default === "" ? "not given" : `${of.default} (default)`);
+    const control = choices ? el("select", { id, oninput: changed }, none,
       choices.filter(choice => choice !== of.default).map(choice => el("option", { value: choice }, choice)))
-      : el("input", { id, type: "text", placeholder: needed.includes(key) ? "needed" : of.default, autocomplete: "off", spellcheck: "false", oninput: changed });
+      : el("input", { id, type: "text", placeholder: needed.includes(key) ? "needed" : of.default, autocomplete: "off", oninput: changed });
     control.setAttribute("aria-describedby", `${id}-help ${id}-fault`);
     fields.set(key, control);
     faults.set(key, el("p", { class: "fault", id: `${id}-fault` }));
@@ -112,7 +115,8 @@ export async function fresh(main, left, from) {
   /** Each problem beside the field that it names. */
   function blame(list) {
     for (const [key, place] of faults) {
-      const own = list.filter(problem => new RegExp(`(?:^|: )${key}: `).test(problem)).map(problem => problem.slice(problem.indexOf(`${key}: `) + key.length + 2));
+      const own = list.filter(problem => new RegExp(`(?:^|: )${key}: `).test(problem))
+        .map(problem => problem.slice(problem.indexOf(`${key}: `) + key.length + 2));
       say(place, own.join(" "));
       fields.get(key).setAttribute("aria-invalid", own.length > 0);
     }
@@ -132,7 +136,8 @@ export async function fresh(main, left, from) {
   function check() {
     return ask("/api/check", {}, "Not yet right:", of => {
       blame([]);
-      result.replaceChildren(el("p", { class: "good" }, `Valid. The run will be called ${of.run}.`), ...of.notices.map(notice => el("p", { class: "note" }, notice)));
+      result.replaceChildren(el("p", { class: "good" }, `Valid. The run will be called ${of.run}.`),
+        ...of.notices.map(notice => el("p", { class: "note" }, notice)));
     });
   }
 

@@ -28,11 +28,14 @@ function draw(of) {
   const used = parts.filter(([key]) => of.rows.some(row => row[key] > 0));
   const fits = row => row.fits == null ? "" : row.fits ? " fits" : " does not fit";
   return [
-    el("p", { class: "sub" }, `${of.model} (${of.family}): ${of.parameters.toLocaleString("en")} weights, ${of.learning_parameters.toLocaleString("en")} trainable; `
-      + `${of.dtype}, micro-batches of ${of.tokens.toLocaleString("en")} tokens, on ${host ? "the CPU" : "GPUs"}. Memory of one process:`),
-    of.card ? el("p", {}, of.choices.length > 0 ? `With ${size(of.card)}: ${of.choices.map(row => `${name(row)} (${size(row.device)})`).join("; ")}.`
+    el("p", { class: "sub" }, `${of.model} (${of.family}): ${of.parameters.toLocaleString("en")} weights, `
+      + `${of.learning_parameters.toLocaleString("en")} trainable; ${of.dtype}, `
+      + `micro-batches of ${of.tokens.toLocaleString("en")} tokens, on ${host ? "the CPU" : "GPUs"}. Memory of one process:`),
+    of.card ? el("p", {}, of.choices.length > 0
+      ? `With ${size(of.card)}: ${of.choices.map(row => `${name(row)} (${size(row.device)})`).join("; ")}.`
       : `Nothing fits ${size(of.card)}.`) : null,
-    el("p", { class: "legend" }, used.map(([key, title]) => el("span", {}, el("i", { class: `swatch c${parts.findIndex(([k]) => k === key)}` }), title))),
+    el("p", { class: "legend" }, used.map(([key, title]) =>
+      el("span", {}, el("i", { class: `swatch c${parts.findIndex(([k]) => k === key)}` }), title))),
     el("div", { class: "card bars" }, of.rows.map(row => el("div", { class: "bar-row" }, el("span", {}, name(row)),
       el("div", { class: "stack", role: "img", "aria-label": `${name(row)}: ${size(row.device)}` }, used.map(([key], i) => piece(key, row[key] / most))),
       el("span", { class: row.fits === false ? "num cut" : "num" }, size(row.device) + fits(row))))),

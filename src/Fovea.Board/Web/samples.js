@@ -34,9 +34,9 @@ function one(sample) {
   sample.truncated ? el("b", { class: "cut" }, "truncated") : null);
   if (sample.problem) return el("article", { class: "answer" }, head, el("p", { class: "note" }, sample.problem));
   return el("article", { class: "answer sample" }, head, el("div", { class: "seen" },
-    el("div", { class: "pictures" }, sample.images.map((image, i) => el("figure", {}, image.uri ? el("img", { src: image.uri, alt: `Image ${i + 1}: ${image.name}` })
-      : el("p", { class: "hint" }, `${image.name} ${image.problem}`), el("figcaption", { class: "hint" },
-      `${image.name}: ${image.tokens} tokens${image.parts > 1 ? ` in ${image.parts} parts` : ""}`)))),
+    el("div", { class: "pictures" }, sample.images.map((image, i) => el("figure", {},
+      image.uri ? el("img", { src: image.uri, alt: `Image ${i + 1}: ${image.name}` }) : el("p", { class: "hint" }, `${image.name} ${image.problem}`),
+      el("figcaption", { class: "hint" }, `${image.name}: ${image.tokens} tokens${image.parts > 1 ? ` in ${image.parts} parts` : ""}`)))),
     el("div", {}, sample.turns.map(turn => el("p", { class: "answered tokens", dir: "auto" }, turn.text.map(({ text, trained }) =>
       trained ? el("mark", { class: "trained" }, text.replaceAll("\n", "↵\n")) : text))))));
 }

@@ -4,8 +4,8 @@ using Fovea.Runs.Events;
 namespace Fovea.Runs.Files;
 
 /// <summary>
-/// Writes <c>log_history.jsonl</c>: the entries of <c>log_history</c> in <c>trainer_state.json</c>, each as soon as it is logged. They have what LLaMA-Factory's
-/// <c>trainer_log.jsonl</c> has no place for, the gradient norm.
+/// Writes <c>log_history.jsonl</c>: the entries of <c>log_history</c> in <c>trainer_state.json</c>, each as soon as it is logged. They have what
+/// LLaMA-Factory's <c>trainer_log.jsonl</c> has no place for, the gradient norm.
 /// </summary>
 internal sealed class LogHistorySink(string outputDir) : IEventSink, IDisposable
 {

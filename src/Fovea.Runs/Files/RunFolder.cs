@@ -6,7 +6,9 @@ namespace Fovea.Runs.Files;
 /// <summary>Everything that a run writes into its output folder besides weights.</summary>
 internal static class RunFolder
 {
-    /// <summary>Adds the sinks of all files to a hub: trainer log, log history, running log, results, trainer state, and on wish settings, curves and TensorBoard.</summary>
+    /// <summary>
+    /// Adds the sinks of all files to a hub: trainer log, log history, running log, results, trainer state, and on wish settings, curves and TensorBoard.
+    /// </summary>
     /// <param name="hub">Where the run's events go.</param>
     /// <param name="outputDir">The run's folder.</param>
     /// <param name="initial">Settings of a new run, or the state of the checkpoint that a resumed run goes on from.</param>

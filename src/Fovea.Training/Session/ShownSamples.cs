@@ -20,7 +20,8 @@ internal static class ShownSamples
         var setup = DataSetup.From(config, ModelSource.Open(config.Model.ModelNameOrPath));
         using var data = DatasetLoader.Load(setup.Options with { OnBadSample = BadSamplePolicy.Skip });
         var (encoder, pictures) = (setup.NewEncoder(), new Thumbnails(PictureSide));
-        var samples = Enumerable.Range(first, Math.Clamp(data.Train.Count - first, 0, count)).Select(i => One(data.Train, i, setup, encoder, pictures)).ToList();
+        var samples = Enumerable.Range(first, Math.Clamp(data.Train.Count - first, 0, count))
+            .Select(i => One(data.Train, i, setup, encoder, pictures)).ToList();
         return new
         {
             Model = config.Model.Name,

@@ -51,14 +51,15 @@ public sealed class BoardWorkTests : IAsyncDisposable
             Assert.StartsWith("output_dir: ", Assert.Single(await Problems("/api/start", new { yaml = Yaml("out", path) })), StringComparison.Ordinal);
         }
 
-        Assert.StartsWith(
-            "logging_dir: ", Assert.Single(await Problems("/api/start", new { yaml = Yaml("out") + $"logging_dir: {outside.Path}\n" })), StringComparison.Ordinal);
+        var logging = await Problems("/api/start", new { yaml = Yaml("out") + $"logging_dir: {outside.Path}\n" });
+        Assert.StartsWith("logging_dir: ", Assert.Single(logging), StringComparison.Ordinal);
         foreach (var name in new[] { "../x.yaml", "/x.yaml", ".x.yaml", "x", "a/b.yaml", "x.yaml\n", string.Empty })
         {
             Assert.StartsWith("a file's name", Assert.Single(await Problems("/api/save", new { name, yaml = Yaml("out") })), StringComparison.Ordinal);
         }
 
-        Assert.Contains("is there already", Assert.Single(await Problems("/api/save", new { name = "kept.yaml", yaml = Yaml("out") })), StringComparison.Ordinal);
+        var kept = await Problems("/api/save", new { name = "kept.yaml", yaml = Yaml("out") });
+        Assert.Contains("is there already", Assert.Single(kept), StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.OK, (await open.Post("/api/save", new { name = "kept.yaml", yaml = Yaml("out"), replace = true })).Status);
         Assert.Equal(HttpStatusCode.OK, (await open.Post("/api/save", new { name = "new.yaml", yaml = Yaml("out") })).Status);
         Assert.Empty(Directory.GetFileSystemEntries(outside.Path));

@@ -45,7 +45,8 @@ internal sealed class ShownBoard : IAsyncDisposable
     /// <summary>Sends something as the board's own page does.</summary>
     public async Task<(HttpStatusCode Status, JsonElement Answer)> Post(string path, object body)
     {
-        using var asked = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(JsonSerializer.Serialize(body), null, "application/json") };
+        using var asked = new HttpRequestMessage(HttpMethod.Post, path);
+        asked.Content = new StringContent(JsonSerializer.Serialize(body), null, "application/json");
         asked.Headers.Add("Origin", Address);
         using var answer = await Http.SendAsync(asked);
         var text = await answer.Content.ReadAsStringAsync();

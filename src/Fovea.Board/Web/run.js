@@ -13,12 +13,17 @@ export function run(main, left, id, tab) {
   const body = el("div"), actions = el("div", { class: "tools actions" }), trouble = el("div");
   main.replaceChildren(head, sub, note, trouble, el("nav", { class: "tabs", "aria-label": "Parts of this run" },
     tabs.map(([name, title]) => el("a", { href: runLink(id, name), "aria-current": name === tab ? "page" : null }, title))), body);
-  head.append(el("h1", {}, id === "." ? "(this folder)" : id), actions, el("span"));
+  let status = el("span");
+  head.append(el("h1", {}, id === "." ? "(this folder)" : id), status, actions);
   const show = { "": charts, results, answers, log, samples: seen(samples), plan: seen(plan) }[tab];
   const update = show(body, id, left);
   follow([ask("run", id), ...(update.asks ?? [])], (of, ...more) => {
     showRoot(of.root);
-    head.lastChild.replaceWith(state(of.run.state));
+    if (status.textContent !== of.run.state) {
+      const now = state(of.run.state);
+      status.replaceWith(now);
+      status = now;
+    }
     say(sub, [of.run.model, of.run.started && `started ${of.run.started}`].filter(part => part).join(" · "));
     const words = of.run.state === "silent"
       ? "Nothing has been heard of this run for long, and it has not ended. It may have been killed." : of.run.reason ?? "";

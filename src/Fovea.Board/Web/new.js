@@ -28,7 +28,8 @@ export async function fresh(main, left, from) {
   showRoot(form.root);
   const more = el("textarea", { id: "more", rows: 5, spellcheck: "false", oninput: changed });
   const text = el("pre", { class: "card log yaml", tabindex: "0", "aria-label": "The configuration" });
-  const result = el("div", { class: "result", "aria-live": "polite" }), shown = el("div");
+  const result = el("div", { class: "result", "aria-live": "polite" });
+  const shown = el("section", { class: "shown", "aria-label": "Samples or memory plan", tabindex: "-1" });
   const meaning = el("p", { class: "hint" });
   const other = el("input", { id: "other", list: "keys", oninput: () => say(meaning, known.get(other.value)?.meaning ?? "") });
   const open = el("select", { id: "open", onchange: () => open.value && load(`name=${encodeURIComponent(open.value)}`) },
@@ -47,8 +48,8 @@ export async function fresh(main, left, from) {
     el("aside", {}, text, el("div", { class: "tools" },
       el("button", { type: "button", onclick: check }, "Check"), el("button", { type: "button", onclick: () => part(samples) }, "Samples"),
       el("button", { type: "button", onclick: () => part(plan) }, "Memory plan"), el("button", { class: "main", type: "submit" }, "Start")),
-    el("div", { class: "tools" }, el("label", {}, "File", name), el("label", {}, replace, "Replace"),
-      el("button", { type: "button", onclick: save }, "Save YAML")), result)), shown);
+    el("div", { class: "tools" }, el("label", {}, "File", name), el("button", { type: "button", onclick: save }, "Save YAML"),
+      el("label", {}, replace, "Replace a file of that name")), result)), shown);
   main.querySelector("#more").setAttribute("aria-label", "Further keys");
   fill(draft ?? { values: { output_dir: `${form.output}/new` }, more: "" });
   if (from) await load(`run=${encodeURIComponent(from)}`, true);
@@ -156,6 +157,7 @@ export async function fresh(main, left, from) {
 
   function part(page) {
     page(shown, { yaml: write(values(), more.value) }, left);
+    shown.focus({ preventScroll: true });
     shown.scrollIntoView({ block: "start" });
   }
 }

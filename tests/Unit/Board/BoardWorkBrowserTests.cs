@@ -153,6 +153,30 @@ public sealed class BoardWorkBrowserTests(ChromiumBrowser chromium) : BoardPages
         Assert.Empty(Faults);
     }
 
+    [Fact]
+    public async Task Real_models_answer_through_the_board_and_stop_when_told_to()
+    {
+        using var serve = Serving.ServeProcessTests.Start("--adapter", $"tuned={TestFiles.Golden("qwen2_5_vl_tiny/adapter_final_tokens")}", "--name", "tiny");
+        var address = Serving.ServeProcessTests.UrlOf(serve);
+        Board = await ShownBoard.Start(Folder.Path, models: new ModelProxy(address, null));
+        var page = await Open();
+        await page.GetByRole(AriaRole.Link, new() { Name = "Ask" }).ClickAsync();
+        await page.Locator("#question").FillAsync("What is this?");
+        await page.Locator("#picture").SetInputFilesAsync(System.IO.Path.Combine(TestFiles.Golden("qwen2_5_vl_tiny/data"), "images/001_0.png"));
+        await page.Locator("img.picture").WaitForAsync();
+        await page.Locator("#tokens").FillAsync("12");
+        await Button(page, "Ask").ClickAsync();
+        await page.GetByText("All have answered.").WaitForAsync(new() { Timeout = 60000 });
+        Assert.Equal(2, await page.GetByText("tokens in").CountAsync());
+        foreach (var answer in await page.Locator(".answered").AllInnerTextsAsync())
+        {
+            Assert.DoesNotContain("No answer", answer, StringComparison.Ordinal);
+        }
+
+        await Look(page, "ask-real");
+        Assert.Empty(Faults);
+    }
+
     private static ILocator Button(IPage page, string name) => page.GetByRole(AriaRole.Button, new() { Name = name, Exact = true });
 
     private static async Task Fill(IPage page, TinyRun tiny, string output)

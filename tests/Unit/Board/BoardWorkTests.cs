@@ -160,6 +160,14 @@ public sealed class BoardWorkTests : IAsyncDisposable
         Assert.Contains(spans, span => span.GetProperty("trained").GetBoolean());
         Assert.Contains(spans, span => span.GetProperty("text").GetString()!.Contains("<|image_pad|> x ", StringComparison.Ordinal));
         Assert.True(sample.GetProperty("trained").GetInt32() < sample.GetProperty("tokens").GetInt32());
+        var rows = run.Rows(2, rows => rows[0]!["messages"]![1]!["content"] = string.Concat(Enumerable.Repeat("a red circle and ", 200)));
+        var (told, cut) = await board.Post("/api/samples", new
+        {
+            yaml = Yaml("out").Replace("dataset: tiny_shapes\n", string.Empty, StringComparison.Ordinal).Replace("dataset_dir", "#", StringComparison.Ordinal)
+                + $"cutoff_len: 150\n{string.Join('\n', rows.Select(row => row.Replace("=", ": ", StringComparison.Ordinal)))}\n",
+        });
+        Assert.True(told == HttpStatusCode.OK, cut.ToString());
+        Assert.Equal([true, false], cut.GetProperty("samples").EnumerateArray().Select(of => of.GetProperty("truncated").GetBoolean()));
         var (planned, plan) = await board.Post("/api/plan", new { yaml = Yaml("out"), card = "1GiB" });
         Assert.True(planned == HttpStatusCode.OK, plan.ToString());
         Assert.Equal((1L << 30, "cpu"), (plan.GetProperty("card").GetInt64(), plan.GetProperty("device").GetString()));

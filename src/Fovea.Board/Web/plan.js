@@ -26,7 +26,7 @@ function draw(of) {
   const host = of.device === "cpu", most = Math.max(of.card ?? 0, ...of.rows.map(row => row.device));
   const name = row => `${row.ranks} ${row.ranks === 1 ? "process" : "processes"}, ZeRO ${row.zero}${row.offload === "none" ? "" : `, offload ${row.offload}`}`;
   const used = parts.filter(([key]) => of.rows.some(row => row[key] > 0));
-  const fits = row => row.fits == null ? "" : row.fits ? " fits" : " does not fit";
+  const fits = row => row.fits == null ? "" : row.fits ? ", fits" : ", too much";
   return [
     el("p", { class: "sub" }, `${of.model} (${of.family}): ${of.parameters.toLocaleString("en")} weights, `
       + `${of.learning_parameters.toLocaleString("en")} trainable; ${of.dtype}, `

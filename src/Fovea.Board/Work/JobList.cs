@@ -20,6 +20,9 @@ internal sealed class JobList(RootedFolder files, OwnProgram program)
     private const int MostBytes = 1 << 20;
     private const int LongestName = 200;
 
+    // Of a run that has left nothing itself, perhaps because somebody removed it, no more is said then.
+    private static readonly TimeSpan Remembered = TimeSpan.FromDays(1);
+
     // What a shell says of a program that Ctrl-C has ended, as fovea train does.
     private const int Interrupted = 130;
 
@@ -33,7 +36,7 @@ internal sealed class JobList(RootedFolder files, OwnProgram program)
             return null;
         }
 
-        var alive = IsOurs(process, folder);
+        var alive = IsOurs(process, id);
         int? code = int.TryParse(Text(folder, End), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : null;
         return new Job
         {
@@ -58,7 +61,8 @@ internal sealed class JobList(RootedFolder files, OwnProgram program)
         }
 
         var all = runs.Select(run => ids.Remove(run.Id) ? Over(run.Id, run)! : run).ToList();
-        all.AddRange(ids.Select(id => Over(id, null)).OfType<RunSummary>());
+        all.AddRange(ids.Select(id => Over(id, null)).OfType<RunSummary>()
+            .Where(run => run.State == RunState.Running || DateTime.UtcNow - run.Changed < Remembered));
         return [.. all.OrderByDescending(run => run.Changed).ThenBy(run => run.Id, StringComparer.Ordinal)];
     }
 
@@ -153,12 +157,12 @@ internal sealed class JobList(RootedFolder files, OwnProgram program)
     }
 
     /// <summary>Whether a process is the one that was started there. Another one may have its number by now.</summary>
-    private static bool IsOurs(int process, string folder)
+    private static bool IsOurs(int process, string id)
     {
         try
         {
             var line = Encoding.UTF8.GetString(File.ReadAllBytes(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/cmdline")));
-            return line.Contains(Path.Combine(folder, End), StringComparison.Ordinal);
+            return line.Contains($"/{Own}/{Uri.EscapeDataString(id)}/{End}\0", StringComparison.Ordinal);
         }
         catch (Exception e) when (TextFile.IsUnreadable(e))
         {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using Fovea.Cli.Views;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
@@ -37,7 +38,8 @@ internal static class DescribeVerb
             var (from, told) = (parsed.GetRequiredValue(path), parsed.GetValue(overrides) ?? []);
             MemorySize? size = parsed.GetValue(card) is { } text
                 ? MemorySize.Parse(text) ?? throw new ConfigException($"--card {text}: it must be a size such as 24GiB or 80GB") : null;
-            Console.Out.WriteLine(ResultFile.ToJson(parsed.GetRequiredValue(what) switch
+            using var output = new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false)); // whatever the terminal's encoding
+            output.WriteLine(ResultFile.ToJson(parsed.GetRequiredValue(what) switch
             {
                 "config" => Keys(Read(from, told, ConfigUse.Train)),
                 "samples" => ShownSamples.Of(

@@ -78,7 +78,7 @@ public sealed class BoardWorkBrowserTests(ChromiumBrowser chromium) : BoardPages
             await page.Locator(".bar-row").First.WaitForAsync(new() { Timeout = 60000 });
             await page.Locator("#card").FillAsync("64MiB");
             await page.Locator("#card").PressAsync("Enter");
-            await page.GetByText("does not fit").First.WaitForAsync(new() { Timeout = 60000 });
+            await page.GetByText("too much").First.WaitForAsync(new() { Timeout = 60000 });
             await Look(page, $"plan-{scheme}");
         }
 

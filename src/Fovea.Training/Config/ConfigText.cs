@@ -27,7 +27,7 @@ internal static partial class ConfigText
     private static string Value(object? value, string shown) => value switch
     {
         string text => Word(text),
-        IReadOnlyList<string> [var only] when Plain().IsMatch(only) => Word(only),
+        IReadOnlyList<string> { Count: 1 } list when Plain().IsMatch(list[0]) => Word(list[0]),
         IReadOnlyList<string> list => $"[{string.Join(", ", list.Select(Word))}]",
         IReadOnlyDictionary<string, double> map => $"{{{string.Join(", ", map.Select(pair => $"{Word(pair.Key)}: {Number(pair.Value)}"))}}}",
         double number => Number(number),

@@ -98,7 +98,8 @@ public sealed class TrainConfigTests
     [Fact]
     public void Switched_off_keys_of_missing_features_pass_without_a_word()
     {
-        var config = Load("quantization_bit: null\nuse_llama_pro: false\nuse_galore: false\nstage: sft\npacking: no\nfp16: false\ndeepspeed: null\ntrust_remote_code: false");
+        var config = Load(
+            "quantization_bit: null\nuse_llama_pro: false\nuse_galore: false\nstage: sft\npacking: no\nfp16: false\ndeepspeed: null\ntrust_remote_code: false");
 
         Assert.Empty(config.Notices);
     }

@@ -27,8 +27,7 @@ internal sealed record ModelSection
     /// <summary>Trainable weights in bf16 too.</summary>
     [Affects(Learning)] public bool PureBf16 { get; init; }
 
-    /// <summary>4: the frozen linears of the language model are kept in 4 bits, as bitsandbytes does (QLoRA), rounded when the model is loaded; training
-    /// needs <c>finetuning_type: lora</c>. The vision side, embeddings and head stay in 16 bits, and exports merge into the model's own weights.</summary>
+    /// <summary>4: QLoRA, the language model's frozen linears in bitsandbytes' 4 bits, rounded when the model is loaded (docs/qlora.md).</summary>
     [Bounds(4, 8)]
     [Affects(Learning)] public int? QuantizationBit { get; init; }
 

@@ -21,6 +21,13 @@ internal static class PlanRun
 
     public static MemoryPlan Run(TrainConfig config, MemoryPlanRequest options)
     {
+        if (config.Model.FourBit is not null)
+        {
+            options = options.Stages?.Any(stage => stage > 0) == true
+                ? throw new ConfigException("a base in 4 bits (quantization_bit) is not sharded: plan it without ZeRO")
+                : options with { Stages = [0] };
+        }
+
         var card = options.DeviceBytes ?? config.Memory.MemoryBudget?.Bytes;
         var source = ModelSource.Open(config.Model.ModelNameOrPath);
         using var shapes = ModelShapes.Load(config, source);

@@ -1,3 +1,5 @@
+using Fovea.Nn.FourBit;
+
 namespace Fovea.Bench;
 
 /// <summary>How the mid benchmark runs.</summary>
@@ -13,6 +15,9 @@ internal sealed record MidOptions
 
     /// <summary>Compute again only what is cheap: norms and the gate of the MLP.</summary>
     public bool Selective { get; init; }
+
+    /// <summary>Keep the language model's linears in 4 bits.</summary>
+    public FourBitOptions? FourBit { get; init; }
 
     /// <summary>Take the image features of the first step in all later ones, as from the second epoch on.</summary>
     public bool CachedVision { get; init; }

@@ -17,6 +17,11 @@ internal static class ConfigValues
             return key.FilePath ? Array.ConvertAll(texts, Home) : texts;
         }
 
+        if (type == typeof(NamedValues))
+        {
+            return NamedValues.Parse(node);
+        }
+
         if (type == typeof(IReadOnlyDictionary<string, double>))
         {
             return Numbers(node);

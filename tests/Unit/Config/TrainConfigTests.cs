@@ -33,7 +33,8 @@ public sealed class TrainConfigTests
                 "c.yaml line 2: lora_rank: 0 is not allowed: it must be a whole number, at least 1 and at most 65536",
                 "c.yaml line 3: learning_rate: fast is not allowed: it must be a number, at least 0",
                 "c.yaml line 4: lr_scheduler_type: cosinus is not allowed: it must be one of linear, cosine, constant, constant_with_warmup, "
-                    + "cosine_with_min_lr, cosine_plus_tenth, cosine_to_tenth",
+                    + "cosine_with_min_lr, cosine_plus_tenth, cosine_to_tenth, polynomial, inverse_sqrt, cosine_with_restarts, warmup_stable_decay, "
+                    + "cosine_warmup_with_min_lr",
                 "c.yaml line 5: lora_dropout: 1.0 is not allowed: it must be a number, at least 0 and less than 1",
                 "c.yaml line 6: bf16: maybe is not allowed: it must be true or false",
                 "c.yaml line 7: per_device_train_batch_size: 1.5 is not allowed: it must be a whole number, at least 1",
@@ -119,6 +120,12 @@ public sealed class TrainConfigTests
     [InlineData("finetuning_type: full\nadapter_name_or_path: a", "only for finetuning_type: lora")]
     [InlineData("freeze_language_model: true", "nothing to train")]
     [InlineData("lr_scheduler_type: cosine_with_min_lr", "min_lr_rate")]
+    [InlineData("lr_scheduler_type: cosine_warmup_with_min_lr", "min_lr_rate")]
+    [InlineData("lr_scheduler_type: polynomial\nlr_scheduler_kwargs: {num_cycles: 2}", "lr_scheduler_kwargs.num_cycles is not read by")]
+    [InlineData("lr_scheduler_type: polynomial\nlearning_rate: 1.0e-8", "lr_scheduler_kwargs.lr_end (1E-07) must be")]
+    [InlineData("lr_scheduler_type: polynomial\nlr_scheduler_kwargs: {power: steep}", "lr_scheduler_kwargs.power must be a number")]
+    [InlineData("lr_scheduler_type: warmup_stable_decay\nlr_scheduler_kwargs: {decay_type: steep}", "decay_type must be one of linear, cosine, 1-sqrt")]
+    [InlineData("lr_scheduler_type: warmup_stable_decay\nlr_scheduler_kwargs: {num_decay_steps: 1.5}", "num_decay_steps must be a whole number")]
     [InlineData("lr_scheduler_kwargs: {min_lrr: 1.0e-6}", "lr_scheduler_kwargs.min_lrr is not known")]
     [InlineData("recompute: true\ndisable_gradient_checkpointing: true", "contradicts")]
     [InlineData("do_train: false", "nothing to do")]

@@ -33,8 +33,8 @@ internal sealed record ScheduleSection
     /// <summary>How the learning rate decays after the warm-up.</summary>
     [Affects(Learning)] public LrSchedulerType LrSchedulerType { get; init; } = LrSchedulerType.Linear;
 
-    /// <summary>Arguments of the schedule: <c>num_cycles</c>, <c>min_lr</c>, <c>min_lr_rate</c>.</summary>
-    [Affects(Learning)] public IReadOnlyDictionary<string, double> LrSchedulerKwargs { get; init; } = new Dictionary<string, double>();
+    /// <summary>Arguments of the schedule, by Transformers' names: <c>num_cycles</c>, <c>min_lr</c>, <c>lr_end</c>; see optimizers.md.</summary>
+    [Affects(Learning)] public NamedValues LrSchedulerKwargs { get; init; } = NamedValues.None;
 
     /// <summary>Warm-up as a fraction of total steps; <see cref="WarmupSteps"/> takes precedence.</summary>
     [Bounds(0, 1)]

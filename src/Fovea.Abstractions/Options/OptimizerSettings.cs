@@ -1,8 +1,12 @@
 namespace Fovea;
 
-/// <summary>AdamW (arXiv 1711.05101). A setting that is null keeps the configuration's value or the default.</summary>
+/// <summary>How weights are updated. A setting that is null keeps the configuration's value or the default.</summary>
 public sealed class OptimizerSettings
 {
+    /// <summary>The optimizer; default AdamW.</summary>
+    [Key("optim")]
+    public OptimizerKind? Kind { get; set; }
+
     /// <summary>Peak learning rate; at least 0, default 5e-5.</summary>
     [Key("learning_rate")]
     public double? LearningRate { get; set; }

@@ -15,6 +15,7 @@ internal static class ConfigChecks
         Required(config, given, use, problems);
         Data(config, problems);
         Method(config, problems);
+        OptimizerChecks.Run(config.Optimizer, problems);
         ScheduleChecks.Run(config.Schedule, problems);
         AnswerChecks.Run(config, problems);
         foreach (var refusal in config.Run.ReportTo.Select(TrackerNames.Refusal).OfType<string>())

@@ -25,6 +25,14 @@ internal sealed class NamedValues
     /// <summary>The number of that name; null where there is none.</summary>
     public double? Number(string name) => Word(name) is { } text ? NumberIn(text) : null;
 
+    /// <summary>Whether the value of that name is true; null where it is neither true nor false, or there is none.</summary>
+    public bool? Flag(string name) => Word(name)?.ToLowerInvariant() switch
+    {
+        "true" or "yes" or "1" => true,
+        "false" or "no" or "0" => false,
+        _ => null,
+    };
+
     /// <summary>A map that reads back to the same values.</summary>
     public override string ToString() => $"{{{string.Join(", ", values.Select(pair => $"{pair.Name}: {pair.Value}"))}}}";
 

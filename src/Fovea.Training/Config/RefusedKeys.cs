@@ -6,7 +6,7 @@ namespace Fovea.Training.Config;
 /// </summary>
 internal static class RefusedKeys
 {
-    private const string OtherOptimizer = "AdamW is the only optimizer; remove the key";
+    private const string OtherOptimizer = "it is not among the optimizers, which are AdamW, SGD, Adafactor, Lion and Muon; remove the key";
     private const string NoQuantizedBase = "a quantised base is not supported; train on the 16-bit base with LoRA";
     private const string OnlyZero = "models are sharded by ZeRO alone, not within a layer or by layers; remove the key and use zero: 3";
 
@@ -25,10 +25,8 @@ internal static class RefusedKeys
         ["use_apollo"] = new(OtherOptimizer),
         ["use_badam"] = new(OtherOptimizer),
         ["use_adam_mini"] = new(OtherOptimizer),
-        ["use_muon"] = new(OtherOptimizer),
-        ["optim_args"] = new(OtherOptimizer),
-        ["optim_target_modules"] = new(OtherOptimizer),
-        ["adafactor"] = new(OtherOptimizer),
+        ["optim_target_modules"] = new("it is read with GaLore and APOLLO, which are not among the optimizers; remove the key"),
+        ["adafactor"] = new("Transformers 5 has it as optim: adafactor; write that"),
         ["use_mca"] = new(OnlyZero),
         ["use_kt"] = new("KTransformers is another engine; remove the key"),
         ["use_dft_loss"] = new("the loss is cross-entropy; remove the key"),

@@ -48,15 +48,15 @@ internal sealed class AdamW : Optimizer
         }
     }
 
-    protected override IEnumerable<OptimizerState> StateOf(int part)
+    protected internal override IEnumerable<OptimizerState> StateOf(int part)
     {
         var of = moments[part];
         yield return new OptimizerState($"{of.Part.Name}.exp_avg", of.Part, of.Mean);
         yield return new OptimizerState($"{of.Part.Name}.exp_avg_sq", of.Part, of.Variance);
-        yield return new OptimizerState($"{of.Part.Name}.step", of.Part, of.Step) { IsCount = true };
+        yield return new OptimizerState($"{of.Part.Name}.step", of.Part, of.Step) { IsShared = true };
     }
 
-    protected override void Apply(double rate, Tensor finite, Tensor? divisor)
+    protected internal override void Apply(double rate, Tensor finite, Tensor? divisor)
     {
         var skip = finite.Neg().Add(1);
         using var scope = TensorScope.Open("step");

@@ -2,6 +2,7 @@ using Fovea.Distributed;
 using Fovea.Models;
 using Fovea.Tensors;
 using Fovea.Training.Config;
+using Fovea.Training.Optim;
 using Fovea.Training.Session;
 
 namespace Fovea.Training.Planning;
@@ -32,10 +33,17 @@ internal static class PlanRun
         var types = ShardTypes.Of(model, config, mapped: onHost && shapes.Stored == model.Ledger.Options.Compute, onHost);
         var costs = new Dictionary<int, ActivationCosts>();
         var rows = new List<MemoryPlanRow>();
+        string? refusal = null;
         foreach (var ranks in options.Ranks)
         {
             foreach (var (zero, offload) in Settings(ranks, options))
             {
+                if (Optimizers.Refusal(config.Optimizer, zero, ranks) is { } why)
+                {
+                    refusal = why;
+                    continue;
+                }
+
                 var sharding = new ShardingOptions
                 {
                     Stage = zero, OffloadOptimizer = offload != OffloadKind.None, OffloadParameters = offload == OffloadKind.Cpu,
@@ -61,6 +69,11 @@ internal static class PlanRun
                     Fits = card is { } bytes ? forecast.Device <= bytes * Usable : null,
                 });
             }
+        }
+
+        if (rows.Count == 0 && refusal is not null)
+        {
+            throw new ConfigException(refusal);
         }
 
         return new MemoryPlan

@@ -108,6 +108,9 @@ public sealed class TrainConfigTests
     [InlineData("stage: dpo", "stage: dpo is not allowed")]
     [InlineData("fp16: true\nbf16: true", "keep one of them")]
     [InlineData("report_to: wandb", "use tensorboard")]
+    [InlineData("optim: adamw_8bit", "optim: adamw_8bit is not allowed: states in fewer than 16 bits are not supported")]
+    [InlineData("optim: galore_adamw", "train fewer weights with LoRA")]
+    [InlineData("adafactor: true", "write that")]
     [InlineData("packing: true", "packs micro-batches by itself")]
     public void Keys_without_their_feature_are_refused_with_a_way_out(string line, string part) =>
         Assert.Contains(Problems(Minimal + line), problem => problem.Contains(part, StringComparison.Ordinal));
@@ -127,10 +130,25 @@ public sealed class TrainConfigTests
     [InlineData("lr_scheduler_type: warmup_stable_decay\nlr_scheduler_kwargs: {decay_type: steep}", "decay_type must be one of linear, cosine, 1-sqrt")]
     [InlineData("lr_scheduler_type: warmup_stable_decay\nlr_scheduler_kwargs: {num_decay_steps: 1.5}", "num_decay_steps must be a whole number")]
     [InlineData("lr_scheduler_kwargs: {min_lrr: 1.0e-6}", "lr_scheduler_kwargs.min_lrr is not known")]
+    [InlineData("optim_args: momentum=0.9", "optim_args.momentum is not read by optim: adamw_torch, which reads none")]
+    [InlineData("optim: sgd\noptim_args: weight_decay=0.1", "use weight_decay itself")]
+    [InlineData("optim: sgd\noptim_args: nesterov=true", "optim_args.nesterov needs a momentum")]
+    [InlineData("optim: sgd\noptim_args: momentum", "it must be a map from names to numbers or words, or name=value")]
+    [InlineData("optim: lion\nuse_muon: true", "use_muon: true contradicts optim: lion")]
     [InlineData("recompute: true\ndisable_gradient_checkpointing: true", "contradicts")]
     [InlineData("do_train: false", "nothing to do")]
     public void Keys_that_contradict_each_other_are_reported(string lines, string part) =>
         Assert.Contains(Problems(Minimal + lines), problem => problem.Contains(part, StringComparison.Ordinal));
+
+    [Theory]
+    [InlineData("optim: lion_32bit", OptimizerKind.Lion)]
+    [InlineData("optim: paged_lion_32bit", OptimizerKind.Lion)]
+    [InlineData("optim: lion", OptimizerKind.Lion)]
+    [InlineData("optim: paged_adamw_32bit", OptimizerKind.AdamwTorch)]
+    [InlineData("optim: adafactor", OptimizerKind.Adafactor)]
+    [InlineData("use_muon: true", OptimizerKind.Muon)]
+    [InlineData("optim: muon", OptimizerKind.Muon)]
+    public void Names_of_optimizers_that_do_the_same_are_taken(string line, OptimizerKind kind) => Assert.Equal(kind, Load(line).Optimizer.Kind);
 
     [Fact]
     public void Broken_files_name_the_place()

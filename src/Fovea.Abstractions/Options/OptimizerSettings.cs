@@ -11,6 +11,14 @@ public sealed class OptimizerSettings
     [Key("learning_rate")]
     public double? LearningRate { get; set; }
 
+    /// <summary>Peak learning rate of the vision tower; at least 0, default <see cref="LearningRate"/>.</summary>
+    [Key("vit_lr")]
+    public double? VisionLearningRate { get; set; }
+
+    /// <summary>Peak learning rate of the projector; at least 0, default <see cref="LearningRate"/>.</summary>
+    [Key("aligner_lr")]
+    public double? ProjectorLearningRate { get; set; }
+
     /// <summary>Decoupled weight decay; at least 0, default 0.</summary>
     [Key("weight_decay")]
     public double? WeightDecay { get; set; }

@@ -24,6 +24,11 @@ internal static class ScheduleChecks
     public static void Run(ScheduleSection schedule, ICollection<string> problems)
     {
         Arguments(schedule, problems);
+        if (schedule is { LearningRate: 0, VitLr: not null } or { LearningRate: 0, AlignerLr: not null })
+        {
+            problems.Add("vit_lr and aligner_lr need a learning_rate above 0, whose schedule they follow");
+        }
+
         if (schedule.WarmupSteps > 1 && schedule.WarmupSteps != Math.Floor(schedule.WarmupSteps))
         {
             problems.Add($"warmup_steps: {schedule.WarmupSteps} must be a whole number of steps, or a part of the run less than 1");

@@ -7,8 +7,9 @@ namespace Fovea.Training.Optim;
 internal static class Optimizers
 {
     /// <summary>Makes it over what a rank updates, each weight at the rate that <see cref="RateRule"/> gives it.</summary>
-    public static IOptimizer Create(TrainConfig config, IReadOnlyList<ParameterShard> parts) =>
-        Create(config.Optimizer, parts, parameter => RateRule.Factor(config, parameter));
+    /// <param name="partOf">The part of the model to which a weight of that name belongs; null where rates do not matter.</param>
+    public static IOptimizer Create(TrainConfig config, IReadOnlyList<ParameterShard> parts, Func<string, ModelPart>? partOf = null) =>
+        Create(config.Optimizer, parts, parameter => RateRule.Factor(config, parameter, partOf?.Invoke(parameter.Name) ?? ModelPart.Language));
 
     /// <summary>
     /// Numbers of state that it keeps for each element of the weights that learn, in the type in which they do: for planning memory before there is one.

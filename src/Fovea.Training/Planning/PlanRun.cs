@@ -26,6 +26,7 @@ internal static class PlanRun
         var source = ModelSource.Open(config.Model.ModelNameOrPath);
         using var shapes = ModelShapes.Load(config, source);
         var model = shapes.Model;
+        RateRule.Check(config, model.Ledger.Trainable.Select(p => p.Name), source.Family.PartOf);
         var onHost = config.Model.UseCpu || config.Model.Device == "cpu" || (card is null && ModelSetup.ChooseDevice(config).Type == DeviceType.Cpu);
         var tokens = Math.Max(options.Length ?? config.Data.CutoffLen, config.Memory.MicroBatchTokens ?? 0);
         var patches = shapes.VisionLearns ? model.MostPatches(config.Data.ImageMaxPixels, tokens) : 0;

@@ -22,6 +22,14 @@ internal sealed record ScheduleSection
     [Bounds(0)]
     [Affects(Learning)] public double LearningRate { get; init; } = 5e-5;
 
+    /// <summary>Peak learning rate of the vision tower, as in ms-swift; null is <see cref="LearningRate"/>.</summary>
+    [Bounds(0)]
+    [Affects(Learning)] public double? VitLr { get; init; }
+
+    /// <summary>Peak learning rate of the projector between vision tower and language model, as in ms-swift; null is <see cref="LearningRate"/>.</summary>
+    [Bounds(0)]
+    [Affects(Learning)] public double? AlignerLr { get; init; }
+
     /// <summary>Number of epochs over the training samples.</summary>
     [Bounds(0, AboveMin = true)]
     [Affects(Learning)] public double NumTrainEpochs { get; init; } = 3;

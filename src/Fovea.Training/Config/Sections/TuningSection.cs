@@ -42,6 +42,14 @@ internal sealed record TuningSection
     [Bounds(0, AboveMin = true)]
     [Affects(Learning)] public double? LoraplusLrRatio { get; init; }
 
+    /// <summary>NEFTune: noise on the embeddings of tokens in training, of at most this over the root of (tokens of the sample x width); null is none.</summary>
+    [Bounds(0)]
+    [Affects(Learning)] public double? NeftuneNoiseAlpha { get; init; }
+
+    /// <summary>The loss is (1 - this) x the label's cross-entropy + this x the mean over all tokens of the vocabulary; see optimizers.md.</summary>
+    [Bounds(0, 1)]
+    [Affects(Learning)] public double LabelSmoothingFactor { get; init; }
+
     /// <summary>Freeze the vision tower.</summary>
     [Affects(Learning)] public bool FreezeVisionTower { get; init; } = true;
 

@@ -1,6 +1,6 @@
 namespace Fovea.Training.Config;
 
-/// <summary>Transformers' names of optimizers (<c>OptimizerNames</c>) that are not names of ours: those that do the same, and why the others are refused.</summary>
+/// <summary>Transformers' names of optimizers that are not names of ours: those that do the same, and why the others are refused.</summary>
 internal static class OptimizerNames
 {
     private static readonly Dictionary<string, OptimizerKind> Same = new()

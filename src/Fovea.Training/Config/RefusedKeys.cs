@@ -37,7 +37,10 @@ internal static class RefusedKeys
         ["neat_packing"] = new("Fovea packs micro-batches by itself, and no sample sees another; remove the key (see micro_batch_tokens)"),
         ["streaming"] = new("data is encoded while training, so nothing needs streaming; remove the key"),
         ["mix_strategy"] = new("datasets are concatenated; repeat a name in dataset to weigh it more", "concat"),
-        ["train_sampling_strategy"] = new("samples are shuffled; use disable_shuffling: true for the order of the files", "random") { Ignored = ("group_by_length", IgnoredKeys.NoPadding) },
+        ["train_sampling_strategy"] = new("samples are shuffled; use disable_shuffling: true for the order of the files", "random")
+        {
+            Ignored = ("group_by_length", IgnoredKeys.NoPadding),
+        },
         ["dataloader_drop_last"] = new("the last samples of an epoch are always used; remove the key"),
         ["ignore_data_skip"] = new("a resumed run always goes on at its place in the data; remove the key"),
         ["resize_vocab"] = new("the vocabulary is the checkpoint's; extend it with the tools it came from"),

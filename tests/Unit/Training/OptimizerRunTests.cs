@@ -27,7 +27,8 @@ public sealed class OptimizerRunTests : NativeTest
         Assert.Equal(0, Program.Main(run.Train("resumed", [.. four, $"resume_from_checkpoint={run.Out("straight/checkpoint-2")}"])));
         Assert.Equal(File.ReadAllBytes(run.Out("straight/adapter_model.safetensors")), File.ReadAllBytes(run.Out("resumed/adapter_model.safetensors")));
 
-        var planned = PlanRun.Run(TrainConfig.Load(run.Config, [.. four, "output_dir=o"], ConfigUse.Plan), new MemoryPlanRequest { Ranks = [1] }).Rows[0].Optimizer;
+        var config = TrainConfig.Load(run.Config, [.. four, "output_dir=o"], ConfigUse.Plan);
+        var planned = PlanRun.Run(config, new MemoryPlanRequest { Ranks = [1] }).Rows[0].Optimizer;
         using var saved = Checkpoint.Open(run.Out("straight/checkpoint-2/optimizer.safetensors"));
         var kept = saved.Tensors.Where(t => !t.Key.EndsWith(".step", StringComparison.Ordinal) && t.Key != "rng_state")
             .Sum(t => t.Value.Shape.Aggregate(1L, (product, size) => product * size) * sizeof(float));

@@ -15,7 +15,6 @@ namespace Fovea.Tests.Unit.Training;
 [Trait("Category", "Long")]
 public sealed class PartRateTests : NativeTest
 {
-    private const string Rates = "learning_rate=1e-3";
     private readonly TinyRun run = new();
 
     [Fact]
@@ -24,8 +23,8 @@ public sealed class PartRateTests : NativeTest
         var golden = JsonDocument.Parse(File.ReadAllText(TestFiles.Golden("optim/part_lr.json"))).RootElement;
         string[] keys =
         [
-            Rates, "vit_lr=1e-4", "aligner_lr=5e-3", "weight_decay=0.1", "max_steps=20", "warmup_steps=2", "gradient_accumulation_steps=8", "disable_shuffling=true",
-            "max_samples=64", "freeze_vision_tower=false", "freeze_multi_modal_projector=false", $"adapter_name_or_path={Adapter(golden)}", "save_strategy=no",
+            "learning_rate=1e-3", "vit_lr=1e-4", "aligner_lr=5e-3", "weight_decay=0.1", "max_steps=20", "warmup_steps=2", "gradient_accumulation_steps=8",
+            "disable_shuffling=true", "max_samples=64", "freeze_vision_tower=false", "freeze_multi_modal_projector=false", $"adapter_name_or_path={Adapter(golden)}", "save_strategy=no",
         ];
 
         Assert.Equal(0, Program.Main(run.Train("parts", keys)));

@@ -53,14 +53,16 @@ public sealed class TrainingKnobTests : NativeTest
     [InlineData("group_by_length: true", "group_by_length is ignored: micro-batches carry no padding")]
     [InlineData("train_sampling_strategy: group_by_length", "train_sampling_strategy: group_by_length is ignored: micro-batches carry no padding")]
     public void Grouping_by_length_is_taken_without_effect_and_says_so(string line, string notice) =>
-        Assert.Contains(TrainConfig.Parse("model_name_or_path: m\n" + line, "c.yaml", use: ConfigUse.Plan).Notices, one => one.StartsWith(notice, StringComparison.Ordinal));
+        Assert.Contains(Parse(line).Notices, one => one.StartsWith(notice, StringComparison.Ordinal));
 
     [Fact]
     public void Another_order_of_samples_stays_refused() => Assert.Contains(
         "samples are shuffled",
-        Assert.Throws<ConfigException>(() => TrainConfig.Parse("model_name_or_path: m\ntrain_sampling_strategy: sequential", "c.yaml", use: ConfigUse.Plan)).Message);
+        Assert.Throws<ConfigException>(() => Parse("train_sampling_strategy: sequential")).Message);
 
     protected override void Cleanup() => run.Dispose();
+
+    private static TrainConfig Parse(string line) => TrainConfig.Parse("model_name_or_path: m\n" + line, "c.yaml", use: ConfigUse.Plan);
 
     private double[] Losses(string name, string[] keys)
     {

@@ -42,7 +42,7 @@ internal sealed record TuningSection
     [Bounds(0, AboveMin = true)]
     [Affects(Learning)] public double? LoraplusLrRatio { get; init; }
 
-    /// <summary>NEFTune: noise on the embeddings of tokens in training, of at most this over the root of (tokens of the sample x width); null is none.</summary>
+    /// <summary>NEFTune: noise on token embeddings in training, of at most this over the root of (tokens of the sample x width); null is none.</summary>
     [Bounds(0)]
     [Affects(Learning)] public double? NeftuneNoiseAlpha { get; init; }
 

@@ -11,8 +11,8 @@ namespace Fovea.Bench;
 internal sealed class ServeBench(string model, int clients, TimeSpan time, Action<string> note)
 {
     private const double Vanishing = 0.05;
-    private readonly ConcurrentQueue<double> first = new();
-    private readonly ConcurrentQueue<double> whole = new();
+    private readonly ConcurrentQueue<(TimeSpan At, double Seconds)> first = new();
+    private readonly ConcurrentQueue<(TimeSpan At, double Seconds)> whole = new();
     private readonly ConcurrentQueue<string> errors = new();
     private long tokens;
     private int vanished;
@@ -38,7 +38,7 @@ internal sealed class ServeBench(string model, int clients, TimeSpan time, Actio
             var watch = Stopwatch.StartNew();
             using var end = new CancellationTokenSource(time);
             var asking = Enumerable.Range(0, clients).Select(client => Task.Run(() => Ask(http, client, watch, end.Token))).ToList();
-            var early = 0L;
+            var (early, minutes, begun) = (0L, new List<ServeMinute>(), TimeSpan.Zero);
             var warm = TimeSpan.FromTicks(Math.Min(TimeSpan.FromMinutes(2).Ticks, time.Ticks / 2));
             while (watch.Elapsed < time)
             {
@@ -46,7 +46,12 @@ internal sealed class ServeBench(string model, int clients, TimeSpan time, Actio
                 if (early == 0 && watch.Elapsed >= warm)
                 {
                     early = Anonymous(server.Id);
-                    note($"after {warm.TotalSeconds:0} s: {early >> 20} MiB anonymous, {whole.Count} answers");
+                }
+
+                if (watch.Elapsed - begun >= TimeSpan.FromMinutes(1) || watch.Elapsed >= time)
+                {
+                    minutes.Add(Minute(begun, watch.Elapsed, Anonymous(server.Id)));
+                    begun = watch.Elapsed;
                 }
             }
 
@@ -62,13 +67,18 @@ internal sealed class ServeBench(string model, int clients, TimeSpan time, Actio
                 Errors = [.. errors.Take(10)],
                 ErrorCount = errors.Count,
                 TokensPerSecond = tokens / watch.Elapsed.TotalSeconds,
-                FirstTokenSeconds = Quantiles(first),
-                WholeSeconds = Quantiles(whole),
+                FirstTokenSeconds = Quantiles(first.Select(one => one.Seconds)),
+                WholeSeconds = Quantiles(whole.Select(one => one.Seconds)),
+                Minutes = [.. minutes],
                 AnonMibEarly = early / (double)(1 << 20),
                 AnonMibLate = late / (double)(1 << 20),
                 PagesInUseAfter = pages,
                 ExitCode = await Stop(server).ConfigureAwait(false),
             };
+            note(string.Create(
+                CultureInfo.InvariantCulture,
+                $"RssAnon {result.AnonMibLate:0.0} MiB at the end, {result.AnonRatio:0.0000} of that after {warm.TotalMinutes:0.0} minutes; "
+                + $"{result.ErrorCount} errors, {pages} pages in use after the drain"));
             return result;
         }
         finally
@@ -78,6 +88,30 @@ internal sealed class ServeBench(string model, int clients, TimeSpan time, Actio
                 server.Kill();
             }
         }
+    }
+
+    private ServeMinute Minute(TimeSpan from, TimeSpan to, long anonymous)
+    {
+        var (firsts, wholes) = (Within(first), Within(whole));
+        var minute = new ServeMinute
+        {
+            Minute = to.TotalMinutes,
+            AnonMib = anonymous / (double)(1 << 20),
+            Answers = wholes.Count,
+            Errors = errors.Count,
+            FirstTokenSeconds = Quantiles(firsts),
+            WholeSeconds = Quantiles(wholes),
+        };
+        note(string.Create(
+            CultureInfo.InvariantCulture,
+            $"minute {minute.Minute:0.0}: RssAnon {minute.AnonMib:0.0} MiB, {minute.Answers} answers, first token p50/p99 {Text(minute.FirstTokenSeconds)} s, "
+            + $"whole p50/p99 {Text(minute.WholeSeconds)} s, {minute.Errors} errors so far"));
+        return minute;
+
+        List<double> Within(IEnumerable<(TimeSpan At, double Seconds)> times) =>
+            [.. times.Where(one => one.At >= from && one.At < to).Select(one => one.Seconds)];
+
+        static string Text(double[] quantiles) => string.Join('/', quantiles.Select(value => value.ToString("0.000", CultureInfo.InvariantCulture)));
     }
 
     private static async Task<string> Ready(Process server)
@@ -122,7 +156,7 @@ internal sealed class ServeBench(string model, int clients, TimeSpan time, Actio
                 {
                     if (streams && line.Contains("\"content\":", StringComparison.Ordinal) && pieces++ == 1)
                     {
-                        first.Enqueue((watch.Elapsed - begun).TotalSeconds);
+                        first.Enqueue((watch.Elapsed, (watch.Elapsed - begun).TotalSeconds));
                         if (vanishes)
                         {
                             break;
@@ -139,7 +173,7 @@ internal sealed class ServeBench(string model, int clients, TimeSpan time, Actio
                     continue;
                 }
 
-                whole.Enqueue((watch.Elapsed - begun).TotalSeconds);
+                whole.Enqueue((watch.Elapsed, (watch.Elapsed - begun).TotalSeconds));
                 Interlocked.Add(ref tokens, streams ? pieces : Made(JsonSerializer.Deserialize<JsonElement>(got)));
                 if (!done)
                 {

@@ -21,10 +21,15 @@ internal sealed record ServeFigures
 
     public required double[] WholeSeconds { get; init; }
 
+    public required ServeMinute[] Minutes { get; init; }
+
     /// <summary>RssAnon of the server after two minutes, or after half the time.</summary>
     public required double AnonMibEarly { get; init; }
 
     public required double AnonMibLate { get; init; }
+
+    /// <summary>The one over the other: of ten minutes, minute 10 over minute 2.</summary>
+    public double AnonRatio => AnonMibEarly > 0 ? AnonMibLate / AnonMibEarly : 0;
 
     public required int PagesInUseAfter { get; init; }
 

@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace Fovea.AspNetCore;
 
 /// <summary>Loads the model behind an application that runs already, and lets answers end before it goes.</summary>
-internal sealed partial class LoadedServer(FoveaOptions options, IHostApplicationLifetime lifetime, ILogger<LoadedServer> logger)
+internal sealed partial class LoadedServer(
+    FoveaOptions options, IHostApplicationLifetime lifetime, ILogger<LoadedServer> logger, ILoggerFactory loggers)
     : IHostedService, IAsyncDisposable
 {
     private readonly CancellationTokenSource stop = new();
@@ -65,7 +66,8 @@ internal sealed partial class LoadedServer(FoveaOptions options, IHostApplicatio
         try
         {
             var model = options.Model.Notices is null ? options.Model with { Notices = LogNotice } : options.Model;
-            return await ModelServer.LoadAsync(options.Folder, model, options.Limits, stop.Token).ConfigureAwait(false);
+            var limits = options.Limits.Logger is null ? options.Limits with { Logger = loggers.CreateLogger<ModelServer>() } : options.Limits;
+            return await ModelServer.LoadAsync(options.Folder, model, limits, stop.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

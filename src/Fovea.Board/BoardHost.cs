@@ -1,6 +1,8 @@
 using System.Net;
 using Fovea.Board.Http;
 using Fovea.Board.Runs;
+using Fovea.Board.Work;
+using Fovea.Launch;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.Hosting;
@@ -11,18 +13,20 @@ using Microsoft.Extensions.Logging;
 
 namespace Fovea.Board;
 
-/// <summary>What <c>fovea board</c> runs: pages about the runs below a folder, for this machine's user alone. No file is changed through them.</summary>
+/// <summary>What <c>fovea board</c> runs: pages about the runs below a folder, for this machine's user alone. Nothing outside it is written.</summary>
 internal static class BoardHost
 {
     private const int MostConnections = 256;
 
-    /// <param name="folder">Runs are looked for in it and below it; nothing outside is read.</param>
+    /// <param name="folder">Runs are looked for in it and below it; the pages on runs read nothing outside.</param>
     /// <param name="port">0 takes one that is free.</param>
     /// <param name="access">Who may look.</param>
     /// <param name="models">The model server that may be asked.</param>
+    /// <param name="program">Starts runs, and reads their data; null for a board that only shows.</param>
     /// <param name="logging">Where logs go; null for nowhere.</param>
     /// <exception cref="ConfigException">There is no such folder, or the port is none.</exception>
-    public static WebApplication Build(string folder, int port, BoardAccess access, ModelProxy? models = null, Action<ILoggingBuilder>? logging = null)
+    public static WebApplication Build(
+        string folder, int port, BoardAccess access, ModelProxy? models = null, OwnProgram? program = null, Action<ILoggingBuilder>? logging = null)
     {
         if (port is < 0 or > 65535)
         {
@@ -52,8 +56,16 @@ internal static class BoardHost
             app.MapGet(file.Path, file.Send);
         }
 
-        new BoardApi(files, new RunList(files)).Map(app);
-        (models ?? new ModelProxy(null, null)).Map(app);
+        var (runs, jobs) = (new RunList(files), program is null ? null : new JobList(files, program));
+        new BoardApi(files, runs, jobs).Map(app);
+        (models ?? new ModelProxy(null, null)).Map(app, access.Page);
+        if (jobs is not null)
+        {
+            var work = new WorkApi(files, runs, jobs, program!);
+            app.Lifetime.ApplicationStopped.Register(work.Dispose);
+            work.Map(app, access.Page);
+        }
+
         app.MapFallback(context => Replies.Problem(context, StatusCodes.Status404NotFound, "there is no such page"));
         return app;
     }

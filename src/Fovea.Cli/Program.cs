@@ -67,6 +67,7 @@ internal static class Program
         Fovea.Cli.Verbs.FetchVerb.Create(),
         Fovea.Cli.Verbs.PushVerb.Create(),
         Fovea.Cli.Verbs.PlanVerb.Create(),
+        Fovea.Cli.Verbs.DescribeVerb.Create(),
         Fovea.Cli.Verbs.KernelsVerb.Create(),
         Fovea.Cli.Verbs.BenchVerb.Create(),
         Fovea.Cli.Verbs.DemoVerb.Create(),

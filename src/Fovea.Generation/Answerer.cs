@@ -22,8 +22,11 @@ internal sealed class Answerer
         (this.engine, this.tokenizer, this.prompts) = (engine, tokenizer, prompts);
         media = new MediaMemory(prompts.Read);
         coarseMedia = new(() => new MediaMemory((Coarse ?? throw new InvalidOperationException("images are read in one way")).Value.Process));
-        engine.Constraints = new ConstraintCompiler(tokenizer);
+        Constraints = engine.Constraints = new ConstraintCompiler(tokenizer);
     }
+
+    /// <summary>Makes constraints hold for the model's tokenizer.</summary>
+    public ConstraintCompiler Constraints { get; }
 
     /// <summary>Reads images with fewer pixels; made when the first is asked for.</summary>
     public Lazy<IMediaProcessor>? Coarse { get; set; }
@@ -47,7 +50,14 @@ internal sealed class Answerer
     /// <inheritdoc cref="PromptOf(string)"/>
     public Prompt PromptOf(int[] ids) => prompts.Bare(ids);
 
+    /// <summary>What options ask of the form of an answer, made ready without the model's thread. On any thread.</summary>
+    /// <returns>Null where they ask for none.</returns>
+    /// <exception cref="ConfigException">The constraint is malformed, too large, holds what is not supported, or cannot be satisfied.</exception>
+    public async Task<CompiledConstraint?> FormOf(GenerationOptions options, CancellationToken cancel) =>
+        options.Constraint is { } constraint ? await Constraints.Prepare(constraint, cancel).ConfigureAwait(false) : null;
+
     /// <summary>Puts a question in the engine's queue.</summary>
+    /// <param name="form">What <see cref="FormOf"/> gave for the options; null: a constraint is made here, and what is under way waits for it.</param>
     /// <param name="onText">Called with each piece of the answers as it comes, and with the end of each.</param>
     /// <param name="cancel">Ends the answers; what there is by then is given.</param>
     /// <param name="onEnd">Called with all answers when the last of them has ended.</param>
@@ -55,13 +65,14 @@ internal sealed class Answerer
     /// <exception cref="ConfigException">The prompt is too long, or an option out of range.</exception>
     public void Submit(
         Prompt prompt, GenerationOptions options, Action<AnswerPiece>? onText, Action<IReadOnlyList<ChatAnswer>> onEnd, Action<Exception> onFail,
-        CancellationToken cancel)
+        CancellationToken cancel, CompiledConstraint? form = null)
     {
         var texts = new AnswerTexts(tokenizer, options, onText, onEnd, onFail);
         engine.Submit(new EngineRequest
         {
             Prompt = prompt,
             Options = options,
+            Form = form,
             Cancel = cancel,
             OnToken = texts.OnToken,
             OnEnd = texts.OnEnd,

@@ -93,7 +93,8 @@ internal sealed class RankProcess : IDisposable
 
     public void Dispose() => process.Dispose();
 
-    private static string Host() =>
+    /// <summary>What runs programs of .NET.</summary>
+    public static string Host() =>
         Environment.GetEnvironmentVariable("FOVEA_DOTNET") is { Length: > 0 } host && File.Exists(host) ? host : Environment.ProcessPath!;
 
     private void Take(string? line)

@@ -1,4 +1,5 @@
 using Fovea.Nn;
+using Fovea.Nn.FourBit;
 using Fovea.Tensors;
 
 namespace Fovea.Models;
@@ -20,6 +21,9 @@ internal sealed record ModelOptions
     /// <summary>Leaves weights as the files have them, mapped, for somebody who places them (<see cref="LedgerOptions.Deferred"/>).</summary>
     public bool Deferred { get; init; }
 
+    /// <summary>Keeps the frozen linears of the language model in 4 bits; the vision side, embeddings and head stay as they are. Null: none.</summary>
+    public FourBitOptions? FourBit { get; init; }
+
     /// <summary>A file of weights to replace the folder's own, for a family with files of its own (<see cref="ModelFamily.Files"/>); null is none.</summary>
     public string? WeightsFile { get; init; }
 
@@ -36,6 +40,8 @@ internal sealed record ModelOptions
         Device = Device,
         Deferred = Deferred,
         BlockMode = BlockMode,
+        FourBit = FourBit,
+        Packs = name => partOf(name) == ModelPart.Language,
         Trainable = name => Trainable(partOf(name), name),
     };
 }

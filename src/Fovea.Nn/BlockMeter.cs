@@ -60,6 +60,11 @@ internal sealed class BlockMeter : IDisposable
             foreach (var parameter in parameters)
             {
                 saved.Ignore(parameter.Value);
+                foreach (var tensor in parameter.Packed?.Tensors ?? [])
+                {
+                    saved.Ignore(tensor);
+                }
+
                 if (parameter.Copy is { } copy)
                 {
                     saved.Ignore(copy);

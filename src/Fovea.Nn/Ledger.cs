@@ -1,3 +1,4 @@
+using Fovea.Nn.FourBit;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
 
@@ -16,6 +17,7 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
     private readonly Dictionary<string, Parameter> byName = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Parameter> adaptersByName = new(StringComparer.Ordinal);
     private readonly List<string> missing = [];
+    private FourBitFormat? format;
 
     /// <summary>The root path of the model.</summary>
     public Weights Root => new(this, string.Empty);
@@ -92,8 +94,10 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
         foreach (var parameter in parameters)
         {
             parameter.Forget();
-            parameter.Value.Dispose();
+            parameter.Free();
         }
+
+        format?.Dispose();
     }
 
     /// <summary>Places what was deferred and nobody took over.</summary>
@@ -126,7 +130,8 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
         return block;
     }
 
-    internal Parameter Take(Weights place, long[] shape)
+    /// <param name="isMatrix">A linear's weight, which may be kept in 4 bits.</param>
+    internal Parameter Take(Weights place, long[] shape, bool isMatrix = false)
     {
         var name = place.Path;
         if (byName.TryGetValue(name, out var known))
@@ -135,10 +140,10 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
         }
 
         var trainable = options.Trainable(name);
-        var parameter = new Parameter(name, shape, Load(name, shape, trainable ? options.Master : options.Compute), trainable, options.Compute)
-        {
-            Block = place.Owner,
-        };
+        var value = Load(name, shape, trainable ? options.Master : options.Compute);
+        var parameter = isMatrix && !trainable && options.FourBit is { } fourBit && options.Packs(name)
+            ? new Parameter(name, Packed(value, fourBit), options.Compute) { Block = place.Owner }
+            : new Parameter(name, shape, value, trainable, options.Compute) { Block = place.Owner };
         parameter.Value.Name = name;
         if (trainable && !options.Deferred)
         {
@@ -186,6 +191,21 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
         }
 
         return adapter;
+    }
+
+    /// <summary>The value in 4 bits; frees the value.</summary>
+    private FourBitWeight Packed(Tensor value, FourBitOptions fourBit)
+    {
+        if (options.Deferred)
+        {
+            throw new InvalidOperationException("weights that somebody else places are not kept in 4 bits");
+        }
+
+        format ??= new FourBitFormat(fourBit, options.Device);
+        using (value)
+        {
+            return FourBitWeight.Pack(value, format);
+        }
     }
 
     private static string List(string what, List<string> names) => names.Count == 0

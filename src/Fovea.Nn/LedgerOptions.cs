@@ -1,3 +1,4 @@
+using Fovea.Nn.FourBit;
 using Fovea.Tensors;
 
 namespace Fovea.Nn;
@@ -18,6 +19,12 @@ internal sealed record LedgerOptions
 
     /// <summary>What blocks keep for backward until somebody decides otherwise.</summary>
     public BlockMode BlockMode { get; init; }
+
+    /// <summary>How frozen linears are kept in 4 bits; null where they are not.</summary>
+    public FourBitOptions? FourBit { get; init; }
+
+    /// <summary>Which of them, by the names of their weights.</summary>
+    public Func<string, bool> Packs { get; init; } = _ => true;
 
     /// <summary>Whether the weight of this name is trainable.</summary>
     public Func<string, bool> Trainable { get; init; } = _ => false;

@@ -9,7 +9,7 @@ internal sealed class Linear : Adaptable
     public Linear(Weights w, long inputs, long outputs, bool bias = true)
         : base(w.Ledger, w.Path, inputs, outputs)
     {
-        Weight = w.Take("weight", outputs, inputs);
+        Weight = w.TakeMatrix("weight", outputs, inputs);
         Bias = bias ? w.Take("bias", outputs) : null;
         w.Ledger.Register(this);
     }
@@ -27,9 +27,9 @@ internal sealed class Linear : Adaptable
             return AdapterRows.Forward(x, this);
         }
 
-        return lora is null ? x.Linear(Weight.Use(), Bias?.Use())
+        return lora is null ? Base(x)
             : AdaptsInside(lora) ? Adapted(x, [this], [lora])[0]
-            : lora.AddTo(x.Linear(Weight.Use(), Bias?.Use()), x);
+            : lora.AddTo(Base(x), x);
     }
 
     /// <summary>Several linears of one input, at once where they can be: the products of their adapters are shared.</summary>
@@ -53,13 +53,17 @@ internal sealed class Linear : Adaptable
         return Adapted(x, linears, adapters);
     }
 
+    /// <summary>Without an adapter.</summary>
+    private Tensor Base(Tensor x) => Weight.Packed?.Times(x, Bias?.Use()) ?? x.Linear(Weight.Use(), Bias?.Use());
+
     internal override Tensor Delta(LoraAdapter adapter) => adapter.Delta();
 
     /// <summary>
     /// Whether the adapter may be computed inside the product, the base weight needing no gradient. On the CPU one with dropout is not: its sums keep the
-    /// roundings that they had there, so that a run that is resumed goes on with the same bits.
+    /// roundings that they had there, so that a run that is resumed goes on with the same bits. Weights in 4 bits have a product of their own.
     /// </summary>
-    private bool AdaptsInside(LoraAdapter lora) => (!lora.DropsNow || !Ledger.OnHost) && !Weight.Trainable && Bias is not { Trainable: true };
+    private bool AdaptsInside(LoraAdapter lora) =>
+        (!lora.DropsNow || !Ledger.OnHost) && Weight is { Trainable: false, Packed: null } && Bias is not { Trainable: true };
 
     private static Tensor[] Adapted(Tensor x, Linear[] linears, LoraAdapter[] adapters)
     {

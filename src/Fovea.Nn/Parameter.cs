@@ -1,3 +1,4 @@
+using Fovea.Nn.FourBit;
 using Fovea.Tensors;
 
 namespace Fovea.Nn;
@@ -7,6 +8,10 @@ internal sealed class Parameter
 {
     private readonly List<(Func<Tensor, Tensor> Fold, IReadOnlyList<Tensor> Held)> changes = [];
     private Tensor value;
+
+    /// <summary>A frozen matrix in 4 bits: its bytes are the value.</summary>
+    internal Parameter(string name, FourBitWeight packed, DType compute)
+        : this(name, [packed.Outputs, packed.Inputs], packed.Bytes, trainable: false, compute) => Packed = packed;
 
     internal Parameter(string name, long[] shape, Tensor value, bool trainable, DType compute)
     {
@@ -25,6 +30,9 @@ internal sealed class Parameter
 
     /// <summary>The stored value: the fp32 master of a trainable weight, else the element type that the model computes in.</summary>
     public Tensor Value => StandIn ?? value;
+
+    /// <summary>The value where it is kept in 4 bits; null as a rule. Whoever multiplies by it asks this first (<see cref="FourBitWeight.Times"/>).</summary>
+    internal FourBitWeight? Packed { get; private set; }
 
     /// <summary>A shape in place of the value, while a pass is measured (<see cref="BlockMeter"/>).</summary>
     internal Tensor? StandIn { get; set; }
@@ -64,19 +72,28 @@ internal sealed class Parameter
     }
 
     /// <summary>The value as it is to be placed, with what was left to be folded into it, in the open scope.</summary>
-    public Tensor Stored() => changes.Aggregate(Value.Detach(), (value, change) => change.Fold(value));
+    public Tensor Stored() => changes.Aggregate(Dense(), (value, change) => change.Fold(value));
+
+    /// <summary>The stored value as a matrix: what is kept in 4 bits is unpacked to the element type of the computation.</summary>
+    public Tensor Dense() => Packed is null || StandIn is not null ? Value.Detach() : Packed.Unpack(Compute);
 
     /// <summary>The value in the element type of the computation, while somebody keeps it (<see cref="Lora.AdapterCopies"/>).</summary>
     internal Tensor? Copy { get; set; }
 
     /// <summary>The value in the element type of the computation; gradients flow back into the master.</summary>
-    public Tensor Use() => Copy is { } copy ? Value.UsedAs(copy) : Value.To(Compute);
+    public Tensor Use() => Copy is { } copy ? Value.UsedAs(copy) : Packed is null || StandIn is not null ? Value.To(Compute) : Packed.Unpack(Compute);
 
     /// <summary>Has it gathered, if it is sharded over ranks, until the result is disposed; null if there is nothing to do.</summary>
     public IDisposable? Open() => Holder?.Open(this);
 
     /// <summary>All of it in the element type in which it is trained, for saving.</summary>
-    public WholeWeight Whole() => Holder?.Whole(this) ?? new WholeWeight(Value);
+    public WholeWeight Whole() => Holder?.Whole(this) ?? (Packed is null ? new WholeWeight(Value) : Unpacked());
+
+    private WholeWeight Unpacked()
+    {
+        var whole = Packed!.Unpack(Compute).Keep();
+        return new WholeWeight(whole, whole);
+    }
 
     /// <summary>Replaces the value by one that somebody else fills and empties; frees the old one.</summary>
     /// <param name="master">The element type in which it is trained.</param>
@@ -91,7 +108,7 @@ internal sealed class Parameter
     public void Replace(Tensor value)
     {
         Forget();
-        this.value.Dispose();
+        Free();
         this.value = value;
         Master = value.DType;
         value.Name = Name;
@@ -101,6 +118,17 @@ internal sealed class Parameter
     /// <param name="fold">From the value so far, in the open scope.</param>
     /// <param name="held">What it needs; freed when the value is replaced.</param>
     internal void DeferMerge(Func<Tensor, Tensor> fold, params IReadOnlyList<Tensor> held) => changes.Add((fold, held));
+
+    /// <summary>Frees the value.</summary>
+    internal void Free()
+    {
+        foreach (var tensor in Packed?.Tensors ?? [value])
+        {
+            tensor.Dispose();
+        }
+
+        Packed = null;
+    }
 
     /// <summary>Drops what was left to be folded in.</summary>
     internal void Forget()

@@ -14,6 +14,9 @@ internal readonly record struct Weights(Ledger Ledger, string Path)
     /// <summary>The weight of this name below the path.</summary>
     public Parameter Take(string name, params long[] shape) => Ledger.Take(this / name, shape);
 
+    /// <summary>A linear's weight, which may be kept in 4 bits (<see cref="LedgerOptions.Packs"/>).</summary>
+    public Parameter TakeMatrix(string name, long outputs, long inputs) => Ledger.Take(this / name, [outputs, inputs], isMatrix: true);
+
     /// <summary>Begins a block of the model: the ledger notes every weight that is taken below it.</summary>
     /// <param name="name">Part and number, for spans and messages.</param>
     public Block Block(ModelPart part, string name, BlockKind kind = BlockKind.Layer) => Ledger.Add(this, part, name, kind);

@@ -164,7 +164,10 @@ public sealed class FineTune
     /// <summary>Trains to the end, or until cancelled.</summary>
     /// <param name="cancel">Finishes the current step, saves a checkpoint, and completes the task with <see cref="FineTuneResult.Interrupted"/> set.</param>
     /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; all problems are listed, and nothing was trained.</exception>
-    /// <exception cref="FoveaException">The run failed, for instance because the loss is no longer a finite number.</exception>
+    /// <exception cref="FoveaException">
+    /// The run failed, for instance because the loss is no longer a finite number; or it ended and its result could not be pushed.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">It was cancelled while files came from a hub; a run with the same settings goes on from there.</exception>
     public Task<FineTuneResult> RunAsync(CancellationToken cancel = default) => RunAsync(_ => { }, cancel);
 
     /// <summary>Trains to the end, or until cancelled.</summary>
@@ -174,7 +177,10 @@ public sealed class FineTune
     /// </param>
     /// <param name="cancel">Finishes the current step, saves a checkpoint, and completes the task with <see cref="FineTuneResult.Interrupted"/> set.</param>
     /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; all problems are listed, and nothing was trained.</exception>
-    /// <exception cref="FoveaException">The run failed, for instance because the loss is no longer a finite number.</exception>
+    /// <exception cref="FoveaException">
+    /// The run failed, for instance because the loss is no longer a finite number; or it ended and its result could not be pushed.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">It was cancelled while files came from a hub; a run with the same settings goes on from there.</exception>
     public Task<FineTuneResult> RunAsync(IProgress<RunEvent> progress, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(progress);
@@ -186,7 +192,10 @@ public sealed class FineTune
     /// it is not called again.</param>
     /// <param name="cancel">Finishes the current step, saves a checkpoint, and completes the task with <see cref="FineTuneResult.Interrupted"/> set.</param>
     /// <exception cref="ConfigException">Settings, data or checkpoint cannot be used; all problems are listed, and nothing was trained.</exception>
-    /// <exception cref="FoveaException">The run failed, for instance because the loss is no longer a finite number.</exception>
+    /// <exception cref="FoveaException">
+    /// The run failed, for instance because the loss is no longer a finite number; or it ended and its result could not be pushed.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">It was cancelled while files came from a hub; a run with the same settings goes on from there.</exception>
     public async Task<FineTuneResult> RunAsync(Action<RunEvent> onEvent, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(onEvent);
@@ -223,7 +232,8 @@ public sealed class FineTune
     {
         var result = new ResultSink();
         views = [.. views];
-        config = HubNames.Locate(config, mesh, cancel: cancel);
+        HubResult.CheckPush(config);
+        config = HubNames.Locate(config, mesh, new FetchedFiles([.. views]), cancel: cancel);
 
         // A run closes its views; here they go on.
         var during = config.Run.DoPredict ? views.Select(view => new CallbackSink(view.Write)) : views;
@@ -237,7 +247,7 @@ public sealed class FineTune
 
         if (config is { Hub.PushToHub: true, Run.DoTrain: true } && !outcome.Interrupted && mesh is null or { IsMain: true })
         {
-            HubResult.Push(config, say ?? (_ => { }), cancel);
+            HubResult.PushEnded(config, say ?? (_ => { }), cancel);
         }
 
         return result.Of(config.Run.OutputDir, outcome);

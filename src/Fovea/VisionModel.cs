@@ -83,7 +83,8 @@ public sealed class VisionModel : IAsyncDisposable
                 await model.Run(
                     () =>
                     {
-                        model.loaded.Add(name, UserPath.Expand(adapter), note);
+                        var names = new HubNames(config.Hub, progress: FetchedFiles.Sentences(note), cancel: cancel);
+                        model.loaded.Add(name, names.Adapter(UserPath.Expand(adapter)), note);
                         return true;
                     }, cancel).ConfigureAwait(false);
             }
@@ -104,7 +105,7 @@ public sealed class VisionModel : IAsyncDisposable
         var thread = new ModelThread("model");
         try
         {
-            config = await thread.Run(() => HubNames.Locate(config, mesh, cancel: cancel), cancel).ConfigureAwait(false);
+            config = await thread.Run(() => HubNames.Locate(config, mesh, FetchedFiles.Sentences(note), cancel: cancel), cancel).ConfigureAwait(false);
             var loaded = await thread.Run(
                 () => LoadedModel.Load(config, source ?? ModelSource.Open(config.Model.ModelNameOrPath), fromModel, note, mesh, engine), cancel)
                 .ConfigureAwait(false);
@@ -359,14 +360,7 @@ public sealed class VisionModel : IAsyncDisposable
             ModelNameOrPath = folder,
             AdapterNameOrPath = [.. options.Adapters.Select(UserPath.Expand)],
             Device = options.Device,
-            InferDtype = options.Precision switch
-            {
-                null => InferDtype.Auto,
-                Precision.Fp32 => InferDtype.Float32,
-                Precision.Bf16 => InferDtype.Bfloat16,
-                Precision.Fp16 => InferDtype.Float16,
-                _ => throw new ConfigException($"Precision.{options.Precision} is for training: use Fp32, Bf16 or Fp16"),
-            },
+            InferDtype = InferPrecision.Dtype(options.Precision),
         },
         Data = new DataOptions
         {
@@ -387,17 +381,18 @@ public sealed class VisionModel : IAsyncDisposable
         return Answer(new AnswerRequest(asked, With(options)), onText, cancel);
     }
 
-    // Images are read by another thread, and questions that are asked at the same time are answered together.
+    // Images and constraints are read by other threads, and questions that are asked at the same time are answered together.
     private async Task<ChatAnswer> Answer(AnswerRequest request, Action<string>? onText, CancellationToken cancel)
     {
         Answerer.RequireOne(request.Options);
+        var form = await loaded.Answerer.FormOf(request.Options, cancel).ConfigureAwait(false);
         var prompt = await Task.Run(() => loaded.Answerer.PromptOf(request.Asked), cancel).ConfigureAwait(false);
         var answered = new TaskCompletionSource<ChatAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
         await Run(
             () =>
             {
                 loaded.Answerer.Submit(
-                    prompt, request.Options, Answerer.Texts(onText), answers => answered.SetResult(answers[0]), answered.SetException, cancel);
+                    prompt, request.Options, Answerer.Texts(onText), answers => answered.SetResult(answers[0]), answered.SetException, cancel, form);
                 thread.Wake();
                 return true;
             }, cancel).ConfigureAwait(false);

@@ -15,7 +15,7 @@ internal static class ServeBenchVerb
         var minutes = new Option<double>("--minutes") { Description = "How long they ask.", DefaultValueFactory = _ => 10 };
         var json = ResultFile.Option();
         var verb = new Command("serve", """
-            Clients that ask a server at once: errors, time to first token and to the end, memory after two minutes and at the end, pages left.
+            Clients that ask a server at once: errors, time to first token and to the end, memory of each minute and of the last over the second, pages left.
 
               fovea bench serve
               fovea bench serve --clients 64 --minutes 2 --json serve.json

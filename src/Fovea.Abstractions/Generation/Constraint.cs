@@ -2,7 +2,8 @@ namespace Fovea;
 
 /// <summary>
 /// The form that an answer's text must have: tokens that would break it are never chosen, and the answer can end only where the text is complete.
-/// An answer that reaches its limit of tokens first is cut off and need not have the form.
+/// An answer that reaches its limit of tokens first is cut off and need not have the form. An expression or schema of more than 262,144 characters, or one that
+/// repeats so much that a million states are not enough for it, is refused.
 /// </summary>
 public sealed record Constraint
 {

@@ -27,6 +27,9 @@ internal sealed class BoardAccess
 
     public string Token { get; }
 
+    /// <summary>What the board's own pages may send.</summary>
+    public OwnPage Page { get; } = new();
+
     /// <summary>What to open in a browser.</summary>
     /// <param name="address">Where the board listens.</param>
     public string Url(string address) => $"{address}/?{Parameter}={Token}";
@@ -43,10 +46,10 @@ internal sealed class BoardAccess
 
         // Several boards on one machine share their cookies, not their tokens.
         var cookie = string.Create(CultureInfo.InvariantCulture, $"fovea-board-{context.Connection.LocalPort}");
-        if (!HttpMethods.IsGet(context.Request.Method) && !ModelProxy.IsOwn(context.Request))
+        if (!HttpMethods.IsGet(context.Request.Method) && !Page.Sends(context.Request))
         {
             headers.Allow = HttpMethods.Get;
-            await Replies.Problem(context, StatusCodes.Status405MethodNotAllowed, "the board shows, and passes on questions of its own page; nothing else");
+            await Replies.Problem(context, StatusCodes.Status405MethodNotAllowed, "the board shows, and does what its own pages ask for; nothing else");
         }
         else if (context.Request.Path == "/" && context.Request.Query[Parameter] is [{ } given])
         {

@@ -10,11 +10,13 @@ namespace Fovea.Board.Http;
 /// <summary>Passes questions of the board's page on to one model server, whose key no browser needs to know.</summary>
 internal sealed class ModelProxy : IDisposable
 {
-    /// <summary>The one thing that is sent to a board.</summary>
-    public const string Path = "/api/ask";
-
     /// <summary>Most bytes of a question with its picture.</summary>
     public const int MostBytes = 32 << 20;
+
+    private const string Path = "/api/ask";
+
+    private const string Streamed = "text/event-stream";
+    private const int Piece = 16 << 10;
 
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
     private readonly HttpClient? client;
@@ -39,17 +41,14 @@ internal sealed class ModelProxy : IDisposable
         client.DefaultRequestHeaders.Authorization = key is null ? null : new AuthenticationHeaderValue("Bearer", key);
     }
 
-    public void Map(IEndpointRouteBuilder app)
+    public void Map(IEndpointRouteBuilder app, OwnPage page)
     {
+        page.Allow(Path);
         app.MapGet("/api/models", Models);
         app.MapPost(Path, Ask);
     }
 
     public void Dispose() => client?.Dispose();
-
-    /// <summary>Whether a request comes from the board's own page. Browsers say where a form or script comes from, and scripts cannot change that.</summary>
-    public static bool IsOwn(HttpRequest request) =>
-        HttpMethods.IsPost(request.Method) && request.Path == Path && request.Headers.Origin == $"http://{request.Host}" && request.HasJsonContentType();
 
     private async Task Models(HttpContext context)
     {
@@ -85,14 +84,32 @@ internal sealed class ModelProxy : IDisposable
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         try
         {
-            using var answer = await client.SendAsync(request, context.RequestAborted);
+            using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, context.RequestAborted);
             context.Response.StatusCode = (int)answer.StatusCode;
-            context.Response.ContentType = "application/json; charset=utf-8";
-            await answer.Content.CopyToAsync(context.Response.Body, context.RequestAborted);
+            context.Response.ContentType = answer.Content.Headers.ContentType?.MediaType is Streamed ? Streamed : "application/json; charset=utf-8";
+            await Pass(await answer.Content.ReadAsStreamAsync(context.RequestAborted), context);
         }
         catch (HttpRequestException e)
         {
             await Replies.Problem(context, StatusCodes.Status502BadGateway, $"{server} cannot be asked: {e.Message}");
+        }
+    }
+
+    /// <summary>Each piece as it comes. Whoever goes away ends the answer at the server, too.</summary>
+    private static async Task Pass(Stream answer, HttpContext context)
+    {
+        var buffer = new byte[Piece];
+        try
+        {
+            for (int read; (read = await answer.ReadAsync(buffer, context.RequestAborted)) > 0;)
+            {
+                await context.Response.Body.WriteAsync(buffer.AsMemory(0, read), context.RequestAborted);
+                await context.Response.Body.FlushAsync(context.RequestAborted);
+            }
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            context.Abort(); // half an answer must not look like a whole one
         }
     }
 

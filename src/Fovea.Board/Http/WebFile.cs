@@ -22,7 +22,8 @@ internal sealed class WebFile
         new("/", "board.html", "text/html"), new("/board.css", "board.css", "text/css"), new("/board.js", "board.js", "text/javascript"),
         new("/chart.js", "chart.js", "text/javascript"), new("/page.js", "page.js", "text/javascript"), new("/run.js", "run.js", "text/javascript"),
         new("/compare.js", "compare.js", "text/javascript"), new("/list.js", "list.js", "text/javascript"),
-        new("/ask.js", "ask.js", "text/javascript"),
+        new("/ask.js", "ask.js", "text/javascript"), new("/new.js", "new.js", "text/javascript"), new("/yaml.js", "yaml.js", "text/javascript"),
+        new("/work.js", "work.js", "text/javascript"), new("/plan.js", "plan.js", "text/javascript"), new("/samples.js", "samples.js", "text/javascript"),
     ];
 
     public string Path { get; }

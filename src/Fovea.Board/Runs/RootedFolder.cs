@@ -5,6 +5,7 @@ namespace Fovea.Board.Runs;
 /// <summary>The folder that a board shows. Whatever is read is asked of the system where it really lies: a link that leads out is as good as missing.</summary>
 internal sealed class RootedFolder
 {
+    private const int MostLinks = 40;
     private readonly string below;
 
     /// <exception cref="ConfigException">There is no such folder.</exception>
@@ -21,6 +22,30 @@ internal sealed class RootedFolder
 
     /// <summary>Whole, as it was named.</summary>
     public string Path { get; }
+
+    /// <summary>What a folder below this one is called in the list, there or not; null for one that lies elsewhere, or where the list does not look.</summary>
+    public string? IdOf(string path)
+    {
+        try
+        {
+            var lies = Real(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path)));
+            var parts = lies.StartsWith(below, StringComparison.Ordinal) ? lies[below.Length..].Split('/') : [];
+            return parts.Length is > 0 and <= RunList.MostDepth && Array.TrueForAll(parts, RunList.IsShown) ? string.Join('/', parts) : null;
+        }
+        catch (Exception e) when (TextFile.IsUnreadable(e))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>A folder of the board's own in it, made if need be.</summary>
+    /// <exception cref="IOException">It cannot be made, or leads out.</exception>
+    public string Own(params ReadOnlySpan<string> names)
+    {
+        var folder = System.IO.Path.Combine([Path, .. names]);
+        Directory.CreateDirectory(folder);
+        return $"{Real(folder)}/".StartsWith(below, StringComparison.Ordinal) ? folder : throw new IOException($"{folder} leads out of the board's folder");
+    }
 
     /// <summary>Whether there is such a file, and it may be read.</summary>
     public bool Exists(string path)
@@ -101,7 +126,7 @@ internal sealed class RootedFolder
     }
 
     // A folder of the way may be a link, too.
-    private static string Real(string folder)
+    private static string Real(string folder, int links = MostLinks)
     {
         var parent = System.IO.Path.GetDirectoryName(folder);
         if (parent is null)
@@ -109,7 +134,9 @@ internal sealed class RootedFolder
             return folder;
         }
 
-        var here = System.IO.Path.Combine(Real(parent), System.IO.Path.GetFileName(folder));
-        return new DirectoryInfo(here).ResolveLinkTarget(returnFinalTarget: false) is { } target ? Real(target.FullName) : here;
+        var here = System.IO.Path.Combine(Real(parent, links), System.IO.Path.GetFileName(folder));
+        return new DirectoryInfo(here).LinkTarget is not { } target ? here
+            : links > 0 ? Real(System.IO.Path.GetFullPath(target, System.IO.Path.GetDirectoryName(here)!), links - 1)
+            : throw new IOException($"{folder}: too many links");
     }
 }

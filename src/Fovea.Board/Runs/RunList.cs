@@ -6,7 +6,9 @@ namespace Fovea.Board.Runs;
 /// <summary>The runs below a folder, the newest first. A run whose files have not changed is not read again.</summary>
 internal sealed class RunList(RootedFolder files)
 {
-    private const int MostDepth = 6;
+    /// <summary>Folders deeper than this are not looked into.</summary>
+    public const int MostDepth = 6;
+
     private const int MostFolders = 20_000;
     private const int LogTail = 256 << 10;
     private const int LinesTail = 16 << 10;
@@ -44,7 +46,7 @@ internal sealed class RunList(RootedFolder files)
             foreach (var folder in at.Depth < MostDepth ? Below(at.Folder) : [])
             {
                 var name = Path.GetFileName(folder);
-                if (name[0] != '.' && !name.StartsWith("checkpoint-", StringComparison.Ordinal))
+                if (IsShown(name))
                 {
                     left.Enqueue((folder, at.Id == "." ? name : $"{at.Id}/{name}", at.Depth + 1));
                 }
@@ -53,6 +55,9 @@ internal sealed class RunList(RootedFolder files)
 
         return [.. runs.OrderByDescending(run => run.Changed).ThenBy(run => run.Id, StringComparer.Ordinal)];
     }
+
+    /// <summary>Whether a folder of that name may be a run's, or hold runs.</summary>
+    public static bool IsShown(string name) => name.Length > 0 && name[0] != '.' && !name.StartsWith("checkpoint-", StringComparison.Ordinal);
 
     /// <summary>A run of the list, as it is now.</summary>
     public RunSummary? Find(string id)

@@ -12,6 +12,7 @@ internal sealed class RunSeries(RootedFolder files)
 
     private static readonly string[] NoSeries = ["current_steps", "total_steps", "epoch", "percentage", "total_tokens"];
     private readonly Dictionary<string, GrowingLog> logs = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, GrowingLog> histories = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (string Stamp, List<(double Step, double Value)> Norms)> norms = new(StringComparer.Ordinal);
     private readonly Lock guard = new();
 
@@ -25,12 +26,13 @@ internal sealed class RunSeries(RootedFolder files)
             if (logs.Count > Remembered)
             {
                 logs.Clear();
+                histories.Clear();
                 norms.Clear();
             }
 
             if (!logs.TryGetValue(run.Id, out var log))
             {
-                logs[run.Id] = log = new GrowingLog();
+                (logs[run.Id], histories[run.Id]) = (log = new GrowingLog(), new GrowingLog());
             }
 
             var series = new Dictionary<string, List<(double Step, double Value)>>(StringComparer.Ordinal);
@@ -48,16 +50,18 @@ internal sealed class RunSeries(RootedFolder files)
                 }
             }
 
-            if (Norms(run) is { Count: > 0 } known)
+            // Runs of other programs, and of earlier versions, have norms in the trainer's state alone.
+            var history = NormsOf(histories[run.Id].Lines(files, run.File(LogHistorySink.FileName)));
+            if ((history.Count > 0 ? history : Norms(run)) is { Count: > 0 } known)
             {
-                series["grad_norm"] = [.. known];
+                series["grad_norm"] = known;
             }
 
             return series.ToDictionary(of => of.Key, of => Columns(of.Value));
         }
     }
 
-    /// <summary>Norms stand in the trainer's state alone, which a run writes at its end and with each checkpoint.</summary>
+    /// <summary>Norms as the trainer's state has them, which a run writes at its end and with each checkpoint.</summary>
     private List<(double Step, double Value)> Norms(RunSummary run)
     {
         var path = new[] { run.Folder }.Concat(RunSettings.Checkpoints(run)).Select(folder => Path.Combine(folder, TrainerState.FileName))
@@ -67,17 +71,20 @@ internal sealed class RunSeries(RootedFolder files)
         {
             var state = files.Read(path, MostStateBytes) is { } bytes ? LogLines.Object(Encoding.UTF8.GetString(bytes)) : null;
             var history = (state?.GetValueOrDefault("log_history") as List<object?> ?? []).OfType<Dictionary<string, object?>>();
-            norms[run.Id] = found = (stamp, [
-                .. from entry in history
-                   let step = entry.Number("step")
-                   let norm = entry.Number("grad_norm")
-                   where step is not null && norm is not null
-                   select (step.Value, norm.Value),
-            ]);
+            norms[run.Id] = found = (stamp, NormsOf(history));
         }
 
         return found.Norms;
     }
+
+    private static List<(double Step, double Value)> NormsOf(IEnumerable<Dictionary<string, object?>> history) =>
+    [
+        .. from entry in history
+           let step = entry.Number("step")
+           let norm = entry.Number("grad_norm")
+           where step is not null && norm is not null
+           select (step.Value, norm.Value),
+    ];
 
     private static object Columns(List<(double Step, double Value)> points)
     {

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using Fovea.Board.Work;
+using Fovea.Runs.Files;
 
 namespace Fovea.Board.Runs;
 
@@ -16,9 +18,19 @@ internal static class RunSettings
             .Where(folder => StepOf(folder) >= 0).OrderByDescending(StepOf)
         : [];
 
-    /// <summary>Settings as text by their keys, and the checkpoint that holds them; both are missing before the first checkpoint.</summary>
+    /// <summary>
+    /// Settings as text by their keys, what holds them, and which were told rather than left at their defaults, if that is known; nothing for runs that have
+    /// left neither a configuration nor a checkpoint.
+    /// </summary>
     public static object Of(RootedFolder files, RunSummary run)
     {
+        if (files.Read(run.File(ArgumentsSink.FileName), MostBytes) is { } arguments)
+        {
+            var given = Told(Encoding.UTF8.GetString(arguments));
+            var others = FormKeys.Defaults.ExceptBy(given.Keys, pair => pair.Key);
+            return new { from = ArgumentsSink.FileName, told = given.Keys, values = given.Concat(others).ToDictionary() };
+        }
+
         foreach (var folder in Checkpoints(run))
         {
             if (ReadObject(files, Path.Combine(folder, StateFile)) is { } state && state.GetValueOrDefault("settings") is Dictionary<string, object?> settings)
@@ -41,6 +53,22 @@ internal static class RunSettings
     {
         var all = ReadObject(files, run.File("all_results.json")) ?? [];
         return all.Keys.Where(key => all.Number(key) is not null).ToDictionary(key => key, key => all.Number(key)!.Value);
+    }
+
+    /// <summary>The lines of a configuration that a run wrote.</summary>
+    private static Dictionary<string, string> Told(string yaml)
+    {
+        var told = new Dictionary<string, string>();
+        foreach (var line in yaml.Split('\n'))
+        {
+            if (line.IndexOf(": ", StringComparison.Ordinal) is > 0 and var end && line[0] != '#')
+            {
+                var value = line[(end + 2)..];
+                told[line[..end]] = value[0] == '"' && LogLines.Object($"{{\"value\": {value}}}")?["value"] is string text ? text : value;
+            }
+        }
+
+        return told;
     }
 
     private static Dictionary<string, object?>? ReadObject(RootedFolder files, string path) =>

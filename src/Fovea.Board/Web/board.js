@@ -2,7 +2,8 @@
 import { ask } from "./ask.js";
 import { compare } from "./compare.js";
 import { list } from "./list.js";
-import { run } from "./run.js";
+import { fresh } from "./new.js";
+import { run, tabNames } from "./run.js";
 
 const main = document.getElementById("content");
 let leave = new AbortController();
@@ -12,12 +13,13 @@ function show(first) {
   if (location.hash !== "" && !location.hash.startsWith("#/")) return; // a place in this page
   leave.abort();
   leave = new AbortController();
-  if (page === "run" && name) run(main, leave.signal, decodeURIComponent(name), ["results", "answers", "log"].includes(tab) ? tab : "");
+  if (page === "run" && name) run(main, leave.signal, decodeURIComponent(name), tabNames.includes(tab) ? tab : "");
   else if (page === "compare" && name) compare(main, leave.signal, [...new Set(name.split(",").map(decodeURIComponent))].slice(0, 16));
   else if (page === "ask") ask(main, leave.signal);
+  else if (page === "new") fresh(main, leave.signal, decodeURIComponent(name));
   else list(main, leave.signal);
   document.title = page === "run" ? `${decodeURIComponent(name)} – Fovea board` : page === "compare" ? "Runs compared – Fovea board"
-    : page === "ask" ? "Ask – Fovea board" : "Fovea board";
+    : page === "ask" ? "Ask – Fovea board" : page === "new" ? "New run – Fovea board" : "Fovea board";
   if (!first) {
     scrollTo(0, 0);
     main.focus({ preventScroll: true });

@@ -43,13 +43,14 @@ export function compare(main, left, ids) {
   function settings() {
     const of = last.told.map(told => told.values ?? {}), keys = [...new Set(of.flatMap(Object.keys))];
     const rows = keys.map(key => {
-      const values = of.map((map, i) => last.told[i].values ? map[key] ?? "–" : "(no checkpoint)");
+      const values = of.map((map, i) => last.told[i].values ? map[key] ?? "–" : "(not known)");
       const known = values.filter((_, i) => last.told[i].values);
       return Object.assign([key, ...values], { kind: known.some(value => value !== known[0]) ? "differs" : null });
     });
     const shown = rows.filter(row => all.checked || row.kind);
     told.replaceChildren(shown.length > 0 ? table("Settings", columns("value"), shown)
-      : el("p", { class: "hint" }, rows.length > 0 ? "All settings are the same." : "Settings are kept with checkpoints, and none of these runs has one."));
+      : el("p", { class: "hint" }, rows.length > 0 ? "All settings are the same."
+        : "A run's settings are kept with its first step, and none of these has taken one."));
     say(all.parentElement.lastChild, ` Show those that are the same, too (${rows.filter(row => !row.kind).length})`);
   }
 

@@ -17,8 +17,9 @@ export function list(main, left) {
       el("thead", {}, el("tr", {}, columns.map(([name, kind]) =>
         el("th", { scope: "col", class: kind }, name || el("span", { class: "unseen" }, "Compare"))))), body)));
   picked();
-  follow(["/api/runs"], ({ runs, cut, root }) => {
+  follow(["/api/runs"], ({ runs, cut, root, works }) => {
     showRoot(root);
+    document.getElementById("new").hidden = !works;
     note.hidden = !cut && runs.length > 0;
     say(note, cut ? "There are too many folders; the list does not hold all of them. Start the board on a smaller one."
       : `No run has written anything below ${root} yet. This page shows one as soon as it does.`);

@@ -26,7 +26,7 @@ internal static class ChatVerb
     }.IsPath();
 
     private static readonly Option<string?> Template = new("--template") { Description = "Chat template; default: the model family's own." };
-    private static readonly Option<InferDtype?> Dtype = new("--dtype") { Description = "Element type of the computation; auto follows the checkpoint." };
+    private static readonly Option<InferDtype?> Dtype = ModelChoice.Dtype();
     private static readonly Option<string?> Question = new("--prompt")
     {
         Description = "Answer this single prompt and exit; only the answer goes to standard output.",

@@ -53,7 +53,7 @@ internal static class EvaluateVerb
         Description = "YAML or JSON file of a training run: its result is asked unless --model or --adapter is given.",
     }.IsPath();
 
-    private static readonly Option<InferDtype?> Dtype = new("--dtype") { Description = "Element type of the computation; auto follows the checkpoint." };
+    private static readonly Option<InferDtype?> Dtype = ModelChoice.Dtype();
     private static readonly Option<int?> MaxNewTokens = new("--max-new-tokens") { Description = "Maximum answer length in tokens; default: the benchmark's." };
     private static readonly Option<bool> Cpu = new("--cpu") { Description = "Use the CPU even if a GPU is found." };
 

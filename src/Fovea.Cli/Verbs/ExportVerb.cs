@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Fovea.Cli.Views;
+using Fovea.Loading;
 using Fovea.Models.Peft;
 using Fovea.Running;
 using Fovea.Training.Config;
@@ -104,13 +105,7 @@ internal static class ExportVerb
             Options = new MergeOptions
             {
                 MaxShardBytes = config.Export.ExportSize * 1_000_000_000L,
-                Precision = config.Model.InferDtype switch
-                {
-                    InferDtype.Float32 => Precision.Fp32,
-                    InferDtype.Bfloat16 => Precision.Bf16,
-                    InferDtype.Float16 => Precision.Fp16,
-                    _ => null,
-                },
+                Precision = InferPrecision.Of(config.Model.InferDtype),
                 Overwrite = force,
             },
         };

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Fovea.Cli.Views;
 using Fovea.Distributed;
 using Fovea.Models;
@@ -50,6 +51,9 @@ internal static class ModelChoice
 
         return (config, source);
     }
+
+    /// <summary><c>--dtype</c>, where a verb answers.</summary>
+    public static Option<InferDtype?> Dtype() => new("--dtype") { Description = "Element type of the computation; auto follows the checkpoint." };
 
     /// <summary>Whether a word of the command line names the adapters to use, which stand before what the run wrote.</summary>
     public static bool NamesAdapter(IEnumerable<string> overrides) =>

@@ -1,8 +1,10 @@
 using System.CommandLine;
 using Fovea.AspNetCore;
 using Fovea.Cli.Views;
+using Fovea.Loading;
 using Fovea.Models.Peft;
 using Fovea.Training.Config;
+using Fovea.Training.Session;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -40,7 +42,7 @@ internal static class ServeVerb
 
     private static readonly Option<string[]> Cors = new("--cors") { Description = "Origin of web pages that may ask, or *. May be repeated." };
     private static readonly Option<string?> Template = new("--template") { Description = "Chat template; default: the model family's own." };
-    private static readonly Option<InferDtype?> Dtype = new("--dtype") { Description = "Element type of the computation; auto follows the checkpoint." };
+    private static readonly Option<InferDtype?> Dtype = ModelChoice.Dtype();
     private static readonly Option<bool> Cpu = new("--cpu") { Description = "Use the CPU even if a GPU is found." };
     private static readonly Option<int> MaxRunning = Limit("--max-running", "Most answers at once.", 64);
     private static readonly Option<int> MaxQueued = Limit("--max-queued", "Most answers that wait; more are refused (429).", 256);
@@ -115,7 +117,8 @@ internal static class ServeVerb
     private static FoveaOptions Options(ParseResult parsed)
     {
         var adapters = Adapters(parsed.GetValue(Adapter) ?? []);
-        var folder = parsed.GetValue(Model) ?? (adapters.Count > 0 ? PeftAdapter.ResolveBase(adapters.Values.First())
+        var names = new HubNames(new HubSection(), progress: FetchProgress.On(Console.Error));
+        var folder = parsed.GetValue(Model) ?? (adapters.Count > 0 ? PeftAdapter.ResolveBase(names.Adapter(adapters.Values.First()), name => names.Model(name))
             : throw new ConfigException("no model is named: give --model FOLDER or --adapter NAME=FOLDER (fovea serve --help shows examples)"));
         return new FoveaOptions
         {
@@ -125,13 +128,7 @@ internal static class ServeVerb
                 NamedAdapters = adapters,
                 Device = parsed.GetValue(Cpu) ? "cpu" : "auto",
                 Template = parsed.GetValue(Template),
-                Precision = parsed.GetValue(Dtype) switch
-                {
-                    InferDtype.Float32 => Precision.Fp32,
-                    InferDtype.Bfloat16 => Precision.Bf16,
-                    InferDtype.Float16 => Precision.Fp16,
-                    _ => null,
-                },
+                Precision = InferPrecision.Of(parsed.GetValue(Dtype)),
                 Notices = Console.Error.WriteLine,
             },
             Limits = new()

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Fovea.Cli.Views;
 using Fovea.Distributed;
 using Fovea.Launch;
+using Fovea.Running;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
 
@@ -50,29 +51,36 @@ internal static class TrainVerb
         var config = all is [var first, ..] && first.StartsWith("--", StringComparison.Ordinal) ? TrainConfig.Parse(string.Empty, "command line", all)
             : path is not null ? TrainConfig.Load(path, overrides)
             : throw new ConfigException("no configuration is named: give a file, or the arguments of the official scripts (fovea train --help)");
+        HubResult.CheckPush(config);
         var variables = LaunchVariables.FromEnvironment();
         var restarts = TrainJob.Restarts(config, variables);
         var plan = new LaunchPlanner(variables, Resources.Gpus(config.Model.UseCpu), Resources.Processors(variables), restarts > 0).Resolve();
-        switch (plan)
+        using var stop = new CancellationTokenSource();
+        try
         {
-            case LaunchPlan.Launch launch:
+            if (plan is LaunchPlan.Launch launch)
+            {
                 config.Schedule.CheckRanks(launch.WorldSize);
-                HubNames.Locate(config, progress: FetchProgress.On(Console.Error)); // once, before any rank waits for another
+                Fetch(config, stop);
                 return Launcher.Run(launch, TrainJob.Create(config, [.. Environment.GetCommandLineArgs().Skip(1)], variables, launch.Processes));
-            case LaunchPlan.Rank rank:
-                rank.Variables.Export();
-                break;
-        }
+            }
 
-        return Train(config);
+            (plan as LaunchPlan.Rank)?.Variables.Export();
+            return Train(config, stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // A run that has begun saves what it has.
+            Console.Error.WriteLine("\nstopped while files were fetched; the same command goes on from here");
+            return InterruptedExitCode;
+        }
     }
 
-    private static int Train(TrainConfig config)
+    private static int Train(TrainConfig config, CancellationTokenSource stop)
     {
         var ranks = RankVariables.Read();
         config.Schedule.CheckRanks(ranks.WorldSize);
         using var mesh = Mesh.Join(ranks, TimeSpan.FromSeconds(config.Parallel.DdpTimeout), () => ModelSetup.ChooseDevice(config));
-        using var stop = new CancellationTokenSource();
         void Stop(PosixSignalContext signal)
         {
             // A launcher asks with SIGTERM, reports it, and kills what does not exit. Ctrl-C reaches its ranks too, and is not theirs.
@@ -114,5 +122,19 @@ internal static class TrainVerb
 
         var view = mesh.IsMain ? ConsoleView.Create() : new RankView(mesh.Rank, Console.Out);
         return FineTune.Of(config).Run([view], stop.Token, mesh, Console.Error.WriteLine).Interrupted ? InterruptedExitCode : 0;
+    }
+
+    /// <summary>Once, before any rank waits for another.</summary>
+    private static void Fetch(TrainConfig config, CancellationTokenSource stop)
+    {
+        void Stop(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            stop.Cancel();
+        }
+
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        HubNames.Locate(config, progress: FetchProgress.On(Console.Error), cancel: stop.Token);
     }
 }

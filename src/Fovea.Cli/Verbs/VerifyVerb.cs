@@ -20,7 +20,7 @@ internal static class VerifyVerb
     private static readonly Option<string?> Url = new("--url") { Description = "B is an OpenAI-compatible server; its key is FOVEA_API_KEY." };
     private static readonly Option<int> Most = new("--max-new-tokens") { Description = "Length of the answers.", DefaultValueFactory = _ => 32 };
     private static readonly Option<int?> Limit = new("--limit") { Description = "Ask only the first N rows." };
-    private static readonly Option<InferDtype?> Dtype = new("--dtype") { Description = "Element type of the computation; auto follows the checkpoint." };
+    private static readonly Option<InferDtype?> Dtype = ModelChoice.Dtype();
     private static readonly Option<bool> Cpu = new("--cpu") { Description = "Use the CPU even if a GPU is found." };
     private static readonly Option<string?> Json = ResultFile.Option();
 

@@ -34,7 +34,7 @@ internal static class DataCheck
             .OrderBy(b => b.Dataset, StringComparer.Ordinal).ThenBy(b => b.Row);
         var example = Example(data.Train, encoder);
         var name = example is null ? null : $"{example.Dataset}, row {example.Row}";
-        return new DataReport(reports, [.. rejected], name, example is null ? [] : Turns(example, tokenizer))
+        return new DataReport(reports, [.. rejected], name, example is null ? [] : ExampleText.Turns(example, tokenizer))
         {
             Decoded = decoded,
             Notices = data.Notices,
@@ -160,57 +160,6 @@ internal static class DataCheck
         return example;
 
         static int Worth(EncodedSample sample) => sample.Places.Count > 0 ? 2 : sample.Images.Count > 0 ? 1 : 0;
-    }
-
-    private static List<ExampleTurn> Turns(EncodedSample sample, Tokenizer tokenizer)
-    {
-        var starts = sample.Turns.Count > 0 ? sample.Turns : StartsBehindAnswers(sample.Labels);
-        return [.. starts.Select((start, turn) => Turn(sample, tokenizer, start, turn + 1 < starts.Count ? starts[turn + 1] : sample.Ids.Length))];
-    }
-
-    /// <summary>Where an encoder does not say where turns begin: behind each stretch that is trained.</summary>
-    private static List<int> StartsBehindAnswers(int[] labels)
-    {
-        var starts = new List<int> { 0 };
-        for (var i = 1; i < labels.Length; i++)
-        {
-            if (labels[i] == EncodedSample.Ignored && labels[i - 1] != EncodedSample.Ignored && labels.AsSpan(i).ContainsAnyExcept(EncodedSample.Ignored))
-            {
-                starts.Add(i);
-            }
-        }
-
-        return starts;
-    }
-
-    private static ExampleTurn Turn(EncodedSample sample, Tokenizer tokenizer, int start, int end)
-    {
-        var text = new List<ExampleSpan>();
-        var ids = new List<ExampleSpan>();
-        var images = sample.Images.ToDictionary(i => i.Offset);
-        for (var at = start; at < end;)
-        {
-            var trained = sample.Labels[at] != EncodedSample.Ignored;
-            if (images.TryGetValue(at, out var image))
-            {
-                text.Add(new ExampleSpan($"{tokenizer.Decode([sample.Ids[at]])} x {image.Tokens}", trained));
-                ids.Add(new ExampleSpan($"{sample.Ids[at]} x {image.Tokens}", trained));
-                at += image.Tokens;
-                continue;
-            }
-
-            var next = at + 1;
-            while (next < end && sample.Labels[next] != EncodedSample.Ignored == trained && !images.ContainsKey(next))
-            {
-                next++;
-            }
-
-            text.Add(new ExampleSpan(tokenizer.Decode(sample.Ids.AsSpan(at, next - at)), trained));
-            ids.Add(new ExampleSpan(string.Join(' ', sample.Ids[at..next]), trained));
-            at = next;
-        }
-
-        return new ExampleTurn(text, ids, end - start, end - start - sample.Labels.AsSpan(start, end - start).Count(EncodedSample.Ignored));
     }
 
     /// <summary>What was found of a sample, or what is wrong with it.</summary>

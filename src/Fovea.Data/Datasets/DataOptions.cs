@@ -83,10 +83,9 @@ internal sealed record DataOptions
     public IReadOnlyDictionary<string, IReadOnlyList<Conversation>> Given { get; init; } = new Dictionary<string, IReadOnlyList<Conversation>>();
 
     /// <summary>
-    /// Gives the folder of a dataset's repository by its name on Hugging Face's hub, its name on ModelScope, and the folder in it that is needed; null where
-    /// nothing can be fetched.
+    /// Gives the repository of a dataset that is named as on a hub, with the files of it that are needed; null where nothing can be fetched.
     /// </summary>
-    public Func<string?, string?, string?, string>? Repositories { get; init; }
+    public Func<HubDataset, HubRepository>? Repositories { get; init; }
 
     /// <summary>Names of the datasets that were fetched by it, as they were asked for.</summary>
     public IReadOnlyCollection<string> FromHub { get; init; } = [];

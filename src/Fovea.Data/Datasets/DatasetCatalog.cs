@@ -10,7 +10,7 @@ internal static class DatasetCatalog
 
     /// <summary>Resolves every name; all that is wrong is reported in one <see cref="ConfigException"/>.</summary>
     public static IReadOnlyList<DatasetSpec> Resolve(
-        IReadOnlyList<string> names, string datasetDir, Func<string?, string?, string?, string>? repositories = null)
+        IReadOnlyList<string> names, string datasetDir, Func<HubDataset, HubRepository>? repositories = null)
     {
         var problems = new List<string>();
         var specs = new List<DatasetSpec>();
@@ -33,7 +33,7 @@ internal static class DatasetCatalog
 
     private static void Resolve(
         string name, string datasetDir, JsonDocument? info, List<DatasetSpec> specs, List<string> problems,
-        Func<string?, string?, string?, string>? repositories)
+        Func<HubDataset, HubRepository>? repositories)
     {
         var path = Path.Combine(datasetDir, InfoFile);
         if (info is not null && info.RootElement.TryGetProperty(name, out var entry))

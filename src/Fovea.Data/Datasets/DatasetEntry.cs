@@ -6,7 +6,7 @@ namespace Fovea.Data.Datasets;
 
 /// <summary>One entry of <c>dataset_info.json</c>. Everything that is wrong with it goes into <c>problems</c>.</summary>
 internal sealed class DatasetEntry(
-    string name, JsonElement entry, string infoFile, List<string> problems, Func<string?, string?, string?, string>? repositories = null)
+    string name, JsonElement entry, string infoFile, List<string> problems, Func<HubDataset, HubRepository>? repositories = null)
 {
     private readonly List<string> notices = [];
 

@@ -6,6 +6,9 @@ namespace Fovea.Data.Datasets;
 /// <summary>A dataset of a hub, as an entry of <c>dataset_info.json</c> names it: which of the repository's files hold its rows.</summary>
 internal sealed partial record HubDataset(string? HuggingFace, string? ModelScope)
 {
+    /// <summary>The split that is meant where none is named.</summary>
+    public const string Train = "train";
+
     private static readonly string[] Splits = ["train", "training", "test", "testing", "eval", "evaluation", "validation", "valid", "val", "dev"];
 
     /// <summary>One of several datasets in the repository.</summary>
@@ -21,28 +24,36 @@ internal sealed partial record HubDataset(string? HuggingFace, string? ModelScop
 
     /// <summary>The files in reading order, fetched.</summary>
     /// <exception cref="ConfigException">They cannot be had, or none belongs to what is asked for.</exception>
-    public IReadOnlyList<string> Files(Func<string?, string?, string?, string>? repositories)
+    public IReadOnlyList<string> Files(Func<HubDataset, HubRepository>? repositories)
     {
         if (repositories is null)
         {
             throw new ConfigException($"{Id} is on a hub, and nothing is fetched here");
         }
 
-        var root = repositories(HuggingFace, ModelScope, Folder);
-        var place = Folder is null ? root : Path.Combine(root, Folder.Trim('/'));
+        var repository = repositories(this);
+        if (repository.Files is { } named)
+        {
+            var known = named.Where(RowReaders.Knows).ToList();
+            return known.Count > 0 ? [.. known.Select(file => Path.Combine(repository.Folder, file))]
+                : throw new ConfigException($"the card of {Id} names no file of rows ({RowReaders.Endings})");
+        }
+
+        var folder = Folder ?? repository.Within;
+        var place = folder is null ? repository.Folder : Path.Combine(repository.Folder, folder.Trim('/'));
         var all = Directory.Exists(place)
             ? Directory.EnumerateFiles(place, "*", SearchOption.AllDirectories).Where(RowReaders.Knows).Select(file => Path.GetRelativePath(place, file))
                 .Where(file => !IsDescription(file)).Order(StringComparer.Ordinal).ToList()
             : [];
         if (all.Count == 0)
         {
-            throw new ConfigException($"{Id}{(Folder is null ? string.Empty : $"/{Folder}")} has no file of rows ({RowReaders.Endings})");
+            throw new ConfigException($"{Id}{(folder is null ? string.Empty : $"/{folder}")} has no file of rows ({RowReaders.Endings})");
         }
 
-        var files = OfSubset(all);
-        var split = Split ?? "train";
+        var files = repository.Within is null ? OfSubset(all) : all;
+        var split = Split ?? Train;
         var says = files.Any(file => SplitOf(file) is not null);
-        var chosen = says ? [.. files.Where(file => IsSame(SplitOf(file) ?? "train", split))] : split == "train" ? files : [];
+        var chosen = says ? [.. files.Where(file => IsSame(SplitOf(file) ?? Train, split))] : split == Train ? files : [];
         return chosen.Count > 0 ? [.. chosen.Select(file => Path.Combine(place, file))]
             : throw new ConfigException($"no file of {Id} is of the split '{split}'; there are {Brief.List([.. files])}");
     }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Fovea.Generation.Constraints;
 
 /// <summary>A finished automaton: only states from which a text can be completed, so what is alive can always come to an end.</summary>
@@ -38,6 +40,9 @@ internal sealed class Automaton
 
     /// <summary>The state in which a text begins.</summary>
     public int Root { get; }
+
+    /// <summary>How many states there are.</summary>
+    public int States => edges.Length;
 
     /// <summary>The first state of each rule.</summary>
     public IReadOnlyList<int> RuleStarts { get; }
@@ -117,6 +122,7 @@ internal sealed class Automaton
 
         void Visit(int rule)
         {
+            RuntimeHelpers.EnsureSufficientExecutionStack();
             if (done[rule])
             {
                 return;

@@ -4,7 +4,8 @@ namespace Fovea.Generation.Constraints;
 /// Puts an automaton over bytes together (Thompson's construction) from rules that may call one another, also themselves: a call goes through the called rule
 /// and then on behind the call, which makes it a pushdown automaton.
 /// </summary>
-internal sealed class AutomatonBuilder
+/// <param name="cancel">Ends the work.</param>
+internal sealed class AutomatonBuilder(CancellationToken cancel = default)
 {
     private const int MostStates = 1_000_000;
 
@@ -17,8 +18,16 @@ internal sealed class AutomatonBuilder
     /// <summary>Where each rule begins and ends.</summary>
     public IReadOnlyList<(int Start, int End, string? Name)> Rules => rules;
 
+    /// <exception cref="OperationCanceledException">Nobody wants it any more.</exception>
+    public void ThrowIfCancelled() => cancel.ThrowIfCancellationRequested();
+
     public int NewState()
     {
+        if (states.Count % 1024 == 0)
+        {
+            ThrowIfCancelled();
+        }
+
         if (states.Count == MostStates)
         {
             throw new ConfigException($"the constraint is too large: its automaton has more than {MostStates} states (ask for fewer repetitions)");

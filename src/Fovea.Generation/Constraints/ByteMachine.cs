@@ -8,6 +8,9 @@ internal sealed class ByteMachine
 {
     private const int MostStates = 20_000;
 
+    // Places in the automaton, of all states that are remembered.
+    private const int MostItems = 4_000_000;
+
     private readonly Automaton automaton;
     private readonly Dictionary<(int State, CallStack? Calls)[], MachineState> states = new(new SameItems());
     private readonly Dictionary<(int Return, int Outer), CallStack> stacks = [];
@@ -15,6 +18,7 @@ internal sealed class ByteMachine
     private readonly Stack<(int State, CallStack? Calls)> open = [];
     private readonly List<(int State, CallStack? Calls)> items = [];
     private int stackIds;
+    private int held;
 
     public ByteMachine(Automaton automaton)
     {
@@ -141,11 +145,14 @@ internal sealed class ByteMachine
             return known;
         }
 
-        if (states.Count >= MostStates)
+        if (states.Count >= MostStates || held > MostItems)
         {
             states.Clear();
             stacks.Clear();
+            held = 0;
         }
+
+        held += key.Length;
 
         return states[key] = new MachineState(key, automaton.Classes)
         {

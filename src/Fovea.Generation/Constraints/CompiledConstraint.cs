@@ -2,7 +2,7 @@ namespace Fovea.Generation.Constraints;
 
 /// <summary>
 /// A constraint over the tokens of one vocabulary. The tokens that may come in a state are found once and remembered, within a bound, by the states that were
-/// asked for last. For one thread.
+/// asked for last. For one thread at a time.
 /// </summary>
 internal sealed class CompiledConstraint(Automaton automaton, TokenTrie trie)
 {
@@ -13,6 +13,9 @@ internal sealed class CompiledConstraint(Automaton automaton, TokenTrie trie)
     private readonly LinkedList<((MachineState, bool) Key, ulong[] Mask)> recent = [];
 
     public MachineState Start => machine.Start;
+
+    /// <summary>How large its automaton is.</summary>
+    public int States => automaton.States;
 
     /// <summary>How many masks are remembered.</summary>
     public int Masks => masks.Count;

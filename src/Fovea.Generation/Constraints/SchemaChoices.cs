@@ -4,19 +4,30 @@ namespace Fovea.Generation.Constraints;
 /// Whether no value satisfies two schemas: by their types, by the values they name, by a property that both require, or by one that one requires and the other
 /// forbids. Only then is <c>oneOf</c> the same as <c>anyOf</c>, which an automaton can hold.
 /// </summary>
-internal sealed class SchemaChoices(SchemaReader reader)
+/// <param name="reader">Takes schemas apart.</param>
+/// <param name="look">Throws where nobody waits for the result any more.</param>
+internal sealed class SchemaChoices(SchemaReader reader, Action look)
 {
     private const int MostDepth = 4;
+
+    // Each is compared with each.
+    private const int MostBranches = 1000;
 
     /// <exception cref="ConfigException">Two branches are not plainly apart.</exception>
     public void RequireApart(SchemaPlace oneOf)
     {
-        var branches = oneOf.Items().ToList();
+        var branches = oneOf.Items().Select(reader.Facts).ToList();
+        if (branches.Count > MostBranches)
+        {
+            throw oneOf.Wrong($"oneOf has {branches.Count} branches, and at most {MostBranches} are compared: use anyOf");
+        }
+
         for (var i = 0; i < branches.Count; i++)
         {
+            look();
             for (var j = 0; j < i; j++)
             {
-                if (!Apart(reader.Facts(branches[i]), reader.Facts(branches[j]), 0))
+                if (!Apart(branches[i], branches[j], 0))
                 {
                     throw oneOf.Wrong($"the branches {j} and {i} of oneOf may both hold, which cannot be ruled out token by token: "
                         + "use anyOf, or give both a required property with different const values");

@@ -24,7 +24,7 @@ internal sealed class SchemaCompiler
         root = new SchemaPlace(schema, "#");
         grammar = new JsonGrammar(builder);
         reader = new SchemaReader(schema);
-        choices = new SchemaChoices(reader);
+        choices = new SchemaChoices(reader, builder.ThrowIfCancelled);
     }
 
     /// <summary>The rule of the whole schema.</summary>

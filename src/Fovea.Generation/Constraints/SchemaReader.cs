@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 
 namespace Fovea.Generation.Constraints;
@@ -48,6 +49,7 @@ internal sealed class SchemaReader(JsonElement root)
 
     private void Collect(SchemaPlace schema, List<SchemaFact> facts, HashSet<string> visited)
     {
+        RuntimeHelpers.EnsureSufficientExecutionStack();
         if (!visited.Add(schema.Path))
         {
             return; // what holds already

@@ -1,3 +1,5 @@
+using Fovea.Generation.Constraints;
+
 namespace Fovea.Generation.Engine;
 
 /// <summary>What an engine is asked for: to go on from a prompt, and whom to tell.</summary>
@@ -6,6 +8,9 @@ internal sealed class EngineRequest
     public required Prompt Prompt { get; init; }
 
     public required GenerationOptions Options { get; init; }
+
+    /// <summary>What the constraint of the options was made to; null: it is made when the request is taken.</summary>
+    public CompiledConstraint? Form { get; init; }
 
     /// <summary>Looked at between passes; what there is by then is returned.</summary>
     public CancellationToken Cancel { get; init; }

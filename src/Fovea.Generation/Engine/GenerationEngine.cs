@@ -95,7 +95,7 @@ internal sealed class GenerationEngine : IDisposable
         var adapter = request.Options.Adapter is { } name ? Named(name) : null;
         var keys = TokenKeys.Of(request.Prompt, model.ImagesStandAlone);
         var samples = Enumerable.Range(0, request.Options.Count)
-            .Select(sample => new Sequence(request, sample, model, keys, Constraint(request.Options), adapter)).ToList();
+            .Select(sample => new Sequence(request, sample, model, keys, Constraint(request), adapter)).ToList();
         var sequence = samples[0];
         if (sequence.MostPages > MostPages)
         {
@@ -191,8 +191,10 @@ internal sealed class GenerationEngine : IDisposable
         : throw new ConfigException($"no adapter named '{name}' is loaded; "
             + (adapters.Count == 0 ? "none has a name" : $"there are {string.Join(", ", adapters.Keys.Order())}"));
 
-    private ConstraintSession? Constraint(GenerationOptions options) => options.Constraint is { } form
-        ? (Constraints ?? throw new InvalidOperationException("constraints need a tokenizer")).Begin(form)
+    private ConstraintSession? Constraint(EngineRequest request) =>
+        request.Form is { } made ? new ConstraintSession(made)
+        : request.Options.Constraint is { } form
+            ? (Constraints ?? throw new InvalidOperationException("constraints need a tokenizer")).Begin(form)
         : null;
 
     private void Rest()

@@ -5,6 +5,7 @@ namespace Fovea.Launch.Native;
 /// <summary>What Linux offers to tie processes together and .NET does not.</summary>
 internal static partial class ProcessControl
 {
+    public const int Interrupt = 2;
     public const int Terminate = 15;
     public const int Kill = 9;
     private const int SetParentDeathSignal = 1;
@@ -18,7 +19,7 @@ internal static partial class ProcessControl
     /// </summary>
     public static bool DieWithParent() => Control(SetParentDeathSignal, Kill, 0, 0, 0) == 0;
 
-    /// <summary>Sends a signal to a process; false when it has gone.</summary>
+    /// <summary>Sends a signal to a process, or to the group of a negative id; false when it has gone.</summary>
     public static bool Signal(int process, int signal) => Send(process, signal) == 0;
 
     [LibraryImport("libc", EntryPoint = "prctl")]

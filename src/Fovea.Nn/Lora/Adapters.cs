@@ -73,7 +73,7 @@ internal static class Adapters
 
             using (TensorScope.Open("block"))
             {
-                target.Weight.Replace(Merged(target.Weight.Value.Detach()).Keep());
+                target.Weight.Replace(Merged(target.Weight.Dense()).Keep());
             }
 
             lora.A.Value.Dispose();

@@ -1,28 +1,22 @@
-using System.Text.Json;
 using Fovea.Events;
 using Fovea.Runs.Events;
 
 namespace Fovea.Runs.Files;
 
-/// <summary>
-/// Writes <c>trainer_log.jsonl</c> in LLaMA-Factory's shape, a line a log event, as soon as it happens. A new run replaces the file,
-/// a resumed one keeps the lines up to the step it resumes from: either once it has trained something, not before.
-/// </summary>
+/// <summary>Writes <c>trainer_log.jsonl</c> in LLaMA-Factory's shape, a line a log event, as soon as it happens.</summary>
 internal sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
 {
     public const string FileName = "trainer_log.jsonl";
 
-    private readonly string path = Path.Combine(outputDir, FileName);
-    private readonly List<string> waiting = [];
-    private StreamWriter? file;
+    private readonly StepLines lines = new(Path.Combine(outputDir, FileName), "current_steps");
     private DateTimeOffset started;
     private int startStep;
 
     public void Write(RunEvent e)
     {
-        if (file is null && LogEntries.ShowTraining(e))
+        if (LogEntries.ShowTraining(e))
         {
-            Open();
+            lines.Open(startStep);
         }
 
         switch (e)
@@ -33,18 +27,18 @@ internal sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
             case StepLogged log:
                 var line = Line(log, log.Step, log.TotalSteps, log.Epoch, loss: log.Loss, learningRate: log.LearningRate);
                 AddThroughput(line, log);
-                Append(line);
+                lines.Append(line);
                 break;
             case Evaluated eval:
-                Append(Line(eval, eval.Step, eval.TotalSteps, eval.Epoch, evalLoss: eval.Loss, answers: eval.AnswerMetrics));
+                lines.Append(Line(eval, eval.Step, eval.TotalSteps, eval.Epoch, evalLoss: eval.Loss, answers: eval.AnswerMetrics));
                 break;
             case RunFinished run:
-                Append(Line(run, run.Step, run.Step, run.Epoch));
+                lines.Append(Line(run, run.Step, run.Step, run.Epoch));
                 break;
         }
     }
 
-    public void Dispose() => file?.Dispose();
+    public void Dispose() => lines.Dispose();
 
     /// <summary>Python's <c>str(timedelta)</c> of whole seconds: <c>0:01:05</c>, <c>1 day, 2:03:04</c>.</summary>
     internal static string Clock(double seconds)
@@ -74,27 +68,6 @@ internal sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
         }
     }
 
-    private static bool IsUpTo(string line, int step)
-    {
-        try
-        {
-            return PythonJson.ReadObject(line).GetValueOrDefault("current_steps") is long at && at <= step;
-        }
-        catch (JsonException)
-        {
-            return false;
-        }
-    }
-
-    private void Open()
-    {
-        Directory.CreateDirectory(outputDir);
-        var kept = startStep > 0 && File.Exists(path) ? File.ReadLines(path).Where(line => IsUpTo(line, startStep)).ToList() : [];
-        AtomicFile.WriteText(path, string.Concat(kept.Concat(waiting).Select(line => line + "\n")));
-        waiting.Clear();
-        file = new StreamWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true };
-    }
-
     private Dictionary<string, object?> Line(
         RunEvent e, int step, int total, double epoch, double? loss = null, double? evalLoss = null, double? learningRate = null,
         IReadOnlyDictionary<string, double>? answers = null)
@@ -120,16 +93,5 @@ internal sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
         line["elapsed_time"] = Clock(elapsed);
         line["remaining_time"] = Clock(done > 0 ? (total - step) * elapsed / done : 0);
         return line;
-    }
-
-    private void Append(Dictionary<string, object?> line)
-    {
-        if (file is null)
-        {
-            waiting.Add(PythonJson.Line(line));
-            return;
-        }
-
-        file.Write(PythonJson.Line(line) + "\n");
     }
 }

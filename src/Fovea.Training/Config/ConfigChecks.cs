@@ -17,6 +17,7 @@ internal static class ConfigChecks
         Method(config, problems);
         OptimizerChecks.Run(config.Optimizer, problems);
         ScheduleChecks.Run(config.Schedule, problems);
+        Quantization(config, problems);
         AnswerChecks.Run(config, problems);
         foreach (var refusal in config.Run.ReportTo.Select(TrackerNames.Refusal).OfType<string>())
         {
@@ -47,6 +48,33 @@ internal static class ConfigChecks
         {
             var written = config.Memory.Recompute == RecomputeMode.Always ? "true" : "selective";
             problems.Add($"recompute: {written} contradicts disable_gradient_checkpointing: true; keep one of them");
+        }
+    }
+
+    private static void Quantization(TrainConfig config, ICollection<string> problems)
+    {
+        if (config.Model.QuantizationBit is not { } bits)
+        {
+            return;
+        }
+
+        if (bits != 4)
+        {
+            problems.Add($"quantization_bit: {bits} is refused: bases are kept in 4 bits (bitsandbytes' nf4 or fp4) or in 16");
+        }
+        else if (config.Run.DoTrain && config.Tuning.FinetuningType != FinetuningType.Lora)
+        {
+            problems.Add("quantization_bit: 4 keeps weights that do not learn; use finetuning_type: lora, or remove it");
+        }
+        else if (config.Parallel.Zero > 0)
+        {
+            problems.Add(
+                $"quantization_bit: 4 is not sharded, and zero is {config.Parallel.Zero}; remove zero (several ranks train data-parallel), or the 4 bits");
+        }
+        else if (config.Model.AdapterNameOrPath.Count > 1)
+        {
+            problems.Add(
+                "quantization_bit: 4 takes one adapter: earlier ones would be merged into weights of 4 bits; export them into a model of their own first");
         }
     }
 

@@ -52,7 +52,7 @@ internal static class IgnoredKeys
         ("merging runs on the CPU", "export_device"),
         ("it is only read with export_quantization_bit", "export_quantization_dataset export_quantization_nsamples export_quantization_maxlen"),
         ("it is only read with quantization_bit",
-            "quantization_method quantization_type double_quantization quantization_device_map fp8_backend fp8_enable_fsdp_float8_all_gather"),
+            "quantization_device_map fp8_backend fp8_enable_fsdp_float8_all_gather"),
         ("it is only read with use_galore", "galore_target galore_rank galore_update_interval galore_scale galore_proj_type galore_layerwise"),
         ("it is only read with use_apollo",
             "apollo_target apollo_rank apollo_update_interval apollo_scale apollo_proj apollo_proj_type apollo_scale_type apollo_layerwise apollo_scale_front"),

@@ -7,14 +7,12 @@ namespace Fovea.Training.Config;
 internal static class RefusedKeys
 {
     private const string OtherOptimizer = "it is not among the optimizers, which are AdamW, SGD, Adafactor, Lion and Muon; remove the key";
-    private const string NoQuantizedBase = "a quantised base is not supported; train on the 16-bit base with LoRA";
     private const string OnlyZero = "models are sharded by ZeRO alone, not within a layer or by layers; remove the key and use zero: 3";
 
     public static IReadOnlyDictionary<string, RefusedKey> All { get; } = new Dictionary<string, RefusedKey>
     {
         ["parallelism_config"] = new(OnlyZero),
-        ["quantization_bit"] = new(NoQuantizedBase),
-        ["fp8"] = new(NoQuantizedBase),
+        ["fp8"] = new("fp8 is not supported; use bf16, with quantization_bit: 4 where the base must be smaller"),
         ["export_quantization_bit"] = new("exports are not quantised; export in 16 bits and quantise the result"),
         ["export_legacy_format"] = new("exports are safetensors, which every current loader reads; remove the key"),
         ["use_dora"] = new("DoRA is not supported; use LoRA, for instance with use_rslora: true and a higher lora_rank"),

@@ -40,6 +40,7 @@ internal sealed class ModelShapes : IDisposable
             Master = config.Model.PureBf16 ? DType.BF16 : DType.F32,
             Device = Device.Meta,
             Trainable = TrainableRule.From(config.Tuning, source),
+            FourBit = config.Model.FourBit,
             Family = config.Family.Of(family),
         });
         var dropout = lora && config.Tuning.LoraDropout > 0 ? new DropoutStream(config.Tuning.LoraDropout, (ulong)config.Run.Seed) : null;

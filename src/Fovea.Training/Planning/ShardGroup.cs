@@ -10,6 +10,9 @@ internal sealed record ShardGroup(string Name)
     /// <summary>Elements of each weight that does not learn.</summary>
     public IReadOnlyList<long> Frozen { get; init; } = [];
 
+    /// <summary>Bytes of weights that are kept in 4 bits, which are never sharded.</summary>
+    public long Packed { get; init; }
+
     /// <summary>Of each weight of the model that learns.</summary>
     public IReadOnlyList<long> Trained { get; init; } = [];
 
@@ -45,7 +48,8 @@ internal sealed record ShardGroup(string Name)
     /// <summary>An adapter that does not learn is an earlier one, and merged before training starts.</summary>
     private static ShardGroup Of(string name, IReadOnlyList<Parameter> weights) => new(name)
     {
-        Frozen = [.. weights.Where(p => !p.Trainable).Select(p => p.Count)],
+        Frozen = [.. weights.Where(p => p is { Trainable: false, Packed: null }).Select(p => p.Count)],
+        Packed = weights.Sum(p => p.Packed?.ByteCount ?? 0),
         Trained = [.. weights.Where(p => p is { Trainable: true, IsAdapter: false }).Select(p => p.Count)],
         Adapters = [.. weights.Where(p => p is { Trainable: true, IsAdapter: true }).Select(p => p.Count)],
     };

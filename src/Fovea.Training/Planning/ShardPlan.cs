@@ -76,7 +76,7 @@ internal sealed record ShardPlan
         {
             Ranks = ranks,
             Sharding = sharding,
-            Weights = (types.Mapped ? 0 : frozen) + (learning * types.Master) + Copies(groups, types),
+            Weights = (types.Mapped ? 0 : frozen) + groups.Sum(g => g.Packed) + (learning * types.Master) + Copies(groups, types),
             Mapped = types.Mapped ? frozen : 0,
             Gradients = learning * (ranks == 1 ? types.Master : Single),
             Optimizer = (long)(types.States * learning) * types.Master,

@@ -1,3 +1,5 @@
+using System.Threading.Channels;
+using Fovea.Data.Datasets;
 using Fovea.Distributed;
 using Fovea.Hub;
 using Fovea.Hub.Fetching;
@@ -51,26 +53,71 @@ internal sealed class HubNames(HubSection hub, Mesh? mesh = null, IProgress<HubP
     public string Adapter(string name) => Folder(
         name, RepoKind.Model, FileChoice.Needed, hub.ModelRevision, AdapterFolder.Problem);
 
-    /// <summary>The folder of a dataset's repository.</summary>
-    /// <param name="huggingFace">Its name there.</param>
-    /// <param name="modelScope">Its name there.</param>
-    /// <param name="folder">The folder in it that is needed; null is all.</param>
-    public string Dataset(string? huggingFace, string? modelScope, string? folder)
+    /// <summary>A dataset's repository, with what its card says of the rows that are asked for.</summary>
+    public HubRepository Dataset(HubDataset wanted)
     {
         var settings = hub.Settings();
-        settings = settings with { ModelScope = modelScope is not null && (settings.ModelScope || huggingFace is null) };
-        var repo = RepoName.Parse((settings.ModelScope ? modelScope : huggingFace)!, RepoKind.Dataset);
-        var files = folder is null ? FileChoice.Needed : new FileChoice { Include = Glob.All([$"{folder.Trim('/')}/"]) };
+        settings = settings with { ModelScope = wanted.ModelScope is not null && (settings.ModelScope || wanted.HuggingFace is null) };
+        var repo = RepoName.Parse((settings.ModelScope ? wanted.ModelScope : wanted.HuggingFace)!, RepoKind.Dataset);
         try
         {
             datasets.Add(repo.Id);
-            return Fetch(settings, repo, files, null);
+            if (wanted.Folder is not null)
+            {
+                return new(Fetch(settings, repo, Below(wanted.Folder), null));
+            }
+
+            return settings.ModelScope ? new(Fetch(settings, repo, FileChoice.Needed, null)) : ByCard(settings, repo, wanted);
         }
         catch (HubException e)
         {
             throw new ConfigException($"the dataset {repo.Id} cannot be fetched: {e.Message}");
         }
     }
+
+    // Only what the card names is fetched, of the commit that the card is of.
+    private HubRepository ByCard(HubSettings settings, RepoName repo, HubDataset wanted)
+    {
+        var (card, root) = Card(settings, repo);
+        repo = root is not null && Path.GetFileName(root) is var commit && RepoName.IsCommit(commit) ? repo with { Revision = commit } : repo;
+        try
+        {
+            switch (card?.Find(wanted.Subset, wanted.Split ?? HubDataset.Train))
+            {
+                case null:
+                    return new(Fetch(settings, repo, FileChoice.Needed, null));
+                case (_, { } folder):
+                    return new(Fetch(settings, repo, Below(folder), null), Within: folder);
+                case (var patterns, _):
+                    // A star of the hub's client crosses folders, so it may bring more than the card means.
+                    var globs = patterns.Select(pattern => pattern.Replace("**/", "*", StringComparison.Ordinal).TrimStart('.', '/'));
+                    var place = Fetch(settings, repo, new FileChoice { Include = Glob.All(globs) }, null);
+                    var files = Directory.EnumerateFiles(place, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(place, file))
+                        .Order(StringComparer.Ordinal).ToList();
+                    return new(place, [.. patterns.Select(DatasetCard.Shape).SelectMany(shape => files.Where(file => shape.IsMatch(file))).Distinct()]);
+            }
+        }
+        catch (ConfigException e)
+        {
+            throw new ConfigException($"the dataset {repo.Id}: {e.Message}");
+        }
+    }
+
+    private (DatasetCard? Card, string? Root) Card(HubSettings settings, RepoName repo)
+    {
+        try
+        {
+            var root = Fetch(settings, repo, new FileChoice { Include = Glob.All([DatasetCard.File]) }, null);
+            var place = Path.Combine(root, DatasetCard.File);
+            return (File.Exists(place) ? DatasetCard.Read(place) : null, root);
+        }
+        catch (HubException e) when (e.Fault == HubFault.NoFile)
+        {
+            return (null, null);
+        }
+    }
+
+    private static FileChoice Below(string folder) => new() { Include = Glob.All([$"{folder.Trim('/')}/"]) };
 
     private static IReadOnlyList<Glob> Heavy { get; } = Glob.All(["*.safetensors", "*.bin", "*.pth"]);
 
@@ -108,8 +155,37 @@ internal sealed class HubNames(HubSection hub, Mesh? mesh = null, IProgress<HubP
     private string Fetch(HubSettings settings, RepoName repo, FileChoice files, string? revision)
     {
         using var client = new HubClient(settings);
-        var request = new FetchRequest(repo, revision) { Files = files, Progress = progress };
+        var request = new FetchRequest(repo, revision) { Files = files };
         request = mesh is null ? request : request with { Agree = mesh.FromMain };
-        return client.Fetch(request, cancel).GetAwaiter().GetResult();
+        if (progress is null)
+        {
+            return client.Fetch(request, cancel).GetAwaiter().GetResult();
+        }
+
+        // Reports come from many threads, and are passed on by the one that waits here.
+        var said = Channel.CreateUnbounded<HubProgress>();
+        var work = Task.Run(
+            async () =>
+            {
+                try
+                {
+                    return await client.Fetch(request with { Progress = new Queued(said.Writer) }, cancel).ConfigureAwait(false);
+                }
+                finally
+                {
+                    said.Writer.Complete();
+                }
+            }, CancellationToken.None);
+        foreach (var value in said.Reader.ReadAllAsync(CancellationToken.None).ToBlockingEnumerable(CancellationToken.None))
+        {
+            progress.Report(value);
+        }
+
+        return work.GetAwaiter().GetResult();
+    }
+
+    private sealed class Queued(ChannelWriter<HubProgress> queue) : IProgress<HubProgress>
+    {
+        public void Report(HubProgress value) => queue.TryWrite(value);
     }
 }

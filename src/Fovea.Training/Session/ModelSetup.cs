@@ -45,6 +45,7 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
             Trainable = TrainableRule.From(config.Tuning, source),
             Deferred = config.Parallel.Sharding.Shards,
             BlockMode = config.Memory.UsualBlockMode,
+            FourBit = config.Model.FourBit,
             Family = config.Family.Of(family),
             WeightsFile = isFile ? resumeFrom : null,
         });

@@ -35,7 +35,7 @@ internal sealed class Reporter
         (this.config, this.inputs, this.model, this.mesh, this.state, this.events) = (config, inputs, model, mesh, state, events);
         machine = new MachineMemory(model.Model.Device);
         recorder = mesh.IsMain
-            ? RunFolder.Attach(events, config.Run.OutputDir, log, config.Run.PlotLoss, config.Run.UseTensorBoard, config.Run.LoggingDir)
+            ? RunFolder.Attach(events, config.Run.OutputDir, log, config.Run.PlotLoss, config.Run.UseTensorBoard, config.Run.LoggingDir, ConfigText.Of(config))
             : new TrainerStateRecorder(config.Run.OutputDir, log);
         if (mesh.IsMain)
         {

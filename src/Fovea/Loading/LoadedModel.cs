@@ -95,6 +95,7 @@ internal sealed class LoadedModel : IDisposable
             Device = device,
             Family = config.Family.Of(family),
             Deferred = divides,
+            FourBit = config.Model.FourBit,
         });
         try
         {

@@ -7,6 +7,42 @@ namespace Fovea.Running;
 /// <summary>A result's way to the hub, with a card that says what it is.</summary>
 internal static class HubResult
 {
+    /// <summary>Looks at what can be known before a run about its push at the end.</summary>
+    /// <exception cref="ConfigException">It cannot succeed.</exception>
+    public static void CheckPush(TrainConfig config)
+    {
+        if (config is not { Hub.PushToHub: true, Run.DoTrain: true })
+        {
+            return;
+        }
+
+        var settings = config.Hub.PushSettings();
+        if (settings.Offline || settings.ModelScope || settings.Token is null)
+        {
+            throw new ConfigException("push_to_hub: " + (settings.Offline ? "HF_HUB_OFFLINE is set"
+                : settings.ModelScope ? "results are pushed to Hugging Face's hub alone, and USE_MODELSCOPE_HUB is set"
+                : "there is no token: set HF_TOKEN or hub_token to one that may write"));
+        }
+    }
+
+    /// <summary>Pushes the result of a run that has ended. Where that fails, the message says that the result is there, and how to push it.</summary>
+    /// <exception cref="FoveaException">It was not pushed.</exception>
+    public static string PushEnded(TrainConfig config, Action<string> say, CancellationToken cancel)
+    {
+        try
+        {
+            return Push(config, say, cancel);
+        }
+        catch (Exception e) when (e is FoveaException or IOException or UnauthorizedAccessException or OperationCanceledException)
+        {
+            var (folder, why) = (config.Run.OutputDir, e is OperationCanceledException ? "it was interrupted" : e.Message);
+            throw new HubException(
+                (e as HubException)?.Fault ?? HubFault.Refused,
+                $"the run has ended, and its result is in {folder}, but it was not pushed: {why}\n"
+                + $"try again with: fovea push {folder} {config.Hub.HubModelId ?? Title(folder)}", e);
+        }
+    }
+
     /// <summary>Pushes a run's result as its configuration asks.</summary>
     /// <returns>The address of the commit.</returns>
     public static string Push(TrainConfig config, Action<string> say, CancellationToken cancel)

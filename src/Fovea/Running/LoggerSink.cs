@@ -26,6 +26,9 @@ internal sealed partial class LoggerSink(ILogger logger) : IEventSink
             case SampleSkipped sample:
                 Skipped(sample.Dataset, sample.Row, sample.Reason, sample.Action);
                 break;
+            case FilesFetched fetched when fetched.Bytes == fetched.TotalBytes:
+                Fetched(fetched.Repository, fetched.Files, fetched.TotalBytes);
+                break;
             case Notice notice:
                 Noticed(notice.Text);
                 break;
@@ -93,4 +96,7 @@ internal sealed partial class LoggerSink(ILogger logger) : IEventSink
 
     [LoggerMessage(13, LogLevel.Information, "Answered {Samples} held-out samples in {Seconds} s")]
     private partial void Answered(int samples, double seconds);
+
+    [LoggerMessage(14, LogLevel.Information, "Fetched {Repository}: {Files} files, {Bytes} bytes")]
+    private partial void Fetched(string repository, int files, long bytes);
 }

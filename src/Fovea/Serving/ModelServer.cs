@@ -3,6 +3,7 @@ using Fovea.Data.Images;
 using Fovea.Generation;
 using Fovea.Generation.Engine;
 using Fovea.Serving;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fovea;
 
@@ -16,6 +17,7 @@ public sealed class ModelServer : IAsyncDisposable
     private readonly ModelServerOptions options;
     private readonly bool owns;
     private readonly ServerMeter meter;
+    private readonly ServerLog log;
     private readonly CancellationTokenSource closing = new();
     private readonly SemaphoreSlim readers = new(Environment.ProcessorCount);
     private readonly Lock gate = new();
@@ -37,6 +39,7 @@ public sealed class ModelServer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(model);
         (Model, this.options, this.owns) = (model, options ?? new(), owns);
         this.options.Check();
+        log = LogOf(this.options);
         var engine = model.Loaded.Engine;
         Name = this.options.Name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model.Folder.Path)));
         MaxTokens = (int)Math.Min(
@@ -45,6 +48,7 @@ public sealed class ModelServer : IAsyncDisposable
         passed = Look();
         model.Passed += Pass;
         meter = new ServerMeter(this);
+        log.Ready(Name, model.Device, string.Join(", ", Adapters), MaxTokens);
     }
 
     /// <summary>The model that answers.</summary>
@@ -81,6 +85,7 @@ public sealed class ModelServer : IAsyncDisposable
     {
         options ??= new();
         options.Check();
+        LogOf(options).Loading(folder);
         var engine = new EngineOptions { MostSequences = options.MaxRunning, CacheBytes = options.CacheBytes };
         var loaded = await VisionModel.LoadAsync(folder, model, engine, cancel).ConfigureAwait(false);
         try
@@ -109,16 +114,14 @@ public sealed class ModelServer : IAsyncDisposable
     public async IAsyncEnumerable<ServedPiece> AnswerAsync(ServedRequest request, [EnumeratorCancellation] CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var generation = Checked(request);
-        Enter(generation.Count);
+        var generation = Entered(request);
         var asked = new ServedWork(this, generation, request.Messages is not null);
         try
         {
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel, closing.Token);
             try
             {
-                var prompt = await PromptOf(request, stop.Token).ConfigureAwait(false);
-                await asked.Submit(prompt, Fitted(generation, prompt, request.FitsWhole), stop.Token).ConfigureAwait(false);
+                await Submit(asked, request, generation, stop.Token).ConfigureAwait(false);
                 await foreach (var piece in asked.Pieces.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
                 {
                     ThrowIfStopped();
@@ -145,7 +148,7 @@ public sealed class ModelServer : IAsyncDisposable
         finally
         {
             Leave(generation.Count);
-            asked.Record(meter);
+            asked.Record(meter, log);
         }
     }
 
@@ -179,11 +182,13 @@ public sealed class ModelServer : IAsyncDisposable
     {
         lock (gate)
         {
-            drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            if (taken == 0)
+            if (drained is null)
             {
-                drained.TrySetResult();
+                log.Draining(taken);
+                drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             }
+
+            EndDrain();
 
             return drained.Task.WaitAsync(cancel);
         }
@@ -204,6 +209,50 @@ public sealed class ModelServer : IAsyncDisposable
     }
 
     internal TokenTexts Texts { get; }
+
+    private static ServerLog LogOf(ModelServerOptions options) => new(options.Logger ?? NullLogger.Instance);
+
+    // With the gate held.
+    private void EndDrain()
+    {
+        if (taken == 0 && drained?.TrySetResult() == true)
+        {
+            log.Drained();
+        }
+    }
+
+    private GenerationOptions Entered(ServedRequest request)
+    {
+        try
+        {
+            var generation = Checked(request);
+            Enter(generation.Count);
+            return generation;
+        }
+        catch (FoveaException e)
+        {
+            Refused(request, e);
+            throw;
+        }
+    }
+
+    // What the form of the answer and the images take to read, the model's thread does not wait for.
+    private async Task Submit(ServedWork asked, ServedRequest request, GenerationOptions generation, CancellationToken cancel)
+    {
+        try
+        {
+            var form = await Model.Loaded.Answerer.FormOf(generation, cancel).ConfigureAwait(false);
+            var prompt = await PromptOf(request, cancel).ConfigureAwait(false);
+            await asked.Submit(prompt, Fitted(generation, prompt, request.FitsWhole), form, cancel).ConfigureAwait(false);
+        }
+        catch (FoveaException e)
+        {
+            Refused(request, e);
+            throw;
+        }
+    }
+
+    private void Refused(ServedRequest request, FoveaException e) => log.Refused(request.Options?.Adapter ?? Name, e.GetType().Name);
 
     private GenerationOptions Checked(ServedRequest request)
     {
@@ -308,10 +357,7 @@ public sealed class ModelServer : IAsyncDisposable
         lock (gate)
         {
             taken -= count;
-            if (taken == 0)
-            {
-                drained?.TrySetResult();
-            }
+            EndDrain();
         }
     }
 

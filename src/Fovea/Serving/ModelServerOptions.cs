@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace Fovea;
 
 /// <summary>How much a <see cref="ModelServer"/> does at once, and what it refuses.</summary>
@@ -29,6 +31,9 @@ public sealed record ModelServerOptions
 
     /// <summary>Most pixels of one image as it is stored, looked up in its header before anything is decoded; at least 1.</summary>
     public long MaxImagePixels { get; init; } = 50_000_000;
+
+    /// <summary>Logs what the server does, with ids and named values that docs/telemetry.md lists; null for nowhere. Called from any thread.</summary>
+    public ILogger? Logger { get; init; }
 
     internal void Check()
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Threading.Channels;
 using Fovea.Generation;
+using Fovea.Generation.Constraints;
 
 namespace Fovea.Serving;
 
@@ -24,25 +25,30 @@ internal sealed class ServedWork(ModelServer server, GenerationOptions options, 
     public Task Ended { get; private set; } = Task.CompletedTask;
 
     /// <summary>Puts it in the engine's queue.</summary>
-    public async Task Submit(Prompt prompt, GenerationOptions fitted, CancellationToken cancel)
+    public async Task Submit(Prompt prompt, GenerationOptions fitted, CompiledConstraint? form, CancellationToken cancel)
     {
         await server.Model.Run(
             () =>
             {
-                server.Model.Loaded.Answerer.Submit(prompt, fitted, Say, _ => End(null), End, cancel);
+                server.Model.Loaded.Answerer.Submit(prompt, fitted, Say, _ => End(null), End, cancel, form);
                 server.Model.Wake();
                 return true;
             }, cancel).ConfigureAwait(false);
         Ended = ended.Task;
     }
 
-    public void Record(ServerMeter meter)
+    public void Record(ServerMeter meter, ServerLog log)
     {
         var model = options.Adapter ?? server.Name;
         var outcome = Ended.IsFaulted ? "failed" : !ReferenceEquals(Ended, ended.Task) ? "refused" : last is null ? "cancelled" : "answered";
         if (first is { } time)
         {
             meter.First(model, time);
+        }
+
+        if (Ended.Exception?.InnerException is { } failure)
+        {
+            log.Failed(failure, model);
         }
 
         meter.Ended(model, outcome, last ?? Stopwatch.GetElapsedTime(started), usages);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Data.Templates;
@@ -5,6 +6,7 @@ using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.Qwen25Vl;
 using Fovea.Nn;
+using Fovea.Nn.FourBit;
 using Fovea.Nn.Lora;
 using Fovea.Training.Config;
 using Fovea.Training.Features;
@@ -28,6 +30,19 @@ public sealed class TrainingTests : NativeTest
     private Qwen25VlModel? model;
     private AdamW? optimizer;
     private VisionFeatureCache? cache;
+    private FourBitOptions? fourBit;
+
+    /// <summary>Against PEFT over bitsandbytes' own layers (tests/goldens/nf4/generate.py), from the same adapter, computing in fp32.</summary>
+    [Theory]
+    [InlineData("train_double_lr1e-4", true, 1_000_000, false)]
+    [InlineData("train_double_lr5e-3", true, 300, true)]
+    [InlineData("train_single_lr1e-4", false, 1, false)]
+    public void QLoRA_over_a_base_in_4_bits_agrees_in_every_step(string run, bool doubleQuantization, int microBatchTokens, bool recompute)
+    {
+        fourBit = new FourBitOptions(FourBitType.Nf4, doubleQuantization);
+        Agrees(Golden.Json(TestFiles.Golden($"nf4/{run}.json")), LossReduction.Token, microBatchTokens, recompute);
+        Assert.Equal(28, model!.Ledger.Linears.Count(linear => linear.Weight.Packed is not null));
+    }
 
     [Theory]
     [InlineData("train_tokens", "token", 1_000_000, false)]
@@ -38,11 +53,12 @@ public sealed class TrainingTests : NativeTest
     public void Losses_and_gradient_norms_of_every_step_agree_however_samples_are_packed(string run, string reduction, int microBatchTokens, bool recompute)
     {
         var golden = Golden.Json(TestFiles.Golden($"qwen2_5_vl_tiny/{run}.json"));
-        var log = Train(
-            golden.GetProperty("settings").GetProperty("lr").GetDouble(),
-            reduction == "token" ? LossReduction.Token : LossReduction.Mean,
-            microBatchTokens,
-            recompute);
+        Agrees(golden, reduction == "token" ? LossReduction.Token : LossReduction.Mean, microBatchTokens, recompute);
+    }
+
+    private void Agrees(JsonElement golden, LossReduction reduction, int microBatchTokens, bool recompute)
+    {
+        var log = Train(golden.GetProperty("settings").GetProperty("lr").GetDouble(), reduction, microBatchTokens, recompute);
         for (var step = 0; step < Steps; step++)
         {
             var expected = golden.GetProperty("log")[step];
@@ -200,7 +216,7 @@ public sealed class TrainingTests : NativeTest
         double rate, LossReduction reduction, int microBatchTokens, bool recompute, Action<int>? afterClip = null)
     {
         model = (Qwen25VlModel)ModelSource.Open(TestFiles.Golden("qwen2_5_vl_tiny/model")).Load(
-            new ModelOptions { BlockMode = recompute ? BlockMode.Recompute : BlockMode.Keep, Device = TestDevice.Device });
+            new ModelOptions { BlockMode = recompute ? BlockMode.Recompute : BlockMode.Keep, Device = TestDevice.Device, FourBit = fourBit });
         AttachInitialAdapter();
         optimizer = new AdamW(model.Ledger.Trainable, 0.9, 0.999, 1e-8, 0);
         var yaml = $"learning_rate: {rate}\nlr_scheduler_type: cosine\nwarmup_ratio: 0.1\nmodel_name_or_path: x\ndataset: x\noutput_dir: x";

@@ -49,7 +49,7 @@ public sealed class BoardTests : IAsyncDisposable
     public async Task Pages_may_load_nothing_from_elsewhere()
     {
         var open = await Start();
-        foreach (var path in new[] { "/", "/board.css", "/board.js", "/chart.js", "/page.js", "/list.js", "/run.js", "/compare.js", "/ask.js" })
+        foreach (var path in WebFile.All.Select(file => file.Path))
         {
             using var answer = await open.Http.GetAsync(path);
             Assert.StartsWith("default-src 'none'; script-src 'self';", answer.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Fovea.Board;
 using Fovea.Board.Http;
+using Fovea.Launch;
 using Microsoft.AspNetCore.Builder;
 
 namespace Fovea.Tests.Unit.Board;
@@ -27,10 +28,12 @@ internal sealed class ShownBoard : IAsyncDisposable
 
     public int Port => new Uri(Address).Port;
 
-    public static async Task<ShownBoard> Start(string folder, int port = 0, string? token = null, ModelProxy? models = null)
+    /// <param name="works">Whether it may start runs; the program is the one that the tests bring along.</param>
+    public static async Task<ShownBoard> Start(string folder, int port = 0, string? token = null, ModelProxy? models = null, bool works = false)
     {
         var access = new BoardAccess(token);
-        var app = BoardHost.Build(folder, port, access, models);
+        var program = works ? new OwnProgram(System.IO.Path.Combine(AppContext.BaseDirectory, "Fovea.Cli.dll")) : null;
+        var app = BoardHost.Build(folder, port, access, models, program);
         await app.StartAsync();
         var board = new ShownBoard(app, access);
         (await board.Http.GetAsync(board.Url)).EnsureSuccessStatusCode();
@@ -38,6 +41,17 @@ internal sealed class ShownBoard : IAsyncDisposable
     }
 
     public async Task<JsonElement> Get(string path) => JsonDocument.Parse(await Http.GetStringAsync(path)).RootElement;
+
+    /// <summary>Sends something as the board's own page does.</summary>
+    public async Task<(HttpStatusCode Status, JsonElement Answer)> Post(string path, object body)
+    {
+        using var asked = new HttpRequestMessage(HttpMethod.Post, path);
+        asked.Content = new StringContent(JsonSerializer.Serialize(body), null, "application/json");
+        asked.Headers.Add("Origin", Address);
+        using var answer = await Http.SendAsync(asked);
+        var text = await answer.Content.ReadAsStringAsync();
+        return (answer.StatusCode, text.StartsWith('{') ? JsonDocument.Parse(text).RootElement : JsonSerializer.SerializeToElement(new { text }));
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -16,7 +16,6 @@ public sealed partial class LlamaFactoryExamplesTests
         ["extras/badam/llama3_full_sft.yaml"] = ["use_badam"],
         ["extras/dft/qwen2_full_sft.yaml"] = ["use_dft_loss"],
         ["extras/fp8/llama3_fp8_fsdp_sft.yaml"] = ["fp8"],
-        ["extras/fsdp_qlora/llama3_lora_sft.yaml"] = ["quantization_bit"],
         ["extras/galore/llama3_full_sft.yaml"] = ["use_galore"],
         ["extras/llama_pro/llama3_freeze_sft.yaml"] = ["use_llama_pro"],
         ["extras/mod/llama3_full_sft.yaml"] = ["mixture_of_depths", "optim"],

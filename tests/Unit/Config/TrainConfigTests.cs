@@ -24,7 +24,7 @@ public sealed class TrainConfigTests
             per_device_train_batch_size: 1.5
             logging_steps: 2.5
             lora_rnak: 4
-            quantization_bit: 4
+            use_llama_pro: true
             dataset: d
             """);
 
@@ -43,7 +43,7 @@ public sealed class TrainConfigTests
                 "c.yaml line 9: lora_rnak: is not a key that Fovea knows; did you mean lora_rank?",
             ],
             problems.Take(8));
-        Assert.StartsWith("c.yaml line 10: quantization_bit: 4 is refused: a quantised base is not supported", problems[8]);
+        Assert.StartsWith("c.yaml line 10: use_llama_pro: true is refused: expanded blocks are not supported", problems[8]);
         Assert.StartsWith("output_dir is missing", problems[9]);
         Assert.Equal(10, problems.Count);
     }
@@ -99,7 +99,7 @@ public sealed class TrainConfigTests
     [Fact]
     public void Switched_off_keys_of_missing_features_pass_without_a_word()
     {
-        var config = Load("quantization_bit: null\nuse_galore: false\nstage: sft\npacking: no\nfp16: false\ndeepspeed: null\ntrust_remote_code: false");
+        var config = Load("quantization_bit: null\nuse_llama_pro: false\nuse_galore: false\nstage: sft\npacking: no\nfp16: false\ndeepspeed: null\ntrust_remote_code: false");
 
         Assert.Empty(config.Notices);
     }
@@ -111,6 +111,8 @@ public sealed class TrainConfigTests
     [InlineData("optim: adamw_8bit", "optim: adamw_8bit is not allowed: states in fewer than 16 bits are not supported")]
     [InlineData("optim: galore_adamw", "train fewer weights with LoRA")]
     [InlineData("adafactor: true", "write that")]
+    [InlineData("quantization_bit: 8", "in 4 bits")]
+    [InlineData("quantization_method: hqq", "quantization_method: hqq is not allowed")]
     [InlineData("packing: true", "packs micro-batches by itself")]
     public void Keys_without_their_feature_are_refused_with_a_way_out(string line, string part) =>
         Assert.Contains(Problems(Minimal + line), problem => problem.Contains(part, StringComparison.Ordinal));
@@ -122,6 +124,9 @@ public sealed class TrainConfigTests
     [InlineData("image_max_pixels: 100", "less than image_min_pixels: 1024")]
     [InlineData("finetuning_type: full\nadapter_name_or_path: a", "only for finetuning_type: lora")]
     [InlineData("freeze_language_model: true", "nothing to train")]
+    [InlineData("quantization_bit: 4\nfinetuning_type: full", "use finetuning_type: lora")]
+    [InlineData("quantization_bit: 4\nzero: 3", "is not sharded")]
+    [InlineData("quantization_bit: 4\nadapter_name_or_path: [a, b]", "takes one adapter")]
     [InlineData("lr_scheduler_type: cosine_with_min_lr", "min_lr_rate")]
     [InlineData("lr_scheduler_type: cosine_warmup_with_min_lr", "min_lr_rate")]
     [InlineData("lr_scheduler_type: polynomial\nlr_scheduler_kwargs: {num_cycles: 2}", "lr_scheduler_kwargs.num_cycles is not read by")]

@@ -24,9 +24,14 @@ public abstract class HubTest : IDisposable
 
     public void Dispose()
     {
+        Cleanup();
         Hub.Dispose();
         Cache.Dispose();
         GC.SuppressFinalize(this);
+    }
+
+    private protected virtual void Cleanup()
+    {
     }
 
     /// <summary>Bytes that repeat nowhere.</summary>

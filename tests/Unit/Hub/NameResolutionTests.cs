@@ -118,6 +118,53 @@ public sealed class NameResolutionTests : IDisposable
         Assert.Equal(chosen.Split(' '), spec.Files.Select(file => Path.GetRelativePath(root, file)));
     }
 
+    private const string TwoParts = """
+        configs:
+        - config_name: en
+          data_files:
+          - split: train
+            path: [parts/en-1.json, "parts/en-0*.json"]
+          - split: dev
+            path: parts/held.json
+        - config_name: zh
+          data_dir: zh
+        """;
+
+    [Theory]
+    [InlineData("configs: [{config_name: default, data_files: \"rows/*.json\"}]", "", "rows/a.json rows/deep/b.json other.json", "rows/a.json")]
+    [InlineData("configs: [{config_name: x, data_files: [{split: train, path: \"**/*.json\"}]}]", "", "a.json d/b.json", "a.json d/b.json")]
+    [InlineData("configs: [{config_name: x, data_files: {train: a.json, test: [b.json]}}]", "\"split\": \"test\"", "a.json b.json", "b.json")]
+    [InlineData(TwoParts, "\"subset\": \"en\"", "parts/en-00.json parts/en-01.json parts/en-1.json parts/held.json",
+        "parts/en-1.json parts/en-00.json parts/en-01.json")]
+    [InlineData(TwoParts, "\"subset\": \"en\", \"split\": \"dev\"", "parts/en-1.json parts/held.json", "parts/held.json")]
+    [InlineData(TwoParts, "\"subset\": \"zh\"", "zh/train.json zh/test.json parts/en-1.json", "zh/train.json")]
+    [InlineData(TwoParts, "\"folder\": \"zh\"", "zh/train.json parts/en-1.json", "zh/train.json")]
+    [InlineData("license: mit", "", "b.json a.json", "a.json b.json")]
+    [InlineData("configs: [", "", "b.json a.json", "a.json b.json")]
+    public void A_card_says_which_rows_are_of_a_subset_and_split(string head, string keys, string files, string chosen)
+    {
+        var (root, config) = Card(head, keys, files);
+        var spec = DatasetCatalog.Resolve(config.Data.Dataset, config.Data.DatasetDir, config.Data.Repositories).Single();
+        Assert.Equal(chosen.Split(' '), spec.Files.Select(file => Path.GetRelativePath(root, file)));
+    }
+
+    [Theory]
+    [InlineData("", "its card lists en, zh: name one of them with \"subset\"")]
+    [InlineData("\"subset\": \"en\", \"split\": \"none\"", "its card lists no files of the split 'none'; there are train, dev")]
+    public void What_a_card_does_not_have_is_told(string keys, string problem)
+    {
+        var (_, config) = Card(TwoParts, keys, "parts/en-1.json");
+        Assert.Contains($"the dataset acme/rows: {problem}", Assert.Throws<ConfigException>(
+            () => DatasetCatalog.Resolve(config.Data.Dataset, config.Data.DatasetDir, config.Data.Repositories)).Problems[0]);
+    }
+
+    private (string Root, TrainConfig Config) Card(string head, string keys, string files)
+    {
+        var root = Put("datasets--acme--rows", [("README.md", $"---\n{head}\n---\n# Rows\n"), .. files.Split(' ').Select(name => (name, "[]"))]);
+        cache.Write("info/dataset_info.json", "{\"mine\": {\"hf_hub_url\": \"acme/rows\"" + (keys.Length > 0 ? ", " + keys : string.Empty) + "}}");
+        return (root, HubNames.Locate(Config($"dataset: mine\ndataset_dir: {cache.File("info")}")));
+    }
+
     [Fact]
     public void A_dataset_that_is_not_there_is_told()
     {

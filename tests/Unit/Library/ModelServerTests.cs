@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Logging;
 
 namespace Fovea.Tests.Unit.Library;
 
@@ -216,7 +217,44 @@ public sealed class ModelServerTests : NativeTest
         Assert.DoesNotContain(own[0].TagObjects, tag => tag.Value is string text && text.Contains("see", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task It_logs_what_it_does_and_nothing_of_what_is_asked()
+    {
+        var logger = new KeptLog();
+        await using (var logged = await ModelServer.LoadAsync(Folder, new() { Device = "cpu" }, new() { Name = "tiny", MaxImages = 0, Logger = logger }))
+        {
+            await logged.CompleteAsync(ServedRequest.OfText("a secret question") with { Options = greedy });
+            await Assert.ThrowsAsync<ConfigException>(() => logged.CompleteAsync(ServedRequest.Of([Message.User(Picture, "a secret question")])));
+            await Assert.ThrowsAsync<ConfigException>(() => logged.CompleteAsync(
+                ServedRequest.OfText("Hi") with { Options = greedy with { Constraint = Constraint.Regex("a secret question(") } }));
+            await Assert.ThrowsAsync<ContextLengthException>(() => logged.CompleteAsync(
+                ServedRequest.OfIds([.. Enumerable.Repeat(5, logged.MaxTokens + 1)]) with { Options = greedy }));
+            await logged.DrainAsync();
+            await Assert.ThrowsAsync<ServerBusyException>(() => logged.CompleteAsync(ServedRequest.OfText("Hi")));
+        }
+
+        Assert.Equal(
+            [
+                (20, "Loading"), (21, "Ready"), (22, "Refused"), (22, "Refused"), (22, "Refused"), (24, "Draining"), (25, "Drained"), (22, "Refused"),
+            ], logger.Events.Select(e => (e.Id.Id, e.Id.Name!)));
+        Assert.Equal("Request for tiny refused: ContextLengthException", logger.Events.ElementAt(4).Text);
+        Assert.DoesNotContain(logger.Events, e => e.Text.Contains("secret", StringComparison.Ordinal));
+    }
+
     protected override void Cleanup() => server.DisposeAsync().AsTask().GetAwaiter().GetResult();
+
+    private sealed class KeptLog : ILogger
+    {
+        public ConcurrentQueue<(EventId Id, string Text)> Events { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Events.Enqueue((eventId, formatter(state, exception)));
+    }
 
     private static ModelServer Load(ModelServerOptions options) => ModelServer.LoadAsync(
         Folder, new() { Device = "cpu", NamedAdapters = new Dictionary<string, string> { ["tuned"] = Adapter } }, options).GetAwaiter().GetResult();

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.IO.Compression;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
@@ -11,30 +10,30 @@ public sealed partial class PackageTests : IDisposable
 {
     private static readonly string Model = TestFiles.Golden("qwen2_5_vl_tiny/model");
     private static readonly string Images = TestFiles.Golden("qwen2_5_vl_tiny/data/images");
-    private readonly string folder = Directory.CreateTempSubdirectory("fovea-package").FullName;
+    private readonly PackageFeed feed = new();
 
     [Fact]
     public void The_examples_build_against_the_package_and_fine_tune_and_chat()
     {
-        Pack();
-        var (fineTune, chat) = (Build("FineTune"), Build("Chat"));
-        var photos = Directory.CreateDirectory(Path.Combine(folder, "photos")).FullName;
+        feed.Pack("Fovea");
+        var (fineTune, chat) = (feed.Build("FineTune"), feed.Build("Chat"));
+        var photos = Directory.CreateDirectory(Path.Combine(feed.Folder, "photos")).FullName;
         foreach (var image in Directory.GetFiles(Images).Order(StringComparer.Ordinal).Take(12))
         {
             File.Copy(image, Path.Combine(photos, Path.GetFileName(image)));
             File.WriteAllText(Path.Combine(photos, Path.ChangeExtension(Path.GetFileName(image), ".txt")), "A shape.");
         }
 
-        var saved = Path.Combine(folder, "saved");
-        var trained = Run([fineTune, Model, photos, saved, "5"]);
+        var saved = Path.Combine(feed.Folder, "saved");
+        var trained = feed.Run([fineTune, Model, photos, saved, "5"]);
         Assert.Contains("step 5 of 5: loss ", trained);
         Assert.Contains("5 steps, mean loss ", trained);
         Assert.Contains("on 1 held-out rows", trained);
         Assert.True(File.Exists(Path.Combine(saved, "adapter_model.safetensors")));
         var image0 = Directory.GetFiles(Images).Order(StringComparer.Ordinal).First();
-        Assert.NotEmpty(Run([chat, Model, saved], $"{image0}\nDescribe this picture.\nWhat colour is it?\n\n").Trim());
-        Assert.Contains("usage: FineTune", Run([fineTune], code: 2));
-        Assert.Contains("must be a model's folder, or its name on a hub", Run([chat, "nowhere"], code: 1));
+        Assert.NotEmpty(feed.Run([chat, Model, saved], $"{image0}\nDescribe this picture.\nWhat colour is it?\n\n").Trim());
+        Assert.Contains("usage: FineTune", feed.Run([fineTune], code: 2));
+        Assert.Contains("must be a model's folder, or its name on a hub", feed.Run([chat, "nowhere"], code: 1));
     }
 
     // Programs, and packages beside the library's.
@@ -43,8 +42,8 @@ public sealed partial class PackageTests : IDisposable
     [Fact]
     public void The_package_holds_every_room_and_depends_on_published_packages_alone()
     {
-        Pack();
-        using var package = ZipFile.OpenRead(Directory.GetFiles(Path.Combine(folder, "feed"), "*.nupkg").Single());
+        feed.Pack("Fovea");
+        using var package = ZipFile.OpenRead(feed.Packages.Single());
         var names = package.Entries.Select(entry => entry.FullName).ToList();
         var rooms = Directory.GetDirectories(Path.Combine(TestFiles.Root, "src")).Select(Path.GetFileName)
             .Except(OwnPackages);
@@ -72,28 +71,26 @@ public sealed partial class PackageTests : IDisposable
         var library = new FileInfo(Path.Combine(libtorch!, "libtorch_cpu.so"));
         library = (FileInfo?)library.ResolveLinkTarget(returnFinalTarget: true) ?? library;
         var identity = $"{version}-{library.Length}-{new DateTimeOffset(library.LastWriteTimeUtc).ToUnixTimeSeconds()}";
-        var bridge = Path.Combine(Directory.CreateDirectory(Path.Combine(folder, "bridges", identity)).FullName, "libfovea_native.so");
-        File.Copy(Environment.GetEnvironmentVariable("FOVEA_NATIVE")!, bridge);
-        Run([
-            "pack", Path.Combine(TestFiles.Root, "src/Fovea.Tool/Fovea.Tool.csproj"), "-c", "Release", "--no-build", "-nologo", $"-p:Bridges={folder}/bridges",
-            "-o", Path.Combine(folder, "feed"),
-        ]);
-        var tools = Path.Combine(folder, "tools");
-        Run(["tool", "install", "Fovea.Tool", "--tool-path", tools, "--source", Path.Combine(folder, "feed"), "--no-cache"]);
+        var bridges = Path.Combine(feed.Folder, "bridges");
+        var bridge = Directory.CreateDirectory(Path.Combine(bridges, identity)).FullName;
+        File.Copy(Environment.GetEnvironmentVariable("FOVEA_NATIVE")!, Path.Combine(bridge, "libfovea_native.so"));
+        feed.Pack(["Fovea.Tool"], $"-p:Bridges={bridges}");
+        var tools = Path.Combine(feed.Folder, "tools");
+        feed.Run(["tool", "install", "Fovea.Tool", "--tool-path", tools, "--source", Path.Combine(feed.Folder, "feed"), "--no-cache"]);
 
         var fovea = Path.Combine(tools, "fovea");
-        Assert.Equal(Run(["--version"], program: fovea).Trim(), Run([Path.Combine(AppContext.BaseDirectory, "Fovea.Cli.dll"), "--version"]).Trim());
-        var native = Run(["env"], program: fovea).Split('\n').Single(line => line.StartsWith("export FOVEA_NATIVE=", StringComparison.Ordinal));
+        Assert.Equal(feed.Run([Path.Combine(AppContext.BaseDirectory, "Fovea.Cli.dll"), "--version"]).Trim(), feed.Run(["--version"], program: fovea).Trim());
+        var native = feed.Run(["env"], program: fovea).Split('\n').Single(line => line.StartsWith("export FOVEA_NATIVE=", StringComparison.Ordinal));
         Assert.StartsWith($"export FOVEA_NATIVE={tools}/", native);
         Assert.EndsWith($"/bridges/{identity}/libfovea_native.so", native.TrimEnd());
-        Assert.Contains("10.0.", Run(["dotnet", "--version"], program: fovea));
-        Assert.Contains("error: ", Run(["train", "nowhere.yaml"], program: fovea, code: 2));
+        Assert.Contains("10.0.", feed.Run(["dotnet", "--version"], program: fovea));
+        Assert.Contains("error: ", feed.Run(["train", "nowhere.yaml"], program: fovea, code: 2));
     }
 
     [Fact]
     public void What_the_pages_show_in_CSharp_compiles_against_the_package()
     {
-        Pack();
+        feed.Pack("Fovea");
         var methods = new List<string>();
         foreach (var page in new[] { "README.md", "docs/library.md", "docs/evaluation.md", "docs/predictions.md", "docs/telemetry.md" })
         {
@@ -103,7 +100,7 @@ public sealed partial class PackageTests : IDisposable
             methods.AddRange(shown.Select((code, i) => Method($"{Path.GetFileNameWithoutExtension(page)}{i}", code)));
         }
 
-        var here = Directory.CreateDirectory(Path.Combine(folder, "Pages")).FullName;
+        var here = Directory.CreateDirectory(Path.Combine(feed.Folder, "Pages")).FullName;
         File.Copy(Path.Combine(TestFiles.Root, "examples/csharp/Chat/Chat.csproj"), Path.Combine(here, "Pages.csproj"));
         File.WriteAllText(Path.Combine(here, "Program.cs"), $$"""
             using Fovea;
@@ -121,7 +118,7 @@ public sealed partial class PackageTests : IDisposable
                 private sealed record Row(string Photo, string Question, string Answer);
             }
             """);
-        Build(here, "Pages");
+        feed.Build(here, "Pages");
 
         // A page uses names of a program around it, unless it declares them.
         static string Method(string name, string code)
@@ -137,69 +134,48 @@ public sealed partial class PackageTests : IDisposable
         }
     }
 
+    [Fact]
+    public void The_application_of_the_serving_page_builds_against_the_packages()
+    {
+        feed.Pack("Fovea", "Fovea.AspNetCore");
+        var page = File.ReadAllText(Path.Combine(TestFiles.Root, "docs/serving.md"));
+        var here = Directory.CreateDirectory(Path.Combine(feed.Folder, "App")).FullName;
+        File.WriteAllText(Path.Combine(here, "Program.cs"), Snippet().Matches(page).Single().Groups[1].Value);
+        File.WriteAllText(Path.Combine(here, "App.csproj"), $"""
+            <Project Sdk="Microsoft.NET.Sdk.Web">
+              <PropertyGroup>
+                <TargetFramework>net10.0</TargetFramework>
+                <Nullable>enable</Nullable>
+                <ImplicitUsings>enable</ImplicitUsings>
+                <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+                <RestorePackagesPath>{Path.Combine(feed.Folder, "packages")}</RestorePackagesPath>
+              </PropertyGroup>
+              <ItemGroup>
+                <PackageReference Include="Fovea.AspNetCore" Version="{Version()}" />
+              </ItemGroup>
+            </Project>
+            """);
+        feed.Build(here, "App");
+
+        string Version() => Path.GetFileName(Directory.GetFiles(Path.Combine(feed.Folder, "feed"), "Fovea.AspNetCore.*.nupkg").Single())
+            ["Fovea.AspNetCore.".Length..^".nupkg".Length];
+    }
+
     public void Dispose()
     {
         // What the tool found out about this machine lies in the cache, named by the folder that it was installed in.
         var tools = Path.Combine(CacheFolder.Path, "tool");
         foreach (var found in Directory.Exists(tools) ? Directory.GetFiles(tools, "environment", SearchOption.AllDirectories) : [])
         {
-            if (File.ReadLines(found).First().Contains(folder, StringComparison.Ordinal))
+            if (File.ReadLines(found).First().Contains(feed.Folder, StringComparison.Ordinal))
             {
                 Directory.Delete(Path.GetDirectoryName(found)!, recursive: true);
             }
         }
 
-        Directory.Delete(folder, recursive: true);
+        feed.Dispose();
     }
-
-    private void Pack() => Run(
-        ["pack", Path.Combine(TestFiles.Root, "src/Fovea/Fovea.csproj"), "-c", "Release", "--no-build", "-nologo", "-o", Path.Combine(folder, "feed")]);
 
     [GeneratedRegex(@"```csharp\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex Snippet();
-
-    /// <summary>The program of an example, built in a folder of its own.</summary>
-    private string Build(string name)
-    {
-        var here = Directory.CreateDirectory(Path.Combine(folder, name)).FullName;
-        foreach (var file in Directory.GetFiles(Path.Combine(TestFiles.Root, "examples/csharp", name)))
-        {
-            File.Copy(file, Path.Combine(here, Path.GetFileName(file)));
-        }
-
-        return Build(here, name);
-    }
-
-    private string Build(string here, string name)
-    {
-        File.WriteAllText(Path.Combine(here, "nuget.config"), $"""
-            <configuration><packageSources><add key="fovea" value="{Path.Combine(folder, "feed")}" /></packageSources></configuration>
-            """);
-        Run(["build", Path.Combine(here, $"{name}.csproj"), "-c", "Release", "-nologo", "-v:q", "-nodeReuse:false", "-p:UseSharedCompilation=false"]);
-        var output = Path.Combine(here, "bin/Release/net10.0");
-        Assert.Equal(["linux-x64"], Directory.GetDirectories(Path.Combine(output, "runtimes")).Select(Path.GetFileName));
-        return Path.Combine(output, $"{name}.dll");
-    }
-
-    private string Run(IReadOnlyList<string> arguments, string input = "", int code = 0, string? program = null)
-    {
-        var start = new ProcessStartInfo(program ?? Environment.ProcessPath!, arguments)
-        {
-            WorkingDirectory = folder, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
-        };
-
-        // The package must not stay in the cache of packages, where the next one of the same version would not replace it.
-        start.Environment["NUGET_FALLBACK_PACKAGES"] = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
-            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget/packages");
-        start.Environment["NUGET_PACKAGES"] = Path.Combine(folder, "packages");
-        start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
-        using var process = Process.Start(start)!;
-        var errors = process.StandardError.ReadToEndAsync();
-        process.StandardInput.Write(input);
-        process.StandardInput.Close();
-        var output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        Assert.True(process.ExitCode == code, $"{string.Join(' ', arguments)}: exit code {process.ExitCode}\n{output}\n{errors.Result}");
-        return output + errors.Result;
-    }
 }

@@ -12,13 +12,13 @@ public sealed class FailureTests : NativeTest
     [Fact]
     public void All_problems_of_a_configuration_are_listed_at_once_with_the_nearest_key()
     {
-        var errors = Fails(2, run.Train("out", "lerning_rate=1", "lora_rank=0", "bf16=maybe", "deepspeed=ds.json", "quantization_bit=4", "max_steps=x"));
+        var errors = Fails(2, run.Train("out", "lerning_rate=1", "lora_rank=0", "bf16=maybe", "deepspeed=ds.json", "use_llama_pro=true", "max_steps=x"));
         Assert.Equal(6, errors.Length);
         Assert.Contains(errors, e => e.Contains("lerning_rate") && e.Contains("learning_rate?"));
         Assert.Contains(errors, e => e.Contains("lora_rank: 0"));
         Assert.Contains(errors, e => e.Contains("bf16: maybe") && e.Contains("true or false"));
         Assert.Contains(errors, e => e.Contains("deepspeed: ds.json cannot be read"));
-        Assert.Contains(errors, e => e.Contains("quantization_bit") && e.Contains("refused"));
+        Assert.Contains(errors, e => e.Contains("use_llama_pro") && e.Contains("refused"));
         Assert.False(Directory.Exists(run.Out()));
     }
 

@@ -64,6 +64,31 @@ public sealed class RunFileTests
     }
 
     [Fact]
+    public void The_log_history_comes_with_its_norms_as_it_happens()
+    {
+        using var folder = new TempFolder();
+        File.WriteAllLines(folder["log_history.jsonl"], ["{\"step\": 1}", "{\"step\": 2}"]);
+        using var sink = new LogHistorySink(folder.Path);
+        sink.Write(Started(folder, totalSteps: 4, startStep: 1));
+        sink.Write(new StepLogged(2, 4, 1.5, 0.25, 1e-4, 0.5) { Time = Start });
+        Assert.Equal(
+            ["""{"step": 1}""", """{"loss": 1.5, "grad_norm": 0.25, "learning_rate": 0.0001, "epoch": 0.5, "step": 2}"""],
+            File.ReadAllLines(folder["log_history.jsonl"]));
+    }
+
+    [Fact]
+    public void The_settings_of_an_earlier_run_stay_until_something_is_trained()
+    {
+        using var folder = new TempFolder();
+        File.WriteAllText(folder["training_args.yaml"], "seed: 1\n");
+        var sink = new ArgumentsSink(folder.Path, "seed: 2\n");
+        sink.Write(Started(folder, totalSteps: 4));
+        Assert.Equal("seed: 1\n", File.ReadAllText(folder["training_args.yaml"]));
+        sink.Write(new StepDone(1, 4, 1.5));
+        Assert.Equal("seed: 2\n", File.ReadAllText(folder["training_args.yaml"]));
+    }
+
+    [Fact]
     public void Results_are_written_apart_and_together()
     {
         using var folder = new TempFolder();
@@ -144,7 +169,7 @@ public sealed class RunFileTests
         using var folder = new TempFolder();
         using (var hub = new EventHub())
         {
-            RunFolder.Attach(hub, folder["out"], new TrainerState(), plotLoss: true, tensorBoard: true, loggingDir: folder["out/tb"]);
+            RunFolder.Attach(hub, folder["out"], new TrainerState(), plotLoss: true, tensorBoard: true, loggingDir: folder["out/tb"], arguments: "seed: 7\n");
             hub.Write(Started(folder, totalSteps: 1));
             hub.Write(new SampleSkipped("demo", 3, "a.png is cut off", "skip") { Time = Start });
             hub.Write(new StepLogged(1, 1, 1, 1, 1, 1) { Time = Start });
@@ -153,8 +178,8 @@ public sealed class RunFileTests
 
         string[] files =
         [
-            "all_results.json", "running_log.txt", "tb", "train_results.json", "trainer_log.jsonl", "trainer_state.json", "training_loss.png",
-            "training_loss.svg",
+            "all_results.json", "log_history.jsonl", "running_log.txt", "tb", "train_results.json", "trainer_log.jsonl", "trainer_state.json",
+            "training_args.yaml", "training_loss.png", "training_loss.svg",
         ];
         Assert.Equal(files, Directory.EnumerateFileSystemEntries(folder["out"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Contains("demo row 3: a.png is cut off", File.ReadAllText(folder["out/running_log.txt"]));

@@ -68,7 +68,7 @@ public sealed partial class ServeProcessTests
 
         var started = System.Diagnostics.Stopwatch.StartNew();
         using var again = Start("--name", "tiny");
-        Assert.InRange(started.Elapsed, TimeSpan.Zero, 3 * Soon); // on a machine of its own it is about a second
+        Assert.InRange(started.Elapsed, TimeSpan.Zero, Soon); // about one second of computing: the runtime a third, compiling and loading the rest
         using var asked = Client(again);
         using var whole = await Stream(asked, 20);
         Assert.EndsWith("data: [DONE]\n\n", await whole.ReadToEndAsync(), StringComparison.Ordinal);

@@ -33,21 +33,24 @@ internal sealed class ServedApp : IAsyncDisposable
 
     public static ServedApp Start(Action<FoveaOptions>? configure = null, IReadOnlyList<string>? cors = null, Action<ILoggingBuilder>? logging = null)
     {
-        var options = new FoveaOptions
-        {
-            Folder = TestFiles.Golden("qwen2_5_vl_tiny/model"),
-            Model = new()
-            {
-                Device = "cpu",
-                NamedAdapters = new Dictionary<string, string> { ["tuned"] = TestFiles.Golden("qwen2_5_vl_tiny/adapter_final_tokens") },
-            },
-            Limits = new() { Name = "tiny" },
-        };
+        var options = Options();
         configure?.Invoke(options);
         var app = FoveaHost.Build(options, "127.0.0.1", 0, cors ?? [], logging);
         app.StartAsync().GetAwaiter().GetResult();
         return new ServedApp(app, app.Services.GetRequiredService<LoadedServer>().Loading.GetAwaiter().GetResult());
     }
+
+    /// <summary>The tiny model with its adapter.</summary>
+    public static FoveaOptions Options() => new()
+    {
+        Folder = TestFiles.Golden("qwen2_5_vl_tiny/model"),
+        Model = new()
+        {
+            Device = "cpu",
+            NamedAdapters = new Dictionary<string, string> { ["tuned"] = TestFiles.Golden("qwen2_5_vl_tiny/adapter_final_tokens") },
+        },
+        Limits = new() { Name = "tiny" },
+    };
 
     /// <summary>Posts a body; its single quotes stand for double ones.</summary>
     public async Task<(HttpStatusCode Status, JsonElement Json)> Post(string path, string body)

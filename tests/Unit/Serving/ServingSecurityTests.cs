@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
+using System.IO.Compression;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -174,6 +175,52 @@ public sealed class ServingSecurityTests : NativeTest
             Assert.Equal(HttpStatusCode.RequestEntityTooLarge, reply.StatusCode);
             Assert.Contains("request_too_large", await reply.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public async Task A_body_that_unfolds_or_is_nested_without_end_is_refused()
+    {
+        // A schema, or anything else, nested as deep as the body's size allows.
+        foreach (var deep in new[] { new string('[', 190_000), $"{string.Concat(Enumerable.Repeat("{'a':", 30_000))}1{new string('}', 30_000)}" })
+        {
+            var (status, json) = await app.Chat($", 'response_format': {{'type': 'json_schema', 'json_schema': {{'name': 'x', 'schema': {deep}}}}}");
+            Assert.Equal((HttpStatusCode.BadRequest, "invalid_json"), (status, json.GetProperty("error").GetProperty("code").GetString()));
+            Assert.True(Message(json).Length < 300);
+        }
+
+        // Nothing is unpacked: 100 MB of spaces are 100 kB of gzip.
+        using var packed = new MemoryStream();
+        await using (var gzip = new GZipStream(packed, CompressionLevel.SmallestSize, leaveOpen: true))
+        {
+            await gzip.WriteAsync(new byte[100_000_000]);
+        }
+
+        using var content = new ByteArrayContent(packed.ToArray());
+        content.Headers.ContentType = new("application/json");
+        content.Headers.ContentEncoding.Add("gzip");
+        using var reply = await app.Http.PostAsync("/v1/chat/completions", content);
+        Assert.Equal(HttpStatusCode.BadRequest, reply.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_picture_of_a_few_pixels_that_unfolds_to_much_more_costs_what_its_pixels_do()
+    {
+        // 10 x 10 pixels, and 60 MB behind them in the same stream.
+        var header = new byte[13];
+        BinaryPrimitives.WriteUInt32BigEndian(header, 10);
+        BinaryPrimitives.WriteUInt32BigEndian(header.AsSpan(4), 10);
+        (header[8], header[9]) = (8, 2);
+        using var packed = new MemoryStream();
+        await using (var zlib = new ZLibStream(packed, CompressionLevel.SmallestSize, leaveOpen: true))
+        {
+            await zlib.WriteAsync(new byte[60_000_000]);
+        }
+
+        byte[] png = [0x89, .. "PNG\r\n\x1a\n"u8, .. Chunk("IHDR", header), .. Chunk("IDAT", packed.ToArray()), .. Chunk("IEND", [])];
+        var before = GC.GetTotalAllocatedBytes();
+        var (status, _) = await app.See($"data:image/png;base64,{Convert.ToBase64String(png)}");
+        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 20_000_000);
+        Assert.True(status is HttpStatusCode.OK or HttpStatusCode.BadRequest, $"{status}");
     }
 
     [Theory]

@@ -1,4 +1,5 @@
 using Fovea.Keys;
+using Fovea.Nn.FourBit;
 using Fovea.Training.Session;
 
 using static Fovea.Keys.Effect;
@@ -26,6 +27,20 @@ internal sealed record ModelSection
     /// <summary>Trainable weights in bf16 too.</summary>
     [Affects(Learning)] public bool PureBf16 { get; init; }
 
+    /// <summary>4: the frozen linears of the language model are kept in 4 bits, as bitsandbytes does (QLoRA), rounded when the model is loaded; training
+    /// needs <c>finetuning_type: lora</c>. The vision side, embeddings and head stay in 16 bits, and exports merge into the model's own weights.</summary>
+    [Bounds(4, 8)]
+    [Affects(Learning)] public int? QuantizationBit { get; init; }
+
+    /// <summary>Which numbers 4 bits stand for: <c>nf4</c>, quantiles of a normal distribution, or <c>fp4</c>.</summary>
+    [Affects(Learning)] public FourBitType QuantizationType { get; init; } = FourBitType.Nf4;
+
+    /// <summary>Scales of 4-bit weights as bytes: 4.13 bits a weight instead of 4.5.</summary>
+    [Affects(Learning)] public bool DoubleQuantization { get; init; } = true;
+
+    /// <summary>Whose form of 4-bit weights: bitsandbytes' alone.</summary>
+    [Affects(Learning)] public QuantizationMethod QuantizationMethod { get; init; }
+
     /// <summary>Compute device: auto (the GPU of LOCAL_RANK if there is one), cpu, cuda or cuda:N.</summary>
     [Affects(Execution)] public string Device { get; init; } = "auto";
 
@@ -48,6 +63,9 @@ internal sealed record ModelSection
     public string Identity => HubNames.TryGetValue(ModelNameOrPath, out var name)
         ? $"{name}@{Path.GetFileName(ModelNameOrPath)}"
         : Path.GetFullPath(ModelNameOrPath);
+
+    /// <summary>How frozen linears are kept in 4 bits; null where they are not.</summary>
+    public FourBitOptions? FourBit => QuantizationBit is null ? null : new(QuantizationType, DoubleQuantization);
 
     /// <summary>The element type in which the model computes.</summary>
     public DType Compute => Fp16 ? DType.F16 : Bf16 || PureBf16 ? DType.BF16 : DType.F32;

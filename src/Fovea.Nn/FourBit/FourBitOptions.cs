@@ -1,0 +1,6 @@
+namespace Fovea.Nn.FourBit;
+
+/// <summary>A base model whose frozen linears are kept in 4 bits.</summary>
+/// <param name="Type">Which 16 numbers.</param>
+/// <param name="DoubleQuantization">Keeps their scales as bytes: 4.13 bits a weight instead of 4.5.</param>
+internal sealed record FourBitOptions(FourBitType Type, bool DoubleQuantization);

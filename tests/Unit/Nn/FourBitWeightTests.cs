@@ -1,0 +1,68 @@
+using Fovea.Nn.FourBit;
+using Fovea.Tests.Parity;
+
+namespace Fovea.Tests.Unit.Nn;
+
+/// <summary>A matrix in 4 bits multiplies as the matrix does that it unpacks to, and takes as little memory as it says.</summary>
+public sealed class FourBitWeightTests : NativeTest
+{
+    [Theory]
+    [InlineData(7, 64, 64, "f32")]
+    [InlineData(3, 33, 65, "f32")] // blocks that begin within a row, an odd count
+    [InlineData(1, 96, 80, "f32")]
+    [InlineData(40, 1500, 1400, "f32")] // several pieces, forward and backward
+    [InlineData(40, 2600, 1500, "bf16")]
+    [InlineData(5, 48, 128, "f16")]
+    public void The_product_and_its_gradients_are_those_of_the_unpacked_matrix(int rows, int outputs, int inputs, string typeName)
+    {
+        var type = typeName switch { "f32" => DType.F32, "bf16" => DType.BF16, _ => DType.F16 };
+        using var scope = TensorScope.Open("test");
+        Torch.Seed(3);
+        using var format = new FourBitFormat(new FourBitOptions(FourBitType.Nf4, DoubleQuantization: true), Device.Cpu);
+        var packed = FourBitWeight.Pack(CreateOps.Zeros([outputs, inputs]).Normal_(0, 0.02).To(type), format);
+        var dense = packed.Unpack(type);
+        var x = CreateOps.Zeros([rows, inputs]).Normal_(0, 1).To(type);
+        var bias = CreateOps.Zeros([outputs]).Normal_(0, 1).To(type);
+        var upstream = CreateOps.Zeros([rows, outputs]).Normal_(0, 1).To(type);
+
+        var (y, dx, db) = Run(x, bias, packed.Times);
+        var (expected, dxExpected, dbExpected) = Run(x, bias, (a, b) => a.Linear(dense, b));
+        var tolerance = type == DType.F32 ? 1e-5 : 1e-2;
+        Golden.NearRelative("y", expected, y, tolerance);
+        Golden.NearRelative("dx", dxExpected, dx, tolerance);
+        Golden.NearRelative("db", dbExpected, db, tolerance);
+        foreach (var tensor in packed.Tensors)
+        {
+            tensor.Dispose();
+        }
+
+        (float[] Y, float[] Dx, float[] Db) Run(Tensor input, Tensor offset, Func<Tensor, Tensor, Tensor> product)
+        {
+            using var grad = Autograd.WithGrad();
+            var (a, b) = (input.Detach().Clone(), offset.Detach().Clone());
+            (a.RequiresGrad, b.RequiresGrad) = (true, true);
+            var result = product(a, b);
+            Autograd.Backward(result.Mul(upstream).To(DType.F32).Sum());
+            return (result.Detach().To(DType.F32).ToArray<float>(), a.Grad()!.To(DType.F32).ToArray<float>(), b.Grad()!.To(DType.F32).ToArray<float>());
+        }
+    }
+
+    [Theory]
+    [InlineData(true, 4.13)]
+    [InlineData(false, 4.5)]
+    public void It_takes_the_bits_that_it_says_and_its_shapes_alone_say_as_many(bool doubleQuantization, double bits)
+    {
+        using var scope = TensorScope.Open("test");
+        var options = new FourBitOptions(FourBitType.Nf4, doubleQuantization);
+        using var format = new FourBitFormat(options, Device.Cpu);
+        using var shapes = new FourBitFormat(options, Device.Meta);
+        var real = FourBitWeight.Pack(CreateOps.Zeros([1024, 1024]).Normal_(0, 1), format);
+        Assert.InRange(real.ByteCount * 8.0 / (1024 * 1024), 4, bits);
+        var meta = FourBitWeight.Pack(CreateOps.Empty([1024, 1024], device: Device.Meta), shapes);
+        Assert.Equal(real.Tensors.Select(t => (t.Count, t.DType)), meta.Tensors.Select(t => (t.Count, t.DType)));
+        foreach (var tensor in real.Tensors.Concat(meta.Tensors))
+        {
+            tensor.Dispose();
+        }
+    }
+}

@@ -48,6 +48,9 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
     /// <summary>What measures the model now; null as a rule.</summary>
     internal BlockMeter? Meter { get; set; }
 
+    /// <summary>Added to the embeddings of the tokens of a pass that trains [T, E]; null as a rule.</summary>
+    public Tensor? TokenNoise { get; set; }
+
     /// <summary>What the optimizer updates, base weights before adapters.</summary>
     public IEnumerable<Parameter> Trainable => parameters.Where(p => p.Trainable).Concat(AdapterParameters);
 
@@ -56,6 +59,9 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
 
     /// <summary>Elements of the model's own weights, a tied weight counted once.</summary>
     public long Count => parameters.Sum(p => p.Count);
+
+    /// <summary>Embeddings of tokens with <see cref="TokenNoise"/>.</summary>
+    public Tensor WithNoise(Tensor x_TE) => TokenNoise is { } noise ? x_TE.Add(noise.To(x_TE.DType)) : x_TE;
 
     /// <summary>The weight of this name, the model's or an adapter's.</summary>
     public Parameter this[string name] => adaptersByName.TryGetValue(name, out var adapter) ? adapter : byName[name];

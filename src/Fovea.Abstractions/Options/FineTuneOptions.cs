@@ -38,7 +38,7 @@ public sealed class FineTuneOptions
     /// <summary>Which parts of the model are frozen.</summary>
     public FreezeSettings Freeze { get; } = new();
 
-    /// <summary>AdamW.</summary>
+    /// <summary>The optimizer and its rates.</summary>
     public OptimizerSettings Optimizer { get; } = new();
 
     /// <summary>Steps, batches and learning rates.</summary>

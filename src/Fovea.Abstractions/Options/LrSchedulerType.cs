@@ -23,4 +23,19 @@ public enum LrSchedulerType
 
     /// <summary>A cosine from the learning rate to a tenth of it, over the batches of the run.</summary>
     CosineToTenth,
+
+    /// <summary>Falls to <c>lr_end</c> as a polynomial of degree <c>power</c>.</summary>
+    Polynomial,
+
+    /// <summary>Falls with the inverse square root of the step, on the scale of <c>timescale</c> steps.</summary>
+    InverseSqrt,
+
+    /// <summary>Falls to 0 along half a cosine <c>num_cycles</c> times, each time from the full rate.</summary>
+    CosineWithRestarts,
+
+    /// <summary>Constant after warm-up, then falls to <c>min_lr_ratio</c> of the rate over <c>num_decay_steps</c>.</summary>
+    WarmupStableDecay,
+
+    /// <summary>As <see cref="CosineWithMinLr"/>, with a warm-up that starts at <c>warmup_lr_rate</c> of the rate instead of 0.</summary>
+    CosineWarmupWithMinLr,
 }

@@ -1,11 +1,23 @@
 namespace Fovea;
 
-/// <summary>AdamW (arXiv 1711.05101). A setting that is null keeps the configuration's value or the default.</summary>
+/// <summary>How weights are updated. A setting that is null keeps the configuration's value or the default.</summary>
 public sealed class OptimizerSettings
 {
+    /// <summary>The optimizer; default AdamW.</summary>
+    [Key("optim")]
+    public OptimizerKind? Kind { get; set; }
+
     /// <summary>Peak learning rate; at least 0, default 5e-5.</summary>
     [Key("learning_rate")]
     public double? LearningRate { get; set; }
+
+    /// <summary>Peak learning rate of the vision tower; at least 0, default <see cref="LearningRate"/>.</summary>
+    [Key("vit_lr")]
+    public double? VisionLearningRate { get; set; }
+
+    /// <summary>Peak learning rate of the projector; at least 0, default <see cref="LearningRate"/>.</summary>
+    [Key("aligner_lr")]
+    public double? ProjectorLearningRate { get; set; }
 
     /// <summary>Decoupled weight decay; at least 0, default 0.</summary>
     [Key("weight_decay")]

@@ -6,8 +6,6 @@ namespace Fovea.Training.Config;
 /// <summary>Rules between keys, most of them LLaMA-Factory's own.</summary>
 internal static class ConfigChecks
 {
-    private static readonly string[] ScheduleSettings = ["num_cycles", "min_lr", "min_lr_rate"];
-
     /// <param name="config">The configuration so far.</param>
     /// <param name="given">Keys that were written, valid or not: a bad value is not reported as missing as well.</param>
     /// <param name="use">Decides what must be there.</param>
@@ -17,7 +15,8 @@ internal static class ConfigChecks
         Required(config, given, use, problems);
         Data(config, problems);
         Method(config, problems);
-        Schedule(config, problems);
+        OptimizerChecks.Run(config.Optimizer, problems);
+        ScheduleChecks.Run(config.Schedule, problems);
         Quantization(config, problems);
         AnswerChecks.Run(config, problems);
         foreach (var refusal in config.Run.ReportTo.Select(TrackerNames.Refusal).OfType<string>())
@@ -180,6 +179,11 @@ internal static class ConfigChecks
                 problems.Add("use_rslora is only for finetuning_type: lora");
             }
 
+            if (config.Tuning.LoraplusLrRatio is not null)
+            {
+                problems.Add("loraplus_lr_ratio is only for finetuning_type: lora");
+            }
+
             if (config.Tuning.LoraTargetParameters.Count > 0)
             {
                 problems.Add("lora_target_parameters is only for finetuning_type: lora");
@@ -215,26 +219,6 @@ internal static class ConfigChecks
         if (config.Tuning.LoraTarget.Count == 0)
         {
             problems.Add("lora_target is empty: use all, module names or a regular expression");
-        }
-    }
-
-    private static void Schedule(TrainConfig config, ICollection<string> problems)
-    {
-        foreach (var name in config.Schedule.LrSchedulerKwargs.Keys.Except(ScheduleSettings))
-        {
-            problems.Add($"lr_scheduler_kwargs.{name} is not known; known are {string.Join(", ", ScheduleSettings)}");
-        }
-
-        var kwargs = config.Schedule.LrSchedulerKwargs;
-        var floors = (kwargs.ContainsKey("min_lr") ? 1 : 0) + (kwargs.ContainsKey("min_lr_rate") ? 1 : 0);
-        if (config.Schedule.LrSchedulerType == LrSchedulerType.CosineWithMinLr && floors != 1)
-        {
-            problems.Add("lr_scheduler_type: cosine_with_min_lr needs lr_scheduler_kwargs with either min_lr or min_lr_rate");
-        }
-
-        if (config.Schedule.WarmupSteps > 1 && config.Schedule.WarmupSteps != Math.Floor(config.Schedule.WarmupSteps))
-        {
-            problems.Add($"warmup_steps: {config.Schedule.WarmupSteps} must be a whole number of steps, or a part of the run less than 1");
         }
     }
 }

@@ -37,6 +37,10 @@ internal static class ConfigLoader
                 {
                     problems.Add(entry.Problem($"{entry.Value} is refused: {refused.Reason}"));
                 }
+                else if (refused.Ignores(entry.Value))
+                {
+                    notices.Add($"{entry.Key}: {entry.Value} is ignored: {refused.Ignored!.Value.Reason}");
+                }
             }
             else if (IgnoredKeys.All.TryGetValue(entry.Key, out var reason))
             {

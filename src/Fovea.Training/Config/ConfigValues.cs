@@ -17,6 +17,11 @@ internal static class ConfigValues
             return key.FilePath ? Array.ConvertAll(texts, Home) : texts;
         }
 
+        if (type == typeof(NamedValues))
+        {
+            return NamedValues.Parse(node);
+        }
+
         if (type == typeof(IReadOnlyDictionary<string, double>))
         {
             return Numbers(node);
@@ -40,6 +45,7 @@ internal static class ConfigValues
             _ when type == typeof(Toggle) => Switch(text),
             _ when type == typeof(OffloadKind) && Flag(text) == false => OffloadKind.None,
             _ when type == typeof(RecomputeMode) && Flag(text) is { } on => on ? RecomputeMode.Always : RecomputeMode.Never,
+            _ when type == typeof(OptimizerKind) && OptimizerNames.Find(text.ToLowerInvariant()) is { } optimizer => optimizer,
             _ => Choice(text, type),
         };
     }

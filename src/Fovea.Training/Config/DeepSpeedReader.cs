@@ -91,13 +91,18 @@ internal sealed class DeepSpeedReader(TrainConfig config, string name, Action<st
     private void Optimizer(ConfigNode node)
     {
         HasOptimizer = true;
+        if (!config.Optimizer.IsAdamW)
+        {
+            problem($"{name}: its optimizer, AdamW, contradicts optim: {ConfigKey.SnakeCase(config.Optimizer.Kind.ToString())}; remove it from the file");
+        }
+
         foreach (var (key, value) in Section("optimizer", node))
         {
             if (key == "type")
             {
                 if (Text(value).ToLowerInvariant() is not ("adamw" or "adam"))
                 {
-                    problem($"{name}: optimizer.type: {value} is refused: AdamW is the only optimizer");
+                    problem($"{name}: optimizer.type: {value} is refused: it must be AdamW; remove the optimizer from the file, and optim counts");
                 }
             }
             else if (key == "params")

@@ -3,6 +3,9 @@ namespace Fovea.Training.Config;
 /// <summary>Keys of LLaMA-Factory and Transformers that are accepted without effect, each with the reason that is reported once.</summary>
 internal static class IgnoredKeys
 {
+    /// <summary>Why samples are not grouped by length.</summary>
+    public const string NoPadding = "micro-batches carry no padding, so grouping by length would save nothing; samples are shuffled";
+
     private static readonly (string Reason, string Keys)[] Groups =
     [
         ("no code from a model folder is ever run", "trust_remote_code"),
@@ -21,6 +24,7 @@ internal static class IgnoredKeys
             "gradient_checkpointing gradient_checkpointing_kwargs use_reentrant_gc"),
         ("micro-batches are packed without padding and sized by micro_batch_tokens",
             "pad_to_multiple_of auto_find_batch_size per_device_train_micro_batch_size"),
+        (NoPadding, "group_by_length"),
         ("labels of padding never reach the loss, there is no padding", "ignore_pad_token_for_loss"),
         ("logits always reach the loss in fp32", "upcast_lmhead_output"),
         ("the checkpoint is mapped into memory, never loaded twice", "low_cpu_mem_usage offload_folder"),
@@ -54,7 +58,7 @@ internal static class IgnoredKeys
             "apollo_target apollo_rank apollo_update_interval apollo_scale apollo_proj apollo_proj_type apollo_scale_type apollo_layerwise apollo_scale_front"),
         ("it is only read with use_badam",
             "badam_mode badam_start_block badam_switch_mode badam_switch_interval badam_update_ratio badam_mask_mode badam_verbose"),
-        ("it is only read with loraplus_lr_ratio", "loraplus_lr_embedding"),
+        ("embeddings get no adapters, whose rate it is", "loraplus_lr_embedding"),
         ("it is only read with pissa_init", "pissa_iter pissa_convert"),
         ("it is only read with finetuning_type: oft", "module_dropout oft_rank oft_block_size oft_target"),
         ("it is only read by other stages than sft",

@@ -5,6 +5,11 @@ namespace Fovea.Training.Config;
 /// <param name="Harmless">Values, beside null and "off", that ask for nothing special and pass.</param>
 internal sealed record RefusedKey(string Reason, params string[] Harmless)
 {
+    /// <summary>A value that passes without effect, and why.</summary>
+    public (string Value, string Reason)? Ignored { get; init; }
+
     public bool Refuses(ConfigNode value) =>
-        !value.IsOff && !(value is ConfigNode.Scalar { Text: { } text } && Harmless.Contains(text.Trim(), StringComparer.OrdinalIgnoreCase));
+        !value.IsOff && !Ignores(value) && !(value is ConfigNode.Scalar { Text: { } text } && Harmless.Contains(text.Trim(), StringComparer.OrdinalIgnoreCase));
+
+    public bool Ignores(ConfigNode value) => value is ConfigNode.Scalar { Text: { } text } && text.Trim() == Ignored?.Value;
 }

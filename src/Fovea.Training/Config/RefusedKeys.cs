@@ -6,7 +6,7 @@ namespace Fovea.Training.Config;
 /// </summary>
 internal static class RefusedKeys
 {
-    private const string OtherOptimizer = "AdamW is the only optimizer; remove the key";
+    private const string OtherOptimizer = "it is not among the optimizers, which are AdamW, SGD, Adafactor, Lion and Muon; remove the key";
     private const string OnlyZero = "models are sharded by ZeRO alone, not within a layer or by layers; remove the key and use zero: 3";
 
     public static IReadOnlyDictionary<string, RefusedKey> All { get; } = new Dictionary<string, RefusedKey>
@@ -16,7 +16,6 @@ internal static class RefusedKeys
         ["export_quantization_bit"] = new("exports are not quantised; export in 16 bits and quantise the result"),
         ["export_legacy_format"] = new("exports are safetensors, which every current loader reads; remove the key"),
         ["use_dora"] = new("DoRA is not supported; use LoRA, for instance with use_rslora: true and a higher lora_rank"),
-        ["loraplus_lr_ratio"] = new("LoRA+ is not supported; remove the key"),
         ["pissa_init"] = new("PiSSA is not supported; remove the key, LoRA starts from B = 0"),
         ["create_new_adapter"] = new("merge the given adapter first with 'fovea export', then train a new one on the result"),
         ["use_llama_pro"] = new("expanded blocks are not supported; use freeze_trainable_layers"),
@@ -24,24 +23,22 @@ internal static class RefusedKeys
         ["use_apollo"] = new(OtherOptimizer),
         ["use_badam"] = new(OtherOptimizer),
         ["use_adam_mini"] = new(OtherOptimizer),
-        ["use_muon"] = new(OtherOptimizer),
-        ["optim_args"] = new(OtherOptimizer),
-        ["optim_target_modules"] = new(OtherOptimizer),
-        ["adafactor"] = new(OtherOptimizer),
+        ["optim_target_modules"] = new("it is read with GaLore and APOLLO, which are not among the optimizers; remove the key"),
+        ["adafactor"] = new("Transformers 5 has it as optim: adafactor; write that"),
         ["use_mca"] = new(OnlyZero),
         ["use_kt"] = new("KTransformers is another engine; remove the key"),
         ["use_dft_loss"] = new("the loss is cross-entropy; remove the key"),
         ["use_eaft_loss"] = new("the loss is cross-entropy; remove the key"),
         ["use_asft_loss"] = new("the loss is cross-entropy; remove the key"),
-        ["label_smoothing_factor"] = new("the loss is plain cross-entropy; remove the key"),
-        ["neftune_noise_alpha"] = new("noise on the embeddings is not supported; remove the key"),
         ["use_swanlab"] = new("use report_to: tensorboard, which holds the same numbers"),
         ["packing"] = new("Fovea packs micro-batches by itself, without changing which samples make a step; remove the key (see micro_batch_tokens)"),
         ["neat_packing"] = new("Fovea packs micro-batches by itself, and no sample sees another; remove the key (see micro_batch_tokens)"),
         ["streaming"] = new("data is encoded while training, so nothing needs streaming; remove the key"),
         ["mix_strategy"] = new("datasets are concatenated; repeat a name in dataset to weigh it more", "concat"),
-        ["group_by_length"] = new("micro-batches carry no padding, so grouping by length saves nothing; remove the key"),
-        ["train_sampling_strategy"] = new("samples are shuffled; use disable_shuffling: true for the order of the files", "random"),
+        ["train_sampling_strategy"] = new("samples are shuffled; use disable_shuffling: true for the order of the files", "random")
+        {
+            Ignored = ("group_by_length", IgnoredKeys.NoPadding),
+        },
         ["dataloader_drop_last"] = new("the last samples of an epoch are always used; remove the key"),
         ["ignore_data_skip"] = new("a resumed run always goes on at its place in the data; remove the key"),
         ["resize_vocab"] = new("the vocabulary is the checkpoint's; extend it with the tools it came from"),

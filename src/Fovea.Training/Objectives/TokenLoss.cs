@@ -10,8 +10,9 @@ namespace Fovea.Training.Objectives;
 /// Cross-entropy of the labelled tokens, averaged as <see cref="LossReduction"/> says, plus the losses that arise inside the model, such as those that balance
 /// a router's experts.
 /// </summary>
+/// <param name="smoothing">How much of a label's weight is spread over the vocabulary (<see cref="LabelSmoothing"/>).</param>
 /// <param name="accuracy">Measure the accuracy of each sample too, as LLaMA-Factory's <c>compute_accuracy</c>.</param>
-internal sealed class TokenLoss(bool accuracy = false) : IObjective
+internal sealed class TokenLoss(bool accuracy = false, double smoothing = 0) : IObjective
 {
     private const string Accuracy = "accuracy";
 
@@ -121,13 +122,18 @@ internal sealed class TokenLoss(bool accuracy = false) : IObjective
         return [sum, samples];
     }
 
-    private static (Tensor Loss, Tensor TokenLosses, Tensor? Gradient) OverTokens(
+    private (Tensor Loss, Tensor TokenLosses, Tensor? Gradient) OverTokens(
         StepRunner runner, Tensor hidden_LE, PreparedBatch batch, StepTotals totals)
     {
         using var span = Profile.Open("head and loss");
         var weights = CreateOps.On(runner.Device, Weights(batch.Batch, totals));
-        var (loss, tokenLosses, gradient) = LinearCrossEntropy.Queue(
-            hidden_LE, runner.Model.Head, batch.Targets, runner.Scale == 1 ? weights : weights.Mul(runner.Scale));
+        weights = runner.Scale == 1 ? weights : weights.Mul(runner.Scale);
+        var (loss, tokenLosses, gradient) = LinearCrossEntropy.Queue(hidden_LE, runner.Model.Head, batch.Targets, weights);
+        if (smoothing > 0)
+        {
+            (loss, gradient) = LabelSmoothing.Add(smoothing, hidden_LE, runner.Model.Head, batch.Targets, weights, loss, gradient);
+        }
+
         return (runner.Scale == 1 ? loss : loss.Mul(1 / runner.Scale), tokenLosses, gradient);
     }
 }

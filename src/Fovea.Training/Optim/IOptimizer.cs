@@ -5,7 +5,7 @@ namespace Fovea.Training.Optim;
 
 /// <summary>
 /// Updates trainable weights from their gradients. Checkpoints and ranks see of it only its state by name, each tensor with a number for every element of its
-/// part or a single one, so that any optimizer can be saved, sharded and resumed.
+/// part or about all of them, so that any optimizer can be saved, sharded and resumed.
 /// </summary>
 internal interface IOptimizer : IDisposable
 {

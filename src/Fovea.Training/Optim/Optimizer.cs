@@ -70,12 +70,30 @@ internal abstract class Optimizer(IReadOnlyList<ParameterShard> parts) : IOptimi
     public abstract void Dispose();
 
     /// <summary>The state of one part, by its number.</summary>
-    protected abstract IEnumerable<OptimizerState> StateOf(int part);
+    protected internal abstract IEnumerable<OptimizerState> StateOf(int part);
 
     /// <summary>Updates every part that has a gradient.</summary>
     /// <param name="finite">1 where the step counts, 0 where nothing may change; fp32 without dimensions, on the device.</param>
     /// <param name="divisor">What gradients are divided by, on the device; null is 1.</param>
-    protected abstract void Apply(double rate, Tensor finite, Tensor? divisor);
+    protected internal abstract void Apply(double rate, Tensor finite, Tensor? divisor);
+
+    /// <summary>The gradient as it is to be used, in the open scope; null without one.</summary>
+    protected static Tensor? Gradient(ParameterShard part, Tensor? divisor) =>
+        part.Gradient() is { } gradient ? divisor is null ? gradient : gradient.Div(divisor) : null;
+
+    /// <summary>Gives a tensor a new value where the step counts.</summary>
+    protected static void Set(Tensor old, Tensor value, Tensor counts) => old.Copy_(UpdateOps.Where(counts, value, old));
+
+    /// <summary>The shape of the weight of which a part is all.</summary>
+    protected static long[] ShapeOf(ParameterShard part) => part.Count == part.Parameter.Count
+        ? part.Parameter.Shape
+        : throw new InvalidOperationException($"{part.Name} is not here as a whole");
+
+    /// <summary>Zeros, one for each element of a part.</summary>
+    protected static Tensor NewLike(ParameterShard part) => CreateOps.Zeros(part.Value.Shape, part.Value.DType, part.Value.Device).Keep();
+
+    /// <summary>A count that begins at 0, beside a part.</summary>
+    protected static Tensor NewCount(ParameterShard part) => CreateOps.Zeros([1], DType.F32, part.Value.Device).Keep();
 
     /// <summary>The L2 norm of all gradients together, in fp32.</summary>
     private Tensor Norm()

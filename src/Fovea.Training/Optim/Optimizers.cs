@@ -6,18 +6,56 @@ namespace Fovea.Training.Optim;
 /// <summary>The optimizer that a configuration asks for.</summary>
 internal static class Optimizers
 {
-    /// <summary>Makes it over what a rank updates.</summary>
-    public static IOptimizer Create(OptimizerSection options, IReadOnlyList<ParameterShard> parts) => options.Optim switch
+    /// <summary>Makes it over what a rank updates, each weight at the rate that <see cref="RateRule"/> gives it.</summary>
+    /// <param name="partOf">The part of the model to which a weight of that name belongs; null where rates do not matter.</param>
+    public static IOptimizer Create(TrainConfig config, IReadOnlyList<ParameterShard> parts, Func<string, ModelPart>? partOf = null) =>
+        Create(config.Optimizer, parts, parameter => RateRule.Factor(config, parameter, partOf?.Invoke(parameter.Name) ?? ModelPart.Language));
+
+    /// <summary>
+    /// Numbers of state that it keeps for each element of the weights that learn, in the type in which they do: for planning memory before there is one.
+    /// </summary>
+    /// <param name="size">Bytes of that type.</param>
+    public static double StatesPerElement(OptimizerSection options, IEnumerable<Parameter> learning, int size)
+    {
+        if (options.IsAdamW)
+        {
+            return AdamW.StatesPerElement;
+        }
+
+        var (states, elements) = (0.0, 0L);
+        foreach (var weight in learning)
+        {
+            elements += weight.Count;
+            states += options.Kind switch
+            {
+                OptimizerKind.Sgd => options.OptimArgs.Number("momentum") is > 0 ? weight.Count : 0,
+                OptimizerKind.Lion => weight.Count,
+                OptimizerKind.Adafactor => (double)Adafactor.States(weight.Shape) * sizeof(float) / size,
+                OptimizerKind.Muon => Muon.IsMatrix(weight) ? weight.Count : AdamW.StatesPerElement * weight.Count,
+                var other => throw new ArgumentOutOfRangeException(nameof(options), other, "no such optimizer"),
+            };
+        }
+
+        return elements == 0 ? 0 : states / elements;
+    }
+
+    /// <summary>Why several ranks cannot run it as they divide the weights; null where they can.</summary>
+    public static string? Refusal(OptimizerSection options, int zero, int ranks) =>
+        options.Kind is OptimizerKind.Adafactor or OptimizerKind.Muon && zero > 0 && ranks > 1
+            ? $"optim: {ConfigKey.SnakeCase(options.Kind.ToString())} needs whole weights, and zero: {zero} gives each of {ranks} processes parts of them; "
+                + "use zero: 0, or another optimizer"
+            : null;
+
+    private static IOptimizer Create(OptimizerSection options, IReadOnlyList<ParameterShard> parts, Func<Parameter, double> factor) => options.Kind switch
     {
         OptimizerKind.AdamwTorch or OptimizerKind.AdamwHf or OptimizerKind.AdamwTorchFused => new AdamW(
-            parts, options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon, options.WeightDecay, options.DecayNorms),
-        var other => throw new ArgumentOutOfRangeException(nameof(options), other, "no such optimizer"),
-    };
-
-    /// <summary>Numbers of state that it keeps for each element of a weight, in the weight's own type: for planning memory before there is one.</summary>
-    public static int StatesPerElement(OptimizerSection options) => options.Optim switch
-    {
-        OptimizerKind.AdamwTorch or OptimizerKind.AdamwHf or OptimizerKind.AdamwTorchFused => AdamW.StatesPerElement,
+            parts, options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon, options.WeightDecay, options.DecayNorms, factor),
+        OptimizerKind.Sgd => new Sgd(
+            parts, options.OptimArgs.Number("momentum") ?? 0, options.OptimArgs.Number("dampening") ?? 0, options.OptimArgs.Flag("nesterov") ?? false,
+            options.WeightDecay, options.DecayNorms, factor),
+        OptimizerKind.Lion => new Lion(parts, options.AdamBeta1, options.AdamBeta2, options.WeightDecay, options.DecayNorms, factor),
+        OptimizerKind.Adafactor => new Adafactor(parts, options.WeightDecay, options.DecayNorms, factor),
+        OptimizerKind.Muon => new Muon(parts, options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon, options.WeightDecay, factor),
         var other => throw new ArgumentOutOfRangeException(nameof(options), other, "no such optimizer"),
     };
 }

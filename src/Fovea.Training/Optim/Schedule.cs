@@ -35,6 +35,15 @@ internal sealed class Schedule
 
     private double Factor(int step)
     {
+        var given = options.LrSchedulerKwargs;
+        switch (options.LrSchedulerType)
+        {
+            case LrSchedulerType.WarmupStableDecay:
+                return ScheduleShapes.StableDecay(step, warmup, totalSteps, given);
+            case LrSchedulerType.CosineWarmupWithMinLr:
+                return ScheduleShapes.RaisedCosine(step, warmup, totalSteps, given.Number("num_cycles") ?? 0.5, Floor, given.Number("warmup_lr_rate"));
+        }
+
         if (step < warmup)
         {
             return (double)step / Math.Max(1, warmup);
@@ -47,6 +56,10 @@ internal sealed class Schedule
             LrSchedulerType.Linear => Math.Max(0, 1 - progress),
             LrSchedulerType.Cosine => Cosine(progress),
             LrSchedulerType.CosineWithMinLr => Floor + ((1 - Floor) * Cosine(progress)),
+            LrSchedulerType.CosineWithRestarts => ScheduleShapes.Restarts(progress, given.Number("num_cycles") ?? 1),
+            LrSchedulerType.Polynomial => ScheduleShapes.Polynomial(
+                step, warmup, totalSteps, options.LearningRate, given.Number("lr_end") ?? ScheduleShapes.PolynomialEnd, given.Number("power") ?? 1),
+            LrSchedulerType.InverseSqrt => ScheduleShapes.InverseSqrt(step, warmup, given.Number("timescale")),
             LrSchedulerType.CosinePlusTenth => 0.1 + (0.5 * (1 + Math.Cos(Math.PI * (Batches(step) - 1) / TotalBatches))),
             LrSchedulerType.CosineToTenth => 0.1 + (0.45 * (1 + Math.Cos(Math.PI * Batches(step) / TotalBatches))),
             _ => throw new ArgumentOutOfRangeException(nameof(step), options.LrSchedulerType, "no such schedule"),
@@ -59,13 +72,12 @@ internal sealed class Schedule
         : options.MaxSteps > 0 ? order.BatchesUpTo(totalSteps - 1)
         : Math.Ceiling(options.NumTrainEpochs * order.BatchesPerEpoch);
 
-    private double Floor => options.LrSchedulerKwargs.TryGetValue("min_lr", out var rate) ? rate / options.LearningRate
-        : options.LrSchedulerKwargs.TryGetValue("min_lr_rate", out var part) ? part
-        : 0;
+    private double Floor => options.LrSchedulerKwargs.Number("min_lr") is { } rate ? rate / options.LearningRate
+        : options.LrSchedulerKwargs.Number("min_lr_rate") ?? 0;
 
     private double Cosine(double progress)
     {
-        var cycles = options.LrSchedulerKwargs.TryGetValue("num_cycles", out var n) ? n : 0.5;
+        var cycles = options.LrSchedulerKwargs.Number("num_cycles") ?? 0.5;
         return Math.Max(0, 0.5 * (1 + Math.Cos(Math.PI * 2 * cycles * progress)));
     }
 

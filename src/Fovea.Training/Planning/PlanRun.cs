@@ -2,6 +2,7 @@ using Fovea.Distributed;
 using Fovea.Models;
 using Fovea.Tensors;
 using Fovea.Training.Config;
+using Fovea.Training.Optim;
 using Fovea.Training.Session;
 
 namespace Fovea.Training.Planning;
@@ -32,6 +33,7 @@ internal static class PlanRun
         var source = ModelSource.Open(config.Model.ModelNameOrPath);
         using var shapes = ModelShapes.Load(config, source);
         var model = shapes.Model;
+        RateRule.Check(config, model.Ledger.Trainable.Select(p => p.Name), source.Family.PartOf);
         var onHost = config.Model.UseCpu || config.Model.Device == "cpu" || (card is null && ModelSetup.ChooseDevice(config).Type == DeviceType.Cpu);
         var tokens = Math.Max(options.Length ?? config.Data.CutoffLen, config.Memory.MicroBatchTokens ?? 0);
         var patches = shapes.VisionLearns ? model.MostPatches(config.Data.ImageMaxPixels, tokens) : 0;
@@ -39,10 +41,17 @@ internal static class PlanRun
         var types = ShardTypes.Of(model, config, mapped: onHost && shapes.Stored == model.Ledger.Options.Compute, onHost);
         var costs = new Dictionary<int, ActivationCosts>();
         var rows = new List<MemoryPlanRow>();
+        string? refusal = null;
         foreach (var ranks in options.Ranks)
         {
             foreach (var (zero, offload) in Settings(ranks, options))
             {
+                if (Optimizers.Refusal(config.Optimizer, zero, ranks) is { } why)
+                {
+                    refusal = why;
+                    continue;
+                }
+
                 var sharding = new ShardingOptions
                 {
                     Stage = zero, OffloadOptimizer = offload != OffloadKind.None, OffloadParameters = offload == OffloadKind.Cpu,
@@ -68,6 +77,11 @@ internal static class PlanRun
                     Fits = card is { } bytes ? forecast.Device <= bytes * Usable : null,
                 });
             }
+        }
+
+        if (rows.Count == 0 && refusal is not null)
+        {
+            throw new ConfigException(refusal);
         }
 
         return new MemoryPlan

@@ -40,7 +40,7 @@ internal sealed record ShardPlan
     /// </summary>
     public long Gradients { get; private init; }
 
-    /// <summary>Two moments; from stage 1 on the rank's part of them and of the masters.</summary>
+    /// <summary>Its state; from stage 1 on the rank's part of it and of the masters.</summary>
     public long Optimizer { get; private init; }
 
     /// <summary>
@@ -79,7 +79,7 @@ internal sealed record ShardPlan
             Weights = (types.Mapped ? 0 : frozen) + groups.Sum(g => g.Packed) + (learning * types.Master) + Copies(groups, types),
             Mapped = types.Mapped ? frozen : 0,
             Gradients = learning * (ranks == 1 ? types.Master : Single),
-            Optimizer = types.States * learning * types.Master,
+            Optimizer = (long)(types.States * learning) * types.Master,
             Transit = Math.Max(bucket, product),
         };
     }
@@ -92,7 +92,7 @@ internal sealed record ShardPlan
         var divides = sharding.Stage == 3;
         var units = groups.Where(g => !g.IsRest).ToList();
         var part = groups.Sum(g => Padded(g.Trained, ranks) + Padded(g.Adapters, ranks)) / ranks;
-        var state = part * (1 + types.States) * types.Master; // the weights in the type in which they are trained, and the optimizer's
+        var state = (part + (long)(types.States * part)) * types.Master; // the weights in the type in which they are trained, and the optimizer's
         var sums = part * Single;
         var collected = sharding.Stage == 1 && types.Accumulates ? part * ranks * Single : 0;
 

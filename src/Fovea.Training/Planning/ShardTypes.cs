@@ -12,8 +12,8 @@ internal sealed record ShardTypes(int Compute, int Master)
     /// <summary>Weights that do not learn are pages of the checkpoint's files, since they have its element type and lie in the host's memory.</summary>
     public bool Mapped { get; init; }
 
-    /// <summary>Numbers that the optimizer keeps for each element of a trainable weight.</summary>
-    public int States { get; init; } = AdamW.StatesPerElement;
+    /// <summary>Numbers that the optimizer keeps for each element of a trainable weight, on average.</summary>
+    public double States { get; init; } = AdamW.StatesPerElement;
 
     /// <summary>Several micro-batches make a step, so that gradients are collected first.</summary>
     public bool Accumulates { get; init; } = true;
@@ -30,7 +30,7 @@ internal sealed record ShardTypes(int Compute, int Master)
         model.Ledger.Options.Compute.Size(), model.Ledger.Options.Master.Size())
     {
         Mapped = mapped,
-        States = Optimizers.StatesPerElement(config.Optimizer),
+        States = Optimizers.StatesPerElement(config.Optimizer, model.Ledger.Trainable, model.Ledger.Options.Master.Size()),
         Accumulates = config.Schedule.GradientAccumulationSteps * config.Schedule.PerDeviceTrainBatchSize > 1,
         Scatters = !onHost,
         BucketBytes = (long)(config.Parallel.DdpBucketCapMb * (1 << 20)),

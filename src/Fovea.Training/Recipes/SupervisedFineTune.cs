@@ -52,7 +52,7 @@ internal static class SupervisedFineTune
         session.Start();
         try
         {
-            Train(session, new TokenLoss(config.Run.ComputeAccuracy));
+            Train(session, new TokenLoss(config.Run.ComputeAccuracy, config.Tuning.LabelSmoothingFactor));
             return session.Close();
         }
         catch (Exception e)

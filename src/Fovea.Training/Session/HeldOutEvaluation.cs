@@ -44,7 +44,8 @@ internal static class HeldOutEvaluation
             using var whole = weights is null ? new DataParallel(mesh, [], late: null, bucketBytes: 1) : null;
             var strategy = weights ?? whole!;
             var runner = new StepRunner(model, visionLearns: false, together: strategy.RunsTogether);
-            return Evaluation.Run(runner, new TokenLoss(config.Run.ComputeAccuracy), pipeline, mesh, strategy) with { Final = true };
+            var objective = new TokenLoss(config.Run.ComputeAccuracy, config.Tuning.LabelSmoothingFactor);
+            return Evaluation.Run(runner, objective, pipeline, mesh, strategy) with { Final = true };
         });
     }
 }

@@ -110,9 +110,11 @@ internal sealed partial class OptimizerFiles : IDisposable
             throw new CheckpointException($"the saved optimizer in {folder} has no {state.Name}: was it another model or adapter?");
         }
 
-        if (state.IsCount)
+        if (state.IsShared)
         {
-            return Map(list[0].Entry);
+            var shared = Map(list[0].Entry);
+            return shared.Count == state.Value.Count ? shared : throw new CheckpointException(
+                $"optimizer {state.Name} in {folder}: {state.Value.Count} numbers are needed, it has {shared.Count}");
         }
 
         List<Tensor> found = [];

@@ -1,6 +1,7 @@
 using Fovea.Data.Sampling;
 using Fovea.Distributed;
 using Fovea.Events;
+using Fovea.Nn;
 using Fovea.Runs.Events;
 using Fovea.Runs.Files;
 using Fovea.Training.Config;
@@ -27,14 +28,20 @@ internal sealed class RunParts : IDisposable
             var fresh = inputs.Fresh.With(ProductSetup.Name, products.Choice.ToString());
             Setup = opened.Add(ModelSetup.Load(Config, inputs.Source, inputs.ResumeFrom));
             mesh.OnMain(() => RunTargets.CheckRoom(Config.Run, Setup));
+            RateRule.Check(Config, Setup.Model.Ledger.Trainable.Select(p => p.Name), Setup.Family.PartOf);
             var caches = VisionCacheSetup.IsOfUse(Config, Setup);
 
             // Before weights are sharded, while this rank can read them all.
             var identity = caches && Config is { Parallel.Sharding.Shards: true, Memory.EffectiveVisionCacheDir: not null }
                 ? VisionIdentity.Of(Setup.Model, Setup.Family, inputs.Setup.Images, Setup.LearnsOverTower)
                 : null;
+            if (Optimizers.Refusal(Config.Optimizer, Config.Parallel.Zero, mesh.WorldSize) is { } why)
+            {
+                throw new ConfigException(why);
+            }
+
             Strategy = opened.Add(Setup.Divide(Config, mesh));
-            Optimizer = opened.Add(Optimizers.Create(Config.Optimizer, Strategy.Parts));
+            Optimizer = opened.Add(Optimizers.Create(Config, Strategy.Parts, Setup.Family.PartOf));
             Budget = MemoryBudget.For(Config, Setup.Model, new MachineMemory(Setup.Model.Device), caches, mesh.RanksHere, mesh.WorldSize);
             Cache = caches
                 ? opened.Add(VisionCacheSetup.Open(Config, Setup, inputs.Setup.Images, identity, Budget, text => events.Write(new Warning(text))))
@@ -88,6 +95,7 @@ internal sealed class RunParts : IDisposable
         MaxGradNorm = Config.Optimizer.MaxGradNorm,
         Cache = Cache,
         Dropout = Setup.Dropout,
+        Noise = Config.Tuning.NeftuneNoiseAlpha is > 0 and var alpha ? new EmbeddingNoise(alpha, (ulong)Config.Run.Seed) : null,
 
         // Shorter micro-batches keep more of their activations.
         Plan = batch => Memory.Apply(batch.Tokens, Setup.VisionLearns ? batch.Patches : 0),

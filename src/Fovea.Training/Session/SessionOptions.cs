@@ -1,4 +1,5 @@
 using Fovea.Data.Packing;
+using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Training.Features;
 
@@ -18,6 +19,9 @@ internal sealed record SessionOptions
 
     /// <summary>The stream behind dropout of adapters; null without it. It stays the caller's.</summary>
     public DropoutStream? Dropout { get; init; }
+
+    /// <summary>Noise on the embeddings of tokens; null without it.</summary>
+    public EmbeddingNoise? Noise { get; init; }
 
     /// <summary>Decides what blocks keep, before each micro-batch that trains; null leaves that as it is.</summary>
     public Action<PackedBatch>? Plan { get; init; }

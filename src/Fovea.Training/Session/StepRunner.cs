@@ -17,9 +17,10 @@ namespace Fovea.Training.Session;
 /// Whether all images of a micro-batch go through a frozen tower at once: because other ranks run it at the same time, and on a GPU in any case, which has
 /// more to do then. One by one, no image's features depend on the others, to the last bit.
 /// </param>
+/// <param name="noise">Drawn for the tokens of each micro-batch that trains; null without.</param>
 internal sealed class StepRunner(
     VisionLanguageModel model, bool visionLearns, DropoutStream? dropout = null, VisionFeatureCache? cache = null, Action<PackedBatch>? plan = null,
-    bool together = false)
+    bool together = false, EmbeddingNoise? noise = null)
 {
     private readonly DeviceStream copies = DeviceStream.New(model.Device);
     private readonly bool together = together || model.Device.Type != DeviceType.Cpu;
@@ -81,14 +82,22 @@ internal sealed class StepRunner(
 
         plan?.Invoke(prepared.Batch);
         Receive(prepared);
-        var loss = objective.Loss(this, prepared, totals);
-        using var span = Profile.Open("backward");
-        if (loss.Roots.Length > 0)
+        try
         {
-            Autograd.Backward(loss.Roots, loss.Gradients);
-        }
+            model.Ledger.TokenNoise = NoiseOf(prepared.Batch, totals.Step);
+            var loss = objective.Loss(this, prepared, totals);
+            using var span = Profile.Open("backward");
+            if (loss.Roots.Length > 0)
+            {
+                Autograd.Backward(loss.Roots, loss.Gradients);
+            }
 
-        return loss;
+            return loss;
+        }
+        finally
+        {
+            model.Ledger.TokenNoise = null;
+        }
     }
 
     /// <summary>Forward only.</summary>
@@ -128,6 +137,17 @@ internal sealed class StepRunner(
                 compute.Keeps(tensor);
             }
         }
+    }
+
+    private Tensor? NoiseOf(PackedBatch batch, int step)
+    {
+        if (noise is null)
+        {
+            return null;
+        }
+
+        var (samples, tokens) = RowKeys(batch);
+        return noise.Draw(step, samples, tokens, (int)model.Head.Shape[1], model.Device);
     }
 
     private static (long[] Samples, int[] Tokens) RowKeys(PackedBatch batch)

@@ -21,7 +21,8 @@ internal class TrainSession : IDisposable
     {
         (Model, Strategy, Optimizer, Mesh) = (model, strategy, optimizer, mesh);
         maxGradNorm = options.MaxGradNorm;
-        Runner = new StepRunner(model, options.VisionLearns, options.Dropout, options.Cache, options.Plan, together: strategy.RunsTogether);
+        Runner = new StepRunner(
+            model, options.VisionLearns, options.Dropout, options.Cache, options.Plan, together: strategy.RunsTogether, options.Noise);
     }
 
     public VisionLanguageModel Model { get; }

@@ -18,9 +18,7 @@ public sealed partial class LlamaFactoryExamplesTests
         ["extras/fp8/llama3_fp8_fsdp_sft.yaml"] = ["fp8"],
         ["extras/galore/llama3_full_sft.yaml"] = ["use_galore"],
         ["extras/llama_pro/llama3_freeze_sft.yaml"] = ["use_llama_pro"],
-        ["extras/loraplus/llama3_lora_sft.yaml"] = ["loraplus_lr_ratio"],
         ["extras/mod/llama3_full_sft.yaml"] = ["mixture_of_depths", "optim"],
-        ["extras/muon/qwen2_full_sft.yaml"] = ["use_muon"],
         ["extras/oft/qwen2_5vl_oft_sft.yaml"] = ["finetuning_type"],
         ["extras/pissa/llama3_lora_sft.yaml"] = ["pissa_init"],
     };

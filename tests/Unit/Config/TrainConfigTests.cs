@@ -33,7 +33,8 @@ public sealed class TrainConfigTests
                 "c.yaml line 2: lora_rank: 0 is not allowed: it must be a whole number, at least 1 and at most 65536",
                 "c.yaml line 3: learning_rate: fast is not allowed: it must be a number, at least 0",
                 "c.yaml line 4: lr_scheduler_type: cosinus is not allowed: it must be one of linear, cosine, constant, constant_with_warmup, "
-                    + "cosine_with_min_lr, cosine_plus_tenth, cosine_to_tenth",
+                    + "cosine_with_min_lr, cosine_plus_tenth, cosine_to_tenth, polynomial, inverse_sqrt, cosine_with_restarts, warmup_stable_decay, "
+                    + "cosine_warmup_with_min_lr",
                 "c.yaml line 5: lora_dropout: 1.0 is not allowed: it must be a number, at least 0 and less than 1",
                 "c.yaml line 6: bf16: maybe is not allowed: it must be true or false",
                 "c.yaml line 7: per_device_train_batch_size: 1.5 is not allowed: it must be a whole number, at least 1",
@@ -108,6 +109,9 @@ public sealed class TrainConfigTests
     [InlineData("stage: dpo", "stage: dpo is not allowed")]
     [InlineData("fp16: true\nbf16: true", "keep one of them")]
     [InlineData("report_to: wandb", "use tensorboard")]
+    [InlineData("optim: adamw_8bit", "optim: adamw_8bit is not allowed: states in fewer than 16 bits are not supported")]
+    [InlineData("optim: galore_adamw", "train fewer weights with LoRA")]
+    [InlineData("adafactor: true", "write that")]
     [InlineData("quantization_bit: 8", "in 4 bits")]
     [InlineData("quantization_method: hqq", "quantization_method: hqq is not allowed")]
     [InlineData("packing: true", "packs micro-batches by itself")]
@@ -125,11 +129,32 @@ public sealed class TrainConfigTests
     [InlineData("quantization_bit: 4\nzero: 3", "is not sharded")]
     [InlineData("quantization_bit: 4\nadapter_name_or_path: [a, b]", "takes one adapter")]
     [InlineData("lr_scheduler_type: cosine_with_min_lr", "min_lr_rate")]
+    [InlineData("lr_scheduler_type: cosine_warmup_with_min_lr", "min_lr_rate")]
+    [InlineData("lr_scheduler_type: polynomial\nlr_scheduler_kwargs: {num_cycles: 2}", "lr_scheduler_kwargs.num_cycles is not read by")]
+    [InlineData("lr_scheduler_type: polynomial\nlearning_rate: 1.0e-8", "lr_scheduler_kwargs.lr_end (1E-07) must be")]
+    [InlineData("lr_scheduler_type: polynomial\nlr_scheduler_kwargs: {power: steep}", "lr_scheduler_kwargs.power must be a number")]
+    [InlineData("lr_scheduler_type: warmup_stable_decay\nlr_scheduler_kwargs: {decay_type: steep}", "decay_type must be one of linear, cosine, 1-sqrt")]
+    [InlineData("lr_scheduler_type: warmup_stable_decay\nlr_scheduler_kwargs: {num_decay_steps: 1.5}", "num_decay_steps must be a whole number")]
     [InlineData("lr_scheduler_kwargs: {min_lrr: 1.0e-6}", "lr_scheduler_kwargs.min_lrr is not known")]
+    [InlineData("optim_args: momentum=0.9", "optim_args.momentum is not read by optim: adamw_torch, which reads none")]
+    [InlineData("optim: sgd\noptim_args: weight_decay=0.1", "use weight_decay itself")]
+    [InlineData("optim: sgd\noptim_args: nesterov=true", "optim_args.nesterov needs a momentum")]
+    [InlineData("optim: sgd\noptim_args: momentum", "it must be a map from names to numbers or words, or name=value")]
+    [InlineData("optim: lion\nuse_muon: true", "use_muon: true contradicts optim: lion")]
     [InlineData("recompute: true\ndisable_gradient_checkpointing: true", "contradicts")]
     [InlineData("do_train: false", "nothing to do")]
     public void Keys_that_contradict_each_other_are_reported(string lines, string part) =>
         Assert.Contains(Problems(Minimal + lines), problem => problem.Contains(part, StringComparison.Ordinal));
+
+    [Theory]
+    [InlineData("optim: lion_32bit", OptimizerKind.Lion)]
+    [InlineData("optim: paged_lion_32bit", OptimizerKind.Lion)]
+    [InlineData("optim: lion", OptimizerKind.Lion)]
+    [InlineData("optim: paged_adamw_32bit", OptimizerKind.AdamwTorch)]
+    [InlineData("optim: adafactor", OptimizerKind.Adafactor)]
+    [InlineData("use_muon: true", OptimizerKind.Muon)]
+    [InlineData("optim: muon", OptimizerKind.Muon)]
+    public void Names_of_optimizers_that_do_the_same_are_taken(string line, OptimizerKind kind) => Assert.Equal(kind, Load(line).Optimizer.Kind);
 
     [Fact]
     public void Broken_files_name_the_place()

@@ -22,6 +22,14 @@ internal sealed record ScheduleSection
     [Bounds(0)]
     [Affects(Learning)] public double LearningRate { get; init; } = 5e-5;
 
+    /// <summary>Peak learning rate of the vision tower, as in ms-swift; null is <see cref="LearningRate"/>.</summary>
+    [Bounds(0)]
+    [Affects(Learning)] public double? VitLr { get; init; }
+
+    /// <summary>Peak learning rate of the projector between vision tower and language model, as in ms-swift; null is <see cref="LearningRate"/>.</summary>
+    [Bounds(0)]
+    [Affects(Learning)] public double? AlignerLr { get; init; }
+
     /// <summary>Number of epochs over the training samples.</summary>
     [Bounds(0, AboveMin = true)]
     [Affects(Learning)] public double NumTrainEpochs { get; init; } = 3;
@@ -33,8 +41,8 @@ internal sealed record ScheduleSection
     /// <summary>How the learning rate decays after the warm-up.</summary>
     [Affects(Learning)] public LrSchedulerType LrSchedulerType { get; init; } = LrSchedulerType.Linear;
 
-    /// <summary>Arguments of the schedule: <c>num_cycles</c>, <c>min_lr</c>, <c>min_lr_rate</c>.</summary>
-    [Affects(Learning)] public IReadOnlyDictionary<string, double> LrSchedulerKwargs { get; init; } = new Dictionary<string, double>();
+    /// <summary>Arguments of the schedule, by Transformers' names: <c>num_cycles</c>, <c>min_lr</c>, <c>lr_end</c>; see optimizers.md.</summary>
+    [Affects(Learning)] public NamedValues LrSchedulerKwargs { get; init; } = NamedValues.None;
 
     /// <summary>Warm-up as a fraction of total steps; <see cref="WarmupSteps"/> takes precedence.</summary>
     [Bounds(0, 1)]

@@ -38,6 +38,18 @@ internal sealed record TuningSection
     /// <summary>Scale by alpha / sqrt(rank) instead of alpha / rank.</summary>
     [Affects(Learning)] public bool UseRslora { get; init; }
 
+    /// <summary>LoRA+ (arXiv 2402.12354): <c>lora_B</c> and vectors that learn have so many times the learning rate; 16 is usual, null is 1.</summary>
+    [Bounds(0, AboveMin = true)]
+    [Affects(Learning)] public double? LoraplusLrRatio { get; init; }
+
+    /// <summary>NEFTune: noise on token embeddings in training, of at most this over the root of (tokens of the sample x width); null is none.</summary>
+    [Bounds(0)]
+    [Affects(Learning)] public double? NeftuneNoiseAlpha { get; init; }
+
+    /// <summary>The loss is (1 - this) x the label's cross-entropy + this x the mean over all tokens of the vocabulary; see optimizers.md.</summary>
+    [Bounds(0, 1)]
+    [Affects(Learning)] public double LabelSmoothingFactor { get; init; }
+
     /// <summary>Freeze the vision tower.</summary>
     [Affects(Learning)] public bool FreezeVisionTower { get; init; } = true;
 

@@ -44,10 +44,10 @@ internal sealed class EmbeddingNoise(double alpha, ulong seed)
 
     private static void Fill(Span<float> row, ulong key, double most)
     {
-        const double Unit = 1.0 / (1 << (Bits - 1));
+        const double unit = 1.0 / (1 << (Bits - 1));
         for (var i = 0; i < row.Length; i++)
         {
-            row[i] = (float)((((SplitMix.Mix(key, (ulong)i) >> (64 - Bits)) * Unit) - 1) * most);
+            row[i] = (float)((((SplitMix.Mix(key, (ulong)i) >> (64 - Bits)) * unit) - 1) * most);
         }
     }
 }

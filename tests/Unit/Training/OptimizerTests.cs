@@ -127,11 +127,11 @@ public sealed class OptimizerTests : NativeTest
     public void The_plan_counts_matrices_by_their_rows_and_columns()
     {
         // Matrices 6x4 and 3x8, a bias of 5, embeddings 4x3, and a convolution 2x3x2x2, whose last two dimensions are its matrix.
-        const double Elements = 24 + 24 + 5 + 12 + 24;
+        const double elements = 24 + 24 + 5 + 12 + 24;
         using var adafactor = new OptimizerWeights("optim: adafactor");
         using var muon = new OptimizerWeights("optim: muon");
-        Assert.Equal((10 + 11 + 5 + 7 + 12 + 12) / Elements, PerElement(adafactor, "optim: adafactor"), 1e-12);
-        Assert.Equal((24 + 24 + (2 * (5 + 12 + 24))) / Elements, PerElement(muon, "use_muon: true"), 1e-12);
+        Assert.Equal((10 + 11 + 5 + 7 + 12 + 12) / elements, PerElement(adafactor, "optim: adafactor"), 1e-12);
+        Assert.Equal((24 + 24 + (2 * (5 + 12 + 24))) / elements, PerElement(muon, "use_muon: true"), 1e-12);
     }
 
     [Fact]

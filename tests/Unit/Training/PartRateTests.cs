@@ -3,7 +3,6 @@ using Fovea.Cli;
 using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.Saving;
-using Fovea.Nn;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training.Config;
 using Fovea.Training.Optim;

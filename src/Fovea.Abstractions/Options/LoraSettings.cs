@@ -30,4 +30,8 @@ public sealed class LoraSettings
     /// <summary>Scale by alpha / sqrt(rank) instead (rsLoRA, arXiv 2312.03732); default false.</summary>
     [Key("use_rslora")]
     public bool? RankStabilized { get; set; }
+
+    /// <summary>LoRA+ (arXiv 2402.12354): the second matrix of each adapter learns at so many times the learning rate; above 0, default the same rate.</summary>
+    [Key("loraplus_lr_ratio")]
+    public double? RateRatio { get; set; }
 }

@@ -152,6 +152,11 @@ internal static class ConfigChecks
                 problems.Add("use_rslora is only for finetuning_type: lora");
             }
 
+            if (config.Tuning.LoraplusLrRatio is not null)
+            {
+                problems.Add("loraplus_lr_ratio is only for finetuning_type: lora");
+            }
+
             if (config.Tuning.LoraTargetParameters.Count > 0)
             {
                 problems.Add("lora_target_parameters is only for finetuning_type: lora");

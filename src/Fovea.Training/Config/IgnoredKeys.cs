@@ -54,7 +54,7 @@ internal static class IgnoredKeys
             "apollo_target apollo_rank apollo_update_interval apollo_scale apollo_proj apollo_proj_type apollo_scale_type apollo_layerwise apollo_scale_front"),
         ("it is only read with use_badam",
             "badam_mode badam_start_block badam_switch_mode badam_switch_interval badam_update_ratio badam_mask_mode badam_verbose"),
-        ("it is only read with loraplus_lr_ratio", "loraplus_lr_embedding"),
+        ("embeddings get no adapters, whose rate it is", "loraplus_lr_embedding"),
         ("it is only read with pissa_init", "pissa_iter pissa_convert"),
         ("it is only read with finetuning_type: oft", "module_dropout oft_rank oft_block_size oft_target"),
         ("it is only read by other stages than sft",

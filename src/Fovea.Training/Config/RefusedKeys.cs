@@ -18,7 +18,6 @@ internal static class RefusedKeys
         ["export_quantization_bit"] = new("exports are not quantised; export in 16 bits and quantise the result"),
         ["export_legacy_format"] = new("exports are safetensors, which every current loader reads; remove the key"),
         ["use_dora"] = new("DoRA is not supported; use LoRA, for instance with use_rslora: true and a higher lora_rank"),
-        ["loraplus_lr_ratio"] = new("LoRA+ is not supported; remove the key"),
         ["pissa_init"] = new("PiSSA is not supported; remove the key, LoRA starts from B = 0"),
         ["create_new_adapter"] = new("merge the given adapter first with 'fovea export', then train a new one on the result"),
         ["use_llama_pro"] = new("expanded blocks are not supported; use freeze_trainable_layers"),

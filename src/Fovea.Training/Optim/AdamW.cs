@@ -26,13 +26,16 @@ internal sealed class AdamW : Optimizer
     /// <param name="parts">What this rank updates.</param>
     /// <param name="weightDecay">Applied to what <see cref="DecayRule"/> names, per step: p *= 1 - rate * decay.</param>
     /// <param name="decayAll">Applied to everything.</param>
-    public AdamW(IReadOnlyList<ParameterShard> parts, double beta1, double beta2, double epsilon, double weightDecay, bool decayAll = false)
+    /// <param name="factor">What the learning rate is multiplied by for a weight (<see cref="RateRule"/>); null is 1 for all.</param>
+    public AdamW(
+        IReadOnlyList<ParameterShard> parts, double beta1, double beta2, double epsilon, double weightDecay, bool decayAll = false,
+        Func<Parameter, double>? factor = null)
         : base(parts)
     {
         this.beta1 = beta1;
         this.beta2 = beta2;
         this.epsilon = epsilon;
-        moments = [.. parts.Select(p => new Moments(p, decayAll || DecayRule.Applies(p) ? weightDecay : 0))];
+        moments = [.. parts.Select(p => new Moments(p, decayAll || DecayRule.Applies(p) ? weightDecay : 0, factor?.Invoke(p.Parameter) ?? 1))];
     }
 
     public override void Dispose()
@@ -57,7 +60,7 @@ internal sealed class AdamW : Optimizer
     {
         var skip = finite.Neg().Add(1);
         using var scope = TensorScope.Open("step");
-        foreach (var group in moments.GroupBy(m => m.Decay))
+        foreach (var group in moments.GroupBy(m => (m.Decay, m.Factor)))
         {
             var with = group.Select(m => (Moments: m, Gradient: m.Part.Gradient())).Where(m => m.Gradient is not null).ToArray();
             if (with.Length == 0)
@@ -73,15 +76,17 @@ internal sealed class AdamW : Optimizer
                 Array.ConvertAll(with, m => m.Moments.Mean),
                 Array.ConvertAll(with, m => m.Moments.Variance),
                 steps,
-                rate, beta1, beta2, group.Key, epsilon, divisor, skip);
+                rate * group.Key.Factor, beta1, beta2, group.Key.Decay, epsilon, divisor, skip);
         }
     }
 
-    private sealed class Moments(ParameterShard part, double decay)
+    private sealed class Moments(ParameterShard part, double decay, double factor)
     {
         public ParameterShard Part { get; } = part;
 
         public double Decay { get; } = decay;
+
+        public double Factor { get; } = factor;
 
         public Tensor Mean { get; } = CreateOps.Zeros(part.Value.Shape, part.Value.DType, part.Value.Device).Keep();
 

@@ -6,11 +6,14 @@ namespace Fovea.Training.Optim;
 /// <summary>The optimizer that a configuration asks for.</summary>
 internal static class Optimizers
 {
-    /// <summary>Makes it over what a rank updates.</summary>
-    public static IOptimizer Create(OptimizerSection options, IReadOnlyList<ParameterShard> parts) => options.Optim switch
+    /// <summary>Makes it over what a rank updates, each weight at the rate that <see cref="RateRule"/> gives it.</summary>
+    public static IOptimizer Create(TrainConfig config, IReadOnlyList<ParameterShard> parts) =>
+        Create(config.Optimizer, parts, parameter => RateRule.Factor(config, parameter));
+
+    private static AdamW Create(OptimizerSection options, IReadOnlyList<ParameterShard> parts, Func<Parameter, double> factor) => options.Optim switch
     {
         OptimizerKind.AdamwTorch or OptimizerKind.AdamwHf or OptimizerKind.AdamwTorchFused => new AdamW(
-            parts, options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon, options.WeightDecay, options.DecayNorms),
+            parts, options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon, options.WeightDecay, options.DecayNorms, factor),
         var other => throw new ArgumentOutOfRangeException(nameof(options), other, "no such optimizer"),
     };
 

@@ -41,7 +41,7 @@ internal sealed class BestWeights : IDisposable
     /// <summary>The masters lie in the optimizer's files: in those of weights the digits are fewer, or there are none.</summary>
     private static IOptimizer Restored(TrainConfig config, string checkpoint, IReadOnlyList<Nn.ParameterShard> parts)
     {
-        var optimizer = Optimizers.Create(config.Optimizer, parts);
+        var optimizer = Optimizers.Create(config, parts);
         if (OptimizerFiles.AreIn(checkpoint))
         {
             CheckpointStore.Restore(checkpoint, optimizer);

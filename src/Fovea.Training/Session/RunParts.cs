@@ -34,7 +34,7 @@ internal sealed class RunParts : IDisposable
                 ? VisionIdentity.Of(Setup.Model, Setup.Family, inputs.Setup.Images, Setup.LearnsOverTower)
                 : null;
             Strategy = opened.Add(Setup.Divide(Config, mesh));
-            Optimizer = opened.Add(Optimizers.Create(Config.Optimizer, Strategy.Parts));
+            Optimizer = opened.Add(Optimizers.Create(Config, Strategy.Parts));
             Budget = MemoryBudget.For(Config, Setup.Model, new MachineMemory(Setup.Model.Device), caches, mesh.RanksHere, mesh.WorldSize);
             Cache = caches
                 ? opened.Add(VisionCacheSetup.Open(Config, Setup, inputs.Setup.Images, identity, Budget, text => events.Write(new Warning(text))))

@@ -19,7 +19,6 @@ public sealed partial class LlamaFactoryExamplesTests
         ["extras/fsdp_qlora/llama3_lora_sft.yaml"] = ["quantization_bit"],
         ["extras/galore/llama3_full_sft.yaml"] = ["use_galore"],
         ["extras/llama_pro/llama3_freeze_sft.yaml"] = ["use_llama_pro"],
-        ["extras/loraplus/llama3_lora_sft.yaml"] = ["loraplus_lr_ratio"],
         ["extras/mod/llama3_full_sft.yaml"] = ["mixture_of_depths", "optim"],
         ["extras/muon/qwen2_full_sft.yaml"] = ["use_muon"],
         ["extras/oft/qwen2_5vl_oft_sft.yaml"] = ["finetuning_type"],

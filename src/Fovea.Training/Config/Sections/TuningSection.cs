@@ -38,6 +38,10 @@ internal sealed record TuningSection
     /// <summary>Scale by alpha / sqrt(rank) instead of alpha / rank.</summary>
     [Affects(Learning)] public bool UseRslora { get; init; }
 
+    /// <summary>LoRA+ (arXiv 2402.12354): <c>lora_B</c> and vectors that learn have so many times the learning rate; 16 is usual, null is 1.</summary>
+    [Bounds(0, AboveMin = true)]
+    [Affects(Learning)] public double? LoraplusLrRatio { get; init; }
+
     /// <summary>Freeze the vision tower.</summary>
     [Affects(Learning)] public bool FreezeVisionTower { get; init; } = true;
 

@@ -17,7 +17,7 @@ internal static class ModelCard
 
             # LoRA adapter
 
-            Rank {config.Lora.Rank}, alpha {config.Lora.Alpha:0.####}, on {linears} linear layers ({parameters} parameters) of `{baseModel}`.
+            Rank {config.Lora.Rank}, alpha {config.Lora.Alpha:0.####}{(config.Lora.HasPatterns ? " where no pattern says otherwise" : string.Empty)}{(config.Lora.Decomposed ? ", with magnitudes (DoRA)" : string.Empty)}, on {linears} linear layers ({parameters} parameters) of `{baseModel}`.
             Trained with Fovea.
 
             Load it over the base model with PEFT, `PeftModel.from_pretrained(model, folder)`, chat with it in Fovea, `fovea chat`,

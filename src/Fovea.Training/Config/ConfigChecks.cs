@@ -17,6 +17,7 @@ internal static class ConfigChecks
         Required(config, given, use, problems);
         Data(config, problems);
         Method(config, problems);
+        AdapterChecks.Run(config.Tuning, problems);
         Schedule(config, problems);
         AnswerChecks.Run(config, problems);
         foreach (var refusal in config.Run.ReportTo.Select(TrackerNames.Refusal).OfType<string>())
@@ -147,25 +148,6 @@ internal static class ConfigChecks
                 problems.Add("adapter_name_or_path is only for finetuning_type: lora; merge the adapter first with 'fovea export'");
             }
 
-            if (config.Tuning.UseRslora)
-            {
-                problems.Add("use_rslora is only for finetuning_type: lora");
-            }
-
-            if (config.Tuning.LoraplusLrRatio is not null)
-            {
-                problems.Add("loraplus_lr_ratio is only for finetuning_type: lora");
-            }
-
-            if (config.Tuning.LoraTargetParameters.Count > 0)
-            {
-                problems.Add("lora_target_parameters is only for finetuning_type: lora");
-            }
-        }
-
-        if (config.Tuning is { LoraTargetParameters.Count: > 0, LoraDropout: > 0 })
-        {
-            problems.Add("lora_target_parameters needs lora_dropout: 0, as in PEFT, where the adapters of experts are part of their weights");
         }
 
         if (config is { Tuning.FinetuningType: FinetuningType.Freeze, Tuning.FreezeTrainableLayers: 0 })
@@ -187,11 +169,6 @@ internal static class ConfigChecks
         if (config.Tuning.FreezeLlm is not null && config.Tuning.FinetuningType != FinetuningType.Full)
         {
             problems.Add("freeze_llm is only for finetuning_type: full");
-        }
-
-        if (config.Tuning.LoraTarget.Count == 0)
-        {
-            problems.Add("lora_target is empty: use all, module names or a regular expression");
         }
     }
 

@@ -51,7 +51,7 @@ public sealed class LoraSettings
     [Key("create_new_adapter")]
     public bool? StartAnew { get; set; }
 
-    /// <summary>LoRA+ (arXiv 2402.12354): the second matrix of each adapter learns at so many times the learning rate; above 0, default the same rate.</summary>
+    /// <summary>LoRA+ (arXiv 2402.12354): the second matrix of each adapter learns at so many times the learning rate; above 0, default 1.</summary>
     [Key("loraplus_lr_ratio")]
     public double? RateRatio { get; set; }
 }

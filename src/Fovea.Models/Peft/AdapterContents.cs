@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Fovea.Files.Safetensors;
 using Fovea.Nn;
 
@@ -90,7 +92,8 @@ internal sealed record AdapterContents(IReadOnlySet<string> Targets, ExpertTarge
     private static bool IsMagnitude(string name) => name.EndsWith(Magnitude, StringComparison.Ordinal);
 
     /// <summary>The linears that the configuration means. An expression was made for the names of its time, so both spellings are tried.</summary>
-    private static HashSet<string> Targeted(VisionLanguageModel model, PeftConfig config, HashSet<string> stored)
+    /// <param name="stored">The linears that the adapter's file holds.</param>
+    internal static HashSet<string> Targeted(VisionLanguageModel model, PeftConfig config, HashSet<string> stored)
     {
         var excluded = LoraTargets.Excluder(model, config.ExcludePattern, config.ExcludeModules);
         HashSet<string> Where(Func<Linear, bool> matches) =>
@@ -104,7 +107,22 @@ internal sealed record AdapterContents(IReadOnlySet<string> Targets, ExpertTarge
             return stored.SetEquals(hub) || today.Count == 0 ? hub : today;
         }
 
-        return config.TargetModules is { } names ? Where(linear => LoraTargets.Named(model, linear, names)) : stored;
+        return config.TargetModules is { } names
+            ? Where(linear => LoraTargets.Named(model, linear, names) && InLayers(config, model.Names.ToModule(linear.Path)))
+            : stored;
+    }
+
+    /// <summary>PEFT's rule for <c>layers_to_transform</c>: the last number between dots, after a name that <c>layers_pattern</c> matches.</summary>
+    private static bool InLayers(PeftConfig config, string module)
+    {
+        if (config.Layers.Count == 0)
+        {
+            return true;
+        }
+
+        var found = (config.LayersPattern.Count == 0 ? ["[^.]*"] : config.LayersPattern)
+            .Select(name => Regex.Match(module, $@"^.*\.(?:{name})\.(\d+)\.", RegexOptions.CultureInvariant)).FirstOrDefault(match => match.Success);
+        return found is not null && long.TryParse(found.Groups[^1].ValueSpan, CultureInfo.InvariantCulture, out var layer) && config.Layers.Contains(layer);
     }
 
     private static IEnumerable<string> Missing(HashSet<string> targeted, Dictionary<string, HashSet<string>> pieces, string[] wanted) =>

@@ -113,7 +113,8 @@ internal sealed class LoraTargets
     private static Func<Linear, bool> Excluder(VisionLanguageModel model, IReadOnlyList<string> exclude)
     {
         var pattern = exclude is [var text] && text.AsSpan().ContainsAny(PatternCharacters) ? text : null;
-        var nowhere = exclude.Where(name => !model.Ledger.Linears.Any(pattern is null ? Excluder(model, null, [name]) : Excluder(model, pattern, null))).ToList();
+        var nowhere = exclude
+            .Where(name => !model.Ledger.Linears.Any(pattern is null ? Excluder(model, null, [name]) : Excluder(model, pattern, null))).ToList();
         return nowhere.Count > 0
             ? throw new ConfigException($"exclude_modules: {string.Join(", ", nowhere)} matches no linear layer of this model")
             : Excluder(model, pattern, pattern is null && exclude.Count > 0 ? exclude : null);

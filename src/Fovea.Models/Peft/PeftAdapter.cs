@@ -98,7 +98,9 @@ internal static class PeftAdapter
             .OrderBy(tensor => tensor.Name, StringComparer.Ordinal).ToList();
         Directory.CreateDirectory(folder);
         SafetensorsWriter.Write(Path.Combine(folder, "adapter_model.safetensors"), tensors);
-        AtomicFile.WriteText(Path.Combine(folder, "README.md"), ModelCard.For(config, model.Ledger.Adaptables.Count(adaptable => adaptable.Lora is not null), adapters.Sum(p => p.Count)));
+        AtomicFile.WriteText(
+            Path.Combine(folder, "README.md"),
+            ModelCard.For(config, model.Ledger.Adaptables.Count(adaptable => adaptable.Lora is not null), adapters.Sum(p => p.Count)));
         config.Write(folder);
     }
 

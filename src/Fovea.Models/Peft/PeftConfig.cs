@@ -27,6 +27,12 @@ internal sealed record PeftConfig
     /// <summary>Paths of linears, or their last parts, that get none.</summary>
     public IReadOnlyList<string>? ExcludeModules { get; init; }
 
+    /// <summary>Numbers of the layers whose linears <see cref="TargetModules"/> means; none is all.</summary>
+    public IReadOnlyList<long> Layers { get; init; } = [];
+
+    /// <summary>Regular expressions for the name before a layer's number, of which the first that is found counts; none is whatever stands there.</summary>
+    public IReadOnlyList<string> LayersPattern { get; init; } = [];
+
     /// <summary>Weights of experts, whole paths or their last parts, that have adapters beside the linears.</summary>
     public IReadOnlyList<string> TargetParameters { get; init; } = [];
 
@@ -108,8 +114,8 @@ internal sealed record PeftConfig
         ["inference_mode"] = true,
         ["init_lora_weights"] = true,
         ["layer_replication"] = null,
-        ["layers_pattern"] = null,
-        ["layers_to_transform"] = null,
+        ["layers_pattern"] = LayersPattern.Count == 0 ? null : LayersPattern,
+        ["layers_to_transform"] = Layers.Count == 0 ? null : Layers,
         ["loftq_config"] = new Dictionary<string, object?>(),
         ["lora_alpha"] = Number(Lora.Alpha),
         ["lora_dropout"] = Lora.Dropout,

@@ -15,7 +15,6 @@ internal static class PeftConfigReader
         ["lora_bias"] = "biases of the adapter are not supported",
         ["fan_in_fan_out"] = "transposed weights are not supported",
         ["loftq_config"] = "LoftQ changes the base weights and is not supported",
-        ["layers_to_transform"] = "write the layers into target_modules instead",
         ["layer_replication"] = "replicated layers are not supported",
         ["trainable_token_indices"] = "single rows of the embedding cannot be adapted",
         ["alora_invocation_tokens"] = "activated LoRA is not supported",
@@ -67,9 +66,16 @@ internal static class PeftConfigReader
             ExcludeModules = Words(path, root, "exclude_modules", problems) is { Count: > 0 } names ? names : null,
             TargetPattern = Text(root, "target_modules") is var pattern and not "all-linear" ? pattern : null,
             TargetModules = Words(path, root, "target_modules", problems),
+            Layers = Layers(path, root, problems),
+            LayersPattern = Text(root, "layers_pattern") is { Length: > 0 } layers ? [layers] : Words(path, root, "layers_pattern", problems) ?? [],
             TargetParameters = Words(path, root, "target_parameters", problems) ?? [],
             ModulesToSave = Words(path, root, "modules_to_save", problems) ?? [],
         };
+        if (config is { Layers.Count: > 0, TargetModules: null })
+        {
+            problems.Add($"{path}: layers_to_transform needs a list of names in target_modules, as in PEFT");
+        }
+
         CheckExperts(path, config, problems);
         return problems.Count == 0 ? config : throw new ConfigException(problems);
     }
@@ -135,6 +141,23 @@ internal static class PeftConfigReader
 
     private static bool Has(JsonElement root, string key, out JsonElement value) =>
         root.TryGetProperty(key, out value) && value.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined);
+
+    private static List<long> Layers(string path, JsonElement root, List<string> problems)
+    {
+        if (!Has(root, "layers_to_transform", out var value))
+        {
+            return [];
+        }
+
+        JsonElement[] items = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : [value];
+        if (items.All(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt64(out var layer) && layer >= 0))
+        {
+            return [.. items.Select(item => item.GetInt64())];
+        }
+
+        problems.Add($"{path}: layers_to_transform must be numbers of layers, not {JsonText.Show(value)}");
+        return [];
+    }
 
     private static bool IsTrue(JsonElement root, string key) => Has(root, key, out var value) && value.ValueKind == JsonValueKind.True;
 

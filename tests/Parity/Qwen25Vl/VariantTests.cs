@@ -144,7 +144,8 @@ public sealed class VariantTests : NativeTest
             var module = name[..^".lora_A.weight".Length];
             var weight = model.Ledger[model.Names.ToLedger(module["base_model.model.".Length..]) + ".weight"];
             var lengths = weight.Value.ToArray<float>().Chunk((int)weight.Shape[1]).Select(row => (float)Math.Sqrt(row.Sum(v => (double)v * v))).ToArray();
-            tensors.Add(TensorSource.FromBytes($"{module}.lora_magnitude_vector", DType.F32, [lengths.Length], MemoryMarshal.AsBytes(lengths.AsSpan()).ToArray()));
+            var bytes = MemoryMarshal.AsBytes(lengths.AsSpan()).ToArray();
+            tensors.Add(TensorSource.FromBytes($"{module}.lora_magnitude_vector", DType.F32, [lengths.Length], bytes));
         }
 
         SafetensorsWriter.Write(Path.Combine(target, Weights), tensors);

@@ -45,6 +45,25 @@ public sealed class LoraTargetsTests : NativeTest
         Assert.Equal(golden == "regex" ? target : null, targets.Pattern);
     }
 
+    [Theory]
+    [InlineData("layers", 4)]
+    [InlineData(null, 4)]
+    [InlineData("blocks", 0)]
+    public void An_adapter_may_be_for_some_layers_alone(string? pattern, int count)
+    {
+        var config = new PeftConfig
+        {
+            TargetModules = ["q_proj", "gate_proj"], Layers = [1, 3], LayersPattern = pattern is null ? [] : [pattern], ExcludePattern = ".*visual.*",
+        };
+        var targeted = AdapterContents.Targeted(model, config, []).Select(model.Names.ToModule).Order(StringComparer.Ordinal).ToList();
+        Assert.Equal(count, targeted.Count);
+        if (count > 0)
+        {
+            Assert.Equal(Golden.Json(TestFiles.Golden("peft_variants/targets.json")).GetProperty("layers").GetProperty("modules").EnumerateArray()
+                .Select(module => module.GetString()!), targeted);
+        }
+    }
+
     [Fact]
     public void An_expression_of_which_something_is_excluded_becomes_the_list_of_what_is_left()
     {

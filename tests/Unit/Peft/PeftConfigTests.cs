@@ -87,6 +87,8 @@ public sealed class PeftConfigTests : IDisposable
             BaseModel = "/models/Qwen 2.5 \"VL\" été",
             Lora = new LoraOptions { Rank = 3, Alpha = 4.5, Dropout = 0.05, RankStabilized = true, Decomposed = true },
             ExcludePattern = ".*visual.*",
+            Layers = [0, 2],
+            LayersPattern = ["layers"],
             TargetModules = ["q_proj", "model.language_model.layers.0.mlp.up_proj"],
             ModulesToSave = ["embed_tokens"],
             Revision = "main",
@@ -119,6 +121,8 @@ public sealed class PeftConfigTests : IDisposable
     [InlineData("""{"peft_type": "LORA", "r": "8"}""", "r must be a number, not \"8\"")]
     [InlineData("""{"peft_type": "LORA", "lora_dropout": 1}""", "lora_dropout must be in [0, 1)")]
     [InlineData("""{"peft_type": "LORA", "rank_pattern": ["q_proj"]}""", "rank_pattern must be a map from names to numbers")]
+    [InlineData("""{"peft_type": "LORA", "target_modules": ".*q_proj", "layers_to_transform": [1]}""", "layers_to_transform needs a list of names")]
+    [InlineData("""{"peft_type": "LORA", "target_modules": ["q_proj"], "layers_to_transform": [-1]}""", "must be numbers of layers")]
     [InlineData("""{"peft_type": "LORA", "exclude_modules": {"q_proj": 1}}""", "exclude_modules must be a list of names")]
     [InlineData("""{"peft_type": "LORA", "use_dora": true, "target_parameters": ["mlp.experts.down_proj"]}""", "use_dora is not for target_parameters")]
     [InlineData("""{"peft_type": "LORA", "rank_pattern": {"q_proj": 4}, "target_parameters": ["mlp.experts.down_proj"]}""", "are not supported together")]

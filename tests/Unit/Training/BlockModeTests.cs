@@ -74,7 +74,8 @@ public sealed class BlockModeTests : NativeTest
 
             // Where the head learns, the loss uses a copy of it, which this pass does not keep.
             var copy = everything && dtype == DType.BF16 ? model.Head.Count * 2 : 0;
-            TestContext.Current.TestOutputHelper?.WriteLine($"{dtype} {everything} {dropout} {decomposed} {mode}: {foretold} foretold, {held[mode] + copy} held");
+            TestContext.Current.TestOutputHelper?.WriteLine(
+                $"{dtype} {everything} {dropout} {decomposed} {mode}: {foretold} foretold, {held[mode] + copy} held");
             Assert.InRange((double)foretold / (held[mode] + copy), 0.95, 1.05);
         }
 

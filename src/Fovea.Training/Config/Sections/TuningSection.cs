@@ -33,7 +33,7 @@ internal sealed record TuningSection
     [Pattern]
     [Affects(Learning)] public IReadOnlyList<string> ExcludeModules { get; init; } = [];
 
-    /// <summary>Ranks of their own, from regular expressions for the ends of module paths, as PEFT's <c>rank_pattern</c>; the first that matches counts.</summary>
+    /// <summary>Ranks of their own, by regular expressions for the ends of module paths, as PEFT's <c>rank_pattern</c>; the first match counts.</summary>
     [Affects(Learning)] public IReadOnlyDictionary<string, double> RankPattern { get; init; } = new Dictionary<string, double>();
 
     /// <summary>Alphas of their own, by the same rule, as PEFT's <c>alpha_pattern</c>; the scale is alpha / rank of the module.</summary>

@@ -105,13 +105,10 @@ internal static class PythonJson
                 AppendText(text, words, ascii);
                 break;
             case IReadOnlyDictionary<string, object?> map:
-                var pairs = sortKeys ? map.OrderBy(pair => pair.Key, StringComparer.Ordinal) : map.AsEnumerable();
-                AppendAll(text, '{', '}', [.. pairs], indent, depth, pair =>
-                {
-                    AppendText(text, pair.Key, ascii);
-                    text.Append(": ");
-                    Append(text, pair.Value, indent, sortKeys, ascii, depth + 1);
-                });
+                AppendPairs(sortKeys ? map.OrderBy(pair => pair.Key, StringComparer.Ordinal) : map.AsEnumerable());
+                break;
+            case IReadOnlyList<KeyValuePair<string, object?>> ordered:
+                AppendPairs(ordered);
                 break;
             case IEnumerable list:
                 AppendAll(text, '[', ']', [.. list.Cast<object?>()], indent, depth, item => Append(text, item, indent, sortKeys, ascii, depth + 1));
@@ -119,6 +116,13 @@ internal static class PythonJson
             default:
                 throw new ArgumentException($"{value.GetType()} has no JSON form", nameof(value));
         }
+
+        void AppendPairs(IEnumerable<KeyValuePair<string, object?>> pairs) => AppendAll(text, '{', '}', [.. pairs], indent, depth, pair =>
+        {
+            AppendText(text, pair.Key, ascii);
+            text.Append(": ");
+            Append(text, pair.Value, indent, sortKeys, ascii, depth + 1);
+        });
     }
 
     private static void AppendAll<T>(StringBuilder text, char open, char close, IReadOnlyList<T> items, int indent, int depth, Action<T> append)

@@ -86,9 +86,9 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
 
     public void Dispose()
     {
-        foreach (var parameter in AdapterParameters)
+        foreach (var adapter in adaptables.Select(adaptable => adaptable.Lora).OfType<LoraAdapter>())
         {
-            parameter.Value.Dispose();
+            adapter.Dispose();
         }
 
         foreach (var parameter in parameters)

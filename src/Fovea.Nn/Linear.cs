@@ -28,6 +28,7 @@ internal sealed class Linear : Adaptable
         }
 
         return lora is null ? Base(x)
+            : lora.Magnitude is not null && (lora.DropsNow || !AdaptsInside(lora)) ? lora.Decomposed(x, Weight.Use(), Bias?.Use())
             : AdaptsInside(lora) ? Adapted(x, [this], [lora])[0]
             : lora.AddTo(Base(x), x);
     }
@@ -42,7 +43,7 @@ internal sealed class Linear : Adaptable
         {
             var linear = linears[i];
             if (!AdapterRows.Same(linear, out var lora) || lora is null || !linear.AdaptsInside(lora) || (linear.Bias is null) != (linears[0].Bias is null)
-                || (i > 0 && lora.Scale != adapters[0].Scale))
+                || (lora.Magnitude is not null && lora.DropsNow) || (i > 0 && !lora.GoesWith(adapters[0])))
             {
                 return Array.ConvertAll(linears, l => l.Forward(x));
             }
@@ -68,9 +69,10 @@ internal sealed class Linear : Adaptable
     private static Tensor[] Adapted(Tensor x, Linear[] linears, LoraAdapter[] adapters)
     {
         var dropping = adapters[0].Dropping;
-        return x.LoraLinears(
+        var scaled = adapters[0].Magnitude is not null;
+        var y = x.LoraLinears(
             Array.ConvertAll(linears, l => l.Weight.Use()),
-            linears[0].Bias is null ? [] : Array.ConvertAll(linears, l => l.Bias!.Use()),
+            scaled || linears[0].Bias is null ? [] : Array.ConvertAll(linears, l => l.Bias!.Use()),
             Array.ConvertAll(adapters, l => l.A.Value),
             Array.ConvertAll(adapters, l => l.B.Value),
             adapters[0].Scale,
@@ -78,5 +80,6 @@ internal sealed class Linear : Adaptable
             dropping?.KeysOf(x, adapters[0].Part),
             dropping is null ? [] : Array.ConvertAll(adapters, l => (long)l.Module),
             dropping?.Probability ?? 0);
+        return scaled ? [.. y.Select((own, i) => adapters[i].Scaled(own, linears[i].Weight.Use(), linears[i].Bias?.Use()))] : y;
     }
 }

@@ -270,7 +270,7 @@ public sealed class FineTune
     private static TrainConfig Trained(TrainConfig config) => config with
     {
         Model = config.Tuning.FinetuningType == FinetuningType.Lora
-            ? config.Model with { AdapterNameOrPath = [.. config.Model.AdapterNameOrPath.SkipLast(1), config.Run.OutputDir] }
+            ? config.Model with { AdapterNameOrPath = [.. config.AdaptersBelow, config.Run.OutputDir] }
             : config.Model with { ModelNameOrPath = config.Run.OutputDir, AdapterNameOrPath = [] },
     };
 

@@ -96,7 +96,32 @@ public sealed class ShardedTests : NativeTest
     }
 
     [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [Trait("Category", "Long")]
+    public void Variants_of_adapters_agree_with_one_rank(int stage)
+    {
+        string[] variant =
+        [
+            "learning_rate=1e-4", "use_dora=true", "loraplus_lr_ratio=16", "weight_decay=0.1", "lora_dropout=0.1", "exclude_modules=k_proj",
+            "rank_pattern={\"q_proj\": 3, \"layers.1.mlp.down_proj\": 16}", "alpha_pattern={\"v_proj\": 4}", "max_steps=3",
+        ];
+        var one = runs.Train("one", 1, 4, variant);
+        RankRuns.Near(one, runs.Train("two", 2, 4, [.. variant, $"zero={stage}"]), 1e-5);
+        runs.SameWeights("one", "two", 1e-5);
+        if (stage == 3)
+        {
+            // Adapters below are folded in as the weights are placed.
+            string[] over = ["learning_rate=1e-4", $"adapter_name_or_path={runs.Tiny.Out("one")}", "create_new_adapter=true", "use_dora=true", "max_steps=2"];
+            RankRuns.Near(runs.Train("over one", 1, 4, over), runs.Train("over two", 2, 4, [.. over, "zero=3"]), 1e-5);
+            runs.SameWeights("over one", "over two", 1e-5);
+        }
+    }
+
+    [Theory]
     [InlineData("finetuning_type=lora")]
+    [InlineData("use_dora=true")]
     [InlineData("additional_target=lm_head")]
     [InlineData("finetuning_type=full")]
     [Trait("Category", "Long")]

@@ -31,6 +31,26 @@ public sealed class LoraSettings
     [Key("use_rslora")]
     public bool? RankStabilized { get; set; }
 
+    /// <summary>Names of linear layers, or one regular expression, that get no adapter although <see cref="Targets"/> names them; default none.</summary>
+    [Key("exclude_modules")]
+    public IReadOnlyList<string>? Excluded { get; set; }
+
+    /// <summary>Ranks of their own, by regular expressions for the ends of module paths, of which the first that matches counts; default none.</summary>
+    [Key("rank_pattern")]
+    public IReadOnlyDictionary<string, double>? RankPattern { get; set; }
+
+    /// <summary>Alphas of their own, by the same rule; default none.</summary>
+    [Key("alpha_pattern")]
+    public IReadOnlyDictionary<string, double>? AlphaPattern { get; set; }
+
+    /// <summary>Train the lengths of the adapted weights' rows too (DoRA, arXiv 2402.09353); default false.</summary>
+    [Key("use_dora")]
+    public bool? WeightDecomposed { get; set; }
+
+    /// <summary>Merge the given adapters into the base in memory and train a new one over them; default false, going on with the last.</summary>
+    [Key("create_new_adapter")]
+    public bool? StartAnew { get; set; }
+
     /// <summary>LoRA+ (arXiv 2402.12354): the second matrix of each adapter learns at so many times the learning rate; above 0, default 1.</summary>
     [Key("loraplus_lr_ratio")]
     public double? RateRatio { get; set; }

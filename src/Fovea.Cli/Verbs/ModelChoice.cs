@@ -65,9 +65,9 @@ internal static class ModelChoice
         var (folder, start) = (config.Run.OutputDir, config.Model.AdapterNameOrPath.LastOrDefault());
         if (PeftAdapter.IsAdapter(folder))
         {
-            notes.WriteLine($"using the adapter in output_dir, {folder}"
-                + (start is null || start == folder ? string.Empty : $": the result of the run that went on from {start}"));
-            var adapters = config.Model.AdapterNameOrPath.SkipLast(1).Append(folder);
+            var from = config.Tuning.CreateNewAdapter ? $": the result of the run over {start}" : $": the result of the run that went on from {start}";
+            notes.WriteLine($"using the adapter in output_dir, {folder}{(start is null || start == folder ? string.Empty : from)}");
+            var adapters = config.AdaptersBelow.Append(folder);
             return (config with { Model = config.Model with { AdapterNameOrPath = [.. adapters] } }, folder);
         }
 

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Fovea.Files.Safetensors;
 using Fovea.Nn;
 
@@ -12,6 +14,7 @@ internal sealed record AdapterContents(IReadOnlySet<string> Targets, ExpertTarge
     public const string Prefix = "base_model.model.";
     private const string A = ".lora_A.weight";
     private const string B = ".lora_B.weight";
+    private const string Magnitude = ".lora_magnitude_vector";
     private const int Shown = 8;
 
     /// <summary>The ledger's spelling of a name in the adapter's file.</summary>
@@ -22,6 +25,8 @@ internal sealed record AdapterContents(IReadOnlySet<string> Targets, ExpertTarge
         var plain = name.Replace(".modules_to_save.default.", ".", StringComparison.Ordinal)
             .Replace(".lora_A.default.", ".lora_A.", StringComparison.Ordinal)
             .Replace(".lora_B.default.", ".lora_B.", StringComparison.Ordinal);
+        var magnitude = plain.IndexOf(Magnitude + '.', StringComparison.Ordinal);
+        plain = magnitude > 0 ? plain[..(magnitude + Magnitude.Length)] : plain;
         return experts.ToLedger(family.Names.ToLedger(plain.StartsWith(Prefix, StringComparison.Ordinal) ? plain[Prefix.Length..] : plain));
     }
 
@@ -30,19 +35,20 @@ internal sealed record AdapterContents(IReadOnlySet<string> Targets, ExpertTarge
     {
         var experts = new ExpertTargets(model, config.TargetParameters);
         var adaptables = model.Ledger.Adaptables.ToDictionary(adaptable => adaptable.Path, StringComparer.Ordinal);
-        var halves = new Dictionary<string, int>(StringComparer.Ordinal);
+        var pieces = new Dictionary<string, HashSet<string>>(StringComparer.Ordinal);
         var whole = new List<Parameter>();
         var (unknown, misshapen) = (new List<string>(), new List<string>());
         foreach (var (name, entry) in checkpoint.Tensors)
         {
             var canonical = Canonical(family, experts, name);
-            var path = Half(canonical);
+            var path = Owner(canonical);
             long[] expected;
-            if (path is not null && adaptables.TryGetValue(path, out var target))
+            if (path is not null && adaptables.TryGetValue(path, out var target) && (config.Lora.Decomposed || !IsMagnitude(canonical)))
             {
-                var isA = canonical.EndsWith(A, StringComparison.Ordinal);
-                expected = isA ? config.Lora.ShapesFor(target).A : config.Lora.ShapesFor(target).B;
-                halves[path] = halves.GetValueOrDefault(path) | (isA ? 1 : 2);
+                var shapes = config.Lora.For(path, model.Names.ToModule(path)).ShapesFor(target);
+                expected = IsMagnitude(canonical) ? [target.Outputs] : canonical.EndsWith(A, StringComparison.Ordinal) ? shapes.A : shapes.B;
+                pieces.TryAdd(path, []);
+                pieces[path].Add(canonical[path.Length..]);
             }
             else if (path is null && model.Ledger.Contains(canonical))
             {
@@ -61,14 +67,14 @@ internal sealed record AdapterContents(IReadOnlySet<string> Targets, ExpertTarge
             }
         }
 
-        var targeted = Targeted(model, config, halves.Keys.Except(experts.Paths).ToHashSet(StringComparer.Ordinal));
+        var targeted = Targeted(model, config, pieces.Keys.Except(experts.Paths).ToHashSet(StringComparer.Ordinal));
         targeted.UnionWith(experts.Paths);
         var problems = new List<string>();
         Report(problems, "are no part of this model", unknown);
         Report(problems, "have another shape than r and the model say", misshapen);
-        Report(problems, "are missing", [.. Missing(targeted, halves)]);
-        Report(problems, "belong to linears that target_modules does not name", [.. halves.Keys.Where(path => !targeted.Contains(path))]);
-        if (halves.Count == 0)
+        Report(problems, "are missing", [.. Missing(targeted, pieces, config.Lora.Decomposed ? [A, B, Magnitude] : [A, B])]);
+        Report(problems, "belong to linears that target_modules does not name", [.. pieces.Keys.Where(path => !targeted.Contains(path))]);
+        if (pieces.Count == 0)
         {
             problems.Add("it holds no lora_A and lora_B at all");
         }
@@ -78,14 +84,20 @@ internal sealed record AdapterContents(IReadOnlySet<string> Targets, ExpertTarge
             : throw new CheckpointException($"{checkpoint.Path} does not fit the model.\n  {string.Join("\n  ", problems)}");
     }
 
-    private static string? Half(string name) =>
-        name.EndsWith(A, StringComparison.Ordinal) || name.EndsWith(B, StringComparison.Ordinal) ? name[..^A.Length] : null;
+    /// <summary>The path of what a tensor of an adapter belongs to; null for others.</summary>
+    private static string? Owner(string name) => IsMagnitude(name) ? name[..^Magnitude.Length]
+        : name.EndsWith(A, StringComparison.Ordinal) || name.EndsWith(B, StringComparison.Ordinal) ? name[..^A.Length]
+        : null;
+
+    private static bool IsMagnitude(string name) => name.EndsWith(Magnitude, StringComparison.Ordinal);
 
     /// <summary>The linears that the configuration means. An expression was made for the names of its time, so both spellings are tried.</summary>
-    private static HashSet<string> Targeted(VisionLanguageModel model, PeftConfig config, HashSet<string> stored)
+    /// <param name="stored">The linears that the adapter's file holds.</param>
+    internal static HashSet<string> Targeted(VisionLanguageModel model, PeftConfig config, HashSet<string> stored)
     {
+        var excluded = LoraTargets.Excluder(model, config.ExcludePattern, config.ExcludeModules);
         HashSet<string> Where(Func<Linear, bool> matches) =>
-            model.Ledger.Linears.Where(matches).Select(linear => linear.Path).ToHashSet(StringComparer.Ordinal);
+            model.Ledger.Linears.Where(linear => matches(linear) && !excluded(linear)).Select(linear => linear.Path).ToHashSet(StringComparer.Ordinal);
 
         if (config.TargetPattern is { } pattern)
         {
@@ -95,25 +107,27 @@ internal sealed record AdapterContents(IReadOnlySet<string> Targets, ExpertTarge
             return stored.SetEquals(hub) || today.Count == 0 ? hub : today;
         }
 
-        return config.TargetModules is { } names ? Where(linear => LoraTargets.Named(model, linear, names)) : stored;
+        return config.TargetModules is { } names
+            ? Where(linear => LoraTargets.Named(model, linear, names) && InLayers(config, model.Names.ToModule(linear.Path)))
+            : stored;
     }
 
-    private static IEnumerable<string> Missing(HashSet<string> targeted, Dictionary<string, int> halves)
+    /// <summary>PEFT's rule for <c>layers_to_transform</c>: the last number between dots, after a name that <c>layers_pattern</c> matches.</summary>
+    private static bool InLayers(PeftConfig config, string module)
     {
-        foreach (var path in targeted.Union(halves.Keys))
+        if (config.Layers.Count == 0)
         {
-            var found = halves.GetValueOrDefault(path);
-            if ((found & 1) == 0)
-            {
-                yield return $"{path}{A}";
-            }
-
-            if ((found & 2) == 0)
-            {
-                yield return $"{path}{B}";
-            }
+            return true;
         }
+
+        var found = (config.LayersPattern.Count == 0 ? ["[^.]*"] : config.LayersPattern)
+            .Select(name => Regex.Match(module, $@"^.*\.(?:{name})\.(\d+)\.", RegexOptions.CultureInvariant)).FirstOrDefault(match => match.Success);
+        return found is not null && long.TryParse(found.Groups[^1].ValueSpan, CultureInfo.InvariantCulture, out var layer) && config.Layers.Contains(layer);
     }
+
+    private static IEnumerable<string> Missing(HashSet<string> targeted, Dictionary<string, HashSet<string>> pieces, string[] wanted) =>
+        targeted.Union(pieces.Keys)
+            .SelectMany(path => wanted.Where(piece => pieces.GetValueOrDefault(path)?.Contains(piece) != true).Select(piece => path + piece));
 
     private static void Report(List<string> problems, string what, List<string> names)
     {

@@ -38,6 +38,7 @@ internal sealed class LoraTargets
     public bool Matches(string path) => chosen.Contains(path);
 
     /// <param name="target"><c>all</c>; names of linears (their last parts, or whole paths); or one regular expression for the whole path.</param>
+    /// <param name="exclude">Of those, which get none: names, or one regular expression for the whole path.</param>
     /// <exception cref="ConfigException">Something in <paramref name="target"/> matches no linear that may learn; names those that there are.</exception>
     public static LoraTargets Choose(
         VisionLanguageModel model,
@@ -45,7 +46,8 @@ internal sealed class LoraTargets
         IReadOnlyList<string> target,
         bool freezeVisionTower = true,
         bool freezeProjector = true,
-        bool freezeLanguageModel = false)
+        bool freezeLanguageModel = false,
+        IReadOnlyList<string>? exclude = null)
     {
         bool Frozen(Linear linear) => family.PartOf(linear.Path) switch
         {
@@ -55,10 +57,11 @@ internal sealed class LoraTargets
         };
 
         var linears = model.Ledger.Linears;
+        var excluded = Excluder(model, exclude ?? []);
         if (target is ["all"])
         {
             var open = linears.Where(linear => !Frozen(linear)).ToList();
-            return open.Count > 0 ? new LoraTargets(model, open, null) : throw Nothing("all", model, Frozen);
+            return open.Count > 0 ? new LoraTargets(model, Rest(open), null) : throw Nothing("all", model, Frozen);
         }
 
         if (target is [var text] && text.AsSpan().ContainsAny(PatternCharacters))
@@ -72,8 +75,8 @@ internal sealed class LoraTargets
             }
 
             var open = meant.Where(linear => !Frozen(linear)).ToList();
-            var sameInTree = open.Count == linears.Count(linear => matches(model.Names.ToModule(linear.Path)));
-            return open.Count > 0 ? new LoraTargets(model, open, sameInTree ? text : null) : throw Nothing(text, model, Frozen);
+            var sameInTree = !open.Any(excluded) && open.Count == linears.Count(linear => matches(model.Names.ToModule(linear.Path)));
+            return open.Count > 0 ? new LoraTargets(model, Rest(open), sameInTree ? text : null) : throw Nothing(text, model, Frozen);
         }
 
         var problems = new List<string>();
@@ -86,8 +89,35 @@ internal sealed class LoraTargets
         }
 
         return problems.Count == 0
-            ? new LoraTargets(model, [.. linears.Where(linear => !Frozen(linear) && Named(model, linear, target))], null)
+            ? new LoraTargets(model, Rest([.. linears.Where(linear => !Frozen(linear) && Named(model, linear, target))]), null)
             : throw new ConfigException(problems);
+
+        List<Linear> Rest(List<Linear> open) => open.TrueForAll(linear => excluded(linear))
+            ? throw new ConfigException($"exclude_modules: {string.Join(", ", exclude ?? [])} leaves none of the linear layers that lora_target names")
+            : open.FindAll(linear => !excluded(linear));
+    }
+
+    /// <summary>Which linears get no adapter, by PEFT's rule, in either spelling of their paths.</summary>
+    internal static Func<Linear, bool> Excluder(VisionLanguageModel model, string? pattern, IReadOnlyList<string>? names)
+    {
+        if (pattern is null && names is null)
+        {
+            return _ => false;
+        }
+
+        var matches = pattern is null ? LoraOptions.Matcher(null, [.. names!]) : Compile(pattern);
+        return linear => matches(linear.Path) || matches(model.Names.ToModule(linear.Path));
+    }
+
+    /// <exception cref="ConfigException">A name, or the expression, matches no linear of the model, or is malformed.</exception>
+    private static Func<Linear, bool> Excluder(VisionLanguageModel model, IReadOnlyList<string> exclude)
+    {
+        var pattern = exclude is [var text] && text.AsSpan().ContainsAny(PatternCharacters) ? text : null;
+        var nowhere = exclude
+            .Where(name => !model.Ledger.Linears.Any(pattern is null ? Excluder(model, null, [name]) : Excluder(model, pattern, null))).ToList();
+        return nowhere.Count > 0
+            ? throw new ConfigException($"exclude_modules: {string.Join(", ", nowhere)} matches no linear layer of this model")
+            : Excluder(model, pattern, pattern is null && exclude.Count > 0 ? exclude : null);
     }
 
     internal static bool Named(VisionLanguageModel model, Linear linear, IReadOnlyCollection<string> names)

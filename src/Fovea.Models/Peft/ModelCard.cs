@@ -6,6 +6,8 @@ internal static class ModelCard
     public static string For(PeftConfig config, int linears, long parameters)
     {
         var baseModel = config.BaseModel ?? "unknown";
+        var more = (config.Lora.HasPatterns ? " where no pattern says otherwise" : string.Empty)
+            + (config.Lora.Decomposed ? ", with magnitudes (DoRA)" : string.Empty);
         return $"""
             ---
             base_model: {PythonJson.Line(baseModel)}
@@ -17,7 +19,7 @@ internal static class ModelCard
 
             # LoRA adapter
 
-            Rank {config.Lora.Rank}, alpha {config.Lora.Alpha:0.####}, on {linears} linear layers ({parameters} parameters) of `{baseModel}`.
+            Rank {config.Lora.Rank}, alpha {config.Lora.Alpha:0.####}{more}, on {linears} linear layers ({parameters} parameters) of `{baseModel}`.
             Trained with Fovea.
 
             Load it over the base model with PEFT, `PeftModel.from_pretrained(model, folder)`, chat with it in Fovea, `fovea chat`,

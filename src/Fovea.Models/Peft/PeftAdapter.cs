@@ -42,7 +42,7 @@ internal static class PeftAdapter
         }
 
         var source = new CheckpointSource(checkpoint, name => contents.Canonical(family, name));
-        Adapters.Attach(model.Ledger, config.Lora, contents.Targets.Contains, source, trainable, dropout);
+        Adapters.Attach(model.Ledger, config.Lora, contents.Targets.Contains, source, trainable, dropout, model.Names.ToModule);
         foreach (var parameter in contents.Whole)
         {
             Load(model, parameter, source);
@@ -57,6 +57,13 @@ internal static class PeftAdapter
     public static NamedAdapter Open(VisionLanguageModel model, ModelFamily family, string name, string folder)
     {
         var config = PeftConfig.Read(folder);
+        if (config.Lora.Decomposed || model.Ledger.Adaptables.Any(adaptable => adaptable.Lora?.Magnitude is not null))
+        {
+            var which = config.Lora.Decomposed ? $"{folder} has" : "the model's own adapter has";
+            throw new ConfigException($"{which} magnitudes (DoRA), so {folder} cannot serve beside others: "
+                + "load an adapter with magnitudes alone, as the model's own, or merge it with 'fovea export'");
+        }
+
         using var checkpoint = Checkpoint.OpenAdapter(folder);
         var contents = AdapterContents.Read(model, family, config, checkpoint);
         if (contents.Whole.Count > 0)
@@ -66,7 +73,7 @@ internal static class PeftAdapter
         }
 
         var source = new CheckpointSource(checkpoint, tensor => contents.Canonical(family, tensor));
-        return Adapters.Beside(model.Ledger, name, config.Lora, contents.Targets.Contains, source);
+        return Adapters.Beside(model.Ledger, name, config.Lora, contents.Targets.Contains, source, model.Names.ToModule);
     }
 
     /// <summary>The weights of the base that are saved in full beside the adapter.</summary>
@@ -91,7 +98,9 @@ internal static class PeftAdapter
             .OrderBy(tensor => tensor.Name, StringComparer.Ordinal).ToList();
         Directory.CreateDirectory(folder);
         SafetensorsWriter.Write(Path.Combine(folder, "adapter_model.safetensors"), tensors);
-        AtomicFile.WriteText(Path.Combine(folder, "README.md"), ModelCard.For(config, adapters.Count / 2, adapters.Sum(p => p.Count)));
+        AtomicFile.WriteText(
+            Path.Combine(folder, "README.md"),
+            ModelCard.For(config, model.Ledger.Adaptables.Count(adaptable => adaptable.Lora is not null), adapters.Sum(p => p.Count)));
         config.Write(folder);
     }
 

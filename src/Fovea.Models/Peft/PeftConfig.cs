@@ -8,6 +8,7 @@ internal sealed record PeftConfig
     public const string FileName = "adapter_config.json";
 
     private const string Parameters = "target_parameters";
+    private const string Exclude = "exclude_modules";
 
     /// <summary>The base model's folder as it was written: absolute, or relative to where training ran. Null when the file names none.</summary>
     public string? BaseModel { get; init; }
@@ -19,6 +20,18 @@ internal sealed record PeftConfig
 
     /// <summary>Paths of linears or their last parts. Null together with <see cref="TargetPattern"/>: whatever the adapter's file holds.</summary>
     public IReadOnlyList<string>? TargetModules { get; init; }
+
+    /// <summary>A regular expression for the whole path of linears that get none; excludes <see cref="ExcludeModules"/>.</summary>
+    public string? ExcludePattern { get; init; }
+
+    /// <summary>Paths of linears, or their last parts, that get none.</summary>
+    public IReadOnlyList<string>? ExcludeModules { get; init; }
+
+    /// <summary>Numbers of the layers whose linears <see cref="TargetModules"/> means; none is all.</summary>
+    public IReadOnlyList<long> Layers { get; init; } = [];
+
+    /// <summary>Regular expressions for the name before a layer's number, of which the first that is found counts; none is whatever stands there.</summary>
+    public IReadOnlyList<string> LayersPattern { get; init; } = [];
 
     /// <summary>Weights of experts, whole paths or their last parts, that have adapters beside the linears.</summary>
     public IReadOnlyList<string> TargetParameters { get; init; } = [];
@@ -72,37 +85,51 @@ internal sealed record PeftConfig
     }
 
     /// <summary>The file's text: the fields that every release of PEFT knows, and of newer ones those that are used, laid out as PEFT does.</summary>
-    public string ToJson() => PythonJson.Pretty(Fields().Where(field => field.Key != Parameters || TargetParameters.Count > 0).ToDictionary());
+    public string ToJson() => PythonJson.Pretty(Fields().Where(Shows).ToDictionary());
 
     /// <summary>Writes it into a folder, atomically.</summary>
     public void Write(string folder) => AtomicFile.WriteText(Path.Combine(folder, FileName), ToJson());
 
+    private static bool Shows(KeyValuePair<string, object?> field) => field.Key switch
+    {
+        Parameters => field.Value is IReadOnlyList<string> { Count: > 0 },
+        Exclude => field.Value is not null,
+        _ => true,
+    };
+
+    /// <summary>In its own order, since the first of the patterns that match counts.</summary>
+    private static List<KeyValuePair<string, object?>> Ordered(IReadOnlyDictionary<string, double> map) =>
+        [.. map.Select(pair => KeyValuePair.Create(pair.Key, (object?)Number(pair.Value)))];
+
+    private static object Number(double value) => value == Math.Floor(value) ? (object)(long)value : value;
+
     private Dictionary<string, object?> Fields() => new()
     {
-        ["alpha_pattern"] = new Dictionary<string, object?>(),
+        ["alpha_pattern"] = Ordered(Lora.AlphaPattern),
         ["auto_mapping"] = null,
         ["base_model_name_or_path"] = BaseModel,
         ["bias"] = "none",
+        [Exclude] = (object?)ExcludePattern ?? ExcludeModules,
         ["fan_in_fan_out"] = false,
         ["inference_mode"] = true,
         ["init_lora_weights"] = true,
         ["layer_replication"] = null,
-        ["layers_pattern"] = null,
-        ["layers_to_transform"] = null,
+        ["layers_pattern"] = LayersPattern.Count == 0 ? null : LayersPattern,
+        ["layers_to_transform"] = Layers.Count == 0 ? null : Layers,
         ["loftq_config"] = new Dictionary<string, object?>(),
-        ["lora_alpha"] = Lora.Alpha == Math.Floor(Lora.Alpha) ? (object)(long)Lora.Alpha : Lora.Alpha,
+        ["lora_alpha"] = Number(Lora.Alpha),
         ["lora_dropout"] = Lora.Dropout,
         ["megatron_config"] = null,
         ["megatron_core"] = "megatron.core",
         ["modules_to_save"] = ModulesToSave.Count == 0 ? null : ModulesToSave,
         ["peft_type"] = "LORA",
         ["r"] = Lora.Rank,
-        ["rank_pattern"] = new Dictionary<string, object?>(),
+        ["rank_pattern"] = Ordered(Lora.RankPattern),
         ["revision"] = Revision,
         ["target_modules"] = (object?)TargetPattern ?? TargetModules,
         [Parameters] = TargetParameters,
         ["task_type"] = TaskType,
-        ["use_dora"] = false,
+        ["use_dora"] = Lora.Decomposed,
         ["use_rslora"] = Lora.RankStabilized,
     };
 }

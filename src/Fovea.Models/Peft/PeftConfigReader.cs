@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Text.Json;
 using Fovea.Nn.Lora;
 
@@ -9,16 +10,11 @@ internal static class PeftConfigReader
     // Each would change what the adapter computes, so it may be present only switched off.
     private static readonly Dictionary<string, string> Refused = new(StringComparer.Ordinal)
     {
-        ["use_dora"] = "DoRA is not supported",
         ["use_qalora"] = "QA-LoRA is not supported",
         ["use_bdlora"] = "block-diagonal LoRA is not supported",
         ["lora_bias"] = "biases of the adapter are not supported",
         ["fan_in_fan_out"] = "transposed weights are not supported",
-        ["rank_pattern"] = "ranks that differ between layers are not supported",
-        ["alpha_pattern"] = "alphas that differ between layers are not supported",
         ["loftq_config"] = "LoftQ changes the base weights and is not supported",
-        ["exclude_modules"] = "write the linears into target_modules instead",
-        ["layers_to_transform"] = "write the layers into target_modules instead",
         ["layer_replication"] = "replicated layers are not supported",
         ["trainable_token_indices"] = "single rows of the embedding cannot be adapted",
         ["alora_invocation_tokens"] = "activated LoRA is not supported",
@@ -51,12 +47,6 @@ internal static class PeftConfigReader
             problems.Add($"{path}: lora_dropout must be in [0, 1), not {dropout}");
         }
 
-        var parameters = Words(path, root, "target_parameters", problems) ?? [];
-        if (parameters.Count > 0 && dropout > 0)
-        {
-            problems.Add($"{path}: lora_dropout must be 0 with target_parameters, as in PEFT: adapters of experts are part of the weight there");
-        }
-
         var config = new PeftConfig
         {
             BaseModel = Text(root, "base_model_name_or_path"),
@@ -67,14 +57,51 @@ internal static class PeftConfigReader
                 Rank = rank is >= 1 and <= 65536 ? (int)rank : 1,
                 Alpha = Number(path, root, "lora_alpha", 8, problems),
                 Dropout = dropout,
-                RankStabilized = Has(root, "use_rslora", out var stabilized) && stabilized.ValueKind == JsonValueKind.True,
+                RankStabilized = IsTrue(root, "use_rslora"),
+                Decomposed = IsTrue(root, "use_dora"),
+                RankPattern = Patterns(path, root, "rank_pattern", problems),
+                AlphaPattern = Patterns(path, root, "alpha_pattern", problems),
             },
+            ExcludePattern = Text(root, "exclude_modules") is { Length: > 0 } exclude ? exclude : null,
+            ExcludeModules = Words(path, root, "exclude_modules", problems) is { Count: > 0 } names ? names : null,
             TargetPattern = Text(root, "target_modules") is var pattern and not "all-linear" ? pattern : null,
             TargetModules = Words(path, root, "target_modules", problems),
-            TargetParameters = parameters,
+            Layers = Layers(path, root, problems),
+            LayersPattern = Text(root, "layers_pattern") is { Length: > 0 } layers ? [layers] : Words(path, root, "layers_pattern", problems) ?? [],
+            TargetParameters = Words(path, root, "target_parameters", problems) ?? [],
             ModulesToSave = Words(path, root, "modules_to_save", problems) ?? [],
         };
+        if (config is { Layers.Count: > 0, TargetModules: null })
+        {
+            problems.Add($"{path}: layers_to_transform needs a list of names in target_modules, as in PEFT");
+        }
+
+        CheckExperts(path, config, problems);
         return problems.Count == 0 ? config : throw new ConfigException(problems);
+    }
+
+    /// <summary>Experts' adapters are a part of their weights in PEFT, and some features are for linears alone.</summary>
+    private static void CheckExperts(string path, PeftConfig config, List<string> problems)
+    {
+        if (config.TargetParameters.Count == 0)
+        {
+            return;
+        }
+
+        if (config.Lora.Dropout > 0)
+        {
+            problems.Add($"{path}: lora_dropout must be 0 with target_parameters, as in PEFT: adapters of experts are part of the weight there");
+        }
+
+        if (config.Lora.Decomposed)
+        {
+            problems.Add($"{path}: use_dora is not for target_parameters, as in PEFT: adapters of experts have no magnitudes");
+        }
+
+        if (config.Lora.HasPatterns)
+        {
+            problems.Add($"{path}: rank_pattern and alpha_pattern are not supported together with target_parameters");
+        }
     }
 
     private static void CheckFeatures(string path, JsonElement root, List<string> problems)
@@ -114,6 +141,49 @@ internal static class PeftConfigReader
 
     private static bool Has(JsonElement root, string key, out JsonElement value) =>
         root.TryGetProperty(key, out value) && value.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined);
+
+    private static List<long> Layers(string path, JsonElement root, List<string> problems)
+    {
+        if (!Has(root, "layers_to_transform", out var value))
+        {
+            return [];
+        }
+
+        JsonElement[] items = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : [value];
+        if (items.All(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt64(out var layer) && layer >= 0))
+        {
+            return [.. items.Select(item => item.GetInt64())];
+        }
+
+        problems.Add($"{path}: layers_to_transform must be numbers of layers, not {JsonText.Show(value)}");
+        return [];
+    }
+
+    private static bool IsTrue(JsonElement root, string key) => Has(root, key, out var value) && value.ValueKind == JsonValueKind.True;
+
+    private static IReadOnlyDictionary<string, double> Patterns(string path, JsonElement root, string key, List<string> problems)
+    {
+        if (!Has(root, key, out var value) || IsOff(value))
+        {
+            return ReadOnlyDictionary<string, double>.Empty;
+        }
+
+        var map = new Dictionary<string, double>();
+        foreach (var pair in value.ValueKind == JsonValueKind.Object ? value.EnumerateObject() : [])
+        {
+            map[pair.Name] = JsonText.Real(pair.Value) ?? 0; // 0 is reported below
+        }
+
+        var problem = value.ValueKind != JsonValueKind.Object ? $"{key} must be a map from names to numbers, not {JsonText.Show(value)}"
+            : LoraOptions.Problem(key, map, ranks: key == "rank_pattern");
+        if (problem is not null)
+        {
+            problems.Add($"{path}: {problem}");
+            return ReadOnlyDictionary<string, double>.Empty;
+        }
+
+        return map;
+    }
 
     private static string? Text(JsonElement root, string key) =>
         Has(root, key, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;

@@ -5,14 +5,20 @@ namespace Fovea.Nn.Lora;
 /// <summary>Attaches adapters to the weights of a model, and folds them into those.</summary>
 internal static class Adapters
 {
-    /// <summary>Gives everything that matches an adapter. Without <paramref name="saved"/>: A uniform in +-1/sqrt(in) as PEFT draws it, B zero.</summary>
+    /// <summary>Gives everything that matches an adapter.</summary>
+    /// <param name="options">What matches no pattern of theirs has their rank and alpha.</param>
     /// <param name="matches">Chooses linears, and experts' weights, by path.</param>
-    /// <param name="saved">Supplies <c>PATH.lora_A.weight</c> and <c>PATH.lora_B.weight</c>.</param>
+    /// <param name="saved">
+    /// Supplies <c>PATH.lora_A.weight</c>, <c>PATH.lora_B.weight</c> and <c>PATH.lora_magnitude_vector</c>. Null: A uniform in +-1/sqrt(in) as PEFT draws it,
+    /// B zero, magnitudes the weight's own.
+    /// </param>
     /// <param name="trainable">Whether the adapters learn.</param>
     /// <param name="dropout">Shared by all adapters; null when nothing is dropped.</param>
+    /// <param name="spelled">The other spelling of a path, which patterns may be about; null where there is none.</param>
     /// <returns>What was adapted.</returns>
     public static IReadOnlyList<Adaptable> Attach(
-        Ledger ledger, LoraOptions options, Func<string, bool> matches, IWeightSource? saved = null, bool trainable = true, DropoutStream? dropout = null)
+        Ledger ledger, LoraOptions options, Func<string, bool> matches, IWeightSource? saved = null, bool trainable = true, DropoutStream? dropout = null,
+        Func<string, string>? spelled = null)
     {
         var chosen = ledger.Adaptables.Where(adaptable => matches(adaptable.Path)).ToList();
         for (var i = 0; i < chosen.Count; i++)
@@ -24,10 +30,12 @@ internal static class Adapters
             }
 
             var master = ledger.Options.Master;
-            var (shapeOfA, shapeOfB) = options.ShapesFor(target);
+            var own = Of(options, target, spelled);
+            var (shapeOfA, shapeOfB) = own.ShapesFor(target);
             var a = Make(ledger, target, "lora_A.weight", shapeOfA, saved, trainable, master, 1 / Math.Sqrt(target.Inputs));
             var b = Make(ledger, target, "lora_B.weight", shapeOfB, saved, trainable, master, 0);
-            ledger.Attach(target, new LoraAdapter(a, b, options.Scale, dropout, PartOf(target), i));
+            var magnitude = own.Decomposed ? Magnitudes(ledger, target, saved, trainable) : null;
+            ledger.Attach(target, new LoraAdapter(a, b, own.Scale, dropout, PartOf(target), i, magnitude));
         }
 
         return chosen;
@@ -37,15 +45,18 @@ internal static class Adapters
     /// <param name="name">What requests call it.</param>
     /// <param name="matches">Chooses linears, and experts' weights, by path.</param>
     /// <param name="saved">Supplies <c>PATH.lora_A.weight</c> and <c>PATH.lora_B.weight</c>.</param>
-    public static NamedAdapter Beside(Ledger ledger, string name, LoraOptions options, Func<string, bool> matches, IWeightSource saved)
+    /// <param name="spelled">The other spelling of a path, which patterns may be about; null where there is none.</param>
+    public static NamedAdapter Beside(
+        Ledger ledger, string name, LoraOptions options, Func<string, bool> matches, IWeightSource saved, Func<string, string>? spelled = null)
     {
         var targets = new Dictionary<Adaptable, LoraAdapter>();
         foreach (var target in ledger.Adaptables.Where(adaptable => matches(adaptable.Path)))
         {
-            var (compute, (shapeOfA, shapeOfB)) = (ledger.Options.Compute, options.ShapesFor(target));
+            var (compute, own) = (ledger.Options.Compute, Of(options, target, spelled));
+            var (shapeOfA, shapeOfB) = own.ShapesFor(target);
             var a = Make(ledger, target, "lora_A.weight", shapeOfA, saved, trainable: false, compute, 0);
             var b = Make(ledger, target, "lora_B.weight", shapeOfB, saved, trainable: false, compute, 0);
-            targets.Add(target, new LoraAdapter(a, b, options.Scale, dropout: null, PartOf(target), targets.Count));
+            targets.Add(target, new LoraAdapter(a, b, own.Scale, dropout: null, PartOf(target), targets.Count));
         }
 
         return new NamedAdapter(name, targets);
@@ -67,7 +78,7 @@ internal static class Adapters
 
             if (ledger.Options.Deferred)
             {
-                target.Weight.DeferMerge(Merged, lora.A.Value, lora.B.Value);
+                target.Weight.DeferMerge(Merged, [.. lora.Parameters.Select(parameter => parameter.Value)]);
                 continue;
             }
 
@@ -76,11 +87,32 @@ internal static class Adapters
                 target.Weight.Replace(Merged(target.Weight.Dense()).Keep());
             }
 
-            lora.A.Value.Dispose();
-            lora.B.Value.Dispose();
+            lora.Dispose();
 
-            Tensor Merged(Tensor weight) => weight.To(DType.F32).Add(target.Delta(lora).To(weight.Device)).To(weight.DType);
+            Tensor Merged(Tensor weight) => lora.Rescaled(weight.To(DType.F32).Add(target.Delta(lora).To(weight.Device))).To(weight.DType);
         }
+    }
+
+    private static LoraOptions Of(LoraOptions options, Adaptable target, Func<string, string>? spelled) =>
+        options.For(target.Path, spelled?.Invoke(target.Path) ?? target.Path);
+
+    /// <summary>Rows' lengths as they were saved, else those of the weight as it stands, with what is still to be folded into it.</summary>
+    private static Parameter Magnitudes(Ledger ledger, Adaptable target, IWeightSource? saved, bool trainable)
+    {
+        if (target is not Linear)
+        {
+            throw new InvalidOperationException($"{target.Path} holds experts, whose adapters have no magnitudes");
+        }
+
+        var made = Make(ledger, target, "lora_magnitude_vector", [target.Outputs], saved, trainable, ledger.Options.Master, 0);
+        if (saved is null && ledger.Options.Device.Type != DeviceType.Meta)
+        {
+            using var grad = Autograd.NoGrad();
+            using var scope = TensorScope.Open("weight");
+            made.Value.Copy_(target.Weight.Stored().To(ledger.Options.Compute).RowNorms());
+        }
+
+        return made;
     }
 
     private static ModelPart PartOf(Adaptable target) => target.Weight.Block?.Part ?? ModelPart.Language;

@@ -16,9 +16,9 @@ internal sealed class NamedAdapter(string name, IReadOnlyDictionary<Adaptable, L
 
     public void Dispose()
     {
-        foreach (var parameter in targets.Values.SelectMany(adapter => adapter.Parameters))
+        foreach (var adapter in targets.Values)
         {
-            parameter.Value.Dispose();
+            adapter.Dispose();
         }
     }
 }

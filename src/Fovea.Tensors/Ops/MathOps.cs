@@ -108,6 +108,9 @@ internal static class MathOps
     /// <summary>Euclidean length over all elements.</summary>
     public static Tensor Norm(this Tensor x) => NormOp.Call(x, 2);
 
+    /// <summary>The L2 norm of every row of a matrix, summed and given in fp32.</summary>
+    public static Tensor RowNorms(this Tensor x) => NormOp.Call(x, 2, (long[])[1], false, DType.F32);
+
     /// <summary>The Euclidean length of each tensor.</summary>
     public static Tensor[] Norms(Tensor[] xs) => ForEachNormOp.CallList(xs, 2);
 

@@ -15,6 +15,7 @@ internal static class ConfigChecks
         Required(config, given, use, problems);
         Data(config, problems);
         Method(config, problems);
+        AdapterChecks.Run(config.Tuning, problems);
         OptimizerChecks.Run(config.Optimizer, problems);
         ScheduleChecks.Run(config.Schedule, problems);
         Quantization(config, problems);
@@ -70,6 +71,11 @@ internal static class ConfigChecks
         {
             problems.Add(
                 $"quantization_bit: 4 is not sharded, and zero is {config.Parallel.Zero}; remove zero (several ranks train data-parallel), or the 4 bits");
+        }
+        else if (config.Tuning is { UseDora: true } or { CreateNewAdapter: true })
+        {
+            var key = config.Tuning.UseDora ? "use_dora" : "create_new_adapter";
+            problems.Add($"{key}: true needs the base's own weights, and quantization_bit: 4 keeps them in 4 bits; remove one of them");
         }
         else if (config.Model.AdapterNameOrPath.Count > 1)
         {
@@ -173,26 +179,6 @@ internal static class ConfigChecks
             {
                 problems.Add("adapter_name_or_path is only for finetuning_type: lora; merge the adapter first with 'fovea export'");
             }
-
-            if (config.Tuning.UseRslora)
-            {
-                problems.Add("use_rslora is only for finetuning_type: lora");
-            }
-
-            if (config.Tuning.LoraplusLrRatio is not null)
-            {
-                problems.Add("loraplus_lr_ratio is only for finetuning_type: lora");
-            }
-
-            if (config.Tuning.LoraTargetParameters.Count > 0)
-            {
-                problems.Add("lora_target_parameters is only for finetuning_type: lora");
-            }
-        }
-
-        if (config.Tuning is { LoraTargetParameters.Count: > 0, LoraDropout: > 0 })
-        {
-            problems.Add("lora_target_parameters needs lora_dropout: 0, as in PEFT, where the adapters of experts are part of their weights");
         }
 
         if (config is { Tuning.FinetuningType: FinetuningType.Freeze, Tuning.FreezeTrainableLayers: 0 })
@@ -214,11 +200,6 @@ internal static class ConfigChecks
         if (config.Tuning.FreezeLlm is not null && config.Tuning.FinetuningType != FinetuningType.Full)
         {
             problems.Add("freeze_llm is only for finetuning_type: full");
-        }
-
-        if (config.Tuning.LoraTarget.Count == 0)
-        {
-            problems.Add("lora_target is empty: use all, module names or a regular expression");
         }
     }
 }

@@ -45,6 +45,10 @@ internal sealed record TrainConfig
     /// <summary>What model families have beside everybody's keys.</summary>
     public FamilySettings Family { get; init; } = new();
 
+    /// <summary>The adapters that are folded into the base before one is trained: all but the last, on which training goes on, or all.</summary>
+    public IReadOnlyList<string> AdaptersBelow =>
+        Tuning.CreateNewAdapter ? Model.AdapterNameOrPath : [.. Model.AdapterNameOrPath.SkipLast(1)];
+
     /// <summary>Notices for the user, shown once: keys that were accepted without effect, and why.</summary>
     public IReadOnlyList<string> Notices { get; internal init; } = [];
 

@@ -56,7 +56,7 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
             model.Notices = [.. model.Notices, .. notices];
             return new ModelSetup(model, family, adapter, dropout)
             {
-                Base = lora ? AdapterBase.Of(source, Given(config, resumeFrom).SkipLast(1)) : null,
+                Base = lora ? AdapterBase.Of(source, config.AdaptersBelow) : null,
             };
         }
         catch
@@ -92,42 +92,45 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
 
     internal static PeftConfig AttachAdapter(TrainConfig config, VisionLanguageModel model, ModelFamily family, string? resumeFrom, DropoutStream? dropout)
     {
-        var given = Given(config, resumeFrom);
-        foreach (var earlier in given.SkipLast(1))
+        foreach (var earlier in config.AdaptersBelow)
         {
             PeftAdapter.Attach(model, family, earlier, trainable: false);
             Adapters.Merge(model.Ledger);
         }
 
-        if (given.Length > 0)
+        if (GoesOnFrom(config, resumeFrom) is { } own)
         {
-            return PeftAdapter.Attach(model, family, given[^1], trainable: true, dropout);
+            return PeftAdapter.Attach(model, family, own, trainable: true, dropout);
         }
 
         var targets = LoraTargets.Choose(
             model, family, config.Tuning.LoraTarget,
-            config.Tuning.FreezeVisionTower, config.Tuning.FreezeMultiModalProjector, config.Tuning.FreezeLanguageModel);
+            config.Tuning.FreezeVisionTower, config.Tuning.FreezeMultiModalProjector, config.Tuning.FreezeLanguageModel,
+            config.Tuning.ExcludeModules);
         var options = new LoraOptions
         {
             Rank = config.Tuning.LoraRank,
             Alpha = config.Tuning.EffectiveLoraAlpha,
             Dropout = config.Tuning.LoraDropout,
             RankStabilized = config.Tuning.UseRslora,
+            Decomposed = config.Tuning.UseDora,
+            RankPattern = config.Tuning.RankPattern,
+            AlphaPattern = config.Tuning.AlphaPattern,
         };
         CheckAdditional(config, model);
         var parameters = config.Tuning.LoraTargetParameters;
         var experts = ExpertTargets.Choose(model, parameters, "lora_target_parameters", config.Tuning.FreezeLanguageModel);
-        Adapters.Attach(model.Ledger, options, path => targets.Matches(path) || experts.Paths.Contains(path), dropout: dropout);
+        Adapters.Attach(model.Ledger, options, path => targets.Matches(path) || experts.Paths.Contains(path), dropout: dropout, spelled: model.Names.ToModule);
         return PeftConfig.For(config.Model.Name, options, targets, config.Tuning.AdditionalTarget, parameters) with { TaskType = family.TaskType };
     }
 
-    /// <summary>Every adapter but the last is folded into the base; training goes on with the last, or with a fresh one.</summary>
-    private static string[] Given(TrainConfig config, string? resumeFrom) =>
-        resumeFrom is null ? [.. config.Model.AdapterNameOrPath] : [.. config.Model.AdapterNameOrPath.SkipLast(1), resumeFrom];
+    /// <summary>The adapter with which training goes on; null for a fresh one.</summary>
+    private static string? GoesOnFrom(TrainConfig config, string? resumeFrom) =>
+        resumeFrom ?? (config.Tuning.CreateNewAdapter ? null : config.Model.AdapterNameOrPath.LastOrDefault());
 
     private static IReadOnlyList<string> CheckAdapters(TrainConfig config, ModelSource source, string? resumeFrom)
     {
-        var given = Given(config, resumeFrom);
+        string[] given = GoesOnFrom(config, resumeFrom) is { } own ? [.. config.AdaptersBelow, own] : [.. config.AdaptersBelow];
         var problems = given.Where(folder => !PeftAdapter.IsAdapter(folder))
             .Select(folder => $"{(folder == resumeFrom ? "resume_from_checkpoint" : "adapter_name_or_path")}: {AdapterFolder.Problem(folder)}").ToList();
         return problems.Count > 0 ? throw new ConfigException(problems) : AdapterBase.Check(

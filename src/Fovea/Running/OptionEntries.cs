@@ -67,6 +67,7 @@ internal static class OptionEntries
         bool flag => new ConfigNode.Scalar(flag ? "true" : "false"),
         Enum choice => new ConfigNode.Scalar(ConfigKey.SnakeCase(choice.ToString())),
         int or long or float or double or decimal => new ConfigNode.Scalar(((IFormattable)value).ToString(null, CultureInfo.InvariantCulture)),
+        IReadOnlyDictionary<string, double> map => new ConfigNode.Map([.. map.Select(pair => KeyValuePair.Create(pair.Key, Node(pair.Value)!))]),
         IEnumerable list when list.Cast<object?>().All(item => item is string) =>
             new ConfigNode.Items([.. list.Cast<string>().Select(text => new ConfigNode.Scalar(text))]),
         _ => null,

@@ -243,6 +243,7 @@ public sealed class FineTuneTests : NativeTest
             _ when type == typeof(double) => 0.5,
             _ when type == typeof(string) => key.Property.PropertyType == typeof(MemorySize?) ? "1GiB" : "text",
             _ when type.IsEnum => Enum.GetValues(type).GetValue(1)!,
+            _ when type == typeof(IReadOnlyDictionary<string, double>) => new Dictionary<string, double> { ["q_proj"] = 4 },
             _ => (IReadOnlyList<string>)["a", "b"],
         };
     }

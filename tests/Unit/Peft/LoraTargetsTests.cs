@@ -1,6 +1,7 @@
 using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Nn;
+using Fovea.Tests.Parity;
 
 namespace Fovea.Tests.Unit.Peft;
 
@@ -27,6 +28,58 @@ public sealed class LoraTargetsTests : NativeTest
         Assert.Null(targets.Pattern);
         Assert.DoesNotContain("lm_head", targets.Paths);
         Assert.Equal(count, model.Ledger.Linears.Count(linear => targets.Matches(linear.Path)));
+    }
+
+    [Theory]
+    [InlineData("all_linear", "all")]
+    [InlineData("all_linear_exclude_regex", "all", ".*visual.*")]
+    [InlineData("all_linear_exclude_list", "all", "gate_proj", "up_proj", "qkv")]
+    [InlineData("list_exclude_suffix", "q_proj,v_proj,o_proj", "layers.1.self_attn.q_proj", "o_proj")]
+    [InlineData("regex", @".*layers\.[02]\.mlp\.(up|down)_proj")]
+    public void What_is_left_after_exclusions_are_the_reference_s_modules(string golden, string target, params string[] exclude)
+    {
+        var expected = Golden.Json(TestFiles.Golden("peft_variants/targets.json")).GetProperty(golden).GetProperty("modules").EnumerateArray()
+            .Select(module => module.GetString()!);
+        var targets = LoraTargets.Choose(model, Families.All[0], target.Split(','), false, false, false, exclude);
+        Assert.Equal(expected, targets.ModuleNames.Order(StringComparer.Ordinal));
+        Assert.Equal(golden == "regex" ? target : null, targets.Pattern);
+    }
+
+    [Theory]
+    [InlineData("layers", 4)]
+    [InlineData(null, 4)]
+    [InlineData("blocks", 0)]
+    public void An_adapter_may_be_for_some_layers_alone(string? pattern, int count)
+    {
+        var config = new PeftConfig
+        {
+            TargetModules = ["q_proj", "gate_proj"], Layers = [1, 3], LayersPattern = pattern is null ? [] : [pattern], ExcludePattern = ".*visual.*",
+        };
+        var targeted = AdapterContents.Targeted(model, config, []).Select(model.Names.ToModule).Order(StringComparer.Ordinal).ToList();
+        Assert.Equal(count, targeted.Count);
+        if (count > 0)
+        {
+            Assert.Equal(Golden.Json(TestFiles.Golden("peft_variants/targets.json")).GetProperty("layers").GetProperty("modules").EnumerateArray()
+                .Select(module => module.GetString()!), targeted);
+        }
+    }
+
+    [Fact]
+    public void An_expression_of_which_something_is_excluded_becomes_the_list_of_what_is_left()
+    {
+        var targets = LoraTargets.Choose(model, Families.All[0], [OfTheGolden], exclude: [@".*layers\.0\..*"]);
+        Assert.Equal(21, targets.Paths.Count);
+        Assert.Null(targets.Pattern);
+    }
+
+    [Theory]
+    [InlineData("q_porj", "exclude_modules: q_porj matches no linear layer")]
+    [InlineData("q_proj", "exclude_modules: q_proj leaves none of the linear layers")]
+    [InlineData("q_(proj", "the regular expression q_(proj for the linears to adapt is malformed")]
+    public void Exclusions_that_mean_nothing_or_everything_are_refused(string exclude, string problem)
+    {
+        var error = Assert.Throws<ConfigException>(() => LoraTargets.Choose(model, Families.All[0], ["q_proj"], exclude: [exclude]));
+        Assert.Contains(problem, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -37,12 +37,58 @@ public sealed class PeftConfigTests : IDisposable
     }
 
     [Fact]
+    public void Patterns_and_exclusions_are_written_as_the_reference_writes_them()
+    {
+        var path = TestFiles.Golden("peft_variants/patterns/adapter_init/adapter_config.json");
+        File.Copy(path, Path.Combine(folder, PeftConfig.FileName));
+        var config = PeftConfig.Read(folder);
+        Assert.Equal(".*visual.*", config.ExcludePattern);
+        var expected = File.ReadAllText(path).Split('\n').Select(line => line.TrimEnd(',')).ToList();
+        var written = config.ToJson().Split('\n').Select(line => line.TrimEnd(',')).ToList();
+        Assert.Empty(written.Except(expected));
+        Assert.Equal(written, expected.Where(written.Contains));
+        Assert.Contains("    \"layers\\\\.1\\\\.mlp\\\\.down_proj\": 16", written);
+    }
+
+    [Fact]
+    public void The_first_pattern_that_matches_counts_and_their_order_survives_writing()
+    {
+        var lora = new LoraOptions
+        {
+            Rank = 8,
+            Alpha = 16,
+            RankPattern = new Dictionary<string, double> { ["q_proj"] = 4, [@"layers\.1\.self_attn\.q_proj"] = 2, ["^model.layers.3.mlp.up_proj"] = 3 },
+            AlphaPattern = new Dictionary<string, double> { ["v_proj"] = 4, ["(up|down)_proj"] = 0.5 },
+        };
+        Check(lora);
+        new PeftConfig { Lora = lora, TargetModules = ["q_proj"], ExcludeModules = ["o_proj"] }.Write(folder);
+        var read = PeftConfig.Read(folder);
+        Check(read.Lora);
+        Assert.Equal(["o_proj"], read.ExcludeModules);
+
+        static void Check(LoraOptions options)
+        {
+            Assert.Equal((4, 4.0), Of("model.layers.1.self_attn.q_proj"));
+            Assert.Equal((3, 1.0 / 6), Of("model.layers.3.mlp.up_proj"));
+            Assert.Equal((8, 2.0), Of("x.model.layers.3.mlp.gate_proj"));
+            Assert.Equal((8, 0.0625), Of("x.model.layers.3.mlp.up_proj"));
+            Assert.Equal((8, 0.5), Of("v_proj"));
+            Assert.Equal((8, 2.0), Of("my_v_proj"));
+
+            (int Rank, double Scale) Of(string path) => (options.For(path).Rank, options.For(path).Scale);
+        }
+    }
+
+    [Fact]
     public void Every_setting_survives_writing_and_reading()
     {
         var config = new PeftConfig
         {
             BaseModel = "/models/Qwen 2.5 \"VL\" été",
-            Lora = new LoraOptions { Rank = 3, Alpha = 4.5, Dropout = 0.05, RankStabilized = true },
+            Lora = new LoraOptions { Rank = 3, Alpha = 4.5, Dropout = 0.05, RankStabilized = true, Decomposed = true },
+            ExcludePattern = ".*visual.*",
+            Layers = [0, 2],
+            LayersPattern = ["layers"],
             TargetModules = ["q_proj", "model.language_model.layers.0.mlp.up_proj"],
             ModulesToSave = ["embed_tokens"],
             Revision = "main",
@@ -58,12 +104,12 @@ public sealed class PeftConfigTests : IDisposable
     public void Features_that_would_change_the_result_are_refused_by_name_and_all_at_once()
     {
         Put("""
-            {"peft_type": "LORA", "r": 8, "use_dora": true, "bias": "all", "rank_pattern": {"q_proj": 4}, "alpha_pattern": {"q_proj": 4},
+            {"peft_type": "LORA", "r": 8, "lora_bias": true, "bias": "all", "rank_pattern": {"q_proj": 0}, "alpha_pattern": {"q_(proj": 4},
              "init_lora_weights": "pissa", "loftq_config": {"loftq_bits": 4}, "target_modules": ["q_proj"]}
             """);
         var error = Assert.Throws<ConfigException>(() => PeftConfig.Read(folder));
         Assert.Equal(6, error.Problems.Count);
-        string[] names = ["bias all", "init_lora_weights pissa", "use_dora", "rank_pattern", "alpha_pattern", "loftq_config"];
+        string[] names = ["bias all", "init_lora_weights pissa", "lora_bias", "rank_pattern: q_proj: 0 must be", "q_(proj is malformed", "loftq_config"];
         Assert.All(names, name => Assert.Contains(name, error.Message, StringComparison.Ordinal));
     }
 
@@ -74,6 +120,12 @@ public sealed class PeftConfigTests : IDisposable
     [InlineData("""{"peft_type": "LORA", "r": 0}""", "r must be a whole number")]
     [InlineData("""{"peft_type": "LORA", "r": "8"}""", "r must be a number, not \"8\"")]
     [InlineData("""{"peft_type": "LORA", "lora_dropout": 1}""", "lora_dropout must be in [0, 1)")]
+    [InlineData("""{"peft_type": "LORA", "rank_pattern": ["q_proj"]}""", "rank_pattern must be a map from names to numbers")]
+    [InlineData("""{"peft_type": "LORA", "target_modules": ".*q_proj", "layers_to_transform": [1]}""", "layers_to_transform needs a list of names")]
+    [InlineData("""{"peft_type": "LORA", "target_modules": ["q_proj"], "layers_to_transform": [-1]}""", "must be numbers of layers")]
+    [InlineData("""{"peft_type": "LORA", "exclude_modules": {"q_proj": 1}}""", "exclude_modules must be a list of names")]
+    [InlineData("""{"peft_type": "LORA", "use_dora": true, "target_parameters": ["mlp.experts.down_proj"]}""", "use_dora is not for target_parameters")]
+    [InlineData("""{"peft_type": "LORA", "rank_pattern": {"q_proj": 4}, "target_parameters": ["mlp.experts.down_proj"]}""", "are not supported together")]
     [InlineData("""{"peft_type": "LORA", "target_modules": [1]}""", "target_modules must be a list of names")]
     public void A_malformed_file_is_refused_with_the_reason(string text, string reason)
     {

@@ -38,7 +38,10 @@ public sealed class BlockModeTests : NativeTest
     [InlineData(DType.BF16, false, 0)]
     [InlineData(DType.BF16, false, 0.1)]
     [InlineData(DType.BF16, true, 0)]
-    internal void The_plan_foretells_what_a_forward_pass_holds(DType dtype, bool everything, double dropout)
+    [InlineData(DType.F32, false, 0, true)]
+    [InlineData(DType.BF16, false, 0, true)]
+    [InlineData(DType.BF16, false, 0.1, true)]
+    internal void The_plan_foretells_what_a_forward_pass_holds(DType dtype, bool everything, double dropout, bool decomposed = false)
     {
         var config = Config($"lora_dropout: {dropout}");
         var held = new Dictionary<BlockMode, long>();
@@ -47,10 +50,10 @@ public sealed class BlockModeTests : NativeTest
             using var model = Build(dtype, mode, everything);
             using var stream = dropout > 0 ? new DropoutStream(dropout, 1) : null;
             using var batch = MidModel.Batch(2);
-            if (stream is not null)
+            if (stream is not null || decomposed)
             {
-                Readapt(model, stream);
-                stream.Begin(0, new long[batch.Tokens], new int[batch.Tokens]);
+                Readapt(model, stream, decomposed);
+                stream?.Begin(0, new long[batch.Tokens], new int[batch.Tokens]);
             }
 
             var plan = ActivationPlan.For(model, config, 1L << 40);
@@ -71,7 +74,8 @@ public sealed class BlockModeTests : NativeTest
 
             // Where the head learns, the loss uses a copy of it, which this pass does not keep.
             var copy = everything && dtype == DType.BF16 ? model.Head.Count * 2 : 0;
-            TestContext.Current.TestOutputHelper?.WriteLine($"{dtype} {everything} {dropout} {mode}: {foretold} foretold, {held[mode] + copy} held");
+            TestContext.Current.TestOutputHelper?.WriteLine(
+                $"{dtype} {everything} {dropout} {decomposed} {mode}: {foretold} foretold, {held[mode] + copy} held");
             Assert.InRange((double)foretold / (held[mode] + copy), 0.95, 1.05);
         }
 
@@ -167,11 +171,11 @@ public sealed class BlockModeTests : NativeTest
         return model;
     }
 
-    private static void Readapt(VisionLanguageModel model, DropoutStream stream)
+    private static void Readapt(VisionLanguageModel model, DropoutStream? stream, bool decomposed)
     {
         Adapters.Merge(model.Ledger);
         Adapters.Attach(
-            model.Ledger, new LoraOptions(), path => path.StartsWith("model.layers.", StringComparison.Ordinal), dropout: stream);
+            model.Ledger, new LoraOptions { Decomposed = decomposed }, path => path.StartsWith("model.layers.", StringComparison.Ordinal), dropout: stream);
     }
 
     private static Dictionary<string, float[]> Gradients(DType dtype, BlockMode mode, bool everything)

@@ -29,6 +29,16 @@ internal sealed record TuningSection
     [Alias("lora_target_modules"), Pattern]
     [Affects(Learning)] public IReadOnlyList<string> LoraTarget { get; init; } = ["all"];
 
+    /// <summary>Modules that get none, of those that <c>lora_target</c> names: names, or one regular expression; as PEFT's <c>exclude_modules</c>.</summary>
+    [Pattern]
+    [Affects(Learning)] public IReadOnlyList<string> ExcludeModules { get; init; } = [];
+
+    /// <summary>Ranks of their own, by regular expressions for the ends of module paths, as PEFT's <c>rank_pattern</c>; the first match counts.</summary>
+    [Affects(Learning)] public IReadOnlyDictionary<string, double> RankPattern { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>Alphas of their own, by the same rule, as PEFT's <c>alpha_pattern</c>; the scale is alpha / rank of the module.</summary>
+    [Affects(Learning)] public IReadOnlyDictionary<string, double> AlphaPattern { get; init; } = new Dictionary<string, double>();
+
     /// <summary>Mixture of experts: experts' weights that get adapters too, as PEFT's <c>target_parameters</c> (<c>mlp.experts.gate_up_proj</c>).</summary>
     [Affects(Learning)] public IReadOnlyList<string> LoraTargetParameters { get; init; } = [];
 
@@ -38,9 +48,15 @@ internal sealed record TuningSection
     /// <summary>Scale by alpha / sqrt(rank) instead of alpha / rank.</summary>
     [Affects(Learning)] public bool UseRslora { get; init; }
 
+    /// <summary>Weight-decomposed LoRA (DoRA, arXiv 2402.09353): the lengths of the adapted weights' rows learn too.</summary>
+    [Affects(Learning)] public bool UseDora { get; init; }
+
     /// <summary>LoRA+ (arXiv 2402.12354): <c>lora_B</c> and vectors that learn have so many times the learning rate; 16 is usual, null is 1.</summary>
     [Bounds(0, AboveMin = true)]
     [Affects(Learning)] public double? LoraplusLrRatio { get; init; }
+
+    /// <summary>Merge every adapter of <c>adapter_name_or_path</c> into the base in memory, and train a new one instead of going on with the last.</summary>
+    [Affects(Learning)] public bool CreateNewAdapter { get; init; }
 
     /// <summary>NEFTune: noise on token embeddings in training, of at most this over the root of (tokens of the sample x width); null is none.</summary>
     [Bounds(0)]

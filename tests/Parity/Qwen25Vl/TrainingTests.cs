@@ -114,7 +114,7 @@ public sealed class TrainingTests : NativeTest
             var (sum, tokens) = (0.0, 0);
             foreach (var sample in batch)
             {
-                using var alone = Plan(0, [0], LossReduction.Token, 4096);
+                using var alone = Plan(0, [sample], LossReduction.Token, 4096);
                 var losses = runner.Evaluate(alone.MicroBatches[0]).TokenLosses;
                 Assert.Equal(samples[sample].TrainedTokens, losses.Length);
                 sum += losses.Sum(l => (double)l);

@@ -1,6 +1,6 @@
 namespace Fovea.Tests.Distributed;
 
-/// <summary>Optimizers other than AdamW on several ranks: those that go element by element at any stage of ZeRO, those that look at matrices without it.</summary>
+/// <summary>Optimizers other than AdamW on several ranks: element by element at any stage of ZeRO, those that look at matrices without it.</summary>
 [Trait("Category", "Long")]
 public sealed class OptimizerRanksTests : NativeTest
 {
@@ -34,14 +34,14 @@ public sealed class OptimizerRanksTests : NativeTest
     }
 
     [Theory]
-    [InlineData("optim=adafactor")]
-    [InlineData("use_muon=true")]
-    public void One_process_may_keep_whole_matrices_in_the_hosts_memory(string optimizer)
+    [InlineData("optim=adafactor", 1e-5)]
+    [InlineData("use_muon=true", 1e-3)] // in bf16
+    public void One_process_may_keep_whole_matrices_in_the_hosts_memory(string optimizer, double tolerance)
     {
         string[] keys = [optimizer, "learning_rate=1e-3", Constant, "max_steps=3"];
         var whole = runs.Train("whole", 1, 4, keys);
-        RankRuns.Near(whole, runs.Train("host", 1, 4, [.. keys, "zero=1", "offload=optimizer"]), 1e-5);
-        runs.SameWeights("whole", "host", 1e-5);
+        RankRuns.Near(whole, runs.Train("host", 1, 4, [.. keys, "zero=1", "offload=optimizer"]), tolerance);
+        runs.SameWeights("whole", "host", tolerance);
     }
 
     [Fact]

@@ -11,7 +11,7 @@ public sealed class EmbeddingNoiseTests : NativeTest
     [Fact]
     public void Magnitudes_are_those_of_the_golden()
     {
-        // goldens/optim/neftune.json, where it is computed in fp32: 72 and 56 tokens of 256 numbers.
+        // Of 72 tokens (goldens/optim/neftune.json) and of 56, where Transformers computes it in fp32.
         Assert.Equal(0.036828480660915375, EmbeddingNoise.Magnitude(5, 72, 256), 1e-8);
         Assert.Equal(0.04175956919789314, EmbeddingNoise.Magnitude(5, 56, 256), 1e-8);
     }

@@ -23,7 +23,8 @@ public sealed class PartRateTests : NativeTest
         string[] keys =
         [
             "learning_rate=1e-3", "vit_lr=1e-4", "aligner_lr=5e-3", "weight_decay=0.1", "max_steps=20", "warmup_steps=2", "gradient_accumulation_steps=8",
-            "disable_shuffling=true", "max_samples=64", "freeze_vision_tower=false", "freeze_multi_modal_projector=false", $"adapter_name_or_path={Adapter(golden)}", "save_strategy=no",
+            "disable_shuffling=true", "max_samples=64", "freeze_vision_tower=false", "freeze_multi_modal_projector=false",
+            $"adapter_name_or_path={Adapter(golden)}", "save_strategy=no",
         ];
 
         Assert.Equal(0, Program.Main(run.Train("parts", keys)));

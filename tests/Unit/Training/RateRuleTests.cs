@@ -21,7 +21,7 @@ public sealed class RateRuleTests : NativeTest
             {
                 var spelled = name.Replace("lora_magnitude_vector.weight", "lora_magnitude_vector", StringComparison.Ordinal);
                 using var parameter = Made(spelled, spelled == name ? [4, 4] : [4]);
-                Assert.Equal(group.GetProperty("lr").GetDouble(), 2e-4 * RateRule.Factor(config, parameter.Of), 1e-12);
+                Assert.Equal(group.GetProperty("lr").GetDouble(), 2e-4 * RateRule.Factor(config, parameter.Of, ModelPart.Language), 1e-12);
                 Assert.Equal(group.GetProperty("weight_decay").GetDouble(), DecayRule.Applies(parameter.Of) ? 0.1 : 0);
                 count++;
             }
@@ -36,9 +36,9 @@ public sealed class RateRuleTests : NativeTest
         using var vector = Made("model.norm.weight", [4]);
         using var b = Made("q_proj.lora_B.weight", [4, 2]);
         using var a = Made("q_proj.lora_A.weight", [2, 4]);
-        Assert.All([vector, b, a], made => Assert.Equal(1, RateRule.Factor(Config("learning_rate: 1e-4"), made.Of)));
+        Assert.All([vector, b, a], made => Assert.Equal(1, RateRule.Factor(Config("learning_rate: 1e-4"), made.Of, ModelPart.Language)));
         var ratio = Config("loraplus_lr_ratio: 4");
-        Assert.Equal([4.0, 4.0, 1.0], new[] { vector, b, a }.Select(made => RateRule.Factor(ratio, made.Of)));
+        Assert.Equal([4.0, 4.0, 1.0], new[] { vector, b, a }.Select(made => RateRule.Factor(ratio, made.Of, ModelPart.Language)));
     }
 
     [Fact]

@@ -10,12 +10,12 @@ PACK="${PACK:-$ROOT/.gpu/pack.tar.xz}"
 PACK_LIMIT=62
 CODEC_NAMES="libturbojpeg.so.0 libjpeg.so.62 libwebp.so.7 libwebpdemux.so.2 libsharpyuv.so.0"
 # Of the .NET runtime, what neither fovea nor its tests load: debuggers, tracing, other collectors, other languages, parts of the library.
-NOT_IN_PACK='libmscordaccore\.so|libmscordbi\.so|libclrgc\.so|libclrgcexp\.so|libcoreclrtraceptprovider\.so|createdump|Microsoft\.VisualBasic.*\.dll|Microsoft\.CSharp\.dll|System\.Data\.Common\.dll|System\.Private\.DataContractSerialization\.dll|System\.Linq\.AsyncEnumerable\.dll|System\.Net\.(Mail|HttpListener|Quic|Requests)\.dll|System\.Transactions\.Local\.dll|System\.Threading\.Tasks\.Dataflow\.dll'
+NOT_IN_PACK='libmscordaccore\.so|libmscordbi\.so|libclrgc\.so|libclrgcexp\.so|libcoreclrtraceptprovider\.so|createdump|Microsoft\.VisualBasic.*\.dll|Microsoft\.CSharp\.dll|System\.Data\.Common\.dll|System\.Private\.DataContractSerialization\.dll|System\.Linq\.AsyncEnumerable\.dll|System\.Net\.(Mail|HttpListener|Quic|Requests)\.dll|System\.Transactions\.Local\.dll|System\.Threading\.Tasks\.Dataflow\.dll|System\.Text\.Encoding\.CodePages\.dll'
 # Nothing is served and no page is shown there: ASP.NET Core itself, but for what it shares with other programs, and what tests ask servers and browsers with.
 NOT_IN_PACK="$NOT_IN_PACK"'|Microsoft\.AspNetCore(\.[A-Za-z.]+)?\.dll|Microsoft\.JSInterop\.dll|Microsoft\.Extensions\.(Identity|Localization)\..*\.dll|System\.(Formats\.Cbor|Security\.Cryptography\.(Pkcs|Xml)|Diagnostics\.EventLog)\.dll|aspnetcorev2_inprocess\.dll'
 NOT_IN_PACK="$NOT_IN_PACK"'|OpenAI\.dll|System\.ClientModel\.dll|Microsoft\.Playwright\.dll|Microsoft\.Extensions\.AI(\.Abstractions)?\.dll'
-# What only tests of files and schemas use.
-NOT_IN_PACK="$NOT_IN_PACK"'|(JsonSchema\.Net|JsonPointer\.Net|Json\.More|Humanizer|Parquet|ZstdSharp|Snappier|CommunityToolkit\.HighPerformance)\.dll'
+# What only tests of files and schemas use, and the test platform's telemetry.
+NOT_IN_PACK="$NOT_IN_PACK"'|(JsonSchema\.Net|JsonPointer\.Net|Json\.More|Humanizer|Parquet|ZstdSharp|Snappier|CommunityToolkit\.HighPerformance|Microsoft\.ApplicationInsights|Microsoft\.Testing\.Extensions\.[A-Za-z.]+)\.dll'
 
 # pack_files: a line "file<TAB>name in the pack" for each; sources, tests' inputs and scripts travel with the checkout.
 pack_files() {

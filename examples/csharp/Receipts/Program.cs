@@ -56,6 +56,11 @@ catch (OperationCanceledException)
 
 async Task Do(string step)
 {
+    if (step != "draw" && !Directory.Exists(folders.Data))
+    {
+        throw new ConfigException($"{folders.Data} is not there: draw receipts first (Receipts draw)");
+    }
+
     switch (step)
     {
         case "draw":

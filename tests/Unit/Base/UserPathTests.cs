@@ -15,7 +15,7 @@ public sealed class UserPathTests
     [
         "KEY=VALUE", "KEYS", "overrides", "actions", "--device", "--dtype", "--peer-attention", "--zero", "--ranks", "--offload", "--card", "--format",
         "--template", "--prompt", "--system", "--once", "--metric", "--metric-arg", "--url", "BENCHMARK",
-        "ID", "--revision", "--include", "--exclude", "--repo-type", "--message", "--name", "--host", "--api-key", "--cors", "--serve",
+        "ID", "--revision", "--include", "--exclude", "--repo-type", "--message", "--name", "--host", "--api-key", "--cors", "--serve", "WHAT",
     ];
 
     public static TheoryData<string> PathKeys => [.. ConfigKeys.All.Where(key => key.FilePath).Select(key => key.Name)];
@@ -93,7 +93,7 @@ public sealed class UserPathTests
             foreach (var argument in command.Arguments.Where(a => !Words.Contains(a.Name) && IsText(a.ValueType)))
             {
                 seen++;
-                var before = command.Arguments.TakeWhile(a => a != argument).Select(_ => "x");
+                var before = command.Arguments.TakeWhile(a => a != argument).Select(a => a.Name == "WHAT" ? "config" : "x");
                 Check(argument.Name, root.Parse([.. verb, .. before, "~/x"]), result => result.GetValue<object>(argument.Name));
             }
         }

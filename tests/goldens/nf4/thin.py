@@ -7,7 +7,8 @@ bf16_48x80 fp16_48x80 fp16_extremes_4x96 bf16_many_blocks_130x200 thresholds_1x6
 SUFFIXES = "input single.packed single.absmax single.dequantized double.absmax double.nested_absmax double.absmax_restored double.dequantized".split()
 here = os.path.dirname(os.path.abspath(__file__))
 source = load_file(os.path.join(sys.argv[1], "tensors.safetensors"))
-tensors = {f"{case}.{suffix}": source[f"{case}.{suffix}"] for case in KEPT for suffix in SUFFIXES}
+# The large one is there for its two nested blocks of scales.
+tensors = {f"{case}.{suffix}": source[f"{case}.{suffix}"] for case in KEPT for suffix in SUFFIXES if not ("many_blocks" in case and "dequantized" in suffix)}
 tensors.update({name: source[name] for name in ("nf4_code", "fp4_code", "dynamic_map_256")})
 save_file(tensors, os.path.join(here, "tensors.safetensors"))
 described = json.load(open(os.path.join(sys.argv[1], "tensors.json")))

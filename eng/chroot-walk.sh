@@ -70,7 +70,7 @@ make_program() {
 PROJECT
   chown -R 1000:1000 "$machine/home/user"
 }
-ask="printf '%s\\n' \$(find ~/output/demo -name '*.png' | sort | head -n 1) 'Which colour has the shape?' ''"
+ask="printf '%s\\n' \$(find ~/output/demo -name '*.png' | sort | head -n 1) 'Which fruit has its colour?' ''"
 chat="run -- ~/output/demo/base ~/output/demo/adapter"
 
 enter bookworm libssl3 ca-certificates

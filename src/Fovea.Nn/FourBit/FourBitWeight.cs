@@ -41,12 +41,12 @@ internal sealed record FourBitWeight(FourBitFormat Format, Tensor Bytes, Tensor 
 
     /// <summary>All of it, in the open scope.</summary>
     public Tensor Unpack(DType type) =>
-        Bytes.FourBitUnpack(Scales, Nested, Nested is null ? null : Format.Map, Mean, Format.Code, Outputs, Inputs, FourBitFormat.Block, type);
+        Bytes.FourBitUnpack(Scales, Nested, Format.Map, Mean, Format.Code, Outputs, Inputs, FourBitFormat.Block, type);
 
     /// <param name="x">[..., in]</param>
     /// <returns>x W^T + b, [..., out]</returns>
     public Tensor Times(Tensor x, Tensor? bias) =>
-        x.FourBitLinear(bias, Bytes, Scales, Nested, Nested is null ? null : Format.Map, Mean, Format.Code, Outputs, FourBitFormat.Block);
+        x.FourBitLinear(bias, Bytes, Scales, Nested, Format.Map, Mean, Format.Code, Outputs, FourBitFormat.Block);
 
     private static FourBitWeight Sizes(FourBitFormat format, long outputs, long inputs)
     {

@@ -24,7 +24,7 @@ internal sealed class Adafactor : Optimizer
         : base(parts)
     {
         var shapes = parts.Select(ShapeOf).ToList();
-        decays = [.. parts.Select(p => decayAll || DecayRule.Applies(p) ? weightDecay : 0)];
+        decays = [.. parts.Select(p => DecayRule.Of(p, weightDecay, decayAll))];
         factors = [.. parts.Select(p => factor?.Invoke(p.Parameter) ?? 1)];
         squares = [.. parts.Select((p, i) => new Squares(shapes[i], p.Value.Device))];
     }

@@ -35,7 +35,7 @@ internal sealed class AdamW : Optimizer
         this.beta1 = beta1;
         this.beta2 = beta2;
         this.epsilon = epsilon;
-        moments = [.. parts.Select(p => new Moments(p, decayAll || DecayRule.Applies(p) ? weightDecay : 0, factor?.Invoke(p.Parameter) ?? 1))];
+        moments = [.. parts.Select(p => new Moments(p, DecayRule.Of(p, weightDecay, decayAll), factor?.Invoke(p.Parameter) ?? 1))];
     }
 
     public override void Dispose()

@@ -10,6 +10,10 @@ internal static partial class DecayRule
 
     public static bool Applies(Parameter parameter) => !parameter.IsNorm && Applies(parameter.Name);
 
+    /// <summary>The weight decay of a part.</summary>
+    /// <param name="all">Decays everything, whatever the rule says.</param>
+    public static double Of(ParameterShard part, double weightDecay, bool all) => all || Applies(part) ? weightDecay : 0;
+
     public static bool Applies(string name) => !Exempt().IsMatch(name);
 
     [GeneratedRegex(@"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]

@@ -24,7 +24,7 @@ internal sealed class Lion : Optimizer
     {
         this.beta1 = beta1;
         this.beta2 = beta2;
-        decays = [.. parts.Select(p => decayAll || DecayRule.Applies(p) ? weightDecay : 0)];
+        decays = [.. parts.Select(p => DecayRule.Of(p, weightDecay, decayAll))];
         factors = [.. parts.Select(p => factor?.Invoke(p.Parameter) ?? 1)];
         means = [.. parts.Select(NewLike)];
     }

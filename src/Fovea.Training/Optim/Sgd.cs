@@ -26,7 +26,7 @@ internal sealed class Sgd : Optimizer
         this.momentum = momentum;
         this.dampening = dampening;
         this.nesterov = nesterov;
-        decays = [.. parts.Select(p => decayAll || DecayRule.Applies(p) ? weightDecay : 0)];
+        decays = [.. parts.Select(p => DecayRule.Of(p, weightDecay, decayAll))];
         factors = [.. parts.Select(p => factor?.Invoke(p.Parameter) ?? 1)];
         buffers = momentum == 0 ? [] : [.. parts.Select(NewLike)];
         steps = momentum == 0 ? [] : [.. parts.Select(NewCount)];

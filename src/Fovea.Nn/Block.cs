@@ -106,6 +106,16 @@ internal sealed class Block
         {
             case BlockMode.Recompute:
                 return Autograd.Checkpoint(body, x);
+            case BlockMode.Offload:
+                var results = Autograd.Checkpoint(body, x, root.Ledger.HostInputs.Keep);
+
+                // Nobody reads a layer's input behind it: its memory is to be free as soon as it is copied, not at the end of the micro-batch.
+                if (x.Owner is not null)
+                {
+                    x.Dispose();
+                }
+
+                return results;
             case BlockMode.Selective:
                 return Autograd.Selective(body, x);
             default:

@@ -14,6 +14,7 @@ internal sealed class BlockMeter : IDisposable
     private readonly List<DropoutStream> dropouts;
     private readonly IDisposable? copies;
     private readonly Dictionary<Block, long> kept = [];
+    private readonly Dictionary<Block, long> inputs = [];
     private readonly Dictionary<Block, long> working = [];
     private readonly HashSet<Block> recorded = [];
     private SavedMemory? saved;
@@ -51,6 +52,7 @@ internal sealed class BlockMeter : IDisposable
     {
         (mode, around) = (layers, 0);
         kept.Clear();
+        inputs.Clear();
         working.Clear();
         recorded.Clear();
         using var grad = Autograd.WithGrad();
@@ -77,7 +79,8 @@ internal sealed class BlockMeter : IDisposable
         }
 
         saved = null;
-        return new PassMemory(around, new Dictionary<Block, long>(kept), new Dictionary<Block, long>(working), [.. recorded]);
+        return new PassMemory(
+            around, new Dictionary<Block, long>(kept), new Dictionary<Block, long>(inputs), new Dictionary<Block, long>(working), [.. recorded]);
     }
 
     public void Dispose()
@@ -115,6 +118,7 @@ internal sealed class BlockMeter : IDisposable
         }
 
         kept[block] = kept.GetValueOrDefault(block) + input + seen.Take();
+        inputs[block] = inputs.GetValueOrDefault(block) + input;
         if (results.Any(result => result.RequiresGrad))
         {
             recorded.Add(block);

@@ -11,4 +11,7 @@ internal enum BlockMode
 
     /// <summary>Its input; the block is computed again.</summary>
     Recompute,
+
+    /// <summary>Nothing on the device: its input waits in the host's memory (<see cref="HostInputs"/>); the block is computed again.</summary>
+    Offload,
 }

@@ -18,6 +18,7 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
     private readonly Dictionary<string, Parameter> adaptersByName = new(StringComparer.Ordinal);
     private readonly List<string> missing = [];
     private FourBitFormat? format;
+    private HostInputs? hostInputs;
 
     /// <summary>The root path of the model.</summary>
     public Weights Root => new(this, string.Empty);
@@ -44,6 +45,9 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
 
     /// <summary>Whether it computes as on the CPU.</summary>
     internal bool OnHost => Meter?.OnHost ?? options.Device.Type == DeviceType.Cpu;
+
+    /// <summary>Where inputs of blocks wait that do not stay on the device (<see cref="BlockMode.Offload"/>).</summary>
+    internal HostInputs HostInputs => hostInputs ??= new HostInputs(options.Device);
 
     /// <summary>What measures the model now; null as a rule.</summary>
     internal BlockMeter? Meter { get; set; }

@@ -52,7 +52,9 @@ internal static class Autograd
     /// Runs <paramref name="block"/> on <paramref name="input"/> without keeping what its backward needs; that is recomputed when backward arrives.
     /// Works with a frozen input, because it is built on the hooks of saved tensors. The block must compute the same again: random numbers must be keyed.
     /// </summary>
-    public static Tensor[] Checkpoint(Func<Tensor, Tensor[]> block, Tensor input) => CheckpointFrame.Run(block, input);
+    /// <param name="keep">Where the input waits; null leaves it where it is.</param>
+    public static Tensor[] Checkpoint(Func<Tensor, Tensor[]> block, Tensor input, Func<Tensor, IKeptInput>? keep = null) =>
+        CheckpointFrame.Run(block, input, keep ?? (x => new KeptInput(x)));
 
     /// <summary>
     /// Runs <paramref name="block"/> on <paramref name="input"/> and keeps what its backward needs, except results of kernels that are cheap to compute

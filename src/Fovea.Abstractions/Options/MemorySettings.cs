@@ -13,6 +13,10 @@ public sealed class MemorySettings
     [Key("recompute")]
     public RecomputeMode? Recompute { get; set; }
 
+    /// <summary>On GPUs, keep inputs of recomputed blocks in host memory; default: where that makes room for more activations.</summary>
+    [Key("activation_offload")]
+    public bool? ActivationOffload { get; set; }
+
     /// <summary>Memory that the run may use, for instance <c>20GiB</c>; default: what the device has free.</summary>
     [Key("memory_budget")]
     public string? Budget { get; set; }

@@ -35,6 +35,9 @@ public sealed record MemoryPlanRow(int Ranks, int Zero, [property: JsonIgnore] O
     /// <summary>Pinned host memory of this rank, in bytes.</summary>
     public required long Host { get; init; }
 
+    /// <summary>The part of <see cref="Host"/> in which inputs of recomputed blocks wait (<c>activation_offload</c>), in bytes.</summary>
+    public long OffloadedActivations { get; init; }
+
     /// <summary>Memory-mapped pages of the checkpoint's files, in bytes; evictable, and excluded from totals.</summary>
     public required long Mapped { get; init; }
 

@@ -40,6 +40,11 @@ internal static class PlanView
         }
 
         console.Write(table);
+        if (result.Rows.Max(row => row.OffloadedActivations) is > 0 and var moved)
+        {
+            console.WriteLine($"The host's memory includes up to {Human.Bytes(moved)} of inputs of recomputed blocks (activation_offload).");
+        }
+
         if (result.DeviceBytes is { } card)
         {
             Choices(console, result, card);

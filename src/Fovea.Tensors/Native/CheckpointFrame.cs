@@ -6,20 +6,16 @@ namespace Fovea.Tensors.Native;
 internal sealed unsafe class CheckpointFrame
 {
     private readonly Func<Tensor, Tensor[]> block;
-    private readonly Tensor input;
+    private readonly IKeptInput input;
     private readonly bool inputNeedsGrad;
 
-    private CheckpointFrame(Func<Tensor, Tensor[]> block, Tensor input)
-    {
-        this.block = block;
-        inputNeedsGrad = input.RequiresGrad;
-        this.input = input.Detach().Keep();
-    }
+    private CheckpointFrame(Func<Tensor, Tensor[]> block, IKeptInput input, bool inputNeedsGrad) =>
+        (this.block, this.input, this.inputNeedsGrad) = (block, input, inputNeedsGrad);
 
-    internal static Tensor[] Run(Func<Tensor, Tensor[]> block, Tensor input)
+    internal static Tensor[] Run(Func<Tensor, Tensor[]> block, Tensor input, Func<Tensor, IKeptInput> keep)
     {
         Bridge.EnsureLoaded();
-        var frame = new CheckpointFrame(block, input);
+        var frame = new CheckpointFrame(block, keep(input), input.RequiresGrad);
         var pinned = GCHandle.Alloc(frame);
         Handles.CallbackOpened();
         using var scope = TensorScope.Open("block");
@@ -41,7 +37,7 @@ internal sealed unsafe class CheckpointFrame
         {
             var frame = (CheckpointFrame)GCHandle.FromIntPtr(context).Target!;
             using var scope = TensorScope.Open("block");
-            var again = frame.input.Detach();
+            var again = frame.input.Take();
             again.RequiresGrad = frame.inputNeedsGrad;
             frame.block(again);
             return 0;

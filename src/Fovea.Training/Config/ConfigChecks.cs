@@ -50,6 +50,11 @@ internal static class ConfigChecks
             var written = config.Memory.Recompute == RecomputeMode.Always ? "true" : "selective";
             problems.Add($"recompute: {written} contradicts disable_gradient_checkpointing: true; keep one of them");
         }
+
+        if (config.Memory is { ActivationOffload: Toggle.On, EffectiveRecompute: RecomputeMode.Never or RecomputeMode.Selective })
+        {
+            problems.Add("activation_offload: true moves inputs of recomputed blocks, and no block is recomputed here; set recompute: auto or true");
+        }
     }
 
     private static void Quantization(TrainConfig config, ICollection<string> problems)

@@ -34,7 +34,7 @@ internal sealed record ActivationCosts(IReadOnlyList<BlockCost> Blocks, RowBytes
     private static (List<BlockCost> Blocks, RowBytes Around) Measure(BlockMeter meter, int rows, Action<int> pass)
     {
         var byMode = new Dictionary<BlockMode, (PassMemory Short, PassMemory Long)>();
-        foreach (var mode in Enum.GetValues<BlockMode>())
+        foreach (var mode in (ReadOnlySpan<BlockMode>)[BlockMode.Keep, BlockMode.Selective, BlockMode.Recompute])
         {
             byMode[mode] = (meter.Measure(mode, () => pass(rows)), meter.Measure(mode, () => pass(2 * rows)));
         }
@@ -46,8 +46,9 @@ internal sealed record ActivationCosts(IReadOnlyList<BlockCost> Blocks, RowBytes
         {
             if (block.Kind == BlockKind.Layer && least.Recorded.Contains(block))
             {
+                var input = RowBytes.Through(rows, least.Inputs[block], 2 * rows, most.Inputs[block]);
                 var working = RowBytes.Through(rows, least.Working.GetValueOrDefault(block), 2 * rows, most.Working.GetValueOrDefault(block));
-                costs.Add(new BlockCost(block, Of(block, BlockMode.Keep), Of(block, BlockMode.Selective), Of(block, BlockMode.Recompute), working));
+                costs.Add(new BlockCost(block, Of(block, BlockMode.Keep), Of(block, BlockMode.Selective), Of(block, BlockMode.Recompute), input, working));
             }
             else
             {

@@ -6,8 +6,8 @@ using Fovea.Training.Config;
 namespace Fovea.Training.Planning;
 
 /// <summary>
-/// What a micro-batch holds in memory until its backward pass, and so how much each block keeps: all, all but what is cheap, or its input alone.
-/// Nothing is computed again that fits the budget.
+/// What a micro-batch holds in memory until its backward pass, and so how much each block keeps: all, all but what is cheap, its input alone, or nothing
+/// on the device. Nothing is computed again that fits the budget, and no input is moved to the host where that makes no room for more.
 /// </summary>
 /// <param name="MicroBatchTokens">Most tokens of a packed micro-batch.</param>
 /// <param name="Mode">What the configuration says.</param>
@@ -22,9 +22,17 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
     // A chunk of logits as on the CPU, and what libraries allocate for themselves.
     private const long Reserve = 256L << 20;
 
+    // Operations on each byte of a block's input from which its copy is as fast as the block: a GPU of 300 TFLOP/s behind a bus of 25 GB/s. A forward pass
+    // takes two operations for each weight and row.
+    private const double WorthMoving = 12_000;
+
     private ActivationCosts costs = new([], default, default);
     private long headBytes;
     private long reserve = Reserve;
+    private Toggle offload;
+
+    /// <summary>Bytes of the host's memory for inputs of blocks; 0 where the model computes on the host itself.</summary>
+    public long HostBudget { get; init; }
 
     /// <param name="stage">Of ZeRO; null as the configuration says.</param>
     /// <param name="onHost">Whether it will run on the CPU; null where the model's own device says so.</param>
@@ -53,6 +61,7 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
         {
             costs = costs,
             reserve = reserve,
+            offload = config.Memory.ActivationOffload,
 
             // The loss uses a head that learns as a copy in the element type of the computation, while all of this is held.
             headBytes = model.Head.Trainable && stage == 0 && options.Master != options.Compute ? model.Head.Count * options.Compute.Size() : 0,
@@ -67,7 +76,8 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
             ? null
             : $"activations for micro-batches of {MicroBatchTokens} tokens: {modes.GetValueOrDefault(BlockMode.Keep)} blocks keep all, "
                 + $"{modes.GetValueOrDefault(BlockMode.Selective)} all but what is cheap to compute again, "
-                + $"{modes.GetValueOrDefault(BlockMode.Recompute)} are computed again";
+                + $"{modes.GetValueOrDefault(BlockMode.Recompute) + modes.GetValueOrDefault(BlockMode.Offload)} are computed again"
+                + (modes.TryGetValue(BlockMode.Offload, out var moved) ? $", {moved} of them from inputs in the host's memory" : string.Empty);
     }
 
     /// <summary>What each layer that has a backward pass does with a micro-batch of this size.</summary>
@@ -80,33 +90,22 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
             RecomputeMode.Selective => BlockMode.Selective,
             _ => BlockMode.Recompute,
         };
-        var modes = costs.Blocks.ToDictionary(c => c.Block, _ => usual);
-        if (Mode != RecomputeMode.Auto)
+        if (usual != BlockMode.Recompute)
         {
-            return modes;
+            return costs.Blocks.ToDictionary(c => c.Block, _ => usual);
         }
 
-        // Backward works in one block at a time: what it computed again there, gradients of as much, and what its kernels work in.
-        var largest = costs.Blocks.Count == 0 ? 0 : costs.Blocks.Max(c => (2 * c.Keep.EachRow * Rows(c)) + c.Working.Of(Rows(c)));
-        var room = Budget - reserve - largest - Predict(modes, tokens, patches);
-
-        // Dropping what is cheap frees much for little time, so it is undone last. The last blocks go first: backward frees them first.
-        foreach (var better in (ReadOnlySpan<BlockMode>)[BlockMode.Selective, BlockMode.Keep])
+        var (stays, room) = Fill([], tokens, patches);
+        var movable = stays.ContainsValue(BlockMode.Recompute) ? Movable(tokens, patches) : [];
+        if (movable.Count == 0)
         {
-            foreach (var cost in costs.Blocks.Reverse())
-            {
-                var more = cost.Of(better).Of(Rows(cost)) - cost.Of(modes[cost.Block]).Of(Rows(cost));
-                if (more <= room)
-                {
-                    modes[cost.Block] = better;
-                    room -= more;
-                }
-            }
+            return stays;
         }
 
-        return modes;
+        var (moves, _) = Fill(movable, tokens, patches);
+        return offload == Toggle.On || room < 0 || Kept(moves) > Kept(stays) ? moves : stays;
 
-        int Rows(BlockCost cost) => cost.IsVision ? patches : tokens;
+        static int Kept(Dictionary<Block, BlockMode> modes) => modes.Values.Sum(mode => Math.Max(0, BlockMode.Recompute - mode));
     }
 
     /// <summary>Has every layer do with the coming micro-batch as <see cref="Modes"/> says.</summary>
@@ -130,9 +129,72 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
             return gradients + cost.Working.Of(rows) + (mode == BlockMode.Keep ? 0 : cost.Keep.Of(rows) - cost.Of(mode).Of(rows));
         });
 
-    /// <summary>Bytes of tensors that a forward pass leaves for the backward pass.</summary>
+    /// <summary>Bytes of the host's memory in which inputs wait for the backward pass.</summary>
+    public long OnHost(IReadOnlyDictionary<Block, BlockMode> modes, int tokens, int patches) =>
+        Moved(modes).Sum(cost => cost.Input.Of(cost.IsVision ? patches : tokens));
+
+    /// <summary>Bytes of tensors that a forward pass leaves on the device for the backward pass.</summary>
     /// <param name="modes">As <see cref="Modes"/> gives them.</param>
     public long Predict(IReadOnlyDictionary<Block, BlockMode> modes, int tokens, int patches) =>
         headBytes + costs.Tokens.Of(tokens) + (patches == 0 ? 0 : costs.Patches.Of(patches))
-        + costs.Blocks.Where(c => !c.IsVision || patches > 0).Sum(c => c.Of(modes[c.Block]).Of(c.IsVision ? patches : tokens));
+        + costs.Blocks.Where(c => !c.IsVision || patches > 0).Sum(c => c.Of(modes[c.Block]).Of(c.IsVision ? patches : tokens))
+
+        // Of inputs that move, one is on its way at any time.
+        + Moved(modes).Select(cost => cost.Input.Of(cost.IsVision ? patches : tokens)).DefaultIfEmpty().Max();
+
+    private IEnumerable<BlockCost> Moved(IReadOnlyDictionary<Block, BlockMode> modes) =>
+        costs.Blocks.Where(cost => modes.GetValueOrDefault(cost.Block) == BlockMode.Offload);
+
+    /// <summary>What blocks do so that the budget is filled, from everything recomputed; and what is left of it, negative where even that is too much.</summary>
+    /// <param name="moved">Blocks whose input waits in the host's memory if they are recomputed.</param>
+    private (Dictionary<Block, BlockMode> Modes, long Room) Fill(HashSet<Block> moved, int tokens, int patches)
+    {
+        var modes = costs.Blocks.ToDictionary(c => c.Block, c => moved.Contains(c.Block) ? BlockMode.Offload : BlockMode.Recompute);
+
+        // Backward works in one block at a time: what it computed again there, gradients of as much, and what its kernels work in.
+        var largest = costs.Blocks.Count == 0 ? 0 : costs.Blocks.Max(c => (2 * c.Keep.EachRow * Rows(c)) + c.Working.Of(Rows(c)));
+        var room = Budget - reserve - (long)largest - Predict(modes, tokens, patches);
+        if (Mode == RecomputeMode.Always)
+        {
+            return (modes, room);
+        }
+
+        // Dropping what is cheap frees much for little time, so it is undone last. The last blocks go first: backward frees them first.
+        foreach (var better in (ReadOnlySpan<BlockMode>)[BlockMode.Selective, BlockMode.Keep])
+        {
+            foreach (var cost in costs.Blocks.Reverse())
+            {
+                var more = cost.Of(better).Of(Rows(cost)) - cost.Of(modes[cost.Block]).Of(Rows(cost));
+                if (more <= room)
+                {
+                    modes[cost.Block] = better;
+                    room -= more;
+                }
+            }
+        }
+
+        return (modes, room);
+
+        int Rows(BlockCost cost) => cost.IsVision ? patches : tokens;
+    }
+
+    /// <summary>Blocks whose input may be moved, as far as the host's memory has room: all, or those whose copy takes no longer than their block.</summary>
+    private HashSet<Block> Movable(int tokens, int patches)
+    {
+        var found = new HashSet<Block>();
+        var left = offload == Toggle.Off ? 0 : HostBudget;
+        foreach (var cost in costs.Blocks)
+        {
+            // Of a stack of experts one is counted: how many a token meets is not known here, and all would be far too many.
+            var weights = cost.Block.Parameters.Sum(p => p.Shape.Length == 3 ? p.Count / p.Shape[0] : p.Count);
+            var bytes = cost.Input.Of(cost.IsVision ? patches : tokens);
+            if (bytes > 0 && bytes <= left && (offload == Toggle.On || 2 * weights >= WorthMoving * cost.Input.EachRow))
+            {
+                found.Add(cost.Block);
+                left -= bytes;
+            }
+        }
+
+        return found;
+    }
 }

@@ -9,8 +9,9 @@ namespace Fovea.Training.Planning;
 /// What a run may take beside weights and optimizer, in bytes: activations on its device, cached vision features in the host's memory. On the CPU both come
 /// from the same memory.
 /// </summary>
+/// <param name="HostActivations">Of the host's memory, for activations that do not stay on a GPU; 0 on the CPU.</param>
 /// <param name="Notice">What the user should know about it; usually null.</param>
-internal sealed record MemoryBudget(long Activations, long VisionCache, string? Notice = null)
+internal sealed record MemoryBudget(long Activations, long VisionCache, long HostActivations = 0, string? Notice = null)
 {
     // The runtime, libtorch, and a step's data.
     private const long Process = 256L << 20;
@@ -35,8 +36,10 @@ internal sealed record MemoryBudget(long Activations, long VisionCache, string? 
         if (device is { } gpu)
         {
             var given = config.Memory.MemoryBudget?.Bytes;
+            var ours = NineTenths(memory.HostFree / ranksHere);
+            var features = Cache(ours);
             return new MemoryBudget(
-                Math.Max(0, given - resident ?? RoomOn(gpu, resident)), Cache(NineTenths(memory.HostFree / ranksHere)),
+                Math.Max(0, given - resident ?? RoomOn(gpu, resident)), features, (ours - features) / 2,
                 gpu.IsKnown || given is not null ? null
                     : "how much memory the GPU has is not known, because the bridge was built without CUDA's headers: nothing is kept that can be "
                       + "computed again. Install the headers (pip install nvidia-cuda-runtime, or the CUDA toolkit), or set memory_budget");
@@ -45,7 +48,8 @@ internal sealed record MemoryBudget(long Activations, long VisionCache, string? 
         var total = config.Memory.MemoryBudget?.Bytes ?? NineTenths((memory.HostFree / ranksHere) + memory.HostUsed);
         var rest = Math.Max(0, total - resident - Process);
         var cache = Cache(rest);
-        return new MemoryBudget(rest - cache, cache);
+        return new MemoryBudget(rest - cache, cache, Notice: config.Memory.ActivationOffload != Toggle.On ? null
+            : "activation_offload moves nothing: the model computes on the CPU, where activations are in the host's memory already");
 
         long Cache(long room) => cachesVision ? Math.Min(room, config.Memory.VisionCacheMemory?.Bytes ?? room / 4) : 0;
     }

@@ -11,8 +11,9 @@ namespace Fovea.Training.Planning;
 /// </summary>
 /// <param name="Shards">Weights, gradients, optimizer.</param>
 /// <param name="Activations">What the forward pass of one micro-batch leaves for backward, and what backward of one block adds.</param>
+/// <param name="Moved">Inputs of blocks in the host's memory.</param>
 /// <param name="Buffers">What the loss takes (a chunk of logits) and gradients of hidden states; the process and its libraries.</param>
-internal sealed record MemoryForecast(ShardPlan Shards, long Activations, long Buffers)
+internal sealed record MemoryForecast(ShardPlan Shards, long Activations, long Moved, long Buffers)
 {
     // The runtime, libtorch, its libraries' buffers, decoded data: 67 to 91 MiB, by processor and element type.
     private const long ProcessOnHost = 84L << 20;
@@ -24,23 +25,25 @@ internal sealed record MemoryForecast(ShardPlan Shards, long Activations, long B
     public long Device => Shards.Device + Activations + Buffers;
 
     /// <summary>Pinned memory of the host for this rank.</summary>
-    public long Host => Shards.Host;
+    public long Host => Shards.Host + Moved;
 
     /// <param name="model">Shapes are enough.</param>
     /// <param name="costs">Of the model at this stage of ZeRO.</param>
     /// <param name="tokens">Of one micro-batch.</param>
     /// <param name="patches">Of its images, where the vision side learns; else 0.</param>
     /// <param name="onHost">The device is the host: what is moved there stays in the same memory.</param>
+    /// <param name="moves">Whether inputs of blocks may be moved to the host's memory (<c>activation_offload</c>).</param>
     public static MemoryForecast For(
         VisionLanguageModel model, TrainConfig config, IReadOnlyList<ShardGroup> groups, ActivationCosts costs, ShardTypes types, ShardingOptions sharding,
-        int ranks, int tokens, int patches, bool onHost)
+        int ranks, int tokens, int patches, bool onHost, bool moves)
     {
         var shards = ShardPlan.For(groups, onHost ? new ShardingOptions { Stage = sharding.Stage } : sharding, ranks, types);
-        var plan = ActivationPlan.For(model, config with { Memory = config.Memory with { MicroBatchTokens = tokens } }, budgetBytes: 0, sharding.Stage, costs);
+        var plan = ActivationPlan.For(model, config with { Memory = config.Memory with { MicroBatchTokens = tokens } }, budgetBytes: 0, sharding.Stage, costs)
+            with { HostBudget = moves && !onHost ? long.MaxValue : 0 };
         var modes = plan.Modes(tokens, patches);
         var size = model.Ledger.Options.Compute.Size();
         var loss = LinearCrossEntropy.WorkingBytes(model.Head, tokens, model.Ledger.Options.Compute, onHost);
         var buffers = loss + (2L * tokens * model.Head.Shape[1] * size) + (onHost ? ProcessOnHost : ProcessOnCard);
-        return new MemoryForecast(shards, plan.Predict(modes, tokens, patches) + plan.Working(modes, tokens, patches), buffers);
+        return new MemoryForecast(shards, plan.Predict(modes, tokens, patches) + plan.Working(modes, tokens, patches), plan.OnHost(modes, tokens, patches), buffers);
     }
 }

@@ -62,7 +62,9 @@ internal static class PlanRun
                     costs.Add(alike, kept = ActivationCosts.Measure(model, alike, onHost));
                 }
 
-                var forecast = MemoryForecast.For(model, config, groups, kept, types, sharding, ranks, tokens, patches, onHost);
+                var forecast = Forecast(
+                    config.Memory.ActivationOffload, card,
+                    moves => MemoryForecast.For(model, config, groups, kept, types, sharding, ranks, tokens, patches, onHost, moves));
                 rows.Add(new MemoryPlanRow(ranks, zero, offload)
                 {
                     Weights = forecast.Shards.Weights,
@@ -73,8 +75,9 @@ internal static class PlanRun
                     Buffers = forecast.Buffers + forecast.Shards.Transit,
                     Device = forecast.Device,
                     Host = forecast.Host,
+                    OffloadedActivations = forecast.Moved,
                     Mapped = forecast.Shards.Mapped,
-                    Fits = card is { } bytes ? forecast.Device <= bytes * Usable : null,
+                    Fits = Fits(forecast, card),
                 });
             }
         }
@@ -98,6 +101,15 @@ internal static class PlanRun
             Rows = rows,
             Choices = [.. options.Ranks.Select(ranks => Choose(rows, ranks)).OfType<MemoryPlanRow>()],
         };
+    }
+
+    private static bool? Fits(MemoryForecast forecast, long? card) => card is { } bytes ? forecast.Device <= bytes * Usable : null;
+
+    /// <summary>Inputs of recomputed blocks count as the host's where the configuration says so, or else where the device has no room for them.</summary>
+    private static MemoryForecast Forecast(Toggle offload, long? card, Func<bool, MemoryForecast> of)
+    {
+        var stays = of(offload == Toggle.On);
+        return offload == Toggle.Auto && Fits(stays, card) == false && of(true) is var moved && moved.Device < stays.Device ? moved : stays;
     }
 
     private static IEnumerable<(int Zero, OffloadKind Offload)> Settings(int ranks, MemoryPlanRequest options)

@@ -7,6 +7,8 @@ internal readonly record struct RowBytes(double Once, double EachRow)
 {
     public static RowBytes operator +(RowBytes a, RowBytes b) => new(a.Once + b.Once, a.EachRow + b.EachRow);
 
+    public static RowBytes operator -(RowBytes a, RowBytes b) => new(a.Once - b.Once, a.EachRow - b.EachRow);
+
     /// <summary>The line through two measurements.</summary>
     public static RowBytes Through(int rows, long bytes, int moreRows, long moreBytes)
     {

@@ -48,7 +48,7 @@ internal sealed class RunParts : IDisposable
                 : null;
             Order = inputs.Order(Config, mesh);
             Schedule = new Schedule(Config.Schedule, fresh.TotalSteps, Order);
-            Memory = ActivationPlan.For(Setup.Model, Config, Budget.Activations);
+            Memory = ActivationPlan.For(Setup.Model, Config, Budget.Activations) with { HostBudget = Budget.HostActivations };
             Memory = Memory with { MicroBatchTokens = (int)mesh.Min("the choice of micro_batch_tokens", Memory.MicroBatchTokens) };
             State = new RunState(fresh with { MicroBatchTokens = Memory.MicroBatchTokens }, Order, BestModel.For(Config.Run));
             Log = Reporter.NewLog(Config, State);

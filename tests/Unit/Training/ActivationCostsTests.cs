@@ -44,7 +44,9 @@ public sealed class ActivationCostsTests : NativeTest
 
                 // Tables of angles and ids lie in managed memory on the CPU, which libtorch's count does not see: a few per cent of so little.
                 TestContext.Current.TestOutputHelper?.WriteLine($"{name} {kind} {type} {mode}: {foretold} foretold, {held} held, {(double)foretold / held:F4}");
-                Assert.InRange((double)foretold / held, 0.999, mode == BlockMode.Recompute ? 1.09 : 1.03);
+                // What a block before the first moved one keeps besides (MiniMind-V's patches) is then no longer part of an input.
+                var (least, most) = mode switch { BlockMode.Offload => (0.99, 1.2), BlockMode.Recompute => (0.999, 1.09), _ => (0.999, 1.03) };
+                Assert.InRange((double)foretold / held, least, most);
             }
         }
     }
@@ -93,7 +95,7 @@ public sealed class ActivationCostsTests : NativeTest
         }
 
         model.Hidden(input, features ?? new VisualFeatures(Feature(), [.. Enumerable.Range(0, model.FeatureLayers).Select(_ => Feature())]));
-        return count.Live;
+        return count.Live - model.Ledger.HostInputs.Bytes; // on a GPU those are elsewhere
 
         Tensor Feature() => CreateOps.Zeros([1, model.Head.Shape[1]], model.Ledger.Options.Compute);
     }

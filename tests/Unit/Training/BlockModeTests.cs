@@ -24,7 +24,7 @@ public sealed class BlockModeTests : NativeTest
     {
         var kept = Gradients(dtype, BlockMode.Keep, everything);
         Assert.Contains(kept, g => g.Value.Any(v => v != 0));
-        foreach (var mode in new[] { BlockMode.Selective, BlockMode.Recompute })
+        foreach (var mode in new[] { BlockMode.Selective, BlockMode.Recompute, BlockMode.Offload })
         {
             foreach (var (name, gradient) in Gradients(dtype, mode, everything))
             {
@@ -70,18 +70,19 @@ public sealed class BlockModeTests : NativeTest
             }
 
             model.Hidden(input, features);
-            held[mode] = count.Live - (everything ? 0 : 4L * 1176 * batch.Patches);
+            held[mode] = count.Live - model.Ledger.HostInputs.Bytes - (everything ? 0 : 4L * 1176 * batch.Patches);
 
             // Where the head learns, the loss uses a copy of it, which this pass does not keep.
             var copy = everything && dtype == DType.BF16 ? model.Head.Count * 2 : 0;
             TestContext.Current.TestOutputHelper?.WriteLine(
                 $"{dtype} {everything} {dropout} {decomposed} {mode}: {foretold} foretold, {held[mode] + copy} held");
-            Assert.InRange((double)foretold / (held[mode] + copy), 0.95, 1.05);
+            Assert.InRange((double)foretold / (held[mode] + copy), mode == BlockMode.Offload ? 0.94 : 0.95, 1.05); // so little that tables of positions count
         }
 
         // With dropout the adapters keep inputs of their own, and nothing that is cheap.
         Assert.True(held[BlockMode.Selective] < held[BlockMode.Keep] || dropout > 0);
         Assert.True(held[BlockMode.Recompute] < held[BlockMode.Selective]);
+        Assert.True(held[BlockMode.Offload] < held[BlockMode.Recompute]);
     }
 
     [Fact]

@@ -18,6 +18,9 @@ internal sealed record MemorySection
     /// <summary>Keep every activation instead of recomputing each block in the backward pass.</summary>
     [Affects(Execution)] public bool DisableGradientCheckpointing { get; init; }
 
+    /// <summary>On GPUs, keep inputs of recomputed blocks in host memory: <c>auto</c> where that makes room for more activations, <c>true</c> always.</summary>
+    [Affects(Execution)] public Toggle ActivationOffload { get; init; } = Toggle.Auto;
+
     /// <summary>Device memory for the run, weights included; null (<c>auto</c>) is nine tenths of what is free, on the GPU or else the host.</summary>
     [Auto]
     [Affects(Execution)] public MemorySize? MemoryBudget { get; init; }

@@ -20,7 +20,9 @@ internal sealed class MidJob : IDisposable
     {
         var mode = options.Selective ? BlockMode.Selective : options.Recompute ? BlockMode.Recompute : BlockMode.Keep;
         var model = MidModel.Build(new ModelOptions { Compute = options.DType, BlockMode = mode, FourBit = options.FourBit });
-        Adapters.Attach(model.Ledger, new LoraOptions { Rank = 8, Alpha = 16 }, path => path.StartsWith("model.layers.", StringComparison.Ordinal));
+        Adapters.Attach(
+            model.Ledger, new LoraOptions { Rank = 8, Alpha = 16, Decomposed = options.Decomposed },
+            path => path.StartsWith("model.layers.", StringComparison.Ordinal));
         training = new RepeatedTraining(
             model, MidModel.Batch(Samples), parts => new AdamW(parts, 0.9, 0.999, 1e-8, 0.01),
             new SessionOptions { Cache = options.CachedVision ? new VisionFeatureCache(1L << 30) : null }, rate: 1e-4);

@@ -19,6 +19,9 @@ internal sealed record MidOptions
     /// <summary>Keep the language model's linears in 4 bits.</summary>
     public FourBitOptions? FourBit { get; init; }
 
+    /// <summary>Adapters with magnitudes (DoRA).</summary>
+    public bool Decomposed { get; init; }
+
     /// <summary>Take the image features of the first step in all later ones, as from the second epoch on.</summary>
     public bool CachedVision { get; init; }
 

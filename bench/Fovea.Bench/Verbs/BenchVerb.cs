@@ -19,6 +19,7 @@ internal static class BenchVerb
         verb.Subcommands.Add(SlicesBenchVerb.Create());
         verb.Subcommands.Add(HybridBenchVerb.Create());
         verb.Subcommands.Add(QloraBenchVerb.Create());
+        verb.Subcommands.Add(DoraBenchVerb.Create());
         verb.Subcommands.Add(ServeBenchVerb.Create());
         verb.Subcommands.Add(Demo());
         verb.Subcommands.Add(Decode());

@@ -9,6 +9,8 @@ namespace Fovea.Models.Peft;
 /// <summary>PEFT adapter folders: <c>adapter_config.json</c> and <c>adapter_model.safetensors</c> (or <c>.bin</c>).</summary>
 internal static class PeftAdapter
 {
+    public const string WeightsName = "adapter_model.safetensors";
+
     /// <summary>Whether a folder holds an adapter.</summary>
     public static bool IsAdapter(string folder) => File.Exists(Path.Combine(folder, PeftConfig.FileName));
 
@@ -48,6 +50,11 @@ internal static class PeftAdapter
             Load(model, parameter, source);
         }
 
+        if (InitialAdapter.TakeOut(model, family, config, folder, contents) is { } notice)
+        {
+            model.Notices = [.. model.Notices, notice];
+        }
+
         return config;
     }
 
@@ -62,6 +69,12 @@ internal static class PeftAdapter
             var which = config.Lora.Decomposed ? $"{folder} has" : "the model's own adapter has";
             throw new ConfigException($"{which} magnitudes (DoRA), so {folder} cannot serve beside others: "
                 + "load an adapter with magnitudes alone, as the model's own, or merge it with 'fovea export'");
+        }
+
+        if (config.Lora.Start.ChangesBase)
+        {
+            throw new ConfigException($"{folder} learnt over what {config.Lora.Start.Name} left of the base, so it cannot serve beside others: "
+                + "give the one that pissa_convert: true writes, load it as the model's own adapter, or merge it with 'fovea export'");
         }
 
         using var checkpoint = Checkpoint.OpenAdapter(folder);
@@ -97,7 +110,8 @@ internal static class PeftAdapter
             .Select(p => TensorBytes.Source($"{AdapterContents.Prefix}{experts.ToFile(model, p.Name)}", p))
             .OrderBy(tensor => tensor.Name, StringComparer.Ordinal).ToList();
         Directory.CreateDirectory(folder);
-        SafetensorsWriter.Write(Path.Combine(folder, "adapter_model.safetensors"), tensors);
+        InitialAdapter.Write(model, config, folder);
+        SafetensorsWriter.Write(Path.Combine(folder, WeightsName), tensors);
         AtomicFile.WriteText(
             Path.Combine(folder, "README.md"),
             ModelCard.For(config, model.Ledger.Adaptables.Count(adaptable => adaptable.Lora is not null), adapters.Sum(p => p.Count)));

@@ -112,7 +112,7 @@ internal sealed record PeftConfig
         [Exclude] = (object?)ExcludePattern ?? ExcludeModules,
         ["fan_in_fan_out"] = false,
         ["inference_mode"] = true,
-        ["init_lora_weights"] = true,
+        ["init_lora_weights"] = Lora.Start.Kind == LoraStartKind.Plain ? true : Lora.Start.Name,
         ["layer_replication"] = null,
         ["layers_pattern"] = LayersPattern.Count == 0 ? null : LayersPattern,
         ["layers_to_transform"] = Layers.Count == 0 ? null : Layers,

@@ -25,8 +25,8 @@ internal static class PeftConfigReader
         ["kasa_config"] = "KaSA is not supported",
     };
 
-    // These only draw A and B; every other word also rewrites the base.
-    private static readonly string[] PlainStarts = ["gaussian", "orthogonal", "eva"];
+    // It only draws A, so that what is saved is a plain adapter.
+    private const string PlainStart = "eva";
 
     public static PeftConfig Read(string path)
     {
@@ -58,6 +58,7 @@ internal static class PeftConfigReader
                 Alpha = Number(path, root, "lora_alpha", 8, problems),
                 Dropout = dropout,
                 RankStabilized = IsTrue(root, "use_rslora"),
+                Start = LoraStart.Parse(Text(root, "init_lora_weights") ?? LoraStart.Plain.Name) ?? LoraStart.Plain,
                 Decomposed = IsTrue(root, "use_dora"),
                 RankPattern = Patterns(path, root, "rank_pattern", problems),
                 AlphaPattern = Patterns(path, root, "alpha_pattern", problems),
@@ -98,6 +99,11 @@ internal static class PeftConfigReader
             problems.Add($"{path}: use_dora is not for target_parameters, as in PEFT: adapters of experts have no magnitudes");
         }
 
+        if (config.Lora.Start.ChangesBase)
+        {
+            problems.Add($"{path}: init_lora_weights {config.Lora.Start.Name} is not for target_parameters, as in PEFT");
+        }
+
         if (config.Lora.HasPatterns)
         {
             problems.Add($"{path}: rank_pattern and alpha_pattern are not supported together with target_parameters");
@@ -116,7 +122,7 @@ internal static class PeftConfigReader
             problems.Add($"{path}: bias {bias} is not supported: biases are trainable only with the base; supported: none");
         }
 
-        if (Text(root, "init_lora_weights") is { } start && !PlainStarts.Contains(start))
+        if (Text(root, "init_lora_weights") is { } start and not PlainStart && LoraStart.Parse(start) is null)
         {
             problems.Add($"{path}: init_lora_weights {start} changes the base weights, which is not supported; convert it to plain LoRA in PEFT");
         }

@@ -51,7 +51,13 @@ internal sealed record ModelExport
 
         foreach (var adapter in Adapters)
         {
+            var known = model.Notices.Count;
             var config = PeftAdapter.Attach(model, source.Family, adapter, trainable: false);
+            foreach (var notice in model.Notices.Skip(known))
+            {
+                say($"note: {notice}");
+            }
+
             var linears = model.Ledger.Linears.Count(linear => linear.Lora is not null);
             var experts = model.Ledger.Adaptables.Count(adaptable => adaptable is ExpertLinears { Lora: not null });
             Nn.Lora.Adapters.Merge(model.Ledger);

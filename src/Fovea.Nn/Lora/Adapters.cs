@@ -9,8 +9,8 @@ internal static class Adapters
     /// <param name="options">What matches no pattern of theirs has their rank and alpha.</param>
     /// <param name="matches">Chooses linears, and experts' weights, by path.</param>
     /// <param name="saved">
-    /// Supplies <c>PATH.lora_A.weight</c>, <c>PATH.lora_B.weight</c> and <c>PATH.lora_magnitude_vector</c>. Null: A uniform in +-1/sqrt(in) as PEFT draws it,
-    /// B zero, magnitudes the weight's own.
+    /// Supplies <c>PATH.lora_A.weight</c>, <c>PATH.lora_B.weight</c> and <c>PATH.lora_magnitude_vector</c>. Null: as <see cref="LoraOptions.Start"/> says,
+    /// magnitudes the weight's own. Where they begin with a part of the weight, that is taken out by <see cref="TakeOut"/>.
     /// </param>
     /// <param name="trainable">Whether the adapters learn.</param>
     /// <param name="dropout">Shared by all adapters; null when nothing is dropped.</param>
@@ -31,9 +31,19 @@ internal static class Adapters
 
             var master = ledger.Options.Master;
             var own = Of(options, target, spelled);
+            if (saved is null && own.Start.Problem(target, own) is { } problem)
+            {
+                throw new ConfigException(problem);
+            }
+
             var (shapeOfA, shapeOfB) = own.ShapesFor(target);
-            var a = Make(ledger, target, "lora_A.weight", shapeOfA, saved, trainable, master, 1 / Math.Sqrt(target.Inputs));
-            var b = Make(ledger, target, "lora_B.weight", shapeOfB, saved, trainable, master, 0);
+            var a = Make(ledger, target, "lora_A.weight", shapeOfA, saved, trainable, master);
+            var b = Make(ledger, target, "lora_B.weight", shapeOfB, saved, trainable, master);
+            if (saved is null && ledger.Options.Device.Type != DeviceType.Meta)
+            {
+                own.Start.Fill(target, own, a.Value, b.Value);
+            }
+
             var magnitude = own.Decomposed ? Magnitudes(ledger, target, saved, trainable) : null;
             ledger.Attach(target, new LoraAdapter(a, b, own.Scale, dropout, PartOf(target), i, magnitude));
         }
@@ -54,12 +64,38 @@ internal static class Adapters
         {
             var (compute, own) = (ledger.Options.Compute, Of(options, target, spelled));
             var (shapeOfA, shapeOfB) = own.ShapesFor(target);
-            var a = Make(ledger, target, "lora_A.weight", shapeOfA, saved, trainable: false, compute, 0);
-            var b = Make(ledger, target, "lora_B.weight", shapeOfB, saved, trainable: false, compute, 0);
+            var a = Make(ledger, target, "lora_A.weight", shapeOfA, saved, trainable: false, compute);
+            var b = Make(ledger, target, "lora_B.weight", shapeOfB, saved, trainable: false, compute);
             targets.Add(target, new LoraAdapter(a, b, own.Scale, dropout: null, PartOf(target), targets.Count));
         }
 
         return new NamedAdapter(name, targets);
+    }
+
+    /// <summary>
+    /// Takes out of every adapted weight what its adapter began with, by the adapter's initial matrices, or its present ones where it has none yet. Where
+    /// weights wait to be placed it is done as each is placed.
+    /// </summary>
+    public static void TakeOut(Ledger ledger)
+    {
+        using var grad = Autograd.NoGrad();
+        foreach (var target in ledger.Adaptables)
+        {
+            if (target.Lora is not { } lora)
+            {
+                continue;
+            }
+
+            var (initial, scale) = (lora.Initial ??= InitialFactors.Of(lora), lora.Scale);
+            if (ledger.Options.Deferred)
+            {
+                target.Weight.DeferMerge(weight => initial.Rest(weight, scale));
+                continue;
+            }
+
+            using var scope = TensorScope.Open("block");
+            target.Weight.Replace(initial.Rest(target.Weight.Dense(), scale).Keep());
+        }
     }
 
     /// <summary>
@@ -78,7 +114,7 @@ internal static class Adapters
 
             if (ledger.Options.Deferred)
             {
-                target.Weight.DeferMerge(Merged, [.. lora.Parameters.Select(parameter => parameter.Value)]);
+                target.Weight.DeferMerge(Merged, [.. lora.Tensors]);
                 continue;
             }
 
@@ -104,7 +140,7 @@ internal static class Adapters
             throw new InvalidOperationException($"{target.Path} holds experts, whose adapters have no magnitudes");
         }
 
-        var made = Make(ledger, target, "lora_magnitude_vector", [target.Outputs], saved, trainable, ledger.Options.Master, 0);
+        var made = Make(ledger, target, "lora_magnitude_vector", [target.Outputs], saved, trainable, ledger.Options.Master);
         if (saved is null && ledger.Options.Device.Type != DeviceType.Meta)
         {
             using var grad = Autograd.NoGrad();
@@ -117,7 +153,7 @@ internal static class Adapters
 
     private static ModelPart PartOf(Adaptable target) => target.Weight.Block?.Part ?? ModelPart.Language;
 
-    private static Parameter Make(Ledger ledger, Adaptable target, string last, long[] shape, IWeightSource? saved, bool trainable, DType type, double bound)
+    private static Parameter Make(Ledger ledger, Adaptable target, string last, long[] shape, IWeightSource? saved, bool trainable, DType type)
     {
         var name = $"{target.Path}.{last}";
         var options = ledger.Options;
@@ -137,10 +173,6 @@ internal static class Adapters
             }
 
             value.Copy_(read);
-        }
-        else if (bound > 0 && options.Device.Type != DeviceType.Meta)
-        {
-            value.Uniform_(-bound, bound);
         }
 
         value.Name = name;

@@ -30,6 +30,9 @@ internal sealed class LoraAdapter : IDisposable
 
     public double Scale { get; }
 
+    /// <summary>What it began with, where that was taken out of the weight; null over the whole weight. Freed with it.</summary>
+    public InitialFactors? Initial { get; internal set; }
+
     /// <summary>Where its linear sits, which says what the rows of its inputs are.</summary>
     internal ModelPart Part { get; }
 
@@ -46,6 +49,9 @@ internal sealed class LoraAdapter : IDisposable
     internal bool DropsNow => Dropout is not null && Autograd.IsRecording;
 
     internal IEnumerable<Parameter> Parameters => Magnitude is null ? [A, B] : [A, B, Magnitude];
+
+    /// <summary>What it keeps in memory for good.</summary>
+    internal IEnumerable<Tensor> Tensors => Parameters.Select(parameter => parameter.Value).Concat(Initial is null ? [] : [Initial.A, Initial.B]);
 
     /// <summary>Whether both can be computed in one product of their linears' input.</summary>
     internal bool GoesWith(LoraAdapter other) => Scale == other.Scale && (Magnitude is null) == (other.Magnitude is null);
@@ -91,9 +97,9 @@ internal sealed class LoraAdapter : IDisposable
     public void Dispose()
     {
         excess?.Dispose();
-        foreach (var parameter in Parameters)
+        foreach (var tensor in Tensors)
         {
-            parameter.Value.Dispose();
+            tensor.Dispose();
         }
     }
 

@@ -21,6 +21,9 @@ internal sealed record LoraOptions
     /// <summary>arXiv 2312.03732.</summary>
     public bool RankStabilized { get; init; }
 
+    /// <summary>How the matrices of a fresh adapter begin.</summary>
+    public LoraStart Start { get; init; } = LoraStart.Plain;
+
     /// <summary>Weight-decomposed (DoRA, arXiv 2402.09353): a magnitude for every row of the adapted weight learns too.</summary>
     public bool Decomposed { get; init; }
 

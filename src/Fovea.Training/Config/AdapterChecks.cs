@@ -5,6 +5,20 @@ namespace Fovea.Training.Config;
 /// <summary>Rules between the keys of adapters: those of LLaMA-Factory and PEFT.</summary>
 internal static class AdapterChecks
 {
+    private const string Starts = "true, gaussian, orthogonal, olora, pissa and pissa_niter_N";
+
+    // What else PEFT and ms-swift have.
+    private static readonly Dictionary<string, string> Reasons = new(StringComparer.Ordinal)
+    {
+        ["false"] = "the model would begin with noise in every adapted layer",
+        ["loftq"] = "it rounds the base in its own way; quantization_bit: 4 has bitsandbytes'",
+        ["lora-ga"] = "it begins with gradients of the whole model",
+        ["lora_ga"] = "it begins with gradients of the whole model",
+        ["eva"] = "it begins with the inputs that the data give",
+        ["corda"] = "it begins with the inputs that the data give",
+        ["mica"] = "it learns one of its two matrices alone",
+    };
+
     /// <param name="problems">Receives what is wrong.</param>
     public static void Run(TuningSection tuning, ICollection<string> problems)
     {
@@ -26,6 +40,7 @@ internal static class AdapterChecks
             Experts(tuning, problems);
         }
 
+        Start(tuning, problems);
         foreach (var problem in new[]
         {
             LoraOptions.Problem("rank_pattern", tuning.RankPattern, ranks: true),
@@ -45,8 +60,26 @@ internal static class AdapterChecks
         ("exclude_modules", tuning.ExcludeModules.Count > 0),
         ("rank_pattern", tuning.RankPattern.Count > 0),
         ("alpha_pattern", tuning.AlphaPattern.Count > 0),
+        ("init_weights", tuning.InitWeights != LoraStart.Plain.Name),
+        ("pissa_init", tuning.PissaInit),
         ("lora_target_parameters", tuning.LoraTargetParameters.Count > 0),
     ];
+
+    private static void Start(TuningSection tuning, ICollection<string> problems)
+    {
+        if (LoraStart.Parse(tuning.InitWeights) is not { } written)
+        {
+            problems.Add($"init_weights: {tuning.InitWeights} is not among {Starts}"
+                + (Reasons.GetValueOrDefault(tuning.InitWeights.ToLowerInvariant()) is { } reason ? $": {reason}" : string.Empty));
+            return;
+        }
+
+        if (tuning.PissaInit && written.Kind != LoraStartKind.Plain && written != tuning.Start)
+        {
+            problems.Add($"pissa_init: true begins with {tuning.Start.Name} (pissa_iter: {tuning.PissaIter}), which contradicts init_weights: "
+                + $"{tuning.InitWeights}; keep one of them");
+        }
+    }
 
     private static void Experts(TuningSection tuning, ICollection<string> problems)
     {
@@ -58,6 +91,11 @@ internal static class AdapterChecks
         if (tuning.UseDora)
         {
             problems.Add("lora_target_parameters and use_dora exclude each other, as in PEFT: adapters of experts have no magnitudes");
+        }
+
+        if (tuning.Start.Kind is not (LoraStartKind.Plain or LoraStartKind.Gaussian))
+        {
+            problems.Add($"lora_target_parameters goes with init_weights: true or gaussian, not {tuning.Start.Name}");
         }
 
         if (tuning.RankPattern.Count > 0 || tuning.AlphaPattern.Count > 0)

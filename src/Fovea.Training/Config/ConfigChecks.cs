@@ -77,10 +77,11 @@ internal static class ConfigChecks
             problems.Add(
                 $"quantization_bit: 4 is not sharded, and zero is {config.Parallel.Zero}; remove zero (several ranks train data-parallel), or the 4 bits");
         }
-        else if (config.Tuning is { UseDora: true } or { CreateNewAdapter: true })
+        else if (config.Tuning is { UseDora: true } or { CreateNewAdapter: true } or { Start.ChangesBase: true })
         {
-            var key = config.Tuning.UseDora ? "use_dora" : "create_new_adapter";
-            problems.Add($"{key}: true needs the base's own weights, and quantization_bit: 4 keeps them in 4 bits; remove one of them");
+            var key = config.Tuning.UseDora ? "use_dora: true" : config.Tuning.CreateNewAdapter ? "create_new_adapter: true"
+                : config.Tuning.PissaInit ? "pissa_init: true" : $"init_weights: {config.Tuning.InitWeights}";
+            problems.Add($"{key} needs the base's own weights, and quantization_bit: 4 keeps them in 4 bits; remove one of them");
         }
         else if (config.Model.AdapterNameOrPath.Count > 1)
         {
@@ -184,6 +185,11 @@ internal static class ConfigChecks
             {
                 problems.Add("adapter_name_or_path is only for finetuning_type: lora; merge the adapter first with 'fovea export'");
             }
+        }
+
+        if (config is { Tuning: { PissaConvert: true, Start.ChangesBase: false }, Model.AdapterNameOrPath: [] })
+        {
+            problems.Add("pissa_convert: true needs an adapter that takes a part out of the base: pissa_init: true, or init_weights: olora");
         }
 
         if (config is { Tuning.FinetuningType: FinetuningType.Freeze, Tuning.FreezeTrainableLayers: 0 })

@@ -59,7 +59,6 @@ internal static class IgnoredKeys
         ("it is only read with use_badam",
             "badam_mode badam_start_block badam_switch_mode badam_switch_interval badam_update_ratio badam_mask_mode badam_verbose"),
         ("embeddings get no adapters, whose rate it is", "loraplus_lr_embedding"),
-        ("it is only read with pissa_init", "pissa_iter pissa_convert"),
         ("it is only read with finetuning_type: oft", "module_dropout oft_rank oft_block_size oft_target"),
         ("it is only read by other stages than sft",
             "pref_beta pref_ftx pref_bco_weight pref_loss dpo_label_smoothing kto_chosen_weight kto_rejected_weight simpo_gamma ppo_buffer_size ppo_epochs"

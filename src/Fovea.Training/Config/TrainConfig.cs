@@ -49,6 +49,9 @@ internal sealed record TrainConfig
     public IReadOnlyList<string> AdaptersBelow =>
         Tuning.CreateNewAdapter ? Model.AdapterNameOrPath : [.. Model.AdapterNameOrPath.SkipLast(1)];
 
+    /// <summary>Whether the weights that adapters learn over are others than those of the model's files.</summary>
+    public bool ChangesBase => AdaptersBelow.Count > 0 || Tuning is { FinetuningType: FinetuningType.Lora, Start.ChangesBase: true };
+
     /// <summary>Notices for the user, shown once: keys that were accepted without effect, and why.</summary>
     public IReadOnlyList<string> Notices { get; internal init; } = [];
 

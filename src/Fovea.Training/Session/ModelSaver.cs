@@ -29,6 +29,12 @@ internal static class ModelSaver
             setup.Base?.Write(folder);
             PeftAdapter.Save(setup.Model, adapter, folder);
             ModelWriter.CopyCompanions(baseFolder, folder);
+            if (config.Tuning.PissaConvert && adapter.Lora.Start.ChangesBase && folder == config.Run.OutputDir)
+            {
+                var converted = Path.Combine(folder, InitialAdapter.ConvertedFolderOf(adapter.Lora.Start));
+                setup.Base?.Write(converted);
+                InitialAdapter.WriteConverted(setup.Model, adapter, converted);
+            }
         }
         else if (setup.Family.Files is { } own)
         {

@@ -70,6 +70,7 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
     public ParallelStrategy Divide(TrainConfig config, Mesh mesh)
     {
         var ledger = Model.Ledger;
+        TakeOut(mesh);
         if (!config.Parallel.Sharding.Shards)
         {
             return new DataParallel(mesh, ledger.Trainable, Model.Head, (long)(config.Parallel.DdpBucketCapMb * (1 << 20)));
@@ -114,6 +115,7 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
             Dropout = config.Tuning.LoraDropout,
             RankStabilized = config.Tuning.UseRslora,
             Decomposed = config.Tuning.UseDora,
+            Start = config.Tuning.Start,
             RankPattern = config.Tuning.RankPattern,
             AlphaPattern = config.Tuning.AlphaPattern,
         };
@@ -122,6 +124,23 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
         var experts = ExpertTargets.Choose(model, parameters, "lora_target_parameters", config.Tuning.FreezeLanguageModel);
         Adapters.Attach(model.Ledger, options, path => targets.Matches(path) || experts.Paths.Contains(path), dropout: dropout, spelled: model.Names.ToModule);
         return PeftConfig.For(config.Model.Name, options, targets, config.Tuning.AdditionalTarget, parameters) with { TaskType = family.TaskType };
+    }
+
+    /// <summary>What fresh adapters begin with leaves the base, by rank 0's numbers: a decomposition need not give the same ones on every machine.</summary>
+    private void TakeOut(Mesh mesh)
+    {
+        var fresh = Model.Ledger.Adaptables.Select(target => target.Lora).OfType<LoraAdapter>().Where(lora => lora.Initial is null).ToList();
+        if (Adapter is not { Lora.Start.ChangesBase: true } || fresh.Count == 0)
+        {
+            return;
+        }
+
+        foreach (var parameter in fresh.SelectMany(lora => lora.Parameters))
+        {
+            mesh.Broadcast(parameter.Value, what: $"the broadcast of {parameter.Name}").Wait();
+        }
+
+        Adapters.TakeOut(Model.Ledger);
     }
 
     /// <summary>The adapter with which training goes on; null for a fresh one.</summary>

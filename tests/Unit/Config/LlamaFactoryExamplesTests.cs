@@ -20,7 +20,6 @@ public sealed partial class LlamaFactoryExamplesTests
         ["extras/llama_pro/llama3_freeze_sft.yaml"] = ["use_llama_pro"],
         ["extras/mod/llama3_full_sft.yaml"] = ["mixture_of_depths", "optim"],
         ["extras/oft/qwen2_5vl_oft_sft.yaml"] = ["finetuning_type"],
-        ["extras/pissa/llama3_lora_sft.yaml"] = ["pissa_init"],
     };
 
     public static TheoryData<string> Files() =>

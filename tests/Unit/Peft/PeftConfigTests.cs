@@ -105,11 +105,11 @@ public sealed class PeftConfigTests : IDisposable
     {
         Put("""
             {"peft_type": "LORA", "r": 8, "lora_bias": true, "bias": "all", "rank_pattern": {"q_proj": 0}, "alpha_pattern": {"q_(proj": 4},
-             "init_lora_weights": "pissa", "loftq_config": {"loftq_bits": 4}, "target_modules": ["q_proj"]}
+             "init_lora_weights": "corda", "loftq_config": {"loftq_bits": 4}, "target_modules": ["q_proj"]}
             """);
         var error = Assert.Throws<ConfigException>(() => PeftConfig.Read(folder));
         Assert.Equal(6, error.Problems.Count);
-        string[] names = ["bias all", "init_lora_weights pissa", "lora_bias", "rank_pattern: q_proj: 0 must be", "q_(proj is malformed", "loftq_config"];
+        string[] names = ["bias all", "init_lora_weights corda", "lora_bias", "rank_pattern: q_proj: 0 must be", "q_(proj is malformed", "loftq_config"];
         Assert.All(names, name => Assert.Contains(name, error.Message, StringComparison.Ordinal));
     }
 

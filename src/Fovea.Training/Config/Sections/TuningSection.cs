@@ -1,4 +1,5 @@
 using Fovea.Keys;
+using Fovea.Nn.Lora;
 
 using static Fovea.Keys.Effect;
 
@@ -51,6 +52,20 @@ internal sealed record TuningSection
     /// <summary>Weight-decomposed LoRA (DoRA, arXiv 2402.09353): the lengths of the adapted weights' rows learn too.</summary>
     [Affects(Learning)] public bool UseDora { get; init; }
 
+    /// <summary>How adapters begin: <c>true</c> (B is zero), <c>gaussian</c>, <c>orthogonal</c>, <c>olora</c>, <c>pissa</c> or <c>pissa_niter_N</c>.</summary>
+    [Alias("init_lora_weights")]
+    [Affects(Learning)] public string InitWeights { get; init; } = LoraStart.Plain.Name;
+
+    /// <summary>PiSSA (arXiv 2404.02948): adapters begin with the weights' largest singular values, and learn over what is left; see adapters.md.</summary>
+    [Affects(Learning)] public bool PissaInit { get; init; }
+
+    /// <summary>With <see cref="PissaInit"/>: power iterations of a randomised decomposition; -1 decomposes every weight in full.</summary>
+    [Bounds(-1, 10000)]
+    [Affects(Learning)] public int PissaIter { get; init; } = 16;
+
+    /// <summary>Write the result also as an adapter of twice the rank over the model's own weights (<c>pissa_converted/</c>).</summary>
+    [Affects(Output)] public bool PissaConvert { get; init; }
+
     /// <summary>LoRA+ (arXiv 2402.12354): <c>lora_B</c> and vectors that learn have so many times the learning rate; 16 is usual, null is 1.</summary>
     [Bounds(0, AboveMin = true)]
     [Affects(Learning)] public double? LoraplusLrRatio { get; init; }
@@ -87,6 +102,11 @@ internal sealed record TuningSection
     /// <summary>For <c>full</c>: 0 trains all but the vision tower, 1 projector, first and last layer, 2 only the projector (<c>pretrain</c>).</summary>
     [Bounds(0, 2)]
     [Affects(Learning)] public int? FreezeLlm { get; init; }
+
+    /// <summary>How adapters begin, by all keys for it.</summary>
+    public LoraStart Start => PissaInit
+        ? new LoraStart(LoraStartKind.Pissa, PissaIter < 0 ? null : PissaIter)
+        : LoraStart.Parse(InitWeights) ?? LoraStart.Plain;
 
     /// <summary>The adapter's alpha: as specified, else twice the rank.</summary>
     public double EffectiveLoraAlpha => LoraAlpha ?? 2 * LoraRank;

@@ -2,6 +2,7 @@
 // share a scale, their largest magnitude. Scales may themselves be bytes (double quantisation): a map's value times a scale of 256, plus an offset.
 //   four_bit_pack / four_bit_unpack    to and from this form
 //   four_bit_linear                    x W^T + b and the gradient to x; W is unpacked a few rows or columns at a time, never as a whole
+//   four_bit_row_norms                 lengths of the rows of W, a few rows at a time
 #include "products.h"
 #include "simd.h"
 
@@ -247,6 +248,17 @@ at::Tensor times_backward(const at::Tensor& dy, const FourBit& weight) {
     return dx;
 }
 
+// In fp32, of the numbers that a product in the type sees.
+at::Tensor row_norms(const FourBit& weight, at::ScalarType type) {
+    auto norms = at::empty({weight.outputs}, weight.scales.options());
+    const auto step = weight.packed.is_cpu() ? tile(weight.outputs, weight.inputs, type, 64) : weight.outputs;
+    for (int64_t from = 0; from < weight.outputs; from += step) {
+        const auto to = std::min(weight.outputs, from + step);
+        norms.slice(0, from, to).copy_(at::norm(unpack_part(weight, type, from, to, 0, weight.inputs), 2, {1}, false, at::kFloat));
+    }
+    return norms;
+}
+
 // Kept for the backward pass is the packed weight, which lives anyway; the scales are restored anew.
 struct FourBitLinear : torch::autograd::Function<FourBitLinear> {
     static at::Tensor forward(
@@ -305,6 +317,13 @@ TORCH_LIBRARY_FRAGMENT(fovea, library) {
            const at::Tensor& code, int64_t outputs, int64_t inputs, int64_t block, at::ScalarType type) {
             const auto weight = fovea::checked("four_bit_unpack", packed, scales, nested, map, offset, code, outputs, inputs, block);
             return fovea::unpack_part(weight, type, 0, outputs, 0, inputs);
+        });
+    library.def(
+        "four_bit_row_norms(Tensor packed, Tensor scales, Tensor? nested, Tensor? map, float offset, Tensor code, int outputs, int inputs, int block, "
+        "ScalarType type) -> Tensor",
+        [](const at::Tensor& packed, const at::Tensor& scales, const std::optional<at::Tensor>& nested, const std::optional<at::Tensor>& map, double offset,
+           const at::Tensor& code, int64_t outputs, int64_t inputs, int64_t block, at::ScalarType type) {
+            return fovea::row_norms(fovea::checked("four_bit_row_norms", packed, scales, nested, map, offset, code, outputs, inputs, block), type);
         });
     library.def(
         "four_bit_linear(Tensor x, Tensor? bias, Tensor packed, Tensor scales, Tensor? nested, Tensor? map, float offset, Tensor code, int outputs, int block) "

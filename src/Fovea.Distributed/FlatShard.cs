@@ -50,7 +50,7 @@ internal sealed class FlatShard : IDisposable
         for (var i = 0; i < starts.Length; i++)
         {
             starts[i] = end;
-            end += Up(parameters[i].Count, Alignment);
+            end += Up(parameters[i].StoredCount, Alignment);
         }
 
         Count = Up(end, Alignment * mesh.WorldSize);
@@ -63,12 +63,7 @@ internal sealed class FlatShard : IDisposable
         kept = Place(share, master, home, device, options.PinMemory);
         ready = Learns && home != device && !resident ? Place(share, type, options.OffloadParameters ? Device.Cpu : device, device, options.PinMemory) : null;
         gradient = Learns ? Place(share, DType.F32, home, device, options.PinMemory) : null;
-        Fill();
-        for (var i = 0; i < starts.Length; i++)
-        {
-            parameters[i].Adopt(whole.Over(starts[i], parameters[i].Shape).Keep(), master, holder);
-        }
-
+        Fill(master, holder);
         if (!resident)
         {
             whole.ReleaseStorage();
@@ -148,7 +143,7 @@ internal sealed class FlatShard : IDisposable
         {
             if (Take(i) is { } found)
             {
-                local.Slice(0, starts[i], starts[i] + parameters[i].Count).Add_(found);
+                local.Slice(0, starts[i], starts[i] + parameters[i].StoredCount).Add_(found);
             }
         }
     }
@@ -171,7 +166,7 @@ internal sealed class FlatShard : IDisposable
             {
                 if (Take(i) is { } found)
                 {
-                    sent.Slice(0, starts[i], starts[i] + parameters[i].Count).Copy_(found);
+                    sent.Slice(0, starts[i], starts[i] + parameters[i].StoredCount).Copy_(found);
                 }
             }
         }
@@ -226,7 +221,7 @@ internal sealed class FlatShard : IDisposable
     }
 
     /// <summary>A weight inside what <see cref="GatherMaster"/> gave.</summary>
-    public Tensor Of(Parameter parameter, Tensor all) => all.Over(starts[Array.IndexOf(parameters, parameter)], parameter.Shape);
+    public Tensor Of(Parameter parameter, Tensor all) => all.Over(starts[Array.IndexOf(parameters, parameter)], ShapeOf(parameter));
 
     public void Dispose()
     {
@@ -235,6 +230,9 @@ internal sealed class FlatShard : IDisposable
             tensor?.Dispose();
         }
     }
+
+    /// <summary>Of what is kept: codes of 4 bits lie end to end.</summary>
+    private static long[] ShapeOf(Parameter parameter) => parameter.IsFourBit ? [parameter.StoredCount] : parameter.Shape;
 
     private static long Up(long count, long multiple) => (count + multiple - 1) / multiple * multiple;
 
@@ -248,10 +246,13 @@ internal sealed class FlatShard : IDisposable
 
     /// <summary>The elements of a weight, by their place in the buffer, that fall to this rank.</summary>
     private (long First, long Last) Overlap(int index) =>
-        (Math.Max(From, starts[index]), Math.Min(From + share, starts[index] + parameters[index].Count));
+        (Math.Max(From, starts[index]), Math.Min(From + share, starts[index] + parameters[index].StoredCount));
 
-    /// <summary>Copies this rank's share, or everything where the buffer stays, from where the weights are now; nothing else of them is read.</summary>
-    private void Fill()
+    /// <summary>
+    /// Copies this rank's share, or everything where the buffer stays, from where the weights are now, and takes each of them over; nothing else of them is
+    /// read, unless they must be rounded to 4 bits first.
+    /// </summary>
+    private void Fill(DType master, IWeightHolder holder)
     {
         if (resident)
         {
@@ -261,10 +262,11 @@ internal sealed class FlatShard : IDisposable
         for (var i = 0; i < parameters.Length; i++)
         {
             using var scope = TensorScope.Open("weight");
-            var value = parameters[i].Stored().Reshape(-1);
+            parameters[i].Pack();
+            var value = parameters[i].IsFourBit ? parameters[i].Value : parameters[i].Stored().Reshape(-1);
             if (resident)
             {
-                whole.Slice(0, starts[i], starts[i] + parameters[i].Count).Copy_(value);
+                whole.Slice(0, starts[i], starts[i] + parameters[i].StoredCount).Copy_(value);
             }
 
             var (first, last) = Overlap(i);
@@ -272,6 +274,8 @@ internal sealed class FlatShard : IDisposable
             {
                 kept.Slice(0, first - From, last - From).Copy_(value.Slice(0, first - starts[i], last - starts[i]));
             }
+
+            parameters[i].Adopt(whole.Over(starts[i], ShapeOf(parameters[i])).Keep(), master, holder);
         }
 
         ready?.Copy_(kept);

@@ -55,10 +55,10 @@ internal sealed class ZeroSharding : ParallelStrategy, IBlockGate, IWeightHolder
         {
             // Where everything stays whole, what is frozen needs no buffer.
             var flats = weights.Where(p => p.Trainable || !resident)
-                .GroupBy(p => (p.Trainable, p.IsAdapter))
+                .GroupBy(p => (p.Trainable, p.IsAdapter, p.IsFourBit))
                 .Select(kind => new FlatShard(
-                    mesh, name, [.. kind], kind.Key.IsAdapter ? ledger.Options.Master : ledger.Options.Compute,
-                    kind.Key.Trainable ? ledger.Options.Master : ledger.Options.Compute, resident, options, ledger.Options.Device, this,
+                    mesh, name, [.. kind], kind.Key.IsFourBit ? DType.U8 : kind.Key.IsAdapter ? ledger.Options.Master : ledger.Options.Compute,
+                    kind.Key.IsFourBit ? DType.U8 : kind.Key.Trainable ? ledger.Options.Master : ledger.Options.Compute, resident, options, ledger.Options.Device, this,
                     streams[units.Count % streams.Length]))
                 .ToList();
             if (flats.Count == 0)
@@ -194,7 +194,7 @@ internal sealed class ZeroSharding : ParallelStrategy, IBlockGate, IWeightHolder
             Serve(Flats().ToList().IndexOf(flat));
         }
 
-        var value = flat.Of(parameter, served!.Value.Value).Keep();
+        var value = parameter.Of(flat.Of(parameter, served!.Value.Value)).Keep();
         return new WholeWeight(value, value);
     }
 

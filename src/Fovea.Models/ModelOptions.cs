@@ -21,8 +21,11 @@ internal sealed record ModelOptions
     /// <summary>Leaves weights as the files have them, mapped, for somebody who places them (<see cref="LedgerOptions.Deferred"/>).</summary>
     public bool Deferred { get; init; }
 
-    /// <summary>Keeps the frozen linears of the language model in 4 bits; the vision side, embeddings and head stay as they are. Null: none.</summary>
+    /// <summary>Rounds frozen linears to 4 bits, by default those of the language model; embeddings and head stay as they are. Null: none.</summary>
     public FourBitOptions? FourBit { get; init; }
+
+    /// <summary>Which linears are rounded, by the names of their weights, where that is known; null is as <see cref="FourBit"/> says.</summary>
+    public Func<string, bool>? Rounds { get; init; }
 
     /// <summary>A file of weights to replace the folder's own, for a family with files of its own (<see cref="ModelFamily.Files"/>); null is none.</summary>
     public string? WeightsFile { get; init; }
@@ -33,7 +36,7 @@ internal sealed record ModelOptions
     /// <summary>What blocks keep for backward until somebody decides otherwise (<see cref="Block.Mode"/>).</summary>
     public BlockMode BlockMode { get; init; }
 
-    internal LedgerOptions ForLedger(Func<string, ModelPart> partOf) => new()
+    internal LedgerOptions ForLedger(Func<string, ModelPart> partOf, NameMap names) => new()
     {
         Compute = Compute,
         Master = Master,
@@ -41,7 +44,22 @@ internal sealed record ModelOptions
         Deferred = Deferred,
         BlockMode = BlockMode,
         FourBit = FourBit,
-        Packs = name => partOf(name) == ModelPart.Language,
+        Packs = Rounds ?? RuleOf(FourBit, partOf, names),
         Trainable = name => Trainable(partOf(name), name),
     };
+
+    /// <summary>Which linears are rounded, by the names of their weights in the ledger.</summary>
+    internal static Func<string, bool> RuleOf(FourBitOptions? fourBit, Func<string, ModelPart> partOf, NameMap names)
+    {
+        if (fourBit?.Skipped is not { } entries)
+        {
+            return name => partOf(name) == ModelPart.Language;
+        }
+
+        var skipped = new SkippedModules(entries, names);
+        return name => !skipped.Contains(ModuleOf(name));
+    }
+
+    /// <summary>A layer's name by that of its weight.</summary>
+    internal static string ModuleOf(string weight) => weight[..Math.Max(0, weight.LastIndexOf('.'))];
 }

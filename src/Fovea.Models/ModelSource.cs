@@ -21,6 +21,10 @@ internal sealed class ModelSource
 
     public ModelFamily Family { get; }
 
+    /// <summary>How its weights were rounded to 4 bits, as config.json says; null where it says nothing.</summary>
+    /// <exception cref="ConfigException">It is quantised in another way.</exception>
+    public QuantizationConfig? Quantization => QuantizationConfig.Read(Config);
+
     /// <exception cref="ConfigException">There is no config.json, or it names a type that is not supported.</exception>
     public static ModelSource Open(string folder) => Of(folder, ConfigReader.Open(Families.ConfigPath(folder)));
 
@@ -41,6 +45,26 @@ internal sealed class ModelSource
     /// <summary>Loads the tokenizer, template and media processor (<see cref="ModelFamily.Process"/>).</summary>
     public ModelProcessor Process(PreResize? preResize = null, FamilyOptions? options = null) => Family.Process(this, preResize, options);
 
+    /// <summary>Which weights the files have in 4 bits, in the ledger's names; null where config.json says nothing of it, or there are no files.</summary>
+    public IReadOnlySet<string>? FourBitNames()
+    {
+        if (Quantization is null || Family.Files is not null)
+        {
+            return null;
+        }
+
+        try
+        {
+            using var checkpoint = Checkpoint.Open(Folder);
+            var wrapped = WrapperNames.In(checkpoint);
+            return FourBitEntries.In(checkpoint).Names.Select(name => Family.Names.ToLedger(wrapped.Plain(name))).ToHashSet(StringComparer.Ordinal);
+        }
+        catch (CheckpointException)
+        {
+            return null; // what is planned need not be here yet
+        }
+    }
+
     /// <summary>Looks whether the weights' files are there and whole, without reading weights.</summary>
     /// <exception cref="FoveaException">One is missing or damaged.</exception>
     public void CheckFiles()
@@ -49,7 +73,11 @@ internal sealed class ModelSource
     }
 
     /// <summary>Builds the model over weights from elsewhere (<see cref="ModelFamily.Build"/>).</summary>
-    public VisionLanguageModel Build(IWeightSource weights, ModelOptions options) => Family.Build(this, weights, options);
+    public VisionLanguageModel Build(IWeightSource weights, ModelOptions options)
+    {
+        _ = Quantization;
+        return Family.Build(this, weights, options);
+    }
 
     /// <summary>Builds the model over the folder's weights: every one mapped, cast as asked; what is missing or left over is an error.</summary>
     public VisionLanguageModel Load(ModelOptions options)
@@ -62,7 +90,8 @@ internal sealed class ModelSource
         using var checkpoint = Checkpoint.Open(Folder);
         var wrapped = WrapperNames.In(checkpoint);
         var weights = new CheckpointSource(checkpoint, name => Family.Names.ToLedger(wrapped.Plain(name)));
-        var model = Build(Family.StacksExperts ? StackedExperts.Over(weights) : weights, options);
+        var stored = HeldFourBit(weights, weights.Names);
+        var model = Build(Family.StacksExperts ? StackedExperts.Over(weights) : weights, stored.Count > 0 ? options with { FourBit = null } : options);
         try
         {
             // A tied head may have been saved all the same; an inverse frequency is a constant that old releases wrote.
@@ -71,7 +100,8 @@ internal sealed class ModelSource
                 name => name == "lm_head.weight" || name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || Family.LeavesAlone(name));
             var alone = checkpoint.Tensors.Keys.Count(name => Family.LeavesAlone(Family.Names.ToLedger(wrapped.Plain(name))));
             var leftAlone = alone == 0 ? null : Family.NoticeOf(alone);
-            model.Notices = [.. new[] { wrapped.Notice, leftAlone }.OfType<string>(), .. UnknownFields()];
+            model.Notices =
+                [.. new[] { wrapped.Notice, leftAlone }.OfType<string>(), .. FourBitNotices.Of(model, this, options, stored), .. UnknownFields()];
             return model;
         }
         catch
@@ -85,11 +115,12 @@ internal sealed class ModelSource
     private VisionLanguageModel Load(IModelFiles own, ModelOptions options)
     {
         using var files = own.Open(this, options.WeightsFile);
-        var model = Build(files, options);
+        var stored = HeldFourBit(files, files.Held);
+        var model = Build(files, stored.Count > 0 ? options with { FourBit = null } : options);
         try
         {
             model.Ledger.CheckComplete(Folder, held: files.Held);
-            model.Notices = [.. UnknownFields(), .. files.Notices(model.Ledger, name => name == "lm_head.weight")];
+            model.Notices = [.. UnknownFields(), .. FourBitNotices.Of(model, this, options, stored), .. files.Notices(model.Ledger, name => name == "lm_head.weight")];
             return model;
         }
         catch
@@ -97,6 +128,15 @@ internal sealed class ModelSource
             model.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Which weights the files have in 4 bits; that takes precedence over what is asked for.</summary>
+    private List<string> HeldFourBit(IWeightSource files, IEnumerable<string> names)
+    {
+        var stored = names.Where(files.IsFourBit).ToList();
+        return stored.Count > 0 || Quantization is null ? stored : throw new CheckpointException(
+            $"{Families.ConfigPath(Folder)}: quantization_config says that weights are in 4 bits, and none in the files is (no weight has a "
+            + $"{FourBitState.KeyStart}nf4 or __fp4); remove it from the file if the weights are in 16 bits, and use quantization_bit: 4");
     }
 
     private IReadOnlyList<string> UnknownFields() => Family.UnknownFields(this) is { Count: > 0 } fields

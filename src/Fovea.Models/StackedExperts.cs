@@ -1,4 +1,5 @@
 using Fovea.Nn;
+using Fovea.Nn.FourBit;
 using Fovea.Tensors;
 
 namespace Fovea.Models;
@@ -56,6 +57,10 @@ internal sealed class StackedExperts : IWeightSource
         var experts = ExpertPiece.Of(linears[^1])!.Expert + 1;
         return [experts, linears.Length / experts * shape[0], shape[1]];
     }
+
+    public bool IsFourBit(string name) => !pieces.ContainsKey(name) && files.IsFourBit(name);
+
+    public StoredFourBit ReadFourBit(string name, long[] shape) => files.ReadFourBit(name, shape);
 
     public Tensor Read(string name, long[] shape)
     {

@@ -1,5 +1,6 @@
 using Fovea.Files.Safetensors;
 using Fovea.Nn;
+using Fovea.Nn.FourBit;
 using Fovea.Tensors;
 
 namespace Fovea.Models;
@@ -56,6 +57,10 @@ internal sealed class WeightFiles : IWeightSource, IDisposable
     internal IReadOnlyList<Checkpoint> Files => files;
 
     public bool Has(string name) => sources.Any(source => source.Has(name)) || canBeFresh(name);
+
+    public bool IsFourBit(string name) => sources.Find(source => source.Has(name))?.IsFourBit(name) == true;
+
+    public StoredFourBit ReadFourBit(string name, long[] shape) => sources.First(source => source.Has(name)).ReadFourBit(name, shape);
 
     public Tensor Read(string name, long[] shape)
     {

@@ -1,3 +1,4 @@
+using Fovea.Nn.FourBit;
 using Fovea.Tensors;
 
 namespace Fovea.Nn;
@@ -13,6 +14,12 @@ internal interface IWeightSource
 
     /// <summary>The shape in which it holds this weight; null where it makes values up as asked.</summary>
     long[]? ShapeOf(string name) => null;
+
+    /// <summary>Whether it holds this weight in 4 bits; <see cref="Read"/> then unpacks it.</summary>
+    bool IsFourBit(string name) => false;
+
+    /// <summary>The value of such a weight as it is, in the open scope.</summary>
+    StoredFourBit ReadFourBit(string name, long[] shape) => throw new NotSupportedException($"{name} is not in 4 bits");
 
     /// <summary>The value, belonging to the scope that is open; it may be mapped memory, which must not be written.</summary>
     Tensor Read(string name, long[] shape);

@@ -17,7 +17,8 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
     private readonly Dictionary<string, Parameter> byName = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Parameter> adaptersByName = new(StringComparer.Ordinal);
     private readonly List<string> missing = [];
-    private FourBitFormat? format;
+    private readonly List<FourBitFormat> formats = [];
+    private FourBitFormat? packing;
     private HostInputs? hostInputs;
 
     /// <summary>The root path of the model.</summary>
@@ -101,7 +102,7 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
             parameter.Free();
         }
 
-        format?.Dispose();
+        formats.ForEach(format => format.Dispose());
     }
 
     /// <summary>Places what was deferred and nobody took over.</summary>
@@ -109,6 +110,12 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
     {
         foreach (var parameter in parameters.Where(p => options.Deferred && p.Holder is null))
         {
+            if (parameter.IsFourBit)
+            {
+                parameter.Pack();
+                continue;
+            }
+
             using var scope = TensorScope.Open("weight");
             var read = parameter.Stored();
             var value = read.To(parameter.Trainable ? options.Master : options.Compute).To(options.Device);
@@ -143,11 +150,32 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
             return known; // tied: the same weight under the same name
         }
 
+        try
+        {
+            return Made(place, name, shape, isMatrix);
+        }
+        catch
+        {
+            Dispose(); // the model will not be built, and nobody else has what was taken so far
+            throw;
+        }
+    }
+
+    private Parameter Made(Weights place, string name, long[] shape, bool isMatrix)
+    {
         var trainable = options.Trainable(name);
-        var value = Load(name, shape, trainable ? options.Master : options.Compute);
-        var parameter = isMatrix && !trainable && options.FourBit is { } fourBit && options.Packs(name)
-            ? new Parameter(name, Packed(value, fourBit), options.Compute) { Block = place.Owner }
-            : new Parameter(name, shape, value, trainable, options.Compute) { Block = place.Owner };
+        var parameter = isMatrix && !trainable && source.Has(name) && source.IsFourBit(name)
+            ? new Parameter(name, Stored(name, shape), options.Compute) { Block = place.Owner }
+            : new Parameter(name, shape, Load(name, shape, trainable ? options.Master : options.Compute), trainable, options.Compute)
+            {
+                Block = place.Owner,
+                Format = isMatrix && !trainable && options.FourBit is { } fourBit && options.Packs(name) ? Format(fourBit) : null,
+            };
+        if (!options.Deferred)
+        {
+            parameter.Pack();
+        }
+
         parameter.Value.Name = name;
         if (trainable && !options.Deferred)
         {
@@ -197,19 +225,28 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
         return adapter;
     }
 
-    /// <summary>The value in 4 bits; frees the value.</summary>
-    private FourBitWeight Packed(Tensor value, FourBitOptions fourBit)
+    /// <summary>The value in 4 bits as the source has it.</summary>
+    private FourBitWeight Stored(string name, long[] shape)
     {
-        if (options.Deferred)
+        using var scope = TensorScope.Open("weight");
+        var stored = source.ReadFourBit(name, shape);
+        var format = Kept(
+            known => known.Equals(stored.Code, stored.Map, stored.Block), () => new FourBitFormat(stored.Code, stored.Map, stored.Block, options.Device));
+        return FourBitWeight.Of(stored, format, options.Deferred ? Device.Cpu : options.Device);
+    }
+
+    /// <summary>What weights are packed into that come in 16 bits; one for all of them.</summary>
+    private FourBitFormat Format(FourBitOptions fourBit) => Kept(format => format == packing, () => packing = new FourBitFormat(fourBit, options.Device));
+
+    private FourBitFormat Kept(Predicate<FourBitFormat> right, Func<FourBitFormat> make)
+    {
+        if (formats.Find(right) is { } known)
         {
-            throw new InvalidOperationException("weights that somebody else places are not kept in 4 bits");
+            return known;
         }
 
-        format ??= new FourBitFormat(fourBit, options.Device);
-        using (value)
-        {
-            return FourBitWeight.Pack(value, format);
-        }
+        formats.Add(make());
+        return formats[^1];
     }
 
     private static string List(string what, List<string> names) => names.Count == 0

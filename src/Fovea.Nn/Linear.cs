@@ -28,7 +28,7 @@ internal sealed class Linear : Adaptable
         }
 
         return lora is null ? Base(x)
-            : lora.Magnitude is not null && (lora.DropsNow || !AdaptsInside(lora)) ? lora.Decomposed(x, Weight.Use(), Bias?.Use())
+            : lora.Magnitude is not null && (lora.DropsNow || !AdaptsInside(lora)) ? lora.Decomposed(x, BaseWeight.Of(Weight), Bias?.Use())
             : AdaptsInside(lora) ? Adapted(x, [this], [lora])[0]
             : lora.AddTo(Base(x), x);
     }
@@ -55,7 +55,7 @@ internal sealed class Linear : Adaptable
     }
 
     /// <summary>Without an adapter.</summary>
-    private Tensor Base(Tensor x) => Weight.Packed?.Times(x, Bias?.Use()) ?? x.Linear(Weight.Use(), Bias?.Use());
+    internal Tensor Base(Tensor x) => Weight.Packed?.Times(x, Bias?.Use()) ?? x.Linear(Weight.Use(), Bias?.Use());
 
     internal override Tensor Delta(LoraAdapter adapter) => adapter.Delta();
 
@@ -80,6 +80,6 @@ internal sealed class Linear : Adaptable
             dropping?.KeysOf(x, adapters[0].Part),
             dropping is null ? [] : Array.ConvertAll(adapters, l => (long)l.Module),
             dropping?.Probability ?? 0);
-        return scaled ? [.. y.Select((own, i) => adapters[i].Scaled(own, linears[i].Weight.Use(), linears[i].Bias?.Use()))] : y;
+        return scaled ? [.. y.Select((own, i) => adapters[i].Scaled(own, BaseWeight.Of(linears[i].Weight), linears[i].Bias?.Use()))] : y;
     }
 }

@@ -34,6 +34,15 @@ internal sealed class Parameter
     /// <summary>The value where it is kept in 4 bits; null as a rule. Whoever multiplies by it asks this first (<see cref="FourBitWeight.Times"/>).</summary>
     internal FourBitWeight? Packed { get; private set; }
 
+    /// <summary>What the value is to be packed into when it is placed; null as a rule.</summary>
+    internal FourBitFormat? Format { get; set; }
+
+    /// <summary>Whether the value is kept in 4 bits, or will be once it is placed.</summary>
+    internal bool IsFourBit => Packed is not null || Format is not null;
+
+    /// <summary>Elements of <see cref="Value"/>: bytes where it is kept in 4 bits.</summary>
+    internal long StoredCount => IsFourBit ? (Count + 1) / 2 : Count;
+
     /// <summary>A shape in place of the value, while a pass is measured (<see cref="BlockMeter"/>).</summary>
     internal Tensor? StandIn { get; set; }
 
@@ -77,6 +86,9 @@ internal sealed class Parameter
     /// <summary>The stored value as a matrix: what is kept in 4 bits is unpacked to the element type of the computation.</summary>
     public Tensor Dense() => Packed is null || StandIn is not null ? Value.Detach() : Packed.Unpack(Compute);
 
+    /// <summary>The matrix that a gathered value is, in the open scope.</summary>
+    internal Tensor Of(Tensor gathered) => Packed is null ? gathered : (Packed with { Bytes = gathered }).Unpack(Compute);
+
     /// <summary>The value in the element type of the computation, while somebody keeps it (<see cref="Lora.AdapterCopies"/>).</summary>
     internal Tensor? Copy { get; set; }
 
@@ -95,10 +107,50 @@ internal sealed class Parameter
         return new WholeWeight(whole, whole);
     }
 
+    /// <summary>Packs the value if it is to be, and brings what is packed to its device; frees what it was.</summary>
+    internal void Pack()
+    {
+        using var scope = TensorScope.Open("weight");
+        if (Format is { } format)
+        {
+            using (value)
+            {
+                Packed = FourBitWeight.Pack(value.Detach().To(Compute), format);
+            }
+
+            Format = null;
+        }
+        else if (Packed is { } packed && packed.Bytes.Device != packed.Format.Code.Device)
+        {
+            using (value)
+            {
+                Packed = packed with { Bytes = value.To(packed.Format.Code.Device).Keep() };
+            }
+        }
+        else
+        {
+            return;
+        }
+
+        value = Packed.Bytes;
+        (value.Name, Master) = (Name, value.DType);
+    }
+
     /// <summary>Replaces the value by one that somebody else fills and empties; frees the old one.</summary>
     /// <param name="master">The element type in which it is trained.</param>
     public void Adopt(Tensor value, DType master, IWeightHolder holder)
     {
+        if (Packed is { } packed)
+        {
+            using (packed.Bytes)
+            {
+                (Packed, this.value, Holder) = (packed with { Bytes = value }, value, holder);
+            }
+
+            value.Name = Name;
+            return;
+        }
+
         Replace(value);
         value.RequiresGrad = Trainable;
         (Master, Holder) = (master, holder);

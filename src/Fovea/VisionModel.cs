@@ -361,6 +361,10 @@ public sealed class VisionModel : IAsyncDisposable
             AdapterNameOrPath = [.. options.Adapters.Select(UserPath.Expand)],
             Device = options.Device,
             InferDtype = InferPrecision.Dtype(options.Precision),
+            QuantizationBit = options.FourBit is null ? null : 4,
+            QuantizationType = options.FourBit?.Type ?? FourBitType.Nf4,
+            DoubleQuantization = options.FourBit?.DoubleQuantization ?? true,
+            LlmInt8SkipModules = options.FourBit?.SkipModules ?? [],
         },
         Data = new DataOptions
         {

@@ -2,6 +2,7 @@ using Fovea.Generation;
 using Fovea.Generation.Engine;
 using Fovea.Models;
 using Fovea.Nn;
+using Fovea.Nn.FourBit;
 using Fovea.Nn.Lora;
 using Fovea.Tests.Parity.MiniMindV;
 
@@ -20,6 +21,9 @@ public sealed class NamedAdaptersTests : NativeTest
         { "qwen2_5_vl_tiny", nameof(DType.F32) },
         { "qwen2_5_vl_tiny", nameof(DType.BF16) },
         { "qwen2_5_vl_tiny", nameof(DType.F16) },
+        { "qwen2_5_vl_tiny", "F32 in 4 bits" },
+        { "qwen3_5", "BF16 in 4 bits" },
+        { "minimind_c moe", "F32 in 4 bits" },
         { "minimind_a moe", nameof(DType.F32) },
         { "minimind_c moe", nameof(DType.F32) },
         { "minimind_c dense", nameof(DType.BF16) },
@@ -41,7 +45,11 @@ public sealed class NamedAdaptersTests : NativeTest
     [MemberData(nameof(Kinds))]
     public void Each_has_the_bits_of_its_adapter_attached_alone(string name, string type)
     {
-        var options = new ModelOptions { Compute = Enum.Parse<DType>(type) };
+        var options = new ModelOptions
+        {
+            Compute = Enum.Parse<DType>(type.Split(' ')[0]),
+            FourBit = type.Contains("4 bits") ? new FourBitOptions(FourBitType.Nf4, DoubleQuantization: true) : null,
+        };
         var source = Source(name);
         Drawn[] drawn = [new(rank: 3, seed: 5, _ => true), new(rank: 4, seed: 6, path => path.EndsWith("q_proj", StringComparison.Ordinal))];
         List<Prompt> prompts = [.. Prompts(name, source)];

@@ -35,6 +35,9 @@ public sealed class FineTuneOptions
     /// <summary>Low-rank adapters.</summary>
     public LoraSettings Lora { get; } = new();
 
+    /// <summary>A base model in 4 bits.</summary>
+    public QuantizationSettings Quantization { get; } = new();
+
     /// <summary>Which parts of the model are frozen.</summary>
     public FreezeSettings Freeze { get; } = new();
 

@@ -11,6 +11,11 @@ public sealed record MergeOptions
     /// </summary>
     public Precision? Precision { get; init; }
 
+    /// <summary>
+    /// Writes linear layers in bitsandbytes' 4 bits, as Transformers loads them, and all else in <see cref="Precision"/>; null (the default) rounds nothing.
+    /// </summary>
+    public FourBitRounding? FourBit { get; init; }
+
     /// <summary>Write into a folder that is not empty; files of the same name are replaced.</summary>
     public bool Overwrite { get; init; }
 }

@@ -28,6 +28,9 @@ public sealed record VisionModelOptions
     /// </summary>
     public Precision? Precision { get; init; }
 
+    /// <summary>Rounds linear layers to 4 bits as they are loaded; null (the default) leaves them, in 4 bits too where the folder has them so.</summary>
+    public FourBitRounding? FourBit { get; init; }
+
     /// <summary>Chat template; null: that of the model's family; <c>chat_template</c>: the one in the model's folder.</summary>
     public string? Template { get; init; }
 

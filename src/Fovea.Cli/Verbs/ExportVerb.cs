@@ -106,6 +106,12 @@ internal static class ExportVerb
             {
                 MaxShardBytes = config.Export.ExportSize * 1_000_000_000L,
                 Precision = InferPrecision.Of(config.Model.InferDtype),
+                FourBit = config.Export.ExportQuantizationBit is null ? null : new FourBitRounding
+                {
+                    Type = config.Model.QuantizationType,
+                    DoubleQuantization = config.Model.DoubleQuantization,
+                    SkipModules = config.Model.LlmInt8SkipModules,
+                },
                 Overwrite = force,
             },
         };

@@ -25,7 +25,8 @@ internal sealed partial class FieldTable
             + "no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids num_beams num_beam_groups diversity_penalty early_stopping "
             + "num_return_sequences output_scores return_dict_in_generate forced_bos_token_id forced_eos_token_id remove_invalid_values "
             + "exponential_decay_length_penalty suppress_tokens begin_suppress_tokens tf_legacy_loss")
-        .Only("quantised weights are not read: take the checkpoint that was not quantised", "quantization_config compression_config");
+        .Read("quantization_config") // by QuantizationConfig, which refuses what is not supported
+        .Only("quantised weights of this kind are not read: take the checkpoint that was not quantised", "compression_config");
 
     private readonly Dictionary<string, Field> fields = new(StringComparer.Ordinal);
 

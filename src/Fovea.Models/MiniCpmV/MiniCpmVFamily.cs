@@ -32,7 +32,7 @@ internal sealed class MiniCpmVFamily : ModelFamily
     {
         // V-2 stores a table of sines among its weights.
         var trainable = options with { Trainable = (part, name) => name != $"resampler.{Resampler.FixedPlaces}" && options.Trainable(part, name) };
-        var ledger = new Ledger(weights, trainable.ForLedger(PartOf));
+        var ledger = new Ledger(weights, trainable.ForLedger(PartOf, Names));
         return new MiniCpmVModel(ledger, MiniCpmVConfig.Read(source.Config), Own(options.Family));
     }
 

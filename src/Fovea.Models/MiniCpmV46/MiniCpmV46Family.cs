@@ -32,7 +32,7 @@ internal sealed class MiniCpmV46Family : ModelFamily
             // Nothing reaches the merger that is left out.
             Trainable = (part, name) => !(keeps && name.StartsWith(WindowMerger.Path, StringComparison.Ordinal)) && options.Trainable(part, name),
         };
-        return new MiniCpmV46Model(new Ledger(weights, ledger.ForLedger(PartOf)), config, SliceFile.Read(source.Folder, config).Slicing, keeps);
+        return new MiniCpmV46Model(new Ledger(weights, ledger.ForLedger(PartOf, Names)), config, SliceFile.Read(source.Folder, config).Slicing, keeps);
     }
 
     /// <summary>The weights that guess several tokens at once, where a release has them.</summary>

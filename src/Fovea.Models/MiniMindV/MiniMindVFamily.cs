@@ -32,7 +32,7 @@ internal sealed class MiniMindVFamily : ModelFamily
         MiniMindVProcessor.Load(source, Own(options));
 
     public override VisionLanguageModel Build(ModelSource source, IWeightSource weights, ModelOptions options) => new MiniMindVModel(
-        new Ledger(weights, options.ForLedger(PartOf)), MiniMindVConfig.Read(source), Own(options.Family).MoeAux);
+        new Ledger(weights, options.ForLedger(PartOf, Names)), MiniMindVConfig.Read(source), Own(options.Family).MoeAux);
 
     public override ResumeFile OpenResumeFile(string path, Ledger ledger) => MiniMindVResume.Open(path, ledger);
 

@@ -19,7 +19,7 @@ internal sealed class Qwen25VlFamily : ModelFamily
         Qwen25VlProcessor.Load(source, preResize);
 
     public override VisionLanguageModel Build(ModelSource source, IWeightSource weights, ModelOptions options) =>
-        new Qwen25VlModel(new Ledger(weights, options.ForLedger(PartOf)), Qwen25VlConfig.Read(source.Config));
+        new Qwen25VlModel(new Ledger(weights, options.ForLedger(PartOf, Names)), Qwen25VlConfig.Read(source.Config));
 
     public override IReadOnlyList<string> UnknownFields(ModelSource source) => Qwen25VlFields.Unknown(source);
 }

@@ -19,7 +19,7 @@ internal sealed class Qwen2VlFamily : ModelFamily
         Qwen2VlProcessor.Load(source, preResize);
 
     public override VisionLanguageModel Build(ModelSource source, IWeightSource weights, ModelOptions options) =>
-        new Qwen2VlModel(new Ledger(weights, options.ForLedger(PartOf)), Qwen2VlConfig.Read(source.Config));
+        new Qwen2VlModel(new Ledger(weights, options.ForLedger(PartOf, Names)), Qwen2VlConfig.Read(source.Config));
 
     public override IReadOnlyList<string> UnknownFields(ModelSource source) => Qwen2VlFields.Unknown(source);
 }

@@ -29,7 +29,7 @@ internal sealed class Qwen35Family : ModelFamily
     {
         var config = Qwen35Config.Read(source.Config);
         var routers = ExpertOptions.RouterLoss(options.Family, config.Experts, source.Folder);
-        return new Qwen35Model(new Ledger(weights, options.ForLedger(PartOf)), config) { RouterLoss = routers };
+        return new Qwen35Model(new Ledger(weights, options.ForLedger(PartOf, Names)), config) { RouterLoss = routers };
     }
 
     public override IReadOnlyList<string> UnknownFields(ModelSource source) => Qwen35Fields.Unknown(source);

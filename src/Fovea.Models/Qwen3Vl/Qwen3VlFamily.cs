@@ -29,7 +29,7 @@ internal sealed class Qwen3VlFamily : ModelFamily
     {
         var config = Qwen3VlConfig.Read(source.Config);
         var routers = ExpertOptions.RouterLoss(options.Family, config.Experts, source.Folder);
-        return new Qwen3VlModel(new Ledger(weights, options.ForLedger(PartOf)), config) { RouterLoss = routers };
+        return new Qwen3VlModel(new Ledger(weights, options.ForLedger(PartOf, Names)), config) { RouterLoss = routers };
     }
 
     public override IReadOnlyList<string> UnknownFields(ModelSource source) => Qwen3VlFields.Unknown(source);

@@ -1,6 +1,7 @@
 using Fovea.Files.Safetensors;
 using Fovea.Models.Peft;
 using Fovea.Nn;
+using Fovea.Nn.FourBit;
 using Fovea.Tensors;
 
 namespace Fovea.Models.Saving;
@@ -25,6 +26,9 @@ internal sealed record ModelExport
     /// <summary>Element type of the result; null keeps that of the base.</summary>
     public DType? DType { get; init; }
 
+    /// <summary>Writes linears in bitsandbytes' 4 bits; null writes all in <see cref="DType"/>.</summary>
+    public FourBitOptions? FourBit { get; init; }
+
     /// <summary>Write into a folder that holds other files.</summary>
     public bool Force { get; init; }
 
@@ -36,7 +40,8 @@ internal sealed record ModelExport
     {
         var source = Check();
         var (stored, count, bytes) = Stored(source);
-        WriteTarget.Room(Target, "export_dir", DType is { } type ? count * type.Size() : bytes, "the model");
+        var room = DType is { } type ? count * type.Size() : bytes;
+        WriteTarget.Room(Target, "export_dir", FourBit is null ? room : room / 4, "the model");
         foreach (var notice in AdapterBase.Check(source, Adapters, found: null, string.Empty))
         {
             say($"note: {notice}");
@@ -65,7 +70,14 @@ internal sealed record ModelExport
         }
 
         var step = 0L;
-        var files = ModelWriter.Save(model, source.Family, Model, Target, MaxShardBytes, DType == stored ? null : DType, Force, Adapters, (done, total) =>
+        using var rounded = FourBit is null ? null : new FourBitExport(model, source.Family, FourBit);
+        if (rounded is not null)
+        {
+            say($"{rounded.Count} linear layers are written in bitsandbytes' 4 bits ({FourBit!.Type.ToString().ToLowerInvariant()}"
+                + $"{(FourBit.DoubleQuantization ? ", double quantisation" : string.Empty)})");
+        }
+
+        var files = ModelWriter.Save(model, source.Family, Model, Target, MaxShardBytes, DType == stored ? null : DType, Force, Adapters, rounded, (done, total) =>
         {
             if (done * 10 / total > step)
             {
@@ -119,6 +131,11 @@ internal sealed record ModelExport
         else if ((config = ConfigReader.Open(Families.ConfigPath(Model))).Has("quantization_config"))
         {
             problems.Add($"model_name_or_path: {Model} is quantised; merge into the 16-bit model that it was made from");
+        }
+
+        if (FourBit is not null && config is not null && Families.Of(Model, config).Files is not null)
+        {
+            problems.Add($"export_quantization_bit: {Model} has files of its own kind, in which no weight is in 4 bits; export it in 16 bits");
         }
 
         problems.AddRange(Adapters.Where(folder => !PeftAdapter.IsAdapter(folder))

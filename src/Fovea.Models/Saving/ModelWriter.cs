@@ -29,6 +29,7 @@ internal static class ModelWriter
     /// <param name="dtype">Element type of the result; null for each tensor's own in the source.</param>
     /// <param name="force">Write into a folder that holds other files: those of the same names are replaced one by one, the others stay.</param>
     /// <param name="adapters">Adapters that were merged; noted in the result.</param>
+    /// <param name="fourBit">Writes linears in 4 bits; null writes all weights as they are.</param>
     /// <param name="progress">Sees the bytes written so far and in all.</param>
     /// <returns>The names of the files written.</returns>
     /// <exception cref="ConfigException">The target is refused, with the reason.</exception>
@@ -42,10 +43,11 @@ internal static class ModelWriter
         DType? dtype = null,
         bool force = false,
         IReadOnlyList<string>? adapters = null,
+        FourBitExport? fourBit = null,
         Action<long, long>? progress = null)
     {
         using var output = ExportFolder.Open(sourceFolder, targetFolder, force);
-        var files = WriteInto(model, family, sourceFolder, output.WorkingFolder, maxShardBytes, dtype, progress);
+        var files = WriteInto(model, family, sourceFolder, output.WorkingFolder, maxShardBytes, dtype, fourBit, progress);
         adapters ??= [];
         return output.Commit(files, sourceFolder, adapters, [.. ExportFolder.MergedInto(sourceFolder), .. adapters.Select(AdapterBase.IdentityOf)]);
     }
@@ -58,6 +60,7 @@ internal static class ModelWriter
         string targetFolder,
         long maxShardBytes = ShardedWriter.DefaultShardBytes,
         DType? dtype = null,
+        FourBitExport? fourBit = null,
         Action<long, long>? progress = null)
     {
         if (family.Files is { } own)
@@ -66,12 +69,12 @@ internal static class ModelWriter
         }
 
         using var source = Checkpoint.Open(sourceFolder);
-        var tensors = Tensors(model, family, source, dtype);
+        var tensors = Tensors(model, family, source, dtype, fourBit);
         Directory.CreateDirectory(targetFolder);
         var written = new List<string>();
         written.AddRange(ShardedWriter.Write(targetFolder, Watched(tensors, progress), maxShardBytes).Select(path => Path.GetFileName(path)!));
         written.AddRange(CopyCompanions(sourceFolder, targetFolder));
-        AtomicFile.Write(Families.ConfigPath(targetFolder), stream => stream.Write(Configuration(Families.ConfigPath(sourceFolder), dtype)));
+        AtomicFile.Write(Families.ConfigPath(targetFolder), stream => stream.Write(Configuration(Families.ConfigPath(sourceFolder), dtype, fourBit, model)));
         written.Add("config.json");
         return written;
     }
@@ -92,11 +95,11 @@ internal static class ModelWriter
     }
 
     /// <summary>The model's weights as the source file lists them. What it does not hold (a tied head that was saved all the same) is left out.</summary>
-    private static List<TensorSource> Tensors(VisionLanguageModel model, ModelFamily family, Checkpoint source, DType? dtype)
+    private static List<TensorSource> Tensors(VisionLanguageModel model, ModelFamily family, Checkpoint source, DType? dtype, FourBitExport? fourBit)
     {
         var tensors = new List<TensorSource>();
         var wrapped = WrapperNames.In(source);
-        var alone = 0;
+        var found = 0;
         var stacked = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (stored, entry) in source.Tensors)
         {
@@ -107,23 +110,29 @@ internal static class ModelWriter
                 // One by one in the files, together in the model: written as Transformers writes them, where the first of them stood.
                 if (stacked.Add(piece.Weight))
                 {
+                    found++;
                     tensors.Add(TensorBytes.Source(piece.Weight, model.Ledger[piece.Weight], dtype ?? entry.DType));
                 }
             }
+            else if (fourBit?.Rounds(canonical) == true)
+            {
+                found++;
+                tensors.AddRange(fourBit.Sources(name, model.Ledger[canonical], dtype ?? entry.DType));
+            }
             else if (model.Ledger.Contains(canonical))
             {
+                found++;
                 tensors.Add(TensorBytes.Source(name, model.Ledger[canonical], dtype ?? entry.DType));
             }
             else if (family.LeavesAlone(canonical))
             {
                 tensors.Add(TensorSource.FromEntry(entry) with { Name = name });
-                alone++;
             }
         }
 
-        return tensors.Count - alone == model.Ledger.Parameters.Count
+        return found == model.Ledger.Parameters.Count
             ? tensors
-            : throw new CheckpointException($"{source.Path} names {tensors.Count - alone} of the model's {model.Ledger.Parameters.Count} weights; "
+            : throw new CheckpointException($"{source.Path} names {found} of the model's {model.Ledger.Parameters.Count} weights; "
                 + "it is not the folder that the model was loaded from");
     }
 
@@ -150,25 +159,20 @@ internal static class ModelWriter
     private static IEnumerable<string> CompanionsOf(string folder) => Companions.Select(name => Path.Combine(folder, name)).Where(File.Exists)
         .Concat(Directory.EnumerateFiles(folder, "*.py").Order(StringComparer.Ordinal));
 
-    private static byte[] Configuration(string path, DType? dtype)
+    private static byte[] Configuration(string path, DType? dtype, FourBitExport? fourBit, VisionLanguageModel model)
     {
-        if (dtype is null)
+        if (dtype is null && fourBit is null)
         {
             return File.ReadAllBytes(path);
         }
 
-        var name = dtype switch
-        {
-            DType.F32 => "float32",
-            DType.BF16 => "bfloat16",
-            DType.F16 => "float16",
-            _ => throw new ArgumentException($"no model is stored as {dtype}"),
-        };
         var root = JsonFile.ReadNodes(path);
-        if (!Rename(root, name))
+        if (dtype is { } type && !Rename(root, FourBitExport.TorchName(type)))
         {
-            root["torch_dtype"] = name;
+            root["torch_dtype"] = FourBitExport.TorchName(type);
         }
+
+        fourBit?.Describe(root, dtype ?? model.Ledger.Options.Compute);
 
         var options = new JsonSerializerOptions { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
         return Encoding.UTF8.GetBytes(root.ToJsonString(options) + "\n");

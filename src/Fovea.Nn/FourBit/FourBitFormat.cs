@@ -8,7 +8,8 @@ namespace Fovea.Nn.FourBit;
 /// </summary>
 internal sealed class FourBitFormat : IDisposable
 {
-    public const int Block = 64;
+    /// <summary>Numbers that share a scale, unless files say otherwise.</summary>
+    public const int UsualBlock = 64;
 
     /// <summary>Numbers whose scales share one of their own.</summary>
     public const int NestedBlock = 256;
@@ -25,11 +26,23 @@ internal sealed class FourBitFormat : IDisposable
     private static readonly float[] Fp4 = [.. Magnitudes(1), .. Magnitudes(-1)];
 
     public FourBitFormat(FourBitOptions options, Device device)
+        : this(options.Type == FourBitType.Nf4 ? Nf4 : Fp4, options.DoubleQuantization ? UsualMap() : null, UsualBlock, device)
+    {
+    }
+
+    /// <param name="code">16 numbers.</param>
+    /// <param name="map">256 numbers, ascending; null where scales are kept in fp32.</param>
+    /// <param name="block">Numbers that share a scale.</param>
+    public FourBitFormat(float[] code, float[]? map, int block, Device device)
     {
         using var scope = TensorScope.Open("codes");
-        Code = CreateOps.On(device, options.Type == FourBitType.Nf4 ? Nf4 : Fp4, Nf4.Length).Keep();
-        Map = options.DoubleQuantization ? FourBitOps.FourBitScaleMap().To(device).Keep() : null;
+        (Codes, Scales, Block) = (code, map, block);
+        Code = CreateOps.On(device, code, code.Length).Keep();
+        Map = map is null ? null : CreateOps.On(device, map, map.Length).Keep();
     }
+
+    /// <summary>Numbers that share a scale.</summary>
+    public int Block { get; }
 
     /// <summary>fp32 [16]</summary>
     public Tensor Code { get; }
@@ -37,10 +50,24 @@ internal sealed class FourBitFormat : IDisposable
     /// <summary>The values of a byte that stands for a scale, fp32 [256], ascending; null where scales are kept in fp32.</summary>
     public Tensor? Map { get; }
 
+    internal float[] Codes { get; }
+
+    internal float[]? Scales { get; }
+
+    /// <summary>Whether weights of both are read alike.</summary>
+    public bool Equals(float[] code, float[]? map, int block) =>
+        block == Block && code.AsSpan().SequenceEqual(Codes) && (map is null) == (Scales is null) && map.AsSpan().SequenceEqual(Scales);
+
     public void Dispose()
     {
         Code.Dispose();
         Map?.Dispose();
+    }
+
+    private static float[] UsualMap()
+    {
+        using var scope = TensorScope.Open("codes");
+        return FourBitOps.FourBitScaleMap().ToArray<float>();
     }
 
     private static IEnumerable<float> Magnitudes(int sign) => new[] { 0f, 0.0625f, 8f, 12f, 4f, 6f, 2f, 3f }.Select(x => sign * x / 12f);

@@ -28,7 +28,7 @@ internal sealed record FourBitWeight(FourBitFormat Format, Tensor Bytes, Tensor 
         }
 
         var host = dense.To(Device.Cpu);
-        var (bytes, scales) = host.FourBitPack(format.Code.To(Device.Cpu), FourBitFormat.Block);
+        var (bytes, scales) = host.FourBitPack(format.Code.To(Device.Cpu), format.Block);
         if (format.Map is not { } map)
         {
             return new FourBitWeight(format, bytes.To(device).Keep(), scales.To(device).Keep(), null, 0, outputs, inputs);
@@ -39,18 +39,31 @@ internal sealed record FourBitWeight(FourBitFormat Format, Tensor Bytes, Tensor 
         return new FourBitWeight(format, bytes.To(device).Keep(), small.To(device).Keep(), nested.To(device).Keep(), mean.Item(), outputs, inputs);
     }
 
+    /// <summary>The same numbers, their scales on the device of the format; on the CPU mapped memory stays where it is.</summary>
+    /// <param name="place">Where the codes are to lie at first.</param>
+    public static FourBitWeight Of(StoredFourBit stored, FourBitFormat format, Device place)
+    {
+        var device = format.Code.Device;
+        return new FourBitWeight(
+            format, stored.Bytes.To(place).Keep(), stored.Scales.To(device).Keep(), stored.Nested?.To(device).Keep(), stored.Mean, stored.Outputs, stored.Inputs);
+    }
+
     /// <summary>All of it, in the open scope.</summary>
     public Tensor Unpack(DType type) =>
-        Bytes.FourBitUnpack(Scales, Nested, Format.Map, Mean, Format.Code, Outputs, Inputs, FourBitFormat.Block, type);
+        Bytes.FourBitUnpack(Scales, Nested, Format.Map, Mean, Format.Code, Outputs, Inputs, Format.Block, type);
+
+    /// <summary>Lengths of the rows of what unpacks to the type, fp32 [out].</summary>
+    public Tensor RowNorms(DType type) =>
+        Bytes.FourBitRowNorms(Scales, Nested, Format.Map, Mean, Format.Code, Outputs, Inputs, Format.Block, type);
 
     /// <param name="x">[..., in]</param>
     /// <returns>x W^T + b, [..., out]</returns>
     public Tensor Times(Tensor x, Tensor? bias) =>
-        x.FourBitLinear(bias, Bytes, Scales, Nested, Format.Map, Mean, Format.Code, Outputs, FourBitFormat.Block);
+        x.FourBitLinear(bias, Bytes, Scales, Nested, Format.Map, Mean, Format.Code, Outputs, Format.Block);
 
     private static FourBitWeight Sizes(FourBitFormat format, long outputs, long inputs)
     {
-        var (count, blocks) = (outputs * inputs, ((outputs * inputs) + FourBitFormat.Block - 1) / FourBitFormat.Block);
+        var (count, blocks) = (outputs * inputs, ((outputs * inputs) + format.Block - 1) / format.Block);
         Tensor Of(long length, DType type) => CreateOps.Empty([length], type, Device.Meta).Keep();
         var (bytes, nested) = (Of((count + 1) / 2, DType.U8), (blocks + FourBitFormat.NestedBlock - 1) / FourBitFormat.NestedBlock);
         return format.Map is null

@@ -67,6 +67,11 @@ internal sealed class AdapterRows
     {
         var now = current!;
         var adapters = Array.ConvertAll(now.runs, run => Of(run, linear));
+        if (linear.Weight.Packed is not null)
+        {
+            return Added(linear.Base(x), x, adapters, now.starts);
+        }
+
         var distinct = adapters.OfType<LoraAdapter>().Distinct().ToArray();
         return x.LoraRuns(
             linear.Weight.Use(),
@@ -86,6 +91,17 @@ internal sealed class AdapterRows
             .Where(pair => pair.Adapter is not null)
             .GroupBy(pair => pair.Adapter!, pair => pair.Row)
             .Select(group => (group.Key, group.ToArray()));
+    }
+
+    /// <summary>What each run's adapter adds to the result of a weight in 4 bits, which has no product with several adapters.</summary>
+    private static Tensor Added(Tensor y, Tensor x, LoraAdapter?[] adapters, long[] starts)
+    {
+        var (rows_RI, rows_RO) = (x.Reshape(-1, x.Size(-1)), y.Reshape(-1, y.Size(-1)));
+        return ShapeOps.Cat([.. adapters.Select((adapter, run) =>
+        {
+            var own = rows_RO.Slice(0, starts[run], starts[run + 1]);
+            return adapter is null ? own : own.Add(adapter.Update(rows_RI.Slice(0, starts[run], starts[run + 1])));
+        })]).View(y.Shape);
     }
 
     private static LoraAdapter? Of(NamedAdapter? adapter, Adaptable adaptable) => adapter is null ? adaptable.Lora : adapter.Of(adaptable);

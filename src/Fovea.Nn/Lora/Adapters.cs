@@ -145,7 +145,8 @@ internal static class Adapters
         {
             using var grad = Autograd.NoGrad();
             using var scope = TensorScope.Open("weight");
-            made.Value.Copy_(target.Weight.Stored().To(ledger.Options.Compute).RowNorms());
+            target.Weight.Pack();
+            made.Value.Copy_(target.Weight.Packed?.RowNorms(ledger.Options.Compute) ?? target.Weight.Stored().To(ledger.Options.Compute).RowNorms());
         }
 
         return made;

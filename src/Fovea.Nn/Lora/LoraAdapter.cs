@@ -71,22 +71,22 @@ internal sealed class LoraAdapter : IDisposable
     }
 
     /// <summary>The result of a linear with magnitudes, of its frozen or learning weight [out, in].</summary>
-    internal Tensor Decomposed(Tensor x, Tensor weight, Tensor? bias)
+    internal Tensor Decomposed(Tensor x, BaseWeight weight, Tensor? bias)
     {
         if (Dropping is not { } dropping)
         {
-            return Scaled(x.Linear(weight).Add(Update(x)), weight, bias);
+            return Scaled(weight.Times(x, null).Add(Update(x)), weight, bias);
         }
 
         // As in PEFT the weight's own result is of the whole input; what learning adds to it sees what dropout left.
         var dropped = dropping.Apply(x, Part, Module);
         var update = Update(dropped);
-        return x.Linear(weight, bias).Add(update).Add(dropped.Linear(weight).Add(update).Mul(Excess(weight)));
+        return weight.Times(x, bias).Add(update).Add(weight.Times(dropped, null).Add(update).Mul(Excess(weight)));
     }
 
     /// <summary>Each output by magnitude / norm of its row, and the bias after that.</summary>
     /// <param name="y">Of the updated weight, without the bias.</param>
-    internal Tensor Scaled(Tensor y, Tensor weight, Tensor? bias)
+    internal Tensor Scaled(Tensor y, BaseWeight weight, Tensor? bias)
     {
         // The difference from 1 is small, so that few of its digits are lost in 16 bits.
         var scaled = y.Add(y.Mul(Excess(weight)));
@@ -103,18 +103,18 @@ internal sealed class LoraAdapter : IDisposable
         }
     }
 
-    private Tensor Update(Tensor x) => x.Linear(A.Use()).Linear(B.Use()).Mul(Scale);
+    internal Tensor Update(Tensor x) => x.Linear(A.Use()).Linear(B.Use()).Mul(Scale);
 
     /// <summary>magnitude / norm - 1 of each row, in the weight's type; computed once where nothing of it changes.</summary>
-    private Tensor Excess(Tensor weight)
+    private Tensor Excess(BaseWeight weight)
     {
         if (excess is not null)
         {
             return excess;
         }
 
-        var made = Magnitude!.Value.To(DType.F32).Div(Norms(weight)).Add(-1).To(weight.DType);
-        if (!Magnitude.Trainable && Magnitude.StandIn is null && weight.Device.Type != DeviceType.Meta)
+        var made = Magnitude!.Value.To(DType.F32).Div(Norms(weight)).Add(-1).To(weight.Type);
+        if (!Magnitude.Trainable && Magnitude.StandIn is null && !weight.IsShape)
         {
             excess = made.Keep();
         }
@@ -126,13 +126,13 @@ internal sealed class LoraAdapter : IDisposable
     /// Lengths of the rows of W + scale B A, in fp32, by |w|^2 + 2 scale w A^T b + scale^2 b A A^T b: nothing of the size of the weight is made. No gradient
     /// goes through them, by the method's own rule.
     /// </summary>
-    private Tensor Norms(Tensor weight)
+    private Tensor Norms(BaseWeight weight)
     {
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("norms");
-        var (w, a, b) = (weight.Detach(), A.Value.Detach().To(DType.F32), B.Value.Detach().To(DType.F32));
-        var own = w.RowNorms();
-        var across = w.Linear(A.Value.Detach().To(w.DType)).To(DType.F32).Mul(2 * Scale);
+        var (a, b) = (A.Value.Detach().To(DType.F32), B.Value.Detach().To(DType.F32));
+        var own = weight.RowNorms();
+        var across = weight.Against(A.Value.Detach().To(weight.Type)).To(DType.F32).Mul(2 * Scale);
         var update = b.MatMul(a.MatMul(a.Transpose())).Mul(Scale * Scale);
         var square = own.Mul(own).Add(across.Add(update).Mul(b).Sum(1));
         return scope.Release(square.ClampMin(0).Pow(0.5));

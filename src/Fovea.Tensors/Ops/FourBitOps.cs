@@ -7,6 +7,7 @@ internal static class FourBitOps
     private static readonly Operator PackScalesOp = new("fovea::four_bit_pack_scales");
     private static readonly Operator ScaleMapOp = new("fovea::four_bit_scale_map");
     private static readonly Operator UnpackOp = new("fovea::four_bit_unpack");
+    private static readonly Operator RowNormsOp = new("fovea::four_bit_row_norms");
     private static readonly Operator LinearOp = new("fovea::four_bit_linear");
 
     /// <summary>The nearest code of each number, divided by its block's largest magnitude; on the CPU.</summary>
@@ -28,6 +29,12 @@ internal static class FourBitOps
     public static Tensor FourBitUnpack(
         this Tensor bytes, Tensor scales, Tensor? nested, Tensor? map, double mean, Tensor code, long outputs, long inputs, int block, DType type) =>
         UnpackOp.Call(bytes, scales, nested, map, mean, code, outputs, inputs, block, type);
+
+    /// <summary>Lengths of the rows of what unpacks to the type, a few rows at a time.</summary>
+    /// <returns>fp32 [outputs]</returns>
+    public static Tensor FourBitRowNorms(
+        this Tensor bytes, Tensor scales, Tensor? nested, Tensor? map, double mean, Tensor code, long outputs, long inputs, int block, DType type) =>
+        RowNormsOp.Call(bytes, scales, nested, map, mean, code, outputs, inputs, block, type);
 
     /// <summary>x W^T + b; the gradient goes to x and b. W is unpacked in pieces, never as a whole.</summary>
     /// <param name="x">[..., in]</param>

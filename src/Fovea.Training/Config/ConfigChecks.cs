@@ -59,6 +59,11 @@ internal static class ConfigChecks
 
     private static void Quantization(TrainConfig config, ICollection<string> problems)
     {
+        if (config.Export.ExportQuantizationBit is not (null or 4))
+        {
+            problems.Add($"export_quantization_bit: {config.Export.ExportQuantizationBit} is refused: exports are in 16 bits, or in 4 as bitsandbytes has them");
+        }
+
         if (config.Model.QuantizationBit is not { } bits)
         {
             return;
@@ -67,26 +72,12 @@ internal static class ConfigChecks
         if (bits != 4)
         {
             problems.Add($"quantization_bit: {bits} is refused: bases are kept in 4 bits (bitsandbytes' nf4 or fp4) or in 16");
+            return;
         }
-        else if (config.Run.DoTrain && config.Tuning.FinetuningType != FinetuningType.Lora)
+
+        foreach (var problem in FourBitChecks.Problems(config, "quantization_bit: 4"))
         {
-            problems.Add("quantization_bit: 4 keeps weights that do not learn; use finetuning_type: lora, or remove it");
-        }
-        else if (config.Parallel.Zero > 0)
-        {
-            problems.Add(
-                $"quantization_bit: 4 is not sharded, and zero is {config.Parallel.Zero}; remove zero (several ranks train data-parallel), or the 4 bits");
-        }
-        else if (config.Tuning is { UseDora: true } or { CreateNewAdapter: true } or { Start.ChangesBase: true })
-        {
-            var key = config.Tuning.UseDora ? "use_dora: true" : config.Tuning.CreateNewAdapter ? "create_new_adapter: true"
-                : config.Tuning.PissaInit ? "pissa_init: true" : $"init_weights: {config.Tuning.InitWeights}";
-            problems.Add($"{key} needs the base's own weights, and quantization_bit: 4 keeps them in 4 bits; remove one of them");
-        }
-        else if (config.Model.AdapterNameOrPath.Count > 1)
-        {
-            problems.Add(
-                "quantization_bit: 4 takes one adapter: earlier ones would be merged into weights of 4 bits; export them into a model of their own first");
+            problems.Add(problem);
         }
     }
 

@@ -50,7 +50,7 @@ internal static class IgnoredKeys
         ("an interrupted run always saves itself", "enable_jit_checkpoint"),
         ("tokens are averaged as loss_reduction says", "average_tokens_across_devices"),
         ("merging runs on the CPU", "export_device"),
-        ("it is only read with export_quantization_bit", "export_quantization_dataset export_quantization_nsamples export_quantization_maxlen"),
+        ("exports in 4 bits are bitsandbytes', which need no samples", "export_quantization_nsamples export_quantization_maxlen"),
         ("it is only read with quantization_bit",
             "quantization_device_map fp8_backend fp8_enable_fsdp_float8_all_gather"),
         ("it is only read with use_galore", "galore_target galore_rank galore_update_interval galore_scale galore_proj_type galore_layerwise"),

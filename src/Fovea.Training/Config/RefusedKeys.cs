@@ -13,7 +13,7 @@ internal static class RefusedKeys
     {
         ["parallelism_config"] = new(OnlyZero),
         ["fp8"] = new("fp8 is not supported; use bf16, with quantization_bit: 4 where the base must be smaller"),
-        ["export_quantization_bit"] = new("exports are not quantised; export in 16 bits and quantise the result"),
+        ["export_quantization_dataset"] = new("exports in 4 bits are bitsandbytes', which no samples are needed for; GPTQ is not written; remove the key"),
         ["export_legacy_format"] = new("exports are safetensors, which every current loader reads; remove the key"),
         ["use_llama_pro"] = new("expanded blocks are not supported; use freeze_trainable_layers"),
         ["use_galore"] = new(OtherOptimizer),

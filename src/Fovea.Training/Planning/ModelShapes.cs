@@ -32,6 +32,7 @@ internal sealed class ModelShapes : IDisposable
     /// <exception cref="ConfigException">The model has no such modules.</exception>
     public static ModelShapes Load(TrainConfig config, ModelSource source)
     {
+        FourBitChecks.Check(config, source);
         var family = source.Family;
         var lora = config.Tuning.FinetuningType == FinetuningType.Lora;
         var model = source.Build(new MetaSource(), new ModelOptions
@@ -40,7 +41,8 @@ internal sealed class ModelShapes : IDisposable
             Master = config.Model.PureBf16 ? DType.BF16 : DType.F32,
             Device = Device.Meta,
             Trainable = TrainableRule.From(config.Tuning, source),
-            FourBit = config.Model.FourBit,
+            FourBit = source.Quantization?.Options ?? config.Model.FourBit,
+            Rounds = source.FourBitNames() is { } stored ? stored.Contains : null,
             Family = config.Family.Of(family),
         });
         var dropout = lora && config.Tuning.LoraDropout > 0 ? new DropoutStream(config.Tuning.LoraDropout, (ulong)config.Run.Seed) : null;

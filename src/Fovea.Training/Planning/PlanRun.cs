@@ -22,15 +22,8 @@ internal static class PlanRun
 
     public static MemoryPlan Run(TrainConfig config, MemoryPlanRequest options)
     {
-        if (config.Model.FourBit is not null)
-        {
-            options = options.Stages?.Any(stage => stage > 0) == true
-                ? throw new ConfigException("a base in 4 bits (quantization_bit) is not sharded: plan it without ZeRO")
-                : options with { Stages = [0] };
-        }
-
-        var card = options.DeviceBytes ?? config.Memory.MemoryBudget?.Bytes;
         var source = ModelSource.Open(config.Model.ModelNameOrPath);
+        var card = options.DeviceBytes ?? config.Memory.MemoryBudget?.Bytes;
         using var shapes = ModelShapes.Load(config, source);
         var model = shapes.Model;
         RateRule.Check(config, model.Ledger.Trainable.Select(p => p.Name), source.Family.PartOf);

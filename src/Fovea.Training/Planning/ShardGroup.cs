@@ -10,8 +10,11 @@ internal sealed record ShardGroup(string Name)
     /// <summary>Elements of each weight that does not learn.</summary>
     public IReadOnlyList<long> Frozen { get; init; } = [];
 
-    /// <summary>Bytes of weights that are kept in 4 bits, which are never sharded.</summary>
-    public long Packed { get; init; }
+    /// <summary>Bytes of each weight that is kept in 4 bits.</summary>
+    public IReadOnlyList<long> Packed { get; init; } = [];
+
+    /// <summary>Bytes of the scales of these, which every rank keeps.</summary>
+    public long Scales { get; init; }
 
     /// <summary>Of each weight of the model that learns.</summary>
     public IReadOnlyList<long> Trained { get; init; } = [];
@@ -49,7 +52,8 @@ internal sealed record ShardGroup(string Name)
     private static ShardGroup Of(string name, IReadOnlyList<Parameter> weights) => new(name)
     {
         Frozen = [.. weights.Where(p => p is { Trainable: false, Packed: null }).Select(p => p.Count)],
-        Packed = weights.Sum(p => p.Packed?.ByteCount ?? 0),
+        Packed = [.. weights.Where(p => p.Packed is not null).Select(p => p.StoredCount)],
+        Scales = weights.Sum(p => p.Packed is { } packed ? packed.ByteCount - p.StoredCount : 0),
         Trained = [.. weights.Where(p => p is { Trainable: true, IsAdapter: false }).Select(p => p.Count)],
         Adapters = [.. weights.Where(p => p is { Trainable: true, IsAdapter: true }).Select(p => p.Count)],
     };

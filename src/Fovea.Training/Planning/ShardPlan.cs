@@ -76,7 +76,7 @@ internal sealed record ShardPlan
         {
             Ranks = ranks,
             Sharding = sharding,
-            Weights = (types.Mapped ? 0 : frozen) + groups.Sum(g => g.Packed) + (learning * types.Master) + Copies(groups, types),
+            Weights = (types.Mapped ? 0 : frozen) + groups.Sum(g => g.Packed.Sum() + g.Scales) + (learning * types.Master) + Copies(groups, types),
             Mapped = types.Mapped ? frozen : 0,
             Gradients = learning * (ranks == 1 ? types.Master : Single),
             Optimizer = (long)(types.States * learning) * types.Master,
@@ -86,7 +86,7 @@ internal sealed record ShardPlan
 
     private static ShardPlan Divided(IReadOnlyList<ShardGroup> groups, ShardingOptions sharding, int ranks, ShardTypes types)
     {
-        long Frozen(ShardGroup g) => Padded(g.Frozen, ranks) * types.Compute;
+        long Frozen(ShardGroup g) => (Padded(g.Frozen, ranks) * types.Compute) + Padded(g.Packed, ranks);
         long Learning(ShardGroup g) => (Padded(g.Trained, ranks) * types.Compute) + (Padded(g.Adapters, ranks) * types.Master);
 
         var divides = sharding.Stage == 3;
@@ -99,6 +99,7 @@ internal sealed record ShardPlan
         // Frozen weights that stay whole stay what they were: pages of a file, or a copy in the type of the computation.
         var whole = groups.Where(g => !divides || g.IsRest).ToList();
         var frozen = whole.Sum(g => g.Frozen.Sum()) * types.Compute;
+        var packed = whole.Sum(g => g.Packed.Sum()) + groups.Sum(g => g.Scales);
         var pieces = divides ? units.Sum(Frozen) / ranks : 0;
         var ready = divides && sharding.OffloadOptimizer ? units.Sum(Learning) / ranks : 0;
         var (gathered, transit) = Busiest(
@@ -107,7 +108,7 @@ internal sealed record ShardPlan
         {
             Ranks = ranks,
             Sharding = sharding,
-            Weights = (types.Mapped ? 0 : frozen) + whole.Sum(Learning) + Copies(whole, types) + (sharding.OffloadParameters ? 0 : pieces + ready),
+            Weights = (types.Mapped ? 0 : frozen) + packed + whole.Sum(Learning) + Copies(whole, types) + (sharding.OffloadParameters ? 0 : pieces + ready),
             Mapped = types.Mapped ? frozen : 0,
             Gathered = gathered,
             Gradients = collected + (sharding.OffloadOptimizer ? 0 : sums),

@@ -32,6 +32,7 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
     public static ModelSetup Load(TrainConfig config, ModelSource source, string? resumeFrom)
     {
         Torch.Seed((ulong)config.Run.Seed);
+        FourBitChecks.Check(config, source);
         var lora = config.Tuning.FinetuningType == FinetuningType.Lora;
         var isFile = resumeFrom is not null && Resumption.IsFile(resumeFrom);
         source = resumeFrom is not null && !lora && !isFile && ModelSaver.HasWeights(resumeFrom) ? ModelSource.Open(resumeFrom) : source;

@@ -47,6 +47,7 @@ internal sealed record Merge
                 null => null, // merging is no reason to lose digits: the base's own type
                 _ => throw new ConfigException($"Precision.{Options.Precision} is no element type of a model: use Fp32, Bf16 or Fp16"),
             },
+            FourBit = Options.FourBit is null ? null : FourBitSettings.Of(Options.FourBit),
             Force = Options.Overwrite,
         };
     }

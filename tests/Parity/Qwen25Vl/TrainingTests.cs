@@ -1,7 +1,5 @@
 using System.Text.Json;
-using Fovea.Data.Images;
 using Fovea.Data.Packing;
-using Fovea.Data.Templates;
 using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.Qwen25Vl;
@@ -24,9 +22,7 @@ public sealed class TrainingTests : NativeTest
 {
     private const int Steps = 20;
     private const int SamplesPerStep = 8;
-    private readonly EncodedSample[] samples = ReadSamples();
-    private readonly Qwen2VlImageProcessor images = Qwen2VlImageProcessor.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
-    private readonly Dictionary<string, float[]> pixels = [];
+    private readonly TinySamples samples = new();
     private Qwen25VlModel? model;
     private AdamW? optimizer;
     private VisionFeatureCache? cache;
@@ -94,7 +90,7 @@ public sealed class TrainingTests : NativeTest
         {
             using var grad = Autograd.NoGrad();
             using var scope = TensorScope.Open("test");
-            using var step = Plan(0, [index], LossReduction.Token, 4096);
+            using var step = samples.Plan(0, [index], LossReduction.Token, 4096);
             var input = model!.Prepare(step.MicroBatches[0]);
             golden.Near($"final_logits.s{index}", model.Hidden(input, model.VisionFeatures(input)).Linear(model.Head.Use()), 1e-4);
         }
@@ -114,9 +110,9 @@ public sealed class TrainingTests : NativeTest
             var (sum, tokens) = (0.0, 0);
             foreach (var sample in batch)
             {
-                using var alone = Plan(0, [sample], LossReduction.Token, 4096);
+                using var alone = samples.Plan(0, [sample], LossReduction.Token, 4096);
                 var losses = runner.Evaluate(alone.MicroBatches[0]).TokenLosses;
-                Assert.Equal(samples[sample].TrainedTokens, losses.Length);
+                Assert.Equal(samples.All[sample].TrainedTokens, losses.Length);
                 sum += losses.Sum(l => (double)l);
                 tokens += losses.Length;
             }
@@ -125,13 +121,13 @@ public sealed class TrainingTests : NativeTest
         }
 
         var expected = batchMeans.Average();
-        var groups = batches.Select(batch => (IReadOnlyList<StepSample>)[.. batch.Select(i => new StepSample(i, samples[i]))]).ToArray();
-        using var step = WithPixels(StepPlanner.Plan(0, groups, new PlanOptions { MicroBatchTokens = 200, Reduction = LossReduction.Mean }));
+        var groups = batches.Select(batch => (IReadOnlyList<StepSample>)[.. batch.Select(i => new StepSample(i, samples.All[i]))]).ToArray();
+        using var step = samples.WithPixels(StepPlanner.Plan(0, groups, new PlanOptions { MicroBatchTokens = 200, Reduction = LossReduction.Mean }));
         Assert.True(step.MicroBatches.Count > 1);
         Assert.Equal(expected, step.MicroBatches.Sum(micro => runner.Evaluate(micro, StepTotals.Of(step)).Loss), 1e-5);
 
         // Not the mean over all tokens, nor over samples: the batches differ in length.
-        using var byToken = WithPixels(StepPlanner.Plan(0, groups, new PlanOptions { MicroBatchTokens = 4096, Reduction = LossReduction.Token }));
+        using var byToken = samples.WithPixels(StepPlanner.Plan(0, groups, new PlanOptions { MicroBatchTokens = 4096, Reduction = LossReduction.Token }));
         Assert.NotEqual(expected, byToken.MicroBatches.Sum(micro => runner.Evaluate(micro, StepTotals.Of(byToken)).Loss), 1e-4);
     }
 
@@ -143,7 +139,7 @@ public sealed class TrainingTests : NativeTest
         var expected = Golden.Json(TestFiles.Golden("optim/neftune.json")).EnumerateArray().ToList();
         model = (Qwen25VlModel)ModelSource.Open(TestFiles.Golden("qwen2_5_vl_tiny/model")).Load(new ModelOptions { Device = TestDevice.Device });
         var runner = new StepRunner(model, visionLearns: false);
-        using var step = Plan(0, [0], LossReduction.Token, 4096);
+        using var step = samples.Plan(0, [0], LossReduction.Token, 4096);
         using var scope = TensorScope.Open("test");
         var (tokens, width) = (expected[0].GetProperty("length").GetInt32(), expected[0].GetProperty("hidden").GetInt32());
         var unit = CreateOps.On(TestDevice.Device, golden.Floats("s0.unit_noise"), tokens, width);
@@ -185,30 +181,6 @@ public sealed class TrainingTests : NativeTest
         (optimizer, model, cache) = (null, null, null);
     }
 
-    private static EncodedSample[] ReadSamples()
-    {
-        var texts = Golden.Json(TestFiles.Golden("qwen2_5_vl_tiny/data/tiny_shapes.json"));
-        var encoded = Golden.Json(TestFiles.Golden("qwen2_5_vl_tiny/samples_encoded.json"));
-        return [.. encoded.EnumerateArray().Select((sample, row) =>
-        {
-            var ids = sample.GetProperty("input_ids").EnumerateArray().Select(v => v.GetInt32()).ToArray();
-            var labels = sample.GetProperty("labels").EnumerateArray().Select(v => v.GetInt32()).ToArray();
-            var types = sample.GetProperty("mm_token_type_ids").EnumerateArray().Select(v => v.GetInt32()).ToArray();
-            var files = texts[row].GetProperty("images").EnumerateArray().Select(v => TestFiles.Golden($"qwen2_5_vl_tiny/data/{v.GetString()}")).ToArray();
-            var grids = sample.GetProperty("image_grid_thw").EnumerateArray()
-                .Select(g => new ImageGrid(g[0].GetInt32(), g[1].GetInt32(), g[2].GetInt32())).ToArray();
-            var at = 0;
-            var images = files.Select((file, i) =>
-            {
-                at = Array.IndexOf(types, 1, at);
-                var image = new ImageRef(file, grids[i], at, grids[i].MergedTokens(2));
-                at += image.Tokens;
-                return image;
-            }).ToArray();
-            return new EncodedSample(ids, labels, images, "tiny", row);
-        })];
-    }
-
     private List<(double Loss, double Norm, double Rate)> Train(
         double rate, LossReduction reduction, int microBatchTokens, bool recompute, Action<int>? afterClip = null)
     {
@@ -222,8 +194,8 @@ public sealed class TrainingTests : NativeTest
         var log = new List<(double, double, double)>();
         for (var step = 0; step < Steps; step++)
         {
-            var indices = Enumerable.Range(step * SamplesPerStep, SamplesPerStep).Select(i => i % samples.Length);
-            using var batch = Plan(step, [.. indices], reduction, microBatchTokens);
+            var indices = Enumerable.Range(step * SamplesPerStep, SamplesPerStep).Select(i => i % samples.All.Length);
+            using var batch = samples.Plan(step, [.. indices], reduction, microBatchTokens);
             if (afterClip is null)
             {
                 var (sum, gradients) = Queued(runner, batch, schedule.Rate(step));
@@ -258,33 +230,5 @@ public sealed class TrainingTests : NativeTest
             new LoraOptions { Rank = 8, Alpha = 16 },
             path => !path.StartsWith("visual") && path != "lm_head",
             saved);
-    }
-
-    private StepBatch Plan(int step, int[] indices, LossReduction reduction, int microBatchTokens)
-    {
-        // One sample a group: the reference's "mean" is the mean of per-sample means.
-        var groups = indices.Select(i => (IReadOnlyList<StepSample>)[new StepSample(i, samples[i])]).ToArray();
-        return WithPixels(StepPlanner.Plan(step, groups, new PlanOptions { MicroBatchTokens = microBatchTokens, Reduction = reduction }));
-    }
-
-    private StepBatch WithPixels(StepBatch plan)
-    {
-        foreach (var batch in plan.MicroBatches)
-        {
-            batch.Tickets = [.. batch.ImagePaths.Select(path => new ImageTicket(path, path, null, default))];
-            var target = batch.AllocatePixels(batch.Grids.Sum(g => g.Patches), 1176);
-            foreach (var path in batch.ImagePaths)
-            {
-                if (!pixels.TryGetValue(path, out var values))
-                {
-                    pixels[path] = values = images.Process(ImageReader.Read(path)).Patches;
-                }
-
-                values.CopyTo(target);
-                target = target[values.Length..];
-            }
-        }
-
-        return plan;
     }
 }

@@ -2,6 +2,7 @@ using Fovea.Data.Packing;
 using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Nn;
+using Fovea.Nn.FourBit;
 using Fovea.Nn.Lora;
 using Fovea.Testing;
 using Fovea.Training.Session;
@@ -87,6 +88,29 @@ public sealed class DecomposedAdapterTests : NativeTest
         }
     }
 
+    [Theory]
+    [InlineData(DType.F32, 0, 1e-4)]
+    [InlineData(DType.F32, 0.1, 1e-4)]
+    [InlineData(DType.BF16, 0, 0.05)]
+    internal void Over_a_base_in_4_bits_it_is_what_it_is_over_the_matrices_that_this_unpacks_to(DType compute, double dropout, double tolerance)
+    {
+        var options = Options(compute) with { FourBit = new FourBitOptions(FourBitType.Nf4, DoubleQuantization: true) };
+        using var packed = SmallModel.Build(options);
+        var found = Gradients(compute, BlockMode.Recompute, dropout, options, model => Assert.Contains(model.Ledger.Linears, l => l.Weight.Packed is not null));
+        var expected = Gradients(compute, BlockMode.Keep, dropout, Options(compute), Unpack);
+        Assert.Equal(3 * 7 * 3, found.Count);
+        Assert.All(expected, pair => Parity.Golden.NearRelative(pair.Key, pair.Value, found[pair.Key], tolerance));
+
+        void Unpack(VisionLanguageModel model)
+        {
+            foreach (var linear in model.Ledger.Linears)
+            {
+                using var scope = TensorScope.Open("test");
+                linear.Weight.Replace(packed.Ledger[linear.Weight.Name].Dense().Clone().Keep());
+            }
+        }
+    }
+
     [Fact]
     public void With_dropout_the_base_s_own_result_is_of_the_whole_input_and_what_was_learnt_of_the_rest()
     {
@@ -167,9 +191,11 @@ public sealed class DecomposedAdapterTests : NativeTest
     private static ModelOptions Options(DType compute) => new() { Compute = compute, Trainable = (_, _) => false };
 
     /// <summary>Adapters of which every gradient matters: neither is B zero, nor are the magnitudes the rows' lengths.</summary>
-    private static VisionLanguageModel Build(DType compute, LoraOptions? lora = null, ModelOptions? options = null, DropoutStream? dropout = null)
+    private static VisionLanguageModel Build(
+        DType compute, LoraOptions? lora = null, ModelOptions? options = null, DropoutStream? dropout = null, Action<VisionLanguageModel>? before = null)
     {
         var model = SmallModel.Build(options ?? Options(compute));
+        before?.Invoke(model);
         Torch.Seed(4);
         foreach (var linear in Adapters.Attach(model.Ledger, lora ?? Decomposed, Language, dropout: dropout))
         {
@@ -201,10 +227,11 @@ public sealed class DecomposedAdapterTests : NativeTest
         return model.Hidden(model.Prepare(batch), null).To(DType.F32).ToArray<float>();
     }
 
-    private static Dictionary<string, float[]> Gradients(DType compute, BlockMode mode, double dropout)
+    private static Dictionary<string, float[]> Gradients(
+        DType compute, BlockMode mode, double dropout, ModelOptions? options = null, Action<VisionLanguageModel>? before = null)
     {
         using var stream = dropout > 0 ? new DropoutStream(dropout, 1) : null;
-        using var model = Build(compute, options: Options(compute) with { BlockMode = mode }, dropout: stream);
+        using var model = Build(compute, options: (options ?? Options(compute)) with { BlockMode = mode }, dropout: stream, before: before);
         using var batch = MidModel.Batch(1);
         stream?.Begin(3, new long[batch.Tokens], [.. Enumerable.Range(0, batch.Tokens)]);
         var runner = new StepRunner(model, visionLearns: false, stream);

@@ -62,7 +62,7 @@ internal sealed class LayeredModel : VisionLanguageModel
     public static LayeredModel Build(ModelOptions options, int decoderLayers = 3, bool keepsLayers = true)
     {
         Torch.Seed(3);
-        return new LayeredModel(new Ledger(new RandomSource(0.1), options.ForLedger(PartOf)), decoderLayers, keepsLayers);
+        return new LayeredModel(new Ledger(new RandomSource(0.1), options.ForLedger(PartOf, NameMap.Same)), decoderLayers, keepsLayers);
     }
 
     public override int FeatureRows(ImageGrid grid) => grid.MergedTokens(Merge);

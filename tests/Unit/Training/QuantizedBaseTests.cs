@@ -31,7 +31,7 @@ public sealed class QuantizedBaseTests : NativeTest
     {
         Works(run.Train("out", FourBits));
         Works(["plan", run.Config, .. FourBits]);
-        Assert.Contains("is not sharded", string.Join('\n', FailureTests.Invoke(["plan", run.Config, .. FourBits, "--zero", "3"]).Errors));
+        Works(["plan", run.Config, .. FourBits, "--zero", "3"]);
         Works(["eval", run.Config, .. FourBits, $"output_dir={run.Out()}", "max_samples=2"]);
         Works(["export", "--model", TinyRun.Model, "--adapter", run.Out(), "--out", run.Out("merged")]);
         Assert.True(new FileInfo(Path.Combine(run.Out("merged"), "model.safetensors")).Length > 100_000);

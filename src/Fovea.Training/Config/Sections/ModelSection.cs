@@ -37,6 +37,9 @@ internal sealed record ModelSection
     /// <summary>Scales of 4-bit weights as bytes: 4.13 bits a weight instead of 4.5.</summary>
     [Affects(Learning)] public bool DoubleQuantization { get; init; } = true;
 
+    /// <summary>Modules that stay in 16 bits, by Transformers' rule, in place of the vision side; <c>[lm_head]</c> rounds all else, as LLaMA-Factory does.</summary>
+    [Affects(Learning)] public IReadOnlyList<string> LlmInt8SkipModules { get; init; } = [];
+
     /// <summary>Whose form of 4-bit weights: bitsandbytes' alone.</summary>
     [Affects(Learning)] public QuantizationMethod QuantizationMethod { get; init; }
 
@@ -64,7 +67,10 @@ internal sealed record ModelSection
         : Path.GetFullPath(ModelNameOrPath);
 
     /// <summary>How frozen linears are kept in 4 bits; null where they are not.</summary>
-    public FourBitOptions? FourBit => QuantizationBit is null ? null : new(QuantizationType, DoubleQuantization);
+    public FourBitOptions? FourBit => QuantizationBit is null ? null : new(QuantizationType, DoubleQuantization)
+    {
+        Skipped = LlmInt8SkipModules.Count == 0 ? null : LlmInt8SkipModules,
+    };
 
     /// <summary>The element type in which the model computes.</summary>
     public DType Compute => Fp16 ? DType.F16 : Bf16 || PureBf16 ? DType.BF16 : DType.F32;

@@ -9,9 +9,6 @@ namespace Fovea.Distributed;
 /// </summary>
 internal sealed class FlatShard : IDisposable
 {
-    // Weights begin at multiples of this, so that kernels meet aligned memory.
-    private const long Alignment = 64;
-
     private readonly Mesh mesh;
     private readonly string name;
     private readonly Parameter[] parameters;
@@ -50,10 +47,10 @@ internal sealed class FlatShard : IDisposable
         for (var i = 0; i < starts.Length; i++)
         {
             starts[i] = end;
-            end += Up(parameters[i].Count, Alignment);
+            end += Up(parameters[i].Count, options.Alignment);
         }
 
-        Count = Up(end, Alignment * mesh.WorldSize);
+        Count = Up(end, options.Alignment * mesh.WorldSize);
         share = Count / mesh.WorldSize;
         var home = (Learns ? options.OffloadOptimizer : options.OffloadParameters) ? Device.Cpu : device;
         using var scope = TensorScope.Open("weight");

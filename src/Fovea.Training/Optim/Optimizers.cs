@@ -31,6 +31,8 @@ internal static class Optimizers
                 OptimizerKind.Sgd => options.OptimArgs.Number("momentum") is > 0 ? weight.Count : 0,
                 OptimizerKind.Lion => weight.Count,
                 OptimizerKind.Adafactor => (double)Adafactor.States(weight.Shape) * sizeof(float) / size,
+                OptimizerKind.Adamw8bit when EightBitAdamW.IsPacked(weight) => (double)EightBitAdamW.Bytes(weight.Count) / size,
+                OptimizerKind.Adamw8bit => AdamW.StatesPerElement * weight.Count,
                 OptimizerKind.Muon => Muon.IsMatrix(weight) ? weight.Count : AdamW.StatesPerElement * weight.Count,
                 var other => throw new ArgumentOutOfRangeException(nameof(options), other, "no such optimizer"),
             };
@@ -38,6 +40,9 @@ internal static class Optimizers
 
         return elements == 0 ? 0 : states / elements;
     }
+
+    /// <summary>At which multiples of elements a weight may be divided for it (<see cref="Distributed.ShardingOptions.Alignment"/>).</summary>
+    public static long Alignment(OptimizerSection options) => options.Kind == OptimizerKind.Adamw8bit ? EightBitAdamW.BlockSize : 64;
 
     /// <summary>Why several ranks cannot run it as they divide the weights; null where they can.</summary>
     public static string? Refusal(OptimizerSection options, int zero, int ranks) =>
@@ -55,6 +60,8 @@ internal static class Optimizers
             options.WeightDecay, options.DecayNorms, factor),
         OptimizerKind.Lion => new Lion(parts, options.AdamBeta1, options.AdamBeta2, options.WeightDecay, options.DecayNorms, factor),
         OptimizerKind.Adafactor => new Adafactor(parts, options.WeightDecay, options.DecayNorms, factor),
+        OptimizerKind.Adamw8bit => new EightBitAdamW(
+            parts, options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon, options.WeightDecay, options.DecayNorms, factor),
         OptimizerKind.Muon => new Muon(parts, options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon, options.WeightDecay, factor),
         var other => throw new ArgumentOutOfRangeException(nameof(options), other, "no such optimizer"),
     };

@@ -109,7 +109,7 @@ public sealed class TrainConfigTests
     [InlineData("stage: dpo", "stage: dpo is not allowed")]
     [InlineData("fp16: true\nbf16: true", "keep one of them")]
     [InlineData("report_to: wandb", "use tensorboard")]
-    [InlineData("optim: adamw_8bit", "optim: adamw_8bit is not allowed: states in fewer than 16 bits are not supported")]
+    [InlineData("optim: lion_8bit", "optim: lion_8bit is not allowed: states in 8 bits are AdamW's alone")]
     [InlineData("optim: galore_adamw", "train fewer weights with LoRA")]
     [InlineData("adafactor: true", "write that")]
     [InlineData("quantization_bit: 8", "in 4 bits")]

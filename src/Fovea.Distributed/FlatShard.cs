@@ -78,7 +78,7 @@ internal sealed class FlatShard : IDisposable
     public long Count { get; }
 
     /// <summary>The weights in it, in their order.</summary>
-    public IEnumerable<string> Names => parameters.Select(p => p.Name);
+    public IReadOnlyList<Parameter> Weights => parameters;
 
     public bool Contains(Parameter parameter) => Array.IndexOf(parameters, parameter) >= 0;
 
@@ -222,7 +222,40 @@ internal sealed class FlatShard : IDisposable
         return all;
     }
 
-    /// <summary>A weight inside what <see cref="GatherMaster"/> gave.</summary>
+    /// <summary>Whether any rank has a gradient of a weight in this step; known once they have been summed.</summary>
+    public bool HasGradient(Parameter parameter) => present[Array.IndexOf(parameters, parameter)];
+
+    /// <summary>Whether a weight that must be looked at as a whole falls to this rank: it has the element in the middle.</summary>
+    public bool Owns(Parameter parameter) => (starts[Array.IndexOf(parameters, parameter)] + (parameter.Count / 2)) / share == mesh.Rank;
+
+    /// <summary>The summed gradients of all weights, fp32 [Count] on the device, in the open scope. All ranks do this together.</summary>
+    public Tensor GatherGradients()
+    {
+        var all = CreateOps.Empty([Count], DType.F32, whole.Device);
+        var part = all.Slice(0, From, From + share);
+        part.Copy_(gradient!);
+        mesh.AllGather(all, part, $"the gradients of {name}").Wait();
+        return all;
+    }
+
+    /// <summary>What the owners of the weights made of them, to those who have parts, in the open scope. All ranks do this together.</summary>
+    /// <param name="all">fp32 [Count], zero where this rank is not the owner.</param>
+    /// <returns>This rank's share.</returns>
+    public Tensor Scatter(Tensor all)
+    {
+        var mine = CreateOps.Empty([share], DType.F32, whole.Device);
+        mesh.ReduceScatter(mine, all, $"the updates of {name}").Wait();
+        return mine;
+    }
+
+    /// <summary>A part inside what <see cref="Scatter"/> gave.</summary>
+    public Tensor Of(ParameterShard part, Tensor mine)
+    {
+        var first = starts[Array.IndexOf(parameters, part.Parameter)] + part.Start - From;
+        return mine.Slice(0, first, first + part.Count);
+    }
+
+    /// <summary>A weight inside what <see cref="GatherMaster"/> or <see cref="GatherGradients"/> gave.</summary>
     public Tensor Of(Parameter parameter, Tensor all) => all.Over(starts[Array.IndexOf(parameters, parameter)], parameter.Shape);
 
     public void Dispose()

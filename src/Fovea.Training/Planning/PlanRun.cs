@@ -41,17 +41,10 @@ internal static class PlanRun
         var types = ShardTypes.Of(model, config, mapped: onHost && shapes.Stored == model.Ledger.Options.Compute, onHost);
         var costs = new Dictionary<int, ActivationCosts>();
         var rows = new List<MemoryPlanRow>();
-        string? refusal = null;
         foreach (var ranks in options.Ranks)
         {
             foreach (var (zero, offload) in Settings(ranks, options))
             {
-                if (Optimizers.Refusal(config.Optimizer, zero, ranks) is { } why)
-                {
-                    refusal = why;
-                    continue;
-                }
-
                 var sharding = new ShardingOptions
                 {
                     Stage = zero, OffloadOptimizer = offload != OffloadKind.None, OffloadParameters = offload == OffloadKind.Cpu,
@@ -77,11 +70,6 @@ internal static class PlanRun
                     Fits = card is { } bytes ? forecast.Device <= bytes * Usable : null,
                 });
             }
-        }
-
-        if (rows.Count == 0 && refusal is not null)
-        {
-            throw new ConfigException(refusal);
         }
 
         return new MemoryPlan

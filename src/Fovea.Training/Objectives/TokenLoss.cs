@@ -79,8 +79,22 @@ internal sealed class TokenLoss(bool accuracy = false, double smoothing = 0) : I
         return metrics;
     }
 
-    /// <summary>The factor of each trained token's cross-entropy in the loss of the step [L].</summary>
+    /// <summary>
+    /// The factor of each trained token's cross-entropy in the loss of the step [L]: the token's own weight (<see cref="PackedBatch.LossWeights"/>) over the
+    /// number of tokens, whatever they weigh, as in ms-swift.
+    /// </summary>
     public static float[] Weights(PackedBatch batch, StepTotals totals)
+    {
+        var weights = Even(batch, totals);
+        for (var i = 0; i < batch.LossWeights.Length; i++)
+        {
+            weights[i] *= batch.LossWeights[i];
+        }
+
+        return weights;
+    }
+
+    private static float[] Even(PackedBatch batch, StepTotals totals)
     {
         var weights = new float[batch.LossIndex.Length];
         if (totals.Reduction == LossReduction.Token)

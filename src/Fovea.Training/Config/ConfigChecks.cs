@@ -166,6 +166,11 @@ internal static class ConfigChecks
             problems.Add("eval_strategy and do_eval need samples: set val_size or eval_dataset");
         }
 
+        if (config.Tuning is { UseDftLoss: true, LabelSmoothingFactor: > 0 })
+        {
+            problems.Add("use_dft_loss and label_smoothing_factor exclude each other: both say what takes the place of cross-entropy");
+        }
+
         if (config is { Data.MaskHistory: true, Data.TrainOnPrompt: true })
         {
             problems.Add("mask_history and train_on_prompt exclude each other");

@@ -2,6 +2,7 @@ using Fovea.Data.Packing;
 using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Tensors;
+using Fovea.Training.Config;
 using Fovea.Training.Session;
 
 namespace Fovea.Training.Objectives;
@@ -11,12 +12,17 @@ namespace Fovea.Training.Objectives;
 /// a router's experts.
 /// </summary>
 /// <param name="smoothing">How much of a label's weight is spread over the vocabulary (<see cref="LabelSmoothing"/>).</param>
+/// <param name="terms">What a token's loss is instead of its cross-entropy; null for that.</param>
 /// <param name="accuracy">Measure the accuracy of each sample too, as LLaMA-Factory's <c>compute_accuracy</c>.</param>
-internal sealed class TokenLoss(bool accuracy = false, double smoothing = 0) : IObjective
+internal sealed class TokenLoss(bool accuracy = false, double smoothing = 0, TokenTerms? terms = null) : IObjective
 {
     private const string Accuracy = "accuracy";
 
     public IReadOnlyList<string> Sums { get; } = accuracy ? ["token losses", "tokens", "hits", "accuracies", "samples"] : ["token losses", "tokens", "hits"];
+
+    /// <summary>The loss that a configuration asks for.</summary>
+    public static TokenLoss Of(TrainConfig config) =>
+        new(config.Run.ComputeAccuracy, config.Tuning.LabelSmoothingFactor, TokenTerms.Of(config.Tuning.ZLoss, config.Tuning.UseDftLoss));
 
     /// <summary>What <see cref="Metrics"/> gives.</summary>
     public static IEnumerable<string> MetricNames(bool accuracy)
@@ -142,7 +148,7 @@ internal sealed class TokenLoss(bool accuracy = false, double smoothing = 0) : I
         using var span = Profile.Open("head and loss");
         var weights = CreateOps.On(runner.Device, Weights(batch.Batch, totals));
         weights = runner.Scale == 1 ? weights : weights.Mul(runner.Scale);
-        var (loss, tokenLosses, gradient) = LinearCrossEntropy.Queue(hidden_LE, runner.Model.Head, batch.Targets, weights);
+        var (loss, tokenLosses, gradient) = LinearCrossEntropy.Queue(hidden_LE, runner.Model.Head, batch.Targets, weights, terms);
         if (smoothing > 0)
         {
             (loss, gradient) = LabelSmoothing.Add(smoothing, hidden_LE, runner.Model.Head, batch.Targets, weights, loss, gradient);

@@ -12,6 +12,9 @@ public sealed record Conversation(IReadOnlyList<Message> Messages)
     /// <summary>The tools that the model may call, a JSON list in OpenAI's form as text; null for none. Only a model's own chat template writes them.</summary>
     public string? Tools { get; init; }
 
+    /// <summary>A factor on the loss of its tokens in training; above 0.</summary>
+    public double Weight { get; init; } = 1;
+
     /// <summary>The sources of all its images, in the order of the messages and their parts.</summary>
     public IReadOnlyList<MediaSource> Images =>
         [.. Messages.SelectMany(message => message.Parts).OfType<Image>().Select(image => image.Source)];

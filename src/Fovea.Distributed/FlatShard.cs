@@ -9,9 +9,6 @@ namespace Fovea.Distributed;
 /// </summary>
 internal sealed class FlatShard : IDisposable
 {
-    // Weights begin at multiples of this, so that kernels meet aligned memory.
-    private const long Alignment = 64;
-
     private readonly Mesh mesh;
     private readonly string name;
     private readonly Parameter[] parameters;
@@ -50,10 +47,10 @@ internal sealed class FlatShard : IDisposable
         for (var i = 0; i < starts.Length; i++)
         {
             starts[i] = end;
-            end += Up(parameters[i].StoredCount, Alignment);
+            end += Up(parameters[i].StoredCount, options.Alignment);
         }
 
-        Count = Up(end, Alignment * mesh.WorldSize);
+        Count = Up(end, options.Alignment * mesh.WorldSize);
         share = Count / mesh.WorldSize;
         var home = (Learns ? options.OffloadOptimizer : options.OffloadParameters) ? Device.Cpu : device;
         using var scope = TensorScope.Open("weight");
@@ -76,7 +73,7 @@ internal sealed class FlatShard : IDisposable
     public long Count { get; }
 
     /// <summary>The weights in it, in their order.</summary>
-    public IEnumerable<string> Names => parameters.Select(p => p.Name);
+    public IReadOnlyList<Parameter> Weights => parameters;
 
     public bool Contains(Parameter parameter) => Array.IndexOf(parameters, parameter) >= 0;
 
@@ -220,7 +217,40 @@ internal sealed class FlatShard : IDisposable
         return all;
     }
 
-    /// <summary>A weight inside what <see cref="GatherMaster"/> gave.</summary>
+    /// <summary>Whether any rank has a gradient of a weight in this step; known once they have been summed.</summary>
+    public bool HasGradient(Parameter parameter) => present[Array.IndexOf(parameters, parameter)];
+
+    /// <summary>Whether a weight that must be looked at as a whole falls to this rank: it has the element in the middle.</summary>
+    public bool Owns(Parameter parameter) => (starts[Array.IndexOf(parameters, parameter)] + (parameter.Count / 2)) / share == mesh.Rank;
+
+    /// <summary>The summed gradients of all weights, fp32 [Count] on the device, in the open scope. All ranks do this together.</summary>
+    public Tensor GatherGradients()
+    {
+        var all = CreateOps.Empty([Count], DType.F32, whole.Device);
+        var part = all.Slice(0, From, From + share);
+        part.Copy_(gradient!);
+        mesh.AllGather(all, part, $"the gradients of {name}").Wait();
+        return all;
+    }
+
+    /// <summary>What the owners of the weights made of them, to those who have parts, in the open scope. All ranks do this together.</summary>
+    /// <param name="all">fp32 [Count], zero where this rank is not the owner.</param>
+    /// <returns>This rank's share.</returns>
+    public Tensor Scatter(Tensor all)
+    {
+        var mine = CreateOps.Empty([share], DType.F32, whole.Device);
+        mesh.ReduceScatter(mine, all, $"the updates of {name}").Wait();
+        return mine;
+    }
+
+    /// <summary>A part inside what <see cref="Scatter"/> gave.</summary>
+    public Tensor Of(ParameterShard part, Tensor mine)
+    {
+        var first = starts[Array.IndexOf(parameters, part.Parameter)] + part.Start - From;
+        return mine.Slice(0, first, first + part.Count);
+    }
+
+    /// <summary>A weight inside what <see cref="GatherMaster"/> or <see cref="GatherGradients"/> gave.</summary>
     public Tensor Of(Parameter parameter, Tensor all) => all.Over(starts[Array.IndexOf(parameters, parameter)], ShapeOf(parameter));
 
     public void Dispose()

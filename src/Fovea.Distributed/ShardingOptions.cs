@@ -18,6 +18,9 @@ internal sealed record ShardingOptions
     /// <summary>A model that is trained in full is written whole at the end, gathered from all ranks (stage 3).</summary>
     public bool SaveWhole { get; init; } = true;
 
+    /// <summary>A weight, and a rank's part of one, begins at a multiple of so many elements: 64, so that kernels meet aligned memory, or more.</summary>
+    public long Alignment { get; init; } = 64;
+
     /// <summary>Whether anything is sharded or offloaded at all.</summary>
     public bool Shards => Stage > 0;
 }

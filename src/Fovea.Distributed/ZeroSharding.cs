@@ -83,6 +83,8 @@ internal sealed class ZeroSharding : ParallelStrategy, IBlockGate, IWeightHolder
 
     public override Func<Tensor, Tensor>? SumOfParts => Total;
 
+    public override IReadOnlyList<FlatShard> Divided => Mesh.WorldSize == 1 ? [] : [.. Learning()];
+
     /// <summary>What lies together, in the order in which it is sent: the blocks, the head unless a block holds it, the rest.</summary>
     internal IEnumerable<ShardUnit> Layout => ((IEnumerable<ShardUnit?>)[.. units, units.Contains(head!) ? null : head, rest]).OfType<ShardUnit>();
 

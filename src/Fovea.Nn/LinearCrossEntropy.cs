@@ -33,8 +33,10 @@ internal static class LinearCrossEntropy
     }
 
     /// <summary>As <see cref="Run"/>, with the results left on the device: nothing waits for it.</summary>
-    /// <returns>The weighted sum (no dimensions) and the loss of each token [L], both fp32.</returns>
-    public static (Tensor Loss, Tensor TokenLosses, Tensor? HiddenGradient) Queue(Tensor hidden_LE, Parameter head, Tensor targets_L, Tensor weights_L)
+    /// <param name="terms">What a token's loss is instead of its cross-entropy; null for that.</param>
+    /// <returns>The weighted sum (no dimensions) and the cross-entropy of each token [L], both fp32.</returns>
+    public static (Tensor Loss, Tensor TokenLosses, Tensor? HiddenGradient) Queue(
+        Tensor hidden_LE, Parameter head, Tensor targets_L, Tensor weights_L, TokenTerms? terms = null)
     {
         var hiddenLearns = Autograd.IsRecording && hidden_LE.RequiresGrad;
         var headLearns = Autograd.IsRecording && head.Value.RequiresGrad;
@@ -46,7 +48,10 @@ internal static class LinearCrossEntropy
         if (!headLearns && InCaches(hidden.Size(1), hidden.DType, IsHost(hidden)))
         {
             var (tokenLosses, hiddenGradient) = hidden.LinearCrossEntropy(weight, targets_L, weights_L, hiddenLearns);
-            return (tokenLosses.Mul(weights_L).Sum(), tokenLosses, hiddenLearns ? hiddenGradient : null);
+            var kept = hiddenLearns ? hiddenGradient : null;
+            return terms is null
+                ? (tokenLosses.Mul(weights_L).Sum(), tokenLosses, kept)
+                : Shaped(terms.Shape(tokenLosses, hidden, weight, targets_L), tokenLosses, kept, weight, targets_L, weights_L);
         }
 
         var chunk = Math.Min(rows, ChunkOf(head, weight.DType, IsHost(weight)));
@@ -59,9 +64,22 @@ internal static class LinearCrossEntropy
             var (start, end) = (i * chunk, Math.Min(rows, (i + 1) * chunk));
             var part = hidden.Slice(0, start, end);
             var logits = part.Linear(weight);
-            losses[i] = scope.Release(logits.CrossEntropyInPlace(targets_L.Slice(0, start, end), weights_L.Slice(0, start, end)));
+            var (labels, weights) = (targets_L.Slice(0, start, end), weights_L.Slice(0, start, end));
+            losses[i] = scope.Release(logits.CrossEntropyInPlace(labels, weights));
             gradient?.Slice(0, start, end).Copy_(logits.Linear(weight.Transpose()));
-            headGradient?.Add_(logits.Transpose().Linear(part.Transpose()).To(headGradient.DType));
+            if (headGradient is null)
+            {
+                continue;
+            }
+
+            if (terms is not null)
+            {
+                var (_, factors, atLabel) = terms.Shape(losses[i], part, weight, labels);
+                TokenTerms.AddAtLabels(headGradient, part, atLabel, labels, weights);
+                part = part.To(DType.F32).Mul(factors.Unsqueeze(1)).To(part.DType);
+            }
+
+            headGradient.Add_(logits.Transpose().Linear(part.Transpose()).To(headGradient.DType));
         }
 
         if (headGradient is not null)
@@ -70,7 +88,9 @@ internal static class LinearCrossEntropy
         }
 
         var all = ShapeOps.Cat(losses);
-        return (all.Mul(weights_L).Sum(), all, gradient);
+        return terms is null
+            ? (all.Mul(weights_L).Sum(), all, gradient)
+            : Shaped(terms.Shape(all, hidden, weight, targets_L), all, gradient, weight, targets_L, weights_L);
     }
 
     /// <summary>Which targets have the largest logit, in chunks as the loss: 1 or 0 for each, in fp64 on the device.</summary>
@@ -97,6 +117,11 @@ internal static class LinearCrossEntropy
         !head.Trainable && InCaches(head.Shape[1], dtype, onHost)
             ? Math.Min(33 * rows * head.Shape[1] * DType.F32.Size(), SumsBytes)
             : Math.Min(rows, ChunkOf(head, dtype, onHost)) * head.Shape[0] * dtype.Size();
+
+    private static (Tensor Loss, Tensor TokenLosses, Tensor? HiddenGradient) Shaped(
+        (Tensor Losses, Tensor Factors, Tensor AtLabel) shape, Tensor tokenLosses, Tensor? gradient, Tensor weight, Tensor targets_L, Tensor weights_L) => (
+        shape.Losses.Mul(weights_L).Sum(), tokenLosses,
+        gradient is null ? null : TokenTerms.HiddenGradient(gradient, shape.Factors, shape.AtLabel, weight, targets_L, weights_L));
 
     private static bool InCaches(long width, DType dtype, bool onHost) =>
         onHost && width <= WidestInCaches && (dtype == DType.F32 || (dtype == DType.BF16 && !Processor.HasBf16Tiles));

@@ -23,4 +23,7 @@ public enum OptimizerKind
 
     /// <summary>Muon (arXiv 2502.16982): orthogonal updates of matrices, AdamW for the rest.</summary>
     Muon,
+
+    /// <summary>AdamW whose moments are bytes with a scale for every 256 (arXiv 2110.02861), as in bitsandbytes.</summary>
+    Adamw8bit,
 }

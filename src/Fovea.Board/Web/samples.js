@@ -37,6 +37,6 @@ function one(sample) {
     el("div", { class: "pictures" }, sample.images.map((image, i) => el("figure", {},
       image.uri ? el("img", { src: image.uri, alt: `Image ${i + 1}: ${image.name}` }) : el("p", { class: "hint" }, `${image.name} ${image.problem}`),
       el("figcaption", { class: "hint" }, `${image.name}: ${image.tokens} tokens${image.parts > 1 ? ` in ${image.parts} parts` : ""}`)))),
-    el("div", {}, sample.turns.map(turn => el("p", { class: "answered tokens", dir: "auto" }, turn.text.map(({ text, trained }) =>
-      trained ? el("mark", { class: "trained" }, text.replaceAll("\n", "↵\n")) : text))))));
+    el("div", {}, sample.turns.map(turn => el("p", { class: "answered tokens", dir: "auto" }, turn.text.map(({ text, trained, weight }) =>
+      trained ? el("mark", { class: "trained" }, text.replaceAll("\n", "↵\n"), weight === 1 ? "" : ` ×${weight} `) : text))))));
 }

@@ -131,7 +131,11 @@ internal static class DataVerb
                     + $"of {frame.ModelWidth} x {frame.ModelHeight}");
             }
 
-            string Marked(ExampleSpan span) => span.Trained ? $"[black on green]{open}{Markup.Escape(span.Text)}{close}[/]" : Markup.Escape(span.Text);
+            string Marked(ExampleSpan span) =>
+                span.Trained ? $"[black on green]{open}{Markup.Escape(span.Text)}{close}[/]{Weight(span)}" : Markup.Escape(span.Text);
+
+            static string Weight(ExampleSpan span) =>
+                span.Weight == 1 ? string.Empty : string.Create(CultureInfo.InvariantCulture, $"[bold]×{span.Weight}[/]");
         }
 
         RenderRejected(console, report, rows);

@@ -56,6 +56,9 @@ internal sealed record DataOptions
     /// <summary>Train on the last turn only.</summary>
     [Affects(Learning)] public bool MaskHistory { get; init; }
 
+    /// <summary>What is trained and weighs what, as in ms-swift: <c>default</c>, <c>last_round</c>, <c>all</c>, maps joined by <c>+</c>; see data.md.</summary>
+    [Affects(Learning)] public string? LossScale { get; init; }
+
     /// <summary>Reasoning templates: true trains answers without a thought on an empty one, null puts it into the question, false drops thoughts too.</summary>
     [NullIsValue]
     [Affects(Learning)] public bool? EnableThinking { get; init; } = true;
@@ -98,6 +101,33 @@ internal sealed record DataOptions
 
     /// <summary>Whether the template writes tools, their calls and results: of a model's own it is seen when it is asked for them.</summary>
     public bool TakesTools => Template == ChatTemplates.OfModel;
+
+    /// <summary>What <see cref="LossScale"/> says; null where stretches of answers weigh the same.</summary>
+    public LossScale? Scale { get; init; }
+
+    /// <summary>With what <see cref="LossScale"/> says.</summary>
+    /// <exception cref="ConfigException">It cannot be used, or contradicts another key.</exception>
+    public DataOptions Scaled()
+    {
+        if (LossScale is not { } text)
+        {
+            return this;
+        }
+
+        var scale = Templates.LossScale.Read(text);
+        var (key, other) = scale.Strategy switch
+        {
+            "all" when MaskHistory => ("all", "mask_history"),
+            "last_round" when TrainOnPrompt => ("last_round", "train_on_prompt"),
+            _ => default,
+        };
+        return other is not null ? throw new ConfigException($"loss_scale: {key} and {other}: true exclude each other") : this with
+        {
+            TrainOnPrompt = TrainOnPrompt || scale.Strategy == "all",
+            MaskHistory = MaskHistory || scale.Strategy == "last_round",
+            Scale = scale.HasMaps ? scale : null,
+        };
+    }
 
     /// <summary>The folder that relative image paths start from.</summary>
     public string ImageRoot => MediaDir ?? DatasetDir;

@@ -25,12 +25,15 @@ internal sealed record DatasetColumns
 
     public string? Objects { get; init; }
 
+    /// <summary>A factor on the loss of the row's tokens; a row that names no columns has none.</summary>
+    public string? Weight { get; init; }
+
     /// <summary>Whether a field of that name is read.</summary>
     internal bool Reads(string name) =>
         name == Prompt || name == Query || name == Response || name == History || name == Messages || name == System || name == Tools || name == Images
-        || name == Videos || name == Audios || name == Objects;
+        || name == Videos || name == Audios || name == Objects || name == Weight;
 
     /// <summary>The fields that are read.</summary>
     internal IEnumerable<string> Named =>
-        new[] { Prompt, Query, Response, History, Messages, System, Tools, Images, Videos, Audios, Objects }.OfType<string>();
+        new[] { Prompt, Query, Response, History, Messages, System, Tools, Images, Videos, Audios, Objects, Weight }.OfType<string>();
 }

@@ -174,6 +174,7 @@ internal sealed class DatasetEntry(
             Videos = Column("videos"),
             Audios = Column("audios"),
             Objects = Column("objects"),
+            Weight = Column("weight"),
         };
         return format.Describe(common, Column);
     }

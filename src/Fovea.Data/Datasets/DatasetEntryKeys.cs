@@ -4,7 +4,7 @@ namespace Fovea.Data.Datasets;
 
 /// <summary>
 /// Every key that LLaMA-Factory reads in an entry of <c>dataset_info.json</c>: honoured, accepted without effect, or refused, as the keys of a configuration.
-/// Those of objects are our own.
+/// Those of objects and weights are our own.
 /// </summary>
 internal static class DatasetEntryKeys
 {
@@ -15,7 +15,7 @@ internal static class DatasetEntryKeys
         ["file_name", "hf_hub_url", "ms_hub_url", "subset", "folder", "split", "formatting", "columns", "tags", "bbox_type"];
 
     internal static IReadOnlyList<string> Columns { get; } =
-        ["prompt", "query", "response", "history", "messages", "system", "tools", "images", "videos", "audios", "objects"];
+        ["prompt", "query", "response", "history", "messages", "system", "tools", "images", "videos", "audios", "objects", "weight"];
 
     internal static IReadOnlyList<string> Tags { get; } =
         ["role_tag", "content_tag", "user_tag", "assistant_tag", "observation_tag", "function_tag", "system_tag"];

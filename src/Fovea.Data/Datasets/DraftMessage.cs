@@ -11,6 +11,12 @@ internal sealed record DraftMessage(Role Role, string Text)
     /// <summary>Which call a tool's result answers; null where the row does not say it.</summary>
     internal string? CallId { get; init; }
 
+    /// <summary>See <see cref="Message.Trained"/>.</summary>
+    internal bool? Trained { get; init; }
+
+    /// <summary>See <see cref="Message.Weight"/>.</summary>
+    internal double? Weight { get; init; }
+
     /// <summary>The conversation of a row.</summary>
     /// <param name="system">The system prompt; null where the row brings none. It is taken literally.</param>
     /// <param name="drafts">With as many places for images in all as there are images, and for objects as there are objects.</param>
@@ -29,7 +35,11 @@ internal sealed record DraftMessage(Role Role, string Text)
         foreach (var draft in drafts)
         {
             var parts = Placeholders.Split(draft.Text, Marks(objects), Next);
-            messages.Add(new Message(draft.Role, draft.Role == Role.Tool ? Result(parts, draft.CallId) : [.. parts, .. draft.Calls]));
+            messages.Add(new Message(draft.Role, draft.Role == Role.Tool ? Result(parts, draft.CallId) : [.. parts, .. draft.Calls])
+            {
+                Trained = draft.Trained,
+                Weight = draft.Weight,
+            });
         }
 
         return new Conversation(messages) { Origin = origin, Tools = tools };

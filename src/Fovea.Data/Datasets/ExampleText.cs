@@ -44,14 +44,15 @@ internal static class ExampleText
                 continue;
             }
 
-            var next = at + 1;
-            while (next < end && sample.Labels[next] != EncodedSample.Ignored == trained && !images.ContainsKey(next))
+            var (next, weight) = (at + 1, sample.WeightOf(at));
+            while (next < end && sample.Labels[next] != EncodedSample.Ignored == trained && !images.ContainsKey(next)
+                && (!trained || sample.WeightOf(next).Equals(weight)))
             {
                 next++;
             }
 
-            text.Add(new ExampleSpan(tokenizer.Decode(sample.Ids.AsSpan(at, next - at)), trained));
-            ids.Add(new ExampleSpan(string.Join(' ', sample.Ids[at..next]), trained));
+            text.Add(new ExampleSpan(tokenizer.Decode(sample.Ids.AsSpan(at, next - at)), trained) { Weight = trained ? weight : 1 });
+            ids.Add(new ExampleSpan(string.Join(' ', sample.Ids[at..next]), trained) { Weight = trained ? weight : 1 });
             at = next;
         }
 

@@ -62,6 +62,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir, bool mustE
         var images = columns.Images is { } column && row.TryGetProperty(column, out var value) && !IsEmpty(value)
             ? Images(column, value, messages, values, problems)
             : [];
+        var weight = columns.Weight is { } factor ? Number(row, factor, 0, above: true, problems) : null;
         CheckOthers(row, columns, images.Count > 0, problems, use);
         var objects = problems.Count == before ? Objects(row, shape, messages, problems, use) : null;
         if (problems.Count == before)
@@ -70,7 +71,7 @@ internal sealed class RowConverter(DatasetSpec spec, string mediaDir, bool mustE
         }
 
         return problems.Count == before
-            ? DraftMessage.Finish(draft.System, messages, images, objects, tools, new ConversationOrigin(spec.Name, number))
+            ? DraftMessage.Finish(draft.System, messages, images, objects, tools, new ConversationOrigin(spec.Name, number)) with { Weight = weight ?? 1 }
             : null;
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace Fovea.Data.Datasets;
@@ -51,6 +52,29 @@ internal static class RowFields
             problems.Add($"{Brief.Of(what)} is not valid Unicode (half a surrogate pair, or not UTF-8)");
             return null;
         }
+    }
+
+    /// <summary>A number, also one written as text as tables have it; null where there is none.</summary>
+    /// <param name="least">What it must be at least; above it where <paramref name="above"/> is set.</param>
+    internal static double? Number(JsonElement row, string column, double least, bool above, List<string> problems)
+    {
+        if (!row.TryGetProperty(column, out var value) || IsEmpty(value))
+        {
+            return null;
+        }
+
+        double number = 0;
+        var isNumber = value.ValueKind == JsonValueKind.Number ? value.TryGetDouble(out number)
+            : value.ValueKind == JsonValueKind.String && double.TryParse(value.GetString(), NumberStyles.Float, CultureInfo.InvariantCulture, out number);
+        if (isNumber && float.IsFinite((float)number) && (above ? number > least : number >= least))
+        {
+            return number;
+        }
+
+        var shown = value.ValueKind is JsonValueKind.Number or JsonValueKind.String ? Brief.Of(value.ToString()) : Kind(value);
+        problems.Add(string.Create(
+            CultureInfo.InvariantCulture, $"{Brief.Of(column)} must be a number {(above ? "above" : "of at least")} {least}, not {shown}"));
+        return null;
     }
 
     internal static void RefuseUnsupported(JsonElement row, string? column, string what, List<string> problems)

@@ -73,7 +73,12 @@ internal sealed class MessageReader(RowShape shape, RowDraft draft)
             }
             else if ((role == tags.Assistant || role == tags.Function) && asked.Count > 0)
             {
-                draft.Messages.AddRange([.. asked, new DraftMessage(Role.Assistant, content ?? string.Empty) { Calls = calls }]);
+                draft.Messages.AddRange([.. asked, new DraftMessage(Role.Assistant, content ?? string.Empty)
+                {
+                    Calls = calls,
+                    Trained = Flag(message, "loss", what),
+                    Weight = Scale(message, what),
+                }]);
                 asked.Clear();
             }
             else
@@ -148,6 +153,36 @@ internal sealed class MessageReader(RowShape shape, RowDraft draft)
         }
 
         return true;
+    }
+
+    /// <summary>Whether ms-swift's <c>loss</c> has an answer trained; null where it does not say.</summary>
+    private bool? Flag(JsonElement message, string field, string what)
+    {
+        if (!message.TryGetProperty(field, out var value) || IsEmpty(value))
+        {
+            return null;
+        }
+
+        if (value.ValueKind is JsonValueKind.True or JsonValueKind.False)
+        {
+            return value.GetBoolean();
+        }
+
+        problems.Add($"{what}: {field} must be true or false, not {Kind(value)}");
+        return null;
+    }
+
+    /// <summary>ms-swift's <c>loss_scale</c> of an answer.</summary>
+    private double? Scale(JsonElement message, string what)
+    {
+        var before = problems.Count;
+        var scale = Number(message, "loss_scale", 0, above: false, problems);
+        if (problems.Count > before)
+        {
+            problems[^1] = $"{what}: {problems[^1]}";
+        }
+
+        return scale;
     }
 
     /// <summary>Images that hang on a message would be left out.</summary>

@@ -54,6 +54,9 @@ internal sealed class PackedBatch : IDisposable
     /// <summary>The ids to predict [L].</summary>
     public required long[] Targets { get; init; }
 
+    /// <summary>The factor on the loss of each of them [L]; empty where all are 1.</summary>
+    public float[] LossWeights { get; init; } = [];
+
     /// <summary>What a feature store says of each image [I], or empty without one. They belong to the batch.</summary>
     public IReadOnlyList<FeatureTicket?> Tickets { get; set; } = [];
 

@@ -71,6 +71,8 @@ internal static class StepPlanner
         };
     }
 
+    private static bool IsWeighed(EncodedSample sample) => sample.Weight != 1 || Array.Exists(sample.Weights, weight => weight != 1);
+
     /// <summary>What the sum over the step's batches is divided by.</summary>
     private static int Parts(PlanOptions options, int groups) => options.Reduction == LossReduction.Accumulate ? options.Accumulation : groups;
 
@@ -106,6 +108,7 @@ internal static class StepPlanner
             ImageTokens = new int[images],
             ImageSlots = new int[slots],
             LossIndex = new long[trained],
+            LossWeights = samples.Exists(sample => IsWeighed(sample.Sample.Sample)) ? new float[trained] : [],
             Targets = new long[trained],
         };
         var start = 0;
@@ -124,6 +127,11 @@ internal static class StepPlanner
                 if (i > 0 && sample.Labels[i] != EncodedSample.Ignored)
                 {
                     batch.LossIndex[trained] = start + i - 1;
+                    if (batch.LossWeights.Length > 0)
+                    {
+                        batch.LossWeights[trained] = sample.WeightOf(i);
+                    }
+
                     batch.Targets[trained++] = sample.Labels[i];
                 }
             }

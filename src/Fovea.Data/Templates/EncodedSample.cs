@@ -12,12 +12,26 @@ internal sealed record EncodedSample(int[] Ids, int[] Labels, IReadOnlyList<Imag
     /// <param name="truncated">Something was cut off to keep within the cutoff.</param>
     public static EncodedSample Of(Conversation conversation, int[] ids, int[] labels, IReadOnlyList<ImageRef> images, bool truncated)
     {
+        if (!(conversation.Weight > 0 && float.IsFinite((float)conversation.Weight)) || conversation.Messages.Any(message => message.Weight is < 0 or double.NaN))
+        {
+            throw BadSampleException.Of(conversation, "has a weight that is no number above 0, or a message with one below 0");
+        }
+
         var origin = conversation.OriginOrNone();
-        return new EncodedSample(ids, labels, images, origin.Dataset, origin.Row) { Truncated = truncated };
+        return new EncodedSample(ids, labels, images, origin.Dataset, origin.Row) { Truncated = truncated, Weight = conversation.Weight };
     }
 
     /// <summary>Something was cut off to keep within the cutoff.</summary>
     public bool Truncated { get; init; }
+
+    /// <summary>A factor on the loss of all its tokens.</summary>
+    public double Weight { get; init; } = 1;
+
+    /// <summary>A factor on the loss of each token, beside <see cref="Weight"/>; empty where all are 1.</summary>
+    public float[] Weights { get; init; } = [];
+
+    /// <summary>The factor on the loss of a trained token.</summary>
+    public float WeightOf(int token) => (float)(Weights.Length == 0 ? Weight : Weight * Weights[token]);
 
     /// <summary>Where the turns begin; none where the encoder does not say.</summary>
     public IReadOnlyList<int> Turns { get; init; } = [];

@@ -10,6 +10,12 @@ internal sealed record EncodedTurn(
     /// <summary>Ids at the end of the target that are not trained.</summary>
     public int Closing { get; init; }
 
+    /// <summary>The factor on the loss of each id of the target, 0 for one that is not trained; empty where all are 1.</summary>
+    public float[] Weights { get; init; } = [];
+
+    /// <summary>Whether the answer is trained, where its row says so.</summary>
+    public bool? Trained { get; init; }
+
     /// <summary>
     /// Lengths left of a turn's source and target under a cutoff (LLaMA-Factory <c>data/processor/processor_utils.py</c>, <c>infer_seqlen</c>):
     /// the longer side gives way, both in proportion where both are long.

@@ -15,6 +15,7 @@ internal sealed class SampleEncoder : ISampleEncoder
     private readonly Tokenizer tokenizer;
     private readonly IMediaProcessor? images;
     private readonly DataOptions options;
+    private readonly AnswerWeights answers;
     private readonly int imageId = -1;
     private readonly string imageText;
 
@@ -25,6 +26,7 @@ internal sealed class SampleEncoder : ISampleEncoder
         this.tokenizer = tokenizer;
         this.images = images;
         this.options = options;
+        answers = new AnswerWeights(tokenizer, options.Scale);
         imageText = template.ImageOpen + template.ImageToken + template.ImageClose;
         if (template.ImageToken is { } token)
         {
@@ -201,10 +203,14 @@ internal sealed class SampleEncoder : ISampleEncoder
             Append(ids, options.EnableThinking == true ? string.Empty : empty);
             var source = Expand(conversation, ids, parts, part);
             ids.Clear();
-            Append(ids, options.EnableThinking == true ? empty : string.Empty);
-            Append(ids, ChatTemplate.Fill(template.Assistant, answer));
+            var thought = options.EnableThinking == true ? empty : string.Empty;
+            var message = exchanges.Turns[t].Assistant;
+            var weights = answers.Append(ids, conversation, message, [thought, ChatTemplate.Fill(template.Assistant, answer)], EndOfSlot());
             var target = Expand(conversation, ids, parts, part + source.Spans.Length);
-            turns.Add(new EncodedTurn(source.Ids, target.Ids, part, source.Spans, target.Spans));
+            turns.Add(new EncodedTurn(source.Ids, target.Ids, part, source.Spans, target.Spans)
+            {
+                Weights = AnswerWeights.Expand(weights, ids, imageId, target.Spans), Trained = message.Trained,
+            });
             part += source.Spans.Length + target.Spans.Length;
         }
 
@@ -215,23 +221,50 @@ internal sealed class SampleEncoder : ISampleEncoder
     {
         var turns = new List<EncodedTurn>(exchanges.Turns.Count);
         var part = 0;
-        foreach (var turn in Rendered(conversation, exchanges, plans, reason => BadSampleException.Of(conversation, reason), rendered => rendered.Turns()))
+        var rendered = Rendered(conversation, exchanges, plans, reason => BadSampleException.Of(conversation, reason), rendered => rendered.Turns());
+        for (var t = 0; t < rendered.Count; t++)
         {
+            var (turn, message) = (rendered[t], AnswerWeights.AnswerOf(t, rendered.Count, conversation, exchanges));
             var ids = new List<int>();
             Append(ids, turn.Source);
             var source = Expand(conversation, ids, parts, part);
             ids.Clear();
-            Append(ids, turn.Target);
+            var weights = answers.Append(ids, conversation, message, [turn.Target], EndOf(turn.Target));
             var trained = ids.Count;
             Append(ids, turn.Closing);
             var closing = ids.Count - trained;
             var target = Expand(conversation, ids, parts, part + source.Spans.Length);
-            turns.Add(new EncodedTurn(source.Ids, target.Ids, part, source.Spans, target.Spans) { Closing = closing });
+            turns.Add(new EncodedTurn(source.Ids, target.Ids, part, source.Spans, target.Spans)
+            {
+                Closing = closing, Weights = AnswerWeights.Expand(weights, ids, imageId, target.Spans), Trained = message?.Trained,
+            });
             part += source.Spans.Length + target.Spans.Length;
         }
 
         return part == parts.Count ? turns : throw BadSampleException.Of(
             conversation, $"{template.Model}: the template writes {template.ImageToken} for {part} of {parts.Count} images or parts of them");
+    }
+
+    /// <summary>Characters at the end of a written answer that are the template's, not its text.</summary>
+    private int EndOfSlot()
+    {
+        var at = template.Assistant.IndexOf(ChatTemplate.Content, StringComparison.Ordinal);
+        return at < 0 ? 0 : template.Assistant.Length - at - ChatTemplate.Content.Length;
+    }
+
+    /// <summary>The same of an answer that the model's own template has written: what ends it, and spaces behind.</summary>
+    private int EndOf(string target)
+    {
+        foreach (var stop in template.StopWords)
+        {
+            var at = target.LastIndexOf(stop, StringComparison.Ordinal);
+            if (at >= 0 && string.IsNullOrWhiteSpace(target[(at + stop.Length)..]))
+            {
+                return target.Length - at;
+            }
+        }
+
+        return 0;
     }
 
     private BadSampleException HoldsImageToken(Conversation conversation) =>
@@ -314,7 +347,7 @@ internal sealed class SampleEncoder : ISampleEncoder
             }
 
             total += source + target;
-            kept.Add((turn, source, target, !options.MaskHistory || i == 0));
+            kept.Add((turn, source, target, turn.Trained ?? (!options.MaskHistory || i == 0)));
         }
 
         if (kept.Count == 0)
@@ -336,6 +369,8 @@ internal sealed class SampleEncoder : ISampleEncoder
         Array.Fill(labels, EncodedSample.Ignored);
         var images = new List<ImageRef>();
         var starts = new List<int>(kept.Count);
+        var weights = kept.Exists(k => k.Trained && k.Turn.Weights.Length > 0) ? new float[total] : [];
+        Array.Fill(weights, 1);
         var at = 0;
         foreach (var (turn, source, target, trained) in kept)
         {
@@ -350,6 +385,7 @@ internal sealed class SampleEncoder : ISampleEncoder
             if (trained)
             {
                 turn.Target.AsSpan(0, Math.Min(target, turn.Target.Length - turn.Closing)).CopyTo(labels.AsSpan(at + source));
+                AnswerWeights.Apply(turn.Weights, target, labels.AsSpan(at + source), weights.AsSpan(weights.Length == 0 ? 0 : at + source));
             }
 
             AddImages(images, parts, turn.FirstImage, turn.SourceImages, at);
@@ -357,7 +393,7 @@ internal sealed class SampleEncoder : ISampleEncoder
             at += source + target;
         }
 
-        return EncodedSample.Of(conversation, ids, labels, images, truncated) with { Turns = starts };
+        return EncodedSample.Of(conversation, ids, labels, images, truncated) with { Turns = starts, Weights = weights };
     }
 
     private static void AddImages(List<ImageRef> images, List<Part> parts, int first, (int Start, int Length)[] spans, int offset)

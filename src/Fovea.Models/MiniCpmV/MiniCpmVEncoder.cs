@@ -29,6 +29,7 @@ internal sealed class MiniCpmVEncoder : ISampleEncoder
     public MiniCpmVEncoder(
         Tokenizer tokenizer, MiniCpmVConfig config, SlicedMedia images, MiniCpmVDialogue dialogue, DataOptions options, string? defaultSystem)
     {
+        LossScale.Refuse(options);
         this.tokenizer = tokenizer;
         this.config = config;
         this.images = images;
@@ -53,6 +54,7 @@ internal sealed class MiniCpmVEncoder : ISampleEncoder
     /// <param name="listed">For each image in the order of the row's own list, which one of the conversation it is; null for the order of the text.</param>
     public EncodedSample Encode(Conversation conversation, IReadOnlyList<int>? listed)
     {
+        AnswerWeights.Refuse(conversation);
         var exchanges = Exchanges.Of(conversation);
         var planned = conversation.Images.Select(source => (Source: source, Plan: images.PlanFor(conversation, source))).ToArray();
         var messages = Messages(exchanges, [.. planned.Select(p => p.Plan)]);

@@ -33,6 +33,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
     public MiniMindVSampleEncoder(
         ChatTemplate template, Tokenizer tokenizer, IMediaProcessor images, DataOptions options, MiniMindVConfig config, MiniMindVOptions own)
     {
+        LossScale.Refuse(options);
         if (options.TrainOnPrompt || options.MaskHistory)
         {
             throw new ConfigException("train_on_prompt and mask_history are not supported for this model family; every answer is trained");
@@ -69,6 +70,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
     /// <param name="keepsEmpty">Answers without reasoning keep the template's empty block.</param>
     private EncodedSample Encode(Conversation conversation, string? added, bool keepsEmpty)
     {
+        AnswerWeights.Refuse(conversation);
         var exchanges = Exchanges.Of(conversation);
         var planned = conversation.Images.Select(source => (source, images.PlanFor(conversation, source))).ToArray();
         var ids = new List<int>();

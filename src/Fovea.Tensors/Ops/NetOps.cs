@@ -16,6 +16,7 @@ internal static class NetOps
     private static readonly Operator AttendPagesOp = new("fovea::attend_pages");
     private static readonly Operator CrossEntropyOp = new("aten::cross_entropy_loss");
     private static readonly Operator FusedAdamWOp = new("aten::_fused_adamw_");
+    private static readonly Operator EightBitAdamWOp = new("fovea::eight_bit_adamw_");
     private static readonly Operator SigmoidOp = new("aten::sigmoid");
     private static readonly Operator LayerNormOp = new("aten::layer_norm");
     private static readonly Operator RmsNormOp = new("fovea::rms_norm");
@@ -170,4 +171,12 @@ internal static class NetOps
         FusedAdamWOp.Run(
             parameters, gradients, means, variances, Array.Empty<Tensor>(), steps, rate, beta1, beta2, decay, epsilon, false, false,
             divisor, skip);
+
+    /// <summary>As <see cref="FusedAdamW_"/>, with moments as bytes [n] and fp32 scales, one for each block of 256 elements in a row.</summary>
+    /// <param name="means">Bytes; all zero before the first step, as are their scales.</param>
+    public static void EightBitAdamW_(
+        Tensor[] parameters, Tensor[] gradients, Tensor[] means, Tensor[] meanScales, Tensor[] variances, Tensor[] varianceScales, Tensor[] steps,
+        double rate, double beta1, double beta2, double decay, double epsilon, Tensor? divisor, Tensor skip) =>
+        EightBitAdamWOp.Run(
+            parameters, gradients, means, meanScales, variances, varianceScales, steps, rate, beta1, beta2, decay, epsilon, divisor, skip);
 }

@@ -90,7 +90,8 @@ internal sealed class RowQuestions(ConversationSet rows, DataSetup setup, Genera
             return null;
         }
 
-        var encoder = new SampleEncoder(setup.Template, tokenizer, setup.Images, setup.Options with { MaskHistory = true, TrainOnPrompt = false });
+        var options = setup.Options with { MaskHistory = true, TrainOnPrompt = false, Scale = null };
+        var encoder = new SampleEncoder(setup.Template, tokenizer, setup.Images, options);
         try
         {
             return encoder.LastAnswer(row, [.. row.Images.Select(image => setup.Images.PlanFor(row, image))]);

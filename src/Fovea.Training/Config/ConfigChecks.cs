@@ -14,6 +14,7 @@ internal static class ConfigChecks
     {
         Required(config, given, use, problems);
         Data(config, problems);
+        LossScale(config, use, problems);
         Method(config, problems);
         AdapterChecks.Run(config.Tuning, problems);
         OptimizerChecks.Run(config.Optimizer, problems);
@@ -162,9 +163,35 @@ internal static class ConfigChecks
             problems.Add("eval_strategy and do_eval need samples: set val_size or eval_dataset");
         }
 
+        if (config.Tuning is { UseDftLoss: true, LabelSmoothingFactor: > 0 })
+        {
+            problems.Add("use_dft_loss and label_smoothing_factor exclude each other: both say what takes the place of cross-entropy");
+        }
+
         if (config is { Data.MaskHistory: true, Data.TrainOnPrompt: true })
         {
             problems.Add("mask_history and train_on_prompt exclude each other");
+        }
+    }
+
+    /// <summary>Names and files of <c>loss_scale</c>, where they are read.</summary>
+    private static void LossScale(TrainConfig config, ConfigUse use, ICollection<string> problems)
+    {
+        if (use is not (ConfigUse.Train or ConfigUse.Data))
+        {
+            return;
+        }
+
+        try
+        {
+            config.Data.Scaled();
+        }
+        catch (ConfigException e)
+        {
+            foreach (var problem in e.Problems)
+            {
+                problems.Add(problem);
+            }
         }
     }
 

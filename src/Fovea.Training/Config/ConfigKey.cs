@@ -46,18 +46,23 @@ internal sealed class ConfigKey(PropertyInfo property, Func<TrainConfig, object>
     /// <summary>The text may be a mapping.</summary>
     public bool Inline { get; } = property.GetCustomAttribute<InlineAttribute>() is not null;
 
-    /// <summary><c>PerDeviceTrainBatchSize</c> to <c>per_device_train_batch_size</c>; digits stay with the letters before them.</summary>
+    /// <summary>
+    /// <c>PerDeviceTrainBatchSize</c> to <c>per_device_train_batch_size</c>; digits stay with the letters before them (<c>adam_beta1</c>) unless small ones
+    /// follow (<c>adamw_8bit</c>).
+    /// </summary>
     public static string SnakeCase(string name)
     {
         var text = new StringBuilder();
-        foreach (var c in name)
+        for (var i = 0; i < name.Length; i++)
         {
-            if (char.IsAsciiLetterUpper(c) && text.Length > 0)
+            var begins = char.IsAsciiDigit(name[i]) && !char.IsAsciiDigit(name[Math.Max(i - 1, 0)])
+                && name.AsSpan(i).TrimStart("0123456789") is [>= 'a' and <= 'z', ..];
+            if ((char.IsAsciiLetterUpper(name[i]) || begins) && text.Length > 0)
             {
                 text.Append('_');
             }
 
-            text.Append(char.ToLowerInvariant(c));
+            text.Append(char.ToLowerInvariant(name[i]));
         }
 
         return text.ToString();

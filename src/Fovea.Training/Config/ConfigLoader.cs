@@ -60,6 +60,11 @@ internal static class ConfigLoader
         config = config.Run.DoPredict && !given.Contains("do_train") ? config with { Run = config.Run with { DoTrain = false } } : config;
         config = ShardingRules.Resolve(config, written, use, problems, notices);
 
+        if (written.TryGetValue("optim", out var optim) && OptimizerNames.Notice(optim.Value.ToString() ?? string.Empty) is { } paged)
+        {
+            notices.Add(paged);
+        }
+
         notices.AddRange(config.Family.Notices);
         ConfigChecks.Run(config, given, use, problems);
         return problems.Count == 0 ? ConfigChecks.Normalise(config) with { Notices = notices } : throw new ConfigException(problems);

@@ -10,13 +10,14 @@ internal static class OptimizerNames
         ["paged_adamw_32bit"] = OptimizerKind.AdamwTorch,
         ["lion_32bit"] = OptimizerKind.Lion,
         ["paged_lion_32bit"] = OptimizerKind.Lion,
+        ["adamw_bnb_8bit"] = OptimizerKind.Adamw8bit,
+        ["paged_adamw_8bit"] = OptimizerKind.Adamw8bit,
     };
 
     private static readonly (string Reason, string Names)[] Refused =
     [
-        ("states in fewer than 16 bits are not supported; use adamw_torch, or lion or adafactor, which keep less",
-            "adamw_bnb_8bit adamw_8bit paged_adamw_8bit adamw_torch_8bit adamw_torch_4bit lion_8bit paged_lion_8bit ademamix_8bit paged_ademamix_8bit"
-            + " rmsprop_bnb_8bit"),
+        ("states in 8 bits are AdamW's alone, as bitsandbytes has them; use adamw_8bit",
+            "adamw_torch_8bit adamw_torch_4bit lion_8bit paged_lion_8bit ademamix_8bit paged_ademamix_8bit rmsprop_bnb_8bit"),
         ("gradients are not projected to a lower rank; train fewer weights with LoRA",
             "galore_adamw galore_adamw_8bit galore_adafactor galore_adamw_layerwise galore_adamw_8bit_layerwise galore_adafactor_layerwise apollo_adamw"
             + " apollo_adamw_layerwise"),
@@ -25,6 +26,11 @@ internal static class OptimizerNames
         ("it is not supported; use adamw_torch",
             "adamw_anyprecision ademamix paged_ademamix_32bit adagrad rmsprop rmsprop_bnb rmsprop_bnb_32bit grokadamw stable_adamw adamw_apex_fused"),
     ];
+
+    /// <summary>What is to be said of a name that is taken for another's; null for nothing.</summary>
+    public static string? Notice(string name) => name.StartsWith("paged_", StringComparison.OrdinalIgnoreCase) && Same.ContainsKey(name.ToLowerInvariant())
+        ? $"optim: {name}: the optimizer's state is not paged: it stays on the device, or in the host's memory with offload: optimizer"
+        : null;
 
     /// <summary>The optimizer of another name; null where it is none of these.</summary>
     /// <exception cref="FormatException">It is refused; says why.</exception>

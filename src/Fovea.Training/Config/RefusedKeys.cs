@@ -6,7 +6,7 @@ namespace Fovea.Training.Config;
 /// </summary>
 internal static class RefusedKeys
 {
-    private const string OtherOptimizer = "it is not among the optimizers, which are AdamW, SGD, Adafactor, Lion and Muon; remove the key";
+    private const string OtherOptimizer = "it is not among the optimizers, which are AdamW (also in 8 bits), SGD, Adafactor, Lion and Muon; remove the key";
     private const string OnlyZero = "models are sharded by ZeRO alone, not within a layer or by layers; remove the key and use zero: 3";
 
     public static IReadOnlyDictionary<string, RefusedKey> All { get; } = new Dictionary<string, RefusedKey>
@@ -24,9 +24,8 @@ internal static class RefusedKeys
         ["adafactor"] = new("Transformers 5 has it as optim: adafactor; write that"),
         ["use_mca"] = new(OnlyZero),
         ["use_kt"] = new("KTransformers is another engine; remove the key"),
-        ["use_dft_loss"] = new("the loss is cross-entropy; remove the key"),
-        ["use_eaft_loss"] = new("the loss is cross-entropy; remove the key"),
-        ["use_asft_loss"] = new("the loss is cross-entropy; remove the key"),
+        ["use_eaft_loss"] = new("it is not among the losses, which are cross-entropy and use_dft_loss; remove the key"),
+        ["use_asft_loss"] = new("it is not among the losses, which are cross-entropy and use_dft_loss; remove the key"),
         ["use_swanlab"] = new("use report_to: tensorboard, which holds the same numbers"),
         ["packing"] = new("Fovea packs micro-batches by itself, without changing which samples make a step; remove the key (see micro_batch_tokens)"),
         ["neat_packing"] = new("Fovea packs micro-batches by itself, and no sample sees another; remove the key (see micro_batch_tokens)"),

@@ -29,6 +29,24 @@ internal static class ScheduleChecks
             problems.Add("vit_lr and aligner_lr need a learning_rate above 0, whose schedule they follow");
         }
 
+        if (schedule is { LearningRate: 0, LrByName.Count: > 0 })
+        {
+            problems.Add("lr_by_name needs a learning_rate above 0, whose schedule its rates follow");
+        }
+
+        foreach (var (pattern, rate) in schedule.LrByName)
+        {
+            if (rate < 0)
+            {
+                problems.Add($"lr_by_name: the rate of '{pattern}' must be at least 0");
+            }
+
+            if (RateRule.Problem(pattern) is { } why)
+            {
+                problems.Add($"lr_by_name: '{pattern}' is no regular expression: {why}");
+            }
+        }
+
         if (schedule.WarmupSteps > 1 && schedule.WarmupSteps != Math.Floor(schedule.WarmupSteps))
         {
             problems.Add($"warmup_steps: {schedule.WarmupSteps} must be a whole number of steps, or a part of the run less than 1");

@@ -2,6 +2,7 @@ using Fovea.Data.Packing;
 using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Tensors;
+using Fovea.Training.Config;
 using Fovea.Training.Session;
 
 namespace Fovea.Training.Objectives;
@@ -11,12 +12,17 @@ namespace Fovea.Training.Objectives;
 /// a router's experts.
 /// </summary>
 /// <param name="smoothing">How much of a label's weight is spread over the vocabulary (<see cref="LabelSmoothing"/>).</param>
+/// <param name="terms">What a token's loss is instead of its cross-entropy; null for that.</param>
 /// <param name="accuracy">Measure the accuracy of each sample too, as LLaMA-Factory's <c>compute_accuracy</c>.</param>
-internal sealed class TokenLoss(bool accuracy = false, double smoothing = 0) : IObjective
+internal sealed class TokenLoss(bool accuracy = false, double smoothing = 0, TokenTerms? terms = null) : IObjective
 {
     private const string Accuracy = "accuracy";
 
     public IReadOnlyList<string> Sums { get; } = accuracy ? ["token losses", "tokens", "hits", "accuracies", "samples"] : ["token losses", "tokens", "hits"];
+
+    /// <summary>The loss that a configuration asks for.</summary>
+    public static TokenLoss Of(TrainConfig config) =>
+        new(config.Run.ComputeAccuracy, config.Tuning.LabelSmoothingFactor, TokenTerms.Of(config.Tuning.ZLoss, config.Tuning.UseDftLoss));
 
     /// <summary>What <see cref="Metrics"/> gives.</summary>
     public static IEnumerable<string> MetricNames(bool accuracy)
@@ -79,8 +85,22 @@ internal sealed class TokenLoss(bool accuracy = false, double smoothing = 0) : I
         return metrics;
     }
 
-    /// <summary>The factor of each trained token's cross-entropy in the loss of the step [L].</summary>
+    /// <summary>
+    /// The factor of each trained token's cross-entropy in the loss of the step [L]: the token's own weight (<see cref="PackedBatch.LossWeights"/>) over the
+    /// number of tokens, whatever they weigh, as in ms-swift.
+    /// </summary>
     public static float[] Weights(PackedBatch batch, StepTotals totals)
+    {
+        var weights = Even(batch, totals);
+        for (var i = 0; i < batch.LossWeights.Length; i++)
+        {
+            weights[i] *= batch.LossWeights[i];
+        }
+
+        return weights;
+    }
+
+    private static float[] Even(PackedBatch batch, StepTotals totals)
     {
         var weights = new float[batch.LossIndex.Length];
         if (totals.Reduction == LossReduction.Token)
@@ -128,7 +148,7 @@ internal sealed class TokenLoss(bool accuracy = false, double smoothing = 0) : I
         using var span = Profile.Open("head and loss");
         var weights = CreateOps.On(runner.Device, Weights(batch.Batch, totals));
         weights = runner.Scale == 1 ? weights : weights.Mul(runner.Scale);
-        var (loss, tokenLosses, gradient) = LinearCrossEntropy.Queue(hidden_LE, runner.Model.Head, batch.Targets, weights);
+        var (loss, tokenLosses, gradient) = LinearCrossEntropy.Queue(hidden_LE, runner.Model.Head, batch.Targets, weights, terms);
         if (smoothing > 0)
         {
             (loss, gradient) = LabelSmoothing.Add(smoothing, hidden_LE, runner.Model.Head, batch.Targets, weights, loss, gradient);

@@ -1,3 +1,4 @@
+using Fovea.Distributed;
 using Fovea.Nn;
 using Fovea.Tensors;
 
@@ -8,7 +9,7 @@ namespace Fovea.Training.Optim;
 /// and has the size of AdamW's updates (<c>match_rms_adamw</c>). Embeddings, heads and what is no matrix go by AdamW. Weight decay applies to everything.
 /// Both as LLaMA-Factory divides it. It needs whole weights.
 /// </summary>
-internal sealed class Muon : Optimizer
+internal sealed class Muon : WholeWeightOptimizer
 {
     private const double A = 3.4445;
     private const double B = -4.7750;
@@ -23,21 +24,17 @@ internal sealed class Muon : Optimizer
     private readonly AdamW rest;
     private readonly int[] places;
 
-    /// <param name="parts">Whole weights.</param>
+    /// <param name="parts">What this rank moves.</param>
+    /// <param name="divided">As <see cref="WholeWeightOptimizer"/> takes it.</param>
     /// <param name="weightDecay">Per step: p *= 1 - rate * decay.</param>
     /// <param name="factor">What the learning rate is multiplied by for a weight; null is 1 for all.</param>
     public Muon(
-        IReadOnlyList<ParameterShard> parts, double beta1, double beta2, double epsilon, double weightDecay,
+        IReadOnlyList<ParameterShard> parts, IReadOnlyList<FlatShard> divided, double beta1, double beta2, double epsilon, double weightDecay,
         Func<Parameter, double>? factor = null)
-        : base(parts)
+        : base(parts, divided, IsMatrix)
     {
         this.weightDecay = weightDecay;
-        foreach (var part in parts.Where(p => IsMatrix(p.Parameter)))
-        {
-            ShapeOf(part);
-        }
-
-        buffers = [.. parts.Select(p => IsMatrix(p.Parameter) ? NewLike(p) : null)];
+        buffers = [.. parts.Select(p => IsMatrix(p.Parameter) && IsOwner(p) ? NewBuffer(p) : null)];
         factors = [.. parts.Select(p => factor?.Invoke(p.Parameter) ?? 1)];
         var others = new List<ParameterShard>();
         places = [.. parts.Select(p =>
@@ -66,30 +63,34 @@ internal sealed class Muon : Optimizer
         }
     }
 
-    protected internal override IEnumerable<OptimizerState> StateOf(int part) => buffers[part] is { } buffer
-        ? [new OptimizerState($"{Parts[part].Name}.momentum_buffer", Parts[part], buffer)]
+    protected internal override IEnumerable<OptimizerState> StateOf(int part) =>
+        buffers[part] is { } buffer ? [new OptimizerState($"{Parts[part].Name}.momentum_buffer", Whole(Parts[part]), buffer)]
+        : places[part] < 0 ? []
         : rest.StateOf(places[part]);
 
     protected internal override void Apply(double rate, Tensor finite, Tensor? divisor)
     {
-        var counts = finite.To(DType.Bool);
-        for (var i = 0; i < Parts.Count; i++)
-        {
-            using var scope = TensorScope.Open("step");
-            if (buffers[i] is not { } buffer || Gradient(Parts[i], divisor) is not { } gradient)
-            {
-                continue;
-            }
-
-            var (weight, shape, own) = (Parts[i].Value, Parts[i].Parameter.Shape, rate * factors[i]);
-            var next = buffer.Lerp(gradient, 1 - Momentum);
-            var update = Orthogonal(gradient.Lerp(next, Momentum).View(shape)).Reshape(weight.Shape);
-            Set(weight, weight.Mul(1 - (own * weightDecay)).AddScaled(update, -own * 0.2 * Math.Sqrt(Math.Max(shape[0], shape[1]))), counts);
-            Set(buffer, next, counts);
-        }
-
+        base.Apply(rate, finite, divisor);
         rest.Apply(rate, finite, divisor);
     }
+
+    protected override Tensor Update(int part, Tensor gradient, double rate, Tensor finite)
+    {
+        var buffer = buffers[part]!;
+        var next = buffer.Lerp(gradient.View(buffer.Shape), 1 - Momentum);
+        var update = Orthogonal(gradient.View(buffer.Shape).Lerp(next, Momentum).View(gradient.Shape)).Reshape(gradient.Shape);
+        Set(buffer, next, finite.To(DType.Bool));
+        return update;
+    }
+
+    protected override void Move(int part, Tensor update, double rate, Tensor counts)
+    {
+        var (weight, shape, own) = (Parts[part].Value, Parts[part].Parameter.Shape, rate * factors[part]);
+        Set(weight, weight.Mul(1 - (own * weightDecay)).AddScaled(update, -own * 0.2 * Math.Sqrt(Math.Max(shape[0], shape[1]))), counts);
+    }
+
+    private static Tensor NewBuffer(ParameterShard part) =>
+        CreateOps.Zeros(part.Count == part.Parameter.Count ? part.Value.Shape : part.Parameter.Shape, part.Value.DType, part.Value.Device).Keep();
 
     /// <summary>Singular values of between 0.7 and 1.2 in place of what they were.</summary>
     private static Tensor Orthogonal(Tensor matrix)

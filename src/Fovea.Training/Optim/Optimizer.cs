@@ -84,11 +84,6 @@ internal abstract class Optimizer(IReadOnlyList<ParameterShard> parts) : IOptimi
     /// <summary>Gives a tensor a new value where the step counts.</summary>
     protected static void Set(Tensor old, Tensor value, Tensor counts) => old.Copy_(UpdateOps.Where(counts, value, old));
 
-    /// <summary>The shape of the weight of which a part is all.</summary>
-    protected static long[] ShapeOf(ParameterShard part) => part.Count == part.Parameter.Count
-        ? part.Parameter.Shape
-        : throw new InvalidOperationException($"{part.Name} is not here as a whole");
-
     /// <summary>Zeros, one for each element of a part.</summary>
     protected static Tensor NewLike(ParameterShard part) => CreateOps.Zeros(part.Value.Shape, part.Value.DType, part.Value.Device).Keep();
 

@@ -11,4 +11,7 @@ internal sealed record OptimizerState(string Name, ParameterShard Part, Tensor V
 {
     /// <summary>Whether it is about all elements together, such as a count, and saved as it is.</summary>
     public bool IsShared { get; init; }
+
+    /// <summary>How many elements in a row of the weight each of its numbers is about; the part begins at a multiple of it.</summary>
+    public long Block { get; init; } = 1;
 }

@@ -1,3 +1,4 @@
+using Fovea.Distributed;
 using Fovea.Nn;
 using Fovea.Training.Config;
 
@@ -8,8 +9,10 @@ internal static class Optimizers
 {
     /// <summary>Makes it over what a rank updates, each weight at the rate that <see cref="RateRule"/> gives it.</summary>
     /// <param name="partOf">The part of the model to which a weight of that name belongs; null where rates do not matter.</param>
-    public static IOptimizer Create(TrainConfig config, IReadOnlyList<ParameterShard> parts, Func<string, ModelPart>? partOf = null) =>
-        Create(config.Optimizer, parts, parameter => RateRule.Factor(config, parameter, partOf?.Invoke(parameter.Name) ?? ModelPart.Language));
+    /// <param name="divided">The buffers in which the parts lie (<see cref="ParallelStrategy.Divided"/>); null where the parts are whole weights.</param>
+    public static IOptimizer Create(
+        TrainConfig config, IReadOnlyList<ParameterShard> parts, Func<string, ModelPart>? partOf = null, IReadOnlyList<FlatShard>? divided = null) =>
+        Create(config.Optimizer, parts, divided ?? [], parameter => RateRule.Factor(config, parameter, partOf?.Invoke(parameter.Name) ?? ModelPart.Language));
 
     /// <summary>
     /// Numbers of state that it keeps for each element of the weights that learn, in the type in which they do: for planning memory before there is one.
@@ -31,6 +34,8 @@ internal static class Optimizers
                 OptimizerKind.Sgd => options.OptimArgs.Number("momentum") is > 0 ? weight.Count : 0,
                 OptimizerKind.Lion => weight.Count,
                 OptimizerKind.Adafactor => (double)Adafactor.States(weight.Shape) * sizeof(float) / size,
+                OptimizerKind.Adamw8bit when EightBitAdamW.IsPacked(weight) => (double)EightBitAdamW.Bytes(weight.Count) / size,
+                OptimizerKind.Adamw8bit => AdamW.StatesPerElement * weight.Count,
                 OptimizerKind.Muon => Muon.IsMatrix(weight) ? weight.Count : AdamW.StatesPerElement * weight.Count,
                 var other => throw new ArgumentOutOfRangeException(nameof(options), other, "no such optimizer"),
             };
@@ -39,14 +44,11 @@ internal static class Optimizers
         return elements == 0 ? 0 : states / elements;
     }
 
-    /// <summary>Why several ranks cannot run it as they divide the weights; null where they can.</summary>
-    public static string? Refusal(OptimizerSection options, int zero, int ranks) =>
-        options.Kind is OptimizerKind.Adafactor or OptimizerKind.Muon && zero > 0 && ranks > 1
-            ? $"optim: {ConfigKey.SnakeCase(options.Kind.ToString())} needs whole weights, and zero: {zero} gives each of {ranks} processes parts of them; "
-                + "use zero: 0, or another optimizer"
-            : null;
+    /// <summary>At which multiples of elements a weight may be divided for it (<see cref="Distributed.ShardingOptions.Alignment"/>).</summary>
+    public static long Alignment(OptimizerSection options) => options.Kind == OptimizerKind.Adamw8bit ? EightBitAdamW.BlockSize : 64;
 
-    private static IOptimizer Create(OptimizerSection options, IReadOnlyList<ParameterShard> parts, Func<Parameter, double> factor) => options.Kind switch
+    private static IOptimizer Create(
+        OptimizerSection options, IReadOnlyList<ParameterShard> parts, IReadOnlyList<FlatShard> divided, Func<Parameter, double> factor) => options.Kind switch
     {
         OptimizerKind.AdamwTorch or OptimizerKind.AdamwHf or OptimizerKind.AdamwTorchFused => new AdamW(
             parts, options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon, options.WeightDecay, options.DecayNorms, factor),
@@ -54,8 +56,10 @@ internal static class Optimizers
             parts, options.OptimArgs.Number("momentum") ?? 0, options.OptimArgs.Number("dampening") ?? 0, options.OptimArgs.Flag("nesterov") ?? false,
             options.WeightDecay, options.DecayNorms, factor),
         OptimizerKind.Lion => new Lion(parts, options.AdamBeta1, options.AdamBeta2, options.WeightDecay, options.DecayNorms, factor),
-        OptimizerKind.Adafactor => new Adafactor(parts, options.WeightDecay, options.DecayNorms, factor),
-        OptimizerKind.Muon => new Muon(parts, options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon, options.WeightDecay, factor),
+        OptimizerKind.Adafactor => new Adafactor(parts, divided, options.WeightDecay, options.DecayNorms, factor),
+        OptimizerKind.Adamw8bit => new EightBitAdamW(
+            parts, options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon, options.WeightDecay, options.DecayNorms, factor),
+        OptimizerKind.Muon => new Muon(parts, divided, options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon, options.WeightDecay, factor),
         var other => throw new ArgumentOutOfRangeException(nameof(options), other, "no such optimizer"),
     };
 }

@@ -34,17 +34,10 @@ internal static class PlanRun
         var types = ShardTypes.Of(model, config, mapped: onHost && !config.ChangesBase && shapes.Stored == model.Ledger.Options.Compute, onHost);
         var costs = new Dictionary<int, ActivationCosts>();
         var rows = new List<MemoryPlanRow>();
-        string? refusal = null;
         foreach (var ranks in options.Ranks)
         {
             foreach (var (zero, offload) in Settings(ranks, options))
             {
-                if (Optimizers.Refusal(config.Optimizer, zero, ranks) is { } why)
-                {
-                    refusal = why;
-                    continue;
-                }
-
                 var sharding = new ShardingOptions
                 {
                     Stage = zero, OffloadOptimizer = offload != OffloadKind.None, OffloadParameters = offload == OffloadKind.Cpu,
@@ -73,11 +66,6 @@ internal static class PlanRun
                     Fits = Fits(forecast, card),
                 });
             }
-        }
-
-        if (rows.Count == 0 && refusal is not null)
-        {
-            throw new ConfigException(refusal);
         }
 
         return new MemoryPlan

@@ -8,14 +8,11 @@ namespace Fovea.Training.Planning;
 /// shapes. Everything but <see cref="Gathered"/> and <see cref="Transit"/> is there all the time; of those it is what is there where their sum is largest.
 /// </summary>
 /// <remarks>
-/// A unit's weights lie one after another in flat buffers, one for each of: frozen, trained, adapters. Each weight takes a multiple of 64 elements and each
-/// buffer a multiple of 64 times the number of ranks, of which every rank holds an equal part.
+/// A unit's weights lie one after another in flat buffers, one for each of: frozen, trained, adapters. Each weight takes a multiple of 64 elements (or of
+/// <see cref="ShardTypes.Alignment"/>) and each buffer as much times the number of ranks, of which every rank holds an equal part.
 /// </remarks>
 internal sealed record ShardPlan
 {
-    /// <summary>A weight starts at a multiple of so many elements, also within a rank's part.</summary>
-    public const long Alignment = 64;
-
     private const int Single = sizeof(float);
 
     public required int Ranks { get; init; }
@@ -61,7 +58,7 @@ internal sealed record ShardPlan
         sharding.Stage == 0 ? Replicated(groups, sharding, ranks, types) : Divided(groups, sharding, ranks, types);
 
     /// <summary>Elements that a flat buffer of these weights has.</summary>
-    public static long Padded(IEnumerable<long> counts, int ranks) => Up(counts.Sum(count => Up(count, Alignment)), Alignment * ranks);
+    public static long Padded(IEnumerable<long> counts, int ranks, long alignment = 64) => Up(counts.Sum(count => Up(count, alignment)), alignment * ranks);
 
     private static ShardPlan Replicated(IReadOnlyList<ShardGroup> groups, ShardingOptions sharding, int ranks, ShardTypes types)
     {
@@ -86,12 +83,13 @@ internal sealed record ShardPlan
 
     private static ShardPlan Divided(IReadOnlyList<ShardGroup> groups, ShardingOptions sharding, int ranks, ShardTypes types)
     {
-        long Frozen(ShardGroup g) => (Padded(g.Frozen, ranks) * types.Compute) + Padded(g.Packed, ranks);
-        long Learning(ShardGroup g) => (Padded(g.Trained, ranks) * types.Compute) + (Padded(g.Adapters, ranks) * types.Master);
+        long Frozen(ShardGroup g) =>
+            (Padded(g.Frozen, ranks, types.Alignment) * types.Compute) + Padded(g.Packed, ranks, types.Alignment);
+        long Learning(ShardGroup g) => (Padded(g.Trained, ranks, types.Alignment) * types.Compute) + (Padded(g.Adapters, ranks, types.Alignment) * types.Master);
 
         var divides = sharding.Stage == 3;
         var units = groups.Where(g => !g.IsRest).ToList();
-        var part = groups.Sum(g => Padded(g.Trained, ranks) + Padded(g.Adapters, ranks)) / ranks;
+        var part = groups.Sum(g => Padded(g.Trained, ranks, types.Alignment) + Padded(g.Adapters, ranks, types.Alignment)) / ranks;
         var state = (part + (long)(types.States * part)) * types.Master; // the weights in the type in which they are trained, and the optimizer's
         var sums = part * Single;
         var collected = sharding.Stage == 1 && types.Accumulates ? part * ranks * Single : 0;
@@ -147,7 +145,7 @@ internal sealed record ShardPlan
 
         long Sent(ShardGroup unit)
         {
-            var count = Padded(unit.Trained, ranks) + Padded(unit.Adapters, ranks);
+            var count = Padded(unit.Trained, ranks, types.Alignment) + Padded(unit.Adapters, ranks, types.Alignment);
 
             // What was collected is sent as it is. Sums of one type are left to NCCL, which needs no room of ours.
             var sent = collected ? 0 : left(unit);

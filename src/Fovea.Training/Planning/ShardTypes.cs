@@ -15,6 +15,9 @@ internal sealed record ShardTypes(int Compute, int Master)
     /// <summary>Numbers that the optimizer keeps for each element of a trainable weight, on average.</summary>
     public double States { get; init; } = AdamW.StatesPerElement;
 
+    /// <summary>As <see cref="Distributed.ShardingOptions.Alignment"/>.</summary>
+    public long Alignment { get; init; } = 64;
+
     /// <summary>Several micro-batches make a step, so that gradients are collected first.</summary>
     public bool Accumulates { get; init; } = true;
 
@@ -31,6 +34,7 @@ internal sealed record ShardTypes(int Compute, int Master)
     {
         Mapped = mapped,
         States = Optimizers.StatesPerElement(config.Optimizer, model.Ledger.Trainable, model.Ledger.Options.Master.Size()),
+        Alignment = Optimizers.Alignment(config.Optimizer),
         Accumulates = config.Schedule.GradientAccumulationSteps * config.Schedule.PerDeviceTrainBatchSize > 1,
         Scatters = !onHost,
         BucketBytes = (long)(config.Parallel.DdpBucketCapMb * (1 << 20)),

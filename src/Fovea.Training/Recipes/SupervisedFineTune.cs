@@ -52,7 +52,7 @@ internal static class SupervisedFineTune
         session.Start();
         try
         {
-            Train(session, new TokenLoss(config.Run.ComputeAccuracy, config.Tuning.LabelSmoothingFactor));
+            Train(session, TokenLoss.Of(config));
             return session.Close();
         }
         catch (Exception e)

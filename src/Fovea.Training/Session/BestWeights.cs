@@ -1,4 +1,5 @@
 using Fovea.Distributed;
+using Fovea.Nn;
 using Fovea.Training.Config;
 using Fovea.Training.Optim;
 
@@ -21,7 +22,7 @@ internal sealed class BestWeights : IDisposable
         {
             var strategy = setup.Divide(config, mesh);
             var session = TrainSession.Over(
-                setup.Model, parts => Restored(config, checkpoint, parts), new SessionOptions { VisionLearns = setup.VisionLearns }, mesh, strategy);
+                setup.Model, parts => Restored(config, checkpoint, parts, strategy.Divided), new SessionOptions { VisionLearns = setup.VisionLearns }, mesh, strategy);
             strategy.Publish();
             return new BestWeights(setup, session);
         }
@@ -39,9 +40,9 @@ internal sealed class BestWeights : IDisposable
     }
 
     /// <summary>The masters lie in the optimizer's files: in those of weights the digits are fewer, or there are none.</summary>
-    private static IOptimizer Restored(TrainConfig config, string checkpoint, IReadOnlyList<Nn.ParameterShard> parts)
+    private static IOptimizer Restored(TrainConfig config, string checkpoint, IReadOnlyList<ParameterShard> parts, IReadOnlyList<FlatShard> divided)
     {
-        var optimizer = Optimizers.Create(config, parts);
+        var optimizer = Optimizers.Create(config, parts, divided: divided);
         if (OptimizerFiles.AreIn(checkpoint))
         {
             CheckpointStore.Restore(checkpoint, optimizer);

@@ -26,7 +26,7 @@ internal sealed record DataSetup(DataOptions Options, ModelProcessor Processor, 
             ChatTemplates.OfModel => ChatTemplates.Load(model.Folder, processor.Template),
             var named => ChatTemplates.Get(named),
         };
-        var options = config.Data with { Seed = config.Run.Seed };
+        var options = (config.Data with { Seed = config.Run.Seed }).Scaled();
         processor.TokenRows.Check(template);
         processor = (processor with { Template = template }).With(options);
         var objects = new ObjectText(processor.Objects, model.Family.Title, processor.Images, options);

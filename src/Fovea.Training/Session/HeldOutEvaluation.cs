@@ -44,7 +44,7 @@ internal static class HeldOutEvaluation
             using var whole = weights is null ? new DataParallel(mesh, [], late: null, bucketBytes: 1) : null;
             var strategy = weights ?? whole!;
             var runner = new StepRunner(model, visionLearns: false, together: strategy.RunsTogether);
-            var objective = new TokenLoss(config.Run.ComputeAccuracy, config.Tuning.LabelSmoothingFactor);
+            var objective = TokenLoss.Of(config);
             return Evaluation.Run(runner, objective, pipeline, mesh, strategy) with { Final = true };
         });
     }

@@ -5,6 +5,7 @@ using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Tensors;
 using Fovea.Training.Config;
+using Fovea.Training.Optim;
 
 namespace Fovea.Training.Session;
 
@@ -77,7 +78,7 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
             return new DataParallel(mesh, ledger.Trainable, Model.Head, (long)(config.Parallel.DdpBucketCapMb * (1 << 20)));
         }
 
-        return new ZeroSharding(mesh, ledger, Model.Head, config.Parallel.Sharding);
+        return new ZeroSharding(mesh, ledger, Model.Head, config.Parallel.Sharding with { Alignment = Optimizers.Alignment(config.Optimizer) });
     }
 
     public static Device ChooseDevice(TrainConfig config)

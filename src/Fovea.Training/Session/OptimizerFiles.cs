@@ -118,9 +118,11 @@ internal sealed partial class OptimizerFiles : IDisposable
         }
 
         List<Tensor> found = [];
-        var (at, end) = (state.Part.Start, state.Part.Start + state.Part.Count);
-        foreach (var (first, entry) in list)
+        var (at, end) = (state.Part.Start / state.Block, (state.Part.Start + state.Part.Count + state.Block - 1) / state.Block);
+        var (wanted, needed) = (at, end - at);
+        foreach (var (element, entry) in list)
         {
+            var first = element / state.Block;
             var last = first + entry.Shape.Aggregate(1L, (product, size) => product * size);
             if (first <= at && at < last && at < end)
             {
@@ -131,10 +133,9 @@ internal sealed partial class OptimizerFiles : IDisposable
         }
 
         var whole = list.Sum(piece => piece.Entry.Shape.Aggregate(1L, (product, size) => product * size));
-        if (at != end || (state.Part.IsWhole && whole != state.Part.Count))
+        if (at != end || (state.Part.IsWhole && whole != needed))
         {
-            throw new CheckpointException(
-                $"optimizer {state.Name} in {folder}: elements {state.Part.Start} to {end} are needed, it has {whole} in all");
+            throw new CheckpointException($"optimizer {state.Name} in {folder}: elements {wanted} to {end} are needed, it has {whole} in all");
         }
 
         return found.Count == 1 ? found[0] : ShapeOps.Cat([.. found]);

@@ -35,13 +35,8 @@ internal sealed class RunParts : IDisposable
             var identity = caches && Config is { Parallel.Sharding.Shards: true, Memory.EffectiveVisionCacheDir: not null }
                 ? VisionIdentity.Of(Setup.Model, Setup.Family, inputs.Setup.Images, Setup.LearnsOverTower)
                 : null;
-            if (Optimizers.Refusal(Config.Optimizer, Config.Parallel.Zero, mesh.WorldSize) is { } why)
-            {
-                throw new ConfigException(why);
-            }
-
             Strategy = opened.Add(Setup.Divide(Config, mesh));
-            Optimizer = opened.Add(Optimizers.Create(Config, Strategy.Parts, Setup.Family.PartOf));
+            Optimizer = opened.Add(Optimizers.Create(Config, Strategy.Parts, Setup.Family.PartOf, Strategy.Divided));
             Budget = MemoryBudget.For(Config, Setup.Model, new MachineMemory(Setup.Model.Device), caches, mesh.RanksHere, mesh.WorldSize);
             Cache = caches
                 ? opened.Add(VisionCacheSetup.Open(Config, Setup, inputs.Setup.Images, identity, Budget, text => events.Write(new Warning(text))))

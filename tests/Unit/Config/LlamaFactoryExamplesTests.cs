@@ -14,11 +14,10 @@ public sealed partial class LlamaFactoryExamplesTests
     {
         ["extras/apollo/llama3_full_sft.yaml"] = ["use_apollo"],
         ["extras/badam/llama3_full_sft.yaml"] = ["use_badam"],
-        ["extras/dft/qwen2_full_sft.yaml"] = ["use_dft_loss"],
         ["extras/fp8/llama3_fp8_fsdp_sft.yaml"] = ["fp8"],
         ["extras/galore/llama3_full_sft.yaml"] = ["use_galore"],
         ["extras/llama_pro/llama3_freeze_sft.yaml"] = ["use_llama_pro"],
-        ["extras/mod/llama3_full_sft.yaml"] = ["mixture_of_depths", "optim"],
+        ["extras/mod/llama3_full_sft.yaml"] = ["mixture_of_depths"],
         ["extras/oft/qwen2_5vl_oft_sft.yaml"] = ["finetuning_type"],
     };
 

@@ -109,7 +109,8 @@ public sealed class TrainConfigTests
     [InlineData("stage: dpo", "stage: dpo is not allowed")]
     [InlineData("fp16: true\nbf16: true", "keep one of them")]
     [InlineData("report_to: wandb", "use tensorboard")]
-    [InlineData("optim: adamw_8bit", "optim: adamw_8bit is not allowed: states in fewer than 16 bits are not supported")]
+    [InlineData("optim: lion_8bit", "optim: lion_8bit is not allowed: states in 8 bits are AdamW's alone")]
+    [InlineData("loss_scale: last_rund", "loss_scale: 'last_rund' is not known; it must be default, last_round, all")]
     [InlineData("optim: galore_adamw", "train fewer weights with LoRA")]
     [InlineData("adafactor: true", "write that")]
     [InlineData("quantization_bit: 8", "in 4 bits")]
@@ -152,10 +153,20 @@ public sealed class TrainConfigTests
     [InlineData("optim: paged_lion_32bit", OptimizerKind.Lion)]
     [InlineData("optim: lion", OptimizerKind.Lion)]
     [InlineData("optim: paged_adamw_32bit", OptimizerKind.AdamwTorch)]
+    [InlineData("optim: adamw_8bit", OptimizerKind.Adamw8bit)]
+    [InlineData("optim: adamw_bnb_8bit", OptimizerKind.Adamw8bit)]
+    [InlineData("optim: paged_adamw_8bit", OptimizerKind.Adamw8bit)]
     [InlineData("optim: adafactor", OptimizerKind.Adafactor)]
     [InlineData("use_muon: true", OptimizerKind.Muon)]
     [InlineData("optim: muon", OptimizerKind.Muon)]
     public void Names_of_optimizers_that_do_the_same_are_taken(string line, OptimizerKind kind) => Assert.Equal(kind, Load(line).Optimizer.Kind);
+
+    [Fact]
+    public void An_optimizer_that_would_be_paged_says_that_it_is_not()
+    {
+        Assert.Contains(Load("optim: paged_adamw_8bit").Notices, notice => notice.StartsWith("optim: paged_adamw_8bit: ", StringComparison.Ordinal));
+        Assert.DoesNotContain(Load("optim: adamw_8bit").Notices, notice => notice.StartsWith("optim", StringComparison.Ordinal));
+    }
 
     [Fact]
     public void Broken_files_name_the_place()

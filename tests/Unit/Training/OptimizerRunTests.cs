@@ -36,13 +36,27 @@ public sealed class OptimizerRunTests : NativeTest
     }
 
     [Fact]
-    public void Several_ranks_cannot_divide_what_must_be_whole()
+    public void Eight_bits_learn_resume_and_fit_the_plan()
     {
-        var config = TrainConfig.Load(run.Config, ["optim=adafactor", "output_dir=o"], ConfigUse.Plan);
-        var rows = PlanRun.Run(config, new MemoryPlanRequest { Ranks = [2] }).Rows;
-        Assert.All(rows, row => Assert.Equal(0, row.Zero));
-        Assert.Contains(
-            "needs whole weights", Assert.Throws<ConfigException>(() => PlanRun.Run(config, new MemoryPlanRequest { Ranks = [2], Stages = [3] })).Message);
+        string[] four =
+        [
+            "optim=adamw_8bit", "finetuning_type=full", "learning_rate=1e-3", "max_steps=4", "lr_scheduler_type=constant", "save_steps=2",
+        ];
+        Assert.Equal(0, Program.Main(run.Train("straight", four)));
+        var losses = run.Losses("straight");
+        Assert.True(losses[^1] < losses[0], string.Join(", ", losses));
+
+        Assert.Equal(0, Program.Main(run.Train("resumed", [.. four, $"resume_from_checkpoint={run.Out("straight/checkpoint-2")}"])));
+        Assert.Equal(File.ReadAllBytes(run.Out("straight/model.safetensors")), File.ReadAllBytes(run.Out("resumed/model.safetensors")));
+        Assert.Equal(
+            File.ReadAllBytes(run.Out("straight/checkpoint-4/optimizer.safetensors")), File.ReadAllBytes(run.Out("resumed/checkpoint-4/optimizer.safetensors")));
+
+        var config = TrainConfig.Load(run.Config, [.. four, "output_dir=o"], ConfigUse.Plan);
+        var planned = PlanRun.Run(config, new MemoryPlanRequest { Ranks = [1] }).Rows[0].Optimizer;
+        using var saved = Checkpoint.Open(run.Out("straight/checkpoint-2/optimizer.safetensors"));
+        string[] others = [".step", ".master"];
+        var kept = saved.Tensors.Where(t => !others.Contains(Path.GetExtension(t.Key)) && t.Key != "rng_state").Sum(t => t.Value.Bytes);
+        Assert.InRange(planned, kept - 64, kept + 64);
     }
 
     protected override void Cleanup() => run.Dispose();

@@ -134,16 +134,6 @@ public sealed class OptimizerTests : NativeTest
         Assert.Equal((24 + 24 + (2 * (5 + 12 + 24))) / elements, PerElement(muon, "use_muon: true"), 1e-12);
     }
 
-    [Fact]
-    public void Divided_matrices_are_refused_by_name()
-    {
-        var options = Parse("optim: adafactor").Optimizer;
-        Assert.Contains("optim: adafactor needs whole weights, and zero: 2 gives each of 4 processes parts", Optimizers.Refusal(options, 2, 4));
-        Assert.Null(Optimizers.Refusal(options, 0, 4));
-        Assert.Null(Optimizers.Refusal(options, 3, 1));
-        Assert.Null(Optimizers.Refusal(Parse("optim: lion").Optimizer, 3, 4));
-    }
-
     protected override void Cleanup() => Directory.Delete(folder, recursive: true);
 
     private static void Divided(string name)

@@ -42,6 +42,37 @@ public sealed class RateRuleTests : NativeTest
     }
 
     [Fact]
+    public void Rates_by_name_go_before_those_of_parts_and_the_first_match_counts()
+    {
+        using var q = Made("model.layers.0.self_attn.q_proj.weight", [4, 2]);
+        using var gate = Made("model.layers.0.mlp.gate_proj.weight", [4, 2]);
+        using var tower = Made("visual.blocks.1.attn.qkv.weight", [4, 2]);
+        var config = Config("learning_rate: 1e-4\nvit_lr: 3e-4\nlr_by_name: {'layers\\.0\\.self_attn': 2e-4, 'layers\\.0': 5e-5, 'qkv|none': 0}");
+        Assert.Equal(2, RateRule.Factor(config, q.Of, ModelPart.Language), 1e-12);
+        Assert.Equal(0.5, RateRule.Factor(config, gate.Of, ModelPart.Language), 1e-12);
+        Assert.Equal(0, RateRule.Factor(config, tower.Of, ModelPart.Vision));
+        Assert.Equal(3, RateRule.Factor(Config("learning_rate: 1e-4\nvit_lr: 3e-4"), tower.Of, ModelPart.Vision), 1e-12);
+        var lora = Config("learning_rate: 1e-4\nloraplus_lr_ratio: 4\nlr_by_name: {lora_B: 2e-4}");
+        using var b = Made("q_proj.lora_B.weight", [4, 2]);
+        Assert.Equal(8, RateRule.Factor(lora, b.Of, ModelPart.Language), 1e-12);
+    }
+
+    [Theory]
+    [InlineData("lr_by_name: {'qproj': 1e-4}", "lr_by_name: 'qproj' is found in the name of nothing that learns; names are for instance a.q_proj.weight")]
+    [InlineData("lr_by_name: {'q_proj': 1e-4, 'lm_head$': 1}", "lr_by_name: 'lm_head$' is found in the name of nothing that learns")]
+    public void An_expression_that_finds_nothing_is_answered_with_names(string line, string problem) => Assert.Contains(
+        problem, Assert.Throws<ConfigException>(() => RateRule.Check(
+            Config(line), ["a.q_proj.weight", "model.embed_tokens.weight", "model.layers.10.mlp.down_proj.weight"], _ => ModelPart.Language)).Message);
+
+    [Theory]
+    [InlineData("lr_by_name: {'(': 1e-4}", "lr_by_name: '(' is no regular expression")]
+    [InlineData("lr_by_name: {q: -1}", "lr_by_name: the rate of 'q' must be at least 0")]
+    [InlineData("lr_by_name: {q: fast}", "q must be a number")]
+    [InlineData("learning_rate: 0\nlr_by_name: {q: 1}", "lr_by_name needs a learning_rate above 0")]
+    public void A_rate_by_name_that_is_none_is_refused(string lines, string problem) =>
+        Assert.Contains(problem, Assert.Throws<ConfigException>(() => Config(lines)).Message);
+
+    [Fact]
     public void A_factor_is_the_rate_of_its_weight_alone()
     {
         // One step of AdamW at rate r moves every element by r: the first has 3 r, the second r.

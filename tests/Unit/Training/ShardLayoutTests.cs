@@ -46,7 +46,7 @@ public sealed class ShardLayoutTests : NativeTest
             text.Append($"  {unit.Name}{(unit.IsLookup ? ", lookup" : "")}{(unit.NeedsImages ? ", images" : "")}{(unit.IsResident ? ", resident" : "")}\n");
             foreach (var flat in unit.Flats)
             {
-                string[] names = [.. flat.Names];
+                string[] names = [.. flat.Weights.Select(weight => weight.Name)];
                 text.Append($"    {(flat.Learns ? "trainable" : "frozen")} {flat.Count}: {names.Length} weights from {names[0]} on, {Hash(names)}\n");
             }
         }

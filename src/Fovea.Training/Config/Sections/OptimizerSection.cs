@@ -7,7 +7,7 @@ namespace Fovea.Training.Config;
 /// <summary>The optimizer and its settings.</summary>
 internal sealed record OptimizerSection
 {
-    /// <summary>The optimizer; Transformers' other names for these are taken too (<c>lion_32bit</c>, <c>paged_adamw_32bit</c>): see optimizers.md.</summary>
+    /// <summary>The optimizer; Transformers' other names for these are taken too (<c>lion_32bit</c>, <c>paged_adamw_8bit</c>): see optimizers.md.</summary>
     [Affects(Learning)] public OptimizerKind Optim { get; init; } = OptimizerKind.AdamwTorch;
 
     /// <summary>Arguments of the optimizer, of which <c>sgd</c> reads some: <c>momentum=0.9, nesterov=true</c>.</summary>

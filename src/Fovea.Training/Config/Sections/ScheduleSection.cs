@@ -30,6 +30,9 @@ internal sealed record ScheduleSection
     [Bounds(0)]
     [Affects(Learning)] public double? AlignerLr { get; init; }
 
+    /// <summary>Peak learning rates of weights by regular expressions for their names; the first match counts, before the rates of parts.</summary>
+    [Affects(Learning)] public IReadOnlyDictionary<string, double> LrByName { get; init; } = new Dictionary<string, double>();
+
     /// <summary>Number of epochs over the training samples.</summary>
     [Bounds(0, AboveMin = true)]
     [Affects(Learning)] public double NumTrainEpochs { get; init; } = 3;

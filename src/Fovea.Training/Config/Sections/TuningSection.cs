@@ -81,6 +81,14 @@ internal sealed record TuningSection
     [Bounds(0, 1)]
     [Affects(Learning)] public double LabelSmoothingFactor { get; init; }
 
+    /// <summary>How much of the square of the logits' log-sum-exp is added to a token's loss (z-loss, PaLM's is 1e-4); 0 is none.</summary>
+    [Bounds(0)]
+    [Affects(Learning)] public double ZLoss { get; init; }
+
+    /// <summary>Multiply a token's loss by its probability, without a gradient of that (dynamic fine-tuning), as in LLaMA-Factory.</summary>
+    [Alias("enable_dft_loss")]
+    [Affects(Learning)] public bool UseDftLoss { get; init; }
+
     /// <summary>Freeze the vision tower.</summary>
     [Affects(Learning)] public bool FreezeVisionTower { get; init; } = true;
 

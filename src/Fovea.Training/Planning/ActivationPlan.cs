@@ -9,6 +9,7 @@ namespace Fovea.Training.Planning;
 /// What a micro-batch holds in memory until its backward pass, and so how much each block keeps: all, all but what is cheap, or its input alone.
 /// Nothing is computed again that fits the budget.
 /// </summary>
+/// <remarks>Tokens are those of a whole micro-batch, also where ranks split them; what is kept of them is counted for one rank.</remarks>
 /// <param name="MicroBatchTokens">Most tokens of a packed micro-batch.</param>
 /// <param name="Mode">What the configuration says.</param>
 /// <param name="Budget">Bytes for activations.</param>
@@ -24,6 +25,7 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
 
     private ActivationCosts costs = new([], default, default);
     private long headBytes;
+    private int ranks = 1;
     private long reserve = Reserve;
 
     /// <param name="stage">Of ZeRO; null as the configuration says.</param>
@@ -31,10 +33,11 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
     public static ActivationPlan For(VisionLanguageModel model, TrainConfig config, long budgetBytes, int? stage = null, bool? onHost = null)
     {
         var division = stage ?? config.Parallel.Sharding.Stage;
-        return For(model, config, budgetBytes, division, ActivationCosts.Measure(model, division, onHost ?? model.Device.Type == DeviceType.Cpu));
+        return For(model, config, budgetBytes, division, ActivationCosts.Measure(
+            model, division, onHost ?? model.Device.Type == DeviceType.Cpu, config.Parallel.SequenceParallelSize));
     }
 
-    /// <param name="costs">Of the model at that stage.</param>
+    /// <param name="costs">Of the model at that stage, where as many ranks split the tokens as the configuration says.</param>
     public static ActivationPlan For(VisionLanguageModel model, TrainConfig config, long budgetBytes, int stage, ActivationCosts costs)
     {
         var options = model.Ledger.Options;
@@ -48,16 +51,21 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
         var reserve = Reserve + (model.Device.Type == DeviceType.Cpu
             ? 0
             : LinearCrossEntropy.WorkingBytes(model.Head, MostTokens, options.Compute, onHost: false));
-        var tokens = config.Memory.MicroBatchTokens ?? (int)Math.Clamp((budgetBytes - reserve) / token, LeastTokens, MostTokens);
+        var ranks = config.Parallel.SequenceParallelSize;
+        var tokens = config.Memory.MicroBatchTokens ?? ranks * (int)Math.Clamp((budgetBytes - reserve) / token, LeastTokens, MostTokens);
         return new ActivationPlan(tokens, mode, budgetBytes)
         {
             costs = costs,
             reserve = reserve,
+            ranks = ranks,
 
             // The loss uses a head that learns as a copy in the element type of the computation, while all of this is held.
             headBytes = model.Head.Trainable && stage == 0 && options.Master != options.Compute ? model.Head.Count * options.Compute.Size() : 0,
         };
     }
+
+    /// <summary>Most tokens of a packed micro-batch that one rank has.</summary>
+    public int RankTokens => OfRank(MicroBatchTokens);
 
     /// <summary>What full micro-batches keep of their activations, in words; null where every block keeps all.</summary>
     public string? Notice(bool visionLearns)
@@ -106,7 +114,7 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
 
         return modes;
 
-        int Rows(BlockCost cost) => cost.IsVision ? patches : tokens;
+        int Rows(BlockCost cost) => cost.IsVision ? patches : OfRank(tokens);
     }
 
     /// <summary>Has every layer do with the coming micro-batch as <see cref="Modes"/> says.</summary>
@@ -125,7 +133,7 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
         ? 0
         : costs.Blocks.Max(cost =>
         {
-            var (rows, mode) = (cost.IsVision ? patches : tokens, modes[cost.Block]);
+            var (rows, mode) = (cost.IsVision ? patches : OfRank(tokens), modes[cost.Block]);
             var gradients = (long)(cost.Keep.EachRow * rows);
             return gradients + cost.Working.Of(rows) + (mode == BlockMode.Keep ? 0 : cost.Keep.Of(rows) - cost.Of(mode).Of(rows));
         });
@@ -133,6 +141,8 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
     /// <summary>Bytes of tensors that a forward pass leaves for the backward pass.</summary>
     /// <param name="modes">As <see cref="Modes"/> gives them.</param>
     public long Predict(IReadOnlyDictionary<Block, BlockMode> modes, int tokens, int patches) =>
-        headBytes + costs.Tokens.Of(tokens) + (patches == 0 ? 0 : costs.Patches.Of(patches))
-        + costs.Blocks.Where(c => !c.IsVision || patches > 0).Sum(c => c.Of(modes[c.Block]).Of(c.IsVision ? patches : tokens));
+        headBytes + costs.Tokens.Of(OfRank(tokens)) + (patches == 0 ? 0 : costs.Patches.Of(patches))
+        + costs.Blocks.Where(c => !c.IsVision || patches > 0).Sum(c => c.Of(modes[c.Block]).Of(c.IsVision ? patches : OfRank(tokens)));
+
+    private int OfRank(int tokens) => (tokens + ranks - 1) / ranks;
 }

@@ -41,9 +41,21 @@ internal static class PlanRun
         var types = ShardTypes.Of(model, config, mapped: onHost && shapes.Stored == model.Ledger.Options.Compute, onHost);
         var costs = new Dictionary<int, ActivationCosts>();
         var rows = new List<MemoryPlanRow>();
+        var split = config.Parallel.SequenceParallelSize;
         string? refusal = null;
+        if (SequenceHeads.Refusal(model, split) is { } heads)
+        {
+            throw new ConfigException(heads);
+        }
+
         foreach (var ranks in options.Ranks)
         {
+            if (config.Parallel.RanksRefusal(ranks) is { } uneven)
+            {
+                refusal = uneven;
+                continue;
+            }
+
             foreach (var (zero, offload) in Settings(ranks, options))
             {
                 if (Optimizers.Refusal(config.Optimizer, zero, ranks) is { } why)
@@ -59,7 +71,7 @@ internal static class PlanRun
                 var alike = zero == 2 ? 1 : zero; // in what a pass keeps
                 if (!costs.TryGetValue(alike, out var kept))
                 {
-                    costs.Add(alike, kept = ActivationCosts.Measure(model, alike, onHost));
+                    costs.Add(alike, kept = ActivationCosts.Measure(model, alike, onHost, split));
                 }
 
                 var forecast = MemoryForecast.For(model, config, groups, kept, types, sharding, ranks, tokens, patches, onHost);

@@ -19,7 +19,9 @@ internal sealed partial class Mesh
     /// <param name="choose">Where the tensors of collectives live; null is the CPU.</param>
     /// <exception cref="MeshException">A rank cannot be reached or did not come.</exception>
     public static Mesh Join(RankVariables variables, TimeSpan timeout, Func<Device>? choose = null) =>
-        Join(variables, timeout, choose, (store, device, hosts) => Open(store, variables, variables.Rank, variables.WorldSize, "world", device, timeout, hosts));
+        Join(
+            variables, timeout, choose,
+            (store, device, hosts) => Open(store, variables, variables.Rank, variables.WorldSize, "world", device, timeout, hosts));
 
     /// <param name="open">Connects the ranks for collectives; null of it for ranks that only know of one another.</param>
     internal static Mesh Join(

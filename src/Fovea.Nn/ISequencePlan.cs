@@ -26,8 +26,8 @@ internal interface ISequencePlan
     /// <summary>The gated delta rule along each sequence, from a state of zeros (<see cref="RecurrentOps.DeltaRule"/>).</summary>
     /// <param name="layer">Which layer asks, from 0.</param>
     /// <param name="mixed_TC">
-    /// What <see cref="Convolve"/> gave: queries, keys and values (<see cref="GatedDeltaShape.Parts"/>). The rule brings queries and keys to length 1 and divides queries by the root of K;
-    /// neighbouring values share a key.
+    /// What <see cref="Convolve"/> gave: queries, keys and values (<see cref="GatedDeltaShape.Parts"/>). The rule brings queries and keys to length 1 and
+    /// divides queries by the root of K; neighbouring values share a key.
     /// </param>
     /// <param name="g_TH">Logarithms of what stays of the state, fp32.</param>
     /// <param name="beta_TH">How much of a value is written, fp32.</param>

@@ -79,7 +79,10 @@ internal sealed record ActivationCosts(IReadOnlyList<BlockCost> Blocks, RowBytes
     /// <summary>Text with a token that is an image's.</summary>
     private static void Text(VisionLanguageModel model, int tokens, int ranks)
     {
-        var input = Input(model, tokens * ranks, ranks == 1 ? null : new ShapeExchange(ranks)) with { ImageSlots = CreateOps.On(model.Device, [0L]), Side = new SideLosses() };
+        var input = Input(model, tokens * ranks, ranks == 1 ? null : new ShapeExchange(ranks)) with
+        {
+            ImageSlots = CreateOps.On(model.Device, [0L]), Side = new SideLosses(),
+        };
         model.Hidden(input, new VisualFeatures(Feature(), [.. Enumerable.Range(0, model.FeatureLayers).Select(_ => Feature())]));
 
         Tensor Feature() => CreateOps.Empty([1, model.Head.Shape[1]], model.Ledger.Options.Compute, model.Device);

@@ -120,15 +120,12 @@ internal sealed class StepRunner(
         {
             var (share, input) = (ShareOf(batch, within), model.Prepare(batch, within));
             var trained = share.Range(batch.LossIndex);
-            var (index, targets) = (batch.LossIndex[trained.First..(trained.First + trained.Count)], batch.Targets[trained.First..(trained.First + trained.Count)]);
-            if (within is not null)
-            {
-                // The other ranks need this one's backward pass also where it has no trained token.
-                index = trained.Count == 0 ? [0] : Array.ConvertAll(index, position => position - share.Start);
-                targets = trained.Count == 0 ? [0] : targets;
-            }
+            var end = trained.First + trained.Count;
+            var (index, targets) = (Array.ConvertAll(batch.LossIndex[trained.First..end], row => row - share.Start), batch.Targets[trained.First..end]);
 
-            var (placed, wanted) = (CreateOps.On(model.Device, index), CreateOps.On(model.Device, targets));
+            // The other ranks need this one's backward pass also where it has no trained token.
+            var (rows, ids) = within is null || trained.Count > 0 ? (index, targets) : ([0], [0]);
+            var (placed, wanted) = (CreateOps.On(model.Device, rows), CreateOps.On(model.Device, ids));
             var features = cache is null || model.Device.Type == DeviceType.Cpu ? null : cache.Send(batch, model.Device);
             return new PreparedBatch(batch, input, placed, wanted, scope.KeepAll()) { Trained = trained, Features = features };
         }

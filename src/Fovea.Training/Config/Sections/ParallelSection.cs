@@ -52,7 +52,8 @@ internal sealed record ParallelSection
     /// <summary>Why so many processes cannot split sequences as asked; null where they can.</summary>
     public string? RanksRefusal(int worldSize) => worldSize % SequenceParallelSize == 0 ? null : string.Create(
         CultureInfo.InvariantCulture,
-        $"sequence_parallel_size: {SequenceParallelSize} does not divide the number of processes, which is {worldSize}; start a multiple of it (NPROC_PER_NODE)");
+        $"sequence_parallel_size: {SequenceParallelSize} does not divide the number of processes, which is {worldSize}; start as many or a multiple "
+        + $"(NPROC_PER_NODE={SequenceParallelSize})");
 
     /// <summary>Checks what depends on the number of processes.</summary>
     /// <exception cref="ConfigException">They cannot split sequences as asked.</exception>

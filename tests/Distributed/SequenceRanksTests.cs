@@ -49,12 +49,13 @@ public sealed class SequenceRanksTests : NativeTest
     [Trait("Category", "Long")]
     public void Four_ranks_give_the_losses_and_adapters_of_one_as_one_group_or_two(string model, string reduction, params string[] more)
     {
-        string[] lora = [Model(model), Rate, $"loss_reduction={reduction}", "lora_dropout=0.1", "max_steps=3", .. more];
+        // Weights move by their gradients, not by the signs of those, so that they show how far these agree.
+        string[] lora = [Model(model), "optim=sgd", "learning_rate=0.01", $"loss_reduction={reduction}", "lora_dropout=0.1", "max_steps=3", .. more];
         var one = runs.Train("one", 1, 4, lora);
         foreach (var together in new[] { 2, 4 })
         {
             RankRuns.Near(one, runs.Split($"{together}", 4, together, 4, lora), 1e-5);
-            runs.SameWeights("one", $"{together}", 1e-5);
+            runs.SameWeights("one", $"{together}", 1e-6);
         }
     }
 

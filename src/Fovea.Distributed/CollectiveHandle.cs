@@ -25,6 +25,9 @@ internal sealed class CollectiveHandle : IDisposable
     /// <summary>What a trace calls it, and since when it is under way; null where none is taken.</summary>
     internal (string Name, long Start)? Traced { get; init; }
 
+    /// <summary>Whether only the ranks that share this rank's sequences take part.</summary>
+    internal bool AmongNeighbours { get; init; }
+
     /// <summary>One that has nothing to wait for.</summary>
     internal static CollectiveHandle Done => new(null, null, string.Empty);
 
@@ -38,7 +41,7 @@ internal sealed class CollectiveHandle : IDisposable
 
         try
         {
-            mesh!.Await(work, what);
+            mesh!.Await(work, what, AmongNeighbours);
             if (Traced is var (name, start) && work.Ended is { } end)
             {
                 Profile.Add(name, start, end);

@@ -19,7 +19,9 @@ internal sealed partial class Mesh
     /// <param name="choose">Where the tensors of collectives live; null is the CPU.</param>
     /// <exception cref="MeshException">A rank cannot be reached or did not come.</exception>
     public static Mesh Join(RankVariables variables, TimeSpan timeout, Func<Device>? choose = null) =>
-        Join(variables, timeout, choose, (store, device, hosts) => Open(store, variables, device, timeout, hosts));
+        Join(
+            variables, timeout, choose,
+            (store, device, hosts) => Open(store, variables, variables.Rank, variables.WorldSize, "world", device, timeout, hosts));
 
     /// <param name="open">Connects the ranks for collectives; null of it for ranks that only know of one another.</param>
     internal static Mesh Join(
@@ -90,13 +92,20 @@ internal sealed partial class Mesh
         if (blamed is not null || unreachable)
         {
             // Closing would wait for collectives that will never end. The process ends soon, and all of this with it; but a GPU would be waited for.
-            _ = device.Type == DeviceType.Cpu || group is null || Quietly(Task.Run(group.Abort), Linger);
+            _ = device.Type == DeviceType.Cpu || group is null || Quietly(Task.Run(Abort), Linger);
             return;
         }
 
         watch!.Dispose();
+        neighbours?.Dispose();
         group?.Dispose();
         store.Dispose();
+    }
+
+    private void Abort()
+    {
+        neighbours?.Abort();
+        group?.Abort();
     }
 
     /// <summary>Waits until the others have read what they need; not long once something went wrong.</summary>
@@ -155,12 +164,13 @@ internal sealed partial class Mesh
         return hosts;
     }
 
-    private static ProcessGroup Open(TcpStore store, RankVariables variables, Device device, TimeSpan timeout, string[] hosts)
+    private static ProcessGroup Open(
+        TcpStore store, RankVariables variables, int rank, int ranks, string name, Device device, TimeSpan timeout, string[] hosts)
     {
         try
         {
             // Gloo's own limit comes after ours, which can name the rank.
-            return new ProcessGroup(store, variables.Rank, variables.WorldSize, "world", OwnAddress.Towards(variables), device, timeout + Margin);
+            return new ProcessGroup(store, rank, ranks, name, OwnAddress.Towards(variables), device, timeout + Margin);
         }
         catch (TorchException e)
         {

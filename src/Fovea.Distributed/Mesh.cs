@@ -20,6 +20,7 @@ internal sealed partial class Mesh : IDisposable
     private readonly TcpStore? store;
     private readonly MeshWatch? watch;
     private readonly ProcessGroup? group;
+    private readonly RankVariables variables;
     private readonly string[] hosts;
     private readonly TimeSpan timeout;
     private readonly Device device;
@@ -30,7 +31,7 @@ internal sealed partial class Mesh : IDisposable
 
     private Mesh(RankVariables variables, string[] hosts, TimeSpan timeout, Device device, TcpStore? store, MeshWatch? watch, ProcessGroup? group)
     {
-        (Rank, WorldSize, LocalRank) = (variables.Rank, variables.WorldSize, variables.LocalRank);
+        this.variables = variables;
         this.hosts = hosts;
         this.timeout = timeout;
         this.device = device;
@@ -39,12 +40,12 @@ internal sealed partial class Mesh : IDisposable
         this.group = group;
     }
 
-    public int Rank { get; }
+    public int Rank => variables.Rank;
 
-    public int WorldSize { get; }
+    public int WorldSize => variables.WorldSize;
 
     /// <summary>Number among the ranks of this host.</summary>
-    public int LocalRank { get; }
+    public int LocalRank => variables.LocalRank;
 
     /// <summary>Whether this is the rank that writes files and draws the view.</summary>
     public bool IsMain => Rank == 0;
@@ -228,8 +229,9 @@ internal sealed partial class Mesh : IDisposable
         Await(queued, watch!.Last);
     }
 
+    /// <param name="amongNeighbours">Whether only the ranks that share this rank's sequences take part.</param>
     /// <exception cref="MeshException">A rank died, hangs or failed.</exception>
-    internal void Await(IAwaited work, string what)
+    internal void Await(IAwaited work, string what, bool amongNeighbours = false)
     {
         using var span = Profile.Open(WaitForRanks);
         var start = Stopwatch.StartNew();
@@ -240,7 +242,7 @@ internal sealed partial class Mesh : IDisposable
                 ThrowKnown();
                 if (start.Elapsed > timeout)
                 {
-                    throw Explain(what, "timed out", timeout, null);
+                    throw Explain(what, "timed out", timeout, null, amongNeighbours);
                 }
             }
         }
@@ -287,17 +289,24 @@ internal sealed partial class Mesh : IDisposable
     }
 
     private CollectiveHandle Start(
-        CollectiveKind kind, Tensor output, Tensor input, string what, Tensor? scratch = null, Action<Tensor>? finish = null, int root = 0)
+        CollectiveKind kind, Tensor output, Tensor input, string what, Tensor? scratch = null, Action<Tensor>? finish = null, int root = 0,
+        bool amongNeighbours = false)
     {
-        watch!.Reached(what);
+        var (within, ranks) = amongNeighbours ? (neighbours!, SequenceSize) : (group!, WorldSize);
+        watch!.Reached(what, amongNeighbours);
         ThrowKnown();
         var whole = kind == CollectiveKind.AllGather ? output : input;
         var counted = kind == CollectiveKind.AllToAll ? CollectiveKind.ReduceScatter : kind;
-        Traffic.Count(counted, whole.Count * whole.DType.Size(), WorldSize);
+        Traffic.Count(counted, whole.Count * whole.DType.Size(), ranks);
         try
         {
-            var traced = Profile.IsOn && output.Device.Type == DeviceType.Cpu ? ($"{Verb(kind)}: {what}", Stopwatch.GetTimestamp()) : ((string, long)?)null;
-            return new CollectiveHandle(this, group!.Start(kind, output, input, root, timed: traced is not null), what, scratch, finish) { Traced = traced };
+            var traced = Profile.IsOn && output.Device.Type == DeviceType.Cpu
+                ? ($"{(amongNeighbours ? "exchange" : Verb(kind))}: {what}", Stopwatch.GetTimestamp())
+                : ((string, long)?)null;
+            return new CollectiveHandle(this, within.Start(kind, output, input, root, timed: traced is not null), what, scratch, finish)
+            {
+                Traced = traced, AmongNeighbours = amongNeighbours,
+            };
         }
         catch (TorchException e)
         {
@@ -323,9 +332,9 @@ internal sealed partial class Mesh : IDisposable
         }
     }
 
-    private MeshException Explain(string what, string words, TimeSpan? late, Exception? inner)
+    private MeshException Explain(string what, string words, TimeSpan? late, Exception? inner, bool amongNeighbours = false)
     {
-        blamed = watch!.Explain(what, words, late);
+        blamed = watch!.Explain(what, words, late, amongNeighbours ? other => other / SequenceSize == DataRank : _ => true);
         return blamed.ToException(inner);
     }
 }

@@ -48,16 +48,22 @@ internal sealed class MeshWatch : IDisposable
     public string Last => Volatile.Read(ref what);
 
     /// <summary>Says what this rank has come to.</summary>
-    public void Reached(string collective)
+    /// <param name="amongNeighbours">
+    /// Whether it concerns only the ranks that share this rank's sequences. Others may do more of these or fewer, so what all ranks do counts first.
+    /// </param>
+    public void Reached(string collective, bool amongNeighbours = false)
     {
+        const int others = 32;
         Volatile.Write(ref what, collective);
-        Interlocked.Increment(ref sequence);
+        var before = Interlocked.Read(ref sequence);
+        Interlocked.Exchange(ref sequence, amongNeighbours ? before + 1 : ((before >> others) + 1) << others);
     }
 
     /// <summary>Names who is to blame for a wait that failed: a reported failure, a heartbeat that has stopped, else what is known.</summary>
     /// <param name="collective">What was waited for.</param>
     /// <param name="late">Set after a timeout: the rank that is furthest behind is to blame even if its heart beats.</param>
-    public MeshFailure Explain(string collective, string words, TimeSpan? late)
+    /// <param name="takesPart">Which ranks were waited for.</param>
+    public MeshFailure Explain(string collective, string words, TimeSpan? late, Func<int, bool> takesPart)
     {
         const double still = 4;
         suspects = true;
@@ -77,7 +83,7 @@ internal sealed class MeshWatch : IDisposable
             }
         }
 
-        var behind = Enumerable.Range(0, hearts.Length).Where(r => r != rank).MinBy(r => hearts[r].Sequence);
+        var behind = Enumerable.Range(0, hearts.Length).Where(r => r != rank && takesPart(r)).MinBy(r => hearts[r].Sequence);
         return late is { } limit && hearts[behind].Sequence < Interlocked.Read(ref sequence)
             ? new MeshFailure(behind, hosts[behind],
                 $"lives but has not come to {collective} within {limit.TotalSeconds:0} s (ddp_timeout); it was last at {hearts[behind].What}")

@@ -12,7 +12,12 @@ namespace Fovea.Models;
 internal static class InputBuilder
 {
     /// <summary>A micro-batch: samples end to end, each with positions of its own.</summary>
-    public static ModelInput OfBatch(VisionLanguageModel model, PackedBatch batch)
+    /// <remarks>
+    /// Of ranks that split its tokens each makes the features of all images: where the vision side learns, those that a rank does not use have a gradient of
+    /// zeros, so that the sum over ranks is that of one.
+    /// </remarks>
+    /// <param name="exchange">Between ranks that split its tokens; null where this one has them all.</param>
+    public static ModelInput OfBatch(VisionLanguageModel model, PackedBatch batch, ISequenceExchange? exchange = null)
     {
         var positions = Axes(model, batch.Tokens);
         var images = new int[batch.Samples];
@@ -24,20 +29,26 @@ internal static class InputBuilder
             images[sample] = of.Length;
         }
 
+        var share = new TokenShare(batch.Tokens, exchange?.Size ?? 1, exchange?.Rank ?? 0);
         var slots = Array.ConvertAll(batch.ImageSlots, slot => (long)slot);
+        var (first, count) = share.Range(slots);
+        var rows = FeatureRows(model, batch) ?? (exchange is null ? null : [.. Enumerable.Range(0, slots.Length).Select(row => (long)row)]);
+        var segments = new Segments(share.Boundaries(batch.CuSeqlens)).On(model.Device);
         return new ModelInput
         {
-            Ids = CreateOps.On(model.Device, batch.Ids),
-            Positions = positions,
-            Attention = new PackedAttention(new Segments(batch.CuSeqlens).On(model.Device)),
+            Ids = CreateOps.On(model.Device, share.Of<long>(batch.Ids, 0)),
+            Positions = Array.ConvertAll(positions, axis => share.Of<int>(axis, 0)),
+            Attention = exchange is null ? new PackedAttention(segments) : new SplitSequences(segments, exchange),
             Pixels = batch.Patches == 0
                 ? null
                 : CreateOps.On<float>(model.Device, batch.Pixels.AsSpan(0, batch.Patches * batch.PatchLength), batch.Patches, batch.PatchLength),
             Grids = batch.Grids,
             ImagesOfSamples = images,
-            ImageSlots = slots.Length == 0 ? null : CreateOps.On(model.Device, slots),
-            FeatureRows = FeatureRows(model, batch),
-            Groups = model.GroupsOf(batch),
+
+            // Also where none of them is on this rank: every rank has a backward pass where one has.
+            ImageSlots = slots.Length == 0 ? null : CreateOps.On(model.Device, Array.ConvertAll(slots[first..(first + count)], slot => slot - share.Start)),
+            FeatureRows = slots.Length == 0 || rows is null ? null : CreateOps.On(model.Device, rows[first..(first + count)]),
+            Groups = [.. model.GroupsOf(batch).Select(group => group.Within(share.Start, share.End))],
         };
     }
 
@@ -96,7 +107,7 @@ internal static class InputBuilder
     }
 
     /// <summary>An image that lost tokens to the cutoff makes all its features; the first of them stand in the stream. Null where none did.</summary>
-    private static Tensor? FeatureRows(VisionLanguageModel model, PackedBatch batch)
+    private static long[]? FeatureRows(VisionLanguageModel model, PackedBatch batch)
     {
         var made = Array.ConvertAll(batch.Grids, model.FeatureRows);
         if (batch.ImageTokens.AsSpan().SequenceEqual(made))
@@ -116,6 +127,6 @@ internal static class InputBuilder
             first += made[image];
         }
 
-        return CreateOps.On(model.Device, rows);
+        return rows;
     }
 }

@@ -17,6 +17,9 @@ internal abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     /// <summary>Layers of the decoder; each has its own keys and values in generation, or states (<see cref="States"/>).</summary>
     public abstract int Layers { get; }
 
+    /// <summary>Heads of queries.</summary>
+    public abstract int QueryHeads { get; }
+
     /// <summary>Heads of keys and values, and numbers of each, that every layer keeps of a token in generation.</summary>
     public abstract (int Heads, int Size) KeyValueShape { get; }
 
@@ -38,7 +41,8 @@ internal abstract class VisionLanguageModel(Ledger ledger) : IDisposable
     public abstract NameMap Names { get; }
 
     /// <summary>Puts a packed batch into tensors on the model's device.</summary>
-    public ModelInput Prepare(PackedBatch batch) => InputBuilder.OfBatch(this, batch);
+    /// <param name="exchange">Between ranks that split its tokens: then this rank's part of it. Null where this one has them all.</param>
+    public ModelInput Prepare(PackedBatch batch, ISequenceExchange? exchange = null) => InputBuilder.OfBatch(this, batch, exchange);
 
     /// <summary>Puts one prompt from token <paramref name="from"/> on into tensors; the earlier ones, with their images, are in the cache already.</summary>
     /// <param name="ids">The whole prompt, each image expanded to its tokens.</param>

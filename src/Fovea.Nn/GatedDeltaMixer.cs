@@ -31,7 +31,7 @@ internal sealed class GatedDeltaMixer(Weights w, GatedDeltaShape shape, int laye
     public Tensor Forward(Tensor x_TE, ISequencePlan sequence, Tensor? wanted_L = null, Action<string, Tensor>? watch = null)
     {
         var together = Linear.Together(x_TE, qkv, z, b, a);
-        var mixed_TC = sequence.Convolve(layer, together[0], convolution.Use().View(-1, shape.ConvolutionLength));
+        var mixed_TC = sequence.Convolve(layer, shape, together[0], convolution.Use().View(-1, shape.ConvolutionLength));
         var (g_TH, beta_TH) = RecurrentOps.DeltaGates(together[3], together[2], decay.Value, step.Value);
         var core_THV = sequence.Recur(layer, shape, mixed_TC, g_TH, beta_TH);
         if (ledger.Meter is { OnHost: false } meter)

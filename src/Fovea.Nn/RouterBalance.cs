@@ -8,8 +8,11 @@ namespace Fovea.Nn;
 /// through the layers.
 /// </summary>
 /// <remarks>Suffixes: T tokens, N experts, K experts of a token, G groups.</remarks>
-/// <param name="groups">The batches: stretches of the pass's tokens, and what the loss of each counts.</param>
-internal sealed class RouterBalance(IReadOnlyList<(int Start, int End, double Weight)> groups)
+/// <param name="groups">
+/// The batches: stretches of the pass's tokens, how many tokens each has in all, and what its loss counts. Where ranks split the tokens, a stretch is this
+/// rank's part and may be empty.
+/// </param>
+internal sealed class RouterBalance(IReadOnlyList<(int Start, int End, int Tokens, double Weight)> groups)
 {
     private readonly List<Tensor> scores = [];
     private double[] counts = [];
@@ -40,8 +43,9 @@ internal sealed class RouterBalance(IReadOnlyList<(int Start, int End, double We
         }
     }
 
-    /// <summary>Ends the forward pass. The weighed sum over the batches; null where no layer has experts.</summary>
-    public Tensor? Close()
+    /// <summary>Ends the forward pass. The weighed sum over the batches, of this rank's tokens; null where no layer has experts.</summary>
+    /// <param name="sequences">Knows the choices of tokens that other ranks have.</param>
+    public Tensor? Close(ISequencePlan sequences)
     {
         closed = true;
         if (scores.Count == 0)
@@ -49,12 +53,13 @@ internal sealed class RouterBalance(IReadOnlyList<(int Start, int End, double We
             return null;
         }
 
+        counts = sequences.Total("the choices of experts", counts);
         var experts = counts.Length / groups.Count;
         var factors = new float[counts.Length];
         for (var i = 0; i < counts.Length; i++)
         {
-            var (start, end, weight) = groups[i / experts];
-            var seen = (double)(end - start) * scores.Count;
+            var (_, _, tokens, weight) = groups[i / experts];
+            var seen = (double)tokens * scores.Count;
             factors[i] = (float)(weight * experts * counts[i] / seen / seen);
         }
 

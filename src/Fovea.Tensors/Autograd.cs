@@ -75,6 +75,23 @@ internal static class Autograd
         }
     }
 
+    /// <summary>A function that autograd knows nothing of, as a step of its graph.</summary>
+    /// <param name="forward">Runs at once, without being recorded.</param>
+    /// <param name="backward">
+    /// The gradient of <paramref name="x"/> from that of the result, in the backward pass: wherever <paramref name="x"/> has one, even if it is all zeros.
+    /// </param>
+    public static Tensor Step(Tensor x, Func<Tensor, Tensor> forward, Func<Tensor, Tensor> backward)
+    {
+        Tensor result;
+        using (NoGrad())
+        {
+            using var scope = TensorScope.Open("step");
+            result = scope.Release(forward(x));
+        }
+
+        return IsRecording && x.RequiresGrad ? ManagedStep.Attach(x, result, backward) : result;
+    }
+
     /// <summary>Calls back after the gradient of a leaf has been accumulated in a backward pass; replaces an earlier callback.</summary>
     public static void OnAccumulated(Tensor leaf, Action call) => GradientCallback.Attach(leaf, call);
 

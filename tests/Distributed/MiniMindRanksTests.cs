@@ -27,6 +27,17 @@ public sealed class MiniMindRanksTests : NativeTest
         runs.SameWeights($"one/checkpoint-3/{file}", $"two/checkpoint-3/{file}", isHalf ? 3e-4 : 1e-5);
     }
 
+    [Theory]
+    [InlineData("a", "moe", "pretrain", "freeze_llm=2")]
+    [InlineData("c", "moe", "sft", "freeze_llm=0")]
+    public void Two_ranks_that_split_every_sequence_give_the_losses_and_weights_of_one(string generation, string kind, string stage, string freezing)
+    {
+        Begin(generation, kind, stage);
+        var one = runs.Train("one", 1, 4, freezing, "save_steps=3");
+        RankRuns.Near(one, runs.Split("two", 2, 2, 4, freezing, "save_steps=3"), 1e-5);
+        runs.SameWeights($"one/checkpoint-3/{stage}_vlm_64_moe.pth", $"two/checkpoint-3/{stage}_vlm_64_moe.pth", 1e-5);
+    }
+
     [Fact]
     public void A_file_of_the_scripts_on_one_rank_is_gone_on_from_on_two_that_divide_weights_or_only_moments()
     {

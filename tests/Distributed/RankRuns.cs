@@ -34,9 +34,16 @@ internal sealed partial class RankRuns : IDisposable
         }
     }
 
-    public double[] Train(string name, int ranks, int samplesAStep, params string[] overrides)
+    public double[] Train(string name, int ranks, int samplesAStep, params string[] overrides) => Split(name, ranks, 1, samplesAStep, overrides);
+
+    /// <param name="together">How many ranks split the tokens of a micro-batch.</param>
+    public double[] Split(string name, int ranks, int together, int samplesAStep, params string[] overrides)
     {
-        string[] all = [$"output_dir={Tiny.Out(name)}", $"gradient_accumulation_steps={samplesAStep / ranks}", "save_steps=100", .. overrides];
+        string[] all =
+        [
+            $"output_dir={Tiny.Out(name)}", $"gradient_accumulation_steps={samplesAStep * together / ranks}", $"sequence_parallel_size={together}",
+            "save_steps=100", .. overrides,
+        ];
         if (ranks == 1)
         {
             SupervisedFineTune.Run(TrainConfig.Load(Config ?? Tiny.Config, all), []);

@@ -60,7 +60,7 @@ internal static class TrainVerb
         {
             if (plan is LaunchPlan.Launch launch)
             {
-                config.Schedule.CheckRanks(launch.WorldSize);
+                config.CheckRanks(launch.WorldSize);
                 Fetch(config, stop);
                 return Launcher.Run(launch, TrainJob.Create(config, [.. Environment.GetCommandLineArgs().Skip(1)], variables, launch.Processes));
             }
@@ -79,7 +79,7 @@ internal static class TrainVerb
     private static int Train(TrainConfig config, CancellationTokenSource stop)
     {
         var ranks = RankVariables.Read();
-        config.Schedule.CheckRanks(ranks.WorldSize);
+        config.CheckRanks(ranks.WorldSize);
         using var mesh = Mesh.Join(ranks, TimeSpan.FromSeconds(config.Parallel.DdpTimeout), () => ModelSetup.ChooseDevice(config));
         void Stop(PosixSignalContext signal)
         {

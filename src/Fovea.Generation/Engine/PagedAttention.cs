@@ -51,7 +51,7 @@ internal sealed class PagedAttention : ISequencePlan
         return NetOps.AttendPages(q_THD, k_TGD, v_TGD, keys, values, tables, offsets, past, scale);
     }
 
-    public Tensor Convolve(int layer, Tensor x_TC, Tensor weight_CK)
+    public Tensor Convolve(int layer, GatedDeltaShape shape, Tensor x_TC, Tensor weight_CK)
     {
         var rows = cache.States!.Layer(layer, x_TC.DType, x_TC.Device).Rows;
         return RecurrentOps.ConvolutionSteps(x_TC, weight_CK, boundaries, rows, slots);

@@ -21,11 +21,11 @@ internal abstract class GridLanguage(Decoder decoder, DecoderShape shape, RopeSe
     {
         var rotary = MultimodalRotary.For(input.Positions, rope, axis, input.Ids.Device);
         var balance = input is { Side: not null, Groups.Count: > 0 } && shape.Experts is not null
-            ? new RouterBalance([.. input.Groups.Select(group => (group.Start, group.End, group.Weight))])
+            ? new RouterBalance([.. input.Groups.Select(group => (group.Start, group.End, group.Tokens, group.Weight))])
             : null;
         var hidden = decoder.Forward(input.Ids, rotary, input.Attention, features?.At(input), input.Wanted, balance, watch, inside);
         using var scope = TensorScope.Open("balance");
-        if (balance?.Close() is { } loss)
+        if (balance?.Close(input.Attention) is { } loss)
         {
             input.Side!.Add(loss);
         }

@@ -19,6 +19,8 @@ internal abstract class GridModel(Ledger ledger, PatchShape patches, int imageTo
 
     public override int Layers => Language.Shape.Layers;
 
+    public override int QueryHeads => Language.Shape.Heads;
+
     public override (int Heads, int Size) KeyValueShape => (Language.Shape.KeyValueHeads, Language.Shape.HeadSize);
 
     public override (int Layers, GatedDeltaShape Shape)? States => Language.Shape.Delta is { } delta

@@ -35,6 +35,8 @@ internal sealed class MiniCpmVModel : VisionLanguageModel
 
     public override int Layers => Config.Language.Layers;
 
+    public override int QueryHeads => Config.Language.Heads;
+
     public override (int Heads, int Size) KeyValueShape => (Config.Language.KeyValueHeads, Config.Language.HeadSize);
 
     public override int MaxTokens => Config.MaxPositions;

@@ -63,7 +63,7 @@ internal sealed class DecoderBlock
         watch?.Invoke($"attn_out.{layer}", attended);
         x_TE = x_TE.Add(attended);
         var h_TE = attentionNorm.Forward(x_TE);
-        var y_TE = mlp?.Forward(h_TE) ?? experts!.Forward(h_TE, input.Groups, input.Side, late);
+        var y_TE = mlp?.Forward(h_TE) ?? experts!.Forward(h_TE, input, late);
         watch?.Invoke($"mlp_out.{layer}", y_TE);
         return (late is null ? x_TE : x_TE.IndexSelect(0, late)).Add(y_TE);
     }

@@ -32,19 +32,18 @@ internal sealed class ExpertRouter
     }
 
     /// <param name="x_TE">Normalised hidden states of all tokens, which all count in the auxiliary loss.</param>
-    /// <param name="groups">What the auxiliary loss is a mean of.</param>
-    /// <param name="side">Takes the auxiliary loss; null outside training.</param>
+    /// <param name="input">Takes the auxiliary loss (<see cref="ModelInput.Side"/>), if it is training, and knows what that is a mean of.</param>
     /// <param name="wanted_L">Tokens whose results are wanted; null for all.</param>
     /// <returns>[T, E] or [L, E]</returns>
-    public Tensor Forward(Tensor x_TE, IReadOnlyList<TokenGroup> groups, SideLosses? side, Tensor? wanted_L)
+    public Tensor Forward(Tensor x_TE, ModelInput input, Tensor? wanted_L)
     {
-        var training = side is not null;
+        var training = input.Side is not null;
         var scores_TN = gate.Forward(x_TE).Softmax(1, DType.F32);
         var (weights_TK, experts_TK) = Choose(scores_TN);
         var chosen = ExpertRows.ChosenIn(experts_TK, config.Experts);
         if (training)
         {
-            side!.Add(scores_TN.Mul(Loads(chosen, groups).To(scores_TN.Device)).Sum());
+            input.Side!.Add(scores_TN.Mul(Loads(chosen, input).To(scores_TN.Device)).Sum());
         }
 
         if (wanted_L is not null)
@@ -74,25 +73,28 @@ internal sealed class ExpertRouter
     /// What each score counts in the auxiliary loss [T, N]: of its group, the share of choices that fell on its expert, times the number of experts;
     /// the mean of the scores is in it.
     /// </summary>
-    private Tensor Loads(long[] chosen, IReadOnlyList<TokenGroup> groups)
+    private Tensor Loads(long[] chosen, ModelInput input)
     {
         var (n, k) = (config.Experts, config.ExpertsPerToken);
-        var loads = new float[chosen.Length / k * n];
-        var counts = new int[n];
-        foreach (var (start, end, weight) in groups)
+        var counts = new double[input.Groups.Count * n];
+        for (var g = 0; g < input.Groups.Count; g++)
         {
-            Array.Clear(counts);
-            for (var i = start * k; i < end * k; i++)
+            for (var i = input.Groups[g].Start * k; i < input.Groups[g].End * k; i++)
             {
-                counts[chosen[i]]++;
+                counts[(g * n) + chosen[i]]++;
             }
+        }
 
+        counts = input.Attention.Total("the choices of experts", counts);
+        var loads = new float[chosen.Length / k * n];
+        for (var g = 0; g < input.Groups.Count; g++)
+        {
             // Generation A divides by the choices of a token, C adds them up.
-            var tokens = (double)(end - start);
-            var factor = weight * config.AuxiliaryFactor * n / tokens / tokens / (config.Generation == MiniMindVGeneration.A ? k : 1);
-            for (var i = start * n; i < end * n; i++)
+            var (group, tokens) = (input.Groups[g], (double)input.Groups[g].Tokens);
+            var factor = group.Weight * config.AuxiliaryFactor * n / tokens / tokens / (config.Generation == MiniMindVGeneration.A ? k : 1);
+            for (var i = group.Start * n; i < group.End * n; i++)
             {
-                loads[i] = (float)(factor * counts[i % n]);
+                loads[i] = (float)(factor * counts[(g * n) + (i % n)]);
             }
         }
 

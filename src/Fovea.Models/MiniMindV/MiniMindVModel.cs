@@ -27,6 +27,8 @@ internal sealed class MiniMindVModel : VisionLanguageModel
 
     public override int Layers => Config.Layers;
 
+    public override int QueryHeads => Config.Heads;
+
     public override (int Heads, int Size) KeyValueShape => (Config.KeyValueHeads, Config.HeadSize);
 
     public override int MaxTokens => Config.MaxPositions;

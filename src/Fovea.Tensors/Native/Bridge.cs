@@ -131,6 +131,10 @@ internal static unsafe partial class Bridge
     internal static partial int OnGradient(
         nint tensor, delegate* unmanaged<nint, int> call, delegate* unmanaged<nint, void> free, nint context);
 
+    [LibraryImport(Lib, EntryPoint = "fovea_managed_step")]
+    internal static partial int ManagedStep(
+        nint input, nint result, delegate* unmanaged<nint, nint, nint*, int> backward, delegate* unmanaged<nint, void> free, nint context, out nint made);
+
     [LibraryImport(Lib, EntryPoint = "fovea_over")]
     internal static partial int Over(nint tensor, long start, long* sizes, int dims, out nint result);
 

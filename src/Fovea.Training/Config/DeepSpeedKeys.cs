@@ -38,7 +38,7 @@ internal static class DeepSpeedKeys
         ["torch_autocast"] = new("use bf16: true"),
         ["tensor_parallel"] = new(OnlyZero),
         ["pipeline"] = new(OnlyZero),
-        ["sequence_parallel_size"] = new(OnlyZero, "1"),
+        ["sequence_parallel_size"] = new("it is a key of the configuration itself: write it there", "1"),
         ["expert_tensor_parallel_size"] = new(OnlyZero, "1"),
         ["sparse_gradients"] = new("gradients are dense"),
         ["sparse_attention"] = new("attention is exact"),

@@ -9,9 +9,13 @@ internal static class RefusedKeys
     private const string OtherOptimizer = "it is not among the optimizers, which are AdamW (also in 8 bits), SGD, Adafactor, Lion and Muon; remove the key";
     private const string OnlyZero = "models are sharded by ZeRO alone, not within a layer or by layers; remove the key and use zero: 3";
 
+    private const string SplitsSequences = "write sequence_parallel_size, which splits sequences over as many processes";
+
     public static IReadOnlyDictionary<string, RefusedKey> All { get; } = new Dictionary<string, RefusedKey>
     {
         ["parallelism_config"] = new(OnlyZero),
+        ["cp_size"] = new(SplitsSequences, "1"),
+        ["context_parallel_size"] = new(SplitsSequences, "1"),
         ["fp8"] = new("fp8 is not supported; use bf16, with quantization_bit: 4 where the base must be smaller"),
         ["export_quantization_dataset"] = new("exports in 4 bits are bitsandbytes', which no samples are needed for; GPTQ is not written; remove the key"),
         ["export_legacy_format"] = new("exports are safetensors, which every current loader reads; remove the key"),

@@ -68,4 +68,12 @@ internal sealed record TrainConfig
 
     /// <summary>Every honoured key with its value as text, in the order of their declaration.</summary>
     public IReadOnlyDictionary<string, string> ToDictionary() => ConfigKeys.Describe(this);
+
+    /// <summary>Checks what depends on the number of processes.</summary>
+    /// <exception cref="ConfigException">The configuration counts on another number of them.</exception>
+    public void CheckRanks(int worldSize)
+    {
+        Parallel.CheckRanks(worldSize);
+        Schedule.CheckRanks(worldSize / Parallel.SequenceParallelSize);
+    }
 }

@@ -146,7 +146,7 @@ internal sealed class TokenLoss(bool accuracy = false, double smoothing = 0, Tok
         StepRunner runner, Tensor hidden_LE, PreparedBatch batch, StepTotals totals)
     {
         using var span = Profile.Open("head and loss");
-        var weights = CreateOps.On(runner.Device, Weights(batch.Batch, totals));
+        var weights = CreateOps.On(runner.Device, batch.OfTrained(Weights(batch.Batch, totals)));
         weights = runner.Scale == 1 ? weights : weights.Mul(runner.Scale);
         var (loss, tokenLosses, gradient) = LinearCrossEntropy.Queue(hidden_LE, runner.Model.Head, batch.Targets, weights, terms);
         if (smoothing > 0)

@@ -20,11 +20,12 @@ internal sealed record ActivationCosts(IReadOnlyList<BlockCost> Blocks, RowBytes
     /// <param name="model">As it will train, with its adapters; its weights are not touched.</param>
     /// <param name="stage">Of ZeRO: from the first on weights are gathered in the type in which they are used, in the third adapters are divided too.</param>
     /// <param name="onHost">Whether it will run on the CPU.</param>
-    public static ActivationCosts Measure(VisionLanguageModel model, int stage, bool onHost)
+    /// <param name="ranks">That split the tokens of a micro-batch; rows of tokens are then those of one rank.</param>
+    public static ActivationCosts Measure(VisionLanguageModel model, int stage, bool onHost, int ranks = 1)
     {
         using var scope = TensorScope.Open("block");
         using var meter = new BlockMeter(model.Ledger, castsWeights: stage == 0, castsAdapters: stage < 3, onHost);
-        var (blocks, tokens) = Measure(meter, Rows, rows => Text(model, rows));
+        var (blocks, tokens) = Measure(meter, Rows, rows => Text(model, rows, ranks));
         var image = model.UsualImage.Patches;
         var (learns, towerLearns) = Vision(meter, model);
         var (visionBlocks, patches) = learns ? Measure(meter, image, rows => Images(model, rows / image, towerLearns)) : ([], default);
@@ -77,9 +78,12 @@ internal sealed record ActivationCosts(IReadOnlyList<BlockCost> Blocks, RowBytes
     }
 
     /// <summary>Text with a token that is an image's.</summary>
-    private static void Text(VisionLanguageModel model, int tokens)
+    private static void Text(VisionLanguageModel model, int tokens, int ranks)
     {
-        var input = Input(model, tokens) with { ImageSlots = CreateOps.On(model.Device, [0L]), Side = new SideLosses() };
+        var input = Input(model, tokens * ranks, ranks == 1 ? null : new ShapeExchange(ranks)) with
+        {
+            ImageSlots = CreateOps.On(model.Device, [0L]), Side = new SideLosses(),
+        };
         model.Hidden(input, new VisualFeatures(Feature(), [.. Enumerable.Range(0, model.FeatureLayers).Select(_ => Feature())]));
 
         Tensor Feature() => CreateOps.Empty([1, model.Head.Shape[1]], model.Ledger.Options.Compute, model.Device);
@@ -116,7 +120,7 @@ internal sealed record ActivationCosts(IReadOnlyList<BlockCost> Blocks, RowBytes
         };
     }
 
-    private static ModelInput Input(VisionLanguageModel model, int tokens)
+    private static ModelInput Input(VisionLanguageModel model, int tokens, ISequenceExchange? exchange = null)
     {
         using var batch = new PackedBatch
         {
@@ -133,6 +137,6 @@ internal sealed record ActivationCosts(IReadOnlyList<BlockCost> Blocks, RowBytes
             LossIndex = [],
             Targets = [],
         };
-        return model.Prepare(batch);
+        return model.Prepare(batch, exchange);
     }
 }

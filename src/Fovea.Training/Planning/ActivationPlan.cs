@@ -9,6 +9,7 @@ namespace Fovea.Training.Planning;
 /// What a micro-batch holds in memory until its backward pass, and so how much each block keeps: all, all but what is cheap, its input alone, or nothing
 /// on the device. Nothing is computed again that fits the budget, and no input is moved to the host where that makes no room for more.
 /// </summary>
+/// <remarks>Tokens are those of a whole micro-batch, also where ranks split them; what is kept of them is counted for one rank.</remarks>
 /// <param name="MicroBatchTokens">Most tokens of a packed micro-batch.</param>
 /// <param name="Mode">What the configuration says.</param>
 /// <param name="Budget">Bytes for activations.</param>
@@ -28,6 +29,7 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
 
     private ActivationCosts costs = new([], default, default);
     private long headBytes;
+    private int ranks = 1;
     private long reserve = Reserve;
     private Toggle offload;
 
@@ -39,10 +41,11 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
     public static ActivationPlan For(VisionLanguageModel model, TrainConfig config, long budgetBytes, int? stage = null, bool? onHost = null)
     {
         var division = stage ?? config.Parallel.Sharding.Stage;
-        return For(model, config, budgetBytes, division, ActivationCosts.Measure(model, division, onHost ?? model.Device.Type == DeviceType.Cpu));
+        return For(model, config, budgetBytes, division, ActivationCosts.Measure(
+            model, division, onHost ?? model.Device.Type == DeviceType.Cpu, config.Parallel.SequenceParallelSize));
     }
 
-    /// <param name="costs">Of the model at that stage.</param>
+    /// <param name="costs">Of the model at that stage, where as many ranks split the tokens as the configuration says.</param>
     public static ActivationPlan For(VisionLanguageModel model, TrainConfig config, long budgetBytes, int stage, ActivationCosts costs)
     {
         var options = model.Ledger.Options;
@@ -56,17 +59,22 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
         var reserve = Reserve + (model.Device.Type == DeviceType.Cpu
             ? 0
             : LinearCrossEntropy.WorkingBytes(model.Head, MostTokens, options.Compute, onHost: false));
-        var tokens = config.Memory.MicroBatchTokens ?? (int)Math.Clamp((budgetBytes - reserve) / token, LeastTokens, MostTokens);
+        var ranks = config.Parallel.SequenceParallelSize;
+        var tokens = config.Memory.MicroBatchTokens ?? ranks * (int)Math.Clamp((budgetBytes - reserve) / token, LeastTokens, MostTokens);
         return new ActivationPlan(tokens, mode, budgetBytes)
         {
             costs = costs,
             reserve = reserve,
             offload = config.Memory.ActivationOffload,
+            ranks = ranks,
 
             // The loss uses a head that learns as a copy in the element type of the computation, while all of this is held.
             headBytes = model.Head.Trainable && stage == 0 && options.Master != options.Compute ? model.Head.Count * options.Compute.Size() : 0,
         };
     }
+
+    /// <summary>Most tokens of a packed micro-batch that one rank has.</summary>
+    public int RankTokens => OfRank(MicroBatchTokens);
 
     /// <summary>What full micro-batches keep of their activations, in words; null where every block keeps all.</summary>
     public string? Notice(bool visionLearns)
@@ -124,23 +132,23 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
         ? 0
         : costs.Blocks.Max(cost =>
         {
-            var (rows, mode) = (cost.IsVision ? patches : tokens, modes[cost.Block]);
+            var (rows, mode) = (cost.IsVision ? patches : OfRank(tokens), modes[cost.Block]);
             var gradients = (long)(cost.Keep.EachRow * rows);
             return gradients + cost.Working.Of(rows) + (mode == BlockMode.Keep ? 0 : cost.Keep.Of(rows) - cost.Of(mode).Of(rows));
         });
 
     /// <summary>Bytes of the host's memory in which inputs wait for the backward pass.</summary>
     public long OnHost(IReadOnlyDictionary<Block, BlockMode> modes, int tokens, int patches) =>
-        Moved(modes).Sum(cost => cost.Input.Of(cost.IsVision ? patches : tokens));
+        Moved(modes).Sum(cost => cost.Input.Of(Rows(cost, tokens, patches)));
 
     /// <summary>Bytes of tensors that a forward pass leaves on the device for the backward pass.</summary>
     /// <param name="modes">As <see cref="Modes"/> gives them.</param>
     public long Predict(IReadOnlyDictionary<Block, BlockMode> modes, int tokens, int patches) =>
-        headBytes + costs.Tokens.Of(tokens) + (patches == 0 ? 0 : costs.Patches.Of(patches))
-        + costs.Blocks.Where(c => !c.IsVision || patches > 0).Sum(c => c.Of(modes[c.Block]).Of(c.IsVision ? patches : tokens))
+        headBytes + costs.Tokens.Of(OfRank(tokens)) + (patches == 0 ? 0 : costs.Patches.Of(patches))
+        + costs.Blocks.Where(c => !c.IsVision || patches > 0).Sum(c => c.Of(modes[c.Block]).Of(Rows(c, tokens, patches)))
 
         // Of inputs that move, one is on its way at any time.
-        + Moved(modes).Select(cost => cost.Input.Of(cost.IsVision ? patches : tokens)).DefaultIfEmpty().Max();
+        + Moved(modes).Select(cost => cost.Input.Of(Rows(cost, tokens, patches))).DefaultIfEmpty().Max();
 
     private IEnumerable<BlockCost> Moved(IReadOnlyDictionary<Block, BlockMode> modes) =>
         costs.Blocks.Where(cost => modes.GetValueOrDefault(cost.Block) == BlockMode.Offload);
@@ -152,7 +160,7 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
         var modes = costs.Blocks.ToDictionary(c => c.Block, c => moved.Contains(c.Block) ? BlockMode.Offload : BlockMode.Recompute);
 
         // Backward works in one block at a time: what it computed again there, gradients of as much, and what its kernels work in.
-        var largest = costs.Blocks.Count == 0 ? 0 : costs.Blocks.Max(c => (2 * c.Keep.EachRow * Rows(c)) + c.Working.Of(Rows(c)));
+        var largest = costs.Blocks.Count == 0 ? 0 : costs.Blocks.Max(c => (2 * c.Keep.EachRow * Rows(c, tokens, patches)) + c.Working.Of(Rows(c, tokens, patches)));
         var room = Budget - reserve - (long)largest - Predict(modes, tokens, patches);
         if (Mode == RecomputeMode.Always)
         {
@@ -164,7 +172,7 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
         {
             foreach (var cost in costs.Blocks.Reverse())
             {
-                var more = cost.Of(better).Of(Rows(cost)) - cost.Of(modes[cost.Block]).Of(Rows(cost));
+                var more = cost.Of(better).Of(Rows(cost, tokens, patches)) - cost.Of(modes[cost.Block]).Of(Rows(cost, tokens, patches));
                 if (more <= room)
                 {
                     modes[cost.Block] = better;
@@ -174,8 +182,6 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
         }
 
         return (modes, room);
-
-        int Rows(BlockCost cost) => cost.IsVision ? patches : tokens;
     }
 
     /// <summary>Blocks whose input may be moved, as far as the host's memory has room: all, or those whose copy takes no longer than their block.</summary>
@@ -187,7 +193,7 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
         {
             // Of a stack of experts one is counted: how many a token meets is not known here, and all would be far too many.
             var weights = cost.Block.Parameters.Sum(p => p.Shape.Length == 3 ? p.Count / p.Shape[0] : p.Count);
-            var bytes = cost.Input.Of(cost.IsVision ? patches : tokens);
+            var bytes = cost.Input.Of(Rows(cost, tokens, patches));
             if (bytes > 0 && bytes <= left && (offload == Toggle.On || 2 * weights >= WorthMoving * cost.Input.EachRow))
             {
                 found.Add(cost.Block);
@@ -197,4 +203,8 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
 
         return found;
     }
+
+    private int Rows(BlockCost cost, int tokens, int patches) => cost.IsVision ? patches : OfRank(tokens);
+
+    private int OfRank(int tokens) => (tokens + ranks - 1) / ranks;
 }

@@ -42,8 +42,9 @@ internal sealed record MemoryForecast(ShardPlan Shards, long Activations, long M
             with { HostBudget = moves && !onHost ? long.MaxValue : 0 };
         var modes = plan.Modes(tokens, patches);
         var size = model.Ledger.Options.Compute.Size();
-        var loss = LinearCrossEntropy.WorkingBytes(model.Head, tokens, model.Ledger.Options.Compute, onHost);
-        var buffers = loss + (2L * tokens * model.Head.Shape[1] * size) + (onHost ? ProcessOnHost : ProcessOnCard);
+        var own = plan.RankTokens;
+        var loss = LinearCrossEntropy.WorkingBytes(model.Head, own, model.Ledger.Options.Compute, onHost);
+        var buffers = loss + (2L * own * model.Head.Shape[1] * size) + (onHost ? ProcessOnHost : ProcessOnCard);
         return new MemoryForecast(shards, plan.Predict(modes, tokens, patches) + plan.Working(modes, tokens, patches), plan.OnHost(modes, tokens, patches), buffers);
     }
 }

@@ -34,8 +34,21 @@ internal static class PlanRun
         var types = ShardTypes.Of(model, config, mapped: onHost && !config.ChangesBase && shapes.Stored == model.Ledger.Options.Compute, onHost);
         var costs = new Dictionary<int, ActivationCosts>();
         var rows = new List<MemoryPlanRow>();
+        var split = config.Parallel.SequenceParallelSize;
+        string? refusal = null;
+        if (SequenceHeads.Refusal(model, split) is { } heads)
+        {
+            throw new ConfigException(heads);
+        }
+
         foreach (var ranks in options.Ranks)
         {
+            if (config.Parallel.RanksRefusal(ranks) is { } uneven)
+            {
+                refusal = uneven;
+                continue;
+            }
+
             foreach (var (zero, offload) in Settings(ranks, options))
             {
                 var sharding = new ShardingOptions
@@ -45,7 +58,7 @@ internal static class PlanRun
                 var alike = zero == 2 ? 1 : zero; // in what a pass keeps
                 if (!costs.TryGetValue(alike, out var kept))
                 {
-                    costs.Add(alike, kept = ActivationCosts.Measure(model, alike, onHost));
+                    costs.Add(alike, kept = ActivationCosts.Measure(model, alike, onHost, split));
                 }
 
                 var forecast = Forecast(
@@ -66,6 +79,11 @@ internal static class PlanRun
                     Fits = Fits(forecast, card),
                 });
             }
+        }
+
+        if (rows.Count == 0 && refusal is not null)
+        {
+            throw new ConfigException(refusal);
         }
 
         return new MemoryPlan

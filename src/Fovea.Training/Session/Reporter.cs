@@ -174,7 +174,7 @@ internal sealed class Reporter
     public void Finished(TimeSpan elapsed)
     {
         var progress = state.Progress;
-        var elsewhere = mesh.Sum("the count of bad samples", samplesLeftOut)[0] - samplesLeftOut;
+        var elsewhere = mesh.Sum("the count of bad samples", samplesLeftOut)[0] / mesh.SequenceSize - samplesLeftOut;
         if (elsewhere > 0)
         {
             Warn($"{elsewhere} bad samples were met by other ranks: their logs name them");

@@ -13,6 +13,8 @@ internal sealed class RunInputs : IDisposable
     private RunInputs(TrainConfig config, Mesh mesh)
     {
         BestModel.Check(config.Run);
+        config.Parallel.CheckRanks(mesh.WorldSize);
+        mesh.SplitSequences(config.Parallel.SequenceParallelSize);
         mesh.OnMain(() => RunTargets.Check(config.Run));
         Checkpoints = new CheckpointStore(config.Run.OutputDir, config.Run.SaveTotalLimit);
         Source = ModelSource.Open(config.Model.ModelNameOrPath);
@@ -23,11 +25,11 @@ internal sealed class RunInputs : IDisposable
             Setup.CheckTokens(Data.Train, Data.Eval);
             Output = new OutputFolder(config, Source.Family, Checkpoints);
             Fresh = Begin(config, mesh);
-            Ended = mesh.FromMain("whether the run has ended", () => Output.Ended(Fresh, mesh.WorldSize));
+            Ended = mesh.FromMain("whether the run has ended", () => Output.Ended(Fresh, mesh.DataSize));
             if (Ended is null)
             {
                 ResumeFrom = mesh.FromMain("the choice of a checkpoint", () => Output.Choose(Fresh));
-                Resumption.Check(ResumeFrom, config, mesh.WorldSize, Fresh);
+                Resumption.Check(ResumeFrom, config, mesh.DataSize, Fresh);
             }
         }
         catch
@@ -67,8 +69,8 @@ internal sealed class RunInputs : IDisposable
 
     public void Dispose() => Data.Dispose();
 
-    /// <summary>The order in which this rank's steps take the training samples.</summary>
-    internal SampleOrder Order(TrainConfig config, Mesh mesh) => new(DataSetup.Order(config, Data.Train.Count, mesh.Rank, mesh.WorldSize));
+    /// <summary>The order in which this rank's steps take the training samples; ranks that split sequences have the same.</summary>
+    internal SampleOrder Order(TrainConfig config, Mesh mesh) => new(DataSetup.Order(config, Data.Train.Count, mesh.DataRank, mesh.DataSize));
 
     /// <summary>Every family's keys are in the file, so that it has the same names for all models.</summary>
     private Dictionary<string, string?> Outcomes()
@@ -87,7 +89,7 @@ internal sealed class RunInputs : IDisposable
         Step = 0,
         TotalSteps = Order(config, mesh).TotalSteps(config.Schedule.NumTrainEpochs, config.Schedule.MaxSteps),
         Samples = Data.Train.Count,
-        SamplesPerStep = config.Schedule.PerDeviceTrainBatchSize * config.Schedule.GradientAccumulationSteps * mesh.WorldSize,
+        SamplesPerStep = config.Schedule.PerDeviceTrainBatchSize * config.Schedule.GradientAccumulationSteps * mesh.DataSize,
         Seed = config.Run.EffectiveDataSeed,
         BaseModel = config.Model.Identity,
         Template = Setup.Template.Name,

@@ -28,6 +28,11 @@ internal sealed class RunParts : IDisposable
             var fresh = inputs.Fresh.With(ProductSetup.Name, products.Choice.ToString());
             Setup = opened.Add(ModelSetup.Load(Config, inputs.Source, inputs.ResumeFrom));
             mesh.OnMain(() => RunTargets.CheckRoom(Config.Run, Setup));
+            if (SequenceHeads.Refusal(Setup.Model, mesh.SequenceSize) is { } heads)
+            {
+                throw new ConfigException(heads);
+            }
+
             RateRule.Check(Config, Setup.Model.Ledger.Trainable.Select(p => p.Name), Setup.Family.PartOf);
             var caches = VisionCacheSetup.IsOfUse(Config, Setup);
 
@@ -38,6 +43,12 @@ internal sealed class RunParts : IDisposable
             Strategy = opened.Add(Setup.Divide(Config, mesh));
             Optimizer = opened.Add(Optimizers.Create(Config, Strategy.Parts, Setup.Family.PartOf, Strategy.Divided));
             Budget = MemoryBudget.For(Config, Setup.Model, new MachineMemory(Setup.Model.Device), caches, mesh.RanksHere, mesh.WorldSize);
+            if (mesh.SequenceSize > 1)
+            {
+                // What one rank computes again, its neighbours compute again: they exchange what attention needs of it.
+                Budget = Budget with { Activations = (long)mesh.Min("the memory for activations", Budget.Activations) };
+            }
+
             Cache = caches
                 ? opened.Add(VisionCacheSetup.Open(Config, Setup, inputs.Setup.Images, identity, Budget, text => events.Write(new Warning(text))))
                 : null;
@@ -105,7 +116,7 @@ internal sealed class RunParts : IDisposable
         if (inputs.ResumeFrom is { } from)
         {
             var found = Resumption.IsFile(from)
-                ? Resumption.FromFile(from, Config, mesh.WorldSize, Setup, Optimizer, Order, State.Progress, Log)
+                ? Resumption.FromFile(from, Config, mesh.DataSize, Setup, Optimizer, Order, State.Progress, Log)
                 : Resumption.FromCheckpoint(from, Config, Optimizer, State.Progress);
             Strategy.Publish();
             (State.Progress, Log, ResumeNotices) = (found.Progress, found.State, found.Notices);

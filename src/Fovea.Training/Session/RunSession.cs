@@ -25,7 +25,7 @@ internal sealed class RunSession : TrainSession
         (this.inputs, this.parts, this.stop) = (inputs, parts, stop);
         Reporter = new Reporter(parts.Config, inputs, parts.Setup, mesh, parts.State, events, parts.Log);
         Checkpoints = new Checkpointer(parts.Config, inputs, parts.Setup, this, mesh, parts.State, Reporter);
-        Evaluation = new HeldOut(parts.Config, inputs, this, mesh, parts.Cache, parts.Memory.MicroBatchTokens, parts.State, events);
+        Evaluation = new HeldOut(parts.Config, inputs, this, mesh, parts.Cache, parts.Memory.RankTokens, parts.State, events);
     }
 
     /// <summary>Whether another step may begin: it does not stop early, and nobody has asked any process of the run to stop.</summary>
@@ -77,7 +77,7 @@ internal sealed class RunSession : TrainSession
         return Feed(
             new DataPipeline(
                 inputs.Data.Train, inputs.Setup.NewEncoder(), inputs.Setup.Images, inputs.Order(Config, Mesh),
-                DataSetup.Plan(Config, parts.Memory.MicroBatchTokens, Mesh.WorldSize),
+                DataSetup.Plan(Config, parts.Memory.MicroBatchTokens, Mesh.DataSize),
                 DataSetup.Pipeline(Config, State.Progress.Step, State.Progress.TotalSteps, parts.Cache) with { IsTraining = true }),
             objective);
     }

@@ -18,9 +18,10 @@ namespace Fovea.Training.Session;
 /// more to do then. One by one, no image's features depend on the others, to the last bit.
 /// </param>
 /// <param name="noise">Drawn for the tokens of each micro-batch that trains; null without.</param>
+/// <param name="exchange">Between ranks that split the tokens of each micro-batch that trains; null where this one has them all.</param>
 internal sealed class StepRunner(
     VisionLanguageModel model, bool visionLearns, DropoutStream? dropout = null, VisionFeatureCache? cache = null, Action<PackedBatch>? plan = null,
-    bool together = false, EmbeddingNoise? noise = null)
+    bool together = false, EmbeddingNoise? noise = null, ISequenceExchange? exchange = null)
 {
     private readonly DeviceStream copies = DeviceStream.New(model.Device);
     private readonly bool together = together || model.Device.Type != DeviceType.Cpu;
@@ -44,24 +45,7 @@ internal sealed class StepRunner(
     public IDisposable CastAdapters() => adapters.Open();
 
     /// <summary>Puts a micro-batch on its way to the device, beside what is being computed. Whoever trains on it disposes it.</summary>
-    public PreparedBatch Prepare(PackedBatch batch)
-    {
-        using var span = Profile.Open("to device");
-        var compute = DeviceStream.Current(model.Device);
-        copies.Use();
-        using var scope = TensorScope.Open("micro-batch");
-        try
-        {
-            var input = model.Prepare(batch);
-            var (index, targets) = (CreateOps.On(model.Device, batch.LossIndex), CreateOps.On(model.Device, batch.Targets));
-            var features = cache is null || model.Device.Type == DeviceType.Cpu ? null : cache.Send(batch, model.Device);
-            return new PreparedBatch(batch, input, index, targets, scope.KeepAll()) { Features = features };
-        }
-        finally
-        {
-            compute.Use();
-        }
-    }
+    public PreparedBatch Prepare(PackedBatch batch) => Prepare(batch, exchange);
 
     /// <summary>
     /// Queues forward and backward of a micro-batch on the device without waiting; gradients are accumulated in the weights. The batch may be disposed at
@@ -73,7 +57,8 @@ internal sealed class StepRunner(
         if (dropout is not null)
         {
             var (samples, tokens) = RowKeys(prepared.Batch);
-            dropout.Begin(totals.Step, samples, tokens, model.Device);
+            var share = ShareOf(prepared.Batch, exchange);
+            dropout.Begin(totals.Step, share.Of<long>(samples, -1), share.Of<int>(tokens, 0), model.Device);
             if (visionLearns && prepared.Batch.Grids.Length > 0)
             {
                 dropout.BeginImages(ImageKeys(prepared.Batch), model.VisionRows(prepared.Input), model.Device);
@@ -105,7 +90,7 @@ internal sealed class StepRunner(
     {
         using var grad = Autograd.NoGrad();
         using var scope = TensorScope.Open("micro-batch");
-        using var prepared = Prepare(batch);
+        using var prepared = Prepare(batch, null);
         using var casts = CastAdapters();
         Receive(prepared);
         return objective.Measure(this, prepared, totals);
@@ -124,6 +109,33 @@ internal sealed class StepRunner(
             ? model.Hidden(input with { Wanted = prepared.LossIndex }, features)
             : model.Hidden(input, features).IndexSelect(0, prepared.LossIndex);
     }
+
+    private PreparedBatch Prepare(PackedBatch batch, ISequenceExchange? within)
+    {
+        using var span = Profile.Open("to device");
+        var compute = DeviceStream.Current(model.Device);
+        copies.Use();
+        using var scope = TensorScope.Open("micro-batch");
+        try
+        {
+            var (share, input) = (ShareOf(batch, within), model.Prepare(batch, within));
+            var trained = share.Range(batch.LossIndex);
+            var end = trained.First + trained.Count;
+            var (index, targets) = (Array.ConvertAll(batch.LossIndex[trained.First..end], row => row - share.Start), batch.Targets[trained.First..end]);
+
+            // The other ranks need this one's backward pass also where it has no trained token.
+            var (rows, ids) = within is null || trained.Count > 0 ? (index, targets) : ([0], [0]);
+            var (placed, wanted) = (CreateOps.On(model.Device, rows), CreateOps.On(model.Device, ids));
+            var features = cache is null || model.Device.Type == DeviceType.Cpu ? null : cache.Send(batch, model.Device);
+            return new PreparedBatch(batch, input, placed, wanted, scope.KeepAll()) { Trained = trained, Features = features };
+        }
+        finally
+        {
+            compute.Use();
+        }
+    }
+
+    private static TokenShare ShareOf(PackedBatch batch, ISequenceExchange? within) => new(batch.Tokens, within?.Size ?? 1, within?.Rank ?? 0);
 
     /// <summary>What is computed from now on waits, on the device, for the copies.</summary>
     private void Receive(PreparedBatch prepared)
@@ -146,8 +158,12 @@ internal sealed class StepRunner(
             return null;
         }
 
+        // How large it is depends on the length of the whole sample.
         var (samples, tokens) = RowKeys(batch);
-        return noise.Draw(step, samples, tokens, (int)model.Head.Shape[1], model.Device);
+        var share = ShareOf(batch, exchange);
+        var fillers = Enumerable.Range(0, share.All - share.Tokens);
+        return noise.Draw(step, [.. samples, .. fillers.Select(_ => -1L)], [.. tokens, .. fillers], (int)model.Head.Shape[1], model.Device)
+            .Slice(0, share.Start, share.End);
     }
 
     private static (long[] Samples, int[] Tokens) RowKeys(PackedBatch batch)

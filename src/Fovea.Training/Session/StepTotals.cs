@@ -21,15 +21,16 @@ internal sealed record StepTotals(long TrainedTokens, long Tokens, long Samples,
     /// <summary>Whether anything is trained.</summary>
     public bool Trains => TrainedTokens > 0;
 
-    /// <summary>Adds up this rank's part and the others'.</summary>
+    /// <summary>Adds up this rank's part and the others'. Ranks that split the tokens of a micro-batch count it once.</summary>
     public static StepTotals Of(StepBatch batch, Mesh mesh)
     {
         var sums = mesh.Sum("the count of a step's tokens", batch.TrainedTokens, batch.Tokens, batch.Samples, batch.Groups, batch.EmptyGroups);
-        return new StepTotals((long)sums[0], (long)sums[1], (long)sums[2], (long)sums[3], (long)sums[4])
+        var all = Array.ConvertAll(sums, sum => (long)sum / mesh.SequenceSize);
+        return new StepTotals(all[0], all[1], all[2], all[3], all[4])
         {
             Step = batch.Step,
             Reduction = batch.Reduction,
-            Means = (long)batch.Groups * mesh.WorldSize,
+            Means = (long)batch.Groups * mesh.DataSize,
         };
     }
 

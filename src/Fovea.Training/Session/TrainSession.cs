@@ -22,7 +22,8 @@ internal class TrainSession : IDisposable
         (Model, Strategy, Optimizer, Mesh) = (model, strategy, optimizer, mesh);
         maxGradNorm = options.MaxGradNorm;
         Runner = new StepRunner(
-            model, options.VisionLearns, options.Dropout, options.Cache, options.Plan, together: strategy.RunsTogether, options.Noise);
+            model, options.VisionLearns, options.Dropout, options.Cache, options.Plan, together: strategy.RunsTogether, options.Noise,
+            SequenceExchange.Of(mesh));
     }
 
     public VisionLanguageModel Model { get; }

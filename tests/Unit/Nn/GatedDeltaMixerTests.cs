@@ -68,7 +68,7 @@ public sealed class GatedDeltaMixerTests : NativeTest
 
         public Tensor Attend(int layer, Tensor q_THD, Tensor k_TGD, Tensor v_TGD, double scale) => plan.Attend(layer, q_THD, k_TGD, v_TGD, scale);
 
-        public Tensor Convolve(int layer, Tensor x_TC, Tensor weight_CK) => plan.Convolve(layer, x_TC, weight_CK);
+        public Tensor Convolve(int layer, GatedDeltaShape shape, Tensor x_TC, Tensor weight_CK) => plan.Convolve(layer, shape, x_TC, weight_CK);
 
         public Tensor Recur(int layer, GatedDeltaShape shape, Tensor mixed_TC, Tensor g_TH, Tensor beta_TH)
         {

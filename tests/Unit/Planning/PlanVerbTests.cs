@@ -41,6 +41,25 @@ public sealed class PlanVerbTests : NativeTest
         Assert.Equal(3584 + (1280L * 1176), Assert.Single(groups, g => g.IsRest).Frozen.Sum());
     }
 
+    [Fact]
+    public void Sequences_that_ranks_split_are_counted_for_one_of_them()
+    {
+        var options = new MemoryPlanRequest { Ranks = [4], Stages = [0], Length = 32768 };
+        var kept = new[] { 1, 2, 4 }.ToDictionary(
+            ranks => ranks, ranks => Plan($"bf16: true\nsequence_parallel_size: {ranks}", options).Rows.Single().Activations);
+        foreach (var (ranks, bytes) in kept)
+        {
+            // An exchange leaves a copy of attention's result; repeated key heads are no more than those of queries.
+            TestContext.Current.TestOutputHelper?.WriteLine($"{ranks} ranks: {bytes / (double)GiB:0.00} GiB of activations each");
+            Assert.InRange(bytes * ranks / (double)kept[1], 0.999, 1.1);
+        }
+
+        string Refusal(string lines, params int[] ranks) => Assert.Throws<ConfigException>(() => Plan(lines, options with { Ranks = ranks })).Message;
+        Assert.Contains("use one of 1, 2, 4, 7, 14, 28", Refusal("sequence_parallel_size: 8", 8));
+        Assert.Contains("sequence_parallel_size: 2 does not divide the number of processes, which is 3", Refusal("sequence_parallel_size: 2", 3));
+        Assert.Equal([2, 4], Plan("sequence_parallel_size: 2", options with { Ranks = [1, 2, 3, 4] }).Rows.Select(row => row.Ranks));
+    }
+
     [Theory]
     [InlineData("bf16: true", 14.4, 13.6, 13.1)]
     [InlineData("bf16: true\nfinetuning_type: full\nfreeze_vision_tower: false\nfreeze_multi_modal_projector: false", 16.0, 15.8, 15.6)]

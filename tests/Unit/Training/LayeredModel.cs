@@ -44,6 +44,8 @@ internal sealed class LayeredModel : VisionLanguageModel
 
     public override int Layers { get; }
 
+    public override int QueryHeads => 4;
+
     public override (int Heads, int Size) KeyValueShape => (2, 16);
 
     public override int MaxTokens => 4096;

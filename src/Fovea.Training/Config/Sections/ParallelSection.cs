@@ -1,3 +1,4 @@
+using System.Globalization;
 using Fovea.Distributed;
 using Fovea.Keys;
 
@@ -30,6 +31,10 @@ internal sealed record ParallelSection
     /// <summary>FSDP's names for the same: <c>full_shard</c> is <c>zero: 3</c>, <c>shard_grad_op</c> is <c>zero: 2</c>; may add <c>offload</c>.</summary>
     [Affects(Execution)] public IReadOnlyList<string> Fsdp { get; init; } = [];
 
+    /// <summary>Processes that split the tokens of each packed micro-batch (Ulysses); divides the number of processes and of attention heads.</summary>
+    [Bounds(1)]
+    [Affects(Execution)] public int SequenceParallelSize { get; init; } = 1;
+
     /// <summary>How often a failed run is restarted, from its last checkpoint; the environment variable <c>MAX_RESTARTS</c> takes precedence.</summary>
     [Bounds(0)]
     [Affects(Execution)] public int MaxRestarts { get; init; }
@@ -43,6 +48,22 @@ internal sealed record ParallelSection
         PinMemory = PinMemory,
         SaveWhole = SaveWhole,
     };
+
+    /// <summary>Why so many processes cannot split sequences as asked; null where they can.</summary>
+    public string? RanksRefusal(int worldSize) => worldSize % SequenceParallelSize == 0 ? null : string.Create(
+        CultureInfo.InvariantCulture,
+        $"sequence_parallel_size: {SequenceParallelSize} does not divide the number of processes, which is {worldSize}; start as many or a multiple "
+        + $"(NPROC_PER_NODE={SequenceParallelSize})");
+
+    /// <summary>Checks what depends on the number of processes.</summary>
+    /// <exception cref="ConfigException">They cannot split sequences as asked.</exception>
+    public void CheckRanks(int worldSize)
+    {
+        if (RanksRefusal(worldSize) is { } why)
+        {
+            throw new ConfigException(why);
+        }
+    }
 
     internal bool PinMemory { get; init; } = true;
 

@@ -76,6 +76,7 @@ internal sealed record ScheduleSection
     };
 
     /// <summary>Checks what depends on the number of processes.</summary>
+    /// <param name="worldSize">Those that have samples of their own.</param>
     /// <exception cref="ConfigException">The DeepSpeed file counts on another number of them.</exception>
     public void CheckRanks(int worldSize)
     {

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Runtime.CompilerServices;
 
 namespace Fovea.Tests;
@@ -15,6 +16,13 @@ public static class TestFiles
         var path = Path.Combine(Root, "tests", "goldens", relative);
         path = DrawnModel.Place(path);
         return Path.Exists(path) ? path : throw new FileNotFoundException($"the golden {relative} is missing from the checkout", path);
+    }
+
+    /// <summary>Lines of a committed golden that is text, compressed by gzip.</summary>
+    public static IReadOnlyList<string> GoldenLines(string relative)
+    {
+        using var unpacked = new StreamReader(new GZipStream(File.OpenRead(Golden(relative)), CompressionMode.Decompress));
+        return unpacked.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
     /// <summary>Reference data beside the checkout (<c>../shared</c>), or null where it is absent.</summary>

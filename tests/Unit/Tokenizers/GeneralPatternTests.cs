@@ -8,11 +8,11 @@ public sealed class GeneralPatternTests
 {
     private static readonly string[] Known = [.. PiecePattern.Expressions];
 
-    public static TheoryData<int> Rows => [.. Enumerable.Range(0, Golden().Length)];
+    public static TheoryData<int> Rows => [.. Enumerable.Range(0, Golden().Count)];
 
     public static TheoryData<string> Scanned => [.. Known];
 
-    // regexes.jsonl: random texts cut by Hugging Face tokenizers (make_regex_golden.py).
+    // regexes.jsonl.gz: random texts cut by Hugging Face tokenizers (make_regex_golden.py).
     [Theory]
     [MemberData(nameof(Rows))]
     public void Texts_fall_into_the_pieces_that_tokenizers_cuts(int line)
@@ -115,7 +115,7 @@ public sealed class GeneralPatternTests
         Assert.True(tokenizer.SplitsByRegex);
     }
 
-    private static string[] Golden() => File.ReadAllLines(TestFiles.Golden("tokenizer/regexes.jsonl"));
+    private static IReadOnlyList<string> Golden() => TestFiles.GoldenLines("tokenizer/regexes.jsonl.gz");
 
     /// <summary>Every code point but surrogates, each between a letter and a digit, a space and a sign.</summary>
     private static string Everything() => string.Concat(Enumerable.Range(1, 0x10FFFF).Where(code => code is < 0xD800 or > 0xDFFF)

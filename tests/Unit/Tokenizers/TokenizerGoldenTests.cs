@@ -9,20 +9,20 @@ public sealed class TokenizerGoldenTests
 {
     [Fact]
     public void MiniMind_ids_and_decoded_text_equal_the_reference() =>
-        Compare(TestFiles.Golden("minimind_c/tokenizer"), TestFiles.Golden("tokenizer/minimind/golden.jsonl"));
+        Compare(TestFiles.Golden("minimind_c/tokenizer"), TestFiles.GoldenLines("tokenizer/minimind/golden.jsonl.gz"));
 
     [Theory]
     [InlineData("qwen2_5")]
     [InlineData("minimind")]
     [InlineData("minimind_a")]
     public void Published_tokenizers_give_the_ids_and_text_of_the_reference(string name) =>
-        Compare(Reference($"data/tokenizers/{name}"), Reference($"golden/tokenizer/{name}.jsonl"));
+        Compare(Reference($"data/tokenizers/{name}"), [.. File.ReadLines(Reference($"golden/tokenizer/{name}.jsonl"))]);
 
     [Fact]
     public void Reference_text_given_out_as_a_stream_is_the_decoded_text()
     {
         var tokenizer = Tokenizer.Load(TestFiles.Golden("minimind_c/tokenizer"));
-        foreach (var line in File.ReadLines(TestFiles.Golden("tokenizer/minimind/golden.jsonl")))
+        foreach (var line in TestFiles.GoldenLines("tokenizer/minimind/golden.jsonl.gz"))
         {
             var (_, ids, decoded) = Parse(line);
             var decoder = tokenizer.NewStreamingDecoder(skipSpecialTokens: false);
@@ -102,19 +102,17 @@ public sealed class TokenizerGoldenTests
     private static string Expand(string text) => Regex.Replace(
         text, @"\[(\d+)x(<unk>)\]", m => string.Concat(Enumerable.Repeat(m.Groups[2].Value, int.Parse(m.Groups[1].Value))));
 
-    private static void Compare(string tokenizerFolder, string golden)
+    private static void Compare(string tokenizerFolder, IReadOnlyList<string> golden)
     {
         var tokenizer = Tokenizer.Load(tokenizerFolder);
-        var count = 0;
-        foreach (var line in File.ReadLines(golden))
+        foreach (var line in golden)
         {
             var (text, ids, decoded) = Parse(line);
             Assert.Equal(ids, tokenizer.Encode(text));
             Assert.Equal(decoded, tokenizer.Decode(ids));
-            count++;
         }
 
-        Assert.True(count >= 298, $"{golden} holds only {count} texts");
+        Assert.True(golden.Count >= 298, $"only {golden.Count} texts");
     }
 
     private static (string Text, int[] Ids, string Decoded) Parse(string line)

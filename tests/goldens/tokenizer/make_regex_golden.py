@@ -1,5 +1,5 @@
 """Cuts random Unicode texts by expressions of all kinds, with every way of keeping matches, as Hugging Face tokenizers cuts them.
-usage: make_regex_golden.py COUNT SEED > regexes.jsonl   (needs the package tokenizers)"""
+usage: make_regex_golden.py COUNT SEED | gzip -9 -n > regexes.jsonl.gz   (needs the package tokenizers)"""
 import json, random, sys
 import unicodedata as u
 from tokenizers import Regex

@@ -1,5 +1,5 @@
 """Cuts random Unicode texts by the three published expressions with Oniguruma itself (the engine of Hugging Face tokenizers).
-usage: make_split_golden.py COUNT SEED > splits.jsonl   (needs libonig.so.5)"""
+usage: make_split_golden.py COUNT SEED | gzip -9 -n > splits.jsonl.gz   (needs libonig.so.5)"""
 import ctypes, json, random, sys
 import unicodedata as u
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Fovea.Tensors;
 using Fovea.Tensors.Collectives;
 

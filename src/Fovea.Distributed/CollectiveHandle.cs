@@ -31,6 +31,15 @@ internal sealed class CollectiveHandle : IDisposable
     /// <summary>One that has nothing to wait for.</summary>
     internal static CollectiveHandle Done => new(null, null, string.Empty);
 
+    /// <summary>What a trace calls it.</summary>
+    internal static string Verb(CollectiveKind kind) => kind switch
+    {
+        CollectiveKind.AllGather => "gather",
+        CollectiveKind.AllReduce => "sum",
+        CollectiveKind.Broadcast => "broadcast",
+        _ => "reduce",
+    };
+
     /// <exception cref="MeshException">A rank died, hangs or failed.</exception>
     public void Wait()
     {

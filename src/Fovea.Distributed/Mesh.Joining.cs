@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Fovea.Tensors;
 using Fovea.Tensors.Collectives;
 
@@ -10,9 +9,7 @@ internal sealed partial class Mesh
 {
     // A heart beats on a thread of its own: minutes of silence mean that the process or its host is gone, however long a step may take.
     private static readonly TimeSpan LongestSilence = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan LongestJoin = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan Linger = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
 
     /// <summary>Joins the ranks that were started together; one rank joins nobody.</summary>
     /// <param name="timeout">How long a rank may be waited for, in a collective or at the start (<c>ddp_timeout</c>).</param>
@@ -21,7 +18,7 @@ internal sealed partial class Mesh
     public static Mesh Join(RankVariables variables, TimeSpan timeout, Func<Device>? choose = null) =>
         Join(
             variables, timeout, choose,
-            (store, device, hosts) => Open(store, variables, variables.Rank, variables.WorldSize, "world", device, timeout, hosts));
+            (store, device, hosts) => Rendezvous.Open(store, variables, variables.Rank, variables.WorldSize, "world", device, timeout, hosts));
 
     /// <param name="open">Connects the ranks for collectives; null of it for ranks that only know of one another.</param>
     internal static Mesh Join(
@@ -32,17 +29,17 @@ internal sealed partial class Mesh
             return Alone();
         }
 
-        var patience = timeout < LongestJoin ? timeout : LongestJoin;
+        var patience = Rendezvous.Patience(timeout);
         var host = Environment.MachineName;
         var device = choose?.Invoke() ?? Device.Cpu;
         TcpStore? store = null;
         MeshWatch? watch = null;
         try
         {
-            store = Connect(variables, patience, variables.Rank == 0 && !variables.StoreIsServed);
-            var hosts = Meet(store, variables, host, patience);
+            store = Rendezvous.Connect(variables, patience, variables.Rank == 0 && !variables.StoreIsServed);
+            var hosts = Rendezvous.Meet(store, variables, host, patience);
             watch = new MeshWatch(
-                Connect(variables, patience, serves: false), variables.Rank, hosts, timeout < LongestSilence ? timeout : LongestSilence);
+                Rendezvous.Connect(variables, patience, serves: false), variables.Rank, hosts, timeout < LongestSilence ? timeout : LongestSilence);
             var mesh = new Mesh(variables, hosts, timeout, device, store, watch, open(store, device, hosts));
             if (device.Type == DeviceType.Cuda)
             {
@@ -97,14 +94,14 @@ internal sealed partial class Mesh
         }
 
         watch!.Dispose();
-        neighbours?.Dispose();
+        Sequences?.Dispose();
         group?.Dispose();
         store.Dispose();
     }
 
     private void Abort()
     {
-        neighbours?.Abort();
+        Sequences?.Group.Abort();
         group?.Abort();
     }
 
@@ -130,51 +127,6 @@ internal sealed partial class Mesh
         {
             var asked = Task.Run(ask);
             unreachable = !Quietly(asked, Linger) || !asked.IsCompletedSuccessfully;
-        }
-    }
-
-    private static TcpStore Connect(RankVariables variables, TimeSpan patience, bool serves)
-    {
-        try
-        {
-            return new TcpStore(variables.MasterAddress, variables.MasterPort, serves, variables.WorldSize, patience, variables.Prefix);
-        }
-        catch (TorchException e)
-        {
-            var at = string.Create(CultureInfo.InvariantCulture, $"{variables.MasterAddress}:{variables.MasterPort}");
-            var words = e.Message.Split('\n')[0];
-            throw new MeshException(0, variables.MasterAddress, serves
-                ? $"cannot serve the store at {at} (is MASTER_PORT in use, MASTER_ADDR another host's?): {words}"
-                : $"cannot be reached by rank {variables.Rank} on {Environment.MachineName} at {at} within {patience.TotalSeconds:0} s: {words}", e);
-        }
-    }
-
-    private static string[] Meet(TcpStore store, RankVariables variables, string host, TimeSpan patience)
-    {
-        store.Set(string.Create(CultureInfo.InvariantCulture, $"host/{variables.Rank}"), host);
-        var hosts = new string[variables.WorldSize];
-        var watch = Stopwatch.StartNew();
-        for (var r = 0; r < hosts.Length; r++)
-        {
-            var left = patience - watch.Elapsed;
-            hosts[r] = store.Get(string.Create(CultureInfo.InvariantCulture, $"host/{r}"), left > TimeSpan.Zero ? left : TimeSpan.Zero)
-                ?? throw new MeshException(r, "an unknown host", $"has not joined within {patience.TotalSeconds:0} s");
-        }
-
-        return hosts;
-    }
-
-    private static ProcessGroup Open(
-        TcpStore store, RankVariables variables, int rank, int ranks, string name, Device device, TimeSpan timeout, string[] hosts)
-    {
-        try
-        {
-            // Gloo's own limit comes after ours, which can name the rank.
-            return new ProcessGroup(store, rank, ranks, name, OwnAddress.Towards(variables), device, timeout + Margin);
-        }
-        catch (TorchException e)
-        {
-            throw new MeshException(variables.Rank, hosts[variables.Rank], $"cannot connect to the other ranks: {e.Message.Split('\n')[0]}", e);
         }
     }
 }

@@ -112,7 +112,7 @@ internal sealed partial class Mesh : IDisposable
         }
 
         using var scope = TensorScope.Open("step");
-        return Start(CollectiveKind.AllGather, Bytes(output), Bytes(input), what);
+        return Start(CollectiveKind.AllGather, FlatTensor.Bytes(output), FlatTensor.Bytes(input), what);
     }
 
     /// <summary>
@@ -137,7 +137,7 @@ internal sealed partial class Mesh : IDisposable
         }
 
         var received = CreateOps.Empty(input.Shape, input.DType, input.Device).Keep();
-        return Start(CollectiveKind.AllToAll, Bytes(received), Bytes(input), what, received, parts => SumParts(output, parts));
+        return Start(CollectiveKind.AllToAll, FlatTensor.Bytes(received), FlatTensor.Bytes(input), what, received, parts => FlatTensor.SumParts(output, parts));
     }
 
     /// <summary>Gives every rank the tensor of one of them, in place.</summary>
@@ -149,7 +149,7 @@ internal sealed partial class Mesh : IDisposable
         }
 
         using var scope = TensorScope.Open("step");
-        return Start(CollectiveKind.Broadcast, Bytes(x), Bytes(x), what, root: root);
+        return Start(CollectiveKind.Broadcast, FlatTensor.Bytes(x), FlatTensor.Bytes(x), what, root: root);
     }
 
     /// <summary>Waits until every rank has come here.</summary>
@@ -268,18 +268,6 @@ internal sealed partial class Mesh : IDisposable
         }
     }
 
-    private static Tensor Bytes(Tensor x) => x.Detach().View(x.Count).Bits(DType.U8);
-
-    private static void SumParts(Tensor output, Tensor parts)
-    {
-        var n = output.Count;
-        output.Copy_(parts.Slice(0, 0, n));
-        for (var start = n; start < parts.Count; start += n)
-        {
-            output.Add_(parts.Slice(0, start, start + n));
-        }
-    }
-
     private void CheckParts(Tensor whole, Tensor part)
     {
         if (whole.Count != part.Count * WorldSize)
@@ -288,12 +276,13 @@ internal sealed partial class Mesh : IDisposable
         }
     }
 
-    private CollectiveHandle Start(
+    /// <param name="among">The ranks that take part; null for all.</param>
+    internal CollectiveHandle Start(
         CollectiveKind kind, Tensor output, Tensor input, string what, Tensor? scratch = null, Action<Tensor>? finish = null, int root = 0,
-        bool amongNeighbours = false)
+        SequenceExchange? among = null)
     {
-        var (within, ranks) = amongNeighbours ? (neighbours!, SequenceSize) : (group!, WorldSize);
-        watch!.Reached(what, amongNeighbours);
+        var (within, ranks) = among is null ? (group!, WorldSize) : (among.Group, among.Size);
+        watch!.Reached(what, among is not null);
         ThrowKnown();
         var whole = kind == CollectiveKind.AllGather ? output : input;
         var counted = kind == CollectiveKind.AllToAll ? CollectiveKind.ReduceScatter : kind;
@@ -301,11 +290,11 @@ internal sealed partial class Mesh : IDisposable
         try
         {
             var traced = Profile.IsOn && output.Device.Type == DeviceType.Cpu
-                ? ($"{(amongNeighbours ? "exchange" : Verb(kind))}: {what}", Stopwatch.GetTimestamp())
+                ? ($"{(among is null ? CollectiveHandle.Verb(kind) : "exchange")}: {what}", Stopwatch.GetTimestamp())
                 : ((string, long)?)null;
             return new CollectiveHandle(this, within.Start(kind, output, input, root, timed: traced is not null), what, scratch, finish)
             {
-                Traced = traced, AmongNeighbours = amongNeighbours,
+                Traced = traced, AmongNeighbours = among is not null,
             };
         }
         catch (TorchException e)
@@ -314,14 +303,6 @@ internal sealed partial class Mesh : IDisposable
             throw Explain(what, e.Message.Split('\n')[0], null, e);
         }
     }
-
-    private static string Verb(CollectiveKind kind) => kind switch
-    {
-        CollectiveKind.AllGather => "gather",
-        CollectiveKind.AllReduce => "sum",
-        CollectiveKind.Broadcast => "broadcast",
-        _ => "reduce",
-    };
 
     private void ThrowKnown()
     {

@@ -1,4 +1,3 @@
-using Fovea.Tests.Unit.Robustness;
 using Fovea.Training.Config;
 
 namespace Fovea.Tests.Distributed;

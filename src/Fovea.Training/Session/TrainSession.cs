@@ -23,7 +23,7 @@ internal class TrainSession : IDisposable
         maxGradNorm = options.MaxGradNorm;
         Runner = new StepRunner(
             model, options.VisionLearns, options.Dropout, options.Cache, options.Plan, together: strategy.RunsTogether, options.Noise,
-            SequenceExchange.Of(mesh));
+            mesh.Sequences);
     }
 
     public VisionLanguageModel Model { get; }

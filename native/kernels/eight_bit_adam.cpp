@@ -203,7 +203,8 @@ void eight_bit_adamw(
         TORCH_CHECK(
             gradient.numel() == count && mean.numel() == count && square.numel() == count && mean_scales[i].numel() == blocks
                 && square_scales[i].numel() == blocks && weight.is_contiguous() && mean.is_contiguous() && square.is_contiguous(),
-            "eight_bit_adamw: a weight of ", count, " elements, ", gradient.numel(), " gradients, ", mean.numel(), " bytes, ", mean_scales[i].numel(), " scales");
+            "eight_bit_adamw: a weight of ", count, " elements, ", gradient.numel(), " gradients, ", mean.numel(), " bytes, ", mean_scales[i].numel(),
+            " scales");
         check_one_device("eight_bit_adamw", {&weight, &gradient, &mean, &mean_scales[i], &square, &square_scales[i], &steps[i], &given, &skip});
         if (!fused_on_cpu(weight) || gradient.scalar_type() != weight.scalar_type()) {
             if (!with_signs) {

@@ -15,7 +15,7 @@ internal abstract class ParallelStrategy(Mesh mesh) : IDisposable
     /// <summary>Sums over ranks a number that each computed from its own <see cref="Parts"/>; null where every rank has all parts.</summary>
     public virtual Func<Tensor, Tensor>? SumOfParts => null;
 
-    /// <summary>The buffers of what learns, where ranks have parts of weights: an optimizer that needs whole ones gathers there; all ranks in this order.</summary>
+    /// <summary>The buffers of what learns where ranks have parts of weights, for an optimizer that needs whole ones: all ranks in this order.</summary>
     public virtual IReadOnlyList<FlatShard> Divided => [];
 
     /// <summary>Whether every rank must take part in every pass through the model, because weights are all-gathered for it.</summary>

@@ -103,7 +103,7 @@ internal sealed record DataOptions
     public bool TakesTools => Template == ChatTemplates.OfModel;
 
     /// <summary>What <see cref="LossScale"/> says; null where stretches of answers weigh the same.</summary>
-    public LossScale? Scale { get; init; }
+    public LossScaleRule? Scale { get; init; }
 
     /// <summary>With what <see cref="LossScale"/> says.</summary>
     /// <exception cref="ConfigException">It cannot be used, or contradicts another key.</exception>
@@ -114,7 +114,7 @@ internal sealed record DataOptions
             return this;
         }
 
-        var scale = Templates.LossScale.Read(text);
+        var scale = LossScaleRule.Read(text);
         var (key, other) = scale.Strategy switch
         {
             "all" when MaskHistory => ("all", "mask_history"),

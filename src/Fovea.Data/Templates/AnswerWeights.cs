@@ -6,7 +6,7 @@ namespace Fovea.Data.Templates;
 
 /// <summary>What the tokens of answers weigh in the loss: by their message (<see cref="Message.Weight"/>), or by the configuration's maps.</summary>
 /// <param name="scale">Null where stretches of answers weigh the same.</param>
-internal sealed class AnswerWeights(Tokenizer tokenizer, LossScale? scale)
+internal sealed class AnswerWeights(Tokenizer tokenizer, LossScaleRule? scale)
 {
     /// <summary>
     /// Appends an answer. Stretches of different weight are tokenised each by itself, as in ms-swift, so that no token spans two; otherwise nothing changes.
@@ -104,12 +104,12 @@ internal sealed class AnswerWeights(Tokenizer tokenizer, LossScale? scale)
         var (text, tail) = (written[..^end], written[^end..]);
         if (message?.Weight is { } own)
         {
-            return LossScale.Joined([(text, (float)own), (tail, own > 0 ? 1 : 0)]);
+            return LossScaleRule.Joined([(text, (float)own), (tail, own > 0 ? 1 : 0)]);
         }
 
         try
         {
-            return scale is null ? [] : LossScale.Joined([.. scale.Split(text), (tail, 1)]);
+            return scale is null ? [] : LossScaleRule.Joined([.. scale.Split(text), (tail, 1)]);
         }
         catch (RegexMatchTimeoutException e)
         {

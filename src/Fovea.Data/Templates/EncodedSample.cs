@@ -12,7 +12,8 @@ internal sealed record EncodedSample(int[] Ids, int[] Labels, IReadOnlyList<Imag
     /// <param name="truncated">Something was cut off to keep within the cutoff.</param>
     public static EncodedSample Of(Conversation conversation, int[] ids, int[] labels, IReadOnlyList<ImageRef> images, bool truncated)
     {
-        if (!(conversation.Weight > 0 && float.IsFinite((float)conversation.Weight)) || conversation.Messages.Any(message => message.Weight is < 0 or double.NaN))
+        var isAbove = conversation.Weight > 0 && float.IsFinite((float)conversation.Weight);
+        if (!isAbove || conversation.Messages.Any(message => message.Weight is < 0 or double.NaN))
         {
             throw BadSampleException.Of(conversation, "has a weight that is no number above 0, or a message with one below 0");
         }

@@ -29,7 +29,7 @@ internal sealed class MiniCpmVEncoder : ISampleEncoder
     public MiniCpmVEncoder(
         Tokenizer tokenizer, MiniCpmVConfig config, SlicedMedia images, MiniCpmVDialogue dialogue, DataOptions options, string? defaultSystem)
     {
-        LossScale.Refuse(options);
+        LossScaleRule.Refuse(options);
         this.tokenizer = tokenizer;
         this.config = config;
         this.images = images;

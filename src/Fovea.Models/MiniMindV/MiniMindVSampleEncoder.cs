@@ -33,7 +33,7 @@ internal sealed class MiniMindVSampleEncoder : ISampleEncoder
     public MiniMindVSampleEncoder(
         ChatTemplate template, Tokenizer tokenizer, IMediaProcessor images, DataOptions options, MiniMindVConfig config, MiniMindVOptions own)
     {
-        LossScale.Refuse(options);
+        LossScaleRule.Refuse(options);
         if (options.TrainOnPrompt || options.MaskHistory)
         {
             throw new ConfigException("train_on_prompt and mask_history are not supported for this model family; every answer is trained");

@@ -83,13 +83,13 @@ internal sealed record ShardPlan
 
     private static ShardPlan Divided(IReadOnlyList<ShardGroup> groups, ShardingOptions sharding, int ranks, ShardTypes types)
     {
-        long Frozen(ShardGroup g) =>
-            (Padded(g.Frozen, ranks, types.Alignment) * types.Compute) + Padded(g.Packed, ranks, types.Alignment);
-        long Learning(ShardGroup g) => (Padded(g.Trained, ranks, types.Alignment) * types.Compute) + (Padded(g.Adapters, ranks, types.Alignment) * types.Master);
+        long Pad(IEnumerable<long> counts) => Padded(counts, ranks, types.Alignment);
+        long Frozen(ShardGroup g) => (Pad(g.Frozen) * types.Compute) + Pad(g.Packed);
+        long Learning(ShardGroup g) => (Pad(g.Trained) * types.Compute) + (Pad(g.Adapters) * types.Master);
 
         var divides = sharding.Stage == 3;
         var units = groups.Where(g => !g.IsRest).ToList();
-        var part = groups.Sum(g => Padded(g.Trained, ranks, types.Alignment) + Padded(g.Adapters, ranks, types.Alignment)) / ranks;
+        var part = groups.Sum(g => Pad(g.Trained) + Pad(g.Adapters)) / ranks;
         var state = (part + (long)(types.States * part)) * types.Master; // the weights in the type in which they are trained, and the optimizer's
         var sums = part * Single;
         var collected = sharding.Stage == 1 && types.Accumulates ? part * ranks * Single : 0;

@@ -22,7 +22,8 @@ internal sealed class BestWeights : IDisposable
         {
             var strategy = setup.Divide(config, mesh);
             var session = TrainSession.Over(
-                setup.Model, parts => Restored(config, checkpoint, parts, strategy.Divided), new SessionOptions { VisionLearns = setup.VisionLearns }, mesh, strategy);
+                setup.Model, parts => Restored(config, checkpoint, parts, strategy.Divided), new SessionOptions { VisionLearns = setup.VisionLearns }, mesh,
+                strategy);
             strategy.Publish();
             return new BestWeights(setup, session);
         }

@@ -9,7 +9,9 @@ using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Data;
 
-/// <summary>What stretches of answers and whole rows weigh in the loss: as ms-swift divides answers (<c>goldens/loss_scale/make.py</c>), down to a batch.</summary>
+/// <summary>
+/// What stretches of answers and whole rows weigh in the loss: as ms-swift divides answers (<c>goldens/loss_scale/make.py</c>), down to a batch.
+/// </summary>
 public sealed class LossScaleTests : IDisposable
 {
     private const string End = "<|im_end|>\n";
@@ -27,13 +29,18 @@ public sealed class LossScaleTests : IDisposable
     public void Answers_are_divided_as_ms_swift_divides_them(string map)
     {
         var file = folder.Write($"{map}.json", Golden.GetProperty("maps").GetProperty(map).GetRawText());
-        var scales = BuiltIn.Contains(map) ? new[] { LossScale.Read(map), LossScale.Read(file) } : [LossScale.Read(file)];
-        var cases = Golden.GetProperty("cases").EnumerateArray().Where(one => one.GetProperty("map").GetString() == map).ToList();
-        Assert.NotEmpty(cases);
-        foreach (var one in cases)
+        var scales = BuiltIn.Contains(map) ? new[] { LossScaleRule.Read(map), LossScaleRule.Read(file) } : [LossScaleRule.Read(file)];
+        var answers = Golden.GetProperty("answers").EnumerateArray().Select(answer => answer.GetString()!);
+        foreach (var (answer, pieces) in answers.Zip(Golden.GetProperty("cases").GetProperty(map).EnumerateArray()))
         {
-            var expected = LossScale.Joined(one.GetProperty("pieces").EnumerateArray().Select(piece => (piece[0].GetString()!, piece[1].GetSingle())));
-            Assert.All(scales, scale => Assert.Equal(expected, scale.Split(one.GetProperty("answer").GetString()!)));
+            var at = 0;
+            var expected = LossScaleRule.Joined(pieces.EnumerateArray().Select(piece =>
+            {
+                var start = at;
+                at += piece[0].GetInt32();
+                return (answer[start..at], piece[1].GetSingle());
+            }));
+            Assert.All(scales, scale => Assert.Equal(expected, scale.Split(answer)));
         }
     }
 
@@ -41,11 +48,12 @@ public sealed class LossScaleTests : IDisposable
     public void Maps_are_applied_one_behind_the_other_and_their_weights_multiplied()
     {
         var file = folder.Write("own.json", """{"\\d+": [0.5]}""");
-        var scale = LossScale.Read($"last_round+hermes+{file}");
+        var scale = LossScaleRule.Read($"last_round+hermes+{file}");
         Assert.Equal("last_round", scale.Strategy);
-        Assert.Equal([("See ", 1), ("7", 0.5f), (": ", 1), ("<tool_call>f(", 2), ("3", 1), (")</tool_call>", 2)], scale.Split("See 7: <tool_call>f(3)</tool_call>"));
-        Assert.Equal(("default", false), (LossScale.Read("default").Strategy, LossScale.Read("default").HasMaps));
-        Assert.Equal("default", LossScale.Read("react").Strategy);
+        Assert.Equal(
+            [("See ", 1), ("7", 0.5f), (": ", 1), ("<tool_call>f(", 2), ("3", 1), (")</tool_call>", 2)], scale.Split("See 7: <tool_call>f(3)</tool_call>"));
+        Assert.Equal(("default", false), (LossScaleRule.Read("default").Strategy, LossScaleRule.Read("default").HasMaps));
+        Assert.Equal("default", LossScaleRule.Read("react").Strategy);
     }
 
     [Theory]
@@ -57,14 +65,14 @@ public sealed class LossScaleTests : IDisposable
     [InlineData("[]", "own.json")]
     [InlineData("{", "own.json")]
     public void A_file_that_is_no_map_is_named(string text, string problem) =>
-        Assert.Contains(problem, Assert.Throws<ConfigException>(() => LossScale.Read(folder.Write("own.json", text))).Message);
+        Assert.Contains(problem, Assert.Throws<ConfigException>(() => LossScaleRule.Read(folder.Write("own.json", text))).Message);
 
     [Theory]
     [InlineData("recat", "loss_scale: 'recat' is not known; it must be default, last_round, all, one of react")]
     [InlineData("agentflan", "agentflan weighs answers by their questions")]
     [InlineData("all+nowhere/map.json", "loss_scale: nowhere/map.json is not there")]
     public void A_name_that_is_none_is_answered_with_those_that_are(string text, string problem) =>
-        Assert.Contains(problem, Assert.Throws<ConfigException>(() => LossScale.Read(text)).Message);
+        Assert.Contains(problem, Assert.Throws<ConfigException>(() => LossScaleRule.Read(text)).Message);
 
     [Fact]
     public void Stretches_of_an_answer_weigh_what_the_map_says_and_what_weighs_nothing_is_not_trained()
@@ -108,6 +116,24 @@ public sealed class LossScaleTests : IDisposable
     }
 
     [Fact]
+    public void Encoders_of_one_text_refuse_what_they_cannot_weigh()
+    {
+        var options = new DataOptions { Dataset = [] };
+        LossScaleRule.Refuse(options with { LossScale = "default" });
+        Assert.All(new[] { "react", "last_round", "all" }, text => Assert.Contains(
+            $"loss_scale: {text} is not known to the data code of this model's family",
+            Assert.Throws<ConfigException>(() => LossScaleRule.Refuse((options with { LossScale = text }).Scaled())).Message));
+        AnswerWeights.Refuse(Text(("Q", "A")) with { Weight = 2 });
+        var marked = new Conversation([Message.User("Q"), Message.Assistant("A") with { Trained = true }]);
+        Assert.Contains("row", Assert.Throws<BadSampleException>(() => AnswerWeights.Refuse(marked)).Message);
+    }
+
+    [Fact]
+    public void A_weight_that_is_none_is_refused_from_a_program_too() => Assert.All(
+        new[] { 0, -1, double.NaN, double.PositiveInfinity }, weight => Assert.Contains(
+            "no number above 0", Assert.Throws<BadSampleException>(() => Encode(null, Text(("Q", "A")) with { Weight = weight })).Message));
+
+    [Fact]
     public void The_models_own_template_is_weighed_too()
     {
         var template = ChatTemplates.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"), ChatTemplates.Qwen2Vl);
@@ -122,7 +148,8 @@ public sealed class LossScaleTests : IDisposable
         folder.Write("dataset_info.json", """{"d":{"file_name":"rows.jsonl","formatting":"openai","columns":{"messages":"messages","weight":"w"}}}""");
         folder.Write("rows.jsonl", string.Join('\n',
             """{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A"}],"w":2.5}""",
-            """{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A","loss":false},{"role":"user","content":"Q"},{"role":"assistant","content":"A","loss_scale":0.5}]}""",
+            """{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A","loss":false},"""
+                + """{"role":"user","content":"Q"},{"role":"assistant","content":"A","loss_scale":0.5}]}""",
             """{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A"}],"w":null}"""));
         using var data = DatasetLoader.Load(new DataOptions { Dataset = ["d"], DatasetDir = folder.Root });
         Assert.Equal([2.5, 1, 1], Enumerable.Range(0, 3).Select(i => data.Train[i].Weight));
@@ -143,7 +170,8 @@ public sealed class LossScaleTests : IDisposable
     {
         var (outer, inner) = field.StartsWith("\"w\"", StringComparison.Ordinal) ? ("," + field, string.Empty) : (string.Empty, "," + field);
         folder.Write("dataset_info.json", """{"d":{"file_name":"rows.json","formatting":"openai","columns":{"messages":"messages","weight":"w"}}}""");
-        folder.Write("rows.json", "[{\"messages\":[{\"role\":\"user\",\"content\":\"Q\"},{\"role\":\"assistant\",\"content\":\"A\"" + inner + "}]" + outer + "}]");
+        folder.Write(
+            "rows.json", "[{\"messages\":[{\"role\":\"user\",\"content\":\"Q\"},{\"role\":\"assistant\",\"content\":\"A\"" + inner + "}]" + outer + "}]");
         var error = Assert.Throws<ConfigException>(() => DatasetLoader.Load(new DataOptions { Dataset = ["d"], DatasetDir = folder.Root }));
         Assert.Contains(problem, error.Message);
         Assert.Contains("row 1", error.Message);

@@ -98,7 +98,7 @@ public sealed class EightBitAdamWTests : NativeTest
         Assert.Contains("model.embed_tokens.weight.exp_avg_sq", names);
         Assert.DoesNotContain("a.weight.exp_avg", names);
 
-        var bytes = weights.Of(0).State.Where(state => !state.Name.EndsWith(".step", StringComparison.Ordinal) && !state.Name.EndsWith(".master", StringComparison.Ordinal))
+        var bytes = weights.Of(0).State.Where(state => Path.GetExtension(state.Name) is not (".step" or ".master"))
             .Sum(state => state.Value.Count * state.Value.DType.Size());
         var learning = weights.Of(0).Parts.Select(part => part.Parameter).ToList();
         var counted = Optimizers.StatesPerElement(Config.Optimizer, learning, sizeof(float)) * learning.Sum(p => p.Count) * sizeof(float);
@@ -203,7 +203,9 @@ public sealed class EightBitAdamWTests : NativeTest
     /// <summary>A weight in 8 bits, one that is too small for them and a table of embeddings; on one rank, or the first two cut between two.</summary>
     private sealed class Weights : IDisposable
     {
-        private static readonly (string Name, int Count, int Cut)[] Shapes = [("a.weight", 5000, 2560), ("small.weight", 4000, 1000), ("model.embed_tokens.weight", 8192, 0)];
+        private static readonly (string Name, int Count, int Cut)[] Shapes =
+            [("a.weight", 5000, 2560), ("small.weight", 4000, 1000), ("model.embed_tokens.weight", 8192, 0)];
+
         private readonly List<(Tensor Value, int Start, string Name)> values = [];
         private readonly List<IOptimizer> optimizers = [];
         private int step;

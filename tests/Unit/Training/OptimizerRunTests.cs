@@ -49,7 +49,8 @@ public sealed class OptimizerRunTests : NativeTest
         Assert.Equal(0, Program.Main(run.Train("resumed", [.. four, $"resume_from_checkpoint={run.Out("straight/checkpoint-2")}"])));
         Assert.Equal(File.ReadAllBytes(run.Out("straight/model.safetensors")), File.ReadAllBytes(run.Out("resumed/model.safetensors")));
         Assert.Equal(
-            File.ReadAllBytes(run.Out("straight/checkpoint-4/optimizer.safetensors")), File.ReadAllBytes(run.Out("resumed/checkpoint-4/optimizer.safetensors")));
+            File.ReadAllBytes(run.Out("straight/checkpoint-4/optimizer.safetensors")),
+            File.ReadAllBytes(run.Out("resumed/checkpoint-4/optimizer.safetensors")));
 
         var config = TrainConfig.Load(run.Config, [.. four, "output_dir=o"], ConfigUse.Plan);
         var planned = PlanRun.Run(config, new MemoryPlanRequest { Ranks = [1] }).Rows[0].Optimizer;

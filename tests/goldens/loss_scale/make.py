@@ -42,10 +42,12 @@ answers = [
     "Answer: xx Answer: x",
     "fizz buzz",
 ]
-cases = []
+cases = {}
 for name, map_of in {**maps, **own}.items():
+    cases[name] = []
     for answer in answers:
         pieces, weights = calculate_loss_scale(None, answer, map_of)  # noqa: F821
-        cases.append({"map": name, "answer": answer, "pieces": [[p, w] for p, w in zip(pieces, weights) if p]})
+        assert "".join(pieces) == answer
+        cases[name].append([[len(p), w] for p, w in zip(pieces, weights) if p])  # of each piece its length and weight
 pathlib.Path(__file__).with_name("cases.json").write_text(
-    json.dumps({"maps": {**maps, **own}, "cases": cases}, ensure_ascii=False, separators=(",", ":")) + "\n")
+    json.dumps({"maps": {**maps, **own}, "answers": answers, "cases": cases}, ensure_ascii=False, separators=(",", ":")) + "\n")

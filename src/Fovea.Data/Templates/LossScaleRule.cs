@@ -9,7 +9,7 @@ namespace Fovea.Data.Templates;
 /// <c>last_round</c> or <c>all</c>), and behind it maps from expressions to weights, by name or as JSON files, joined by <c>+</c>. Maps are applied in order,
 /// and their weights are multiplied. Usable from several threads at once.
 /// </summary>
-internal sealed class LossScale
+internal sealed class LossScaleRule
 {
     private const string Key = "loss_scale";
 
@@ -45,7 +45,7 @@ internal sealed class LossScale
 
     private readonly List<Map> maps = [];
 
-    private LossScale(string strategy) => Strategy = strategy;
+    private LossScaleRule(string strategy) => Strategy = strategy;
 
     /// <summary><c>default</c>: answers; <c>last_round</c>: the last one; <c>all</c>: prompts too.</summary>
     public string Strategy { get; }
@@ -55,10 +55,10 @@ internal sealed class LossScale
 
     /// <param name="text">As <c>loss_scale</c> is written.</param>
     /// <exception cref="ConfigException">It names what is not known, or a file that cannot be used.</exception>
-    public static LossScale Read(string text)
+    public static LossScaleRule Read(string text)
     {
         string[] parts = text.Split('+', StringSplitOptions.TrimEntries);
-        var scale = new LossScale(Strategies.Contains(parts[0]) ? parts[0] : Strategies[0]);
+        var scale = new LossScaleRule(Strategies.Contains(parts[0]) ? parts[0] : Strategies[0]);
         foreach (var part in Strategies.Contains(parts[0]) ? parts[1..] : parts)
         {
             scale.maps.Add(Named.TryGetValue(part, out var known) ? new Map(known, $"{Key}: {part}")

@@ -55,6 +55,21 @@ internal sealed class NumpyRandom
         return value;
     }
 
+    /// <summary>One number of <c>Generator.choice(n, size, p=...)</c>.</summary>
+    /// <param name="cumulated">The sums of the probabilities up to each, divided by the last.</param>
+    public int Choice(ReadOnlySpan<double> cumulated)
+    {
+        var draw = NextDouble();
+        var (low, high) = (0, cumulated.Length - 1);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = cumulated[middle] > draw ? (low, middle) : (middle + 1, high);
+        }
+
+        return low;
+    }
+
     /// <summary><c>Generator.permutation(n)</c>: 0..n-1 shuffled from the end.</summary>
     public int[] Permutation(int n)
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Fovea.Events;
+using Fovea.Runs.Files;
 
 namespace Fovea.Cli.Views;
 
@@ -48,10 +49,11 @@ internal static class EventText
 
     public static string Evaluation(Evaluated eval)
     {
+        var prefix = LogEntries.Prefix(eval);
         var more = string.Concat(eval.Metrics.Concat(eval.AnswerMetrics).Select(metric =>
-            string.Create(CultureInfo.InvariantCulture, $", 'eval_{metric.Key}': {metric.Value:0.0000}")));
-        var loss = eval.Loss is { } mean ? string.Create(CultureInfo.InvariantCulture, $"'eval_loss': {mean:0.0000}{more}, ") : string.Empty;
-        return string.Create(CultureInfo.InvariantCulture, $"{{{loss}'eval_runtime': {eval.RuntimeSeconds:0.00}, 'epoch': {eval.Epoch:0.00}}}");
+            string.Create(CultureInfo.InvariantCulture, $", '{prefix}{metric.Key}': {metric.Value:0.0000}")));
+        var loss = eval.Loss is { } mean ? string.Create(CultureInfo.InvariantCulture, $"'{prefix}loss': {mean:0.0000}{more}, ") : string.Empty;
+        return string.Create(CultureInfo.InvariantCulture, $"{{{loss}'{prefix}runtime': {eval.RuntimeSeconds:0.00}, 'epoch': {eval.Epoch:0.00}}}");
     }
 
     public static IEnumerable<string> Header(PredictionStarted start) =>

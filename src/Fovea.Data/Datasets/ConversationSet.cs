@@ -33,6 +33,13 @@ internal sealed class ConversationSet
     /// <summary>Which of the datasets, in the order of their naming, <paramref name="index"/> belongs to.</summary>
     internal int SourceOf(int index) => source[index];
 
+    /// <summary>The samples of one of the datasets, in their order here.</summary>
+    internal ConversationSet Of(int dataset)
+    {
+        var own = Array.FindAll([.. Enumerable.Range(0, Count)], i => source[i] == dataset);
+        return new ConversationSet(sources, Array.ConvertAll(own, _ => dataset), Array.ConvertAll(own, i => row[i]));
+    }
+
     /// <summary>What is wrong with the sample at <paramref name="index"/>, with its file and the row in it.</summary>
     internal BadSample Place(BadSample bad, int index) => bad.Place is null ? sources[source[index]].Place(bad, row[index]) : bad;
 

@@ -133,7 +133,7 @@ internal static class DataCheck
             Truncated = good.Count(m => m.Truncated),
             Untrained = good.Count(m => m.Trained == 0),
             TooLong = all.Count(m => m.Bad is { TooLong: true }),
-            Rejected = summary.Rejected + all.Length - good.Length,
+            Rejected = summary.Rejected + all.Where(m => m.Bad is not null).DistinctBy(m => m.Samples.Origin(m.Index)).Count(),
         };
     }
 

@@ -1,3 +1,5 @@
+using Fovea.Data.Sampling;
+
 namespace Fovea.Data.Datasets;
 
 /// <summary>Opens datasets, looks at every row once and splits off the evaluation rows, all in LLaMA-Factory's order.</summary>
@@ -53,6 +55,7 @@ internal static class DatasetLoader
             problems.Add("max_samples: must be at least 1");
         }
 
+        problems.AddRange(MixRules.Problems(options));
         if (problems.Count > 0)
         {
             throw new ConfigException(problems);
@@ -86,8 +89,9 @@ internal static class DatasetLoader
             throw Refusal(rejected, summaries.DistinctBy(s => s.Name).Sum(s => s.Rejected));
         }
 
-        var train = All(sources, 0, trainSources);
-        var eval = evalSources > 0 ? All(sources, trainSources, sources.Count) : null;
+        var each = options.EvalOnEachDataset && evalSources > 0;
+        var train = All(sources, 0, trainSources, options, notices);
+        var eval = evalSources > 0 ? All(sources, trainSources, sources.Count, each ? options with { MixStrategy = MixStrategy.Concat } : options, notices) : null;
         if (options.ValSize > 0)
         {
             (train, eval) = Split(train, options);
@@ -101,8 +105,17 @@ internal static class DatasetLoader
             throw new ConfigException(["no usable row is left to train on", .. rejected.Take(Listed).Select(r => r.ToString())]);
         }
 
-        return new LoadedData(sources, trainSet, evalSet, summaries, rejected, notices);
+        return new LoadedData(sources, trainSet, evalSet, summaries, rejected, notices)
+        {
+            HeldOut = each ? Parts(options, evalSet!, trainSources) : evalSet is { Count: > 0 } ? [new HeldOutPart(null, evalSet)] : [],
+        };
     }
+
+    /// <summary>The held-out samples of each dataset; one without usable rows has no numbers.</summary>
+    private static List<HeldOutPart> Parts(DataOptions options, ConversationSet all, int first) =>
+    [
+        .. HeldOutNames.Of(options.EvalDataset).Select((name, i) => new HeldOutPart(name, all.Of(first + i))).Where(part => part.Samples.Count > 0),
+    ];
 
     private static int Open(IReadOnlyList<string> names, DataOptions options, List<RowSource> sources, List<string> errors)
     {
@@ -164,19 +177,24 @@ internal static class DatasetLoader
         return new ConfigException(lines);
     }
 
-    private static (int Source, int Row)[] All(List<RowSource> sources, int from, int to)
+    private static (int Source, int Row)[] All(List<RowSource> sources, int from, int to, DataOptions options, List<string> notices)
     {
-        var rows = new (int, int)[sources.Skip(from).Take(to - from).Sum(source => source.Count)];
-        var at = 0;
-        for (var s = from; s < to; s++)
+        var lengths = sources.Skip(from).Take(to - from).Select(source => source.Count).ToList();
+        var rows = new List<(int, int)>(lengths.Sum());
+        var taken = new long[lengths.Count];
+        foreach (var (source, row) in Mixing.Order(lengths, options.MixStrategy, options.InterleaveProbs, options.Seed))
         {
-            for (var row = 0; row < sources[s].Count; row++)
-            {
-                rows[at++] = (s, row);
-            }
+            rows.Add((from + source, row));
+            taken[source]++;
         }
 
-        return rows;
+        if (options.MixStrategy != MixStrategy.Concat && lengths.Count > 1)
+        {
+            var parts = taken.Select((count, i) => $"{count:N0} of {sources[from + i].Spec.Name} ({lengths[i]:N0} rows)");
+            notices.Add($"mixed with {options.MixStrategyName}: {rows.Count:N0} samples, {string.Join(", ", parts)}");
+        }
+
+        return [.. rows];
     }
 
     /// <summary>As <c>Dataset.train_test_split(test_size, seed)</c>: a permutation; its first part is set aside, the rest trained on.</summary>

@@ -1,3 +1,4 @@
+using Fovea.Data.Datasets;
 using Fovea.Runs.Trackers;
 using Fovea.Tensors;
 
@@ -163,6 +164,11 @@ internal static class ConfigChecks
         if (config.Run.Evaluates && config.Data.ValSize == 0 && config.Data.EvalDataset.Count == 0)
         {
             problems.Add("eval_strategy and do_eval need samples: set val_size or eval_dataset");
+        }
+
+        foreach (var problem in MixRules.Problems(config.Data))
+        {
+            problems.Add(problem);
         }
 
         if (config is { Data.MaskHistory: true, Data.TrainOnPrompt: true })

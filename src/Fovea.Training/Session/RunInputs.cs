@@ -12,7 +12,7 @@ internal sealed class RunInputs : IDisposable
 {
     private RunInputs(TrainConfig config, Mesh mesh)
     {
-        BestModel.Check(config.Run);
+        BestModel.Check(config.Run, config.Data.HeldOutPartNames);
         mesh.OnMain(() => RunTargets.Check(config.Run));
         Checkpoints = new CheckpointStore(config.Run.OutputDir, config.Run.SaveTotalLimit);
         Source = ModelSource.Open(config.Model.ModelNameOrPath);

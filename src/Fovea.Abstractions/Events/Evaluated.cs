@@ -11,8 +11,8 @@ namespace Fovea.Events;
 public sealed record Evaluated(int Step, int TotalSteps, double Epoch, double? Loss, double RuntimeSeconds, int Samples, int Batches) : RunEvent
 {
     /// <summary>
-    /// The dataset whose numbers these are, where each has its own (<c>eval_on_each_dataset</c>): its metrics are logged as <c>eval_DATASET_NAME</c>. Null where
-    /// all held-out samples are measured together.
+    /// The dataset whose numbers these are, where each has its own (<c>eval_on_each_dataset</c>): its metrics are logged as <c>eval_DATASET_NAME</c>.
+    /// Null where all held-out samples are measured together.
     /// </summary>
     public string? Dataset { get; init; }
 

@@ -51,7 +51,7 @@ internal sealed record DataOptions
     [Bounds(0)]
     [Affects(Learning, As = "Samples")] public double ValSize { get; init; }
 
-    /// <summary>How several datasets are mixed: one after the other, or in turns until the first or the last has ended, or each row once; see data.md.</summary>
+    /// <summary>How several datasets are mixed: one after the other, in turns until the first or the last has ended, or each row once; see data.md.</summary>
     [Affects(Learning)] public MixStrategy MixStrategy { get; init; } = MixStrategy.Concat;
 
     /// <summary>With <c>interleave_*</c>: how often each dataset's turn comes, by their order, adding up to 1; without it they take turns evenly.</summary>
@@ -119,7 +119,8 @@ internal sealed record DataOptions
     };
 
     /// <summary>The names of held-out parts that have numbers of their own; null alone where there is one for all.</summary>
-    public IReadOnlyList<string?> HeldOutPartNames => EvalOnEachDataset && EvalDataset.Count > 0 ? HeldOutNames.Of(EvalDataset) : (IReadOnlyList<string?>)[null];
+    public IReadOnlyList<string?> HeldOutPartNames =>
+        EvalOnEachDataset && EvalDataset.Count > 0 ? HeldOutNames.Of(EvalDataset) : (IReadOnlyList<string?>)[null];
 
     /// <summary>The held-out datasets alone, which come in the order in which they are evaluated.</summary>
     public DataOptions HeldOutAlone =>

@@ -91,7 +91,8 @@ internal static class DatasetLoader
 
         var each = options.EvalOnEachDataset && evalSources > 0;
         var train = All(sources, 0, trainSources, options, notices);
-        var eval = evalSources > 0 ? All(sources, trainSources, sources.Count, each ? options with { MixStrategy = MixStrategy.Concat } : options, notices) : null;
+        var mixed = each ? options with { MixStrategy = MixStrategy.Concat } : options;
+        var eval = evalSources > 0 ? All(sources, trainSources, sources.Count, mixed, notices) : null;
         if (options.ValSize > 0)
         {
             (train, eval) = Split(train, options);

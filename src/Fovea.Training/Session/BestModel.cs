@@ -21,7 +21,8 @@ internal sealed class BestModel
     {
         this.run = run;
         name = NameIn(run);
-        greater = run.GreaterIsBetter ?? !(name.EndsWith("loss", StringComparison.Ordinal) || name.EndsWith(ObjectScores.PointDistance, StringComparison.Ordinal));
+        greater = run.GreaterIsBetter
+            ?? !(name.EndsWith("loss", StringComparison.Ordinal) || name.EndsWith(ObjectScores.PointDistance, StringComparison.Ordinal));
     }
 
     /// <summary>The best evaluation so far.</summary>
@@ -57,11 +58,12 @@ internal sealed class BestModel
     }
 
     /// <summary>An evaluation during the run is done.</summary>
-    /// <exception cref="TrainingException">It has no such metric: none of its tokens is predicted.</exception>
     /// <param name="evaluated">What was measured: one for all samples, or one for each dataset.</param>
+    /// <exception cref="TrainingException">It has no such metric: none of its tokens is predicted.</exception>
     public void Take(IReadOnlyList<Evaluated> evaluated, int step)
     {
-        var value = evaluated.Select(Find).FirstOrDefault(found => found is not null) ?? throw new TrainingException($"metric_for_best_model: the evaluation after step {step} has no {name}: nothing was predicted in it");
+        var value = evaluated.Select(Find).FirstOrDefault(found => found is not null)
+            ?? throw new TrainingException($"metric_for_best_model: the evaluation after step {step} has no {name}: nothing was predicted in it");
         var better = !double.IsNaN(value) && (SoFar.Metric is not { } best || (greater ? value > best : value < best));
         SoFar = better
             ? SoFar with { Metric = value, Step = run.SaveStrategy == IntervalStrategy.No ? null : step, Waited = 0 }

@@ -53,8 +53,8 @@ public sealed partial class RoomTests
         ["Fovea.Abstractions"] = ["Microsoft.CodeAnalysis.PublicApiAnalyzers"],
         ["Fovea"] =
         [
-            "Apache.Arrow", "Apache.Arrow.Compression", "Microsoft.CodeAnalysis.PublicApiAnalyzers", "Microsoft.Extensions.Logging.Abstractions", "ParquetSharp",
-            "ScottPlot", "SkiaSharp", "SkiaSharp.HarfBuzz", "SkiaSharp.NativeAssets.Linux.NoDependencies", "YamlDotNet",
+            "Apache.Arrow", "Apache.Arrow.Compression", "Microsoft.CodeAnalysis.PublicApiAnalyzers", "Microsoft.Extensions.Logging.Abstractions",
+            "ParquetSharp", "ScottPlot", "SkiaSharp", "SkiaSharp.HarfBuzz", "SkiaSharp.NativeAssets.Linux.NoDependencies", "YamlDotNet",
         ],
         ["Fovea.AspNetCore"] = ["Microsoft.CodeAnalysis.PublicApiAnalyzers"],
         ["Fovea.Extensions.AI"] = ["Microsoft.CodeAnalysis.PublicApiAnalyzers", "Microsoft.Extensions.AI"],

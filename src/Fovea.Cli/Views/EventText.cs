@@ -25,7 +25,7 @@ internal static class EventText
         var held = start.EvalSamples > 0 ? $", {Human.Count(start.EvalSamples)} held out for evaluation" : string.Empty;
         var epochs = start.Epochs > 0 ? string.Create(CultureInfo.InvariantCulture, $" ({start.Epochs:0.##} epochs)") : string.Empty;
         var each = start.SamplesPerStep > 0 ? $", {start.SamplesPerStep} a step" : string.Empty;
-        yield return $"data     {Human.Count(start.Samples)} samples{each}{held}";
+        yield return start.Samples > 0 ? $"data     {Human.Count(start.Samples)} samples{each}{held}" : $"data     a stream{each}{held}";
         yield return $"steps    {start.TotalSteps}{epochs}{(start.StartStep > 0 ? $", going on after {start.StartStep}" : string.Empty)}";
         yield return $"output   {start.OutputDir}";
     }

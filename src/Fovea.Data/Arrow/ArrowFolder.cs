@@ -3,7 +3,9 @@ using Fovea.Data.Datasets;
 
 namespace Fovea.Data.Arrow;
 
-/// <summary>Folders that Hugging Face's datasets writes: by <c>save_to_disk</c> (with <c>state.json</c>; one folder a split for several), or as its cache.</summary>
+/// <summary>
+/// Folders that Hugging Face's datasets writes: by <c>save_to_disk</c> (with <c>state.json</c>; one folder a split for several), or as its cache.
+/// </summary>
 internal static class ArrowFolder
 {
     private const string Splits = "dataset_dict.json";
@@ -35,7 +37,8 @@ internal static class ArrowFolder
 
         if (Names(json.RootElement, "_indices_files", "_indices_data_files").Count > 0)
         {
-            throw Problem(dataset, folder, "selects its rows by a file of indices, as older versions of datasets did: load and save it again with a current one");
+            throw Problem(
+                dataset, folder, "selects its rows by a file of indices, as older versions of datasets did: load and save it again with a current one");
         }
 
         var files = Names(json.RootElement, "_data_files").ConvertAll(name => Path.Combine(folder, name));

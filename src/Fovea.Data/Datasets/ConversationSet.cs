@@ -3,7 +3,7 @@ namespace Fovea.Data.Datasets;
 /// <summary>
 /// The usable rows of one or several datasets, in order; read from disk when asked for, from any thread. Holds 8 bytes a row.
 /// </summary>
-internal sealed class ConversationSet
+internal sealed class ConversationSet : ISampleSet
 {
     private readonly IReadOnlyList<RowSource> sources;
     private readonly int[] source;
@@ -41,7 +41,7 @@ internal sealed class ConversationSet
     }
 
     /// <summary>What is wrong with the sample at <paramref name="index"/>, with its file and the row in it.</summary>
-    internal BadSample Place(BadSample bad, int index) => bad.Place is null ? sources[source[index]].Place(bad, row[index]) : bad;
+    public BadSample Place(BadSample bad, int index) => bad.Place is null ? sources[source[index]].Place(bad, row[index]) : bad;
 
     /// <summary>The dataset that <paramref name="index"/> belongs to, and its row counted from 1.</summary>
     public (string Dataset, int Row) Origin(int index) => (sources[source[index]].Spec.Name, row[index] + 1);

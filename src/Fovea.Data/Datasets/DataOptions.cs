@@ -57,6 +57,13 @@ internal sealed record DataOptions
     /// <summary>With <c>interleave_*</c>: how often each dataset's turn comes, by their order, adding up to 1; without it they take turns evenly.</summary>
     [Affects(Learning)] public IReadOnlyList<double> InterleaveProbs { get; init; } = [];
 
+    /// <summary>Find training rows while training instead of looking at all of them first; needs <c>max_steps</c>; see data.md.</summary>
+    [Affects(Learning)] public bool Streaming { get; init; }
+
+    /// <summary>With <see cref="Streaming"/>: rows that wait to be drawn from, so far as a stream is shuffled.</summary>
+    [Bounds(1)]
+    [Affects(Learning)] public int BufferSize { get; init; } = 16384;
+
     /// <summary>Evaluate each of <see cref="EvalDataset"/> by itself, as <c>eval_NAME_loss</c>, instead of all together.</summary>
     [Affects(Output)] public bool EvalOnEachDataset { get; init; }
 

@@ -12,13 +12,18 @@ internal static class DatasetLoader
     /// Loads what <paramref name="options"/> name. With <see cref="BadSamplePolicy.Error"/> any unusable row ends in one
     /// <see cref="ConfigException"/> that lists them; otherwise they are left out and listed in the result.
     /// </summary>
-    public static LoadedData Load(DataOptions options)
+    public static LoadedData Load(DataOptions options) => Load(options, trains: true);
+
+    /// <summary>The held-out datasets alone, where what is trained on is a stream: <see cref="LoadedData.Train"/> is empty.</summary>
+    public static LoadedData LoadHeldOut(DataOptions options) => Load(options, trains: false);
+
+    private static LoadedData Load(DataOptions options, bool trains)
     {
         Check(options);
         var sources = new List<RowSource>();
         try
         {
-            return Load(options, sources);
+            return Load(options, sources, trains);
         }
         catch
         {
@@ -62,10 +67,10 @@ internal static class DatasetLoader
         }
     }
 
-    private static LoadedData Load(DataOptions options, List<RowSource> sources)
+    private static LoadedData Load(DataOptions options, List<RowSource> sources, bool trains)
     {
         var errors = new List<string>();
-        var trainSources = Open(options.Dataset, options, sources, errors);
+        var trainSources = trains ? Open(options.Dataset, options, sources, errors) : 0;
         var evalSources = options.EvalDataset.Count == 0 ? 0 : Open(options.EvalDataset, options, sources, errors);
         if (errors.Count > 0)
         {
@@ -101,7 +106,7 @@ internal static class DatasetLoader
         // Unusable rows go after the split, so that they do not change which rows are set aside.
         var trainSet = Usable(sources, train, good);
         var evalSet = eval is null ? null : Usable(sources, eval, good);
-        if (trainSet.Count == 0)
+        if (trains && trainSet.Count == 0)
         {
             throw new ConfigException(["no usable row is left to train on", .. rejected.Take(Listed).Select(r => r.ToString())]);
         }

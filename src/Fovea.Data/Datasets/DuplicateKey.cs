@@ -9,7 +9,8 @@ namespace Fovea.Data.Datasets;
 internal static class DuplicateKey
 {
     /// <summary>
-    /// Of the conversation, and how many bytes each image has: rows that differ in it are different, and no image was read. Where the row is from does not count.
+    /// Of the conversation, and how many bytes each image has: rows that differ in it are different, and no image was read. Where the row is from does not
+    /// count.
     /// </summary>
     public static UInt128 OfText(Conversation conversation)
     {

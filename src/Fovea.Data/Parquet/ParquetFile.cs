@@ -197,7 +197,8 @@ internal sealed class ParquetFile : ITable
         }
         catch (Exception e) when (IsDamage(e))
         {
-            throw Problem($"{(column is null ? string.Empty : $"column '{column.Name}', ")}row {row + 1}: a page is damaged: {Reason(e)}; copy or download the file again");
+            var place = column is null ? string.Empty : $"column '{column.Name}', ";
+            throw Problem($"{place}row {row + 1}: a page is damaged: {Reason(e)}; copy or download the file again");
         }
     }
 }

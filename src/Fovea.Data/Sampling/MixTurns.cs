@@ -10,6 +10,17 @@ internal sealed class MixTurns(int datasets, MixStrategy strategy, IReadOnlyList
     private readonly bool[] ended = new bool[datasets];
     private int last = -1;
 
+    public MixTurnsState State
+    {
+        get => new(last, [.. ended], random.State);
+        set
+        {
+            last = value.Last;
+            random.State = value.Random;
+            value.Ended.ToArray().CopyTo(ended, 0);
+        }
+    }
+
     /// <summary>The dataset that gives the next row; null where the mix is over.</summary>
     public int? Next()
     {

@@ -15,7 +15,7 @@ internal static class Mixing
     public static IEnumerable<(int Source, int Row)> Order(
         IReadOnlyList<int> lengths, MixStrategy strategy, IReadOnlyList<double> probabilities, long seed)
     {
-        if (strategy == MixStrategy.Concat || lengths.Count == 1)
+        if (strategy == MixStrategy.Concat || lengths.Count <= 1)
         {
             return lengths.SelectMany((length, source) => Enumerable.Range(0, length).Select(row => (source, row)));
         }

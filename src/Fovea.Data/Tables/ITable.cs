@@ -12,8 +12,8 @@ internal interface ITable : IDisposable
     bool HoldsBytes(string name);
 
     /// <summary>
-    /// Row after row the values of the columns: null, truth, a long, a double, text, bytes, a list of such (<c>List&lt;object?&gt;</c>), or named fields of such
-    /// (<c>List&lt;KeyValuePair&lt;string, object?&gt;&gt;</c>). A row's array may be used again for the next.
+    /// Row after row the values of the columns: null, truth, a long, a double, text, bytes, a list of such (<c>List&lt;object?&gt;</c>), or named fields of
+    /// such (<c>List&lt;KeyValuePair&lt;string, object?&gt;&gt;</c>). A row's array may be used again for the next.
     /// </summary>
     /// <param name="group">One group alone; null is all.</param>
     /// <exception cref="ConfigException">The file is damaged, or a column has values that are not read.</exception>

@@ -31,7 +31,8 @@ internal static class TableRows
         var named = columns?.Named.Except(RowShape.Known).Order(StringComparer.Ordinal).ToArray() ?? [];
         var key = $"{file.FullName} {(file.Exists ? file.Length : 0)} {file.LastWriteTimeUtc.Ticks} 3 {string.Join(' ', named)}"
             + (group is null ? string.Empty : $" group {group}");
-        var folder = Path.Combine(CacheFolder.Path, Path.GetExtension(path).ToLowerInvariant()[1..], Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(key)))[..24]);
+        var kind = Path.GetExtension(path).ToLowerInvariant()[1..];
+        var folder = Path.Combine(CacheFolder.Path, kind, Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(key)))[..24]);
         var rows = Path.Combine(folder, "rows.jsonl");
         if (File.Exists(rows))
         {

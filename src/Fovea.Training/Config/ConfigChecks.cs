@@ -15,6 +15,7 @@ internal static class ConfigChecks
     {
         Required(config, given, use, problems);
         Data(config, problems);
+        StreamingChecks.Run(config, problems);
         Method(config, problems);
         AdapterChecks.Run(config.Tuning, problems);
         OptimizerChecks.Run(config.Optimizer, problems);

@@ -65,7 +65,6 @@ internal static class IgnoredKeys
             "pref_beta pref_ftx pref_bco_weight pref_loss dpo_label_smoothing kto_chosen_weight kto_rejected_weight simpo_gamma ppo_buffer_size ppo_epochs"
             + " ppo_score_norm ppo_target ppo_whiten_rewards ref_model ref_model_adapters ref_model_quantization_bit reward_model reward_model_adapters"
             + " reward_model_quantization_bit reward_model_type ld_alpha"),
-        ("it is only read with streaming", "buffer_size"),
         ("it configures another inference engine",
             "vllm_maxlen vllm_gpu_util vllm_enforce_eager vllm_max_lora_rank vllm_config sglang_maxlen sglang_mem_fraction sglang_tp_size sglang_config"
             + " sglang_lora_backend"),

@@ -59,12 +59,16 @@ public sealed class ArrowTests : IDisposable
             Lists(new Int64Array.Builder().Append(1).Append(2).Append(3).Build(), [0, 2, 2, 3], Int64Type.Default),
             Lists(
                 new StructArray(
-                    new StructType([number]), 2, [new Int64Array.Builder().Append(7).AppendNull().Build()], ArrowBuffer.Empty), [0, 1, 2, 2], new StructType([number])),
+                    new StructType([number]), 2, [new Int64Array.Builder().Append(7).AppendNull().Build()], ArrowBuffer.Empty),
+                [0, 1, 2, 2], new StructType([number])),
         ];
         object?[][] expected =
         [
             ["a", "lang", "short", new byte[] { 1, 2 }, "b", 255L, 1.5, true, null, new List<object?> { 1L, 2L }, new List<object?> { N(7L) }],
-            [null, "é", "a text longer than what a view holds itself", null, "é", null, double.NaN, null, null, new List<object?>(), new List<object?> { N(null) }],
+            [
+                null, "é", "a text longer than what a view holds itself", null, "é", null, double.NaN, null, null, new List<object?>(),
+                new List<object?> { N(null) },
+            ],
             [string.Empty, null, null, System.Array.Empty<byte>(), null, 0L, null, false, null, new List<object?> { 3L }, new List<object?>()],
         ];
         foreach (var asFile in new[] { false, true })
@@ -146,7 +150,8 @@ public sealed class ArrowTests : IDisposable
     {
         var whole = File.ReadAllBytes(Write("whole.arrow", false, null, Talks("Q")));
         var path = folder.Write("open.arrow", whole[..^8]);
-        Assert.Contains("cut off: it does not end with the mark of a stream's end", Assert.Throws<ConfigException>(() => DatasetLoader.Load(Options(path))).Message);
+        var error = Assert.Throws<ConfigException>(() => DatasetLoader.Load(Options(path)));
+        Assert.Contains("cut off: it does not end with the mark of a stream's end", error.Message);
         var text = folder.Write("text.arrow", "instruction,output\n");
         Assert.Contains("is not an Arrow file", Assert.Throws<ConfigException>(() => DatasetLoader.Load(Options(text))).Message);
     }
@@ -217,7 +222,9 @@ public sealed class ArrowTests : IDisposable
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         var options = new IpcOptions { CompressionCodec = codec, CompressionCodecFactory = new CompressionCodecFactory() };
         using var stream = File.Create(path);
-        using var writer = asFile ? new ArrowFileWriter(stream, batches[0].Schema, false, options) : new ArrowStreamWriter(stream, batches[0].Schema, false, options);
+        using var writer = asFile
+            ? new ArrowFileWriter(stream, batches[0].Schema, false, options)
+            : new ArrowStreamWriter(stream, batches[0].Schema, false, options);
         foreach (var batch in batches)
         {
             writer.WriteRecordBatch(batch);

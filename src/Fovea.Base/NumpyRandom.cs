@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Fovea;
 
 /// <summary>
@@ -13,7 +15,7 @@ internal sealed class NumpyRandom
     private const uint MixLeft = 0xca01f9dd;
     private const uint MixRight = 0x4973f715;
     private static readonly UInt128 Multiplier = new(2549297995355413924, 4865540595714422341);
-    private readonly UInt128 increment;
+    private UInt128 increment;
     private UInt128 state;
     private uint? spare;
 
@@ -24,6 +26,18 @@ internal sealed class NumpyRandom
         Step();
         state += new UInt128(words[0], words[1]);
         Step();
+    }
+
+    /// <summary>Where the stream stands, as text; set, it goes on from there whatever its seed was.</summary>
+    public string State
+    {
+        get => spare is null ? $"{state:x32} {increment:x32}" : $"{state:x32} {increment:x32} {spare:x8}";
+        set
+        {
+            var parts = value.Split(' ');
+            UInt128 Number(string hex) => UInt128.Parse(hex, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+            (state, increment, spare) = (Number(parts[0]), Number(parts[1]), parts.Length > 2 ? (uint)Number(parts[2]) : null);
+        }
     }
 
     /// <summary>64 random bits.</summary>
@@ -53,6 +67,52 @@ internal sealed class NumpyRandom
         }
         while (value > last);
         return value;
+    }
+
+    /// <summary>One number of <c>Generator.integers(0, n, size)</c>: by multiplication and rejection (Lemire), 32 bits a draw.</summary>
+    /// <param name="n">At least 1.</param>
+    public uint NextBelow(uint n)
+    {
+        if (n == 1)
+        {
+            return 0;
+        }
+
+        var product = (ulong)NextUInt32() * n;
+        if ((uint)product < n)
+        {
+            for (var threshold = (uint.MaxValue - (n - 1)) % n; (uint)product < threshold;)
+            {
+                product = (ulong)NextUInt32() * n;
+            }
+        }
+
+        return (uint)(product >> 32);
+    }
+
+    /// <summary><c>Generator.shuffle(list)</c>.</summary>
+    public void Shuffle<T>(IList<T> items)
+    {
+        for (var i = items.Count - 1; i > 0; i--)
+        {
+            var j = (int)NextInterval((uint)i);
+            (items[i], items[j]) = (items[j], items[i]);
+        }
+    }
+
+    /// <summary>One number of <c>Generator.choice(n, size, p=...)</c>.</summary>
+    /// <param name="cumulated">The sums of the probabilities up to each, divided by the last.</param>
+    public int Choice(ReadOnlySpan<double> cumulated)
+    {
+        var draw = NextDouble();
+        var (low, high) = (0, cumulated.Length - 1);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = cumulated[middle] > draw ? (low, middle) : (middle + 1, high);
+        }
+
+        return low;
     }
 
     /// <summary><c>Generator.permutation(n)</c>: 0..n-1 shuffled from the end.</summary>

@@ -78,6 +78,7 @@ internal static partial class ConfigurationPage
             : type == typeof(StepInterval) ? "steps"
             : type == typeof(MemorySize) ? "size, for instance 20GB"
             : type == typeof(IReadOnlyList<string>) ? key.Pattern ? "names, or one regular expression" : key.FilePath ? "names or paths" : "names"
+            : type == typeof(IReadOnlyList<double>) ? "numbers"
             : type == typeof(NamedValues) ? "map of numbers and words"
             : "map of numbers";
         return key.Bounds is null ? what : $"{what}, {key.Bounds}";

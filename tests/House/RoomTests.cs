@@ -46,15 +46,15 @@ public sealed partial class RoomTests
 
     private static readonly Dictionary<string, string[]> Packages = new()
     {
-        ["Fovea.Data"] = ["ParquetSharp"],
+        ["Fovea.Data"] = ["Apache.Arrow", "Apache.Arrow.Compression", "ParquetSharp"],
         ["Fovea.Evaluation"] = ["SkiaSharp", "SkiaSharp.NativeAssets.Linux.NoDependencies"],
         ["Fovea.Runs"] = ["ScottPlot", "SkiaSharp", "SkiaSharp.HarfBuzz", "SkiaSharp.NativeAssets.Linux.NoDependencies"],
         ["Fovea.Training"] = ["YamlDotNet"],
         ["Fovea.Abstractions"] = ["Microsoft.CodeAnalysis.PublicApiAnalyzers"],
         ["Fovea"] =
         [
-            "Microsoft.CodeAnalysis.PublicApiAnalyzers", "Microsoft.Extensions.Logging.Abstractions", "ParquetSharp", "ScottPlot", "SkiaSharp",
-            "SkiaSharp.HarfBuzz", "SkiaSharp.NativeAssets.Linux.NoDependencies", "YamlDotNet",
+            "Apache.Arrow", "Apache.Arrow.Compression", "Microsoft.CodeAnalysis.PublicApiAnalyzers", "Microsoft.Extensions.Logging.Abstractions",
+            "ParquetSharp", "ScottPlot", "SkiaSharp", "SkiaSharp.HarfBuzz", "SkiaSharp.NativeAssets.Linux.NoDependencies", "YamlDotNet",
         ],
         ["Fovea.AspNetCore"] = ["Microsoft.CodeAnalysis.PublicApiAnalyzers"],
         ["Fovea.Extensions.AI"] = ["Microsoft.CodeAnalysis.PublicApiAnalyzers", "Microsoft.Extensions.AI"],

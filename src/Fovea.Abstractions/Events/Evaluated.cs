@@ -10,6 +10,12 @@ namespace Fovea.Events;
 /// <param name="Batches">Batches of <c>per_device_eval_batch_size</c>, all ranks.</param>
 public sealed record Evaluated(int Step, int TotalSteps, double Epoch, double? Loss, double RuntimeSeconds, int Samples, int Batches) : RunEvent
 {
+    /// <summary>
+    /// The dataset whose numbers these are, where each has its own (<c>eval_on_each_dataset</c>): its metrics are logged as <c>eval_DATASET_NAME</c>.
+    /// Null where all held-out samples are measured together.
+    /// </summary>
+    public string? Dataset { get; init; }
+
     /// <summary>True for the evaluation after the last step, whose numbers go to <c>eval_results.json</c>.</summary>
     public bool Final { get; init; }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Fovea.Events;
+using Fovea.Runs.Files;
 
 namespace Fovea.Cli.Views;
 
@@ -24,7 +25,7 @@ internal static class EventText
         var held = start.EvalSamples > 0 ? $", {Human.Count(start.EvalSamples)} held out for evaluation" : string.Empty;
         var epochs = start.Epochs > 0 ? string.Create(CultureInfo.InvariantCulture, $" ({start.Epochs:0.##} epochs)") : string.Empty;
         var each = start.SamplesPerStep > 0 ? $", {start.SamplesPerStep} a step" : string.Empty;
-        yield return $"data     {Human.Count(start.Samples)} samples{each}{held}";
+        yield return start.Samples > 0 ? $"data     {Human.Count(start.Samples)} samples{each}{held}" : $"data     a stream{each}{held}";
         yield return $"steps    {start.TotalSteps}{epochs}{(start.StartStep > 0 ? $", going on after {start.StartStep}" : string.Empty)}";
         yield return $"output   {start.OutputDir}";
     }
@@ -48,10 +49,11 @@ internal static class EventText
 
     public static string Evaluation(Evaluated eval)
     {
+        var prefix = LogEntries.Prefix(eval);
         var more = string.Concat(eval.Metrics.Concat(eval.AnswerMetrics).Select(metric =>
-            string.Create(CultureInfo.InvariantCulture, $", 'eval_{metric.Key}': {metric.Value:0.0000}")));
-        var loss = eval.Loss is { } mean ? string.Create(CultureInfo.InvariantCulture, $"'eval_loss': {mean:0.0000}{more}, ") : string.Empty;
-        return string.Create(CultureInfo.InvariantCulture, $"{{{loss}'eval_runtime': {eval.RuntimeSeconds:0.00}, 'epoch': {eval.Epoch:0.00}}}");
+            string.Create(CultureInfo.InvariantCulture, $", '{prefix}{metric.Key}': {metric.Value:0.0000}")));
+        var loss = eval.Loss is { } mean ? string.Create(CultureInfo.InvariantCulture, $"'{prefix}loss': {mean:0.0000}{more}, ") : string.Empty;
+        return string.Create(CultureInfo.InvariantCulture, $"{{{loss}'{prefix}runtime': {eval.RuntimeSeconds:0.00}, 'epoch': {eval.Epoch:0.00}}}");
     }
 
     public static IEnumerable<string> Header(PredictionStarted start) =>

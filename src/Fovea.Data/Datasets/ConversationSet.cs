@@ -3,7 +3,7 @@ namespace Fovea.Data.Datasets;
 /// <summary>
 /// The usable rows of one or several datasets, in order; read from disk when asked for, from any thread. Holds 8 bytes a row.
 /// </summary>
-internal sealed class ConversationSet
+internal sealed class ConversationSet : ISampleSet
 {
     private readonly IReadOnlyList<RowSource> sources;
     private readonly int[] source;
@@ -33,8 +33,15 @@ internal sealed class ConversationSet
     /// <summary>Which of the datasets, in the order of their naming, <paramref name="index"/> belongs to.</summary>
     internal int SourceOf(int index) => source[index];
 
+    /// <summary>The samples of one of the datasets, in their order here.</summary>
+    internal ConversationSet Of(int dataset)
+    {
+        var own = Array.FindAll([.. Enumerable.Range(0, Count)], i => source[i] == dataset);
+        return new ConversationSet(sources, Array.ConvertAll(own, _ => dataset), Array.ConvertAll(own, i => row[i]));
+    }
+
     /// <summary>What is wrong with the sample at <paramref name="index"/>, with its file and the row in it.</summary>
-    internal BadSample Place(BadSample bad, int index) => bad.Place is null ? sources[source[index]].Place(bad, row[index]) : bad;
+    public BadSample Place(BadSample bad, int index) => bad.Place is null ? sources[source[index]].Place(bad, row[index]) : bad;
 
     /// <summary>The dataset that <paramref name="index"/> belongs to, and its row counted from 1.</summary>
     public (string Dataset, int Row) Origin(int index) => (sources[source[index]].Spec.Name, row[index] + 1);

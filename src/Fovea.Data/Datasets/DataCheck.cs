@@ -27,7 +27,10 @@ internal static class DataCheck
     {
         options = options with { OnBadSample = BadSamplePolicy.Skip };
         using var data = DatasetLoader.Load(options);
-        Measured[] all = [.. Measure(data.Train, encoder, cancellation), .. data.Eval is null ? [] : Measure(data.Eval, encoder, cancellation)];
+        var train = Measure(data.Train, encoder, cancellation);
+        var eval = data.Eval is null ? [] : Measure(data.Eval, encoder, cancellation);
+        Measured[] all = [.. train, .. eval];
+        var duplicates = Duplicates.Find(data.Train, data.Eval, (set, i) => (set == data.Train ? train : eval)[i].Bad is null, cancellation);
         var decoded = DecodeSome(all, decode, encoder, images, cancellation);
         var reports = data.Summaries.Select((summary, source) => Report(summary, Array.FindAll(all, m => m.Source == source))).ToArray();
         var rejected = data.Rejected.Concat(all.Select(m => m.Bad).OfType<BadSample>()).DistinctBy(b => (b.Dataset, b.Row))
@@ -37,6 +40,7 @@ internal static class DataCheck
         return new DataReport(reports, [.. rejected], name, example is null ? [] : ExampleText.Turns(example, tokenizer))
         {
             Decoded = decoded,
+            Duplicates = duplicates,
             Notices = data.Notices,
             Places = example?.Places ?? [],
         };
@@ -133,7 +137,7 @@ internal static class DataCheck
             Truncated = good.Count(m => m.Truncated),
             Untrained = good.Count(m => m.Trained == 0),
             TooLong = all.Count(m => m.Bad is { TooLong: true }),
-            Rejected = summary.Rejected + all.Length - good.Length,
+            Rejected = summary.Rejected + all.Where(m => m.Bad is not null).DistinctBy(m => m.Samples.Origin(m.Index)).Count(),
         };
     }
 

@@ -1,4 +1,5 @@
 using Fovea.Data.Objects;
+using Fovea.Data.Sampling;
 using Fovea.Data.Templates;
 using Fovea.Keys;
 
@@ -50,6 +51,22 @@ internal sealed record DataOptions
     [Bounds(0)]
     [Affects(Learning, As = "Samples")] public double ValSize { get; init; }
 
+    /// <summary>How several datasets are mixed: one after the other, in turns until the first or the last has ended, or each row once; see data.md.</summary>
+    [Affects(Learning)] public MixStrategy MixStrategy { get; init; } = MixStrategy.Concat;
+
+    /// <summary>With <c>interleave_*</c>: how often each dataset's turn comes, by their order, adding up to 1; without it they take turns evenly.</summary>
+    [Affects(Learning)] public IReadOnlyList<double> InterleaveProbs { get; init; } = [];
+
+    /// <summary>Find training rows while training instead of looking at all of them first; needs <c>max_steps</c>; see data.md.</summary>
+    [Affects(Learning)] public bool Streaming { get; init; }
+
+    /// <summary>With <see cref="Streaming"/>: rows that wait to be drawn from, so far as a stream is shuffled.</summary>
+    [Bounds(1)]
+    [Affects(Learning)] public int BufferSize { get; init; } = 16384;
+
+    /// <summary>Evaluate each of <see cref="EvalDataset"/> by itself, as <c>eval_NAME_loss</c>, instead of all together.</summary>
+    [Affects(Output)] public bool EvalOnEachDataset { get; init; }
+
     /// <summary>Train on prompts too, not only on answers.</summary>
     [Affects(Learning)] public bool TrainOnPrompt { get; init; }
 
@@ -93,7 +110,7 @@ internal sealed record DataOptions
     /// <summary>Names of the datasets that were fetched by it, as they were asked for.</summary>
     public IReadOnlyCollection<string> FromHub { get; init; } = [];
 
-    /// <summary>Seeds the split of <see cref="ValSize"/>, and what is drawn for each row.</summary>
+    /// <summary>Seeds the split of <see cref="ValSize"/>, the mixing of datasets, and what is drawn for each row.</summary>
     public long Seed { get; init; } = 42;
 
     /// <summary>Maximum number of threads that scan the rows before the first step.</summary>
@@ -128,6 +145,30 @@ internal sealed record DataOptions
             Scale = scale.HasMaps ? scale : null,
         };
     }
+
+    /// <summary>The mixing as the configuration writes it.</summary>
+    public string MixStrategyName => MixStrategy switch
+    {
+        MixStrategy.InterleaveUnder => "interleave_under",
+        MixStrategy.InterleaveOver => "interleave_over",
+        MixStrategy.InterleaveOnce => "interleave_once",
+        _ => "concat",
+    };
+
+    /// <summary>The names of held-out parts that have numbers of their own; null alone where there is one for all.</summary>
+    public IReadOnlyList<string?> HeldOutPartNames =>
+        EvalOnEachDataset && EvalDataset.Count > 0 ? HeldOutNames.Of(EvalDataset) : (IReadOnlyList<string?>)[null];
+
+    /// <summary>The held-out datasets alone, which come in the order in which they are evaluated.</summary>
+    public DataOptions HeldOutAlone =>
+        this with
+        {
+            Dataset = EvalDataset,
+            EvalDataset = [],
+            ValSize = 0,
+            MixStrategy = EvalOnEachDataset ? MixStrategy.Concat : MixStrategy,
+            InterleaveProbs = EvalOnEachDataset ? [] : InterleaveProbs,
+        };
 
     /// <summary>The folder that relative image paths start from.</summary>
     public string ImageRoot => MediaDir ?? DatasetDir;

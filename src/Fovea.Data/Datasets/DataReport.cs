@@ -12,6 +12,9 @@ internal sealed record DataReport(
     /// <summary>Images that were decoded in full.</summary>
     public required int Decoded { get; init; }
 
+    /// <summary>Rows that are there more than once.</summary>
+    public DuplicateReport Duplicates { get; init; } = new(0, 0, 0);
+
     /// <summary>Where the objects of the sample are, in pixels of their images and as the model reads it.</summary>
     public IReadOnlyList<WrittenPlace> Places { get; init; } = [];
 

@@ -54,7 +54,8 @@ internal static class DatasetCatalog
         }
     }
 
-    private static bool IsPath(string name) => RowReaders.Knows(name) || name.Contains('/');
+    /// <summary>Whether a name that no entry has can be a path.</summary>
+    internal static bool IsPath(string name) => RowReaders.Knows(name) || name.Contains('/');
 
     private static void Capture(Action action, List<string> problems)
     {

@@ -29,7 +29,8 @@ internal sealed class DatasetEntry(
         var fileName = Text(entry, "file_name", string.Empty);
         if (problems.Count == before && string.IsNullOrEmpty(fileName) && hub is null)
         {
-            Refuse("file_name", "is missing: it names a json, jsonl, csv, parquet or tar file, or a folder of them; hf_hub_url names a dataset of the hub");
+            Refuse(
+                "file_name", "is missing: it names a json, jsonl, csv, parquet, arrow or tar file, or a folder of them; hf_hub_url names a dataset of the hub");
         }
 
         if (UserPath.TryExpand(fileName ?? string.Empty, out var path) is { } why)

@@ -1,8 +1,9 @@
+using Fovea.Data.Arrow;
 using Fovea.Data.Readers;
 
 namespace Fovea.Data.Datasets;
 
-/// <summary>The files of one dataset: the file itself, or every file of a folder in the order of their names.</summary>
+/// <summary>The files of one dataset: the file itself, or every file of a folder in the order of their names, or in that which the folder says.</summary>
 internal static class DatasetFiles
 {
     /// <summary>The path from the root, for a message.</summary>
@@ -13,6 +14,11 @@ internal static class DatasetFiles
         string[] files;
         if (Directory.Exists(path))
         {
+            if (ArrowFolder.Files(dataset, path) is { } saved)
+            {
+                return saved;
+            }
+
             files = List(dataset, path);
             Array.Sort(files, StringComparer.Ordinal);
             if (files.Length == 0)

@@ -1,3 +1,5 @@
+using Fovea.Data.Sampling;
+
 namespace Fovea.Data.Datasets;
 
 /// <summary>Opens datasets, looks at every row once and splits off the evaluation rows, all in LLaMA-Factory's order.</summary>
@@ -10,13 +12,18 @@ internal static class DatasetLoader
     /// Loads what <paramref name="options"/> name. With <see cref="BadSamplePolicy.Error"/> any unusable row ends in one
     /// <see cref="ConfigException"/> that lists them; otherwise they are left out and listed in the result.
     /// </summary>
-    public static LoadedData Load(DataOptions options)
+    public static LoadedData Load(DataOptions options) => Load(options, trains: true);
+
+    /// <summary>The held-out datasets alone, where what is trained on is a stream: <see cref="LoadedData.Train"/> is empty.</summary>
+    public static LoadedData LoadHeldOut(DataOptions options) => Load(options, trains: false);
+
+    private static LoadedData Load(DataOptions options, bool trains)
     {
         Check(options);
         var sources = new List<RowSource>();
         try
         {
-            return Load(options, sources);
+            return Load(options, sources, trains);
         }
         catch
         {
@@ -53,16 +60,17 @@ internal static class DatasetLoader
             problems.Add("max_samples: must be at least 1");
         }
 
+        problems.AddRange(MixRules.Problems(options));
         if (problems.Count > 0)
         {
             throw new ConfigException(problems);
         }
     }
 
-    private static LoadedData Load(DataOptions options, List<RowSource> sources)
+    private static LoadedData Load(DataOptions options, List<RowSource> sources, bool trains)
     {
         var errors = new List<string>();
-        var trainSources = Open(options.Dataset, options, sources, errors);
+        var trainSources = trains ? Open(options.Dataset, options, sources, errors) : 0;
         var evalSources = options.EvalDataset.Count == 0 ? 0 : Open(options.EvalDataset, options, sources, errors);
         if (errors.Count > 0)
         {
@@ -86,8 +94,10 @@ internal static class DatasetLoader
             throw Refusal(rejected, summaries.DistinctBy(s => s.Name).Sum(s => s.Rejected));
         }
 
-        var train = All(sources, 0, trainSources);
-        var eval = evalSources > 0 ? All(sources, trainSources, sources.Count) : null;
+        var each = options.EvalOnEachDataset && evalSources > 0;
+        var train = All(sources, 0, trainSources, options, notices);
+        var mixed = each ? options with { MixStrategy = MixStrategy.Concat } : options;
+        var eval = evalSources > 0 ? All(sources, trainSources, sources.Count, mixed, notices) : null;
         if (options.ValSize > 0)
         {
             (train, eval) = Split(train, options);
@@ -96,13 +106,22 @@ internal static class DatasetLoader
         // Unusable rows go after the split, so that they do not change which rows are set aside.
         var trainSet = Usable(sources, train, good);
         var evalSet = eval is null ? null : Usable(sources, eval, good);
-        if (trainSet.Count == 0)
+        if (trains && trainSet.Count == 0)
         {
             throw new ConfigException(["no usable row is left to train on", .. rejected.Take(Listed).Select(r => r.ToString())]);
         }
 
-        return new LoadedData(sources, trainSet, evalSet, summaries, rejected, notices);
+        return new LoadedData(sources, trainSet, evalSet, summaries, rejected, notices)
+        {
+            HeldOut = each ? Parts(options, evalSet!, trainSources) : evalSet is { Count: > 0 } ? [new HeldOutPart(null, evalSet)] : [],
+        };
     }
+
+    /// <summary>The held-out samples of each dataset; one without usable rows has no numbers.</summary>
+    private static List<HeldOutPart> Parts(DataOptions options, ConversationSet all, int first) =>
+    [
+        .. HeldOutNames.Of(options.EvalDataset).Select((name, i) => new HeldOutPart(name, all.Of(first + i))).Where(part => part.Samples.Count > 0),
+    ];
 
     private static int Open(IReadOnlyList<string> names, DataOptions options, List<RowSource> sources, List<string> errors)
     {
@@ -164,19 +183,24 @@ internal static class DatasetLoader
         return new ConfigException(lines);
     }
 
-    private static (int Source, int Row)[] All(List<RowSource> sources, int from, int to)
+    private static (int Source, int Row)[] All(List<RowSource> sources, int from, int to, DataOptions options, List<string> notices)
     {
-        var rows = new (int, int)[sources.Skip(from).Take(to - from).Sum(source => source.Count)];
-        var at = 0;
-        for (var s = from; s < to; s++)
+        var lengths = sources.Skip(from).Take(to - from).Select(source => source.Count).ToList();
+        var rows = new List<(int, int)>(lengths.Sum());
+        var taken = new long[lengths.Count];
+        foreach (var (source, row) in Mixing.Order(lengths, options.MixStrategy, options.InterleaveProbs, options.Seed))
         {
-            for (var row = 0; row < sources[s].Count; row++)
-            {
-                rows[at++] = (s, row);
-            }
+            rows.Add((from + source, row));
+            taken[source]++;
         }
 
-        return rows;
+        if (options.MixStrategy != MixStrategy.Concat && lengths.Count > 1)
+        {
+            var parts = taken.Select((count, i) => $"{count:N0} of {sources[from + i].Spec.Name} ({lengths[i]:N0} rows)");
+            notices.Add($"mixed with {options.MixStrategyName}: {rows.Count:N0} samples, {string.Join(", ", parts)}");
+        }
+
+        return [.. rows];
     }
 
     /// <summary>As <c>Dataset.train_test_split(test_size, seed)</c>: a permutation; its first part is set aside, the rest trained on.</summary>

@@ -25,12 +25,15 @@ internal sealed class LoadedData : IDisposable
 
     public ConversationSet? Eval { get; }
 
+    /// <summary>The parts of <see cref="Eval"/> that are measured, each by itself; none where nothing is held out.</summary>
+    public IReadOnlyList<HeldOutPart> HeldOut { get; init; } = [];
+
     public IReadOnlyList<DatasetSummary> Summaries { get; }
 
     /// <summary>Rows that cannot be used, by dataset and row; the first 10,000 (<see cref="Summaries"/> counts all).</summary>
     public IReadOnlyList<BadSample> Rejected { get; }
 
-    /// <summary>What is without effect: keys of entries, and columns that nothing reads; a line each.</summary>
+    /// <summary>What is without effect (keys of entries, and columns that nothing reads), and what datasets were mixed to; a line each.</summary>
     public IReadOnlyList<string> Notices { get; }
 
     public void Dispose()

@@ -16,7 +16,7 @@ namespace Fovea.Data.Packing;
 internal sealed class DataPipeline : IStepSource, IDisposable
 {
     private readonly SampleLoader loader;
-    private readonly SampleOrder order;
+    private readonly IStepOrder order;
     private readonly PlanOptions plan;
     private readonly PipelineOptions options;
     private readonly int patchLength;
@@ -29,7 +29,7 @@ internal sealed class DataPipeline : IStepSource, IDisposable
 
     /// <summary><paramref name="order"/> must not be used elsewhere while the pipeline lives.</summary>
     public DataPipeline(
-        ConversationSet samples, ISampleEncoder encoder, IMediaProcessor? images, SampleOrder order, PlanOptions plan, PipelineOptions options)
+        ISampleSet samples, ISampleEncoder encoder, IMediaProcessor? images, IStepOrder order, PlanOptions plan, PipelineOptions options)
     {
         loader = new SampleLoader(samples, encoder, images, options);
         this.order = order;
@@ -136,7 +136,7 @@ internal sealed class DataPipeline : IStepSource, IDisposable
 
     private void Run()
     {
-        var ahead = (threads.Length - 1) * 4;
+        var ahead = options.SamplesAhead;
         var waiting = 0;
         var next = options.FirstStep;
         for (var step = next; step < options.EndStep; step++)

@@ -15,6 +15,9 @@ internal sealed record PipelineOptions
     /// <summary>Background threads that encode text and decode images.</summary>
     public int Workers { get; init; } = Math.Clamp(Environment.ProcessorCount - 1, 1, 8);
 
+    /// <summary>Samples whose preparation may have begun before the step that is being put together is done.</summary>
+    public int SamplesAhead => Math.Max(Workers, 1) * 4;
+
     /// <summary>Finished steps kept ready.</summary>
     public int ReadySteps { get; init; } = 2;
 

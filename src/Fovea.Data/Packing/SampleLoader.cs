@@ -6,7 +6,7 @@ using Fovea.Data.Templates;
 namespace Fovea.Data.Packing;
 
 /// <summary>Reads, encodes and decodes one sample, and applies the policy where that fails. Usable from several threads at once.</summary>
-internal sealed class SampleLoader(ConversationSet samples, ISampleEncoder encoder, IMediaProcessor? images, PipelineOptions options)
+internal sealed class SampleLoader(ISampleSet samples, ISampleEncoder encoder, IMediaProcessor? images, PipelineOptions options)
 {
     // Keeps these draws apart from others of the same seed.
     private const ulong Purpose = 0x5265_7361_6d70_6c65;

@@ -1,3 +1,4 @@
+using Fovea.Data.Tables;
 using ParquetSharp;
 
 namespace Fovea.Data.Parquet;
@@ -6,7 +7,7 @@ namespace Fovea.Data.Parquet;
 /// Reads columns of truth, numbers, bytes and text, in lists and structures too, out of a parquet file. Goes page by page, so that a row group of many
 /// gigabytes (pyarrow makes one of a million rows) takes the memory of a page (docs/decisions/parquet.md). Whatever else the file holds is left alone.
 /// </summary>
-internal sealed class ParquetFile : IDisposable
+internal sealed class ParquetFile : ITable
 {
     // Read ahead of a page; without a buffered stream ParquetSharp holds a column's whole part of a row group.
     private const int Ahead = 1 << 16;
@@ -14,7 +15,6 @@ internal sealed class ParquetFile : IDisposable
     private readonly ReaderProperties properties;
     private readonly ParquetFileReader reader;
     private readonly IReadOnlyList<ParquetNode> columns;
-    private readonly int groups;
 
     /// <exception cref="ConfigException">The file is missing, damaged or no parquet file.</exception>
     public ParquetFile(string path)
@@ -30,7 +30,7 @@ internal sealed class ParquetFile : IDisposable
         {
             reader = new ParquetFileReader(path, properties);
             var meta = reader.FileMetaData;
-            (Rows, groups) = (meta.NumRows, meta.NumRowGroups);
+            (Rows, Groups) = (meta.NumRows, meta.NumRowGroups);
             columns = SchemaTree.Read(meta.Schema);
         }
         catch (Exception e) when (IsDamage(e))
@@ -43,16 +43,42 @@ internal sealed class ParquetFile : IDisposable
 
     public long Rows { get; }
 
+    /// <summary>Its row groups.</summary>
+    public int Groups { get; }
+
     public IEnumerable<string> Names => columns.Select(column => column.Name);
 
-    /// <summary>Whether there is text or bytes in a column, which could be images, and not numbers alone.</summary>
     public bool HoldsBytes(string name) => columns.Where(column => column.Name == name)
         .Any(column => Leaves(column).Any(leaf => leaf.Type is PhysicalType.ByteArray or PhysicalType.FixedLenByteArray));
+
+    public IEnumerable<object?[]> ReadRows(IReadOnlyList<string> names, int? group = null)
+    {
+        var columns = names.Select(name => Read(name, group).GetEnumerator()).ToArray();
+        try
+        {
+            var count = group is null ? Rows : Guarded(null, 0, () => RowsOf(group.Value));
+            var values = new object?[columns.Length];
+            for (var row = 0L; row < count; row++)
+            {
+                for (var i = 0; i < columns.Length; i++)
+                {
+                    values[i] = columns[i].MoveNext() ? columns[i].Current : null;
+                }
+
+                yield return values;
+            }
+        }
+        finally
+        {
+            Array.ForEach(columns, column => column.Dispose());
+        }
+    }
 
     /// <summary>
     /// The values of one column, row after row: null, truth, a long, a double, text, bytes, a list of such, or named fields of such.
     /// </summary>
-    public IEnumerable<object?> Read(string name)
+    /// <param name="group">One row group alone; null is all.</param>
+    public IEnumerable<object?> Read(string name, int? group = null)
     {
         var column = columns.FirstOrDefault(c => c.Name == name)
             ?? throw Problem($"has no column '{name}'; it has {string.Join(", ", Names)}");
@@ -61,7 +87,7 @@ internal sealed class ParquetFile : IDisposable
             throw Problem($"column '{name}' holds values of a type that is not read; it must hold text, bytes or numbers, or lists or structures of them");
         }
 
-        return Records(column);
+        return Records(column, group);
     }
 
     public void Dispose()
@@ -106,10 +132,10 @@ internal sealed class ParquetFile : IDisposable
         }
     }
 
-    private IEnumerable<object?> Records(ParquetNode column)
+    private IEnumerable<object?> Records(ParquetNode column, int? only)
     {
         var row = 0L;
-        for (var number = 0; number < groups; number++)
+        for (var number = only ?? 0; number < (only + 1 ?? Groups); number++)
         {
             using var group = Guarded(column, row, () => Group(number, column));
             var leaves = Leaves(column).Select(leaf => LeafReader.Rows(group, leaf).GetEnumerator()).ToArray();
@@ -140,6 +166,12 @@ internal sealed class ParquetFile : IDisposable
         }
     }
 
+    private long RowsOf(int group)
+    {
+        using var one = reader.RowGroup(group);
+        return one.MetaData.NumRows;
+    }
+
     private RowGroupReader Group(int number, ParquetNode column)
     {
         var group = reader.RowGroup(number);
@@ -157,7 +189,7 @@ internal sealed class ParquetFile : IDisposable
         return group;
     }
 
-    private T Guarded<T>(ParquetNode column, long row, Func<T> read)
+    private T Guarded<T>(ParquetNode? column, long row, Func<T> read)
     {
         try
         {
@@ -165,7 +197,8 @@ internal sealed class ParquetFile : IDisposable
         }
         catch (Exception e) when (IsDamage(e))
         {
-            throw Problem($"column '{column.Name}', row {row + 1}: a page is damaged: {Reason(e)}; copy or download the file again");
+            var place = column is null ? string.Empty : $"column '{column.Name}', ";
+            throw Problem($"{place}row {row + 1}: a page is damaged: {Reason(e)}; copy or download the file again");
         }
     }
 }

@@ -1,6 +1,3 @@
-using System.Buffers;
-using System.Text;
-using System.Text.Json;
 using Fovea.Data.Datasets;
 using Microsoft.Win32.SafeHandles;
 
@@ -12,21 +9,19 @@ namespace Fovea.Data.Readers;
 /// </summary>
 internal sealed class CsvRowFile : IRowReader
 {
-    private static readonly string[] Structured =
-        ["messages", "conversations", "history", "images", "image", "image_bytes", "tools", "videos", "audios", "objects"];
     private readonly string path;
     private readonly SafeFileHandle handle;
     private readonly RowPlaces places;
     private readonly List<int> lines = [];
-    private readonly HashSet<string> structured;
-    private IReadOnlyList<string> names = [];
+    private readonly DatasetColumns? described;
+    private CsvColumns? columns;
 
-    private CsvRowFile(string path, SafeFileHandle handle, DatasetColumns? columns)
+    private CsvRowFile(string path, SafeFileHandle handle, DatasetColumns? described)
     {
         this.path = path;
         this.handle = handle;
+        this.described = described;
         places = new RowPlaces(path);
-        structured = columns is null ? [.. Structured] : [.. Described(columns).OfType<string>()];
     }
 
     public int Count => places.Count;
@@ -51,21 +46,9 @@ internal sealed class CsvRowFile : IRowReader
 
     public string PlaceOf(int index) => $"line {lines[index]}";
 
-    public Row Read(int index)
-    {
-        var record = CsvRecord.Parse(RowBytes.Read(handle, path, places[index]));
-        if (record.Problem is null && record.Fields.Count == names.Count)
-        {
-            return new Row(ToJson(record.Fields));
-        }
-
-        throw new JsonException(record.Problem ?? $"has {record.Fields.Count} fields where the first line names {names.Count}");
-    }
+    public Row Read(int index) => columns!.Row(RowBytes.Read(handle, path, places[index]));
 
     public void Dispose() => handle.Dispose();
-
-    private static string?[] Described(DatasetColumns columns) =>
-        [columns.Messages, columns.History, columns.Images, columns.Tools, columns.Videos, columns.Audios, columns.Objects];
 
     private void Index()
     {
@@ -73,16 +56,9 @@ internal sealed class CsvRowFile : IRowReader
         var buffer = new byte[1 << 18];
         var read = stream.ReadAtLeast(buffer, 64, throwOnEndOfStream: false);
         var head = buffer.AsSpan(0, read);
-        RowBytes.RefusePointer(path, head);
-        if (Utf8Check.OtherEncoding(head) is { } other)
-        {
-            throw new ConfigException($"data file {path} is {other}; {Utf8Check.SaveIt(other)}");
-        }
-
+        long at = CsvColumns.CheckHead(path, head);
         var (scanner, line, quoteLine, recordLine) = (default(CsvScanner), 1, 0, 1);
-        long at = Utf8Check.MarkLength(head);
         var start = at;
-        var hasHeader = false;
         byte last = 0;
         for (var from = (int)at; read > 0; read = stream.Read(buffer), from = 0)
         {
@@ -113,10 +89,7 @@ internal sealed class CsvRowFile : IRowReader
         }
 
         End(at);
-        if (!hasHeader)
-        {
-            throw new ConfigException($"data file {path} is empty; its first line must name the columns");
-        }
+        columns ??= CsvColumns.Of(path, header: null, described);
 
         void End(long end)
         {
@@ -125,77 +98,14 @@ internal sealed class CsvRowFile : IRowReader
                 return; // a blank line, or the second byte of a line's end
             }
 
-            if (hasHeader)
+            if (columns is not null)
             {
                 places.Add(start, end);
                 lines.Add(recordLine);
                 return;
             }
 
-            hasHeader = true;
-            ReadNames(RowBytes.Read(handle, path, (start, (int)Math.Min(end - start, Array.MaxLength))));
+            columns = CsvColumns.Of(path, RowBytes.Read(handle, path, (start, (int)Math.Min(end - start, Array.MaxLength))), described);
         }
-    }
-
-    private void ReadNames(byte[] header)
-    {
-        var record = CsvRecord.Parse(header);
-        if (record.Problem is { } problem)
-        {
-            throw new ConfigException($"data file {path}: its first line, which names the columns, {problem}");
-        }
-
-        names = [.. record.Fields.Select(name => name.Trim())];
-        if (names is [var only] && Array.Find<char>([';', '\t', '|'], only.Contains) is var mark and not '\0')
-        {
-            throw new ConfigException($"data file {path}: its columns are parted by {(mark == '\t' ? "tabs" : $"'{mark}'")}, where commas are needed");
-        }
-
-        // A column without a name, such as an index that pandas writes, is left out.
-        if (names.Where(name => name.Length > 0).GroupBy(name => name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
-        {
-            throw new ConfigException($"data file {path}: its first line names the column '{Brief.Of(twice.Key)}' {twice.Count()} times");
-        }
-    }
-
-    private JsonDocument ToJson(IReadOnlyList<string> fields)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer))
-        {
-            json.WriteStartObject();
-            for (var i = 0; i < fields.Count; i++)
-            {
-                if (names[i].Length > 0)
-                {
-                    json.WritePropertyName(names[i]);
-                    Write(json, fields[i], structured.Contains(names[i]));
-                }
-            }
-
-            json.WriteEndObject();
-        }
-
-        return JsonText.Parse(buffer.WrittenMemory);
-    }
-
-    /// <summary>What begins as JSON and is none goes in as text, so that reading the row says what is wrong with it.</summary>
-    private static void Write(Utf8JsonWriter json, string text, bool mayBeJson)
-    {
-        if (mayBeJson && text.AsSpan().TrimStart() is ['[' or '{', ..])
-        {
-            try
-            {
-                using var document = JsonText.Parse(Encoding.UTF8.GetBytes(text));
-                document.RootElement.WriteTo(json);
-                return;
-            }
-            catch (Exception e) when (e is JsonException or InvalidOperationException)
-            {
-                // Text, then.
-            }
-        }
-
-        json.WriteStringValue(text);
     }
 }

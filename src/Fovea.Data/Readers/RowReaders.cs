@@ -1,5 +1,5 @@
 using Fovea.Data.Datasets;
-using Fovea.Data.Parquet;
+using Fovea.Data.Tables;
 
 namespace Fovea.Data.Readers;
 
@@ -12,7 +12,8 @@ internal static class RowReaders
         [".json"] = (path, _) => JsonRowFile.Open(path),
         [".jsonl"] = (path, _) => JsonRowFile.Open(path),
         [".csv"] = (path, shape) => CsvRowFile.Open(path, shape?.Columns),
-        [".parquet"] = (path, shape) => JsonRowFile.Open(ParquetRows.Unpack(path, shape?.Columns)),
+        [".parquet"] = (path, shape) => JsonRowFile.Open(TableRows.Unpack(path, shape?.Columns)),
+        [".arrow"] = (path, shape) => JsonRowFile.Open(TableRows.Unpack(path, shape?.Columns)),
         [".tar"] = (path, shape) => TarRowFile.Open(path, shape?.Columns),
     };
 
@@ -23,11 +24,12 @@ internal static class RowReaders
         [".tgz"] = "unpack it with gunzip to a .tar: rows of a compressed file cannot be read in any order",
         [".zst"] = "unpack it with zstd -d: rows of a compressed file cannot be read in any order",
         [".tsv"] = "write it with commas, as .csv",
+        [".feather"] = "name it .arrow, which is the same format since version 2",
         [".xlsx"] = "save it as .csv with UTF-8",
     };
 
     /// <summary>The endings of names, for messages.</summary>
-    internal const string Endings = ".json, .jsonl, .csv, .parquet and .tar";
+    internal const string Endings = ".json, .jsonl, .csv, .parquet, .arrow and .tar";
 
     internal static bool Knows(string path) => ByExtension.ContainsKey(Path.GetExtension(path));
 

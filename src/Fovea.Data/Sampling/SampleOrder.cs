@@ -5,7 +5,7 @@ namespace Fovea.Data.Sampling;
 /// sharding of batches (rank r takes batches r, r + world, ...; a short tail is filled up from the epoch's start). Any step can be asked for,
 /// so a run resumes at its step number. <see cref="BatchesOf"/> is for one thread at a time.
 /// </summary>
-internal sealed class SampleOrder
+internal sealed class SampleOrder : IStepOrder
 {
     private readonly OrderOptions options;
     private int epoch = -1;

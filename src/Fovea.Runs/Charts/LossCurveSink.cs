@@ -7,14 +7,15 @@ namespace Fovea.Runs.Charts;
 
 /// <summary>
 /// Draws <c>training_loss</c> and, where there was an evaluation, <c>training_eval_loss</c> as SVG and PNG into the output folder when the run
-/// ends or is interrupted; besides the accuracy where it is measured, and every metric of generated answers.
+/// ends or is interrupted; besides the accuracy where it is measured, and every metric of generated answers. Datasets that are measured one by one have
+/// pictures of their own.
 /// </summary>
 /// <param name="outputDir">The run's folder.</param>
 /// <param name="history">Entries logged before a resumed run went on.</param>
 internal sealed class LossCurveSink(string outputDir, IEnumerable<IReadOnlyDictionary<string, object?>>? history = null) : IEventSink
 {
     private readonly List<IReadOnlyDictionary<string, object?>> entries = [.. history ?? []];
-    private readonly SortedSet<string> answers = new(StringComparer.Ordinal);
+    private readonly SortedSet<string> others = new(StringComparer.Ordinal);
     private bool trained;
 
     public void Write(RunEvent e)
@@ -27,7 +28,12 @@ internal sealed class LossCurveSink(string outputDir, IEnumerable<IReadOnlyDicti
 
         if (e is Evaluated evaluated)
         {
-            answers.UnionWith(evaluated.AnswerMetrics.Keys.Select(name => $"eval_{name}"));
+            var prefix = LogEntries.Prefix(evaluated);
+            others.UnionWith(evaluated.AnswerMetrics.Keys.Select(name => prefix + name));
+            if (evaluated.Dataset is not null)
+            {
+                others.UnionWith([$"{prefix}loss", $"{prefix}accuracy"]);
+            }
         }
 
         if (trained && e is RunFinished or RunInterrupted or Evaluated { Final: true })
@@ -35,7 +41,7 @@ internal sealed class LossCurveSink(string outputDir, IEnumerable<IReadOnlyDicti
             Draw("loss");
             Draw("eval_loss");
             Draw("eval_accuracy");
-            foreach (var name in answers)
+            foreach (var name in others)
             {
                 Draw(name);
             }

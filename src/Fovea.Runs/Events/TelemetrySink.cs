@@ -68,22 +68,30 @@ internal sealed class TelemetrySink(string run) : IEventSink
             case SampleSkipped when Skipped.Enabled:
                 Skipped.Add(1, tags);
                 break;
+            case Evaluated { Dataset: { } part } eval:
+                Evaluation(eval, [.. tags, new("dataset", part)]);
+                break;
             case Evaluated eval:
-                EvaluationTime.Record(eval.RuntimeSeconds, tags);
-                Record(EvaluationLoss, eval.Loss);
-                if (EvaluationMetric.Enabled)
-                {
-                    foreach (var (name, value) in eval.Metrics.Concat(eval.AnswerMetrics))
-                    {
-                        EvaluationMetric.Record(value, [.. tags, new("metric", name)]);
-                    }
-                }
-
+                Evaluation(eval, tags);
                 break;
         }
     }
 
     private static Gauge<double> Gauge(string name, string unit, string description) => Telemetry.Meter.CreateGauge<double>(name, unit, description);
+
+    private static void Evaluation(Evaluated eval, KeyValuePair<string, object?>[] tags)
+    {
+        EvaluationTime.Record(eval.RuntimeSeconds, tags);
+        if (eval.Loss is { } loss)
+        {
+            EvaluationLoss.Record(loss, tags);
+        }
+
+        foreach (var (name, value) in EvaluationMetric.Enabled ? eval.Metrics.Concat(eval.AnswerMetrics) : [])
+        {
+            EvaluationMetric.Record(value, [.. tags, new("metric", name)]);
+        }
+    }
 
     private void Step(StepDone step)
     {

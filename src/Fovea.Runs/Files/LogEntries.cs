@@ -48,24 +48,28 @@ internal static class LogEntries
         return entry;
     }
 
+    /// <summary>What stands before the names of an evaluation's metrics.</summary>
+    public static string Prefix(Evaluated eval) => eval.Dataset is null ? "eval_" : $"eval_{eval.Dataset}_";
+
     /// <summary>Whether a run has trained something by then, or saved: what an earlier run left in its folder may be replaced from there on.</summary>
     public static bool ShowTraining(RunEvent e) => e is
         StepDone { Loss: not null } or StepLogged { Loss: not null } or CheckpointSaved or Evaluated { Final: true } or RunFinished;
 
     private static Dictionary<string, object?> Evaluation(Evaluated eval)
     {
+        var prefix = Prefix(eval);
         var entry = new Dictionary<string, object?>
         {
-            ["eval_loss"] = eval.Loss,
-            ["eval_runtime"] = Math.Round(eval.RuntimeSeconds, 4),
-            ["eval_samples_per_second"] = Rate(eval.Samples, eval.RuntimeSeconds),
-            ["eval_steps_per_second"] = Rate(eval.Batches, eval.RuntimeSeconds),
+            [$"{prefix}loss"] = eval.Loss,
+            [$"{prefix}runtime"] = Math.Round(eval.RuntimeSeconds, 4),
+            [$"{prefix}samples_per_second"] = Rate(eval.Samples, eval.RuntimeSeconds),
+            [$"{prefix}steps_per_second"] = Rate(eval.Batches, eval.RuntimeSeconds),
             ["epoch"] = eval.Epoch,
             ["step"] = eval.Step,
         };
         foreach (var (name, value) in eval.Metrics.Concat(eval.AnswerMetrics))
         {
-            entry[$"eval_{name}"] = value;
+            entry[$"{prefix}{name}"] = value;
         }
 
         return Known(entry);

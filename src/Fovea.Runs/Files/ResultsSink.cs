@@ -10,6 +10,9 @@ namespace Fovea.Runs.Files;
 /// </summary>
 internal sealed class ResultsSink(string outputDir) : IEventSink
 {
+    // Datasets that are measured one by one share a file.
+    private readonly Dictionary<string, object?> parts = [];
+
     public void Write(RunEvent e)
     {
         switch (e)
@@ -17,8 +20,16 @@ internal sealed class ResultsSink(string outputDir) : IEventSink
             case RunFinished:
                 Save("train", LogEntries.For(e)!);
                 break;
-            case Evaluated { Final: true }:
+            case Evaluated { Final: true, Dataset: null }:
                 Save("eval", LogEntries.For(e)!);
+                break;
+            case Evaluated { Final: true }:
+                foreach (var (key, value) in LogEntries.For(e)!)
+                {
+                    parts[key] = value;
+                }
+
+                Save("eval", new Dictionary<string, object?>(parts));
                 break;
             case PredictionFinished predicted:
                 Save("predict", LogEntries.Prediction(predicted));

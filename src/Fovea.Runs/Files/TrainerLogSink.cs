@@ -30,7 +30,7 @@ internal sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
                 lines.Append(line);
                 break;
             case Evaluated eval:
-                lines.Append(Line(eval, eval.Step, eval.TotalSteps, eval.Epoch, evalLoss: eval.Loss, answers: eval.AnswerMetrics));
+                lines.Append(Line(eval, eval.Step, eval.TotalSteps, eval.Epoch, evaluated: eval));
                 break;
             case RunFinished run:
                 lines.Append(Line(run, run.Step, run.Step, run.Epoch));
@@ -69,13 +69,13 @@ internal sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
     }
 
     private Dictionary<string, object?> Line(
-        RunEvent e, int step, int total, double epoch, double? loss = null, double? evalLoss = null, double? learningRate = null,
-        IReadOnlyDictionary<string, double>? answers = null)
+        RunEvent e, int step, int total, double epoch, double? loss = null, double? learningRate = null, Evaluated? evaluated = null)
     {
         var elapsed = (e.Time - started).TotalSeconds;
         var done = step - startStep;
         var line = new Dictionary<string, object?> { ["current_steps"] = step, ["total_steps"] = total };
-        foreach (var (key, value) in new[] { ("loss", loss), ("eval_loss", evalLoss), ("lr", learningRate) })
+        var prefix = evaluated is null ? string.Empty : LogEntries.Prefix(evaluated);
+        foreach (var (key, value) in new[] { ("loss", loss), ($"{prefix}loss", evaluated?.Loss), ("lr", learningRate) })
         {
             if (value is not null)
             {
@@ -83,9 +83,9 @@ internal sealed class TrainerLogSink(string outputDir) : IEventSink, IDisposable
             }
         }
 
-        foreach (var (name, value) in answers ?? new Dictionary<string, double>())
+        foreach (var (name, value) in evaluated?.AnswerMetrics ?? new Dictionary<string, double>())
         {
-            line[$"eval_{name}"] = value;
+            line[$"{prefix}{name}"] = value;
         }
 
         line["epoch"] = epoch;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Fovea.Data.Datasets;
 using Fovea.Distributed;
 using Fovea.Evaluation.Objects;
 using Fovea.Generation;
@@ -13,8 +14,9 @@ namespace Fovea.Training.Answers;
 /// Generates answers to a run's first held-out samples with the weights as they are, and scores them. It takes no random numbers from the training and leaves
 /// nothing behind, so that a run learns the same with and without it.
 /// </summary>
+/// <param name="rows">The held-out samples, of which the first are answered.</param>
 /// <param name="warn">Told about samples that cannot be answered.</param>
-internal sealed class HeldOutAnswers(TrainConfig config, RunInputs inputs, VisionLanguageModel model, Mesh mesh, Action<string> warn)
+internal sealed class HeldOutAnswers(TrainConfig config, RunInputs inputs, VisionLanguageModel model, ConversationSet rows, Mesh mesh, Action<string> warn)
 {
     /// <summary>The scores by name, and how long it took. Every rank comes here and gets the same.</summary>
     public (IReadOnlyDictionary<string, double> Metrics, double Seconds) Measure()
@@ -22,7 +24,7 @@ internal sealed class HeldOutAnswers(TrainConfig config, RunInputs inputs, Visio
         var watch = Stopwatch.StartNew();
         var setup = inputs.Setup;
         var options = AnswerSettings.Of(config.Generation, GenerationFile.Read(inputs.Source.Folder, setup.Tokenizer, setup.Template.StopWords));
-        var questions = new RowQuestions(inputs.Data.Eval!, setup, options, config.Run.Seed, skipSpecialTokens: true);
+        var questions = new RowQuestions(rows, setup, options, config.Run.Seed, skipSpecialTokens: true);
         var answers = mesh.Gather("the answers of held-out samples", AnswerText.Of(Answer(questions)));
         var scored = mesh.FromMain("the scores of answers", () => Write(Score(questions, answers.SelectMany(AnswerText.Read))));
         return (Read(scored!), watch.Elapsed.TotalSeconds);

@@ -1,3 +1,4 @@
+using Fovea.Data.Datasets;
 using Fovea.Runs.Trackers;
 using Fovea.Tensors;
 
@@ -15,6 +16,7 @@ internal static class ConfigChecks
         Required(config, given, use, problems);
         Data(config, problems);
         LossScale(config, use, problems);
+        StreamingChecks.Run(config, problems);
         Method(config, problems);
         AdapterChecks.Run(config.Tuning, problems);
         OptimizerChecks.Run(config.Optimizer, problems);
@@ -166,6 +168,11 @@ internal static class ConfigChecks
         if (config.Tuning is { UseDftLoss: true, LabelSmoothingFactor: > 0 })
         {
             problems.Add("use_dft_loss and label_smoothing_factor exclude each other: both say what takes the place of cross-entropy");
+        }
+
+        foreach (var problem in MixRules.Problems(config.Data))
+        {
+            problems.Add(problem);
         }
 
         if (config is { Data.MaskHistory: true, Data.TrainOnPrompt: true })

@@ -49,6 +49,7 @@ internal static class ConfigKeys
         Toggle toggle => toggle switch { Toggle.On => "true", Toggle.Off => "false", _ => "auto" },
         Enum choice => ConfigKey.SnakeCase(choice.ToString()),
         IReadOnlyList<string> list => string.Join(',', list),
+        IReadOnlyList<double> list => string.Join(',', list.Select(number => number.ToString(CultureInfo.InvariantCulture))),
         IReadOnlyDictionary<string, double> map => $"{{{string.Join(", ", map.Select(pair => FormattableString.Invariant($"{pair.Key}: {pair.Value}")))}}}",
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
         _ => value.ToString() ?? string.Empty,

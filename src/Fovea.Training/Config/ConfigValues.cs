@@ -17,6 +17,11 @@ internal static class ConfigValues
             return key.FilePath ? Array.ConvertAll(texts, Home) : texts;
         }
 
+        if (type == typeof(IReadOnlyList<double>))
+        {
+            return Array.ConvertAll(Texts(node, pattern: false), text => Number(text) ?? throw new FormatException("it must be numbers separated by commas"));
+        }
+
         if (type == typeof(NamedValues))
         {
             return NamedValues.Parse(node);

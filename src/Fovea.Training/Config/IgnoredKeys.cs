@@ -39,7 +39,7 @@ internal static class IgnoredKeys
             + " accelerator_config data_shared_file_system use_legacy_prediction_loop past_index"),
         ("it concerns the evaluation loop of another program",
             "eval_accumulation_steps prediction_loss_only eval_do_concat_batches eval_use_gather_object batch_eval_metrics include_for_metrics"
-            + " include_inputs_for_metrics eval_on_each_dataset bf16_full_eval"),
+            + " include_inputs_for_metrics bf16_full_eval"),
         ("what is printed follows the terminal; every number is in the log files",
             "log_level log_level_replica log_on_each_node disable_tqdm print_param_status logging_nan_inf_filter debug skip_memory_metrics project"
             + " trackio_space_id plot_loss_keys"),
@@ -64,8 +64,6 @@ internal static class IgnoredKeys
             "pref_beta pref_ftx pref_bco_weight pref_loss dpo_label_smoothing kto_chosen_weight kto_rejected_weight simpo_gamma ppo_buffer_size ppo_epochs"
             + " ppo_score_norm ppo_target ppo_whiten_rewards ref_model ref_model_adapters ref_model_quantization_bit reward_model reward_model_adapters"
             + " reward_model_quantization_bit reward_model_type ld_alpha"),
-        ("it is only read with streaming", "buffer_size"),
-        ("it is only read with mix_strategy: interleave", "interleave_probs"),
         ("it configures another inference engine",
             "vllm_maxlen vllm_gpu_util vllm_enforce_eager vllm_max_lora_rank vllm_config sglang_maxlen sglang_mem_fraction sglang_tp_size sglang_config"
             + " sglang_lora_backend"),

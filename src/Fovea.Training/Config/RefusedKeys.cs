@@ -33,8 +33,6 @@ internal static class RefusedKeys
         ["use_swanlab"] = new("use report_to: tensorboard, which holds the same numbers"),
         ["packing"] = new("Fovea packs micro-batches by itself, without changing which samples make a step; remove the key (see micro_batch_tokens)"),
         ["neat_packing"] = new("Fovea packs micro-batches by itself, and no sample sees another; remove the key (see micro_batch_tokens)"),
-        ["streaming"] = new("data is encoded while training, so nothing needs streaming; remove the key"),
-        ["mix_strategy"] = new("datasets are concatenated; repeat a name in dataset to weigh it more", "concat"),
         ["train_sampling_strategy"] = new("samples are shuffled; use disable_shuffling: true for the order of the files", "random")
         {
             Ignored = ("group_by_length", IgnoredKeys.NoPadding),

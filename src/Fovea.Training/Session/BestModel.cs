@@ -21,7 +21,8 @@ internal sealed class BestModel
     {
         this.run = run;
         name = NameIn(run);
-        greater = run.GreaterIsBetter ?? !(name.EndsWith("loss", StringComparison.Ordinal) || name == ObjectScores.PointDistance);
+        greater = run.GreaterIsBetter
+            ?? !(name.EndsWith("loss", StringComparison.Ordinal) || name.EndsWith(ObjectScores.PointDistance, StringComparison.Ordinal));
     }
 
     /// <summary>The best evaluation so far.</summary>
@@ -38,34 +39,42 @@ internal sealed class BestModel
         run.LoadBestModelAtEnd || run.MetricForBestModel is not null || run.EarlyStoppingSteps is not null ? new BestModel(run) : null;
 
     /// <summary>Refuses a metric that evaluations do not have, before anything is loaded.</summary>
-    public static void Check(RunSection run)
+    /// <param name="parts">The names of the held-out datasets that have numbers of their own; null alone where there is one for all.</param>
+    public static void Check(RunSection run, IReadOnlyList<string?> parts)
     {
-        if (run.MetricForBestModel is null)
+        if (run.MetricForBestModel is null && (parts is [null] || For(run) is null))
         {
             return;
         }
 
         var scores = run.PredictWithGenerate ? MeanScores.Names.Concat(ObjectScores.Names) : [];
-        List<string> names = ["loss", .. TokenLoss.MetricNames(run.ComputeAccuracy), .. scores, .. run.AnswerMetrics.Keys];
+        List<string> metrics = ["loss", .. TokenLoss.MetricNames(run.ComputeAccuracy), .. scores, .. run.AnswerMetrics.Keys];
+        List<string> names = [.. parts.SelectMany(part => metrics.Select(metric => part is null ? metric : $"{part}_{metric}"))];
         if (!names.Contains(NameIn(run)))
         {
-            throw new ConfigException($"metric_for_best_model: {run.MetricForBestModel} is not among what the evaluations of this run measure: "
+            throw new ConfigException($"metric_for_best_model: {NameIn(run)} is not among what the evaluations of this run measure: "
                 + string.Join(", ", names) + (run.PredictWithGenerate ? string.Empty : "; predict_with_generate: true adds scores of generated answers"));
         }
     }
 
     /// <summary>An evaluation during the run is done.</summary>
+    /// <param name="evaluated">What was measured: one for all samples, or one for each dataset.</param>
     /// <exception cref="TrainingException">It has no such metric: none of its tokens is predicted.</exception>
-    public void Take(Evaluated evaluated, int step)
+    public void Take(IReadOnlyList<Evaluated> evaluated, int step)
     {
-        double? found = name == "loss" ? evaluated.Loss
-            : evaluated.Metrics.TryGetValue(name, out var measured) || evaluated.AnswerMetrics.TryGetValue(name, out measured) ? measured
-            : null;
-        var value = found ?? throw new TrainingException($"metric_for_best_model: the evaluation after step {step} has no {name}: nothing was predicted in it");
+        var value = evaluated.Select(Find).FirstOrDefault(found => found is not null)
+            ?? throw new TrainingException($"metric_for_best_model: the evaluation after step {step} has no {name}: nothing was predicted in it");
         var better = !double.IsNaN(value) && (SoFar.Metric is not { } best || (greater ? value > best : value < best));
         SoFar = better
             ? SoFar with { Metric = value, Step = run.SaveStrategy == IntervalStrategy.No ? null : step, Waited = 0 }
             : SoFar with { Waited = run.EarlyStoppingSteps is null ? 0 : SoFar.Waited + 1 };
+    }
+
+    private double? Find(Evaluated one)
+    {
+        var prefix = one.Dataset is null ? string.Empty : $"{one.Dataset}_";
+        var own = name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : string.Empty;
+        return own == "loss" ? one.Loss : one.Metrics.TryGetValue(own, out var measured) || one.AnswerMetrics.TryGetValue(own, out measured) ? measured : null;
     }
 
     /// <summary>A checkpoint is about to get its name: what is best is found where it is, if it was saved.</summary>

@@ -1,3 +1,4 @@
+using Fovea.Data.Streaming;
 using Fovea.Distributed;
 using Fovea.Training.Config;
 
@@ -74,6 +75,11 @@ internal sealed class Checkpointer(TrainConfig config, RunInputs inputs, ModelSe
             model is { Adapter: null, Family.Files: null } && !config.Parallel.Sharding.SaveWhole
                 ? () => ModelSaver.SaveCompanions(config.Model.ModelNameOrPath, store.Partial(step))
                 : null));
+        if (inputs.Stream is { } stream && !config.Run.SaveOnlyModel)
+        {
+            mesh.OnMain(() => StreamStateFile.Write(store.Partial(step), stream.StateAt(step)));
+        }
+
         mesh.OnMain(() => reporter.Saved(store.Complete(config.Run.SaveOnlyModel ? null : state.Progress, reporter.Log, step)));
         if (!config.Run.SaveOnlyModel)
         {

@@ -13,7 +13,7 @@ namespace Fovea.Training.Session;
 internal sealed class HeldOut(
     TrainConfig config, RunInputs inputs, TrainSession session, Mesh mesh, IFeatureStore? cache, int microBatchTokens, RunState state, EventHub events)
 {
-    private (int Step, IReadOnlyDictionary<string, double> Metrics)? answered;
+    private readonly Dictionary<string, (int Step, IReadOnlyDictionary<string, double> Metrics)> answered = [];
 
     /// <summary>What is measured; null before the run trains.</summary>
     public IObjective? Objective { get; set; }
@@ -24,7 +24,7 @@ internal sealed class HeldOut(
     /// <summary>Measures where <c>eval_strategy</c> says so.</summary>
     public void IfDue()
     {
-        if (state.IsDue(config.Run.EvalStrategy, config.Run.EvalSteps ?? config.Run.LoggingSteps) && Run(final: false) is { } measured)
+        if (state.IsDue(config.Run.EvalStrategy, config.Run.EvalSteps ?? config.Run.LoggingSteps) && Run(final: false) is { Count: > 0 } measured)
         {
             state.Best?.Take(measured, state.Progress.Step);
         }
@@ -39,37 +39,51 @@ internal sealed class HeldOut(
         }
     }
 
-    private Evaluated? Run(bool final) => inputs.Data.Eval is not { Count: > 0 } samples ? null : Telemetry.Span("fovea.evaluation", span =>
+    private List<Evaluated> Run(bool final) => [.. inputs.Data.HeldOut.Select(part => Telemetry.Span("fovea.evaluation", span =>
     {
-        var measured = Run(samples, final);
+        var measured = Run(part, final);
         span?.SetTag("fovea.step", measured.Step).SetTag("fovea.loss", measured.Loss).SetTag("fovea.samples", measured.Samples);
-        return measured;
-    });
+        if (part.Name is not null)
+        {
+            span?.SetTag("fovea.dataset", part.Name);
+        }
 
-    private Evaluated Run(ConversationSet samples, bool final)
+        return measured;
+    }))];
+
+    private Evaluated Run(HeldOutPart part, bool final)
     {
-        using var pipeline = inputs.Setup.HeldOut(config, samples, mesh.Rank, mesh.WorldSize, microBatchTokens, cache);
+        using var pipeline = inputs.Setup.HeldOut(config, part.Samples, mesh.Rank, mesh.WorldSize, microBatchTokens, cache);
         var measured = Evaluation.Run(session.Runner, Objective!, pipeline, mesh, session.Strategy);
         if (config.Run.AnswersWhenEvaluating)
         {
-            measured = Answered(measured);
+            measured = Answered(measured, part);
         }
 
-        measured = measured with { Step = state.Progress.Step, TotalSteps = state.Progress.TotalSteps, Epoch = state.Epoch, Final = final };
+        measured = measured with
+        {
+            Step = state.Progress.Step,
+            TotalSteps = state.Progress.TotalSteps,
+            Epoch = state.Epoch,
+            Dataset = part.Name,
+            Final = final,
+        };
         events.Write(measured);
         return measured;
     }
 
     /// <summary>The weights of a step give the same answers again: after the last step they are asked once.</summary>
-    private Evaluated Answered(Evaluated measured)
+    private Evaluated Answered(Evaluated measured, HeldOutPart part)
     {
         var seconds = 0.0;
-        if (answered?.Step != state.Progress.Step)
+        var name = part.Name ?? string.Empty;
+        if (!answered.TryGetValue(name, out var known) || known.Step != state.Progress.Step)
         {
-            var answers = new HeldOutAnswers(config, inputs, session.Model, mesh, text => events.Write(new Warning(text))).Measure();
-            (seconds, answered) = (answers.Seconds, (state.Progress.Step, answers.Metrics));
+            var answers = new HeldOutAnswers(config, inputs, session.Model, part.Samples, mesh, text => events.Write(new Warning(text))).Measure();
+            known = (state.Progress.Step, answers.Metrics);
+            (seconds, answered[name]) = (answers.Seconds, known);
         }
 
-        return measured with { RuntimeSeconds = measured.RuntimeSeconds + seconds, AnswerMetrics = answered!.Value.Metrics };
+        return measured with { RuntimeSeconds = measured.RuntimeSeconds + seconds, AnswerMetrics = known.Metrics };
     }
 }

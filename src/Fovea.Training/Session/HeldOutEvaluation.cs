@@ -23,8 +23,7 @@ internal static class HeldOutEvaluation
     {
         mesh ??= Mesh.Alone();
         var setup = DataSetup.From(config, source);
-        var named = config.Data.EvalDataset.Count > 0;
-        var options = setup.Options with { Dataset = named ? config.Data.EvalDataset : config.Data.Dataset, EvalDataset = [] };
+        var options = config.Data.EvalDataset.Count > 0 ? setup.Options.HeldOutAlone : setup.Options;
         if (options.Dataset.Count == 0)
         {
             throw new ConfigException("eval_dataset is missing: names from dataset_info.json, or files, separated by commas");

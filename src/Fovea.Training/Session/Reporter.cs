@@ -91,7 +91,8 @@ internal sealed class Reporter
             StartStep = state.Progress.Step,
             Ranks = mesh.WorldSize,
         });
-        IEnumerable<string?> all = [.. config.Notices, .. inputs.Setup.Notices, .. inputs.Data.Notices, .. model.Model.Notices, .. notices];
+        IEnumerable<string> ofData = [.. inputs.Setup.Notices, .. inputs.Data.Notices, .. inputs.Stream?.Notices ?? []];
+        IEnumerable<string?> all = [.. config.Notices, .. ofData, .. model.Model.Notices, .. notices];
         foreach (var notice in all.OfType<string>())
         {
             events.Write(new Notice(notice));

@@ -1,5 +1,6 @@
 using Fovea.Data.Datasets;
 using Fovea.Data.Sampling;
+using Fovea.Data.Streaming;
 using Fovea.Distributed;
 using Fovea.Models;
 using Fovea.Training.Config;
@@ -12,16 +13,22 @@ internal sealed class RunInputs : IDisposable
 {
     private RunInputs(TrainConfig config, Mesh mesh)
     {
-        BestModel.Check(config.Run);
+        BestModel.Check(config.Run, config.Data.HeldOutPartNames);
         config.Parallel.CheckRanks(mesh.WorldSize);
         mesh.SplitSequences(config.Parallel.SequenceParallelSize);
         mesh.OnMain(() => RunTargets.Check(config.Run));
         Checkpoints = new CheckpointStore(config.Run.OutputDir, config.Run.SaveTotalLimit);
         Source = ModelSource.Open(config.Model.ModelNameOrPath);
         Setup = DataSetup.From(config, Source);
-        Data = DatasetLoader.Load(Setup.Options);
+        Data = config.Data.Streaming ? DatasetLoader.LoadHeldOut(Setup.Options) : DatasetLoader.Load(Setup.Options);
         try
         {
+            if (config.Data.Streaming)
+            {
+                var order = DataSetup.Order(config, SamplesOf(config, mesh), mesh.DataRank, mesh.DataSize);
+                Stream = new SampleStream(Setup.Options, order, DataSetup.Pipeline(config, 0, 0).SamplesAhead);
+            }
+
             Setup.CheckTokens(Data.Train, Data.Eval);
             Output = new OutputFolder(config, Source.Family, Checkpoints);
             Fresh = Begin(config, mesh);
@@ -30,11 +37,12 @@ internal sealed class RunInputs : IDisposable
             {
                 ResumeFrom = mesh.FromMain("the choice of a checkpoint", () => Output.Choose(Fresh));
                 Resumption.Check(ResumeFrom, config, mesh.DataSize, Fresh);
+                Stream?.GoTo(Resumption.ProgressOf(ResumeFrom)?.Step ?? 0, ResumeFrom);
             }
         }
         catch
         {
-            Data.Dispose();
+            Dispose();
             throw;
         }
     }
@@ -52,6 +60,12 @@ internal sealed class RunInputs : IDisposable
 
     internal LoadedData Data { get; }
 
+    /// <summary>What is trained on where it is a stream; null where <see cref="Data"/> has it.</summary>
+    internal SampleStream? Stream { get; }
+
+    /// <summary>The samples that are trained on, by their index.</summary>
+    internal ISampleSet Samples => (ISampleSet?)Stream ?? Data.Train;
+
     internal CheckpointStore Checkpoints { get; }
 
     internal OutputFolder Output { get; }
@@ -67,10 +81,19 @@ internal sealed class RunInputs : IDisposable
         return inputs;
     });
 
-    public void Dispose() => Data.Dispose();
+    public void Dispose()
+    {
+        Stream?.Dispose();
+        Data.Dispose();
+    }
 
     /// <summary>The order in which this rank's steps take the training samples; ranks that split sequences have the same.</summary>
-    internal SampleOrder Order(TrainConfig config, Mesh mesh) => new(DataSetup.Order(config, Data.Train.Count, mesh.DataRank, mesh.DataSize));
+    internal SampleOrder Order(TrainConfig config, Mesh mesh) =>
+        new(DataSetup.Order(config, Stream is null ? Data.Train.Count : SamplesOf(config, mesh), mesh.DataRank, mesh.DataSize));
+
+    /// <summary>All samples of a run over a stream: to what counts in epochs the whole run is one, as in Transformers.</summary>
+    private static int SamplesOf(TrainConfig config, Mesh mesh) => checked(
+        config.Schedule.MaxSteps * config.Schedule.PerDeviceTrainBatchSize * config.Schedule.GradientAccumulationSteps * mesh.DataSize);
 
     /// <summary>Every family's keys are in the file, so that it has the same names for all models.</summary>
     private Dictionary<string, string?> Outcomes()
@@ -88,7 +111,7 @@ internal sealed class RunInputs : IDisposable
     {
         Step = 0,
         TotalSteps = Order(config, mesh).TotalSteps(config.Schedule.NumTrainEpochs, config.Schedule.MaxSteps),
-        Samples = Data.Train.Count,
+        Samples = Stream is null ? Data.Train.Count : 1, // nobody knows how many a stream has
         SamplesPerStep = config.Schedule.PerDeviceTrainBatchSize * config.Schedule.GradientAccumulationSteps * mesh.DataSize,
         Seed = config.Run.EffectiveDataSeed,
         BaseModel = config.Model.Identity,

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Fovea.Data.Packing;
+using Fovea.Data.Sampling;
 using Fovea.Distributed;
 using Fovea.Nn;
 using Fovea.Runs.Events;
@@ -76,7 +77,7 @@ internal sealed class RunSession : TrainSession
         Evaluation.Objective = objective;
         return Feed(
             new DataPipeline(
-                inputs.Data.Train, inputs.Setup.NewEncoder(), inputs.Setup.Images, inputs.Order(Config, Mesh),
+                inputs.Samples, inputs.Setup.NewEncoder(), inputs.Setup.Images, (IStepOrder?)inputs.Stream ?? inputs.Order(Config, Mesh),
                 DataSetup.Plan(Config, parts.Memory.MicroBatchTokens, Mesh.DataSize),
                 DataSetup.Pipeline(Config, State.Progress.Step, State.Progress.TotalSteps, parts.Cache) with { IsTraining = true }),
             objective);
@@ -196,5 +197,5 @@ internal sealed class RunSession : TrainSession
     private IEnumerable<string> SamplesOf(StepBatch batch) => batch.MicroBatches
         .SelectMany(m => m.SampleIndices)
         .Take(8)
-        .Select(index => inputs.Data.Train.Origin(index) is var (dataset, row) ? $"{dataset} row {row}" : string.Empty);
+        .Select(index => inputs.Samples.Origin(index) is var (dataset, row) ? $"{dataset} row {row}" : string.Empty);
 }

@@ -17,6 +17,9 @@ internal sealed partial class LoggerSink(ILogger logger) : IEventSink
             case StepLogged log:
                 Logged(log.Step, log.TotalSteps, log.Loss, log.LearningRate, log.GradNorm, log.Epoch, log.TokensPerSecond);
                 break;
+            case Evaluated { Dataset: { } dataset } eval:
+                MeasuredPart(eval.Step, eval.TotalSteps, dataset, eval.Loss, eval.Samples, eval.RuntimeSeconds);
+                break;
             case Evaluated eval:
                 Measured(eval.Step, eval.TotalSteps, eval.Loss, eval.Samples, eval.RuntimeSeconds);
                 break;
@@ -66,6 +69,10 @@ internal sealed partial class LoggerSink(ILogger logger) : IEventSink
 
     [LoggerMessage(3, LogLevel.Information, "Evaluation after step {Step} of {TotalSteps}: loss {Loss} on {Samples} samples in {Seconds} s")]
     private partial void Measured(int step, int totalSteps, double? loss, int samples, double seconds);
+
+    [LoggerMessage(
+        15, LogLevel.Information, "Evaluation after step {Step} of {TotalSteps} on {Dataset}: loss {Loss} on {Samples} samples in {Seconds} s")]
+    private partial void MeasuredPart(int step, int totalSteps, string dataset, double? loss, int samples, double seconds);
 
     [LoggerMessage(4, LogLevel.Information, "Step {Step}: saved {Path}")]
     private partial void Saved(int step, string path);

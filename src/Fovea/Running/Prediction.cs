@@ -87,7 +87,7 @@ internal sealed class Prediction : IDisposable
 
     /// <summary>Where held-out rows are named, those that are trained on need not be read.</summary>
     private static LoadedData Load(TrainConfig config, DataSetup setup) => DatasetLoader.Load(config.Data.EvalDataset.Count > 0
-        ? setup.Options with { Dataset = config.Data.EvalDataset, EvalDataset = [], ValSize = 0 }
+        ? setup.Options.HeldOutAlone
         : setup.Options);
 
     private bool Run(bool again, CancellationToken stop)

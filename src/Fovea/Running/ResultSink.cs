@@ -8,6 +8,7 @@ internal sealed class ResultSink : IEventSink
 {
     private string? checkpoint;
     private Evaluated? heldOut;
+    private readonly Dictionary<string, Evaluated> parts = [];
 
     public void Write(RunEvent e)
     {
@@ -16,8 +17,11 @@ internal sealed class ResultSink : IEventSink
             case RunInterrupted interrupted:
                 checkpoint = interrupted.CheckpointPath;
                 break;
-            case Evaluated { Final: true } measured:
+            case Evaluated { Final: true, Dataset: null } measured:
                 heldOut = measured;
+                break;
+            case Evaluated { Final: true, Dataset: { } dataset } measured:
+                parts[dataset] = measured;
                 break;
         }
     }
@@ -28,6 +32,8 @@ internal sealed class ResultSink : IEventSink
             Checkpoint = checkpoint,
             BestCheckpoint = outcome.BestCheckpoint,
             HeldOut = heldOut is null ? null : VisionModel.Of(heldOut),
-            AnswerMetrics = heldOut?.AnswerMetrics ?? new Dictionary<string, double>(),
+            HeldOutByDataset = parts.ToDictionary(part => part.Key, part => VisionModel.Of(part.Value)),
+            AnswerMetrics = heldOut?.AnswerMetrics ?? parts.SelectMany(part => part.Value.AnswerMetrics.Select(metric => (part.Key, metric)))
+                .ToDictionary(each => $"{each.Key}_{each.metric.Key}", each => each.metric.Value),
         };
 }

@@ -132,7 +132,8 @@ public sealed class DatasetLoaderTests : IDisposable
         string[] expected =
         [
             "'hub': x/y is on a hub", "'script': script_url is not supported", "'pairs': ranking", "'form': formatting is 'xml'",
-            "gone.json does not exist", "t.xlsx is none of .json, .jsonl, .csv, .parquet and .tar; save it as .csv with UTF-8", "'nobody' is neither an entry",
+            "gone.json does not exist", "t.xlsx is none of .json, .jsonl, .csv, .parquet, .arrow and .tar; save it as .csv with UTF-8",
+            "'nobody' is neither an entry",
         ];
         Assert.Equal(expected.Length, error.Problems.Count);
         Assert.All(expected.Zip(error.Problems), p => Assert.Contains(p.First, p.Second));

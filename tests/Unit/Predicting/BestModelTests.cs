@@ -173,12 +173,12 @@ public sealed class BestModelTests : NativeTest
         var steps = new[] { (1, 2.0), (2, 2.0), (3, 1.0), (4, double.NaN) };
         foreach (var (step, loss) in steps)
         {
-            best.Take(new Evaluated(step, 9, 0, loss, 0, 1, 1), step);
+            best.Take([new Evaluated(step, 9, 0, loss, 0, 1, 1)], step);
             Assert.False(best.HasStopped);
         }
 
         Assert.Equal(new BestSoFar(1.0, 3, null, 1), best.SoFar);
-        best.Take(new Evaluated(5, 9, 0, 1.0, 0, 1, 1), 5);
+        best.Take([new Evaluated(5, 9, 0, 1.0, 0, 1, 1)], 5);
         Assert.True(best.HasStopped);
         best.Saving(3);
         var state = best.In(new TrainerState());

@@ -1,52 +1,47 @@
 using System.Text;
 using System.Text.Json;
 
-namespace Fovea.Data.Parquet;
+namespace Fovea.Data.Tables;
 
-/// <summary>Writes the rows of a parquet file as JSON lines, and bytes in them as files.</summary>
+/// <summary>Writes the rows of a table as JSON lines, and bytes in them as files.</summary>
 /// <param name="working">The folder to write into.</param>
 /// <param name="folder">The folder as it will be called once it is whole.</param>
-internal sealed class ParquetUnpacking(ParquetFile parquet, string working, string folder)
+internal sealed class TableUnpacking(ITable table, string working, string folder)
 {
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
     private int row;
     private int images;
 
     /// <param name="reads">Columns that rows may have; of the others the first row alone shows that they are there.</param>
-    public void Write(Predicate<string> reads)
+    /// <param name="group">One group of rows alone; null is all.</param>
+    public void Write(Predicate<string> reads, int? group = null)
     {
         using var rows = new FileStream(Path.Combine(working, "rows.jsonl"), FileMode.Create);
-        var names = parquet.Names.Where(name => reads(name)).Distinct().ToList();
-        var columns = names.Select(name => parquet.Read(name).GetEnumerator()).ToList();
-        try
+        var names = table.Names.Where(name => reads(name)).Distinct().ToList();
+        row = 0;
+        foreach (var values in table.ReadRows(names, group))
         {
-            for (row = 0; row < parquet.Rows; row++)
+            images = 0;
+            using (var json = new Utf8JsonWriter(rows))
             {
-                images = 0;
-                using (var json = new Utf8JsonWriter(rows))
+                json.WriteStartObject();
+                for (var i = 0; i < values.Length; i++)
                 {
-                    json.WriteStartObject();
-                    for (var i = 0; i < columns.Count; i++)
-                    {
-                        json.WritePropertyName(names[i]);
-                        Write(json, names[i], columns[i].MoveNext() ? columns[i].Current : null);
-                    }
+                    json.WritePropertyName(names[i]);
+                    Write(json, names[i], values[i]);
+                }
 
-                    foreach (var name in row == 0 ? parquet.Names.Where(name => !reads(name)) : [])
-                    {
-                        json.WriteStartObject(name);
-                        json.WriteEndObject();
-                    }
-
+                foreach (var name in row == 0 ? table.Names.Where(name => !reads(name)) : [])
+                {
+                    json.WriteStartObject(name);
                     json.WriteEndObject();
                 }
 
-                rows.WriteByte((byte)'\n');
+                json.WriteEndObject();
             }
-        }
-        finally
-        {
-            columns.ForEach(column => column.Dispose());
+
+            rows.WriteByte((byte)'\n');
+            row++;
         }
     }
 

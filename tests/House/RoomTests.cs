@@ -110,8 +110,8 @@ public sealed partial class RoomTests
 
     // Beside the demonstration, which shows everything at once. What grows past this belongs to a room of its own.
     // Raised by four verbs: the server's, which is its options, the board's, fetch and push, and by the line that shows how far a fetch is; describe, which
-    // answers the board's pages, is a fifth verb.
-    private const int MostCommandLine = 3300;
+    // answers the board's pages, is a fifth verb; and by the rows that data check finds twice.
+    private const int MostCommandLine = 3330;
 
     [Fact]
     public void The_command_line_is_a_command_line() => Assert.InRange(

@@ -153,15 +153,18 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
     private IEnumerable<BlockCost> Moved(IReadOnlyDictionary<Block, BlockMode> modes) =>
         costs.Blocks.Where(cost => modes.GetValueOrDefault(cost.Block) == BlockMode.Offload);
 
-    /// <summary>What blocks do so that the budget is filled, from everything recomputed; and what is left of it, negative where even that is too much.</summary>
+    /// <summary>
+    /// What blocks do so that the budget is filled, from everything recomputed; and what is left of it, negative where even that is too much.
+    /// </summary>
     /// <param name="moved">Blocks whose input waits in the host's memory if they are recomputed.</param>
     private (Dictionary<Block, BlockMode> Modes, long Room) Fill(HashSet<Block> moved, int tokens, int patches)
     {
         var modes = costs.Blocks.ToDictionary(c => c.Block, c => moved.Contains(c.Block) ? BlockMode.Offload : BlockMode.Recompute);
 
         // Backward works in one block at a time: what it computed again there, gradients of as much, and what its kernels work in.
-        var largest = costs.Blocks.Count == 0 ? 0 : costs.Blocks.Max(c => (2 * c.Keep.EachRow * Rows(c, tokens, patches)) + c.Working.Of(Rows(c, tokens, patches)));
-        var room = Budget - reserve - (long)largest - Predict(modes, tokens, patches);
+        var largest = costs.Blocks.Select(c => (Cost: c, Rows: Rows(c, tokens, patches)))
+            .Select(of => (long)(2 * of.Cost.Keep.EachRow * of.Rows) + of.Cost.Working.Of(of.Rows)).DefaultIfEmpty().Max();
+        var room = Budget - reserve - largest - Predict(modes, tokens, patches);
         if (Mode == RecomputeMode.Always)
         {
             return (modes, room);

@@ -45,6 +45,7 @@ internal sealed record MemoryForecast(ShardPlan Shards, long Activations, long M
         var own = plan.RankTokens;
         var loss = LinearCrossEntropy.WorkingBytes(model.Head, own, model.Ledger.Options.Compute, onHost);
         var buffers = loss + (2L * own * model.Head.Shape[1] * size) + (onHost ? ProcessOnHost : ProcessOnCard);
-        return new MemoryForecast(shards, plan.Predict(modes, tokens, patches) + plan.Working(modes, tokens, patches), plan.OnHost(modes, tokens, patches), buffers);
+        var activations = plan.Predict(modes, tokens, patches) + plan.Working(modes, tokens, patches);
+        return new MemoryForecast(shards, activations, plan.OnHost(modes, tokens, patches), buffers);
     }
 }

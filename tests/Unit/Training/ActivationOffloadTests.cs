@@ -7,7 +7,7 @@ using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Training;
 
-/// <summary>Inputs of recomputed blocks wait in the host's memory. On the CPU the same copies are made and counted, only that both sides are one memory.</summary>
+/// <summary>Inputs of recomputed blocks wait in the host's memory. On the CPU the same copies are made and counted, but both sides are one memory.</summary>
 public sealed class ActivationOffloadTests : NativeTest
 {
     [Fact]

@@ -28,7 +28,8 @@ internal static class BigModel
     private const string ConfigJson =
         """
         {
-          "model_type": "qwen2_5_vl", "hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28, "num_attention_heads": 28,
+          "model_type": "qwen2_5_vl", "torch_dtype": "bfloat16",
+          "hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28, "num_attention_heads": 28,
           "num_key_value_heads": 4, "hidden_act": "silu", "max_position_embeddings": 128000, "rms_norm_eps": 1e-6, "vocab_size": 152064,
           "tie_word_embeddings": false, "rope_theta": 1000000.0, "rope_scaling": { "type": "mrope", "mrope_section": [16, 24, 24] },
           "image_token_id": 151655, "video_token_id": 151656, "vision_start_token_id": 151652,

@@ -42,6 +42,10 @@ FAULTS=(
   'a length that learns|delta_backward.cu|s/sum_at(i) - y\[i\] \* back/sum_at(i)/'
   'gates that learn from the wrong end|delta_backward.cu|s/int i = count - 1; i >= 0; i--/int i = 0; i < count; i++/'
   'a barrier less between tokens|delta_steps.cu|/the last use of `shared` is over/d'
+  'the other half of a byte first|four_bit.cu|s/j % 2 == 0 ? 4 : 0/j % 2 == 0 ? 0 : 4/'
+  'a table that is read too early|four_bit.cu|/the table is there/d'
+  'the scale of the block before|four_bit.cu|s/scales\[i \/ block\]/scales[(i > 0 ? i - 1 : 0) \/ block]/'
+  'lanes left out of a sum|four_bit.cu|s/offset > 0; offset/offset > 1; offset/'
   'the state of another sequence|delta_steps.cu|s/slots\[n\] \* part.heads/n * part.heads/'
 )
 

@@ -3,6 +3,7 @@
 //   four_bit_pack / four_bit_unpack    to and from this form
 //   four_bit_linear                    x W^T + b and the gradient to x; W is unpacked a few rows or columns at a time, never as a whole
 //   four_bit_row_norms                 lengths of the rows of W, a few rows at a time
+#include "dispatch.h"
 #include "products.h"
 #include "simd.h"
 
@@ -178,10 +179,26 @@ at::Tensor unpack_plainly(const FourBit& weight, at::ScalarType type) {
     return weight.code.index_select(0, places.to(at::kInt)).mul_(scales).to(type).view({weight.outputs, weight.inputs});
 }
 
+// A part of it where it is not on the CPU: CUDA has a kernel of its own.
+at::Tensor part_anywhere(
+    const at::Tensor& packed, const at::Tensor& scales, const at::Tensor& code, int64_t outputs, int64_t inputs, int64_t block, int64_t from, int64_t to,
+    int64_t first, int64_t last, at::ScalarType type) {
+    return unpack_plainly({packed, scales, code, outputs, inputs, block}, type).slice(0, from, to).slice(1, first, last);
+}
+
+// x W^T + b of a few rows, as in generation.
+at::Tensor few_rows_anywhere(
+    const at::Tensor& x, const std::optional<at::Tensor>& bias, const at::Tensor& packed, const at::Tensor& scales, const at::Tensor& code, int64_t outputs,
+    int64_t inputs, int64_t block) {
+    static const auto kernel = by_device("fovea::four_bit_part", part_anywhere);
+    return times_transposed(x, kernel.call(packed, scales, code, outputs, inputs, block, 0, outputs, 0, inputs, x.scalar_type()), bias);
+}
+
 // Rows [from, to) and columns [first, last) of the weight.
 at::Tensor unpack_part(const FourBit& weight, at::ScalarType type, int64_t from, int64_t to, int64_t first, int64_t last) {
     if (!weight.packed.is_cpu()) {
-        return unpack_plainly(weight, type).slice(0, from, to).slice(1, first, last);
+        static const auto kernel = by_device("fovea::four_bit_part", part_anywhere);
+        return kernel.call(weight.packed, weight.scales, weight.code, weight.outputs, weight.inputs, weight.block, from, to, first, last, type);
     }
     const auto columns = last - first;
     auto part = at::empty({to - from, columns}, weight.scales.options().dtype(type == at::kBFloat16 ? at::kBFloat16 : at::kFloat));
@@ -216,13 +233,20 @@ FourBit checked(
             outputs, inputs, block};
 }
 
+// Rows of x that a kernel multiplies without writing the weight down.
+constexpr int64_t few = 4;
+
 int64_t tile(int64_t length, int64_t other, at::ScalarType type, int64_t multiple) {
     const auto fitting = tile_bytes / std::max<int64_t>(1, other * static_cast<int64_t>(c10::elementSize(type)));
     return std::clamp<int64_t>(fitting / multiple * multiple, multiple, std::max(length, multiple));
 }
 
 at::Tensor times(const at::Tensor& x, const FourBit& weight, const std::optional<at::Tensor>& bias) {
-    const auto step = tile(weight.outputs, weight.inputs, x.scalar_type(), 64);
+    if (!x.is_cpu() && x.size(0) <= few) {
+        static const auto kernel = by_device("fovea::four_bit_few_rows", few_rows_anywhere);
+        return kernel.call(x, bias, weight.packed, weight.scales, weight.code, weight.outputs, weight.inputs, weight.block);
+    }
+    const auto step = x.is_cpu() ? tile(weight.outputs, weight.inputs, x.scalar_type(), 64) : weight.outputs;
     if (step >= weight.outputs) {
         return times_transposed(x, unpack_part(weight, x.scalar_type(), 0, weight.outputs, 0, weight.inputs), bias);
     }
@@ -236,7 +260,7 @@ at::Tensor times(const at::Tensor& x, const FourBit& weight, const std::optional
 }
 
 at::Tensor times_backward(const at::Tensor& dy, const FourBit& weight) {
-    const auto step = tile(weight.inputs, weight.outputs, dy.scalar_type(), weight.block);
+    const auto step = dy.is_cpu() ? tile(weight.inputs, weight.outputs, dy.scalar_type(), weight.block) : weight.inputs;
     if (step >= weight.inputs) {
         return times_transposed(dy, unpack_part(weight, dy.scalar_type(), 0, weight.outputs, 0, weight.inputs).t());
     }
@@ -307,6 +331,15 @@ at::Tensor linear(
 } // namespace fovea
 
 TORCH_LIBRARY_FRAGMENT(fovea, library) {
+    fovea::define_kernel(
+        library,
+        "four_bit_part(Tensor packed, Tensor scales, Tensor code, int outputs, int inputs, int block, int from, int to, int first, int last, ScalarType type) "
+        "-> Tensor",
+        fovea::part_anywhere);
+    fovea::define_kernel(
+        library,
+        "four_bit_few_rows(Tensor x, Tensor? bias, Tensor packed, Tensor scales, Tensor code, int outputs, int inputs, int block) -> Tensor",
+        fovea::few_rows_anywhere);
     library.def("four_bit_pack(Tensor x, Tensor code, int block) -> (Tensor, Tensor)", fovea::pack);
     library.def("four_bit_pack_scales(Tensor scales, Tensor map, Tensor mean) -> (Tensor, Tensor)", fovea::pack_scales);
     library.def("four_bit_scale_map() -> Tensor", fovea::scale_map);

@@ -57,8 +57,10 @@ internal sealed class ZeroSharding : ParallelStrategy, IBlockGate, IWeightHolder
             var flats = weights.Where(p => p.Trainable || !resident)
                 .GroupBy(p => (p.Trainable, p.IsAdapter, p.IsFourBit))
                 .Select(kind => new FlatShard(
-                    mesh, name, [.. kind], kind.Key.IsFourBit ? DType.U8 : kind.Key.IsAdapter ? ledger.Options.Master : ledger.Options.Compute,
-                    kind.Key.IsFourBit ? DType.U8 : kind.Key.Trainable ? ledger.Options.Master : ledger.Options.Compute, resident, options, ledger.Options.Device, this,
+                    mesh, name, [.. kind],
+                    kind.Key.IsFourBit ? DType.U8 : kind.Key.IsAdapter ? ledger.Options.Master : ledger.Options.Compute,
+                    kind.Key.IsFourBit ? DType.U8 : kind.Key.Trainable ? ledger.Options.Master : ledger.Options.Compute,
+                    resident, options, ledger.Options.Device, this,
                     streams[units.Count % streams.Length]))
                 .ToList();
             if (flats.Count == 0)

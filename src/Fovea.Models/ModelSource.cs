@@ -120,7 +120,8 @@ internal sealed class ModelSource
         try
         {
             model.Ledger.CheckComplete(Folder, held: files.Held);
-            model.Notices = [.. UnknownFields(), .. FourBitNotices.Of(model, this, options, stored), .. files.Notices(model.Ledger, name => name == "lm_head.weight")];
+            model.Notices =
+                [.. UnknownFields(), .. FourBitNotices.Of(model, this, options, stored), .. files.Notices(model.Ledger, name => name == "lm_head.weight")];
             return model;
         }
         catch

@@ -176,5 +176,6 @@ void sigmoid_mul(const Pass& pass);
 void delta_gates(const Pass& pass);
 void convolution(const Pass& pass);
 void delta_rule(const Pass& pass);
+void four_bit(const Pass& pass);
 
 } // namespace check

@@ -50,7 +50,7 @@ namespace {
 // By the file that the kernel is in.
 const std::pair<std::string, void (*)(const Pass&)> kernels[] = {
     {"rms_norm", rms_norm}, {"cross_entropy", cross_entropy}, {"swiglu", silu_mul}, {"rotary", rotary}, {"dropout", dropout}, {"gates", sigmoid_mul},
-    {"gates", delta_gates}, {"convolution", convolution}, {"delta", delta_rule}};
+    {"gates", delta_gates}, {"convolution", convolution}, {"delta", delta_rule}, {"four_bit", four_bit}};
 
 // Those of one file, of all where its name is none of these.
 int run(bool quick, uint64_t seed, const std::string& only) {

@@ -42,6 +42,21 @@ void sigmoid_mul_backward(
     Type type, const void* dy, const void* x, const void* gate, void* dx, void* dgate, int64_t tokens, int64_t heads, int64_t size, int64_t by_token,
     int64_t by_head, CUstream_st* stream);
 
+// A matrix in 4 bits, ../four_bit.cpp, its scales in fp32.
+struct FourBitWeight {
+    const uint8_t* packed; // two codes to a byte
+    const float *scales, *code;
+    int64_t outputs, inputs, block;
+};
+constexpr int64_t most_four_bit_rows = 4;
+
+// y [to - from, last - first] dense: a part of the matrix.
+void four_bit_unpack(
+    Type type, const FourBitWeight& weight, void* y, int64_t from, int64_t to, int64_t first, int64_t last, CUstream_st* stream);
+// x [rows, inputs], y [rows, outputs] dense: x W^T + bias, which may be null. Only where they fit.
+bool four_bit_rows_fit(Type type, const FourBitWeight& weight, const void* x, int64_t rows);
+void four_bit_few_rows(Type type, const FourBitWeight& weight, const void* x, const void* bias, void* y, int64_t rows, CUstream_st* stream);
+
 // a, b, g, beta [tokens, heads] dense; rate, step and their gradients [heads]. See ../gated_delta_gates.cpp.
 void delta_gates_forward(
     const float* a, const float* b, const float* rate, const float* step, float* g, float* beta, int64_t tokens, int64_t heads, CUstream_st* stream);

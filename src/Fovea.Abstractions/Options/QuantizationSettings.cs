@@ -1,8 +1,8 @@
 namespace Fovea;
 
 /// <summary>
-/// A base model whose frozen linear layers are kept in 4 bits (QLoRA). A setting that is null keeps the configuration's value or the default. A model folder that
-/// is in bitsandbytes' 4 bits already is used as it is, whatever these say.
+/// A base model whose frozen linear layers are kept in 4 bits (QLoRA). A setting that is null keeps the configuration's value or the default. A model folder
+/// that is in bitsandbytes' 4 bits already is used as it is, whatever these say.
 /// </summary>
 public sealed class QuantizationSettings
 {
@@ -19,8 +19,8 @@ public sealed class QuantizationSettings
     public bool? DoubleQuantization { get; set; }
 
     /// <summary>
-    /// Modules that stay in 16 bits: regular expressions for the beginning of a name, or its end. Default: everything but the language model; <c>lm_head</c> alone
-    /// rounds the vision side as well.
+    /// Modules that stay in 16 bits: regular expressions for the beginning of a name, or its end. Default: everything but the language model; <c>lm_head</c>
+    /// alone rounds the vision side as well.
     /// </summary>
     [Key("llm_int8_skip_modules")]
     public IReadOnlyList<string>? SkipModules { get; set; }

@@ -8,8 +8,8 @@ using Fovea.Tensors;
 namespace Fovea.Models.Saving;
 
 /// <summary>
-/// Writes a model's linears in bitsandbytes' 4 bits, as Transformers saves them. A weight is rounded once to learn what its entry in the file's header says, and
-/// again when its bytes are written; no more than one is held in 4 bits.
+/// Writes a model's linears in bitsandbytes' 4 bits, as Transformers saves them. A weight is rounded once to learn what the file's header says of it, and again
+/// when its bytes are written; no more than one is held in 4 bits.
 /// </summary>
 internal sealed class FourBitExport : IDisposable
 {

@@ -40,7 +40,7 @@ internal sealed record ModelExport
     {
         var source = Check();
         var (stored, count, bytes) = Stored(source);
-        var room = DType is { } type ? count * type.Size() : bytes;
+        var room = DType is { } asked ? count * asked.Size() : bytes;
         WriteTarget.Room(Target, "export_dir", FourBit is null ? room : room / 4, "the model");
         foreach (var notice in AdapterBase.Check(source, Adapters, found: null, string.Empty))
         {
@@ -77,7 +77,8 @@ internal sealed record ModelExport
                 + $"{(FourBit.DoubleQuantization ? ", double quantisation" : string.Empty)})");
         }
 
-        var files = ModelWriter.Save(model, source.Family, Model, Target, MaxShardBytes, DType == stored ? null : DType, Force, Adapters, rounded, (done, total) =>
+        var type = DType == stored ? null : DType;
+        var files = ModelWriter.Save(model, source.Family, Model, Target, MaxShardBytes, type, Force, Adapters, rounded, (done, total) =>
         {
             if (done * 10 / total > step)
             {

@@ -45,7 +45,8 @@ internal sealed record FourBitWeight(FourBitFormat Format, Tensor Bytes, Tensor 
     {
         var device = format.Code.Device;
         return new FourBitWeight(
-            format, stored.Bytes.To(place).Keep(), stored.Scales.To(device).Keep(), stored.Nested?.To(device).Keep(), stored.Mean, stored.Outputs, stored.Inputs);
+            format, stored.Bytes.To(place).Keep(), stored.Scales.To(device).Keep(), stored.Nested?.To(device).Keep(), stored.Mean, stored.Outputs,
+            stored.Inputs);
     }
 
     /// <summary>All of it, in the open scope.</summary>

@@ -64,7 +64,8 @@ internal static class ConfigChecks
     {
         if (config.Export.ExportQuantizationBit is not (null or 4))
         {
-            problems.Add($"export_quantization_bit: {config.Export.ExportQuantizationBit} is refused: exports are in 16 bits, or in 4 as bitsandbytes has them");
+            var bit = config.Export.ExportQuantizationBit;
+            problems.Add($"export_quantization_bit: {bit} is refused: exports are in 16 bits, or in 4 as bitsandbytes has them");
         }
 
         if (config.Model.QuantizationBit is not { } bits)

@@ -15,7 +15,7 @@ using LossReduction = Fovea.Data.Packing.LossReduction;
 namespace Fovea.Tests.Parity.FourBit;
 
 /// <summary>
-/// A model in bitsandbytes' 4 bits as Transformers saves it (tests/goldens/nf4/generate.py, thin_checkpoint.py): written here to the byte, read, and trained.
+/// A model in bitsandbytes' 4 bits as Transformers saves it (tests/goldens/nf4/generate.py, thin.py): written here to the byte, read, and trained.
 /// </summary>
 public sealed class CheckpointTests : NativeTest
 {
@@ -35,8 +35,8 @@ public sealed class CheckpointTests : NativeTest
             Assert.Equal(Saved.GetProperty("keys").GetString(), Hash(checkpoint, names, bytes: false));
             foreach (var weight in Saved.GetProperty("weights").EnumerateObject())
             {
-                Assert.True(
-                    weight.Value.GetString() == Hash(checkpoint, names.Where(n => n == weight.Name || n.StartsWith($"{weight.Name}.")), bytes: true), weight.Name);
+                var own = names.Where(name => name == weight.Name || name.StartsWith($"{weight.Name}.", StringComparison.Ordinal));
+                Assert.True(weight.Value.GetString() == Hash(checkpoint, own, bytes: true), weight.Name);
             }
         }
 

@@ -33,6 +33,12 @@ public sealed class FourBitTests : NativeTest
         var about = Described.GetProperty(name);
         var (block, isFp4) = (about.GetProperty("blocksize").GetInt32(), about.GetProperty("quant_type").GetString() == "fp4");
         using var format = new FourBitFormat(new FourBitOptions(isFp4 ? FourBitType.Fp4 : FourBitType.Nf4, DoubleQuantization: true), Device.Cpu);
+        if (name.Contains("many_blocks", StringComparison.Ordinal))
+        {
+            Scales(Read($"{name}.single.absmax")); // the largest case, which has two blocks of scales; nothing else of it was kept
+            return;
+        }
+
         var given = Read($"{name}.input");
         var count = given.Count;
 
@@ -41,23 +47,24 @@ public sealed class FourBitTests : NativeTest
         Assert.Equal(Floats($"{name}.single.absmax"), scales.ToArray<float>());
         Same($"{name}.single.dequantized", bytes.FourBitUnpack(scales, null, null, 0, format.Code, 1, count, block, given.DType));
 
-        var mean = scales.Mean(0);
-        Assert.Equal(about.GetProperty("nested_offset").GetDouble(), mean.Item());
-        var (small, nested) = scales.FourBitPackScales(format.Map!, mean);
-        Assert.Equal(Read($"{name}.double.absmax").ToArray<byte>(), small.ToArray<byte>());
-        Assert.Equal(Floats($"{name}.double.nested_absmax"), nested.ToArray<float>());
-        Same($"{name}.double.dequantized", bytes.FourBitUnpack(small, nested, format.Map, mean.Item(), format.Code, 1, count, block, given.DType));
+        var (small, nested, mean) = Scales(scales);
+        Same($"{name}.double.dequantized@7", bytes.FourBitUnpack(small, nested, format.Map, mean, format.Code, 1, count, block, given.DType));
+
+        (Tensor Small, Tensor Nested, double Mean) Scales(Tensor of)
+        {
+            var mean = of.Mean(0);
+            Assert.Equal(about.GetProperty("nested_offset").GetDouble(), mean.Item());
+            var (small, nested) = of.FourBitPackScales(format.Map!, mean);
+            Assert.Equal(Read($"{name}.double.absmax").ToArray<byte>(), small.ToArray<byte>());
+            Assert.Equal(Floats($"{name}.double.nested_absmax"), nested.ToArray<float>());
+            return (small, nested, mean.Item());
+        }
 
         void Same(string expected, Tensor actual)
         {
-            // Of the largest case, which has two blocks of scales, they are left out.
-            if (name.Contains("many_blocks", StringComparison.Ordinal))
-            {
-                return;
-            }
-
             // bitsandbytes' CPU code multiplies by FP4 codes that it rounds to four decimals.
             var (whole, ours) = (Floats(expected), actual.To(DType.F32).ToArray<float>());
+            ours = expected.EndsWith("@7", StringComparison.Ordinal) ? [.. ours.Where((_, i) => i % 7 == 0)] : ours;
             if (isFp4)
             {
                 Golden.Near(expected, whole, ours, 1e-4);

@@ -239,7 +239,7 @@ public sealed class FineTuneTests : NativeTest
         return type switch
         {
             _ when type == typeof(bool) => true,
-            _ when type == typeof(int) => 1,
+            _ when type == typeof(int) => Enumerable.Range(1, 8).First(value => key.Bounds?.Allows(value) != false),
             _ when type == typeof(double) => 0.5,
             _ when type == typeof(string) => key.Property.PropertyType == typeof(MemorySize?) ? "1GiB" : "text",
             _ when type.IsEnum => Enum.GetValues(type).GetValue(1)!,

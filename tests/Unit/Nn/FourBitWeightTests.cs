@@ -48,6 +48,34 @@ public sealed class FourBitWeightTests : NativeTest
     }
 
     [Theory]
+    [InlineData(33, 65, "f32")]
+    [InlineData(96, 128, "bf16")]
+    [InlineData(48, 80, "f16")]
+    public void What_is_computed_where_there_is_no_kernel_is_the_same(int outputs, int inputs, string typeName)
+    {
+        var type = typeName switch { "f32" => DType.F32, "bf16" => DType.BF16, _ => DType.F16 };
+        using var scope = TensorScope.Open("test");
+        Torch.Seed(4);
+        using var format = new FourBitFormat(new FourBitOptions(FourBitType.Nf4, DoubleQuantization: false), Device.Cpu);
+        var packed = FourBitWeight.Pack(CreateOps.Zeros([outputs, inputs]).Normal_(0, 0.02).To(type), format);
+        var whole = packed.Unpack(type);
+        var part = new Operator("fovea::four_bit_part").Call(
+            packed.Bytes, packed.Scales, format.Code, outputs, inputs, format.Block, 3, outputs - 1, 8, inputs, type);
+        Assert.Equal(
+            whole.Slice(0, 3, outputs - 1).Slice(1, 8, inputs).To(DType.F32).ToArray<float>(), part.To(DType.F32).ToArray<float>());
+        var x = CreateOps.Zeros([2, inputs]).Normal_(0, 1).To(type);
+        var bias = CreateOps.Zeros([outputs]).Normal_(0, 1).To(type);
+        var few = new Operator("fovea::four_bit_few_rows").Call(x, bias, packed.Bytes, packed.Scales, format.Code, outputs, inputs, format.Block);
+        Golden.NearRelative("few rows", x.Linear(whole, bias).To(DType.F32).ToArray<float>(), few.To(DType.F32).ToArray<float>(), 1e-2);
+        var norms = whole.To(DType.F32).RowNorms().ToArray<float>();
+        Golden.NearRelative("norms", norms, packed.RowNorms(type).ToArray<float>(), 1e-6);
+        foreach (var tensor in packed.Tensors)
+        {
+            tensor.Dispose();
+        }
+    }
+
+    [Theory]
     [InlineData(true, 4.13)]
     [InlineData(false, 4.5)]
     public void It_takes_the_bits_that_it_says_and_its_shapes_alone_say_as_many(bool doubleQuantization, double bits)

@@ -49,7 +49,7 @@ public sealed partial class CudaEmulationTests
         "rotary forward", "rotary inverse", "dropout", "dropout onto a sum", "sigmoid_mul forward", "sigmoid_mul gradient of gate",
         "convolution forward", "convolution last rows", "convolution gradient of x", "convolution gradient of weight", "delta_rule forward",
         "delta_rule states", "delta_rule gradient of q", "delta_rule gradient of k", "delta_rule gradient of v", "delta_rule gradient of g",
-        "delta_rule gradient of beta", "delta_rule gradient of states", "delta_steps",
+        "delta_rule gradient of beta", "delta_rule gradient of states", "delta_steps", "four_bit unpacked", "four_bit few rows",
     ];
 
     [GeneratedRegex(@"^(?<checks>\d+) checks, 0 failures, \d+ launches, \d+ blocks$", RegexOptions.Multiline | RegexOptions.CultureInvariant)]

@@ -37,7 +37,7 @@ internal sealed record ModelSection
     /// <summary>Scales of 4-bit weights as bytes: 4.13 bits a weight instead of 4.5.</summary>
     [Affects(Learning)] public bool DoubleQuantization { get; init; } = true;
 
-    /// <summary>Modules that stay in 16 bits, by Transformers' rule, in place of the vision side; <c>[lm_head]</c> rounds all else, as LLaMA-Factory does.</summary>
+    /// <summary>Modules left in 16 bits, by Transformers' rule, not the vision side; <c>[lm_head]</c> rounds all else, as LLaMA-Factory does.</summary>
     [Affects(Learning)] public IReadOnlyList<string> LlmInt8SkipModules { get; init; } = [];
 
     /// <summary>Whose form of 4-bit weights: bitsandbytes' alone.</summary>

@@ -2,8 +2,10 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Fovea.Data.Tokenizers;
 using Fovea.Files.Safetensors;
 using Fovea.Models.Peft;
+using Fovea.Models.Vocabularies;
 using Fovea.Tensors;
 
 namespace Fovea.Models.Saving;
@@ -70,26 +72,32 @@ internal static class ModelWriter
         Directory.CreateDirectory(targetFolder);
         var written = new List<string>();
         written.AddRange(ShardedWriter.Write(targetFolder, Watched(tensors, progress), maxShardBytes).Select(path => Path.GetFileName(path)!));
-        written.AddRange(CopyCompanions(sourceFolder, targetFolder));
-        AtomicFile.Write(Families.ConfigPath(targetFolder), stream => stream.Write(Configuration(Families.ConfigPath(sourceFolder), dtype)));
+        written.AddRange(CopyCompanions(sourceFolder, targetFolder, model.Vocabulary));
+        CopyConfig(sourceFolder, targetFolder, dtype, model.Vocabulary);
         written.Add("config.json");
         return written;
     }
 
     /// <summary>Copies what belongs to a model besides weights and config.json (tokenizer, processor, chat template), each file whole or not at all.</summary>
+    /// <param name="vocabulary">New tokens, which are written into the tokenizer's files; null for none.</param>
     /// <returns>The names of the files copied.</returns>
-    public static IReadOnlyList<string> CopyCompanions(string sourceFolder, string targetFolder)
+    public static IReadOnlyList<string> CopyCompanions(string sourceFolder, string targetFolder, Vocabulary? vocabulary = null)
     {
         var names = new List<string>();
         foreach (var path in CompanionsOf(sourceFolder))
         {
             var name = Path.GetFileName(path);
-            AtomicFile.Write(Path.Combine(targetFolder, name), stream => stream.Write(File.ReadAllBytes(path)));
+            var bytes = AddedTokenFiles.With(name, File.ReadAllBytes(path), vocabulary?.Added ?? []);
+            AtomicFile.Write(Path.Combine(targetFolder, name), stream => stream.Write(bytes));
             names.Add(name);
         }
 
         return names;
     }
+
+    /// <summary>Copies config.json, with another element type and the rows of new tokens.</summary>
+    public static void CopyConfig(string sourceFolder, string targetFolder, DType? dtype, Vocabulary? vocabulary) =>
+        AtomicFile.Write(Families.ConfigPath(targetFolder), stream => stream.Write(Configuration(Families.ConfigPath(sourceFolder), dtype, vocabulary)));
 
     /// <summary>The model's weights as the source file lists them. What it does not hold (a tied head that was saved all the same) is left out.</summary>
     private static List<TensorSource> Tensors(VisionLanguageModel model, ModelFamily family, Checkpoint source, DType? dtype)
@@ -150,9 +158,9 @@ internal static class ModelWriter
     private static IEnumerable<string> CompanionsOf(string folder) => Companions.Select(name => Path.Combine(folder, name)).Where(File.Exists)
         .Concat(Directory.EnumerateFiles(folder, "*.py").Order(StringComparer.Ordinal));
 
-    private static byte[] Configuration(string path, DType? dtype)
+    private static byte[] Configuration(string path, DType? dtype, Vocabulary? vocabulary)
     {
-        if (dtype is null)
+        if (dtype is null && vocabulary is null)
         {
             return File.ReadAllBytes(path);
         }
@@ -162,10 +170,12 @@ internal static class ModelWriter
             DType.F32 => "float32",
             DType.BF16 => "bfloat16",
             DType.F16 => "float16",
+            null => null,
             _ => throw new ArgumentException($"no model is stored as {dtype}"),
         };
         var root = JsonFile.ReadNodes(path);
-        if (!Rename(root, name))
+        root = vocabulary?.Enlarged(root) ?? root;
+        if (name is not null && !Rename(root, name))
         {
             root["torch_dtype"] = name;
         }

@@ -1,5 +1,4 @@
 using Fovea.Distributed;
-using Fovea.Models;
 using Fovea.Tensors;
 using Fovea.Training.Config;
 using Fovea.Training.Optim;
@@ -30,7 +29,7 @@ internal static class PlanRun
         }
 
         var card = options.DeviceBytes ?? config.Memory.MemoryBudget?.Bytes;
-        var source = ModelSource.Open(config.Model.ModelNameOrPath);
+        var source = BaseModel.Open(config);
         using var shapes = ModelShapes.Load(config, source);
         var model = shapes.Model;
         RateRule.Check(config, model.Ledger.Trainable.Select(p => p.Name), source.Family.PartOf);

@@ -72,7 +72,7 @@ internal sealed class Checkpointer(TrainConfig config, RunInputs inputs, ModelSe
             config.Run.SaveOnlyModel ? null : (part, parts) => store.SaveOptimizer(step, session.Optimizer, part, parts),
             () => ModelSaver.Save(model, config, store.Partial(step)),
             model is { Adapter: null, Family.Files: null } && !config.Parallel.Sharding.SaveWhole
-                ? () => ModelSaver.SaveCompanions(config.Model.ModelNameOrPath, store.Partial(step))
+                ? () => ModelSaver.SaveCompanions(model, config.Model.ModelNameOrPath, store.Partial(step))
                 : null));
         mesh.OnMain(() => reporter.Saved(store.Complete(config.Run.SaveOnlyModel ? null : state.Progress, reporter.Log, step)));
         if (!config.Run.SaveOnlyModel)

@@ -15,7 +15,7 @@ internal sealed class RunInputs : IDisposable
         BestModel.Check(config.Run);
         mesh.OnMain(() => RunTargets.Check(config.Run));
         Checkpoints = new CheckpointStore(config.Run.OutputDir, config.Run.SaveTotalLimit);
-        Source = ModelSource.Open(config.Model.ModelNameOrPath);
+        Source = BaseModel.Open(config);
         Setup = DataSetup.From(config, Source);
         Data = DatasetLoader.Load(Setup.Options);
         try

@@ -73,6 +73,7 @@ internal sealed class LoadedModel : IDisposable
     /// <param name="engine">How much is computed at once and kept; null is as is usual.</param>
     public static LoadedModel Load(TrainConfig config, ModelSource source, bool fromModel, Action<string> note, Mesh? mesh = null, EngineOptions? engine = null)
     {
+        source = BaseModel.With(source, config);
         var data = DataSetup.From(config, source);
         Report(note, [.. config.Notices, .. data.Notices]);
         var family = source.Family;

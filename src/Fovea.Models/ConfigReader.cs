@@ -29,6 +29,9 @@ internal sealed class ConfigReader
         return new ConfigReader(path, string.Empty, document.RootElement.Clone());
     }
 
+    /// <summary>The same file's object, changed.</summary>
+    public ConfigReader With(JsonElement changed) => new(file, prefix, changed);
+
     /// <summary>The object as it is in the file.</summary>
     public JsonElement Element => element;
 

@@ -1,5 +1,9 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Fovea.Data.Images;
+using Fovea.Data.Tokenizers;
 using Fovea.Files.Safetensors;
+using Fovea.Models.Vocabularies;
 using Fovea.Nn;
 
 namespace Fovea.Models;
@@ -12,12 +16,22 @@ internal sealed class ModelSource
 {
     private readonly Dictionary<string, ConfigReader> others = new(StringComparer.Ordinal);
 
-    private ModelSource(string folder, ConfigReader config, ModelFamily family) => (Folder, Config, Family) = (folder, config, family);
+    private ModelSource(string folder, ConfigReader own, ModelFamily family, Vocabulary? vocabulary = null)
+    {
+        (Folder, Own, Family, Vocabulary) = (folder, own, family, vocabulary);
+        Config = vocabulary is null ? own : own.With(JsonSerializer.SerializeToElement(vocabulary.Enlarged(JsonObject.Create(own.Element)!)));
+    }
 
     public string Folder { get; }
 
-    /// <summary>The folder's config.json.</summary>
+    /// <summary>The folder's config.json, with as many rows of embeddings as the vocabulary has.</summary>
     public ConfigReader Config { get; }
+
+    /// <summary>The folder's config.json as it is.</summary>
+    public ConfigReader Own { get; }
+
+    /// <summary>New tokens that the model is given; null where the folder's are all.</summary>
+    public Vocabulary? Vocabulary { get; }
 
     public ModelFamily Family { get; }
 
@@ -30,6 +44,12 @@ internal sealed class ModelSource
 
     /// <summary>The same for who has opened the folder's config.json already.</summary>
     public static ModelSource Of(string folder, ConfigReader config) => new(folder, config, Families.Of(folder, config));
+
+    /// <summary>The same folder's model with more tokens; null is the folder's own.</summary>
+    public ModelSource With(Vocabulary? vocabulary) => vocabulary is null ? this : new(Folder, Own, Family, vocabulary);
+
+    /// <summary>The folder's tokenizer, with the new tokens.</summary>
+    public Tokenizer Tokenizer() => Vocabulary?.Tokenizer ?? Data.Tokenizers.Tokenizer.Load(Folder);
 
     /// <summary>The config.json of another folder that belongs to the model, such as its image encoder's; opened once too.</summary>
     public ConfigReader ConfigOf(string folder)
@@ -76,7 +96,9 @@ internal sealed class ModelSource
     public VisionLanguageModel Build(IWeightSource weights, ModelOptions options)
     {
         _ = Quantization;
-        return Family.Build(this, weights, options);
+        var model = Family.Build(this, weights, options);
+        model.Vocabulary = Vocabulary;
+        return model;
     }
 
     /// <summary>Builds the model over the folder's weights: every one mapped, cast as asked; what is missing or left over is an error.</summary>
@@ -91,7 +113,8 @@ internal sealed class ModelSource
         var wrapped = WrapperNames.In(checkpoint);
         var weights = new CheckpointSource(checkpoint, name => Family.Names.ToLedger(wrapped.Plain(name)));
         var stored = HeldFourBit(weights, weights.Names);
-        var model = Build(Family.StacksExperts ? StackedExperts.Over(weights) : weights, stored.Count > 0 ? options with { FourBit = null } : options);
+        IWeightSource all = Family.StacksExperts ? StackedExperts.Over(weights) : weights;
+        var model = Build(Vocabulary is null ? all : new EnlargedSource(all, Vocabulary), stored.Count > 0 ? options with { FourBit = null } : options);
         try
         {
             // A tied head may have been saved all the same; an inverse frequency is a constant that old releases wrote.

@@ -1,5 +1,6 @@
 using Fovea.Data.Images;
 using Fovea.Data.Packing;
+using Fovea.Models.Vocabularies;
 using Fovea.Nn;
 using Fovea.Tensors;
 
@@ -31,6 +32,9 @@ internal abstract class VisionLanguageModel(Ledger ledger) : IDisposable
 
     /// <summary>What was remarkable about the files that the weights came from, in sentences.</summary>
     public IReadOnlyList<string> Notices { get; set; } = [];
+
+    /// <summary>New tokens that it was given; null where its folder's are all.</summary>
+    public Vocabulary? Vocabulary { get; set; }
 
     /// <summary>Whether the features of an image depend on nothing but the image.</summary>
     public virtual bool ImagesStandAlone => true;

@@ -97,7 +97,7 @@ internal sealed class Decoder
 
     private Tensor Embed(Tensor ids)
     {
-        var rows = embed.Weights.Ledger.WithNoise(Embeddings.Use().Embedding(ids));
+        var rows = embed.Weights.Ledger.WithNoise(Embeddings.Lookup(ids));
         return shape.EmbeddingScale == 1 ? rows : rows.Mul(shape.EmbeddingScale);
     }
 }

@@ -16,6 +16,7 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
     private readonly List<Block> blocks = [];
     private readonly Dictionary<string, Parameter> byName = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Parameter> adaptersByName = new(StringComparer.Ordinal);
+    private readonly List<TrainedRows> rows = [];
     private readonly List<string> missing = [];
     private readonly List<FourBitFormat> formats = [];
     private FourBitFormat? packing;
@@ -60,7 +61,11 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
     public IEnumerable<Parameter> Trainable => parameters.Where(p => p.Trainable).Concat(AdapterParameters);
 
     /// <summary>The weights of the adapters that are attached.</summary>
-    public IEnumerable<Parameter> AdapterParameters => adaptables.Where(l => l.Lora is not null).SelectMany(l => l.Lora!.Parameters);
+    public IEnumerable<Parameter> AdapterParameters =>
+        rows.Select(trained => trained.Rows).Concat(adaptables.Where(l => l.Lora is not null).SelectMany(l => l.Lora!.Parameters));
+
+    /// <summary>Single rows of tables that are trained.</summary>
+    public IReadOnlyList<TrainedRows> Rows => rows;
 
     /// <summary>Elements of the model's own weights, a tied weight counted once.</summary>
     public long Count => parameters.Sum(p => p.Count);
@@ -94,6 +99,11 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
         foreach (var adapter in adaptables.Select(adaptable => adaptable.Lora).OfType<LoraAdapter>())
         {
             adapter.Dispose();
+        }
+
+        foreach (var trained in rows)
+        {
+            trained.Dispose();
         }
 
         foreach (var parameter in parameters)
@@ -210,6 +220,21 @@ internal sealed class Ledger(IWeightSource source, LedgerOptions options) : IDis
         {
             adaptersByName.Add(parameter.Name, parameter);
         }
+    }
+
+    internal void Attach(TrainedRows trained)
+    {
+        trained.Table.Rows = trained;
+        rows.Add(trained);
+        adaptersByName.Add(trained.Rows.Name, trained.Rows);
+    }
+
+    /// <summary>The rows are the caller's from now on.</summary>
+    internal void Detach(TrainedRows trained)
+    {
+        trained.Table.Rows = null;
+        rows.Remove(trained);
+        adaptersByName.Remove(trained.Rows.Name);
     }
 
     /// <summary>The adapter's weights are the caller's from now on.</summary>

@@ -40,12 +40,14 @@ internal static class LinearCrossEntropy
     {
         var hiddenLearns = Autograd.IsRecording && hidden_LE.RequiresGrad;
         var headLearns = Autograd.IsRecording && head.Value.RequiresGrad;
+        var trained = head.Rows;
+        var rowsLearn = Autograd.IsRecording && trained?.Rows.Value.RequiresGrad == true;
         using var grad = Autograd.NoGrad();
         using var held = head.Open();
         var rows = hidden_LE.Size(0);
         var weight = head.Use();
         var hidden = hidden_LE.Detach();
-        if (!headLearns && InCaches(hidden.Size(1), hidden.DType, IsHost(hidden)))
+        if (!headLearns && trained is null && InCaches(hidden.Size(1), hidden.DType, IsHost(hidden)))
         {
             var (tokenLosses, hiddenGradient) = hidden.LinearCrossEntropy(weight, targets_L, weights_L, hiddenLearns);
             var kept = hiddenLearns ? hiddenGradient : null;
@@ -57,6 +59,8 @@ internal static class LinearCrossEntropy
         var chunk = Math.Min(rows, ChunkOf(head, weight.DType, IsHost(weight)));
         var gradient = hiddenLearns ? CreateOps.Empty(hidden.Shape, hidden.DType, hidden.Device) : null;
         var headGradient = headLearns ? CreateOps.Zeros(head.Shape, head.Value.DType, weight.Device) : null;
+        var own = trained?.Rows.Use();
+        var ownGradient = rowsLearn ? CreateOps.Zeros(trained!.Rows.Shape, trained.Rows.Value.DType, weight.Device) : null;
         var losses = new Tensor[(rows + chunk - 1) / chunk];
         for (var i = 0; i < losses.Length; i++)
         {
@@ -64,9 +68,21 @@ internal static class LinearCrossEntropy
             var (start, end) = (i * chunk, Math.Min(rows, (i + 1) * chunk));
             var part = hidden.Slice(0, start, end);
             var logits = part.Linear(weight);
+            logits = trained?.Correct(logits, part) ?? logits;
             var (labels, weights) = (targets_L.Slice(0, start, end), weights_L.Slice(0, start, end));
             losses[i] = scope.Release(logits.CrossEntropyInPlace(labels, weights));
-            gradient?.Slice(0, start, end).Copy_(logits.Linear(weight.Transpose()));
+            if (trained is not null)
+            {
+                var (columns, rest) = trained.Split(logits);
+                logits = rest;
+                ownGradient?.Add_(columns.Transpose().Linear(part.Transpose()).To(ownGradient.DType));
+                gradient?.Slice(0, start, end).Copy_(logits.Linear(weight.Transpose()).Add(columns.Linear(own!.Transpose())));
+            }
+            else
+            {
+                gradient?.Slice(0, start, end).Copy_(logits.Linear(weight.Transpose()));
+            }
+
             if (headGradient is null)
             {
                 continue;
@@ -87,6 +103,11 @@ internal static class LinearCrossEntropy
             Accumulate(head.Value, headGradient);
         }
 
+        if (ownGradient is not null)
+        {
+            Accumulate(trained!.Rows.Value, ownGradient);
+        }
+
         var all = ShapeOps.Cat(losses);
         return terms is null
             ? (all.Mul(weights_L).Sum(), all, gradient)
@@ -98,14 +119,14 @@ internal static class LinearCrossEntropy
     {
         using var grad = Autograd.NoGrad();
         using var open = head.Open();
-        var (rows, weight) = (hidden_LE.Size(0), head.Use());
-        var chunk = Math.Min(rows, ChunkOf(head, weight.DType, IsHost(weight)));
-        var hits_L = CreateOps.Zeros([rows], DType.F64, weight.Device);
+        var rows = hidden_LE.Size(0);
+        var chunk = Math.Min(rows, ChunkOf(head, hidden_LE.DType, IsHost(hidden_LE)));
+        var hits_L = CreateOps.Zeros([rows], DType.F64, hidden_LE.Device);
         for (var start = 0L; start < rows; start += chunk)
         {
             using var scope = TensorScope.Open("block");
             var end = Math.Min(rows, start + chunk);
-            var best = hidden_LE.Slice(0, start, end).Linear(weight).ArgMax(1);
+            var best = head.Logits(hidden_LE.Slice(0, start, end)).ArgMax(1);
             hits_L.Slice(0, start, end).Copy_(best.IsEqual(targets_L.Slice(0, start, end)));
         }
 
@@ -114,9 +135,9 @@ internal static class LinearCrossEntropy
 
     /// <summary>Most bytes that the loss of so many rows takes besides its results.</summary>
     public static long WorkingBytes(Parameter head, long rows, DType dtype, bool onHost) =>
-        !head.Trainable && InCaches(head.Shape[1], dtype, onHost)
+        !head.Trainable && head.Rows is null && InCaches(head.Shape[1], dtype, onHost)
             ? Math.Min(33 * rows * head.Shape[1] * DType.F32.Size(), SumsBytes)
-            : Math.Min(rows, ChunkOf(head, dtype, onHost)) * head.Shape[0] * dtype.Size();
+            : Math.Min(rows, ChunkOf(head, dtype, onHost)) * head.Shape[0] * dtype.Size() * (head.Rows is null ? 1 : 2);
 
     private static (Tensor Loss, Tensor TokenLosses, Tensor? HiddenGradient) Shaped(
         (Tensor Losses, Tensor Factors, Tensor AtLabel) shape, Tensor tokenLosses, Tensor? gradient, Tensor weight, Tensor targets_L, Tensor weights_L) => (

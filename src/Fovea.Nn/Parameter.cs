@@ -1,4 +1,5 @@
 using Fovea.Nn.FourBit;
+using Fovea.Nn.Lora;
 using Fovea.Tensors;
 
 namespace Fovea.Nn;
@@ -94,6 +95,15 @@ internal sealed class Parameter
 
     /// <summary>The value in the element type of the computation; gradients flow back into the master.</summary>
     public Tensor Use() => Copy is { } copy ? Value.UsedAs(copy) : Packed is null || StandIn is not null ? Value.To(Compute) : Packed.Unpack(Compute);
+
+    /// <summary>Single rows of it that learn in their place; null as a rule.</summary>
+    public TrainedRows? Rows { get; internal set; }
+
+    /// <summary>A table's rows of 64-bit ids [T], with those that learn.</summary>
+    public Tensor Lookup(Tensor ids) => Rows?.Lookup(ids) ?? Use().Embedding(ids);
+
+    /// <summary>x W^T of a table without a bias, with the rows that learn.</summary>
+    public Tensor Logits(Tensor x) => x.Linear(Use()) is var logits && Rows is { } rows ? rows.Correct(logits, x) : logits;
 
     /// <summary>Has it gathered, if it is sharded over ranks, until the result is disposed; null if there is nothing to do.</summary>
     public IDisposable? Open() => Holder?.Open(this);

@@ -107,7 +107,7 @@ public sealed class VisionModel : IAsyncDisposable
         {
             config = await thread.Run(() => HubNames.Locate(config, mesh, FetchedFiles.Sentences(note), cancel: cancel), cancel).ConfigureAwait(false);
             var loaded = await thread.Run(
-                () => LoadedModel.Load(config, source ?? ModelSource.Open(config.Model.ModelNameOrPath), fromModel, note, mesh, engine), cancel)
+                () => LoadedModel.Load(config, source ?? BaseModel.Open(config), fromModel, note, mesh, engine), cancel)
                 .ConfigureAwait(false);
             var model = new VisionModel(config, thread, loaded, mesh);
             thread.Background = model.Step;

@@ -123,6 +123,20 @@ public sealed class ShardedTests : NativeTest
     }
 
     [Theory]
+    [InlineData(0, true)]
+    [InlineData(2, true)]
+    [InlineData(3, true)]
+    [InlineData(3, false)]
+    [Trait("Category", "Long")]
+    public void New_tokens_agree_with_one_rank(int stage, bool rowsAlone)
+    {
+        string[] tokens = [Rate, "add_special_tokens=circle,top", "max_steps=3", .. rowsAlone ? ["trainable_token_indices=new"] : Array.Empty<string>()];
+        var one = runs.Train("one", 1, 4, tokens);
+        RankRuns.Near(one, runs.Train("two", 2, 4, [.. tokens, $"zero={stage}"]), 1e-5);
+        runs.SameWeights("one", "two", 1e-5);
+    }
+
+    [Theory]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]

@@ -7,7 +7,7 @@ namespace Fovea.Tests.House;
 public sealed class FamilyTests
 {
     // Folders of Models that hold no family.
-    private static readonly string[] Others = ["Configs", "Grids", "Hybrids", "Peft", "Saving", "Slices"];
+    private static readonly string[] Others = ["Configs", "Grids", "Hybrids", "Peft", "Saving", "Slices", "Vocabularies"];
 
     /// <summary>The folders of families.</summary>
     public static IReadOnlyList<string> Families { get; } =

@@ -3,7 +3,6 @@ using Fovea.Cli.Views;
 using System.Globalization;
 using Fovea.Data.Datasets;
 using Fovea.Data.Objects;
-using Fovea.Models;
 using Fovea.Training.Config;
 using Fovea.Training.Session;
 using Spectre.Console;
@@ -67,7 +66,7 @@ internal static class DataVerb
     internal static DataReport Check(TrainConfig config, int decode, CancellationToken cancellation)
     {
         config = HubNames.Locate(config, progress: FetchProgress.On(Console.Error), weights: false, cancel: cancellation);
-        var setup = DataSetup.From(config, ModelSource.Open(config.Model.ModelNameOrPath));
+        var setup = DataSetup.From(config, BaseModel.Open(config));
         var report = DataCheck.Run(setup.Options, setup.Tokenizer, setup.Images, setup.NewEncoder(), decode, cancellation);
         return report with { Notices = [.. config.Notices, .. setup.Notices, .. report.Notices] };
     }

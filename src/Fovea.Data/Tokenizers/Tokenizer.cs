@@ -82,6 +82,22 @@ internal sealed class Tokenizer
         return new Tokenizer(TokenizerFile.Read(path), TokenizerSettings.Read(Path.GetDirectoryName(Path.GetFullPath(path))!));
     }
 
+    /// <summary>The same with more tokens, numbered behind the largest as Hugging Face's tokenizers do; those that it has as added ones stay.</summary>
+    public Tokenizer With(IEnumerable<NewToken> more)
+    {
+        var next = Math.Max(file.Vocabulary.Count, added.Values.Select(token => token.Id + 1).DefaultIfEmpty(0).Max());
+        AddedToken[] tokens =
+        [
+            .. more.Where(token => !added.ContainsKey(token.Content)).DistinctBy(token => token.Content, StringComparer.Ordinal).Select(token => new AddedToken(
+                file.Vocabulary.TryGetValue(token.Content, out var id) ? id : next++, token.Content, token.Special, SingleWord: false, StripLeft: false,
+                StripRight: false, Normalized: !token.Special)),
+        ];
+        return tokens.Length == 0 ? this : new Tokenizer(file, settings with { AddedTokens = [.. settings.AddedTokens, .. tokens] });
+    }
+
+    /// <summary>The added token of this text; null where it is none.</summary>
+    public AddedToken? Added(string content) => added.GetValueOrDefault(content);
+
     /// <summary>The ids of a text. Lone surrogates count as U+FFFD.</summary>
     /// <param name="addSpecialTokens">Also what the post-processor puts around a text, such as a begin token.</param>
     public int[] Encode(string text, bool addSpecialTokens = false)

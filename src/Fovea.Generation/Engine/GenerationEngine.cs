@@ -373,7 +373,7 @@ internal sealed class GenerationEngine : IDisposable
         }
 
         using var held = model.Head.Open();
-        return hidden.Linear(model.Head.Use()).To(DType.F32);
+        return model.Head.Logits(hidden).To(DType.F32);
     }
 
     private void Choose(Sequence sequence, Tensor logits, int row) => Told(sequence, () =>

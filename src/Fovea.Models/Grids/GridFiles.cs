@@ -14,7 +14,7 @@ internal static class GridFiles
     /// <exception cref="ConfigException">A file is missing or wrong.</exception>
     public static (Tokenizer Tokenizer, IMediaProcessor Images) Load(ModelSource source, int imageToken, PatchShape patches, PreResize? preResize)
     {
-        var tokenizer = Tokenizer.Load(source.Folder);
+        var tokenizer = source.Tokenizer();
         var name = ChatTemplates.Qwen2Vl.ImageToken!;
         if (tokenizer.IdOf(name) is { } id && id != imageToken)
         {

@@ -44,7 +44,7 @@ internal sealed partial record MiniCpmVProcessor : ModelProcessor
         MiniCpmVFields.CheckImages(folder, config);
         var (mean, deviation) = Colours(Path.Combine(folder, "preprocessor_config.json"));
         var media = new SlicedMedia(Style(config), config.Slicing, mean, deviation);
-        return new MiniCpmVProcessor(Tokenizer.Load(folder), config, media, preResize, options ?? new MiniCpmVOptions())
+        return new MiniCpmVProcessor(source.Tokenizer(), config, media, preResize, options ?? new MiniCpmVOptions())
         {
             Rows = config.Language.VocabularySize,
             Objects = Form,

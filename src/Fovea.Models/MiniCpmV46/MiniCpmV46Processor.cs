@@ -13,7 +13,7 @@ internal sealed record MiniCpmV46Processor(Tokenizer Tokenizer, ChatTemplate Tem
     public static ModelProcessor Load(ModelSource source, MiniCpmV46Options? options = null)
     {
         var config = MiniCpmV46Config.Read(source.Config);
-        var (tokenizer, template) = (Tokenizer.Load(source.Folder), ChatTemplates.MiniCpmV46);
+        var (tokenizer, template) = (source.Tokenizer(), ChatTemplates.MiniCpmV46);
         if (tokenizer.IdOf(template.ImageToken!) is { } id && id != config.ImageTokenId)
         {
             throw source.Config.Wrong("image_token_id", $"{id}, the tokenizer's {template.ImageToken}");

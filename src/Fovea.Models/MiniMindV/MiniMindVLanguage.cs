@@ -35,7 +35,7 @@ internal sealed class MiniMindVLanguage
     /// <returns>[T, E] or, where rows are wanted, [L, E] after the final norm.</returns>
     public Tensor Forward(ModelInput input, ImageTokens? images, Action<string, Tensor>? watch = null)
     {
-        var x_TE = embed.Run(ids => embed.Weights.Ledger.WithNoise(Embeddings.Use().Embedding(ids)), input.Ids);
+        var x_TE = embed.Run(ids => embed.Weights.Ledger.WithNoise(Embeddings.Lookup(ids)), input.Ids);
         if (images is not null)
         {
             x_TE = images.Embed(x_TE);

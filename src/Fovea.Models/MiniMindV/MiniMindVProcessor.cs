@@ -20,7 +20,7 @@ internal sealed record MiniMindVProcessor(Tokenizer Tokenizer, ChatTemplate Temp
     {
         var config = MiniMindVConfig.Read(source);
         var template = config.Generation == MiniMindVGeneration.A ? ChatTemplates.MiniMind : ChatTemplates.MiniMind3;
-        var tokenizer = Tokenizer.Load(source.Folder);
+        var tokenizer = source.Tokenizer();
         if (tokenizer.IdOf(template.ImageToken!) is { } id && id != config.ImageTokenId)
         {
             throw source.Config.Refused("image_ids", $"{config.ImageTokenId} is not the tokenizer's {template.ImageToken}, which is {id}");

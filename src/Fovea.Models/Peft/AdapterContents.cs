@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Fovea.Files.Safetensors;
 using Fovea.Nn;
+using Fovea.Nn.Lora;
 
 namespace Fovea.Models.Peft;
 
@@ -9,7 +10,9 @@ namespace Fovea.Models.Peft;
 /// <param name="Targets">Paths of the linears and of the experts' weights that it adapts.</param>
 /// <param name="Experts">The latter, and how they are called.</param>
 /// <param name="Whole">Weights of the base that it replaces.</param>
-internal sealed record AdapterContents(IReadOnlySet<string> Targets, ExpertTargets Experts, IReadOnlyList<Parameter> Whole)
+/// <param name="Rows">Tables of which it replaces single rows, with their ids.</param>
+internal sealed record AdapterContents(
+    IReadOnlySet<string> Targets, ExpertTargets Experts, IReadOnlyList<Parameter> Whole, IReadOnlyList<(Parameter Table, IReadOnlyList<int> Ids)> Rows)
 {
     public const string Prefix = "base_model.model.";
     private const string A = ".lora_A.weight";
@@ -26,6 +29,7 @@ internal sealed record AdapterContents(IReadOnlySet<string> Targets, ExpertTarge
             .Replace(".lora_A.default.", ".lora_A.", StringComparison.Ordinal)
             .Replace(".lora_B.default.", ".lora_B.", StringComparison.Ordinal);
         var magnitude = plain.IndexOf(Magnitude + '.', StringComparison.Ordinal);
+        plain = plain.EndsWith($"{TrainedRows.Name}.default", StringComparison.Ordinal) ? plain[..^".default".Length] : plain;
         plain = magnitude > 0 ? plain[..(magnitude + Magnitude.Length)] : plain;
         return experts.ToLedger(family.Names.ToLedger(plain.StartsWith(Prefix, StringComparison.Ordinal) ? plain[Prefix.Length..] : plain));
     }
@@ -37,6 +41,7 @@ internal sealed record AdapterContents(IReadOnlySet<string> Targets, ExpertTarge
         var adaptables = model.Ledger.Adaptables.ToDictionary(adaptable => adaptable.Path, StringComparer.Ordinal);
         var pieces = new Dictionary<string, HashSet<string>>(StringComparer.Ordinal);
         var whole = new List<Parameter>();
+        var rows = new List<(Parameter Table, IReadOnlyList<int> Ids)>();
         var (unknown, misshapen) = (new List<string>(), new List<string>());
         foreach (var (name, entry) in checkpoint.Tensors)
         {
@@ -49,6 +54,11 @@ internal sealed record AdapterContents(IReadOnlySet<string> Targets, ExpertTarge
                 expected = IsMagnitude(canonical) ? [target.Outputs] : canonical.EndsWith(A, StringComparison.Ordinal) ? shapes.A : shapes.B;
                 pieces.TryAdd(path, []);
                 pieces[path].Add(canonical[path.Length..]);
+            }
+            else if (TableOf(model, config, canonical) is { } table)
+            {
+                rows.Add(table);
+                expected = [table.Ids.Count, table.Table.Shape[1]];
             }
             else if (path is null && model.Ledger.Contains(canonical))
             {
@@ -73,6 +83,9 @@ internal sealed record AdapterContents(IReadOnlySet<string> Targets, ExpertTarge
         Report(problems, "are no part of this model", unknown);
         Report(problems, "have another shape than r and the model say", misshapen);
         Report(problems, "are missing", [.. Missing(targeted, pieces, config.Lora.Decomposed ? [A, B, Magnitude] : [A, B])]);
+        Report(problems, "of trainable_token_indices are missing", [.. config.TokenIndices.Keys.Where(name => !rows.Exists(row => IsOf(row.Table, name)))]);
+        var beyond = rows.Where(row => row.Ids.Any(id => id >= row.Table.Shape[0])).Select(row => row.Table.Name).ToList();
+        Report(problems, "have rows for ids beyond the model's vocabulary", beyond);
         Report(problems, "belong to linears that target_modules does not name", [.. pieces.Keys.Where(path => !targeted.Contains(path))]);
         if (pieces.Count == 0)
         {
@@ -80,9 +93,24 @@ internal sealed record AdapterContents(IReadOnlySet<string> Targets, ExpertTarge
         }
 
         return problems.Count == 0
-            ? new AdapterContents(targeted, experts, whole)
+            ? new AdapterContents(targeted, experts, whole, rows)
             : throw new CheckpointException($"{checkpoint.Path} does not fit the model.\n  {string.Join("\n  ", problems)}");
     }
+
+    /// <summary>The table of which a tensor holds rows, and which; null for other tensors.</summary>
+    private static (Parameter Table, IReadOnlyList<int> Ids)? TableOf(VisionLanguageModel model, PeftConfig config, string name)
+    {
+        if (!name.EndsWith($".{TrainedRows.Name}", StringComparison.Ordinal) || $"{name[..^(TrainedRows.Name.Length + 1)]}.weight" is var weight
+            && !model.Ledger.Contains(weight))
+        {
+            return null;
+        }
+
+        var table = model.Ledger[$"{name[..^(TrainedRows.Name.Length + 1)]}.weight"];
+        return config.TokenIndices.FirstOrDefault(pair => IsOf(table, pair.Key)).Value is { } ids ? (table, ids) : null;
+    }
+
+    private static bool IsOf(Parameter table, string module) => $".{table.Name}".EndsWith($".{module}.weight", StringComparison.Ordinal);
 
     /// <summary>The path of what a tensor of an adapter belongs to; null for others.</summary>
     private static string? Owner(string name) => IsMagnitude(name) ? name[..^Magnitude.Length]

@@ -66,7 +66,8 @@ internal static class InitialAdapter
         {
             TensorBytes.Source(NameOf(model, lora.A), lora.Initial!.A), TensorBytes.Source(NameOf(model, lora.B), lora.Initial.B),
         }));
-        (config with { ModulesToSave = [], Lora = config.Lora with { Start = LoraStart.Plain, Decomposed = false } }).Write(target);
+        var plain = config.Lora with { Start = LoraStart.Plain, Decomposed = false };
+        (config with { ModulesToSave = [], TokenIndices = new Dictionary<string, IReadOnlyList<int>>(), Lora = plain }).Write(target);
     }
 
     /// <summary>
@@ -75,7 +76,8 @@ internal static class InitialAdapter
     public static void WriteConverted(VisionLanguageModel model, PeftConfig config, string folder)
     {
         var converted = Convert(config);
-        var whole = Begun(model).SelectMany(lora => lora.Magnitude is { } magnitude ? new[] { magnitude } : []).Concat(PeftAdapter.WholeWeights(model, config));
+        var whole = Begun(model).SelectMany(lora => lora.Magnitude is { } magnitude ? new[] { magnitude } : [])
+            .Concat(model.Ledger.Rows.Select(trained => trained.Rows)).Concat(PeftAdapter.WholeWeights(model, config));
         Directory.CreateDirectory(folder);
         Write(folder, Begun(model).SelectMany(lora => new[]
         {

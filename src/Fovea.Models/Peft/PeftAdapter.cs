@@ -50,6 +50,19 @@ internal static class PeftAdapter
             Load(model, parameter, source);
         }
 
+        foreach (var (table, ids) in contents.Rows)
+        {
+            if (table.Trainable)
+            {
+                throw new ConfigException($"{folder} has rows of {table.Name} of its own, which learns whole here: to go on with it, "
+                    + "give trainable_token_indices as in the run that made it, and leave the module out of additional_target");
+            }
+
+            using var scope = TensorScope.Open("weight");
+            var read = source.Read($"{table.Name[..^".weight".Length]}.{TrainedRows.Name}", [ids.Count, table.Shape[1]]);
+            TrainedRows.Attach(model.Ledger, table, ids, read, trainable);
+        }
+
         if (InitialAdapter.TakeOut(model, family, config, folder, contents) is { } notice)
         {
             model.Notices = [.. model.Notices, notice];
@@ -79,6 +92,12 @@ internal static class PeftAdapter
 
         using var checkpoint = Checkpoint.OpenAdapter(folder);
         var contents = AdapterContents.Read(model, family, config, checkpoint);
+        if (contents.Rows.Count > 0)
+        {
+            throw new ConfigException($"{folder} has rows of {contents.Rows[0].Table.Name} of its own (trainable_token_indices), so it cannot serve beside "
+                + "others: load it as the model's own adapter, or merge it with 'fovea export'");
+        }
+
         if (contents.Whole.Count > 0)
         {
             throw new ConfigException($"{folder} replaces {contents.Whole.Count} weights of the base ({contents.Whole[0].Name} first, modules_to_save "

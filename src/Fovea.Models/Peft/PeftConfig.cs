@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using Fovea.Nn.Lora;
 
 namespace Fovea.Models.Peft;
@@ -9,6 +10,10 @@ internal sealed record PeftConfig
 
     private const string Parameters = "target_parameters";
     private const string Exclude = "exclude_modules";
+    private const string Indices = "trainable_token_indices";
+
+    /// <summary>The module of the embeddings, which a list of ids alone means.</summary>
+    public const string Embeddings = "embed_tokens";
 
     /// <summary>The base model's folder as it was written: absolute, or relative to where training ran. Null when the file names none.</summary>
     public string? BaseModel { get; init; }
@@ -38,6 +43,9 @@ internal sealed record PeftConfig
 
     /// <summary>Modules that were trained in full and lie beside the adapter.</summary>
     public IReadOnlyList<string> ModulesToSave { get; init; } = [];
+
+    /// <summary>Rows of tables that are trained in their place: ids by the end of the table's module.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<int>> TokenIndices { get; init; } = ReadOnlyDictionary<string, IReadOnlyList<int>>.Empty;
 
     /// <summary>What the base model is for; null where the adapter does not say.</summary>
     public string? TaskType { get; init; } = "CAUSAL_LM";
@@ -93,7 +101,7 @@ internal sealed record PeftConfig
     private static bool Shows(KeyValuePair<string, object?> field) => field.Key switch
     {
         Parameters => field.Value is IReadOnlyList<string> { Count: > 0 },
-        Exclude => field.Value is not null,
+        Exclude or Indices => field.Value is not null,
         _ => true,
     };
 
@@ -129,6 +137,9 @@ internal sealed record PeftConfig
         ["target_modules"] = (object?)TargetPattern ?? TargetModules,
         [Parameters] = TargetParameters,
         ["task_type"] = TaskType,
+        [Indices] = TokenIndices.Count == 0 ? null
+            : TokenIndices is { Count: 1 } && TokenIndices.TryGetValue(Embeddings, out var ids) ? ids
+            : TokenIndices.ToDictionary(pair => pair.Key, object? (pair) => pair.Value),
         ["use_dora"] = Lora.Decomposed,
         ["use_rslora"] = Lora.RankStabilized,
     };

@@ -16,7 +16,6 @@ internal static class PeftConfigReader
         ["fan_in_fan_out"] = "transposed weights are not supported",
         ["loftq_config"] = "LoftQ changes the base weights and is not supported",
         ["layer_replication"] = "replicated layers are not supported",
-        ["trainable_token_indices"] = "single rows of the embedding cannot be adapted",
         ["alora_invocation_tokens"] = "activated LoRA is not supported",
         ["arrow_config"] = "routed adapters are not supported",
         ["megatron_config"] = "Megatron's layers are not supported",
@@ -71,6 +70,7 @@ internal static class PeftConfigReader
             LayersPattern = Text(root, "layers_pattern") is { Length: > 0 } layers ? [layers] : Words(path, root, "layers_pattern", problems) ?? [],
             TargetParameters = Words(path, root, "target_parameters", problems) ?? [],
             ModulesToSave = Words(path, root, "modules_to_save", problems) ?? [],
+            TokenIndices = Tokens(path, root, problems),
         };
         if (config is { Layers.Count: > 0, TargetModules: null })
         {
@@ -163,6 +163,35 @@ internal static class PeftConfigReader
 
         problems.Add($"{path}: layers_to_transform must be numbers of layers, not {JsonText.Show(value)}");
         return [];
+    }
+
+    private static Dictionary<string, IReadOnlyList<int>> Tokens(string path, JsonElement root, List<string> problems)
+    {
+        const string key = "trainable_token_indices";
+        var tables = new Dictionary<string, IReadOnlyList<int>>(StringComparer.Ordinal);
+        if (!Has(root, key, out var value) || IsOff(value))
+        {
+            return tables;
+        }
+
+        List<(string Name, JsonElement Ids)> given = value.ValueKind == JsonValueKind.Object
+            ? [.. value.EnumerateObject().Select(pair => (pair.Name, pair.Value))]
+            : [(PeftConfig.Embeddings, value)];
+        foreach (var (name, ids) in given)
+        {
+            int[] read = ids.ValueKind == JsonValueKind.Array
+                ? [.. ids.EnumerateArray().Select(id => JsonText.Whole(id) is >= 0 and <= int.MaxValue and { } number ? (int)number : -1)]
+                : [-1];
+            if (read.Contains(-1) || read.Distinct().Count() != read.Length)
+            {
+                problems.Add($"{path}: {key} must be a list of different ids, or a map from modules to such lists, not {JsonText.Show(value)}");
+                break;
+            }
+
+            tables.Add(name, read);
+        }
+
+        return tables;
     }
 
     private static bool IsTrue(JsonElement root, string key) => Has(root, key, out var value) && value.ValueKind == JsonValueKind.True;

@@ -29,7 +29,7 @@ internal sealed record WeightPrint(string Config, string Shapes, string Weights)
     public static WeightPrint OfModel(ModelSource source)
     {
         var config = new StringBuilder();
-        Append(config, source.Config.Element, string.Empty);
+        Append(config, source.Own.Element, string.Empty);
         var text = config.ToString();
         var tied = text.Contains("tie_word_embeddings=true", StringComparison.Ordinal);
         if (source.Family.Files is { } own)

@@ -1,5 +1,6 @@
 using Fovea.Files.Safetensors;
 using Fovea.Models.Peft;
+using Fovea.Models.Vocabularies;
 using Fovea.Nn;
 using Fovea.Nn.FourBit;
 using Fovea.Tensors;
@@ -150,6 +151,6 @@ internal sealed record ModelExport
             problems.AddRange(e.Problems);
         }
 
-        return problems.Count > 0 ? throw new ConfigException(problems) : ModelSource.Of(Model, config!);
+        return problems.Count > 0 ? throw new ConfigException(problems) : AdapterTokens.Over(ModelSource.Of(Model, config!), Adapters);
     }
 }

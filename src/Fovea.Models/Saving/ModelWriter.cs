@@ -2,8 +2,10 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Fovea.Data.Tokenizers;
 using Fovea.Files.Safetensors;
 using Fovea.Models.Peft;
+using Fovea.Models.Vocabularies;
 using Fovea.Tensors;
 
 namespace Fovea.Models.Saving;
@@ -73,26 +75,32 @@ internal static class ModelWriter
         Directory.CreateDirectory(targetFolder);
         var written = new List<string>();
         written.AddRange(ShardedWriter.Write(targetFolder, Watched(tensors, progress), maxShardBytes).Select(path => Path.GetFileName(path)!));
-        written.AddRange(CopyCompanions(sourceFolder, targetFolder));
-        AtomicFile.Write(Families.ConfigPath(targetFolder), stream => stream.Write(Configuration(Families.ConfigPath(sourceFolder), dtype, fourBit, model)));
+        written.AddRange(CopyCompanions(sourceFolder, targetFolder, model.Vocabulary));
+        WriteConfig(sourceFolder, targetFolder, dtype, model.Vocabulary, fourBit is null ? null : root => fourBit.Describe(root, dtype ?? model.Ledger.Options.Compute));
         written.Add("config.json");
         return written;
     }
 
     /// <summary>Copies what belongs to a model besides weights and config.json (tokenizer, processor, chat template), each file whole or not at all.</summary>
+    /// <param name="vocabulary">New tokens, which are written into the tokenizer's files; null for none.</param>
     /// <returns>The names of the files copied.</returns>
-    public static IReadOnlyList<string> CopyCompanions(string sourceFolder, string targetFolder)
+    public static IReadOnlyList<string> CopyCompanions(string sourceFolder, string targetFolder, Vocabulary? vocabulary = null)
     {
         var names = new List<string>();
         foreach (var path in CompanionsOf(sourceFolder))
         {
             var name = Path.GetFileName(path);
-            AtomicFile.Write(Path.Combine(targetFolder, name), stream => stream.Write(File.ReadAllBytes(path)));
+            var bytes = AddedTokenFiles.With(name, File.ReadAllBytes(path), vocabulary?.Added ?? []);
+            AtomicFile.Write(Path.Combine(targetFolder, name), stream => stream.Write(bytes));
             names.Add(name);
         }
 
         return names;
     }
+
+    /// <summary>Copies config.json, with another element type and the rows of new tokens.</summary>
+    public static void CopyConfig(string sourceFolder, string targetFolder, DType? dtype, Vocabulary? vocabulary) =>
+        WriteConfig(sourceFolder, targetFolder, dtype, vocabulary, describe: null);
 
     /// <summary>The model's weights as the source file lists them. What it does not hold (a tied head that was saved all the same) is left out.</summary>
     private static List<TensorSource> Tensors(VisionLanguageModel model, ModelFamily family, Checkpoint source, DType? dtype, FourBitExport? fourBit)
@@ -159,20 +167,26 @@ internal static class ModelWriter
     private static IEnumerable<string> CompanionsOf(string folder) => Companions.Select(name => Path.Combine(folder, name)).Where(File.Exists)
         .Concat(Directory.EnumerateFiles(folder, "*.py").Order(StringComparer.Ordinal));
 
-    private static byte[] Configuration(string path, DType? dtype, FourBitExport? fourBit, VisionLanguageModel model)
+    private static void WriteConfig(string sourceFolder, string targetFolder, DType? dtype, Vocabulary? vocabulary, Action<JsonObject>? describe) =>
+        AtomicFile.Write(
+            Families.ConfigPath(targetFolder),
+            stream => stream.Write(Configuration(Families.ConfigPath(sourceFolder), dtype, vocabulary, describe)));
+
+    private static byte[] Configuration(string path, DType? dtype, Vocabulary? vocabulary, Action<JsonObject>? describe)
     {
-        if (dtype is null && fourBit is null)
+        if (dtype is null && vocabulary is null && describe is null)
         {
             return File.ReadAllBytes(path);
         }
 
         var root = JsonFile.ReadNodes(path);
+        root = vocabulary?.Enlarged(root) ?? root;
         if (dtype is { } type && !Rename(root, FourBitExport.TorchName(type)))
         {
             root["torch_dtype"] = FourBitExport.TorchName(type);
         }
 
-        fourBit?.Describe(root, dtype ?? model.Ledger.Options.Compute);
+        describe?.Invoke(root);
 
         var options = new JsonSerializerOptions { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
         return Encoding.UTF8.GetBytes(root.ToJsonString(options) + "\n");

@@ -105,6 +105,7 @@ internal static class Adapters
     public static void Merge(Ledger ledger)
     {
         using var grad = Autograd.NoGrad();
+        MergeRows(ledger);
         foreach (var target in ledger.Adaptables)
         {
             if (ledger.Detach(target) is not { } lora)
@@ -126,6 +127,26 @@ internal static class Adapters
             lora.Dispose();
 
             Tensor Merged(Tensor weight) => lora.Rescaled(weight.To(DType.F32).Add(target.Delta(lora).To(weight.Device))).To(weight.DType);
+        }
+    }
+
+    private static void MergeRows(Ledger ledger)
+    {
+        foreach (var trained in ledger.Rows.ToList())
+        {
+            ledger.Detach(trained);
+            if (ledger.Options.Deferred)
+            {
+                trained.Table.DeferMerge(trained.Into, trained.Rows.Value);
+                continue;
+            }
+
+            using (TensorScope.Open("block"))
+            {
+                trained.Table.Replace(trained.Into(trained.Table.Dense()).Keep());
+            }
+
+            trained.Dispose();
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Fovea.Nn.Lora;
 
 namespace Fovea.Training.Config;
@@ -5,6 +6,9 @@ namespace Fovea.Training.Config;
 /// <summary>Rules between the keys of adapters: those of LLaMA-Factory and PEFT.</summary>
 internal static class AdapterChecks
 {
+    /// <summary>The word for the rows of new tokens.</summary>
+    public const string NewTokens = "new";
+
     private const string Starts = "true, gaussian, orthogonal, olora, pissa and pissa_niter_N";
 
     // What else PEFT and ms-swift have.
@@ -41,6 +45,7 @@ internal static class AdapterChecks
         }
 
         Start(tuning, problems);
+        Tokens(tuning, problems);
         foreach (var problem in new[]
         {
             LoraOptions.Problem("rank_pattern", tuning.RankPattern, ranks: true),
@@ -62,8 +67,32 @@ internal static class AdapterChecks
         ("alpha_pattern", tuning.AlphaPattern.Count > 0),
         ("init_weights", tuning.InitWeights != LoraStart.Plain.Name),
         ("pissa_init", tuning.PissaInit),
+        ("trainable_token_indices", tuning.TrainableTokenIndices.Count > 0),
         ("lora_target_parameters", tuning.LoraTargetParameters.Count > 0),
     ];
+
+    private static void Tokens(TuningSection tuning, ICollection<string> problems)
+    {
+        var wrong = tuning.TrainableTokenIndices.Where(word => word != NewTokens && !int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+            .ToList();
+        if (wrong.Count > 0)
+        {
+            problems.Add($"trainable_token_indices: {string.Join(", ", wrong)} must be {NewTokens} or ids of tokens");
+        }
+
+        var other = tuning.LabelSmoothingFactor > 0 ? "label_smoothing_factor" : tuning.ZLoss > 0 ? "z_loss" : tuning.UseDftLoss ? "use_dft_loss" : null;
+        if (tuning.TrainableTokenIndices.Count > 0 && other is not null)
+        {
+            problems.Add($"{other} is not supported together with trainable_token_indices; remove one of them");
+        }
+
+        string[] whole = [.. tuning.AdditionalTarget.Where(name => name.EndsWith("embed_tokens", StringComparison.Ordinal)
+            || name.EndsWith("lm_head", StringComparison.Ordinal))];
+        if (tuning.TrainableTokenIndices.Count > 0 && whole.Length > 0)
+        {
+            problems.Add($"trainable_token_indices trains rows of what additional_target ({string.Join(", ", whole)}) trains whole; keep one of them");
+        }
+    }
 
     private static void Start(TuningSection tuning, ICollection<string> problems)
     {

@@ -1,4 +1,5 @@
 using Fovea.Data.Datasets;
+using Fovea.Models.Vocabularies;
 using Fovea.Runs.Trackers;
 using Fovea.Tensors;
 
@@ -88,6 +89,7 @@ internal static class ConfigChecks
     /// <summary>Gives words that mean "nothing" their one form.</summary>
     public static TrainConfig Normalise(TrainConfig config) => config with
     {
+        Tuning = TrainsNewTokensWhole(config) ? config.Tuning with { AdditionalTarget = ["embed_tokens", "lm_head"] } : config.Tuning,
         Parallel = config.Parallel with
         {
             Deepspeed = config.Parallel.Deepspeed is { } file && IsOff(file) ? null : config.Parallel.Deepspeed,
@@ -103,6 +105,12 @@ internal static class ConfigChecks
             },
             ReportTo = [.. config.Run.ReportTo.Where(target => target != "none")],
         },
+    };
+
+    /// <summary>LLaMA-Factory's rule: where nobody says how new tokens are to be trained, embeddings and head are trained whole.</summary>
+    public static bool TrainsNewTokensWhole(TrainConfig config) => config is
+    {
+        Model.Enlarges: true, Tuning: { FinetuningType: FinetuningType.Lora, AdditionalTarget.Count: 0, TrainableTokenIndices.Count: 0 },
     };
 
     private static bool IsOff(string word) => word.ToLowerInvariant() is "false" or "no" or "none" or "off" or "0";
@@ -211,6 +219,12 @@ internal static class ConfigChecks
             {
                 problems.Add("adapter_name_or_path is only for finetuning_type: lora; merge the adapter first with 'fovea export'");
             }
+        }
+
+        if (config.Model is { InitSpecialTokens: not TokenStart.NoiseInit, NewSpecialTokensConfig: null })
+        {
+            problems.Add($"init_special_tokens: {ConfigKey.SnakeCase(config.Model.InitSpecialTokens.ToString())} needs new_special_tokens_config, "
+                + "which says what each token means");
         }
 
         if (config is { Tuning: { PissaConvert: true, Start.ChangesBase: false }, Model.AdapterNameOrPath: [] })

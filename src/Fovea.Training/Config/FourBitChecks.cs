@@ -17,6 +17,11 @@ internal static class FourBitChecks
             yield return $"{key} takes a part out of the base's own weights, and {cause} keeps them in 4 bits; remove one of them";
         }
 
+        if (config.Model.Enlarges)
+        {
+            yield return $"{cause} goes without new tokens and resize_vocab, as in LLaMA-Factory; add them to a model in 16 bits and export that";
+        }
+
         if (config.Model.AdapterNameOrPath.Count > 1 || (config.Tuning.CreateNewAdapter && config.Model.AdapterNameOrPath.Count > 0))
         {
             yield return $"{cause} takes one adapter: earlier ones would be merged into weights of 4 bits; export them into a model of their own first";

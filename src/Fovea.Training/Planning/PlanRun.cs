@@ -1,5 +1,4 @@
 using Fovea.Distributed;
-using Fovea.Models;
 using Fovea.Tensors;
 using Fovea.Training.Config;
 using Fovea.Training.Optim;
@@ -22,8 +21,8 @@ internal static class PlanRun
 
     public static MemoryPlan Run(TrainConfig config, MemoryPlanRequest options)
     {
-        var source = ModelSource.Open(config.Model.ModelNameOrPath);
         var card = options.DeviceBytes ?? config.Memory.MemoryBudget?.Bytes;
+        var source = BaseModel.Open(config);
         using var shapes = ModelShapes.Load(config, source);
         var model = shapes.Model;
         RateRule.Check(config, model.Ledger.Trainable.Select(p => p.Name), source.Family.PartOf);

@@ -73,7 +73,7 @@ internal sealed class Checkpointer(TrainConfig config, RunInputs inputs, ModelSe
             config.Run.SaveOnlyModel ? null : (part, parts) => store.SaveOptimizer(step, session.Optimizer, part, parts),
             () => ModelSaver.Save(model, config, store.Partial(step)),
             model is { Adapter: null, Family.Files: null } && !config.Parallel.Sharding.SaveWhole
-                ? () => ModelSaver.SaveCompanions(config.Model.ModelNameOrPath, store.Partial(step))
+                ? () => ModelSaver.SaveCompanions(model, config.Model.ModelNameOrPath, store.Partial(step))
                 : null));
         if (inputs.Stream is { } stream && !config.Run.SaveOnlyModel)
         {

@@ -1,4 +1,3 @@
-using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Models.Saving;
 using Fovea.Training.Config;
@@ -9,10 +8,10 @@ namespace Fovea.Training.Session;
 internal static class ModelSaver
 {
     /// <summary>What goes along with a checkpoint whose weights are in the ranks' parts of the optimizer: configuration, tokenizer, processor.</summary>
-    public static void SaveCompanions(string baseFolder, string folder)
+    public static void SaveCompanions(ModelSetup setup, string baseFolder, string folder)
     {
-        ModelWriter.CopyCompanions(baseFolder, folder);
-        File.Copy(Families.ConfigPath(baseFolder), Families.ConfigPath(folder));
+        ModelWriter.CopyCompanions(baseFolder, folder, setup.Model.Vocabulary);
+        ModelWriter.CopyConfig(baseFolder, folder, null, setup.Model.Vocabulary);
     }
 
     /// <summary>Whether a folder holds the weights of a model.</summary>
@@ -28,7 +27,7 @@ internal static class ModelSaver
         {
             setup.Base?.Write(folder);
             PeftAdapter.Save(setup.Model, adapter, folder);
-            ModelWriter.CopyCompanions(baseFolder, folder);
+            ModelWriter.CopyCompanions(baseFolder, folder, setup.Model.Vocabulary);
             if (config.Tuning.PissaConvert && adapter.Lora.Start.ChangesBase && folder == config.Run.OutputDir)
             {
                 var converted = Path.Combine(folder, InitialAdapter.ConvertedFolderOf(adapter.Lora.Start));

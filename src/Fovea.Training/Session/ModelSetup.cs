@@ -1,3 +1,4 @@
+using System.Globalization;
 using Fovea.Distributed;
 using Fovea.Models;
 using Fovea.Models.Peft;
@@ -36,6 +37,7 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
         FourBitChecks.Check(config, source);
         var lora = config.Tuning.FinetuningType == FinetuningType.Lora;
         var isFile = resumeFrom is not null && Resumption.IsFile(resumeFrom);
+        var vocabulary = source.Vocabulary;
         source = resumeFrom is not null && !lora && !isFile && ModelSaver.HasWeights(resumeFrom) ? ModelSource.Open(resumeFrom) : source;
         var family = source.Family;
         var notices = lora ? CheckAdapters(config, source, resumeFrom) : [];
@@ -56,6 +58,7 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
             var dropout = lora && config.Tuning.LoraDropout > 0 ? new DropoutStream(config.Tuning.LoraDropout, (ulong)config.Run.Seed) : null;
             var adapter = lora ? AttachAdapter(config, model, family, resumeFrom, dropout) : null;
             model.Notices = [.. model.Notices, .. notices];
+            model.Vocabulary = vocabulary; // also where a checkpoint has it already: files are copied from the base's folder
             return new ModelSetup(model, family, adapter, dropout)
             {
                 Base = lora ? AdapterBase.Of(source, config.AdaptersBelow) : null,
@@ -125,7 +128,12 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
         var parameters = config.Tuning.LoraTargetParameters;
         var experts = ExpertTargets.Choose(model, parameters, "lora_target_parameters", config.Tuning.FreezeLanguageModel);
         Adapters.Attach(model.Ledger, options, path => targets.Matches(path) || experts.Paths.Contains(path), dropout: dropout, spelled: model.Names.ToModule);
-        return PeftConfig.For(config.Model.Name, options, targets, config.Tuning.AdditionalTarget, parameters) with { TaskType = family.TaskType };
+        string[] whole = [.. config.Tuning.AdditionalTarget.Where(target => !IsTiedHead(model, target))];
+        return PeftConfig.For(config.Model.Name, options, targets, whole, parameters) with
+        {
+            TaskType = family.TaskType,
+            TokenIndices = AttachRows(config, model),
+        };
     }
 
     /// <summary>What fresh adapters begin with leaves the base, by rank 0's numbers: a decomposition need not give the same ones on every machine.</summary>
@@ -145,6 +153,39 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
         Adapters.TakeOut(Model.Ledger);
     }
 
+    /// <summary>Rows of embeddings, and of the head where it is a table of its own, that learn in their place.</summary>
+    private static Dictionary<string, IReadOnlyList<int>> AttachRows(TrainConfig config, VisionLanguageModel model)
+    {
+        var tables = new Dictionary<string, IReadOnlyList<int>>(StringComparer.Ordinal);
+        if (config.Tuning.TrainableTokenIndices is not { Count: > 0 } words)
+        {
+            return tables;
+        }
+
+        var count = model.Head.Shape[0];
+        var ids = words.Where(word => word != AdapterChecks.NewTokens).Select(word => int.Parse(word, CultureInfo.InvariantCulture))
+            .Concat(words.Contains(AdapterChecks.NewTokens) ? model.Vocabulary?.NewIds ?? [] : []).Distinct().Order().ToList();
+        if (ids.Count == 0 || ids[^1] >= count)
+        {
+            throw new ConfigException(ids.Count == 0
+                ? "trainable_token_indices: new needs new tokens: add_tokens or add_special_tokens that the tokenizer does not have"
+                : $"trainable_token_indices: {ids[^1]} is beyond the vocabulary's {count} rows");
+        }
+
+        var embeddings = model.Ledger.Parameters.First(p => p.Name.EndsWith($"{PeftConfig.Embeddings}.weight", StringComparison.Ordinal));
+        foreach (var table in new[] { embeddings, model.Head }.Distinct())
+        {
+            TrainedRows.Attach(model.Ledger, table, ids, saved: null, trainable: true);
+            tables.Add(table.Name.Split('.')[^2], ids);
+        }
+
+        return tables;
+    }
+
+    /// <summary>Whether a name is the head's where the embeddings are the head.</summary>
+    private static bool IsTiedHead(VisionLanguageModel model, string target) =>
+        target == "lm_head" && model.Head.Name.EndsWith($"{PeftConfig.Embeddings}.weight", StringComparison.Ordinal);
+
     /// <summary>The adapter with which training goes on; null for a fresh one.</summary>
     private static string? GoesOnFrom(TrainConfig config, string? resumeFrom) =>
         resumeFrom ?? (config.Tuning.CreateNewAdapter ? null : config.Model.AdapterNameOrPath.LastOrDefault());
@@ -162,7 +203,7 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
     private static void CheckAdditional(TrainConfig config, VisionLanguageModel model)
     {
         var nowhere = config.Tuning.AdditionalTarget
-            .Where(target => !model.Ledger.Trainable.Any(p => new PeftConfig { ModulesToSave = [target] }.SavesWhole(p.Name)))
+            .Where(target => !IsTiedHead(model, target) && !model.Ledger.Trainable.Any(p => new PeftConfig { ModulesToSave = [target] }.SavesWhole(p.Name)))
             .Select(target => $"additional_target: the model has no module whose name ends with '{target}' (for instance lm_head or embed_tokens)")
             .ToList();
         if (model.Ledger.Adaptables.OfType<ExpertLinears>().FirstOrDefault(weight => weight.Weight.Trainable) is { } whole)

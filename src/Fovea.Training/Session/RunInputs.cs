@@ -18,7 +18,7 @@ internal sealed class RunInputs : IDisposable
         mesh.SplitSequences(config.Parallel.SequenceParallelSize);
         mesh.OnMain(() => RunTargets.Check(config.Run));
         Checkpoints = new CheckpointStore(config.Run.OutputDir, config.Run.SaveTotalLimit);
-        Source = ModelSource.Open(config.Model.ModelNameOrPath);
+        Source = BaseModel.Open(config);
         Setup = DataSetup.From(config, Source);
         Data = config.Data.Streaming ? DatasetLoader.LoadHeldOut(Setup.Options) : DatasetLoader.Load(Setup.Options);
         try

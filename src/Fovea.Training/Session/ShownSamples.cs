@@ -1,7 +1,6 @@
 using Fovea.Data.Datasets;
 using Fovea.Data.Templates;
 using Fovea.Evaluation.Report;
-using Fovea.Models;
 using Fovea.Training.Config;
 
 namespace Fovea.Training.Session;
@@ -17,7 +16,7 @@ internal static class ShownSamples
     /// <returns>An object of JSON.</returns>
     public static object Of(TrainConfig config, int first, int count)
     {
-        var setup = DataSetup.From(config, ModelSource.Open(config.Model.ModelNameOrPath));
+        var setup = DataSetup.From(config, BaseModel.Open(config));
         using var data = DatasetLoader.Load(setup.Options with { OnBadSample = BadSamplePolicy.Skip });
         var (encoder, pictures) = (setup.NewEncoder(), new Thumbnails(PictureSide));
         var samples = Enumerable.Range(first, Math.Clamp(data.Train.Count - first, 0, count))

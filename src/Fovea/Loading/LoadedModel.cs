@@ -74,6 +74,7 @@ internal sealed class LoadedModel : IDisposable
     public static LoadedModel Load(TrainConfig config, ModelSource source, bool fromModel, Action<string> note, Mesh? mesh = null, EngineOptions? engine = null)
     {
         FourBitChecks.Check(config with { Run = config.Run with { DoTrain = false } }, source);
+        source = BaseModel.With(source, config);
         var data = DataSetup.From(config, source);
         Report(note, [.. config.Notices, .. data.Notices]);
         var family = source.Family;

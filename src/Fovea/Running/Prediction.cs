@@ -56,7 +56,7 @@ internal sealed class Prediction : IDisposable
         {
             using var events = new EventHub(views);
             mesh.OnMain(() => RunTargets.Check(config.Run));
-            source ??= ModelSource.Open(config.Model.ModelNameOrPath);
+            source = source is null ? BaseModel.Open(config) : BaseModel.With(source, config);
             using var prediction = new Prediction(config, source, mesh, events);
             var done = prediction.Run(again, stop);
             span?.SetTag("fovea.run.name", config.Run.EffectiveRunName).SetTag("fovea.run.interrupted", !done);

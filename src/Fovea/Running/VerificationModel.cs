@@ -14,7 +14,7 @@ internal static class VerificationModel
     /// <exception cref="FoveaException">One is missing or damaged.</exception>
     public static void Check(TrainConfig config, ModelSource? source)
     {
-        source ??= ModelSource.Open(config.Model.ModelNameOrPath);
+        source = source is null ? BaseModel.Open(config) : BaseModel.With(source, config);
         var data = DataSetup.From(config, source);
         GenerationFile.Read(source.Folder, data.Tokenizer, data.Template.StopWords);
         source.CheckFiles();

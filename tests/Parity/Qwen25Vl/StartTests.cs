@@ -1,11 +1,9 @@
 using Fovea.Models;
 using Fovea.Models.Peft;
-using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Runs.Files;
 using Fovea.Training.Config;
 using Fovea.Training.Recipes;
-using Fovea.Training.Session;
 
 namespace Fovea.Tests.Parity.Qwen25Vl;
 

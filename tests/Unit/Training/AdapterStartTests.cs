@@ -1,7 +1,6 @@
 using Fovea.Data.Packing;
 using Fovea.Models;
 using Fovea.Models.Peft;
-using Fovea.Nn;
 using Fovea.Nn.Lora;
 using Fovea.Testing;
 using Fovea.Training.Config;

@@ -1,4 +1,5 @@
 using Fovea.Keys;
+using Fovea.Models.Vocabularies;
 using Fovea.Nn.FourBit;
 using Fovea.Training.Session;
 
@@ -14,6 +15,22 @@ internal sealed record ModelSection
 
     /// <summary>Adapters to load onto the base model, folders or names on a hub; training continues the last one.</summary>
     [FilePath, Affects(Learning)] public IReadOnlyList<string> AdapterNameOrPath { get; init; } = [];
+
+    /// <summary>Tokens that the tokenizer is given; a text may hold them anywhere (docs/adapters.md).</summary>
+    [Affects(Learning)] public IReadOnlyList<string> AddTokens { get; init; } = [];
+
+    /// <summary>The same for special tokens, which decoding may leave out.</summary>
+    [Affects(Learning)] public IReadOnlyList<string> AddSpecialTokens { get; init; } = [];
+
+    /// <summary>A YAML file of special tokens and what each means, in place of <see cref="AddSpecialTokens"/>.</summary>
+    [FilePath]
+    [Affects(Learning)] public string? NewSpecialTokensConfig { get; init; }
+
+    /// <summary>How new rows begin: the mean of all and noise, or the mean of the embeddings of what each token means, without noise or with it.</summary>
+    [Affects(Learning)] public TokenStart InitSpecialTokens { get; init; }
+
+    /// <summary>Rows of embeddings and head for every token of the tokenizer, a multiple of 64; new tokens turn it on.</summary>
+    [Affects(Learning)] public bool ResizeVocab { get; init; }
 
     /// <summary>Element type for chat and export; <c>auto</c> follows the checkpoint.</summary>
     [Affects(Output)] public InferDtype InferDtype { get; init; } = InferDtype.Auto;
@@ -57,6 +74,9 @@ internal sealed record ModelSection
     /// <summary>What folders of a hub's cache are called on it (<c>org/name</c>), where names stood in <see cref="ModelNameOrPath"/> and the
     /// adapters.</summary>
     public IReadOnlyDictionary<string, string> HubNames { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Whether the vocabulary may become larger than the folder's.</summary>
+    public bool Enlarges => ResizeVocab || AddTokens.Count > 0 || AddSpecialTokens.Count > 0 || NewSpecialTokensConfig is not null;
 
     /// <summary>The base model as people call it: its name on the hub, or its folder.</summary>
     public string Name => HubNames.GetValueOrDefault(ModelNameOrPath, ModelNameOrPath);

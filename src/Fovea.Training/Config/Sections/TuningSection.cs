@@ -46,6 +46,9 @@ internal sealed record TuningSection
     /// <summary>Modules trained in full and saved with the adapter.</summary>
     [Affects(Learning)] public IReadOnlyList<string> AdditionalTarget { get; init; } = [];
 
+    /// <summary>Rows of embeddings and head that learn in their place: <c>new</c> for new tokens, or ids; as PEFT's <c>trainable_token_indices</c>.</summary>
+    [Affects(Learning)] public IReadOnlyList<string> TrainableTokenIndices { get; init; } = [];
+
     /// <summary>Scale by alpha / sqrt(rank) instead of alpha / rank.</summary>
     [Affects(Learning)] public bool UseRslora { get; init; }
 

@@ -76,7 +76,8 @@ internal static class ModelWriter
         var written = new List<string>();
         written.AddRange(ShardedWriter.Write(targetFolder, Watched(tensors, progress), maxShardBytes).Select(path => Path.GetFileName(path)!));
         written.AddRange(CopyCompanions(sourceFolder, targetFolder, model.Vocabulary));
-        WriteConfig(sourceFolder, targetFolder, dtype, model.Vocabulary, fourBit is null ? null : root => fourBit.Describe(root, dtype ?? model.Ledger.Options.Compute));
+        Action<JsonObject>? describe = fourBit is null ? null : root => fourBit.Describe(root, dtype ?? model.Ledger.Options.Compute);
+        WriteConfig(sourceFolder, targetFolder, dtype, model.Vocabulary, describe);
         written.Add("config.json");
         return written;
     }

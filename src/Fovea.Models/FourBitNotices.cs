@@ -19,7 +19,8 @@ internal static class FourBitNotices
         yield return $"{source.Folder}: {kept.Count} linear layers are in 4 bits in its files and are used as they are"
             + (outside > 0 ? $", {outside} of them on the vision side" : string.Empty)
             + (options.FourBit is null ? string.Empty : "; quantization_bit has no effect on it");
-        var unpacked = stored.Except(kept).Where(model.Ledger.Contains).ToList();
+        var unpacked = stored.Except(kept).Select(name => ExpertPiece.Of(name) is { } piece ? piece.Weight : name).Distinct()
+            .Where(model.Ledger.Contains).ToList();
         if (unpacked.Count > 0)
         {
             yield return $"{source.Folder}: {unpacked.Count} weights are in 4 bits in its files and were unpacked, since they learn or are no plain linear "

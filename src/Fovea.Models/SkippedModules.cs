@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using Fovea.Nn.FourBit;
 
 namespace Fovea.Models;
 

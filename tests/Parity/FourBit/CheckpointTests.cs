@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Fovea.Files.Safetensors;
 using Fovea.Models;
+using Fovea.Models.Saving;
 using Fovea.Nn;
 using Fovea.Nn.FourBit;
 using Fovea.Tests.Parity.Qwen25Vl;
@@ -195,6 +196,49 @@ public sealed class CheckpointTests : NativeTest
                 Assert.True(expected.Dense().ToArray<float>().AsSpan().SequenceEqual(actual.Dense().To(DType.F32).ToArray<float>()), expected.Name);
             }
         }
+    }
+
+    [Fact]
+    public void Linears_of_experts_in_4_bits_one_by_one_are_unpacked_into_the_weight_of_all_and_named()
+    {
+        var options = new FourBitOptions(FourBitType.Nf4, DoubleQuantization: true);
+        var source = ModelSource.Open(TestFiles.Golden("qwen3_5_moe/model"));
+        using var model = source.Load(new ModelOptions());
+        using var export = new FourBitExport(model, source.Family, options);
+        using var format = new FourBitFormat(options, Device.Cpu);
+        using var checkpoint = Checkpoint.Open(source.Folder);
+        using var scope = TensorScope.Open("test");
+        var (tensors, expected) = (new List<TensorSource>(), new Dictionary<string, float[]>());
+        foreach (var (name, entry) in checkpoint.Tensors)
+        {
+            if (!name.Contains(".experts.", StringComparison.Ordinal))
+            {
+                tensors.Add(TensorSource.FromEntry(entry));
+                continue;
+            }
+
+            var (whole, unpacked) = (model.Ledger[name].Value, new List<float>());
+            string[] kinds = name.EndsWith("down_proj", StringComparison.Ordinal) ? ["down"] : ["gate", "up"];
+            var (rows, width) = (whole.Size(1) / kinds.Length, whole.Size(2));
+            foreach (var (index, kind) in Enumerable.Range(0, (int)whole.Size(0) * kinds.Length).Select(i => (i, kinds[i % kinds.Length])))
+            {
+                var matrix = whole.View(-1, width).Slice(0, index * rows, (index + 1) * rows).Clone();
+                var place = $"{name[..name.LastIndexOf('.')]}.{index / kinds.Length}.{kind}_proj.weight";
+                tensors.AddRange(export.Sources(place, new Parameter(place, [rows, width], matrix, trainable: false, DType.F32), DType.F32));
+                var packed = FourBitWeight.Pack(matrix, format);
+                unpacked.AddRange(packed.Unpack(DType.F32).ToArray<float>());
+                Array.ForEach([.. packed.Tensors], tensor => tensor.Dispose());
+            }
+
+            expected.Add(name, [.. unpacked]);
+        }
+
+        var folder = run.CopyOfModel("experts", source.Folder);
+        ShardedWriter.Write(folder, tensors);
+        using var read = ModelSource.Open(folder).Load(new ModelOptions());
+        Assert.NotEmpty(expected);
+        Assert.All(expected, pair => Assert.Equal(pair.Value, read.Ledger[pair.Key].Value.ToArray<float>()));
+        Assert.Contains($"{expected.Count} weights are in 4 bits in its files and were unpacked", string.Join('\n', read.Notices));
     }
 
     protected override void Cleanup() => run.Dispose();

@@ -27,7 +27,7 @@ public sealed record RunStarted : RunEvent
     /// <summary>Number of parameters, adapters included.</summary>
     public required long AllParameters { get; init; }
 
-    /// <summary>Training samples of one epoch, over all ranks.</summary>
+    /// <summary>Training samples of one epoch, over all ranks; 0 where they are a stream, whose length is not known.</summary>
     public required int Samples { get; init; }
 
     /// <summary>Held-out samples; 0 if none are given.</summary>

@@ -102,7 +102,11 @@ internal static class DataVerb
             console.MarkupLineInterpolated($"[yellow]{notice}[/]");
         }
 
-        RenderDuplicates(console, report.Duplicates);
+        foreach (var (line, isLeak) in report.Duplicates.Lines)
+        {
+            console.MarkupLine($"[{(isLeak ? "red" : "yellow")}]{Markup.Escape(line)}[/]");
+        }
+
         if (report.Example.Count > 0)
         {
             // Where there are no colours, signs say what they would.
@@ -139,32 +143,6 @@ internal static class DataVerb
         }
 
         RenderRejected(console, report, rows);
-    }
-
-    private static void RenderDuplicates(IAnsiConsole console, DuplicateReport found)
-    {
-        Pairs(found.HeldOut, "held-out rows are trained on as well, with the same text and images: what is measured on them says nothing", "red", found.Leaked);
-        Pairs(found.InDataset, "rows repeat one of their own dataset, text and images", "yellow", found.Within);
-        Pairs(found.InOthers, "rows repeat one of another dataset, text and images", "yellow", found.Across);
-
-        void Pairs(int count, string what, string colour, IReadOnlyList<string> first)
-        {
-            if (count == 0)
-            {
-                return;
-            }
-
-            console.MarkupLine($"[{colour}]{count:N0} {Markup.Escape(what)}[/]");
-            foreach (var pair in first)
-            {
-                console.WriteLine($"  {pair}");
-            }
-
-            if (count > first.Count)
-            {
-                console.WriteLine($"  and {count - first.Count:N0} more");
-            }
-        }
     }
 
     private static void RenderRejected(IAnsiConsole console, DataReport report, int rows)

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Fovea.Data.Images;
 
 namespace Fovea.Data.Datasets;
 

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Fovea.Data.Datasets;
-using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 
 namespace Fovea.Data.Streaming;

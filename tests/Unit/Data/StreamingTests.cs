@@ -21,6 +21,7 @@ public sealed class StreamingTests : IDisposable
         ["all_exhausted_without_replacement"] = MixStrategy.InterleaveOnce,
     };
 
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
     private readonly TempFolder folder = new();
     private readonly string? cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
 
@@ -119,7 +120,7 @@ public sealed class StreamingTests : IDisposable
         string[] questions = ["Q", "with \"quotes\", [brackets] and {braces}", "a\nline \\ break", "é", "last"];
         var rows = questions.Select((question, i) => new { instruction = question, output = $"{i}" }).ToList();
         folder.Write("a.jsonl", "\uFEFF" + string.Join("\r\n \n", rows.Select(row => JsonSerializer.Serialize(row))));
-        folder.Write("a.json", JsonSerializer.Serialize(rows, new JsonSerializerOptions { WriteIndented = true }));
+        folder.Write("a.json", JsonSerializer.Serialize(rows, Indented));
         var records = rows.Select(row => $"\"{row.instruction.Replace("\"", "\"\"")}\",{row.output}\r\n");
         folder.Write("a.csv", "instruction,output\r\n" + string.Concat(records));
         using (var file = new ParquetFileWriter(folder.File("a.parquet"), [new Column("instruction"), new Column("output")]))

@@ -17,6 +17,7 @@ internal sealed class FileDownload(HubHttp http, HubFile file, Uri address, stri
 
     private readonly TaskCompletionSource<bool> ranges = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile Uri? elsewhere;
+    private volatile Uri? refused; // by what another part still had under way, it would come back
 
     private string JournalPath => Path.ChangeExtension(incomplete, ".ranges");
 
@@ -127,7 +128,7 @@ internal sealed class FileDownload(HubHttp http, HubFile file, Uri address, stri
                 using var response = await http.Once(() => Request(at, to), cancel).ConfigureAwait(false);
                 if (response.StatusCode is HttpStatusCode.OK or HttpStatusCode.PartialContent)
                 {
-                    if (response.RequestMessage!.RequestUri is { } source && !http.IsHub(source))
+                    if (response.RequestMessage!.RequestUri is { } source && !http.IsHub(source) && source != refused)
                     {
                         elsewhere = source; // signed for a while: the other parts need not ask the hub again
                     }
@@ -288,7 +289,7 @@ internal sealed class FileDownload(HubHttp http, HubFile file, Uri address, stri
     {
         if (response.RequestMessage?.RequestUri is { } source && !http.IsHub(source) && (int)response.StatusCode is >= 400 and < 500 and not 416)
         {
-            elsewhere = null; // its signature has run out: the hub gives another
+            (elsewhere, refused) = (null, source); // its signature has run out: the hub gives another
             return new IOException($"{source.Host} refuses ({(int)response.StatusCode})");
         }
 

@@ -71,9 +71,9 @@ public sealed class UserPathTests
         string[] sounds = ["Dir", "Path", "File", "Folder", "Dataset", "Checkpoint", "Prompts", "Deepspeed"];
         var keys = ConfigKeys.All.Where(key => key.Property.PropertyType != typeof(bool))
             .Where(key => key.FilePath || sounds.Any(end => key.Property.Name.EndsWith(end, StringComparison.Ordinal)));
-        Assert.Equal(14, keys.Count());
+        Assert.Equal(15, keys.Count());
         Assert.All(keys, key => Assert.True(key.FilePath, key.Name));
-        Assert.Equal(14, PathKeys.Count);
+        Assert.Equal(15, PathKeys.Count);
     }
 
     [Fact]

@@ -88,7 +88,8 @@ internal static class DataVerb
         console.Write(grid);
         foreach (var set in report.Datasets.Where(s => s.Untrained > 0))
         {
-            console.MarkupLineInterpolated($"[yellow]{set.Name}: in {set.Untrained:N0} samples nothing is left to train after truncation; raise cutoff_len[/]");
+            var why = set.Truncated > 0 ? "after truncation; raise cutoff_len" : "by loss, loss_scale or its map";
+            console.MarkupLineInterpolated($"[yellow]{set.Name}: in {set.Untrained:N0} samples nothing is left to train {why}[/]");
         }
 
         var images = report.Datasets.Sum(set => (long)set.Images);

@@ -62,6 +62,11 @@ internal static class EvalVerb
         var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
         (config, var source) = ModelChoice.Complete(config, notes, mesh);
         await using var model = await VisionModel.LoadAsync(config, source, fromModel: false, notes.WriteLine, mesh, CancellationToken.None);
+        if (config.Data.HeldOutPartNames.Count > 1)
+        {
+            notes.WriteLine("eval_on_each_dataset is read while training; eval gives one number for all of eval_dataset: name one at a time for its own");
+        }
+
         var result = await model.Measure(config, notes.WriteLine);
         if (!mesh.IsMain)
         {

@@ -166,8 +166,8 @@ internal sealed record DataOptions
             Dataset = EvalDataset,
             EvalDataset = [],
             ValSize = 0,
-            MixStrategy = EvalOnEachDataset ? MixStrategy.Concat : MixStrategy,
-            InterleaveProbs = EvalOnEachDataset ? [] : InterleaveProbs,
+            MixStrategy = EvalOnEachDataset || EvalDataset.Count == 1 ? MixStrategy.Concat : MixStrategy,
+            InterleaveProbs = EvalOnEachDataset || EvalDataset.Count == 1 ? [] : InterleaveProbs,
         };
 
     /// <summary>The folder that relative image paths start from.</summary>

@@ -24,16 +24,23 @@ internal static class MixRules
 
         foreach (var (key, names) in new[] { ("dataset", options.Dataset), ("eval_dataset", options.EvalDataset) })
         {
-            if (names.Count > 0 && names.Count != probabilities.Count)
+            // Held-out datasets that are not mixed need none.
+            var mixed = names == options.Dataset ? names.Count > 0 : names.Count > 1 && !options.EvalOnEachDataset;
+            if (mixed && names.Count != probabilities.Count)
             {
-                yield return $"interleave_probs has {probabilities.Count} numbers and {key} names {names.Count} datasets; give one number for each";
+                yield return $"interleave_probs has {probabilities.Count} numbers and {key} names {names.Count}; give one number for each"
+                    + (key == "eval_dataset" ? ", or set eval_on_each_dataset: true" : string.Empty);
             }
         }
 
         var sum = probabilities.Sum();
-        if (probabilities.Any(one => !(one >= 0)) || !(Math.Abs(sum - 1) <= Tolerance))
+        if (probabilities.Any(one => !(one >= 0)))
         {
-            yield return FormattableString.Invariant($"interleave_probs must be numbers of at least 0 that add up to 1; they add up to {sum}");
+            yield return FormattableString.Invariant($"interleave_probs must be numbers of at least 0, not {probabilities.First(one => !(one >= 0))}");
+        }
+        else if (!(Math.Abs(sum - 1) <= Tolerance))
+        {
+            yield return FormattableString.Invariant($"interleave_probs must add up to 1; they add up to {sum:0.#######}");
         }
         else if (strategy is MixStrategy.InterleaveOver or MixStrategy.InterleaveOnce && probabilities.Contains(0) && probabilities.Count > 1)
         {

@@ -134,10 +134,14 @@ internal sealed class SampleStream : IStepOrder, ISampleSet, IDisposable
     public void GoTo(int step, StreamState state)
     {
         var files = Files();
-        var changed = state.Files.Except(files).Concat(files.Except(state.Files)).FirstOrDefault();
+
+        // In order: cursors and draws go by the numbers of the sources.
+        var place = Enumerable.Range(0, Math.Max(state.Files.Count, files.Count))
+            .FirstOrDefault(i => state.Files.ElementAtOrDefault(i) != files.ElementAtOrDefault(i), -1);
+        var changed = place < 0 ? null : $"then {state.Files.ElementAtOrDefault(place) ?? "nothing"}, now {files.ElementAtOrDefault(place) ?? "nothing"}";
         if (changed is not null || state.Step > step || state.Mix.Cursors.Count != sources.Count)
         {
-            throw new ConfigException($"resume_from_checkpoint: the checkpoint's stream was of other data or other keys ({changed ?? "its datasets"} differs): "
+            throw new ConfigException($"resume_from_checkpoint: the checkpoint's stream was of other data or other keys ({changed ?? "its datasets differ"}): "
                 + "it would not be the same run");
         }
 

@@ -12,6 +12,9 @@ internal static class StreamStateFile
     public static void Write(string folder, StreamState state) =>
         AtomicFile.WriteText(Path.Combine(folder, FileName), JsonSerializer.Serialize(state, Json));
 
+    /// <summary>Whether a checkpoint was made with streaming.</summary>
+    public static bool IsIn(string checkpoint) => File.Exists(Path.Combine(checkpoint, FileName));
+
     /// <exception cref="ConfigException">The checkpoint was made without streaming, or the file is damaged.</exception>
     public static StreamState Read(string checkpoint)
     {

@@ -63,7 +63,8 @@ internal sealed class LossScaleRule
         {
             scale.maps.Add(Named.TryGetValue(part, out var known) ? new Map(known, $"{Key}: {part}")
                 : part.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? ReadFile(part)
-                : throw new ConfigException(part == "agentflan"
+                : throw new ConfigException(Strategies.Contains(part) ? $"{Key}: '{part}' comes first where it is joined with others: {part}+..."
+                    : part == "agentflan"
                     ? $"{Key}: agentflan weighs answers by their questions, which is not supported; write a map of its answers as a JSON file"
                     : $"{Key}: '{Brief.Of(part)}' is not known; it must be {string.Join(", ", Strategies)}, one of {string.Join(", ", Named.Keys)}, "
                         + "or a JSON file of expressions and weights ({\"expression\": [weight]}), several joined by +"));
@@ -125,7 +126,7 @@ internal sealed class LossScaleRule
 
         if (!File.Exists(path))
         {
-            throw new ConfigException($"{what} is not there ({Path.GetFullPath(path)})");
+            throw new ConfigException($"{what} is not there{(Path.IsPathRooted(given) ? string.Empty : $" ({Path.GetFullPath(path)})")}");
         }
 
         using var json = JsonFile.ReadObject(path);

@@ -57,7 +57,7 @@ internal static class ConfigChecks
 
         if (config.Memory is { ActivationOffload: Toggle.On, EffectiveRecompute: RecomputeMode.Never or RecomputeMode.Selective })
         {
-            problems.Add("activation_offload: true moves inputs of recomputed blocks, and no block is recomputed here; set recompute: auto or true");
+            problems.Add("activation_offload: true moves inputs of recomputed blocks, and no block is recomputed here; set recompute: auto or always");
         }
     }
 

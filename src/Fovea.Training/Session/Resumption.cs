@@ -1,5 +1,6 @@
 using System.Globalization;
 using Fovea.Data.Sampling;
+using Fovea.Data.Streaming;
 using Fovea.Models;
 using Fovea.Runs.Files;
 using Fovea.Training.Config;
@@ -46,7 +47,17 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
 
         var saved = CheckpointStore.ReadProgress(from);
         List<string> problems = [];
-        Same("training samples", saved.Samples, fresh.Samples);
+        var streamed = StreamStateFile.IsIn(from);
+        if (streamed != config.Data.Streaming)
+        {
+            problems.Add($"resume_from_checkpoint: {from} was made with streaming: {(streamed ? "true" : "false")}, which decides the order of samples; "
+                + "set it to that again");
+        }
+        else
+        {
+            Same("training samples", saved.Samples, fresh.Samples);
+        }
+
         Same("samples a step (batch size x accumulation x ranks)", saved.SamplesPerStep, fresh.SamplesPerStep);
         if (saved.SamplesPerStep != fresh.SamplesPerStep && saved.SamplesPerStep % (config.Schedule.PerDeviceTrainBatchSize * ranks) == 0)
         {

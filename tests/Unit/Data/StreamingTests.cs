@@ -225,6 +225,11 @@ public sealed class StreamingTests : IDisposable
             Assert.Contains("buffer_size", Assert.Throws<ConfigException>(() => other.GoTo(0, state)).Message);
         }
 
+        using (var turned = new SampleStream(options with { Dataset = [.. options.Dataset.Reverse()] }, Order(1), 4))
+        {
+            Assert.Contains("then a.jsonl", Assert.Throws<ConfigException>(() => turned.GoTo(0, state)).Message);
+        }
+
         File.AppendAllText(folder.File("a.jsonl"), "\n");
         using var changed = new SampleStream(options, Order(1), 4);
         Assert.Contains("a.jsonl", Assert.Throws<ConfigException>(() => changed.GoTo(0, state)).Message);

@@ -47,7 +47,11 @@ public sealed class StreamingRunTests : NativeTest
     {
         Train("files", "max_samples=null", "max_steps=2");
         var error = Assert.Throws<ConfigException>(() => Train("files", [.. Streamed, "resume_from_checkpoint=true"]));
-        Assert.Contains("it would not be the same run", error.Message);
+        Assert.Contains("was made with streaming: false", error.Message);
+        Assert.DoesNotContain("training samples", error.Message);
+        Train("stream", [.. Streamed, .. run.Rows(7, _ => { }), "max_steps=2"]);
+        error = Assert.Throws<ConfigException>(() => Train("stream", "max_samples=null", "max_steps=3", "resume_from_checkpoint=true"));
+        Assert.Contains("was made with streaming: true", error.Message);
     }
 
     [Fact]

@@ -121,28 +121,40 @@ internal sealed class Parameter
     internal void Pack()
     {
         using var scope = TensorScope.Open("weight");
+        if (IsFourBit && changes.Count > 0)
+        {
+            throw new InvalidOperationException($"{Name} is kept in 4 bits, into which nothing can be folded");
+        }
+
         if (Format is { } format)
         {
-            using (value)
-            {
-                Packed = FourBitWeight.Pack(value.Detach().To(Compute), format);
-            }
-
-            Format = null;
+            Hold(FourBitWeight.Pack(value.Detach().To(Compute), format));
         }
         else if (Packed is { } packed && packed.Bytes.Device != packed.Format.Code.Device)
         {
-            using (value)
-            {
-                Packed = packed with { Bytes = value.To(packed.Format.Code.Device).Keep() };
-            }
+            Hold(packed with { Bytes = value.To(packed.Format.Code.Device).Keep() });
         }
-        else
+    }
+
+    /// <summary>
+    /// Lengths of the rows of what the model computes with, fp32 [out], in the open scope. Codes of 4 bits that wait to be placed go on waiting on the host.
+    /// </summary>
+    internal Tensor RowNorms()
+    {
+        if (Format is { } format)
         {
-            return;
+            Hold(FourBitWeight.Pack(value.Detach().To(Compute), format, Device.Cpu));
         }
 
-        value = Packed.Bytes;
+        return Packed is { } packed
+            ? (packed with { Bytes = packed.Bytes.To(packed.Format.Code.Device) }).RowNorms(Compute)
+            : Stored().To(Compute).RowNorms();
+    }
+
+    private void Hold(FourBitWeight packed)
+    {
+        value.Dispose();
+        (Packed, Format, value) = (packed, null, packed.Bytes);
         (value.Name, Master) = (Name, value.DType);
     }
 

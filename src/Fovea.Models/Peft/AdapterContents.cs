@@ -110,7 +110,8 @@ internal sealed record AdapterContents(
         return config.TokenIndices.FirstOrDefault(pair => IsOf(table, pair.Key)).Value is { } ids ? (table, ids) : null;
     }
 
-    private static bool IsOf(Parameter table, string module) => $".{table.Name}".EndsWith($".{module}.weight", StringComparison.Ordinal);
+    /// <summary>Whether a table is the one that a key of <see cref="PeftConfig.TokenIndices"/> means.</summary>
+    internal static bool IsOf(Parameter table, string module) => $".{table.Name}".EndsWith($".{module}.weight", StringComparison.Ordinal);
 
     /// <summary>The path of what a tensor of an adapter belongs to; null for others.</summary>
     private static string? Owner(string name) => IsMagnitude(name) ? name[..^Magnitude.Length]

@@ -27,8 +27,17 @@ internal static class InitialAdapter
     /// </summary>
     /// <returns>What the user is to know, in a sentence; null for nothing.</returns>
     /// <exception cref="CheckpointException">The initial matrices do not fit the adapter.</exception>
+    /// <exception cref="ConfigException">The base is kept in 4 bits.</exception>
     public static string? TakeOut(VisionLanguageModel model, ModelFamily family, PeftConfig config, string folder, AdapterContents contents)
     {
+        var packed = model.Ledger.Adaptables.FirstOrDefault(target => target is { Lora: not null, Weight.IsFourBit: true });
+        if (config.Lora.Start.ChangesBase && packed is not null)
+        {
+            throw new ConfigException($"{folder} learnt over what {config.Lora.Start.Name} left of the base's own weights, and {packed.Path} is kept in 4 bits "
+                + "here: load it over the model in 16 bits, without quantization_bit, or give the adapter that pissa_convert: true writes "
+                + $"({ConvertedFolderOf(config.Lora.Start)})");
+        }
+
         if (!config.Lora.Start.ChangesBase || model.Ledger.Options.Device.Type == DeviceType.Meta)
         {
             return null;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Fovea.Nn;
+using Fovea.Nn.FourBit;
 using Fovea.Tensors;
 
 namespace Fovea.Models.Vocabularies;
@@ -22,6 +23,11 @@ internal sealed class EnlargedSource(IWeightSource inner, Vocabulary vocabulary)
     public bool Has(string name) => inner.Has(name);
 
     public long[]? ShapeOf(string name) => inner.ShapeOf(name) is { } shape && IsTable(name) ? [vocabulary.Rows, .. shape[1..]] : inner.ShapeOf(name);
+
+    /// <summary>Tables are unpacked: rows are added to them.</summary>
+    public bool IsFourBit(string name) => !IsTable(name) && inner.IsFourBit(name);
+
+    public StoredFourBit ReadFourBit(string name, long[] shape) => inner.ReadFourBit(name, shape);
 
     public Tensor Read(string name, long[] shape)
     {

@@ -16,8 +16,8 @@ internal sealed record FourBitWeight(FourBitFormat Format, Tensor Bytes, Tensor 
     public long ByteCount => Tensors.Sum(tensor => tensor.Count * tensor.DType.Size());
 
     /// <param name="dense">[outputs, inputs], rounded to the type of the computation. On the meta device only sizes are made.</param>
-    /// <returns>On the device of the format.</returns>
-    public static FourBitWeight Pack(Tensor dense, FourBitFormat format)
+    /// <param name="place">Where the codes are to lie; null is the device of the format, on which scales are.</param>
+    public static FourBitWeight Pack(Tensor dense, FourBitFormat format, Device? place = null)
     {
         using var scope = TensorScope.Open("4 bits");
         var device = format.Code.Device;
@@ -31,12 +31,12 @@ internal sealed record FourBitWeight(FourBitFormat Format, Tensor Bytes, Tensor 
         var (bytes, scales) = host.FourBitPack(format.Code.To(Device.Cpu), format.Block);
         if (format.Map is not { } map)
         {
-            return new FourBitWeight(format, bytes.To(device).Keep(), scales.To(device).Keep(), null, 0, outputs, inputs);
+            return new FourBitWeight(format, bytes.To(place ?? device).Keep(), scales.To(device).Keep(), null, 0, outputs, inputs);
         }
 
         var mean = scales.Mean(0);
         var (small, nested) = scales.FourBitPackScales(map.To(Device.Cpu), mean);
-        return new FourBitWeight(format, bytes.To(device).Keep(), small.To(device).Keep(), nested.To(device).Keep(), mean.Item(), outputs, inputs);
+        return new FourBitWeight(format, bytes.To(place ?? device).Keep(), small.To(device).Keep(), nested.To(device).Keep(), mean.Item(), outputs, inputs);
     }
 
     /// <summary>The same numbers, their scales on the device of the format; on the CPU mapped memory stays where it is.</summary>

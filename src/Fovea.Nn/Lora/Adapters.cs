@@ -166,8 +166,7 @@ internal static class Adapters
         {
             using var grad = Autograd.NoGrad();
             using var scope = TensorScope.Open("weight");
-            target.Weight.Pack();
-            made.Value.Copy_(target.Weight.Packed?.RowNorms(ledger.Options.Compute) ?? target.Weight.Stored().To(ledger.Options.Compute).RowNorms());
+            made.Value.Copy_(target.Weight.RowNorms());
         }
 
         return made;

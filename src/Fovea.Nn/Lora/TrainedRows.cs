@@ -11,12 +11,12 @@ internal sealed class TrainedRows : IDisposable
     /// <summary>What the parameter is called behind the table's module.</summary>
     public const string Name = "token_adapter.trainable_tokens_delta";
 
-    private readonly long[] ids;
+    private readonly int[] ids;
     private Tensor? index;
     private Tensor? slots;
     private Tensor? mask;
 
-    private TrainedRows(Parameter table, Parameter rows, IEnumerable<int> ids) => (Table, Rows, this.ids) = (table, rows, [.. ids.Select(id => (long)id)]);
+    private TrainedRows(Parameter table, Parameter rows, IEnumerable<int> ids) => (Table, Rows, this.ids) = (table, rows, [.. ids]);
 
     public Parameter Table { get; }
 
@@ -35,7 +35,7 @@ internal sealed class TrainedRows : IDisposable
         var value = CreateOps.Zeros(shape, options.Master, options.Device).Keep();
         if (options.Device.Type != DeviceType.Meta)
         {
-            value.Copy_(saved ?? Of(table.Stored(), [.. ids.Select(id => (long)id)]));
+            value.Copy_(saved ?? Of(table.Stored(), ids));
         }
 
         (value.Name, value.RequiresGrad) = (name, trainable);
@@ -44,9 +44,29 @@ internal sealed class TrainedRows : IDisposable
         return rows;
     }
 
+    /// <summary>Puts rows of the table that learn as well behind these, in place of this.</summary>
+    /// <param name="more">Ids of none of these.</param>
+    /// <returns>The ids of all, in their order.</returns>
+    public IReadOnlyList<int> Extend(Ledger ledger, IReadOnlyList<int> more)
+    {
+        if (more.Count == 0)
+        {
+            return ids;
+        }
+
+        using var grad = Autograd.NoGrad();
+        using var scope = TensorScope.Open("weight");
+        var own = Rows.Value.Detach();
+        var saved = own.Device.Type == DeviceType.Meta ? null : ShapeOps.Cat([own, Of(Table.Stored(), more).To(own.DType).To(own.Device)]);
+        ledger.Detach(this);
+        var extended = Attach(ledger, Table, [.. ids, .. more], saved, Rows.Trainable);
+        Dispose();
+        return extended.ids;
+    }
+
     /// <summary>The table with the rows in it.</summary>
     public Tensor Into(Tensor table) =>
-        table.IndexCopy(0, CreateOps.On(table.Device, ids), Rows.Value.Detach().To(table.Device).To(table.DType));
+        table.IndexCopy(0, On(table.Device, ids), Rows.Value.Detach().To(table.Device).To(table.DType));
 
     /// <summary>Embeddings of ids [T].</summary>
     internal Tensor Lookup(Tensor ids_T)
@@ -87,9 +107,11 @@ internal sealed class TrainedRows : IDisposable
         (index, slots, mask) = (null, null, null);
     }
 
-    private static Tensor Of(Tensor table, long[] ids) => table.IndexSelect(0, CreateOps.On(table.Device, ids));
+    private static Tensor Of(Tensor table, IReadOnlyList<int> ids) => table.IndexSelect(0, On(table.Device, ids));
 
-    private Tensor Index(Device device) => index ??= CreateOps.On(device, ids).Keep();
+    private static Tensor On(Device device, IReadOnlyList<int> ids) => CreateOps.On(device, [.. ids.Select(id => (long)id)]);
+
+    private Tensor Index(Device device) => index ??= On(device, ids).Keep();
 
     private (Tensor Slot, Tensor IsHere) Slots(Device device)
     {

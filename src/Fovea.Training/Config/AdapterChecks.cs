@@ -56,6 +56,13 @@ internal static class AdapterChecks
         }
     }
 
+    /// <summary>What of the loss does not go with rows that learn alone, those of the configuration or of an adapter; null for nothing.</summary>
+    public static string? LossProblem(TuningSection tuning)
+    {
+        var other = tuning.LabelSmoothingFactor > 0 ? "label_smoothing_factor" : tuning.ZLoss > 0 ? "z_loss" : tuning.UseDftLoss ? "use_dft_loss" : null;
+        return other is null ? null : $"{other} is not supported together with trainable_token_indices; remove one of them";
+    }
+
     private static (string Key, bool IsGiven)[] Given(TuningSection tuning) =>
     [
         ("use_rslora", tuning.UseRslora),
@@ -80,10 +87,9 @@ internal static class AdapterChecks
             problems.Add($"trainable_token_indices: {string.Join(", ", wrong)} must be {NewTokens} or ids of tokens");
         }
 
-        var other = tuning.LabelSmoothingFactor > 0 ? "label_smoothing_factor" : tuning.ZLoss > 0 ? "z_loss" : tuning.UseDftLoss ? "use_dft_loss" : null;
-        if (tuning.TrainableTokenIndices.Count > 0 && other is not null)
+        if (tuning.TrainableTokenIndices.Count > 0 && LossProblem(tuning) is { } problem)
         {
-            problems.Add($"{other} is not supported together with trainable_token_indices; remove one of them");
+            problems.Add(problem);
         }
 
         string[] whole = [.. tuning.AdditionalTarget.Where(name => name.EndsWith("embed_tokens", StringComparison.Ordinal)

@@ -33,6 +33,7 @@ internal static class ModelSaver
                 var converted = Path.Combine(folder, InitialAdapter.ConvertedFolderOf(adapter.Lora.Start));
                 setup.Base?.Write(converted);
                 InitialAdapter.WriteConverted(setup.Model, adapter, converted);
+                ModelWriter.CopyCompanions(baseFolder, converted, setup.Model.Vocabulary);
             }
         }
         else if (setup.Family.Files is { } own)

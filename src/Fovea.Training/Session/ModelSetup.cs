@@ -1,4 +1,3 @@
-using System.Globalization;
 using Fovea.Distributed;
 using Fovea.Models;
 using Fovea.Models.Peft;
@@ -104,11 +103,23 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
             Adapters.Merge(model.Ledger);
         }
 
-        if (GoesOnFrom(config, resumeFrom) is { } own)
+        CheckAdditional(config, model);
+        string[] whole = [.. config.Tuning.AdditionalTarget.Where(target => !IsTiedHead(model, target))];
+        var adapter = GoesOnFrom(config, resumeFrom) is { } own
+            ? PeftAdapter.Attach(model, family, own, trainable: true, dropout)
+            : Fresh(config, model, family, dropout);
+        adapter = adapter with
         {
-            return PeftAdapter.Attach(model, family, own, trainable: true, dropout);
-        }
+            ModulesToSave = [.. adapter.ModulesToSave.Union(whole, StringComparer.Ordinal)],
+            TokenIndices = TokenRows.Attach(config.Tuning, model, adapter),
+        };
+        return model.Ledger.Rows.Count > 0 && AdapterChecks.LossProblem(config.Tuning) is { } problem
+            ? throw new ConfigException($"{problem} (the adapter that training goes on with has such rows)")
+            : adapter;
+    }
 
+    private static PeftConfig Fresh(TrainConfig config, VisionLanguageModel model, ModelFamily family, DropoutStream? dropout)
+    {
         var targets = LoraTargets.Choose(
             model, family, config.Tuning.LoraTarget,
             config.Tuning.FreezeVisionTower, config.Tuning.FreezeMultiModalProjector, config.Tuning.FreezeLanguageModel,
@@ -124,16 +135,10 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
             RankPattern = config.Tuning.RankPattern,
             AlphaPattern = config.Tuning.AlphaPattern,
         };
-        CheckAdditional(config, model);
         var parameters = config.Tuning.LoraTargetParameters;
         var experts = ExpertTargets.Choose(model, parameters, "lora_target_parameters", config.Tuning.FreezeLanguageModel);
         Adapters.Attach(model.Ledger, options, path => targets.Matches(path) || experts.Paths.Contains(path), dropout: dropout, spelled: model.Names.ToModule);
-        string[] whole = [.. config.Tuning.AdditionalTarget.Where(target => !IsTiedHead(model, target))];
-        return PeftConfig.For(config.Model.Name, options, targets, whole, parameters) with
-        {
-            TaskType = family.TaskType,
-            TokenIndices = AttachRows(config, model),
-        };
+        return PeftConfig.For(config.Model.Name, options, targets, parameters: parameters) with { TaskType = family.TaskType };
     }
 
     /// <summary>What fresh adapters begin with leaves the base, by rank 0's numbers: a decomposition need not give the same ones on every machine.</summary>
@@ -151,35 +156,6 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
         }
 
         Adapters.TakeOut(Model.Ledger);
-    }
-
-    /// <summary>Rows of embeddings, and of the head where it is a table of its own, that learn in their place.</summary>
-    private static Dictionary<string, IReadOnlyList<int>> AttachRows(TrainConfig config, VisionLanguageModel model)
-    {
-        var tables = new Dictionary<string, IReadOnlyList<int>>(StringComparer.Ordinal);
-        if (config.Tuning.TrainableTokenIndices is not { Count: > 0 } words)
-        {
-            return tables;
-        }
-
-        var count = model.Head.Shape[0];
-        var ids = words.Where(word => word != AdapterChecks.NewTokens).Select(word => int.Parse(word, CultureInfo.InvariantCulture))
-            .Concat(words.Contains(AdapterChecks.NewTokens) ? model.Vocabulary?.NewIds ?? [] : []).Distinct().Order().ToList();
-        if (ids.Count == 0 || ids[^1] >= count)
-        {
-            throw new ConfigException(ids.Count == 0
-                ? "trainable_token_indices: new needs new tokens: add_tokens or add_special_tokens that the tokenizer does not have"
-                : $"trainable_token_indices: {ids[^1]} is beyond the vocabulary's {count} rows");
-        }
-
-        var embeddings = model.Ledger.Parameters.First(p => p.Name.EndsWith($"{PeftConfig.Embeddings}.weight", StringComparison.Ordinal));
-        foreach (var table in new[] { embeddings, model.Head }.Distinct())
-        {
-            TrainedRows.Attach(model.Ledger, table, ids, saved: null, trainable: true);
-            tables.Add(table.Name.Split('.')[^2], ids);
-        }
-
-        return tables;
     }
 
     /// <summary>Whether a name is the head's where the embeddings are the head.</summary>

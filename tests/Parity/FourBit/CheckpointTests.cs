@@ -82,6 +82,15 @@ public sealed class CheckpointTests : NativeTest
         Assert.Contains("is quantised", Fails(["export", "--model", Written, "--out", run.Out("again")]));
     }
 
+    [Fact]
+    public void An_adapter_that_brought_tokens_leaves_it_in_4_bits()
+    {
+        Export("infer_dtype=bfloat16");
+        Works(run.Train("tokens", "add_tokens=kreis", "trainable_token_indices=new", "max_steps=1"));
+        Works(run.Train("on", $"model_name_or_path={Written}", $"adapter_name_or_path={run.Out("tokens")}", "max_steps=1"));
+        Assert.Contains("28 linear layers are in 4 bits", run.Log("on"));
+    }
+
     [Theory]
     [InlineData("llm_int8_skip_modules=[lm_head]", "lm_head")]
     [InlineData("llm_int8_skip_modules=[lm_head, k_proj, 'model\\.language_model\\.layers\\.[01]\\.mlp']", "k_proj")]

@@ -1,3 +1,4 @@
+using Fovea.Nn;
 using Fovea.Nn.FourBit;
 using Fovea.Tests.Parity;
 
@@ -92,5 +93,36 @@ public sealed class FourBitWeightTests : NativeTest
         {
             tensor.Dispose();
         }
+    }
+
+    [Fact]
+    public void Row_norms_of_what_waits_to_be_placed_leave_its_codes_on_the_host()
+    {
+        using var scope = TensorScope.Open("test");
+        Torch.Seed(5);
+        using var format = new FourBitFormat(new FourBitOptions(FourBitType.Nf4, DoubleQuantization: true), TestDevice.Device);
+        var dense = CreateOps.Zeros([48, 80]).Normal_(0, 0.02);
+        var placed = new Parameter("placed", [48, 80], dense.Clone().Keep(), trainable: false, DType.F32) { Format = format };
+        var waiting = new Parameter("waiting", [48, 80], dense.Clone().Keep(), trainable: false, DType.F32) { Format = format };
+        placed.Pack();
+        var norms = waiting.RowNorms();
+        Assert.Equal(Device.Cpu, waiting.Value.Device);
+        Assert.Equal(placed.RowNorms().ToArray<float>(), norms.ToArray<float>());
+        waiting.Pack();
+        Assert.Equal(placed.Value.Device, waiting.Value.Device);
+        Assert.Equal(placed.Dense().ToArray<float>(), waiting.Dense().ToArray<float>());
+        placed.Free();
+        waiting.Free();
+    }
+
+    [Fact]
+    public void What_is_left_to_be_folded_into_it_is_not_dropped()
+    {
+        using var scope = TensorScope.Open("test");
+        using var format = new FourBitFormat(new FourBitOptions(FourBitType.Nf4, DoubleQuantization: true), Device.Cpu);
+        var weight = new Parameter("w", [64, 64], CreateOps.Zeros([64, 64]).Keep(), trainable: false, DType.F32) { Format = format };
+        weight.DeferMerge(value => value.Add(1));
+        Assert.Contains("w is kept in 4 bits", Assert.Throws<InvalidOperationException>(weight.Pack).Message, StringComparison.Ordinal);
+        weight.Free();
     }
 }

@@ -149,6 +149,68 @@ public sealed class NewTokenRunTests : NativeTest
     }
 
     [Theory]
+    [InlineData(Untied, false, false)]
+    [InlineData(Tied, false, false)]
+    [InlineData(Untied, false, true)]
+    [InlineData(Tied, true, true)]
+    [InlineData(Untied, true, true)]
+    public void An_adapter_that_goes_on_learns_and_keeps_what_the_run_adds(string golden, bool hasRows, bool rowsAlone)
+    {
+        string[] model = [$"model_name_or_path={Model(golden)}", "lr_scheduler_type=constant"];
+        Train("first", [.. model, "max_steps=1"], tokens: hasRows ? ["add_tokens=kreis", Rows] : []);
+        string[] keys = rowsAlone ? [Rows] : [];
+        string[] on = [.. model, .. keys, $"adapter_name_or_path={run.Out("first")}", "save_steps=1"];
+        Train("whole", [.. on, "max_steps=2"]);
+        Train("parts", [.. on, "max_steps=1"]);
+        Train("parts", [.. on, "max_steps=2", "resume_from_checkpoint=true"]);
+        Assert.Equal(run.Adapter("whole"), run.Adapter("parts"));
+
+        string[] tables = golden == Tied ? ["embed_tokens"] : ["embed_tokens", "lm_head"];
+        var config = PeftConfig.Read(run.Out("whole"));
+        Assert.Equal(rowsAlone ? tables : [], config.TokenIndices.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(rowsAlone ? [] : tables, config.ModulesToSave);
+        using var first = Checkpoint.OpenAdapter(run.Out("first"));
+        using var whole = Checkpoint.OpenAdapter(run.Out("whole"));
+        var end = rowsAlone ? "trainable_tokens_delta" : "weight";
+        var names = whole.Tensors.Keys.Where(name => tables.Any(table => name.Contains(table, StringComparison.Ordinal))).ToList();
+        Assert.Equal(tables.Length, names.Count);
+        Assert.All(names, name => Assert.EndsWith(end, name, StringComparison.Ordinal));
+        if (!hasRows)
+        {
+            return;
+        }
+
+        // Rows that the first run trained go on from there.
+        Train("still", [.. on, "learning_rate=0", "max_steps=1"]);
+        using var still = Checkpoint.OpenAdapter(run.Out("still"));
+        Assert.All(names, name => Assert.Equal(3, still[name].Shape[0]));
+        Assert.All(names, name => Assert.Equal(Values(first[name]), Values(still[name])[..(int)first[name].Shape[1]]));
+    }
+
+    [Theory]
+    [InlineData("label_smoothing_factor=0.1")]
+    [InlineData("z_loss=0.1")]
+    [InlineData("use_dft_loss=true")]
+    public void A_loss_that_does_not_go_with_rows_is_refused_where_the_adapter_brings_them(string key)
+    {
+        Train("first", [Rows, "max_steps=1"]);
+        var error = Assert.Throws<ConfigException>(() => Train("on", [$"adapter_name_or_path={run.Out("first")}", key, "max_steps=1"], tokens: []));
+        Assert.Contains($"{key.Split('=')[0]} is not supported together with trainable_token_indices", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_converted_adapter_has_the_tokens_too()
+    {
+        Train("out", [Rows, "pissa_init=true", "pissa_convert=true", "max_steps=2"]);
+        var converted = run.Out(Path.Combine("out", "pissa_converted"));
+        Assert.Equal(Tokenizer.Load(run.Out()).Encode("kreis<round><edge>"), Tokenizer.Load(converted).Encode("kreis<round><edge>"));
+        string[] next = ["create_new_adapter=true", "learning_rate=0", "max_steps=1"];
+        Train("own", [.. next, $"adapter_name_or_path={run.Out()}"], tokens: []);
+        Train("over converted", [.. next, $"adapter_name_or_path={converted}"], tokens: []);
+        Assert.Equal(run.Losses("own")[0], run.Losses("over converted")[0], 1e-5);
+    }
+
+    [Theory]
     [InlineData(Untied)]
     [InlineData(Tied)]
     public void A_row_that_learns_alone_learns_what_it_learns_in_a_whole_table(string golden)

@@ -14,7 +14,8 @@ NOT_IN_PACK='libmscordaccore\.so|libmscordbi\.so|libclrgc\.so|libclrgcexp\.so|li
 # Nothing is served and no page is shown there: ASP.NET Core itself, but for what it shares with other programs, and what tests ask servers and browsers with.
 NOT_IN_PACK="$NOT_IN_PACK"'|Microsoft\.AspNetCore(\.[A-Za-z.]+)?\.dll|Microsoft\.JSInterop\.dll|Microsoft\.Extensions\.(Identity|Localization)\..*\.dll|System\.(Formats\.Cbor|Security\.Cryptography\.(Pkcs|Xml)|Diagnostics\.EventLog)\.dll|aspnetcorev2_inprocess\.dll'
 NOT_IN_PACK="$NOT_IN_PACK"'|OpenAI\.dll|System\.ClientModel\.dll|Microsoft\.Playwright\.dll|Microsoft\.Extensions\.AI(\.Abstractions)?\.dll'
-# What only tests of files and schemas use, and the test platform's telemetry.
+# What only tests of files and schemas use, and the test platform's telemetry. Apache.Arrow.Compression, which opening any Arrow file loads, unpacks Zstandard
+# with ZstdSharp: compressed Arrow files do not work there, others do.
 NOT_IN_PACK="$NOT_IN_PACK"'|(JsonSchema\.Net|JsonPointer\.Net|Json\.More|Humanizer|Parquet|ZstdSharp|Snappier|CommunityToolkit\.HighPerformance|Microsoft\.ApplicationInsights|Microsoft\.Testing\.Extensions\.[A-Za-z.]+)\.dll'
 
 # pack_files: a line "file<TAB>name in the pack" for each; sources, tests' inputs and scripts travel with the checkout.

@@ -166,21 +166,30 @@ struct Maps {
     }
 };
 
+// So many elements at a time, whole blocks: the fp32 copies of one slice are alive, 150 MB, rather than those of a whole table.
+constexpr int64_t slice = int64_t{1} << 22;
+
 void update_plainly(
     const at::Tensor& weight, const at::Tensor& gradient, const at::Tensor& mean, const at::Tensor& mean_scales, const at::Tensor& square,
     const at::Tensor& square_scales, const at::Tensor& count, const at::Tensor& counts, const at::Tensor& divisor, double rate, double beta1, double beta2,
     double decay, double epsilon, const Maps& with_signs, const Maps& without) {
-    auto g = gradient.reshape({-1}).to(at::kFloat);
-    g = divisor.defined() ? g / divisor : g;
-    const auto m = widened(mean, mean_scales, with_signs.values).mul_(beta1).add_(g * (1 - beta1));
-    const auto v = widened(square, square_scales, without.values).mul_(beta2).add_((g * (1 - beta2)).mul_(g));
     const auto steps = count.to(at::kDouble);
     const auto root = (1 - at::pow(beta2, steps)).sqrt_().to(at::kFloat), size = (-rate / (1 - at::pow(beta1, steps))).to(at::kFloat);
-    const auto update = (m * size).div_((v.sqrt() / root).add_(epsilon));
-    const auto moved = (weight.reshape({-1}).to(at::kFloat) * (1 - rate * decay)).add_(update).to(weight.scalar_type()).view_as(weight);
-    weight.copy_(at::where(counts, moved, weight));
-    narrow_into(m, with_signs.bounds, counts, mean, mean_scales);
-    narrow_into(v, without.bounds, counts, square, square_scales);
+    const auto all_weights = weight.view({-1}), all_gradients = gradient.reshape({-1}), all_means = mean.view({-1}), all_squares = square.view({-1});
+    for (int64_t begin = 0; begin < weight.numel(); begin += slice) {
+        const auto part = [begin](const at::Tensor& x, int64_t unit = 1) { return x.slice(0, begin / unit, (begin + slice) / unit); };
+        const auto w = part(all_weights), means = part(all_means), squares = part(all_squares);
+        const auto mean_tops = part(mean_scales, block), square_tops = part(square_scales, block);
+        auto g = part(all_gradients).to(at::kFloat);
+        g = divisor.defined() ? g / divisor : g;
+        const auto m = widened(means, mean_tops, with_signs.values).mul_(beta1).add_(g * (1 - beta1));
+        const auto v = widened(squares, square_tops, without.values).mul_(beta2).add_((g * (1 - beta2)).mul_(g));
+        const auto update = (m * size).div_((v.sqrt() / root).add_(epsilon));
+        const auto moved = (w.to(at::kFloat) * (1 - rate * decay)).add_(update).to(w.scalar_type());
+        w.copy_(at::where(counts, moved, w));
+        narrow_into(m, with_signs.bounds, counts, means, mean_tops);
+        narrow_into(v, without.bounds, counts, squares, square_tops);
+    }
 }
 
 // One step of every weight in place. means and squares are bytes, one for each element, their scales fp32, one for each block; steps hold the number of this

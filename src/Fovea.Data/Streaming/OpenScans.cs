@@ -24,8 +24,7 @@ internal sealed class OpenScans(Func<(int File, int Group), IRowScan> open) : ID
 
         try
         {
-            // Opened outside the gate: a table may have to be unpacked for it.
-            return work(one.Scan.Value);
+            return work(Opened(key, one));
         }
         finally
         {
@@ -45,6 +44,27 @@ internal sealed class OpenScans(Func<(int File, int Group), IRowScan> open) : ID
         }
 
         held.Clear();
+    }
+
+    /// <summary>Opens outside the gate: a table may have to be unpacked. What fails is tried anew for the next row; a lazy value fails for ever.</summary>
+    private IRowScan Opened((int File, int Group) key, Held one)
+    {
+        try
+        {
+            return one.Scan.Value;
+        }
+        catch
+        {
+            lock (gate)
+            {
+                if (held.GetValueOrDefault(key) == one)
+                {
+                    held.Remove(key);
+                }
+            }
+
+            throw;
+        }
     }
 
     private void Trim()

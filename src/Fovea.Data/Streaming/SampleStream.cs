@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Fovea.Data.Datasets;
 using Fovea.Data.Sampling;
 
@@ -16,7 +17,9 @@ internal sealed class SampleStream : IStepOrder, ISampleSet, IDisposable
     private readonly DataOptions options;
     private readonly OrderOptions order;
     private readonly int lag;
+    private readonly bool keepsStates;
     private readonly int samplesBetweenStates;
+    private readonly long stateBytes;
     private readonly Lock gate = new();
     private readonly List<StreamState> states = [];
     private readonly ConcurrentDictionary<int, RowPlace> places = new();
@@ -31,11 +34,15 @@ internal sealed class SampleStream : IStepOrder, ISampleSet, IDisposable
 
     /// <param name="order">Whose batches are taken, and how large they are.</param>
     /// <param name="samplesAhead">Samples of this rank that may be prepared before they are trained on.</param>
+    /// <param name="keepsStates">Whether <see cref="StateAt"/> is asked for: on the rank that writes checkpoints. A state has a copy of the buffer.</param>
     /// <param name="samplesBetweenStates">A state is kept from time to time; between two a run that goes on takes the few steps again.</param>
+    /// <param name="stateBytes">Bytes of the places in the states that are kept, as far as two of them take less.</param>
     /// <exception cref="ConfigException">A dataset cannot be found or opened, or its first rows cannot be used.</exception>
-    public SampleStream(DataOptions options, OrderOptions order, int samplesAhead, int samplesBetweenStates = 4096)
+    public SampleStream(
+        DataOptions options, OrderOptions order, int samplesAhead, bool keepsStates = true, int samplesBetweenStates = 4096, long stateBytes = 128 << 20)
     {
-        (this.options, this.order, this.samplesBetweenStates) = (options, order, samplesBetweenStates);
+        (this.options, this.order) = (options, order);
+        (this.keepsStates, this.samplesBetweenStates, this.stateBytes) = (keepsStates, samplesBetweenStates, stateBytes);
         lag = (samplesAhead / (order.BatchSize * order.Accumulation)) + 16;
         sources = [.. DatasetCatalog.Resolve(options.Dataset, options.DatasetDir, options.Repositories).Select(spec => new StreamedSource(spec, options))];
         mix = new StreamMix(sources, options, epoch);
@@ -56,6 +63,18 @@ internal sealed class SampleStream : IStepOrder, ISampleSet, IDisposable
 
     /// <summary>Nobody knows; samples are replaced by none.</summary>
     public int Count => int.MaxValue;
+
+    /// <summary>States that are in memory.</summary>
+    internal int StatesKept
+    {
+        get
+        {
+            lock (gate)
+            {
+                return states.Count;
+            }
+        }
+    }
 
     private int SamplesAStep => order.BatchSize * order.Accumulation * order.WorldSize;
 
@@ -150,7 +169,10 @@ internal sealed class SampleStream : IStepOrder, ISampleSet, IDisposable
         lock (gate)
         {
             states.Clear();
-            states.Add(state);
+            if (keepsStates)
+            {
+                states.Add(state);
+            }
         }
 
         while (nextStep < step)
@@ -204,9 +226,14 @@ internal sealed class SampleStream : IStepOrder, ISampleSet, IDisposable
 
     private void Keep(int step)
     {
+        if (!keepsStates)
+        {
+            return;
+        }
+
         lock (gate)
         {
-            if (states.Count == 0 || (states[^1].Step < step && taken - states[^1].Taken >= samplesBetweenStates))
+            if (states.Count == 0 || (states[^1].Step < step && taken - states[^1].Taken >= SamplesToNextState()))
             {
                 states.Add(new StreamState(step, taken, epoch, mix.State, buffer.State, Files()));
             }
@@ -216,6 +243,13 @@ internal sealed class SampleStream : IStepOrder, ISampleSet, IDisposable
                 states.RemoveAt(0);
             }
         }
+    }
+
+    /// <summary>So many that copying a large buffer costs little for each of them, and that the states within the lag are few enough; two at least.</summary>
+    private long SamplesToNextState()
+    {
+        var most = Math.Max(2, stateBytes / Math.Max(1, (long)buffer.Count * Unsafe.SizeOf<RowPlace>()));
+        return Math.Max(samplesBetweenStates, Math.Max(buffer.Count / 16, (long)lag * SamplesAStep / (most - 1)));
     }
 
     private void Forget()

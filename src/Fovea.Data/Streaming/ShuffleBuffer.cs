@@ -14,6 +14,9 @@ internal sealed class ShuffleBuffer(int size, NumpyRandom random)
     private string drawnFrom = random.State;
     private int given = -1;
 
+    /// <summary>Rows that wait.</summary>
+    public int Count => waiting.Count;
+
     public ShuffleBufferState State
     {
         get => new([.. waiting], drawn.Count > 0 ? drawnFrom : random.State, drawn.Count, given);

@@ -12,6 +12,8 @@ namespace Fovea.Data.Tables;
 /// </summary>
 internal static class TableRows
 {
+    private const string RowsName = "rows.jsonl";
+
     /// <summary>Opens a table; null for a file of another kind.</summary>
     /// <exception cref="ConfigException">The file is missing, damaged or no such table.</exception>
     public static ITable? Open(string path) => Path.GetExtension(path).ToLowerInvariant() switch
@@ -33,7 +35,7 @@ internal static class TableRows
             + (group is null ? string.Empty : $" group {group}");
         var kind = Path.GetExtension(path).ToLowerInvariant()[1..];
         var folder = Path.Combine(CacheFolder.Path, kind, Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(key)))[..24]);
-        var rows = Path.Combine(folder, "rows.jsonl");
+        var rows = Path.Combine(folder, RowsName);
         if (File.Exists(rows))
         {
             return rows;
@@ -43,6 +45,13 @@ internal static class TableRows
         var working = $"{folder}.{Environment.ProcessId}";
         try
         {
+            // Ranks of a host come here at the same time: one unpacks, the others take what it made.
+            using var alone = FileLock.Take($"{folder}.lock", CancellationToken.None).GetAwaiter().GetResult();
+            if (File.Exists(rows))
+            {
+                return rows;
+            }
+
             Directory.CreateDirectory(working);
             new TableUnpacking(table, working, folder).Write(
                 name => RowShape.Known.Contains(name) || named.Contains(name) || (ImageNames.IsLike(name) && table.HoldsBytes(name)), group);
@@ -51,11 +60,7 @@ internal static class TableRows
                 Directory.Delete(folder, recursive: true); // what a cleaner of caches has left of it
             }
 
-            if (!Directory.Exists(folder))
-            {
-                Directory.Move(working, folder);
-            }
-
+            Settle(working, folder);
             return rows;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -68,6 +73,22 @@ internal static class TableRows
             {
                 Directory.Delete(working, recursive: true);
             }
+        }
+    }
+
+    /// <summary>
+    /// Gives a folder that is whole the name under which it is looked for. Not every file system has locks: where another process was first, its folder serves
+    /// and this one stays.
+    /// </summary>
+    internal static void Settle(string working, string folder)
+    {
+        try
+        {
+            Directory.Move(working, folder);
+        }
+        catch (IOException) when (File.Exists(Path.Combine(folder, RowsName)))
+        {
+            // The same file unpacked in the same way.
         }
     }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using Fovea.Hub.Cache;
 using Fovea.Hub.Http;
 using Fovea.Hub.Sites;
 

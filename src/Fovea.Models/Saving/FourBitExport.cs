@@ -44,6 +44,16 @@ internal sealed class FourBitExport : IDisposable
     /// <param name="weight">The ledger's name.</param>
     public bool Rounds(string weight) => rounded.Contains(weight);
 
+    /// <summary>No fewer bytes than a file has of a rounded weight, and all but a few of them.</summary>
+    public long Bytes(long elements)
+    {
+        const int state = 256, map = 256 * sizeof(float);
+        var scales = (elements + format.Block - 1) / format.Block;
+        var nested = (scales + FourBitFormat.NestedBlock - 1) / FourBitFormat.NestedBlock;
+        return ((elements + 1) / 2) + (options.DoubleQuantization ? scales + (nested * sizeof(float)) + map : scales * sizeof(float))
+            + (format.Codes.Length * sizeof(float)) + state;
+    }
+
     /// <summary>What a file has of a weight, its bytes under its own name.</summary>
     /// <param name="name">In the file.</param>
     /// <param name="from">Element type to which the weight is brought first.</param>

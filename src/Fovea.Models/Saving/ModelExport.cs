@@ -41,8 +41,8 @@ internal sealed record ModelExport
     {
         var source = Check();
         var (stored, count, bytes) = Stored(source);
-        var room = DType is { } asked ? count * asked.Size() : bytes;
-        WriteTarget.Room(Target, "export_dir", FourBit is null ? room : room / 4, "the model");
+        var room = FourBit is not null ? RoundedBytes(source, FourBit) : DType is { } asked ? count * asked.Size() : bytes;
+        WriteTarget.Room(Target, "export_dir", room, "the model");
         foreach (var notice in AdapterBase.Check(source, Adapters, found: null, string.Empty))
         {
             say($"note: {notice}");
@@ -91,6 +91,18 @@ internal sealed record ModelExport
         return files;
     }
 
+    /// <summary>Bytes of all weights, linears in 4 bits; from shapes alone.</summary>
+    internal long RoundedBytes(ModelSource source, FourBitOptions fourBit)
+    {
+        using var shapes = source.Build(new MetaSource(), new ModelOptions { Device = Device.Meta });
+        using var rounded = new FourBitExport(shapes, source.Family, fourBit);
+        using var checkpoint = Checkpoint.Open(source.Folder);
+        var wrapped = WrapperNames.In(checkpoint);
+        return checkpoint.Tensors.Sum(tensor => rounded.Rounds(source.Family.Names.ToLedger(wrapped.Plain(tensor.Key)))
+            ? rounded.Bytes(Elements(tensor.Value))
+            : Elements(tensor.Value) * (DType ?? tensor.Value.DType).Size());
+    }
+
     private static string Size(long bytes) => bytes >= 1_000_000_000 ? $"{bytes / 1e9:0.0} GB" : $"{bytes / 1e6:0.0} MB";
 
     /// <summary>The element type of the base's weights, fp32, which holds the others, where there are several; how many elements and bytes they are.</summary>
@@ -106,7 +118,9 @@ internal sealed record ModelExport
         return (StoredType(source.Folder, checkpoint), Elements(checkpoint), Bytes(checkpoint));
     }
 
-    private static long Elements(Checkpoint checkpoint) => checkpoint.Tensors.Values.Sum(entry => entry.Bytes / entry.DType.Size());
+    private static long Elements(Checkpoint checkpoint) => checkpoint.Tensors.Values.Sum(Elements);
+
+    private static long Elements(TensorEntry entry) => entry.Bytes / entry.DType.Size();
 
     private static long Bytes(Checkpoint checkpoint) => checkpoint.Tensors.Values.Sum(entry => entry.Bytes);
 

@@ -26,7 +26,8 @@ internal sealed class RunInputs : IDisposable
             if (config.Data.Streaming)
             {
                 var order = DataSetup.Order(config, SamplesOf(config, mesh), mesh.DataRank, mesh.DataSize);
-                Stream = new SampleStream(Setup.Options, order, DataSetup.Pipeline(config, 0, 0).SamplesAhead);
+                var keepsStates = mesh.IsMain && !config.Run.SaveOnlyModel;
+                Stream = new SampleStream(Setup.Options, order, DataSetup.Pipeline(config, 0, 0).SamplesAhead, keepsStates);
             }
 
             Setup.CheckTokens(Data.Train, Data.Eval);

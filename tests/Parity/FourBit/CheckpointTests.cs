@@ -64,6 +64,19 @@ public sealed class CheckpointTests : NativeTest
         }
     }
 
+    [Theory]
+    [InlineData("infer_dtype=bfloat16", DType.BF16, true)]
+    [InlineData("double_quantization=false", null, false)]
+    internal void The_disk_is_asked_for_what_is_written_and_little_more(string setting, DType? type, bool twice)
+    {
+        Export(setting);
+        var plan = new ModelExport { Model = TinyRun.Model, Target = Written, DType = type };
+        var asked = plan.RoundedBytes(ModelSource.Open(TinyRun.Model), new FourBitOptions(FourBitType.Nf4, twice));
+        using var checkpoint = Checkpoint.Open(Written);
+        var written = checkpoint.Tensors.Values.Sum(entry => entry.Bytes);
+        Assert.InRange(asked, written, written + (28 * 256));
+    }
+
     [Fact]
     public void Training_over_it_is_bitwise_training_over_the_base_that_is_rounded_as_it_is_loaded()
     {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Fovea.Data.Datasets;
 using Fovea.Data.Parquet;
+using Fovea.Data.Tables;
 using Parquet;
 using Parquet.Schema;
 using ParquetSharp;
@@ -53,6 +54,31 @@ public sealed class ParquetTests : IDisposable
         }
 
         Assert.Single(Directory.GetDirectories(System.IO.Path.Combine(folder, "fovea", "parquet")));
+    }
+
+    [Fact]
+    public void Many_who_unpack_one_file_at_a_time_find_it_whole()
+    {
+        using var ready = new Barrier(8);
+        var found = new string[8];
+        var threads = Enumerable.Range(0, found.Length).Select(i => new Thread(() =>
+        {
+            ready.SignalAndWait();
+            found[i] = TableRows.Unpack(Path("multi"), columns: null);
+        })).ToList();
+        threads.ForEach(thread => thread.Start());
+        threads.ForEach(thread => thread.Join());
+        var rows = Assert.Single(found.Distinct());
+        var unpacked = System.IO.Path.GetDirectoryName(rows)!;
+        Assert.Equal(Twins("multi").Count, File.ReadLines(rows).Count());
+        Assert.Equal([unpacked], Directory.GetDirectories(System.IO.Path.GetDirectoryName(unpacked)!));
+
+        // Where locks do not work, who comes second takes what the first has made; other failures remain failures.
+        var second = Directory.CreateDirectory($"{unpacked}.2").FullName;
+        TableRows.Settle(second, unpacked);
+        Assert.Equal(Twins("multi").Count, File.ReadLines(rows).Count());
+        File.Delete(rows);
+        Assert.ThrowsAny<IOException>(() => TableRows.Settle(second, unpacked));
     }
 
     [Theory]

@@ -99,6 +99,37 @@ public sealed class StreamingTests : IDisposable
     }
 
     [Fact]
+    public void Few_states_are_kept_where_a_buffer_is_large_and_none_where_none_is_asked_for()
+    {
+        // Places of 19 rows are more than the bytes allowed: two states are kept then.
+        var options = Two(MixStrategy.InterleaveOver) with { BufferSize = 16 };
+        using var whole = new SampleStream(options, Order(2), 4, samplesBetweenStates: 1, stateBytes: 1);
+        using var silent = new SampleStream(options, Order(2), 4, keepsStates: false, samplesBetweenStates: 1);
+        using var frequent = new SampleStream(options, Order(2), 4, samplesBetweenStates: 1);
+        var steps = new List<int[]>();
+        var states = new List<StreamState>();
+        for (var step = 0; step < 120; step++)
+        {
+            steps.Add(Samples(whole, step));
+            states.Add(whole.StateAt(Math.Max(0, step - 16)));
+            Assert.Equal(steps[^1], Samples(silent, step));
+            Assert.Equal(steps[^1], Samples(frequent, step));
+            Assert.InRange(whole.StatesKept, 1, 2);
+        }
+
+        Assert.Equal((0, true), (silent.StatesKept, frequent.StatesKept > 10));
+        Assert.Throws<InvalidOperationException>(() => silent.StateAt(119));
+        foreach (var step in new[] { 30, 75, 119 })
+        {
+            using var resumed = new SampleStream(options, Order(2), 4, stateBytes: 1);
+            resumed.GoTo(step - 16, states[step]);
+            Assert.Equal(steps[step - 16], Samples(resumed, step - 16));
+        }
+
+        static int[] Samples(SampleStream stream, int step) => [.. stream.BatchesOf(step).SelectMany(batch => batch).Select(index => Answer(stream, index))];
+    }
+
+    [Fact]
     public void A_step_has_the_same_samples_on_any_number_of_ranks()
     {
         var options = Two(MixStrategy.InterleaveOver) with { BufferSize = 6 };

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Fovea.Hub;
-using Fovea.Hub.Cache;
 
 namespace Fovea.Tests.Unit.Hub;
 

@@ -61,6 +61,28 @@ public sealed class EightBitAdamWTests : NativeTest
     }
 
     [Fact]
+    public void A_weight_of_several_slices_is_its_slices_to_the_last_byte()
+    {
+        const int slice = 1 << 22, count = slice + 300;
+        using var scope = TensorScope.Open("test");
+        var given = CreateOps.From(Gradients(count, 1)).To(DType.F64);
+        var (whole, parts) = (CreateOps.From(Numbers(count, 3)), CreateOps.From(Numbers(count, 3)));
+        var (state, first, rest) = (new State(count), new State(slice), new State(count - slice));
+        for (var step = 1; step <= 2; step++)
+        {
+            state.Step(whole, given, step, decay: 0.1, divisor: 3);
+            first.Step(parts.Slice(0, 0, slice), given.Slice(0, 0, slice), step, decay: 0.1, divisor: 3);
+            rest.Step(parts.Slice(0, slice, count), given.Slice(0, slice, count), step, decay: 0.1, divisor: 3);
+        }
+
+        Assert.True(whole.ToArray<float>().AsSpan().SequenceEqual(parts.ToArray<float>()));
+        Assert.True(state.Means.ToArray<byte>().AsSpan().SequenceEqual([.. first.Means.ToArray<byte>(), .. rest.Means.ToArray<byte>()]));
+        Assert.True(state.Squares.ToArray<byte>().AsSpan().SequenceEqual([.. first.Squares.ToArray<byte>(), .. rest.Squares.ToArray<byte>()]));
+        Assert.Equal(rest.MeanScales.ToArray<float>(), state.MeanScales.ToArray<float>()[^2..]);
+        Assert.Equal(rest.SquareScales.ToArray<float>(), state.SquareScales.ToArray<float>()[^2..]);
+    }
+
+    [Fact]
     public void A_run_goes_on_to_the_last_bit_and_parts_are_the_whole()
     {
         using var whole = new Weights();

@@ -1,4 +1,4 @@
-namespace Fovea.Hub.Cache;
+namespace Fovea;
 
 /// <summary>
 /// A lock between processes: <c>flock</c> on a file that stays, as Python's filelock takes it, so that both exclude each other. .NET takes exactly that lock

@@ -86,7 +86,7 @@ public sealed class MixingTests : IDisposable
     [Theory]
     [InlineData("interleave_probs is only read with mix_strategy", "interleave_probs: 0.5,0.5")]
     [InlineData("interleave_probs has 3 numbers and dataset names 2", "mix_strategy: interleave_under", "interleave_probs: 0.5,0.3,0.2")]
-    [InlineData("interleave_probs has 2 numbers and eval_dataset names 3", "mix_strategy: interleave_under", "interleave_probs: [0.5, 0.5]", "eval_dataset: c,d,e")]
+    [InlineData("has 2 numbers and eval_dataset names 3", "mix_strategy: interleave_under", "interleave_probs: [0.5, 0.5]", "eval_dataset: c,d,e")]
     [InlineData("they add up to 0.9", "mix_strategy: interleave_over", "interleave_probs: 0.5,0.4")]
     [InlineData("at least 0", "mix_strategy: interleave_over", "interleave_probs: 1.5,-0.5")]
     [InlineData("every dataset must end", "mix_strategy: interleave_once", "interleave_probs: 1,0")]

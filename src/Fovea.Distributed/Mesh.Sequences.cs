@@ -22,6 +22,7 @@ internal sealed partial class Mesh
 
     /// <summary>Makes groups of neighbouring ranks, once for the life of the mesh. Every rank comes here at the same time.</summary>
     /// <param name="size">Of a group; divides the number of ranks.</param>
+    /// <exception cref="ConfigException">An earlier run made groups of another size.</exception>
     /// <exception cref="MeshException">A rank cannot be reached.</exception>
     public void SplitSequences(int size)
     {
@@ -30,9 +31,17 @@ internal sealed partial class Mesh
             return;
         }
 
-        if (SequenceSize > 1 || store is null || WorldSize % size != 0)
+        if (SequenceSize > 1)
         {
-            throw new InvalidOperationException($"{WorldSize} ranks in groups of {SequenceSize} cannot split sequences in groups of {size}");
+            throw new ConfigException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"sequence_parallel_size: {size} is not the {SequenceSize} of an earlier run of these processes, whose groups stay connected; "
+                + $"start this run in processes of its own, or set {SequenceSize}"));
+        }
+
+        if (store is null || WorldSize % size != 0)
+        {
+            throw new InvalidOperationException($"{WorldSize} ranks cannot split sequences in groups of {size}");
         }
 
         watch!.Reached("the groups that split sequences");

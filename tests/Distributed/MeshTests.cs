@@ -67,6 +67,18 @@ public sealed partial class MeshTests
     }
 
     [Fact]
+    public void Groups_that_split_sequences_in_another_size_than_an_earlier_run_are_refused_by_their_key()
+    {
+        RankGroup.Run(2, "probe", "mesh", "--mib", "0.1", "--together", "2", "--together", "2").Dispose();
+        using var group = RankGroup.Start(2, "probe", "mesh", "--mib", "0.1", "--together", "2", "--together", "1");
+        foreach (var rank in new[] { 0, 1 })
+        {
+            Assert.NotEqual(0, group[rank].Wait());
+            Assert.Contains("sequence_parallel_size: 1 is not the 2 of an earlier run of these processes", group[rank].Errors);
+        }
+    }
+
+    [Fact]
     public void A_port_in_use_is_said_and_ends_the_run()
     {
         var port = RankGroup.FreePort();

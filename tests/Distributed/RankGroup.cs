@@ -16,10 +16,13 @@ internal sealed class RankGroup : IDisposable
 
     public FoveaProcess this[int rank] => ranks[rank];
 
-    public static RankGroup Start(int count, params IReadOnlyList<string> arguments)
+    public static RankGroup Start(int count, params IReadOnlyList<string> arguments) => Start(count, _ => arguments);
+
+    /// <param name="arguments">Of each rank.</param>
+    public static RankGroup Start(int count, Func<int, IReadOnlyList<string>> arguments)
     {
         var port = FreePort().ToString(CultureInfo.InvariantCulture);
-        return new RankGroup([.. Enumerable.Range(0, count).Select(rank => FoveaProcess.StartWith(Variables(rank, count, port), arguments))]);
+        return new RankGroup([.. Enumerable.Range(0, count).Select(rank => FoveaProcess.StartWith(Variables(rank, count, port), arguments(rank)))]);
     }
 
     /// <summary>Runs all ranks to their end, which must be good.</summary>

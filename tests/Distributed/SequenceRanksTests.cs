@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using Fovea.Tests.Unit.Robustness;
 using Fovea.Training.Config;
 
 namespace Fovea.Tests.Distributed;
@@ -141,6 +143,26 @@ public sealed class SequenceRanksTests : NativeTest
         group[1].Signal("KILL");
         Assert.Equal(1, group[0].Wait());
         Assert.Matches("(?m)^error: rank 1 on .* died or was stopped", group[0].Errors);
+    }
+
+    [Fact]
+    public void A_sample_that_one_rank_alone_cannot_read_ends_the_run_in_words_instead_of_hanging()
+    {
+        using var other = new TinyRun();
+        string[] settings = ["sequence_parallel_size=2", "on_bad_sample=skip", "disable_shuffling=true"];
+        var whole = runs.Tiny.Train("out", [.. settings, .. runs.Tiny.Rows(8, _ => { })]);
+        var broken = runs.Tiny.Train("out", [.. settings, .. other.Rows(8, rows => rows[3]!["images"] = new JsonArray(RankGroup.BrokenImage))]);
+        using var group = RankGroup.Start(2, rank => rank == 0 ? whole : broken);
+        foreach (var rank in new[] { 0, 1 })
+        {
+            Assert.Equal(1, group[rank].Wait());
+            Assert.Matches(
+                @"(?m)^error: .*step 2: ranks 0 and 1 split .* different samples: rank 0 has 2 samples of \d+ tokens, "
+                + @"rank 1 has 1 samples of \d+ tokens, after 1 that could not be used\.",
+                group[rank].Errors);
+        }
+
+        Assert.Contains("on rank 1, could not be used: dataset 'rows', row 4:", group[1].Errors);
     }
 
     [Fact]

@@ -16,9 +16,10 @@ internal static class MeshVerb
         var seconds = new Option<int>("--seconds") { Description = "go on with small sums for so long" };
         var patience = new Option<int>("--timeout") { Description = "seconds to wait for a rank", DefaultValueFactory = _ => 60 };
         var late = new Option<int>("--late") { Description = "a rank that sleeps instead of taking part in them", DefaultValueFactory = _ => -1 };
+        var together = new Option<int[]>("--together") { Description = "ranks that split sequences; once for each run that these processes do" };
         var verb = new Command("mesh", "Tries every collective between the ranks that were started together: result, bytes by theory and on the wire, time.")
         {
-            megabytes, seconds, patience, late,
+            megabytes, seconds, patience, late, together,
         };
         verb.SetAction(result =>
         {
@@ -26,6 +27,7 @@ internal static class MeshVerb
             using var mesh = Mesh.Join(ranks, TimeSpan.FromSeconds(result.GetValue(patience)));
             try
             {
+                Array.ForEach(result.GetValue(together) ?? [], mesh.SplitSequences);
                 Try(mesh, result.GetValue(megabytes), result.InvocationConfiguration.Output);
                 GoOn(mesh, result.GetValue(seconds), result.GetValue(late));
                 return 0;

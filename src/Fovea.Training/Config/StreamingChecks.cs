@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Fovea.Training.Config;
 
 /// <summary>What <c>streaming: true</c> needs, most of it LLaMA-Factory's rules: nobody knows how many rows there are.</summary>
@@ -40,10 +42,31 @@ internal static class StreamingChecks
             problems.Add("streaming: true reads files; conversations that a program gives are in memory already: remove it");
         }
 
-        var samples = (long)config.Schedule.MaxSteps * config.Schedule.PerDeviceTrainBatchSize * config.Schedule.GradientAccumulationSteps;
-        if (samples > int.MaxValue / 2)
+        if (Refusal(config, 1) is { } why)
         {
-            problems.Add($"streaming: true takes at most {int.MaxValue / 2:N0} samples a rank, and max_steps asks for {samples:N0}");
+            problems.Add(why);
         }
+    }
+
+    /// <summary>Checks what depends on the number of processes.</summary>
+    /// <param name="ranks">Those that have samples of their own.</param>
+    /// <exception cref="ConfigException">Together they take more samples than can be numbered.</exception>
+    public static void CheckRanks(TrainConfig config, int ranks)
+    {
+        if (config.Data.Streaming && Refusal(config, ranks) is { } why)
+        {
+            throw new ConfigException(why);
+        }
+    }
+
+    private static string? Refusal(TrainConfig config, int ranks)
+    {
+        const int most = int.MaxValue / 2;
+        var step = (Int128)config.Schedule.PerDeviceTrainBatchSize * config.Schedule.GradientAccumulationSteps * ranks;
+        var samples = step * config.Schedule.MaxSteps;
+        return samples <= most ? null : string.Create(
+            CultureInfo.InvariantCulture,
+            $"streaming: true takes at most {most:N0} samples in a run, and max_steps asks for {samples:N0}, {step:N0} a step; "
+            + $"lower max_steps to {most / step:N0}");
     }
 }

@@ -75,5 +75,6 @@ internal sealed record TrainConfig
     {
         Parallel.CheckRanks(worldSize);
         Schedule.CheckRanks(worldSize / Parallel.SequenceParallelSize);
+        StreamingChecks.CheckRanks(this, worldSize / Parallel.SequenceParallelSize);
     }
 }

@@ -1,3 +1,4 @@
+using Fovea.Data.Packing;
 using Fovea.Models;
 using Fovea.Nn;
 using Fovea.Tensors;
@@ -87,6 +88,10 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
                 + $"{modes.GetValueOrDefault(BlockMode.Recompute) + modes.GetValueOrDefault(BlockMode.Offload)} are computed again"
                 + (modes.TryGetValue(BlockMode.Offload, out var moved) ? $", {moved} of them from inputs in the host's memory" : string.Empty);
     }
+
+    /// <summary>Patches that a learning vision side is counted with: those it sees, or, where ranks must decide alike, the most that it could see.</summary>
+    /// <remarks>Which features are at hand depends on each rank's cache and on how far its data threads are.</remarks>
+    public int PatchesOf(PackedBatch batch) => ranks == 1 ? batch.Patches : batch.Grids.Sum(grid => grid.Patches);
 
     /// <summary>What each layer that has a backward pass does with a micro-batch of this size.</summary>
     /// <param name="patches">Patches of images that a learning vision tower sees.</param>

@@ -54,6 +54,15 @@ internal sealed record MemoryBudget(long Activations, long VisionCache, long Hos
         long Cache(long room) => cachesVision ? Math.Min(room, config.Memory.VisionCacheMemory?.Bytes ?? room / 4) : 0;
     }
 
+    /// <summary>What every rank has for activations, where ranks split the tokens of a micro-batch.</summary>
+    /// <remarks>What one of them computes again, its neighbours compute again: they exchange what attention needs of it.</remarks>
+    /// <param name="min">Gives, under a name, the smallest over ranks.</param>
+    public MemoryBudget Agreed(Func<string, double, double> min) => this with
+    {
+        Activations = (long)min("the memory for activations", Activations),
+        HostActivations = (long)min("the host's memory for activations", HostActivations),
+    };
+
     /// <summary>Free memory, that of the allocator included, less a margin and what of weights, gradients and optimizer is still to come.</summary>
     private static long RoomOn(DeviceMemory gpu, long resident) =>
         NineTenths(gpu.Free + gpu.Reserved - gpu.Allocated) - Margin - Math.Max(0, resident - gpu.Allocated);

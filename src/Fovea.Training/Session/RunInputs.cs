@@ -16,6 +16,7 @@ internal sealed class RunInputs : IDisposable
         BestModel.Check(config.Run, config.Data.HeldOutPartNames);
         config.Parallel.CheckRanks(mesh.WorldSize);
         mesh.SplitSequences(config.Parallel.SequenceParallelSize);
+        StreamingChecks.CheckRanks(config, mesh.DataSize);
         mesh.OnMain(() => RunTargets.Check(config.Run));
         Checkpoints = new CheckpointStore(config.Run.OutputDir, config.Run.SaveTotalLimit);
         Source = BaseModel.Open(config);

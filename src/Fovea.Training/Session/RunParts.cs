@@ -45,8 +45,7 @@ internal sealed class RunParts : IDisposable
             Budget = MemoryBudget.For(Config, Setup.Model, new MachineMemory(Setup.Model.Device), caches, mesh.RanksHere, mesh.WorldSize);
             if (mesh.SequenceSize > 1)
             {
-                // What one rank computes again, its neighbours compute again: they exchange what attention needs of it.
-                Budget = Budget with { Activations = (long)mesh.Min("the memory for activations", Budget.Activations) };
+                Budget = Budget.Agreed(mesh.Min);
             }
 
             Cache = caches
@@ -104,7 +103,7 @@ internal sealed class RunParts : IDisposable
         Noise = Config.Tuning.NeftuneNoiseAlpha is > 0 and var alpha ? new EmbeddingNoise(alpha, (ulong)Config.Run.Seed) : null,
 
         // Shorter micro-batches keep more of their activations.
-        Plan = batch => Memory.Apply(batch.Tokens, Setup.VisionLearns ? batch.Patches : 0),
+        Plan = batch => Memory.Apply(batch.Tokens, Setup.VisionLearns ? Memory.PatchesOf(batch) : 0),
     };
 
     public static RunParts Assemble(TrainConfig config, RunInputs inputs, Mesh mesh, EventHub events) => new(config, inputs, mesh, events);

@@ -21,10 +21,14 @@ internal sealed record StepTotals(long TrainedTokens, long Tokens, long Samples,
     /// <summary>Whether anything is trained.</summary>
     public bool Trains => TrainedTokens > 0;
 
-    /// <summary>Adds up this rank's part and the others'. Ranks that split the tokens of a micro-batch count it once.</summary>
+    /// <summary>Adds up this rank's part and the others'. Ranks that split the tokens of a micro-batch count it once, and must have the same.</summary>
+    /// <exception cref="TrainingException">They do not.</exception>
     public static StepTotals Of(StepBatch batch, Mesh mesh)
     {
-        var sums = mesh.Sum("the count of a step's tokens", batch.TrainedTokens, batch.Tokens, batch.Samples, batch.Groups, batch.EmptyGroups);
+        var same = mesh.SequenceSize == 1 ? null : new SameBatches(batch, mesh.Rank, mesh.WorldSize, mesh.SequenceSize);
+        var sums = mesh.Sum(
+            "the count of a step's tokens", [batch.TrainedTokens, batch.Tokens, batch.Samples, batch.Groups, batch.EmptyGroups, .. same?.Mine ?? []]);
+        same?.Check(sums.AsSpan(5));
         var all = Array.ConvertAll(sums, sum => (long)sum / mesh.SequenceSize);
         return new StepTotals(all[0], all[1], all[2], all[3], all[4])
         {

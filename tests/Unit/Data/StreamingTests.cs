@@ -274,6 +274,7 @@ public sealed class StreamingTests : IDisposable
     [InlineData("max_samples exclude each other", "max_steps: 4", "max_samples: 3")]
     [InlineData("name held-out rows in eval_dataset", "max_steps: 4", "val_size: 3")]
     [InlineData("no epochs of a known length", "max_steps: 4", "save_strategy: epoch")]
+    [InlineData("takes at most 1,073,741,823 samples in a run", "max_steps: 1000000", "per_device_train_batch_size: 2000")]
     [InlineData("cannot draw another row", "max_steps: 4", "on_bad_sample: resample")]
     public void What_a_stream_cannot_do_is_refused(string problem, params string[] lines)
     {
@@ -281,6 +282,18 @@ public sealed class StreamingTests : IDisposable
         Assert.Contains(Assert.Throws<ConfigException>(() => TrainConfig.Parse(yaml, "test")).Problems, one => one.Contains(problem, StringComparison.Ordinal));
         var config = TrainConfig.Parse("model_name_or_path: m\ndataset: a\noutput_dir: out\nstreaming: true\nmax_steps: 5\nbuffer_size: 128", "test");
         Assert.Equal((true, 128), (config.Data.Streaming, config.Data.BufferSize));
+    }
+
+    [Fact]
+    public void Samples_of_all_ranks_are_counted_once_their_number_is_known()
+    {
+        const string yaml = "model_name_or_path: m\ndataset: a\noutput_dir: out\nstreaming: true\nmax_steps: 1000000\nper_device_train_batch_size: 32\n"
+            + "gradient_accumulation_steps: 1\nsequence_parallel_size: ";
+        TrainConfig.Parse($"{yaml}1", "test").CheckRanks(32);
+        TrainConfig.Parse($"{yaml}4", "test").CheckRanks(128);
+        Assert.Equal(
+            "streaming: true takes at most 1,073,741,823 samples in a run, and max_steps asks for 4,096,000,000, 4,096 a step; lower max_steps to 262,143",
+            Assert.Throws<ConfigException>(() => TrainConfig.Parse($"{yaml}1", "test").CheckRanks(128)).Message);
     }
 
     [Fact]

@@ -32,7 +32,7 @@ internal static class FourBitChecks
     /// <exception cref="ConfigException">All of it.</exception>
     public static void Check(TrainConfig config, Models.ModelSource source)
     {
-        var cause = source.Quantization is not null ? $"model_name_or_path: {source.Folder}" : config.Model.FourBit is null ? null : "a base in 4 bits";
+        var cause = source.Quantization is not null ? $"model_name_or_path: {source.Folder}" : config.Model.FourBit is null ? null : "quantization_bit: 4";
         if (cause is not null && Problems(config, cause).ToList() is { Count: > 0 } problems)
         {
             throw new ConfigException(problems);

@@ -1,4 +1,6 @@
+using Fovea.Models;
 using Fovea.Tests.Unit.Robustness;
+using Fovea.Training.Config;
 
 namespace Fovea.Tests.Unit.Training;
 
@@ -37,7 +39,39 @@ public sealed class QuantizedBaseTests : NativeTest
         Assert.True(new FileInfo(Path.Combine(run.Out("merged"), "model.safetensors")).Length > 100_000);
     }
 
+    [Theory]
+    [InlineData("init_weights=pissa", "pissa")]
+    [InlineData("init_weights=olora", "olora")]
+    public void An_adapter_that_took_its_part_out_of_the_base_is_refused_and_the_converted_one_is_not(string begin, string name)
+    {
+        Works(run.Train("out", begin, "pissa_convert=true", "max_steps=1"));
+        string[] adapter = [$"adapter_name_or_path={run.Out()}", .. FourBits];
+        foreach (var arguments in new[] { run.Train("on", adapter), run.Train("on", [.. adapter, "zero=3"]), ["plan", run.Config, .. adapter] })
+        {
+            Assert.Contains($"{name} left of the base's own weights", Fails(arguments), StringComparison.Ordinal);
+            Assert.Contains("without quantization_bit", Fails(arguments), StringComparison.Ordinal);
+        }
+
+        Works(run.Train("on", [$"adapter_name_or_path={run.Out(Path.Combine("out", $"{name}_converted"))}", .. FourBits]));
+    }
+
+    [Fact]
+    public void What_it_does_not_go_with_is_refused_by_its_key()
+    {
+        var config = TrainConfig.Load(run.Config, ["quantization_bit=4", $"output_dir={run.Out()}"]);
+        config = config with { Tuning = config.Tuning with { FinetuningType = FinetuningType.Full } };
+        var error = Assert.Throws<ConfigException>(() => FourBitChecks.Check(config, ModelSource.Open(TinyRun.Model)));
+        Assert.Contains("quantization_bit: 4 keeps weights that do not learn in 4 bits", error.Message, StringComparison.Ordinal);
+    }
+
     protected override void Cleanup() => run.Dispose();
+
+    private static string Fails(string[] arguments)
+    {
+        var (code, errors) = FailureTests.Invoke(arguments);
+        Assert.NotEqual(0, code);
+        return string.Join('\n', errors);
+    }
 
     private static void Works(string[] arguments)
     {

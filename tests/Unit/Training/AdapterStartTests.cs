@@ -196,7 +196,7 @@ public sealed class AdapterStartTests : NativeTest
     [InlineData("init_weights: pissa_niter_x", "pissa_niter_x is not among")]
     [InlineData("pissa_init: true\ninit_weights: olora", "contradicts init_weights: olora")]
     [InlineData("pissa_convert: true", "pissa_convert: true needs an adapter that takes a part out of the base")]
-    [InlineData("pissa_init: true\nquantization_bit: 4", "pissa_init: true needs the base's own weights")]
+    [InlineData("pissa_init: true\nquantization_bit: 4", "pissa_init: true takes a part out of the base's own weights")]
     [InlineData("pissa_init: true\nlora_target_parameters: mlp.experts.down_proj", "lora_target_parameters goes with init_weights: true or gaussian")]
     [InlineData("pissa_init: true\nfinetuning_type: full", "pissa_init is only for finetuning_type: lora")]
     public void What_contradicts_itself_is_refused(string keys, string problem) =>

@@ -69,7 +69,7 @@ public sealed partial class MeshTests
     [Fact]
     public void Groups_that_split_sequences_in_another_size_than_an_earlier_run_are_refused_by_their_key()
     {
-        RankGroup.Run(2, "probe", "mesh", "--mib", "0.1", "--together", "2", "--together", "2").Dispose();
+        RankGroup.Run(2, "probe", "mesh", "--mib", "0.1", "--together", "2", "--together", "2");
         using var group = RankGroup.Start(2, "probe", "mesh", "--mib", "0.1", "--together", "2", "--together", "1");
         foreach (var rank in new[] { 0, 1 })
         {

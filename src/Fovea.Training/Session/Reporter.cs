@@ -218,7 +218,7 @@ internal sealed class Reporter
     {
         foreach (var bad in samples)
         {
-            events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.PlacedReason, policy == BadSamplePolicy.Skip ? "skip" : "resample"));
+            events.Write(new SampleSkipped(bad.Dataset, bad.Row, bad.PlacedReason, policy == BadSamplePolicy.Skip ? "left out" : "replaced"));
         }
     }
 

@@ -23,14 +23,14 @@ public sealed class RunSettingsTests : NativeTest
         }
 
         // Whatever else can be set from outside is no key: names on a hub are found by whoever starts the run, the seed of the data follows from seed,
-        // metrics come from code.
+        // metrics come from code, and the maps of loss_scale from what that key names.
         var sections = ConfigKeys.All.Select(key => key.Property.DeclaringType!).Distinct();
         var silent = sections.SelectMany(section => section.GetProperties()).Where(property =>
             property.SetMethod is { IsPublic: true } && property.GetCustomAttribute<AffectsAttribute>() is null);
         Assert.Equal(
             [
                 nameof(ModelSection.HubNames), nameof(DataOptions.Given), nameof(DataOptions.Repositories), nameof(DataOptions.FromHub),
-                nameof(DataOptions.Seed), nameof(RunSection.AnswerMetrics),
+                nameof(DataOptions.Seed), nameof(DataOptions.Scale), nameof(RunSection.AnswerMetrics),
             ],
             silent.Select(property => property.Name));
     }

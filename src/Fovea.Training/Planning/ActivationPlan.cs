@@ -137,7 +137,7 @@ internal sealed record ActivationPlan(int MicroBatchTokens, RecomputeMode Mode, 
         ? 0
         : costs.Blocks.Max(cost =>
         {
-            var (rows, mode) = (cost.IsVision ? patches : OfRank(tokens), modes[cost.Block]);
+            var (rows, mode) = (Rows(cost, tokens, patches), modes[cost.Block]);
             var gradients = (long)(cost.Keep.EachRow * rows);
             return gradients + cost.Working.Of(rows) + (mode == BlockMode.Keep ? 0 : cost.Keep.Of(rows) - cost.Of(mode).Of(rows));
         });

@@ -23,7 +23,7 @@ internal static class FourBitNotices
             .Where(model.Ledger.Contains).ToList();
         if (unpacked.Count > 0)
         {
-            yield return $"{source.Folder}: {unpacked.Count} weights are in 4 bits in its files and were unpacked, since they learn or are no plain linear "
+            yield return $"{source.Folder}: {unpacked.Count} weights are in 4 bits in its files and were unpacked, since they are trainable or no plain linear "
                 + $"layers: {string.Join(", ", unpacked.Take(MostShown))}{(unpacked.Count > MostShown ? ", ..." : string.Empty)}";
         }
     }

@@ -30,7 +30,7 @@ internal sealed class StagesRun(DemoOptions options, TextWriter output, Func<IEn
         Line($"{weights / 1e6:0.00} million weights, {tokenizer.VocabularySize} tokens, in {folder.Blank}");
         var blank = Ask(folder.Blank, data);
 
-        Say("3/4 pretraining: projector and last layer learn to describe a picture");
+        Say("3/4 pretraining: training projector and last layer to describe a picture");
         Train(folder.BaseConfig, Pretrain());
         var pretrained = Ask(folder.Base, data);
 

@@ -81,7 +81,7 @@ internal sealed class AnswerWeights(Tokenizer tokenizer, LossScaleRule? scale)
         var isLast = turns == 1;
         return exchanges.Turns.Any(t => isLast ? t.Assistant.Trained == true && t != exchanges.Turns[^1] : SaysItself(t.Assistant))
             ? throw BadSampleException.Of(
-                conversation, "says loss or loss_scale of single messages, and where the template writes these cannot be told; leave them out of the row")
+                conversation, "says loss or loss_scale of single messages, and it is unknown where the template writes these; leave them out of the row")
             : isLast ? exchanges.Turns[^1].Assistant
             : null;
     }

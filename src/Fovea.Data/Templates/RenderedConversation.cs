@@ -96,7 +96,7 @@ internal sealed class RenderedConversation
         }
 
         throw new ConfigException(string.Create(CultureInfo.InvariantCulture, $"template chat_template: the template writes turn {differs} in another way ")
-            + "when others follow it, or than it asks for its answer (as templates do that drop earlier thoughts), so where the answers stand cannot be told: "
+            + "when others follow it, or than it asks for its answer (as templates do that drop earlier thoughts), so it is unknown where the answers are: "
             + "set mask_history: true to train the last answer alone, mark the answers with {% generation %} ... {% endgeneration %} in the template, "
             + "or name a template of Fovea's own");
     }

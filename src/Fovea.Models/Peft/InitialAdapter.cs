@@ -33,7 +33,7 @@ internal static class InitialAdapter
         var packed = model.Ledger.Adaptables.FirstOrDefault(target => target is { Lora: not null, Weight.IsFourBit: true });
         if (config.Lora.Start.ChangesBase && packed is not null)
         {
-            throw new ConfigException($"{folder} learnt over what {config.Lora.Start.Name} left of the base's own weights, and {packed.Path} is kept in 4 bits "
+            throw new ConfigException($"{folder} was trained over what {config.Lora.Start.Name} left of the base's own weights, and {packed.Path} is kept in 4 bits "
                 + "here: load it over the model in 16 bits, without quantization_bit, or give the adapter that pissa_convert: true writes "
                 + $"({ConvertedFolderOf(config.Lora.Start)})");
         }
@@ -55,7 +55,7 @@ internal static class InitialAdapter
 
         Nn.Lora.Adapters.TakeOut(model.Ledger);
         return found is null && config.Lora.Start.Iterations is not null
-            ? $"{folder} learnt over what {config.Lora.Start.Name} left of the base, without the matrices that it began with beside it "
+            ? $"{folder} was trained over what {config.Lora.Start.Name} left of the base, without the matrices that it began with beside it "
                 + $"({FolderOf(config.Lora.Start)}): they were drawn again, as PEFT does, and come near only where the iterations were enough"
             : null;
     }

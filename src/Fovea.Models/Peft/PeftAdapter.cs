@@ -86,7 +86,7 @@ internal static class PeftAdapter
 
         if (config.Lora.Start.ChangesBase)
         {
-            throw new ConfigException($"{folder} learnt over what {config.Lora.Start.Name} left of the base, so it cannot serve beside others: "
+            throw new ConfigException($"{folder} was trained over what {config.Lora.Start.Name} left of the base, so it cannot serve beside others: "
                 + "give the one that pissa_convert: true writes, load it as the model's own adapter, or merge it with 'fovea export'");
         }
 

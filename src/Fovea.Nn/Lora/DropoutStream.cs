@@ -79,7 +79,7 @@ internal sealed class DropoutStream(double probability, ulong seed) : IDisposabl
         if (shapes is null)
         {
             var told = part == ModelPart.Language ? keys : KeysOfImages(x.Size(0), part);
-            return PassRows.Narrow(told ?? throw new InvalidOperationException("dropout was not told which tokens come"));
+            return PassRows.Narrow(told ?? throw new InvalidOperationException("dropout does not know which tokens come"));
         }
 
         if (!PassRows.AreOthers && shapes.Count != x.Size(0))

@@ -80,7 +80,7 @@ internal sealed partial record BridgePlaces(string? Named, IReadOnlyList<string>
             $"the package has a native bridge for libtorch {string.Join(", ", built.Keys.Order(StringComparer.Ordinal))}, but "
             + (libtorch is null
                 ? $"no libtorch is beside the program or in {string.Join(", ", System)}"
-                : version is null ? $"which version {libtorch} is cannot be told" : $"{libtorch} is libtorch {version}")
+                : version is null ? $"the version of {libtorch} is unknown" : $"{libtorch} is libtorch {version}")
             + ". Install that libtorch (on Debian 13: apt install libtorch2.6 libopenblas0-openmp), or start the program through the launcher, "
             + "which brings one: fovea dotnet app.dll (dotnet tool install -g Fovea.Tool)");
 

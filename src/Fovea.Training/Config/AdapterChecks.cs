@@ -20,7 +20,7 @@ internal static class AdapterChecks
         ["lora_ga"] = "it begins with gradients of the whole model",
         ["eva"] = "it begins with the inputs that the data give",
         ["corda"] = "it begins with the inputs that the data give",
-        ["mica"] = "it learns one of its two matrices alone",
+        ["mica"] = "it trains only one of its two matrices",
     };
 
     /// <param name="problems">Receives what is wrong.</param>

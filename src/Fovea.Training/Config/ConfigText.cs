@@ -14,7 +14,7 @@ internal static partial class ConfigText
     /// <summary>The keys whose values are not their defaults, one a line, in the order of their declaration. Secrets are left out.</summary>
     public static string Of(TrainConfig config)
     {
-        var text = new StringBuilder("# What this run was told, without what has its default.\n");
+        var text = new StringBuilder("# Settings of this run, without those left at their default.\n");
         var (standard, told) = (new TrainConfig().ToDictionary(), config.ToDictionary());
         foreach (var key in ConfigKeys.All.Where(key => !key.Secret && told[key.Name] != standard[key.Name]))
         {

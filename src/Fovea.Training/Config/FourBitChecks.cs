@@ -8,7 +8,7 @@ internal static class FourBitChecks
     {
         if (config.Run.DoTrain && config.Tuning.FinetuningType != FinetuningType.Lora)
         {
-            yield return $"{cause} keeps weights that do not learn in 4 bits; use finetuning_type: lora, or a base in 16 bits";
+            yield return $"{cause} keeps frozen weights in 4 bits; use finetuning_type: lora, or a base in 16 bits";
         }
 
         if (config.Tuning.Start.ChangesBase)

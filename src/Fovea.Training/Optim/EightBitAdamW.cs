@@ -36,7 +36,7 @@ internal sealed partial class EightBitAdamW : Optimizer
         (this.beta1, this.beta2, this.epsilon) = (beta1, beta2, epsilon);
         if (parts.FirstOrDefault(p => IsPacked(p.Parameter) && p.Start % BlockSize != 0) is { } cut)
         {
-            throw new InvalidOperationException($"{cut.Name} is divided at element {cut.Start}, within a block of {BlockSize}");
+            throw new InvalidOperationException($"{cut.Name} is split at element {cut.Start}, within a block of {BlockSize}");
         }
 
         moments = [.. parts.Select(p =>

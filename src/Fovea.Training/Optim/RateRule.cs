@@ -52,7 +52,7 @@ internal static class RateRule
 
         string? Problem(ModelPart part, string key, string what, string freeze) => OfPart(config.Schedule, part) is null || parts.Contains(part)
             ? null
-            : $"{key}: nothing of {what} learns, whose rate it is; {freeze}: false trains it";
+            : $"{key}: nothing of {what} is trainable; {freeze}: false trains it";
     }
 
     /// <summary>As <c>re.search</c>: anywhere in the name, as the model's checkpoint and its adapters spell it.</summary>
@@ -75,7 +75,7 @@ internal static class RateRule
     {
         var letters = new string([.. pattern.Where(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.')]).Trim('.');
         var near = learning.OrderBy(name => NearestKey.Distance(letters, name)).Take(3).ToList();
-        return $"lr_by_name: '{pattern}' is found in the name of nothing that learns; names are for instance {string.Join(", ", near)}";
+        return $"lr_by_name: '{pattern}' matches no trainable weight; names are for instance {string.Join(", ", near)}";
     }
 
     private static double? OfPart(ScheduleSection schedule, ModelPart part) => part switch

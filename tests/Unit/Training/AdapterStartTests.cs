@@ -134,7 +134,7 @@ public sealed class AdapterStartTests : NativeTest
         var own = Path.Combine(folder, "own");
         PeftAdapter.Save(model, config, own);
         var refusal = Assert.Throws<ConfigException>(() => PeftAdapter.Open(read, Families.All[0], "one", own)).Message;
-        Assert.Contains($"learnt over what {start} left of the base", refusal, StringComparison.Ordinal);
+        Assert.Contains($"was trained over what {start} left of the base", refusal, StringComparison.Ordinal);
         Assert.Contains("pissa_convert: true", refusal, StringComparison.Ordinal);
     }
 

@@ -55,8 +55,8 @@ public sealed class PartRateTests : NativeTest
     }
 
     [Theory]
-    [InlineData("vit_lr: 1.0e-4", "vit_lr: nothing of the vision tower learns, whose rate it is; freeze_vision_tower: false trains it")]
-    [InlineData("aligner_lr: 1.0e-4\nfreeze_vision_tower: false", "aligner_lr: nothing of the projector learns, whose rate it is")]
+    [InlineData("vit_lr: 1.0e-4", "vit_lr: nothing of the vision tower is trainable; freeze_vision_tower: false trains it")]
+    [InlineData("aligner_lr: 1.0e-4\nfreeze_vision_tower: false", "aligner_lr: nothing of the projector is trainable")]
     public void A_rate_for_what_is_frozen_is_refused(string lines, string problem)
     {
         Assert.Contains(problem, Assert.Throws<ConfigException>(() => PlanRun.Run(Config(lines), new MemoryPlanRequest { Ranks = [1] })).Message);

@@ -61,7 +61,7 @@ public sealed class QuantizedBaseTests : NativeTest
         var config = TrainConfig.Load(run.Config, ["quantization_bit=4", $"output_dir={run.Out()}"]);
         config = config with { Tuning = config.Tuning with { FinetuningType = FinetuningType.Full } };
         var error = Assert.Throws<ConfigException>(() => FourBitChecks.Check(config, ModelSource.Open(TinyRun.Model)));
-        Assert.Contains("quantization_bit: 4 keeps weights that do not learn in 4 bits", error.Message, StringComparison.Ordinal);
+        Assert.Contains("quantization_bit: 4 keeps frozen weights in 4 bits", error.Message, StringComparison.Ordinal);
     }
 
     protected override void Cleanup() => run.Dispose();

@@ -58,8 +58,8 @@ public sealed class RateRuleTests : NativeTest
     }
 
     [Theory]
-    [InlineData("lr_by_name: {'qproj': 1e-4}", "lr_by_name: 'qproj' is found in the name of nothing that learns; names are for instance a.q_proj.weight")]
-    [InlineData("lr_by_name: {'q_proj': 1e-4, 'lm_head$': 1}", "lr_by_name: 'lm_head$' is found in the name of nothing that learns")]
+    [InlineData("lr_by_name: {'qproj': 1e-4}", "lr_by_name: 'qproj' matches no trainable weight; names are for instance a.q_proj.weight")]
+    [InlineData("lr_by_name: {'q_proj': 1e-4, 'lm_head$': 1}", "lr_by_name: 'lm_head$' matches no trainable weight")]
     public void An_expression_that_finds_nothing_is_answered_with_names(string line, string problem) => Assert.Contains(
         problem, Assert.Throws<ConfigException>(() => RateRule.Check(
             Config(line), ["a.q_proj.weight", "model.embed_tokens.weight", "model.layers.10.mlp.down_proj.weight"], _ => ModelPart.Language)).Message);

@@ -46,20 +46,20 @@ internal sealed record TuningSection
     /// <summary>Modules trained in full and saved with the adapter.</summary>
     [Affects(Learning)] public IReadOnlyList<string> AdditionalTarget { get; init; } = [];
 
-    /// <summary>Rows of embeddings and head that learn in their place: <c>new</c> for new tokens, or ids; as PEFT's <c>trainable_token_indices</c>.</summary>
+    /// <summary>Rows of embeddings and head that are trained alone: <c>new</c> for new tokens, or ids; as PEFT's <c>trainable_token_indices</c>.</summary>
     [Affects(Learning)] public IReadOnlyList<string> TrainableTokenIndices { get; init; } = [];
 
     /// <summary>Scale by alpha / sqrt(rank) instead of alpha / rank.</summary>
     [Affects(Learning)] public bool UseRslora { get; init; }
 
-    /// <summary>Weight-decomposed LoRA (DoRA, arXiv 2402.09353): the lengths of the adapted weights' rows learn too.</summary>
+    /// <summary>Weight-decomposed LoRA (DoRA, arXiv 2402.09353): the lengths of the adapted weights' rows are trained too.</summary>
     [Affects(Learning)] public bool UseDora { get; init; }
 
     /// <summary>How adapters begin: <c>true</c> (B is zero), <c>gaussian</c>, <c>orthogonal</c>, <c>olora</c>, <c>pissa</c> or <c>pissa_niter_N</c>.</summary>
     [Alias("init_lora_weights")]
     [Affects(Learning)] public string InitWeights { get; init; } = LoraStart.Plain.Name;
 
-    /// <summary>PiSSA (arXiv 2404.02948): adapters begin with the weights' largest singular values, and learn over what is left; see adapters.md.</summary>
+    /// <summary>PiSSA (arXiv 2404.02948): adapters begin with the weights' largest singular values, and train over what is left; see adapters.md.</summary>
     [Affects(Learning)] public bool PissaInit { get; init; }
 
     /// <summary>With <see cref="PissaInit"/>: power iterations of a randomised decomposition; -1 decomposes every weight in full.</summary>
@@ -69,7 +69,7 @@ internal sealed record TuningSection
     /// <summary>Write the result also as an adapter of twice the rank over the model's own weights (<c>pissa_converted/</c>).</summary>
     [Affects(Output)] public bool PissaConvert { get; init; }
 
-    /// <summary>LoRA+ (arXiv 2402.12354): <c>lora_B</c> and vectors that learn have so many times the learning rate; 16 is usual, null is 1.</summary>
+    /// <summary>LoRA+ (arXiv 2402.12354): <c>lora_B</c> and trainable vectors have so many times the learning rate; 16 is usual, null is 1.</summary>
     [Bounds(0, AboveMin = true)]
     [Affects(Learning)] public double? LoraplusLrRatio { get; init; }
 

@@ -2,6 +2,7 @@
 // magnitude, and a byte stands for one of 256 values between -1 (or 0) and 1, which lie closer together the smaller they are. A step widens a block to fp32,
 // updates it as AdamW does, and takes the value nearest to each new number.
 #include "dispatch.h"
+#include "dynamic_map.h"
 #include "simd.h"
 
 #include <ATen/ATen.h>
@@ -18,22 +19,6 @@ namespace fovea {
 namespace {
 
 constexpr int64_t block = 256, codes = 256, grain = 64;
-
-// For each power of ten from -6 to 0 twice as many values as for the one before, in the middles of equal parts of [0.1, 1], with both signs or twice as many
-// of one; then 0 and 1. Ascending.
-at::Tensor dynamic_map(bool with_signs) {
-    std::vector<at::Tensor> values{at::tensor({0.0f, 1.0f})};
-    for (int64_t i = 0; i < 7; i++) {
-        const auto parts = int64_t{1} << (with_signs ? i : i + 1);
-        const auto bounds = at::linspace(0.1, 1, parts + 1);
-        const auto middles = ((bounds.slice(0, 0, parts) + bounds.slice(0, 1)) / 2.0) * std::pow(10.0, static_cast<double>(i - 6));
-        values.push_back(middles);
-        if (with_signs) {
-            values.push_back(-middles);
-        }
-    }
-    return std::get<0>(at::cat(values).sort());
-}
 
 // The values of a map, the middles between them, and for each short range of numbers the first code that can be nearest to one of them: the next is the only
 // other. A range is a sign, an exponent from 2^-24 on and the first seven bits behind it.

@@ -4,6 +4,7 @@
 //   four_bit_linear                    x W^T + b and the gradient to x; W is unpacked a few rows or columns at a time, never as a whole
 //   four_bit_row_norms                 lengths of the rows of W, a few rows at a time
 #include "dispatch.h"
+#include "dynamic_map.h"
 #include "products.h"
 #include "simd.h"
 
@@ -100,19 +101,6 @@ std::tuple<at::Tensor, at::Tensor> pack(const at::Tensor& given, const at::Tenso
         });
     });
     return {packed, scales};
-}
-
-// The 256 values of a byte that stands for a scale: for each power of ten from -6 to 0, twice as many as for the one before, in the middles of equal parts of
-// [0.1, 1], with both signs; then 0 and 1.
-at::Tensor scale_map() {
-    std::vector<at::Tensor> values{at::tensor({0.0f, 1.0f})};
-    for (int64_t i = 0; i < 7; i++) {
-        const auto bounds = at::linspace(0.1, 1, (1 << i) + 1);
-        const auto middles = ((bounds.slice(0, 0, 1 << i) + bounds.slice(0, 1)) / 2.0) * std::pow(10.0, static_cast<double>(i - 6));
-        values.push_back(middles);
-        values.push_back(-middles);
-    }
-    return std::get<0>(at::cat(values).sort());
 }
 
 // Double quantisation of the scales, their mean taken off first: bytes, and a scale for each 256 of them.
@@ -342,7 +330,7 @@ TORCH_LIBRARY_FRAGMENT(fovea, library) {
         fovea::few_rows_anywhere);
     library.def("four_bit_pack(Tensor x, Tensor code, int block) -> (Tensor, Tensor)", fovea::pack);
     library.def("four_bit_pack_scales(Tensor scales, Tensor map, Tensor mean) -> (Tensor, Tensor)", fovea::pack_scales);
-    library.def("four_bit_scale_map() -> Tensor", fovea::scale_map);
+    library.def("four_bit_scale_map() -> Tensor", [] { return fovea::dynamic_map(true); });
     library.def(
         "four_bit_unpack(Tensor packed, Tensor scales, Tensor? nested, Tensor? map, float offset, Tensor code, int outputs, int inputs, int block, "
         "ScalarType type) -> Tensor",

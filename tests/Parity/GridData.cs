@@ -2,18 +2,17 @@ using System.Text.Json;
 using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Data.Templates;
-using Fovea.Training.Features;
 
 namespace Fovea.Tests.Parity;
 
 /// <summary>The samples of a golden of the Qwen line with the reference's ids and labels; those with videos are left out.</summary>
 internal class GridData : IDisposable
 {
+    private const int PatchWidth = 1536;
     private readonly string golden;
     private readonly JsonElement named;
     private readonly JsonElement pictures;
-    private readonly Qwen2VlImageProcessor images;
-    private readonly Dictionary<string, float[]> pixels = [];
+    private readonly GoldenPixels pixels;
 
     /// <param name="golden">The folder in tests/goldens.</param>
     public GridData(string golden)
@@ -21,7 +20,7 @@ internal class GridData : IDisposable
         this.golden = golden;
         named = Golden.Json(TestFiles.Golden($"{golden}/forward.json")).GetProperty("samples");
         pictures = Golden.Json(TestFiles.Golden($"{golden}/data/forward_rows.json"));
-        images = Qwen2VlImageProcessor.Load(TestFiles.Golden($"{golden}/model"));
+        pixels = new GoldenPixels(TestFiles.Golden($"{golden}/model"), PatchWidth);
         Forward = new Golden(TestFiles.Golden($"{golden}/forward.safetensors"));
         var texts = Golden.Json(TestFiles.Golden($"{golden}/data/train.json"));
         var encoded = Golden.Json(TestFiles.Golden($"{golden}/train_encoded.json"));
@@ -52,8 +51,8 @@ internal class GridData : IDisposable
         var at = 0;
         foreach (var image in isWhole ? sample.Images : [])
         {
-            var count = image.Grid.Patches * 1536;
-            pixels[image.Source.Name] = reference[at..(at + count)];
+            var count = image.Grid.Patches * PatchWidth;
+            pixels.Set(image.Source.Name, reference[at..(at + count)]);
             at += count;
         }
 
@@ -64,24 +63,7 @@ internal class GridData : IDisposable
     public StepBatch Plan(int step, IReadOnlyList<EncodedSample> samples, int microBatchTokens = 1_000_000)
     {
         var groups = samples.Select(sample => (IReadOnlyList<StepSample>)[new StepSample(sample.Row, sample)]).ToArray();
-        var plan = StepPlanner.Plan(step, groups, new PlanOptions { MicroBatchTokens = microBatchTokens, Reduction = LossReduction.Token });
-        foreach (var batch in plan.MicroBatches)
-        {
-            batch.Tickets = [.. batch.ImagePaths.Select(path => new ImageTicket(path, path, null, default))];
-            var target = batch.AllocatePixels(batch.Grids.Sum(grid => grid.Patches), 1536);
-            foreach (var path in batch.ImagePaths)
-            {
-                if (!pixels.TryGetValue(path, out var values))
-                {
-                    pixels[path] = values = images.Process(ImageReader.Read(path)).Patches;
-                }
-
-                values.CopyTo(target);
-                target = target[values.Length..];
-            }
-        }
-
-        return plan;
+        return pixels.Fill(StepPlanner.Plan(step, groups, new PlanOptions { MicroBatchTokens = microBatchTokens, Reduction = LossReduction.Token }));
     }
 
     public void Dispose()

@@ -33,8 +33,8 @@ internal static class InitialAdapter
         var packed = model.Ledger.Adaptables.FirstOrDefault(target => target is { Lora: not null, Weight.IsFourBit: true });
         if (config.Lora.Start.ChangesBase && packed is not null)
         {
-            throw new ConfigException($"{folder} was trained over what {config.Lora.Start.Name} left of the base's own weights, and {packed.Path} is kept in 4 bits "
-                + "here: load it over the model in 16 bits, without quantization_bit, or give the adapter that pissa_convert: true writes "
+            throw new ConfigException($"{folder} was trained over what {config.Lora.Start.Name} left of the base's own weights, and "
+                + $"{packed.Path} is kept in 4 bits here: load it over the model in 16 bits, without quantization_bit, or give the adapter that pissa_convert: true writes "
                 + $"({ConvertedFolderOf(config.Lora.Start)})");
         }
 

@@ -16,10 +16,9 @@ internal sealed unsafe class CheckpointFrame
     {
         Bridge.EnsureLoaded();
         var frame = new CheckpointFrame(block, keep(input), input.RequiresGrad);
-        var pinned = GCHandle.Alloc(frame);
-        Handles.CallbackOpened();
+        var context = Pinned.Open(frame);
         using var scope = TensorScope.Open("block");
-        Bridge.Check(Bridge.CheckpointBegin(&Recompute, &Free, GCHandle.ToIntPtr(pinned)));
+        Bridge.Check(Bridge.CheckpointBegin(&Recompute, &Free, context));
         try
         {
             return Array.ConvertAll(block(input), scope.Release);
@@ -35,7 +34,7 @@ internal sealed unsafe class CheckpointFrame
     {
         try
         {
-            var frame = (CheckpointFrame)GCHandle.FromIntPtr(context).Target!;
+            var frame = Pinned.Of<CheckpointFrame>(context);
             using var scope = TensorScope.Open("block");
             var again = frame.input.Take();
             again.RequiresGrad = frame.inputNeedsGrad;
@@ -44,17 +43,14 @@ internal sealed unsafe class CheckpointFrame
         }
         catch (Exception e)
         {
-            Autograd.SetPending(e);
-            return 1;
+            return Pinned.Failed(e);
         }
     }
 
     [UnmanagedCallersOnly]
     private static void Free(nint context)
     {
-        var pinned = GCHandle.FromIntPtr(context);
-        ((CheckpointFrame)pinned.Target!).input.Dispose();
-        pinned.Free();
-        Handles.CallbackClosed();
+        Pinned.Of<CheckpointFrame>(context).input.Dispose();
+        Pinned.Close(context);
     }
 }

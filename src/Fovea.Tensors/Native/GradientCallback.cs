@@ -7,20 +7,14 @@ internal static unsafe class GradientCallback
 {
     internal static void Attach(Tensor leaf, Action call)
     {
-        var context = Pin(call);
-        Door.With(leaf, handle => Bridge.OnAccumulated(handle, &Call, &Free, context));
+        var context = Pinned.Open(call);
+        Door.With(leaf, handle => Bridge.OnAccumulated(handle, &Call, Pinned.Free, context));
     }
 
     internal static void AttachBefore(Tensor result, Action call)
     {
-        var context = Pin(call);
-        Door.With(result, handle => Bridge.OnGradient(handle, &Call, &Free, context));
-    }
-
-    private static nint Pin(Action call)
-    {
-        Handles.CallbackOpened();
-        return GCHandle.ToIntPtr(GCHandle.Alloc(call));
+        var context = Pinned.Open(call);
+        Door.With(result, handle => Bridge.OnGradient(handle, &Call, Pinned.Free, context));
     }
 
     [UnmanagedCallersOnly]
@@ -28,20 +22,12 @@ internal static unsafe class GradientCallback
     {
         try
         {
-            ((Action)GCHandle.FromIntPtr(context).Target!)();
+            Pinned.Of<Action>(context)();
             return 0;
         }
         catch (Exception e)
         {
-            Autograd.SetPending(e);
-            return 1;
+            return Pinned.Failed(e);
         }
-    }
-
-    [UnmanagedCallersOnly]
-    private static void Free(nint context)
-    {
-        GCHandle.FromIntPtr(context).Free();
-        Handles.CallbackClosed();
     }
 }

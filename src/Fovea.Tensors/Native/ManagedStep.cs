@@ -9,10 +9,9 @@ internal static unsafe class ManagedStep
     /// <param name="backward">The gradient of the input from that of the result.</param>
     internal static Tensor Attach(Tensor input, Tensor result, Func<Tensor, Tensor> backward)
     {
-        Handles.CallbackOpened();
-        var context = GCHandle.ToIntPtr(GCHandle.Alloc(backward));
+        var context = Pinned.Open(backward);
         nint made = 0;
-        Door.With(input, result, (from, to) => Bridge.ManagedStep(from, to, &Backward, &Free, context, out made));
+        Door.With(input, result, (from, to) => Bridge.ManagedStep(from, to, &Backward, Pinned.Free, context, out made));
         return new Tensor(made);
     }
 
@@ -22,20 +21,12 @@ internal static unsafe class ManagedStep
         try
         {
             using var scope = TensorScope.Open("step");
-            *result = TensorMemory.Retained(((Func<Tensor, Tensor>)GCHandle.FromIntPtr(context).Target!)(new Tensor(gradient)));
+            *result = TensorMemory.Retained(Pinned.Of<Func<Tensor, Tensor>>(context)(new Tensor(gradient)));
             return 0;
         }
         catch (Exception e)
         {
-            Autograd.SetPending(e);
-            return 1;
+            return Pinned.Failed(e);
         }
-    }
-
-    [UnmanagedCallersOnly]
-    private static void Free(nint context)
-    {
-        GCHandle.FromIntPtr(context).Free();
-        Handles.CallbackClosed();
     }
 }

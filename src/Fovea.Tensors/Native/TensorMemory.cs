@@ -75,19 +75,17 @@ internal static unsafe class TensorMemory
     internal static Tensor Wrap(nint address, long[] shape, DType dtype, Action release)
     {
         Bridge.EnsureLoaded();
-        var pinned = GCHandle.Alloc(release);
-        Handles.CallbackOpened();
+        var context = Pinned.Open(release);
         nint handle;
         int status;
         fixed (long* sizes = shape)
         {
-            status = Bridge.FromMemory((void*)address, sizes, shape.Length, (int)dtype, &Free, GCHandle.ToIntPtr(pinned), out handle);
+            status = Bridge.FromMemory((void*)address, sizes, shape.Length, (int)dtype, &Free, context, out handle);
         }
 
         if (status != 0)
         {
-            pinned.Free();
-            Handles.CallbackClosed();
+            Pinned.Close(context);
             Bridge.Check(status);
         }
 
@@ -97,10 +95,9 @@ internal static unsafe class TensorMemory
     [UnmanagedCallersOnly]
     private static void Free(nint context)
     {
-        var pinned = GCHandle.FromIntPtr(context);
         try
         {
-            ((Action)pinned.Target!)();
+            Pinned.Of<Action>(context)();
         }
         catch (Exception e)
         {
@@ -110,7 +107,6 @@ internal static unsafe class TensorMemory
 #pragma warning restore RS0030
         }
 
-        pinned.Free();
-        Handles.CallbackClosed();
+        Pinned.Close(context);
     }
 }

@@ -1,9 +1,6 @@
 using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Nn.Lora;
-using Fovea.Runs.Files;
-using Fovea.Training.Config;
-using Fovea.Training.Recipes;
 
 namespace Fovea.Tests.Parity.Qwen25Vl;
 
@@ -14,7 +11,6 @@ namespace Fovea.Tests.Parity.Qwen25Vl;
 public sealed class StartTests : NativeTest
 {
     private const string Projection = "layers.0.self_attn.k_proj";
-    private static readonly string Base = TestFiles.Golden("qwen2_5_vl_tiny/model");
     private readonly string folder = Directory.CreateTempSubdirectory("fovea-start-").FullName;
 
     [Theory]
@@ -46,13 +42,7 @@ public sealed class StartTests : NativeTest
         }
 
         var log = Train("out", [.. keys, "max_steps=20", "pissa_convert=true"]);
-        var expected = golden.GetProperty("log").EnumerateArray().ToList();
-        Assert.Equal(expected.Count, log.Count);
-        for (var step = 0; step < log.Count; step++)
-        {
-            Assert.Equal(expected[step].GetProperty("loss").GetDouble(), log[step].Loss, TestDevice.Tolerance(1e-4));
-            Assert.Equal(expected[step].GetProperty("grad_norm").GetDouble(), log[step].Norm, TestDevice.Tolerance(1e-3));
-        }
+        PeftRun.AssertAgrees(golden, log);
 
         var converted = PeftConfig.Read(Path.Combine(folder, "out", "pissa_converted"));
         var theirs = golden.GetProperty("converted");
@@ -105,7 +95,7 @@ public sealed class StartTests : NativeTest
 
     private static PeftConfig Config(VisionLanguageModel model, string start) => new()
     {
-        BaseModel = Base,
+        BaseModel = PeftRun.Base,
         Lora = new LoraOptions { Start = LoraStart.Parse(start)! },
         TargetModules = [.. model.Ledger.Linears.Where(linear => linear.Lora is not null).Select(linear => model.Names.ToModule(linear.Path))],
     };
@@ -113,7 +103,7 @@ public sealed class StartTests : NativeTest
     /// <summary>The tiny model with the adapter as the reference began it: PEFT draws A and B of a module, then the directions of its decomposition.</summary>
     private static VisionLanguageModel Begun(string start)
     {
-        var model = ModelSource.Open(Base).Load(new ModelOptions());
+        var model = ModelSource.Open(PeftRun.Base).Load(new ModelOptions());
         var kind = LoraStart.Parse(start)!;
         var lora = new LoraOptions { Start = kind };
         Adapters.Attach(model.Ledger, new LoraOptions(), Language);
@@ -134,30 +124,5 @@ public sealed class StartTests : NativeTest
         return model;
     }
 
-    private List<(double Loss, double Norm)> Train(string name, string[] keys)
-    {
-        var output = Path.Combine(folder, name);
-        var yaml = $"""
-            model_name_or_path: {Base}
-            dataset: tiny_shapes
-            dataset_dir: {TestFiles.Golden("qwen2_5_vl_tiny/data")}
-            template: qwen2_vl
-            output_dir: {output}
-            per_device_train_batch_size: 8
-            gradient_accumulation_steps: 1
-            disable_shuffling: true
-            learning_rate: 1e-3
-            lr_scheduler_type: cosine
-            warmup_ratio: 0.1
-            logging_steps: 1
-            save_strategy: "no"
-            vision_cache_dir: none
-            """;
-        SupervisedFineTune.Run(TrainConfig.Parse(yaml, "start", keys), []);
-        return
-        [
-            .. TrainerState.Load(Path.Combine(output, TrainerState.FileName)).LogHistory.Where(entry => entry.ContainsKey("loss"))
-                .Select(entry => (Convert.ToDouble(entry["loss"]), Convert.ToDouble(entry["grad_norm"]))),
-        ];
-    }
+    private List<(double Loss, double Norm)> Train(string name, string[] keys) => PeftRun.Train(Path.Combine(folder, name), keys);
 }

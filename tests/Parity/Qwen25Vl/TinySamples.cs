@@ -1,7 +1,6 @@
 using Fovea.Data.Images;
 using Fovea.Data.Packing;
 using Fovea.Data.Templates;
-using Fovea.Training.Features;
 
 using LossReduction = Fovea.Data.Packing.LossReduction;
 
@@ -10,8 +9,7 @@ namespace Fovea.Tests.Parity.Qwen25Vl;
 /// <summary>The samples of tests/goldens/qwen2_5_vl_tiny as the original encoded them, with their pixels.</summary>
 internal sealed class TinySamples
 {
-    private readonly Qwen2VlImageProcessor images = Qwen2VlImageProcessor.Load(TestFiles.Golden("qwen2_5_vl_tiny/model"));
-    private readonly Dictionary<string, float[]> pixels = [];
+    private readonly GoldenPixels pixels = new(TestFiles.Golden("qwen2_5_vl_tiny/model"), 1176);
 
     public EncodedSample[] All { get; } = ReadSamples();
 
@@ -22,26 +20,7 @@ internal sealed class TinySamples
         return WithPixels(StepPlanner.Plan(step, groups, new PlanOptions { MicroBatchTokens = microBatchTokens, Reduction = reduction }));
     }
 
-    public StepBatch WithPixels(StepBatch plan)
-    {
-        foreach (var batch in plan.MicroBatches)
-        {
-            batch.Tickets = [.. batch.ImagePaths.Select(path => new ImageTicket(path, path, null, default))];
-            var target = batch.AllocatePixels(batch.Grids.Sum(g => g.Patches), 1176);
-            foreach (var path in batch.ImagePaths)
-            {
-                if (!pixels.TryGetValue(path, out var values))
-                {
-                    pixels[path] = values = images.Process(ImageReader.Read(path)).Patches;
-                }
-
-                values.CopyTo(target);
-                target = target[values.Length..];
-            }
-        }
-
-        return plan;
-    }
+    public StepBatch WithPixels(StepBatch plan) => pixels.Fill(plan);
 
     private static EncodedSample[] ReadSamples()
     {

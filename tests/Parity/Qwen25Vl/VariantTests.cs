@@ -4,9 +4,6 @@ using System.Text.Json.Nodes;
 using Fovea.Files.Safetensors;
 using Fovea.Models;
 using Fovea.Models.Peft;
-using Fovea.Runs.Files;
-using Fovea.Training.Config;
-using Fovea.Training.Recipes;
 
 namespace Fovea.Tests.Parity.Qwen25Vl;
 
@@ -17,7 +14,6 @@ namespace Fovea.Tests.Parity.Qwen25Vl;
 public sealed class VariantTests : NativeTest
 {
     private const string Weights = "adapter_model.safetensors";
-    private static readonly string Base = TestFiles.Golden("qwen2_5_vl_tiny/model");
     private static readonly string Start = TestFiles.Golden("qwen2_5_vl_tiny/adapter_init");
     private readonly string folder = Directory.CreateTempSubdirectory("fovea-variants-").FullName;
 
@@ -36,13 +32,7 @@ public sealed class VariantTests : NativeTest
             _ => Start,
         };
         var log = Train("out", [$"adapter_name_or_path={from}", $"learning_rate={rate}", "max_steps=20", .. keys]);
-        var expected = golden.GetProperty("log").EnumerateArray().ToList();
-        Assert.Equal(expected.Count, log.Count);
-        for (var step = 0; step < log.Count; step++)
-        {
-            Assert.Equal(expected[step].GetProperty("loss").GetDouble(), log[step].Loss, TestDevice.Tolerance(1e-4));
-            Assert.Equal(expected[step].GetProperty("grad_norm").GetDouble(), log[step].Norm, TestDevice.Tolerance(1e-3));
-        }
+        PeftRun.AssertAgrees(golden, log);
 
         using var saved = Checkpoint.OpenAdapter(Path.Combine(folder, "out"));
         var keysOfTheirs = golden.GetProperty("adapter_final_keys").EnumerateObject().ToDictionary(
@@ -106,38 +96,14 @@ public sealed class VariantTests : NativeTest
         return MemoryMarshal.Cast<byte, float>(bytes.ToArray()).ToArray();
     }
 
-    private List<(double Loss, double Norm)> Train(string name, string[] keys)
-    {
-        var output = Path.Combine(folder, name);
-        var yaml = $"""
-            model_name_or_path: {Base}
-            dataset: tiny_shapes
-            dataset_dir: {TestFiles.Golden("qwen2_5_vl_tiny/data")}
-            template: qwen2_vl
-            output_dir: {output}
-            per_device_train_batch_size: 8
-            gradient_accumulation_steps: 1
-            disable_shuffling: true
-            lr_scheduler_type: cosine
-            warmup_ratio: 0.1
-            logging_steps: 1
-            save_strategy: "no"
-            vision_cache_dir: none
-            """;
-        SupervisedFineTune.Run(TrainConfig.Parse(yaml, "variant", keys), []);
-        return
-        [
-            .. TrainerState.Load(Path.Combine(output, TrainerState.FileName)).LogHistory.Where(entry => entry.ContainsKey("loss"))
-                .Select(entry => (Convert.ToDouble(entry["loss"]), Convert.ToDouble(entry["grad_norm"]))),
-        ];
-    }
+    private List<(double Loss, double Norm)> Train(string name, string[] keys) => PeftRun.Train(Path.Combine(folder, name), keys);
 
     /// <summary>The reference's first adapter with magnitudes: DoRA's starts from the same A and B.</summary>
     private string WithMagnitudes()
     {
         var target = Directory.CreateDirectory(Path.Combine(folder, "start")).FullName;
         using var plain = Checkpoint.OpenAdapter(Start);
-        using var model = ModelSource.Open(Base).Load(new ModelOptions());
+        using var model = ModelSource.Open(PeftRun.Base).Load(new ModelOptions());
         List<TensorSource> tensors = [.. plain.Tensors.Values.Select(TensorSource.FromEntry)];
         foreach (var name in plain.Tensors.Keys.Where(name => name.EndsWith(".lora_A.weight", StringComparison.Ordinal)))
         {

@@ -51,7 +51,7 @@ public sealed class BridgePlacesTests : IDisposable
         var bridges = Several("2.6.0", "2.10.0");
         Put("system", "libtorch_cpu.so.2.6.0");
         Put("second", "libtorch_cpu.so");
-        Assert.Contains("which version", Assert.Throws<TorchException>(() => Places().Find()).Message);
+        Assert.Contains("the version of", Assert.Throws<TorchException>(() => Places().Find()).Message);
         Put(".", "build-version", "2.10.0+cpu\n");
         Assert.Equal(bridges["2.10.0"], Places().Find());
     }

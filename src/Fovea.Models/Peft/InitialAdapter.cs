@@ -34,8 +34,8 @@ internal static class InitialAdapter
         if (config.Lora.Start.ChangesBase && packed is not null)
         {
             throw new ConfigException($"{folder} was trained over what {config.Lora.Start.Name} left of the base's own weights, and "
-                + $"{packed.Path} is kept in 4 bits here: load it over the model in 16 bits, without quantization_bit, or give the adapter that pissa_convert: true writes "
-                + $"({ConvertedFolderOf(config.Lora.Start)})");
+                + $"{packed.Path} is kept in 4 bits here: load it over the model in 16 bits, without quantization_bit, or give the "
+                + $"adapter that pissa_convert: true writes ({ConvertedFolderOf(config.Lora.Start)})");
         }
 
         if (!config.Lora.Start.ChangesBase || model.Ledger.Options.Device.Type == DeviceType.Meta)

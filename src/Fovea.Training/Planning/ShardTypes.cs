@@ -35,7 +35,7 @@ internal sealed record ShardTypes(int Compute, int Master)
         Mapped = mapped,
         States = Optimizers.StatesPerElement(config.Optimizer, model.Ledger.Trainable, model.Ledger.Options.Master.Size()),
         Alignment = Optimizers.Alignment(config.Optimizer),
-        Accumulates = config.Schedule.GradientAccumulationSteps * config.Schedule.PerDeviceTrainBatchSize > 1,
+        Accumulates = config.Schedule.GradientAccumulationSteps > 1 || config.Schedule.PerDeviceTrainBatchSize > 1,
         Scatters = !onHost,
         BucketBytes = (long)(config.Parallel.DdpBucketCapMb * (1 << 20)),
     };

@@ -307,6 +307,19 @@ public sealed class TrainConfigTests
     public void Resuming_takes_a_folder_or_a_switch(string text, string? value) =>
         Assert.Equal(value, Load($"resume_from_checkpoint: {text}").Run.ResumeFromCheckpoint);
 
+    [Theory]
+    [InlineData(65536, 32768, 1)]
+    [InlineData(65536, 16384, 2)]
+    [InlineData(2_147_483_647, 2_147_483_647, 1_000_000)]
+    public void More_samples_a_step_than_can_be_counted_name_the_keys(int batch, int accumulation, int ranks)
+    {
+        var config = Load($"per_device_train_batch_size: {batch}\ngradient_accumulation_steps: {accumulation}");
+        var problem = Assert.Throws<ConfigException>(() => config.CheckRanks(ranks)).Message;
+        Assert.StartsWith($"per_device_train_batch_size: {batch} x gradient_accumulation_steps: {accumulation} x {ranks} processes is ", problem);
+        Assert.Contains("of which there can be 2,147,483,647; lower one of the two keys", problem);
+        Assert.Equal(2_147_483_647, Load("per_device_train_batch_size: 2147483647").Schedule.SamplesPerStep(1));
+    }
+
     [Fact]
     public void No_key_stands_in_two_tables()
     {

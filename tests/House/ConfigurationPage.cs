@@ -60,7 +60,8 @@ internal static partial class ConfigurationPage
             """);
         foreach (var (key, refused) in RefusedKeys.All)
         {
-            text.Append($"| `{key}` | {string.Join(" ", refused.Harmless.Select(value => $"`{value}`"))} | {refused.Reason} |\n");
+            var ignored = refused.Ignored is { } passed ? $"; `{passed.Value}` without effect: {passed.Reason}" : string.Empty;
+            text.Append($"| `{key}` | {string.Join(" ", refused.Harmless.Select(value => $"`{value}`"))}{ignored} | {refused.Reason} |\n");
         }
 
         return text.ToString();

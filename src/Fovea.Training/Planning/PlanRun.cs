@@ -33,7 +33,9 @@ internal static class PlanRun
         var tokens = Math.Max(options.Length ?? config.Data.CutoffLen, config.Memory.MicroBatchTokens ?? 0);
         var patches = shapes.VisionLearns ? model.MostPatches(config.Data.ImageMaxPixels, tokens) : 0;
         var groups = ShardGroup.Of(model);
-        var types = ShardTypes.Of(model, config, mapped: onHost && !config.ChangesBase && shapes.Stored == model.Ledger.Options.Compute, onHost);
+        var types = ShardTypes.Of(
+            model, config, mapped: onHost && !config.ChangesBase && shapes.Stored == model.Ledger.Options.Compute, onHost,
+            mapsPacked: onHost && source.Quantization is not null);
         var costs = new Dictionary<int, ActivationCosts>();
         var rows = new List<MemoryPlanRow>();
         var split = config.Parallel.SequenceParallelSize;

@@ -38,7 +38,8 @@ internal static class JsonText
     public static void RefuseHalfSurrogates(ReadOnlySpan<byte> utf8) => JsonProblem.RefuseHalfSurrogates(utf8, lenient: false, TextPlace.Start);
 
     /// <summary>What a reader complained about, in words.</summary>
-    public static string Explain(ReadOnlySpan<byte> utf8, JsonException e) => e.LineNumber is null ? e.Message : JsonProblem.Describe(utf8, e, lenient: false, TextPlace.Start);
+    public static string Explain(ReadOnlySpan<byte> utf8, JsonException e) =>
+        e.LineNumber is null ? e.Message : JsonProblem.Describe(utf8, e, lenient: false, TextPlace.Start);
 
     /// <summary>What a value is, for messages.</summary>
     public static string Kind(JsonElement value) => value.ValueKind switch

@@ -17,7 +17,8 @@ internal sealed class RankProcess : IDisposable
     private volatile bool quiet;
 
     /// <summary>Starts it. The calling thread must live as long as the rank: the kernel ends the rank with it.</summary>
-    public RankProcess(IReadOnlyList<string> arguments, RankEnvironment variables, IEnumerable<(string Name, string Value)> more, RankLog log, RankErrors errors)
+    public RankProcess(
+        IReadOnlyList<string> arguments, RankEnvironment variables, IEnumerable<(string Name, string Value)> more, RankLog log, RankErrors errors)
     {
         this.log = log;
         this.errors = errors;

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Fovea.Data.Readers;
 using Microsoft.Win32.SafeHandles;
 

@@ -10,7 +10,7 @@ internal static class KeyNeeds
     private static readonly KeyNeed[] Table =
     [
         // An export in 4 bits rounds by the same keys.
-        new("quantization_type double_quantization quantization_method", "with quantization_bit: 4 or export_quantization_bit: 4",
+        new("quantization_type double_quantization quantization_method llm_int8_skip_modules", "with quantization_bit: 4 or export_quantization_bit: 4",
             config => config.Model.QuantizationBit is not null || config.Export.ExportQuantizationBit is not null) { Everywhere = true },
         new("buffer_size", "with streaming: true", config => config.Data.Streaming),
         new("mix_strategy", "with several datasets",
@@ -18,7 +18,7 @@ internal static class KeyNeeds
         new("interleave_probs", "with several datasets", Mixes),
         new("eval_on_each_dataset", "with eval_dataset", config => config.Data.EvalDataset.Count > 0),
         new("lora_rank lora_alpha lora_dropout lora_target additional_target", "with finetuning_type: lora", IsLora),
-        new("lora_rank lora_alpha lora_dropout lora_target exclude_modules rank_pattern alpha_pattern lora_target_parameters use_rslora use_dora init_weights"
+        new("lora_rank lora_alpha lora_target exclude_modules rank_pattern alpha_pattern lora_target_parameters use_rslora use_dora init_weights"
             + " pissa_init",
             "for a new adapter, and the one of adapter_name_or_path goes on as it is (create_new_adapter: true begins another over it)",
             config => !IsLora(config) || config.Model.AdapterNameOrPath.Count == 0 || config.Tuning.CreateNewAdapter || !config.Run.DoTrain),
@@ -30,7 +30,8 @@ internal static class KeyNeeds
             config => config.Optimizer.Kind is not (OptimizerKind.Sgd or OptimizerKind.Adafactor)),
         new("adam_epsilon", "with AdamW and Muon, not with SGD, Adafactor and Lion",
             config => config.Optimizer.Kind is not (OptimizerKind.Sgd or OptimizerKind.Adafactor or OptimizerKind.Lion)),
-        new("decay_norms", "with weight_decay", config => config.Optimizer.WeightDecay > 0),
+        new("decay_norms", "with weight_decay, and not with Muon, which decays everything",
+            config => config.Optimizer is { WeightDecay: > 0, Kind: not OptimizerKind.Muon }),
         new("warmup_ratio", "without warmup_steps, which takes precedence", config => config.Schedule.WarmupSteps == 0),
         new("warmup_ratio warmup_steps", "with a schedule that warms up, for instance lr_scheduler_type: constant_with_warmup",
             config => config.Schedule is not { LrSchedulerType: LrSchedulerType.Constant, DeepSpeedSchedule: null }),
@@ -51,8 +52,12 @@ internal static class KeyNeeds
         new("hub_model_id hub_token hub_private_repo hub_revision", "with push_to_hub: true", config => config.Hub.PushToHub),
     ];
 
+    /// <summary>The table: keys, and what they need.</summary>
+    public static IEnumerable<(IReadOnlyList<string> Keys, string Needs)> All { get; } =
+        [.. Table.Select(need => ((IReadOnlyList<string>)need.Keys.Split(' '), need.Needs))];
+
     /// <summary>All keys of the table.</summary>
-    public static IEnumerable<string> Keys => Table.SelectMany(need => need.Keys.Split(' ')).Distinct();
+    public static IEnumerable<string> Keys => All.SelectMany(need => need.Keys).Distinct();
 
     /// <summary>One sentence for each need that is not met, with the keys that were written for nothing.</summary>
     /// <param name="written">What a user wrote with a value, by the names of keys.</param>

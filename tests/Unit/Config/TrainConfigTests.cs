@@ -221,6 +221,7 @@ public sealed class TrainConfigTests
     [InlineData("eval_dataset: [a, b]\nmix_strategy: interleave_over")]
     [InlineData("mix_strategy: concat")]
     [InlineData("adapter_name_or_path: a\ncreate_new_adapter: true\nlora_rank: 4")]
+    [InlineData("adapter_name_or_path: a\nlora_dropout: 0.1")]
     [InlineData("lr_scheduler_type: cosine_with_min_lr\nlr_scheduler_kwargs: {min_lr: 1.0e-6, num_cycles: 1}\nwarmup_steps: 5")]
     [InlineData("lr_scheduler_type: cosine\nlr_scheduler_kwargs: {num_cycles: 1}")]
     [InlineData("optim: lion\nadam_beta1: 0.8\nadam_beta2: 0.9")]

@@ -2,7 +2,8 @@ namespace Fovea;
 
 /// <summary>
 /// A lock between processes: <c>flock</c> on a file that stays, as Python's filelock takes it, so that both exclude each other. .NET takes exactly that lock
-/// where a file is opened for nobody else.
+/// where a file is opened for nobody else. On a file system that has no such locks it goes on without one, as .NET does: what is under a lock is also written
+/// beside its place and renamed.
 /// </summary>
 internal sealed class FileLock : IDisposable
 {
@@ -13,6 +14,8 @@ internal sealed class FileLock : IDisposable
 
     /// <summary>Waits for a lock.</summary>
     /// <param name="waits">Called once, where another process has it.</param>
+    /// <exception cref="IOException">The file cannot be made or opened.</exception>
+    /// <exception cref="UnauthorizedAccessException">The same.</exception>
     public static async Task<FileLock> Take(string path, CancellationToken cancel, Action? waits = null)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
@@ -33,6 +36,8 @@ internal sealed class FileLock : IDisposable
     }
 
     /// <summary>Takes a lock, or gives null where another has it.</summary>
+    /// <exception cref="IOException">The file cannot be made or opened for another reason: its folder is missing, the disk is full.</exception>
+    /// <exception cref="UnauthorizedAccessException">The same: it may not be written.</exception>
     public static FileLock? TryTake(string path)
     {
         // Group-writable, as Python's: users of a shared cache wait for one another.
@@ -47,10 +52,17 @@ internal sealed class FileLock : IDisposable
 
             return new FileLock(new FileStream(path, options));
         }
-        catch (IOException) when (File.Exists(path))
+        catch (IOException e) when (IsHeld(e))
         {
             return null;
         }
+    }
+
+    /// <summary>Whether it is the other's lock that an error comes from: EWOULDBLOCK of <c>flock</c>, on Windows a sharing or lock violation.</summary>
+    private static bool IsHeld(IOException e)
+    {
+        const int linux = 11, mac = 35, sharing = unchecked((int)0x80070020), locked = unchecked((int)0x80070021);
+        return OperatingSystem.IsWindows() ? e.HResult is sharing or locked : e.HResult == (OperatingSystem.IsMacOS() ? mac : linux);
     }
 
     public void Dispose() => held.Dispose();

@@ -10,7 +10,7 @@ internal static class JsonProblem
     public const string Comment = "a comment, which JSON does not have; take it out";
 
     /// <exception cref="JsonException">A text or key holds half a surrogate pair; names place and key.</exception>
-    internal static void RefuseHalfSurrogates(ReadOnlySpan<byte> json, bool lenient)
+    internal static void RefuseHalfSurrogates(ReadOnlySpan<byte> json, bool lenient, TextPlace from)
     {
         if (Half(json) is var found and >= 0)
         {
@@ -20,15 +20,15 @@ internal static class JsonProblem
             }
 
             var escape = Encoding.UTF8.GetString(json.Slice(found, 6));
-            throw new JsonException($"{Place(json, found)}{(key.Length == 0 ? string.Empty : $", {key}")} holds half a surrogate pair, {escape}, "
+            throw new JsonException($"{Place(json, found, from)}{(key.Length == 0 ? string.Empty : $", {key}")} holds half a surrogate pair, {escape}, "
                 + "which is no character; write the character itself, or take it out");
         }
     }
 
     /// <summary>The parser's complaint in words.</summary>
-    internal static string Describe(ReadOnlySpan<byte> json, JsonException e, bool lenient)
+    internal static string Describe(ReadOnlySpan<byte> json, JsonException e, bool lenient, TextPlace from)
     {
-        if (Duplicate(json, lenient) is { } twice)
+        if (Duplicate(json, lenient, from) is { } twice)
         {
             return twice;
         }
@@ -39,7 +39,7 @@ internal static class JsonProblem
         }
 
         var at = Offset(json, e);
-        return $"{Place(json, at)} is not valid JSON: {Reason(json, at, e)}";
+        return $"{Place(json, at, from)} is not valid JSON: {Reason(json, at, e)}";
     }
 
     /// <summary>What stands at a place that the parser stopped at, in words.</summary>
@@ -146,10 +146,10 @@ internal static class JsonProblem
         return (int)Math.Min(json.Length, start + (e.BytePositionInLine ?? 0));
     }
 
-    private static string Place(ReadOnlySpan<byte> json, int at)
+    private static string Place(ReadOnlySpan<byte> json, int at, TextPlace from)
     {
-        var before = json[..at];
-        return $"line {before.Count((byte)'\n') + 1}, column {at - before.LastIndexOf((byte)'\n')}";
+        var place = from.At(json, at);
+        return $"line {place.Line}, column {place.Column}";
     }
 
     /// <summary>The place of the first escape of one half of a pair without the other, or -1.</summary>
@@ -211,7 +211,7 @@ internal static class JsonProblem
     }
 
     /// <summary>The first key that stands twice in one object; null where the text is not JSON or there is none.</summary>
-    private static string? Duplicate(ReadOnlySpan<byte> json, bool lenient)
+    private static string? Duplicate(ReadOnlySpan<byte> json, bool lenient, TextPlace from)
     {
         var path = new JsonPath();
         var keys = new Stack<HashSet<string>>();
@@ -231,7 +231,7 @@ internal static class JsonProblem
                 }
                 else if (reader.TokenType == JsonTokenType.PropertyName && !keys.Peek().Add(reader.GetString()!))
                 {
-                    return $"{Place(json, (int)reader.TokenStartIndex)} gives {path} twice; keep one";
+                    return $"{Place(json, (int)reader.TokenStartIndex, from)} gives {path} twice; keep one";
                 }
             }
         }

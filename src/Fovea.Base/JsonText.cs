@@ -14,17 +14,19 @@ internal static class JsonText
     };
 
     /// <param name="utf8">UTF-8, checked.</param>
-    /// <exception cref="JsonException">In words: "line 3, column 1: not valid JSON: ...".</exception>
-    public static JsonDocument Parse(ReadOnlyMemory<byte> utf8, bool lenient = false)
+    /// <param name="from">Where it begins, as messages count; null is at line 1.</param>
+    /// <exception cref="JsonException">In words: "line 3, column 1 is not valid JSON: ...".</exception>
+    public static JsonDocument Parse(ReadOnlyMemory<byte> utf8, bool lenient = false, TextPlace? from = null)
     {
-        RefuseHalfSurrogates(utf8.Span, lenient);
+        var start = from ?? TextPlace.Start;
+        JsonProblem.RefuseHalfSurrogates(utf8.Span, lenient, start);
         try
         {
             return JsonDocument.Parse(utf8, lenient ? Lenient : Strict);
         }
         catch (JsonException e)
         {
-            throw new JsonException(JsonProblem.Describe(utf8.Span, e, lenient));
+            throw new JsonException(JsonProblem.Describe(utf8.Span, e, lenient, start));
         }
     }
 
@@ -33,10 +35,11 @@ internal static class JsonText
     /// tokenizer of the reference encodes one): here they are refused where they stand.
     /// </summary>
     /// <exception cref="JsonException">Names place and key.</exception>
-    public static void RefuseHalfSurrogates(ReadOnlySpan<byte> utf8, bool lenient = false) => JsonProblem.RefuseHalfSurrogates(utf8, lenient);
+    public static void RefuseHalfSurrogates(ReadOnlySpan<byte> utf8) => JsonProblem.RefuseHalfSurrogates(utf8, lenient: false, TextPlace.Start);
 
     /// <summary>What a reader complained about, in words.</summary>
-    public static string Explain(ReadOnlySpan<byte> utf8, JsonException e) => e.LineNumber is null ? e.Message : JsonProblem.Describe(utf8, e, lenient: false);
+    public static string Explain(ReadOnlySpan<byte> utf8, JsonException e) =>
+        e.LineNumber is null ? e.Message : JsonProblem.Describe(utf8, e, lenient: false, TextPlace.Start);
 
     /// <summary>What a value is, for messages.</summary>
     public static string Kind(JsonElement value) => value.ValueKind switch

@@ -48,10 +48,11 @@ internal static class TextFile
 
     /// <summary>What was read already, checked.</summary>
     /// <param name="name">How messages call it.</param>
+    /// <param name="from">Where it begins, as messages count; null is at line 1.</param>
     /// <exception cref="ConfigException">It is not UTF-8, or holds a NUL byte.</exception>
-    public static ReadOnlyMemory<byte> Check(ReadOnlyMemory<byte> bytes, string? name)
+    public static ReadOnlyMemory<byte> Check(ReadOnlyMemory<byte> bytes, string? name, TextPlace? from = null)
     {
-        var check = new Utf8Check(name);
+        var check = new Utf8Check(name, from);
         check.Next(bytes.Span);
         check.End();
         return bytes[Utf8Check.MarkLength(bytes.Span)..];

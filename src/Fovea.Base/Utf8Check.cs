@@ -6,12 +6,12 @@ namespace Fovea;
 
 /// <summary>Looks at a text piece by piece, without a copy: the first byte that is not UTF-8 is an error with its line and its place in the line.</summary>
 /// <param name="name">How messages call the text; null to begin them with the line.</param>
-internal sealed class Utf8Check(string? name)
+/// <param name="from">Where it begins, as messages count; null is at line 1.</param>
+internal sealed class Utf8Check(string? name, TextPlace? from = null)
 {
     private readonly byte[] carried = new byte[4];
     private int carry;
-    private long line = 1;
-    private long column = 1;
+    private TextPlace place = from ?? TextPlace.Start;
     private bool begun;
 
     /// <summary>3 where the bytes begin with UTF-8's byte order mark, which is no part of the text; else 0.</summary>
@@ -91,7 +91,7 @@ internal sealed class Utf8Check(string? name)
             if (status != OperationStatus.NeedMoreData)
             {
                 Refuse(status, rune, carried);
-                column += carry;
+                place = place with { Column = place.Column + carry };
                 carry = 0;
             }
         }
@@ -112,12 +112,7 @@ internal sealed class Utf8Check(string? name)
         }
     }
 
-    private void Count(ReadOnlySpan<byte> bytes)
-    {
-        var lines = bytes.Count((byte)'\n');
-        line += lines;
-        column = lines == 0 ? column + bytes.Length : bytes.Length - bytes.LastIndexOf((byte)'\n');
-    }
+    private void Count(ReadOnlySpan<byte> bytes) => place = place.At(bytes, bytes.Length);
 
-    private string Place() => $"{(name is null ? string.Empty : $"{name} ")}line {line}, byte {column}";
+    private string Place() => $"{(name is null ? string.Empty : $"{name} ")}line {place.Line}, byte {place.Column}";
 }

@@ -8,6 +8,12 @@ internal sealed record GroupResult(IReadOnlyList<RankExit> Exits, TimeSpan Laste
 {
     private const int ByKill = 137;
 
+    /// <summary>Whether an error stands on the launcher's error stream already.</summary>
+    public Func<string, bool> Shows { get; init; } = _ => false;
+
+    /// <summary>All ranks refused the same, in words that are shown: no rank brought down the others.</summary>
+    public bool Refused => Exits.All(exit => exit is { Killed: false, Code: RankExit.Refused } && exit.Tail is [.., var last] && Shows(last));
+
     /// <summary>The worst rank's exit code; those that the launcher ended do not count.</summary>
     public int Code
     {

@@ -123,11 +123,16 @@ internal sealed class Launcher
     {
         var culprit = result.Culprit!;
         var others = plan.WorldSize == 1 ? string.Empty : result.Exits.Any(exit => exit.Killed) ? "; the other ranks were ended" : string.Empty;
-        Console.Error.WriteLine($"error: {Describe(culprit)}{others}");
-        if (culprit.Rank != 0 && culprit.Tail.Count > 0)
+        if (!result.Refused)
+        {
+            Console.Error.WriteLine($"error: {Describe(culprit)}{others}");
+        }
+
+        var tail = culprit.Tail.Where(line => !result.Shows(line)).ToList();
+        if (culprit.Rank != 0 && tail.Count > 0)
         {
             Console.Error.WriteLine($"  the end of {logs[culprit.Rank % plan.Processes].Path}:");
-            foreach (var line in culprit.Tail)
+            foreach (var line in tail)
             {
                 Console.Error.WriteLine($"    {line}");
             }

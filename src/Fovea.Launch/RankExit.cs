@@ -12,6 +12,9 @@ internal sealed record RankExit(
     /// <summary>Stopped on request, with a checkpoint, or before it had anything to save.</summary>
     public const int Interrupted = 130;
 
+    /// <summary>A configuration or data that cannot be used.</summary>
+    public const int Refused = 2;
+
     private static readonly Dictionary<int, string> Signals = new()
     {
         [1] = "SIGHUP", [2] = "SIGINT", [3] = "SIGQUIT", [4] = "SIGILL (the processor does not know an instruction)", [6] = "SIGABRT (it aborted itself)",

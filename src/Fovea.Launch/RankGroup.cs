@@ -12,6 +12,7 @@ internal sealed class RankGroup : IDisposable
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
     private readonly List<RankProcess> ranks = [];
     private readonly List<RankExit> exits = [];
+    private readonly RankErrors errors = new();
     private readonly Stopwatch watch = Stopwatch.StartNew();
     private readonly LaunchJob job;
     private readonly RankLogs logs;
@@ -39,10 +40,12 @@ internal sealed class RankGroup : IDisposable
         while (group.ranks.Count > group.exits.Count)
         {
             group.Look();
+            group.errors.Show();
             Thread.Sleep(Poll);
         }
 
-        return new GroupResult(group.exits, group.watch.Elapsed, group.asked is not null, group.forced, group.overdue);
+        group.errors.Show(all: true);
+        return new GroupResult(group.exits, group.watch.Elapsed, group.asked is not null, group.forced, group.overdue) { Shows = group.errors.Shows };
     }
 
     public void Dispose()
@@ -69,7 +72,7 @@ internal sealed class RankGroup : IDisposable
         {
             var variables = plan.RankOf(local, port);
             logs[local].Begin($"rank {variables.Rank} of {variables.WorldSize} on {Environment.MachineName}, start {restart + 1}");
-            ranks.Add(new RankProcess(arguments, variables, more, logs[local]));
+            ranks.Add(new RankProcess(arguments, variables, more, logs[local], errors));
         }
     }
 

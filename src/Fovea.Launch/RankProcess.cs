@@ -13,12 +13,15 @@ internal sealed class RankProcess : IDisposable
 
     private readonly Process process;
     private readonly RankLog log;
+    private readonly RankErrors errors;
     private volatile bool quiet;
 
     /// <summary>Starts it. The calling thread must live as long as the rank: the kernel ends the rank with it.</summary>
-    public RankProcess(IReadOnlyList<string> arguments, RankEnvironment variables, IEnumerable<(string Name, string Value)> more, RankLog log)
+    public RankProcess(
+        IReadOnlyList<string> arguments, RankEnvironment variables, IEnumerable<(string Name, string Value)> more, RankLog log, RankErrors errors)
     {
         this.log = log;
+        this.errors = errors;
         Rank = variables.Rank;
         var first = Rank == 0;
         var start = new ProcessStartInfo(Host(), [Program, .. arguments])
@@ -34,7 +37,7 @@ internal sealed class RankProcess : IDisposable
 
         start.Environment[RankStart.LauncherVariable] = Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
         process = new Process { StartInfo = start };
-        process.ErrorDataReceived += (_, line) => TakeError(line.Data, first ? string.Empty : $"[rank {Rank}] ");
+        process.ErrorDataReceived += (_, line) => TakeError(line.Data);
         process.OutputDataReceived += (_, line) => Take(line.Data);
         process.Start();
         process.BeginErrorReadLine();
@@ -105,12 +108,12 @@ internal sealed class RankProcess : IDisposable
         }
     }
 
-    private void TakeError(string? line, string prefix)
+    private void TakeError(string? line)
     {
         Take(line);
         if (line is not null && !quiet)
         {
-            Console.Error.WriteLine(prefix + line);
+            errors.Take(Rank, line);
         }
     }
 }

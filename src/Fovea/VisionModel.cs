@@ -206,8 +206,8 @@ public sealed class VisionModel : IAsyncDisposable
     {
         const string name = "conversations";
         var given = new Dictionary<string, IReadOnlyList<Conversation>> { [name] = [.. heldOut] };
-        var asked = config with { Data = config.Data with { EvalDataset = [name], Given = given } };
-        return Of(await Measure(asked, tell: null, cancel).ConfigureAwait(false));
+        var asked = config with { Data = config.Data with { EvalDataset = [name], EvalOnEachDataset = false, Given = given } };
+        return Of((await Measure(asked, tell: null, cancel).ConfigureAwait(false))[0]);
     }
 
     /// <summary>Answers held-out conversations, many at a time, and computes metrics of the answers.</summary>
@@ -279,7 +279,7 @@ public sealed class VisionModel : IAsyncDisposable
         Run(() => new BenchmarkRun(loaded, config, mesh ?? Mesh.Alone(), request).Run(questions, told, cancel), cancel);
 
     // On what a configuration holds out; notices about the data go to the callback, one sentence at a time.
-    internal Task<Evaluated> Measure(TrainConfig asked, Action<string>? tell, CancellationToken cancel = default) =>
+    internal Task<IReadOnlyList<Evaluated>> Measure(TrainConfig asked, Action<string>? tell, CancellationToken cancel = default) =>
         Run(() => HeldOutEvaluation.Run(asked, loaded.Source, loaded.Model, mesh, loaded.Weights, tell), cancel);
 
     /// <summary>Runs something on the model's thread.</summary>

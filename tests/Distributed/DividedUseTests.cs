@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Fovea.Models;
 using Fovea.Models.Qwen25Vl;
@@ -27,6 +28,33 @@ public sealed partial class DividedUseTests : IDisposable
         {
             var two = Numbers(Run(2, [.. eval, how]));
             Assert.All(one.Zip(two), pair => Assert.Equal(1, pair.Second / pair.First, 1e-4));
+        }
+    }
+
+    [Fact]
+    public void Eval_gives_each_dataset_the_numbers_of_one_process()
+    {
+        run.Rows(7, rows =>
+        {
+            run.Write("first.json", new JsonArray([.. rows.Take(4).Select(row => row!.DeepClone())]).ToJsonString());
+            run.Write("second.json", new JsonArray([.. rows.Skip(4).Select(row => row!.DeepClone())]).ToJsonString());
+        });
+        var names = $"eval_dataset={Path.Combine(run.Folder, "first.json")},{Path.Combine(run.Folder, "second.json")}";
+        JsonObject Each(int processes, string how)
+        {
+            var file = Path.Combine(run.Folder, $"{processes}{how}.json");
+            Run(processes, ["eval", run.Config, "output_dir=", names, "eval_on_each_dataset=true", how, "--json", file]);
+            return JsonNode.Parse(File.ReadAllText(file))!.AsObject();
+        }
+
+        var one = Each(1, "zero=0");
+        foreach (var two in new[] { Each(2, "zero=0"), Each(2, Third) })
+        {
+            Assert.Equal(one.Select(pair => pair.Key), two.Select(pair => pair.Key));
+            foreach (var key in new[] { "eval_first_loss", "eval_second_loss", "eval_first_perplexity", "eval_second_samples" })
+            {
+                Assert.Equal(1, (double)two[key]! / (double)one[key]!, 1e-4);
+            }
         }
     }
 

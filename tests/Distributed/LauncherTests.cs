@@ -42,6 +42,29 @@ public sealed class LauncherTests
         Assert.DoesNotContain("a worry", run.Log(2));
     }
 
+    [Theory]
+    [InlineData("*:error=error: too many heads")]
+    [InlineData("0:sleep=0.3", "*:error=error: too many heads")]
+    [InlineData("0:sleep=0.3", "*:error=error: too many heads", "*:error=error: too few rows")]
+    public void An_error_that_all_ranks_have_is_printed_once(params string[] actions)
+    {
+        using var run = LaunchRun.Start(3, [.. actions, "*:exit=2"]);
+        Assert.Equal(2, run.Wait());
+        var expected = actions.Where(action => action.StartsWith('*')).Select(action => action["*:error=".Length..]);
+        Assert.Equal(expected, run.Process.Errors.Split('\n').Where(line => line.Contains("error: ", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void An_error_of_some_ranks_is_named_by_one_of_them_and_by_the_launcher_without_saying_it_again()
+    {
+        using var run = LaunchRun.Start(3, Begin, "1:error=error: no such image", "1:print=a word", "1:exit=2", "*:sleep=60");
+        Assert.Equal(2, run.Wait());
+        Assert.Contains("\n[rank 1] error: no such image\n", run.Process.Errors);
+        Assert.Matches("error: rank 1 on .* ended with exit code 2 after .*; the other ranks were ended", run.Process.Errors);
+        Assert.Single(run.Process.Errors.Split('\n'), line => line.Contains("no such image", StringComparison.Ordinal));
+        Assert.Contains("rank_1.log:\n    a word", run.Process.Errors);
+    }
+
     [Fact]
     public void One_that_fails_ends_all_with_its_code_and_one_message()
     {

@@ -15,7 +15,7 @@ internal static partial class ConfigurationPage
             A run is described by one YAML (or JSON) file with the keys of LLaMA-Factory's supervised fine-tuning, and a few of our own.
             The file is flat; here the keys are grouped in sections. `fovea train FILE key=value ...` overrides single keys. Paths are relative to the
             current directory, `~` is the home folder. The file is UTF-8; [other encodings](decisions/users-text.md) are handled as in every file that is read.
-            All errors are reported at once, with exit code 2; a key that is in none of the three tables is an error that names the
+            All errors are reported at once, with exit code 2; a key that is in none of the tables is an error that names the
             nearest known one.
 
             This page is generated from the code: `FOVEA_WRITE_DOCS=1 ./test --filter ConfigurationPageTests` regenerates it.
@@ -32,6 +32,20 @@ internal static partial class ConfigurationPage
             {
                 Append(text, key, defaults[key.Name], comments);
             }
+        }
+
+        text.Append("""
+
+            ## Read beside another key
+            Where what a key needs is missing, it is reported once as ignored.
+
+            | key | only read |
+            |---|---|
+
+            """);
+        foreach (var (keys, needs) in KeyNeeds.All)
+        {
+            text.Append($"| {string.Join(" ", keys.Select(key => $"`{key}`"))} | {needs} |\n");
         }
 
         text.Append("""
@@ -60,7 +74,8 @@ internal static partial class ConfigurationPage
             """);
         foreach (var (key, refused) in RefusedKeys.All)
         {
-            text.Append($"| `{key}` | {string.Join(" ", refused.Harmless.Select(value => $"`{value}`"))} | {refused.Reason} |\n");
+            var ignored = refused.Ignored is { } passed ? $"; `{passed.Value}` without effect: {passed.Reason}" : string.Empty;
+            text.Append($"| `{key}` | {string.Join(" ", refused.Harmless.Select(value => $"`{value}`"))}{ignored} | {refused.Reason} |\n");
         }
 
         return text.ToString();

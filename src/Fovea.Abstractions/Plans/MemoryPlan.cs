@@ -37,6 +37,9 @@ public sealed record MemoryPlan
     /// <summary>All settings that make sense.</summary>
     public required IReadOnlyList<MemoryPlanRow> Rows { get; init; }
 
+    /// <summary>Numbers of ranks that were asked for and have no rows, each with the reason: a run on so many would be refused.</summary>
+    public IReadOnlyDictionary<int, string> LeftOut { get; init; } = new Dictionary<int, string>();
+
     /// <summary>For each number of ranks the fastest setting that fits; ranks where none fits are missing.</summary>
     public required IReadOnlyList<MemoryPlanRow> Choices { get; init; }
 }

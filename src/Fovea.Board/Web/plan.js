@@ -41,6 +41,7 @@ function draw(of) {
       el("span", { class: row.fits === false ? "num cut" : "num" }, size(row.device) + fits(row))))),
     table("Memory of one process", [["Setting", ""], ...used.map(([, title]) => [title, "num"]), ["Sum", "num"], [host ? "Mapped" : "Host", "num"]],
       of.rows.map(row => [name(row), ...used.map(([key]) => size(row[key])), size(row.device), size(host ? row.mapped : row.host)])),
+    ...Object.entries(of.left_out).map(([ranks, why]) => el("p", {}, `${ranks} ${ranks === "1" ? "process" : "processes"}, left out: ${why}`)),
   ].filter(child => child);
 }
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using Fovea.Launch;
 using Fovea.Cli.Views;
 using Fovea.Distributed;
+using Fovea.Runs.Files;
 using Fovea.Training.Config;
 
 namespace Fovea.Cli.Verbs;
@@ -19,25 +20,28 @@ internal static class EvalVerb
         {
             Description = "Adapter folder, for instance a checkpoint, instead of the run's own result. May be repeated.",
         }.IsPath();
+        var json = ResultFile.Option("Also write the numbers to this file, as JSON, by the names of a run's eval_results.json.");
         var verb = new Command("eval", """
             Evaluate a model on held-out samples: loss, perplexity and token accuracy.
 
             The samples are eval_dataset, else the val_size split, else dataset. The loss is the mean over trained tokens, perplexity its exponential,
-            and token accuracy the fraction of trained tokens that have the largest logit. Nothing is written.
+            and token accuracy the fraction of trained tokens that have the largest logit. With eval_on_each_dataset each of eval_dataset has its own
+            numbers. Nothing is written but the file of --json.
 
             Examples:
               fovea eval examples/minimind_v_sft.yaml
               fovea eval mine/run.yaml eval_dataset=mine/held_out.jsonl
               fovea eval mine/run.yaml --model models/Qwen2.5-VL-3B-Instruct
               fovea eval mine/run.yaml --adapter saves/mine/checkpoint-100
+              fovea eval mine/run.yaml eval_dataset=easy.jsonl,hard.jsonl eval_on_each_dataset=true --json numbers.json
               NPROC_PER_NODE=2 fovea eval mine/run.yaml          (samples are split; with zero: 3 the weights are sharded too)
             """)
         {
-            path, overrides, model, adapter,
+            path, overrides, model, adapter, json,
         };
         verb.SetAction(parsed => RankedRun.Run(
             use => Read(parsed.GetValue(path)!, parsed.GetValue(overrides) ?? [], parsed.GetValue(model), parsed.GetValue(adapter) ?? [], use),
-            talks: false, (config, mesh) => Evaluate(config, mesh, parsed.InvocationConfiguration.Output).GetAwaiter().GetResult()));
+            talks: false, (config, mesh) => Evaluate(config, mesh, parsed.InvocationConfiguration.Output, parsed.GetValue(json)).GetAwaiter().GetResult()));
         return verb;
     }
 
@@ -57,31 +61,27 @@ internal static class EvalVerb
         };
     }
 
-    private static async Task<int> Evaluate(TrainConfig config, Mesh mesh, TextWriter output)
+    private static async Task<int> Evaluate(TrainConfig config, Mesh mesh, TextWriter output, string? json)
     {
         var notes = mesh.IsMain ? Console.Error : TextWriter.Null;
         (config, var source) = ModelChoice.Complete(config, notes, mesh);
         await using var model = await VisionModel.LoadAsync(config, source, fromModel: false, notes.WriteLine, mesh, CancellationToken.None);
-        if (config.Data.HeldOutPartNames.Count > 1)
-        {
-            notes.WriteLine("eval_on_each_dataset is read while training; eval gives one number for all of eval_dataset: name one at a time for its own");
-        }
-
-        var result = await model.Measure(config, notes.WriteLine);
+        var results = await model.Measure(config, notes.WriteLine);
         if (!mesh.IsMain)
         {
             return 0;
         }
 
-        output.WriteLine(EventText.Evaluation(result));
-        if (result.Loss is null)
+        foreach (var result in results)
         {
-            output.WriteLine($"{result.Samples} samples, none with a token to predict");
-            return 0;
+            var samples = string.Create(CultureInfo.InvariantCulture, $"{(result.Dataset is { } name ? $"{name}: " : string.Empty)}{result.Samples} samples, ");
+            output.WriteLine(EventText.Evaluation(result));
+            output.WriteLine(result.Loss is null ? $"{samples}none with a token to predict" : string.Create(
+                CultureInfo.InvariantCulture,
+                $"{samples}perplexity {result.Metrics["perplexity"]:0.###}, token accuracy {100 * result.Metrics["token_accuracy"]:0.0} %"));
         }
 
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.Samples} samples, perplexity {result.Metrics["perplexity"]:0.###}, ")
-            + string.Create(CultureInfo.InvariantCulture, $"token accuracy {100 * result.Metrics["token_accuracy"]:0.0} %"));
+        ResultFile.Save(LogEntries.Measured(results), json);
         return 0;
     }
 }

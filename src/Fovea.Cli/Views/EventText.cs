@@ -80,8 +80,8 @@ internal static class EventText
     /// <summary>The first few by name; then they are only counted, while <c>running_log.txt</c> names them all.</summary>
     public static IEnumerable<string> Skipped(SampleSkipped sample, RunProgress progress) => progress.Skipped switch
     {
-        <= SkippedShown => [$"sample left out ({sample.Action}): {sample.Dataset} row {sample.Row}: {sample.Reason}"],
-        SkippedShown + 1 => ["more samples are left out; running_log.txt names them all"],
+        <= SkippedShown => [$"sample {sample.Action}: {sample.Dataset} row {sample.Row}: {sample.Reason}"],
+        SkippedShown + 1 => ["more samples could not be used; running_log.txt names them all"],
         _ => [],
     };
 

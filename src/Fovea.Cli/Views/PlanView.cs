@@ -40,6 +40,11 @@ internal static class PlanView
         }
 
         console.Write(table);
+        foreach (var (ranks, why) in result.LeftOut)
+        {
+            console.WriteLine($"{Count(ranks)}, left out: {why}");
+        }
+
         if (result.Rows.Max(row => row.OffloadedActivations) is > 0 and var moved)
         {
             console.WriteLine($"The host's memory includes up to {Human.Bytes(moved)} of inputs of recomputed blocks (activation_offload).");

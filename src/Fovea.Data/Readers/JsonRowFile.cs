@@ -11,12 +11,14 @@ internal sealed class JsonRowFile : IRowReader
 {
     private readonly SafeFileHandle handle;
     private readonly RowPlaces places;
+    private FileLines lines;
 
     private JsonRowFile(string path, SafeFileHandle handle)
     {
         Path = path;
         this.handle = handle;
         places = new RowPlaces(path);
+        lines = new FileLines(handle, 0);
     }
 
     public string Path { get; }
@@ -45,18 +47,7 @@ internal sealed class JsonRowFile : IRowReader
     }
 
     /// <summary>One row, counted from 0. Throws <see cref="JsonException"/> where it is malformed, not UTF-8, or gives a key twice.</summary>
-    public Row Read(int index)
-    {
-        var bytes = RowBytes.Read(handle, Path, places[index]);
-        try
-        {
-            return new Row(JsonText.Parse(TextFile.Check(bytes, name: null)));
-        }
-        catch (ConfigException e)
-        {
-            throw new JsonException(e.Message);
-        }
-    }
+    public Row Read(int index) => JsonRow.Read(handle, Path, places[index], lines);
 
     public void Dispose() => handle.Dispose();
 
@@ -71,6 +62,7 @@ internal sealed class JsonRowFile : IRowReader
         }
 
         var start = Utf8Check.MarkLength(head.AsSpan(0, filled));
+        lines = new FileLines(handle, start);
         stream.Position = start;
         int first;
         do

@@ -96,7 +96,7 @@ internal sealed class SampleOrder : IStepOrder
     }
 
     // Batches of an epoch that steps of the same epoch take.
-    private int Used => Math.Min(StepsPerEpoch * options.Accumulation, BatchesPerEpoch);
+    private int Used => (int)Math.Min((long)StepsPerEpoch * options.Accumulation, BatchesPerEpoch);
 
     // With fewer batches than a step takes, older Transformers made one step of each epoch's batches.
     private bool Continuous => options.Rounding == StepRounding.Floor && BatchesPerEpoch >= options.Accumulation;

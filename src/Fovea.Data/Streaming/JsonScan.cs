@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Fovea.Data.Readers;
 using Microsoft.Win32.SafeHandles;
 
@@ -10,6 +9,7 @@ internal sealed class JsonScan : IRowScan
     private readonly string path;
     private readonly ByteWindow bytes;
     private readonly SafeFileHandle handle;
+    private readonly FileLines lines;
     private readonly int first;
     private readonly bool isArray;
 
@@ -29,6 +29,7 @@ internal sealed class JsonScan : IRowScan
 
             RowBytes.RefusePointer(path, bytes.Rest);
             first = Utf8Check.MarkLength(head);
+            lines = new FileLines(handle, first);
             bytes.Advance(first);
             SkipBlank();
             isArray = bytes.Peek == '[';
@@ -50,17 +51,7 @@ internal sealed class JsonScan : IRowScan
         return isArray ? NextItem(ref at, out start, out length) : NextLine(ref at, out start, out length);
     }
 
-    public Row Read(long start, int length)
-    {
-        try
-        {
-            return new Row(JsonText.Parse(TextFile.Check(RowBytes.Read(handle, path, (start, length)), name: null)));
-        }
-        catch (ConfigException e)
-        {
-            throw new JsonException(e.Message);
-        }
-    }
+    public Row Read(long start, int length) => JsonRow.Read(handle, path, (start, length), lines);
 
     public void Dispose()
     {

@@ -48,6 +48,11 @@ internal static class LogEntries
         return entry;
     }
 
+    /// <summary>Evaluations without a run: their numbers together, with how many samples they are of.</summary>
+    public static Dictionary<string, object?> Measured(IEnumerable<Evaluated> evaluations) => evaluations
+        .SelectMany(eval => Evaluation(eval).Where(pair => pair.Key is not ("epoch" or "step")).Append(new($"{Prefix(eval)}samples", eval.Samples)))
+        .ToDictionary();
+
     /// <summary>What stands before the names of an evaluation's metrics.</summary>
     public static string Prefix(Evaluated eval) => eval.Dataset is null ? "eval_" : $"eval_{eval.Dataset}_";
 

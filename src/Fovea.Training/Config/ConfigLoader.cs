@@ -18,8 +18,8 @@ internal static class ConfigLoader
         var config = new TrainConfig();
         var given = new HashSet<string>();
         var written = new Dictionary<string, ConfigEntry>();
-        var entries = Merge(file, overrides, problems);
-        foreach (var entry in OfficialArguments.Expand([.. entries], problems, notices))
+        var entries = Merge(file, overrides, problems).ToList();
+        foreach (var entry in OfficialArguments.Expand(entries, problems, notices))
         {
             if (ConfigKeys.Find(entry.Key) is { } key)
             {
@@ -65,6 +65,10 @@ internal static class ConfigLoader
             notices.Add(paged);
         }
 
+        // Not for what stands there because a script's arguments mean it.
+        var own = entries.Select(entry => Canonical(entry.Key)).ToHashSet();
+        notices.AddRange(KeyNeeds.Notices(config, written.Where(pair => own.Contains(pair.Key)).ToDictionary(), use));
+        notices.AddRange(ScheduleChecks.Notices(config.Schedule));
         notices.AddRange(config.Family.Notices);
         if (ConfigChecks.TrainsNewTokensWhole(config) && use is ConfigUse.Train or ConfigUse.Plan && config.Run.DoTrain)
         {

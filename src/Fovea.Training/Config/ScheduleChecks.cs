@@ -53,6 +53,17 @@ internal static class ScheduleChecks
         }
     }
 
+    /// <summary>Arguments that a schedule takes and does not read.</summary>
+    public static IEnumerable<string> Notices(ScheduleSection schedule) => schedule.LrSchedulerKwargs.Names
+        .Where(name => Old.Contains(name) && !Reads.ContainsKey(schedule.LrSchedulerType) && schedule.LrSchedulerType switch
+        {
+            LrSchedulerType.Cosine => name != "num_cycles",
+            LrSchedulerType.CosineWithMinLr => false,
+            _ => true,
+        })
+        .Select(name => $"lr_scheduler_kwargs.{name} is ignored: it is only read with lr_scheduler_type: "
+            + (name == "num_cycles" ? "cosine and those like it" : "cosine_with_min_lr or cosine_warmup_with_min_lr"));
+
     private static void Arguments(ScheduleSection schedule, ICollection<string> problems)
     {
         var (type, given) = (ConfigKey.SnakeCase(schedule.LrSchedulerType.ToString()), schedule.LrSchedulerKwargs);

@@ -12,6 +12,9 @@ internal static class PlanRun
     // An allocator never fills a card to the last byte.
     private const double Usable = 0.95;
 
+    private const string NoSetting =
+        "the ZeRO stages and kinds of offload that were asked for have no setting in common: offload: optimizer needs zero: 1 to 3, offload: cpu needs zero: 3";
+
     // From fast to slow: what is not divided need not be sent, and the host is the slowest place.
     private static readonly (int Zero, OffloadKind Offload)[] Preferred =
     [
@@ -30,11 +33,13 @@ internal static class PlanRun
         var tokens = Math.Max(options.Length ?? config.Data.CutoffLen, config.Memory.MicroBatchTokens ?? 0);
         var patches = shapes.VisionLearns ? model.MostPatches(config.Data.ImageMaxPixels, tokens) : 0;
         var groups = ShardGroup.Of(model);
-        var types = ShardTypes.Of(model, config, mapped: onHost && !config.ChangesBase && shapes.Stored == model.Ledger.Options.Compute, onHost);
+        var types = ShardTypes.Of(
+            model, config, mapped: onHost && !config.ChangesBase && shapes.Stored == model.Ledger.Options.Compute, onHost,
+            mapsPacked: onHost && source.Quantization is not null);
         var costs = new Dictionary<int, ActivationCosts>();
         var rows = new List<MemoryPlanRow>();
         var split = config.Parallel.SequenceParallelSize;
-        string? refusal = null;
+        var leftOut = new SortedDictionary<int, string>();
         if (SequenceHeads.Refusal(model, split) is { } heads)
         {
             throw new ConfigException(heads);
@@ -42,13 +47,14 @@ internal static class PlanRun
 
         foreach (var ranks in options.Ranks)
         {
-            if (config.Parallel.RanksRefusal(ranks) is { } uneven)
+            var settings = Settings(ranks, options).ToList();
+            if ((Refusal(config, ranks) ?? (settings.Count == 0 ? NoSetting : null)) is { } why)
             {
-                refusal = uneven;
+                leftOut[ranks] = why;
                 continue;
             }
 
-            foreach (var (zero, offload) in Settings(ranks, options))
+            foreach (var (zero, offload) in settings)
             {
                 var sharding = new ShardingOptions
                 {
@@ -80,9 +86,9 @@ internal static class PlanRun
             }
         }
 
-        if (rows.Count == 0 && refusal is not null)
+        if (rows.Count == 0 && leftOut.Count > 0)
         {
-            throw new ConfigException(refusal);
+            throw new ConfigException(leftOut.Values.Distinct().ToList());
         }
 
         return new MemoryPlan
@@ -97,8 +103,23 @@ internal static class PlanRun
             Device = onHost ? "cpu" : "cuda",
             DeviceBytes = card,
             Rows = rows,
+            LeftOut = leftOut,
             Choices = [.. options.Ranks.Select(ranks => Choose(rows, ranks)).OfType<MemoryPlanRow>()],
         };
+    }
+
+    /// <summary>Why a run would not begin on so many ranks; null where it would.</summary>
+    private static string? Refusal(TrainConfig config, int ranks)
+    {
+        try
+        {
+            config.CheckRanks(ranks);
+            return null;
+        }
+        catch (ConfigException e)
+        {
+            return string.Join("; ", e.Problems);
+        }
     }
 
     private static bool? Fits(MemoryForecast forecast, long? card) => card is { } bytes ? forecast.Device <= bytes * Usable : null;

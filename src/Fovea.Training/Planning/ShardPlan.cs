@@ -62,7 +62,7 @@ internal sealed record ShardPlan
 
     private static ShardPlan Replicated(IReadOnlyList<ShardGroup> groups, ShardingOptions sharding, int ranks, ShardTypes types)
     {
-        var frozen = groups.Sum(g => g.Frozen.Sum()) * types.Compute;
+        var (own, mapped) = Whole(groups, groups.Sum(g => g.Packed.Sum() + g.Scales), types);
         var learning = groups.Sum(g => g.Learning);
         var head = groups.Where(g => g.IsHead).Sum(g => g.Trained.Sum());
         var bucket = ranks == 1 ? 0 : LargestBucket(groups, types.BucketBytes / Single) * Single;
@@ -73,8 +73,8 @@ internal sealed record ShardPlan
         {
             Ranks = ranks,
             Sharding = sharding,
-            Weights = (types.Mapped ? 0 : frozen) + groups.Sum(g => g.Packed.Sum() + g.Scales) + (learning * types.Master) + Copies(groups, types),
-            Mapped = types.Mapped ? frozen : 0,
+            Weights = own + (learning * types.Master) + Copies(groups, types),
+            Mapped = mapped,
             Gradients = learning * (ranks == 1 ? types.Master : Single),
             Optimizer = (long)(types.States * learning) * types.Master,
             Transit = Math.Max(bucket, product),
@@ -96,8 +96,7 @@ internal sealed record ShardPlan
 
         // Frozen weights that stay whole stay what they were: pages of a file, or a copy in the type of the computation.
         var whole = groups.Where(g => !divides || g.IsRest).ToList();
-        var frozen = whole.Sum(g => g.Frozen.Sum()) * types.Compute;
-        var packed = whole.Sum(g => g.Packed.Sum()) + groups.Sum(g => g.Scales);
+        var (own, mapped) = Whole(whole, whole.Sum(g => g.Packed.Sum()) + groups.Sum(g => g.Scales), types);
         var pieces = divides ? units.Sum(Frozen) / ranks : 0;
         var ready = divides && sharding.OffloadOptimizer ? units.Sum(Learning) / ranks : 0;
         var (gathered, transit) = Busiest(
@@ -106,14 +105,22 @@ internal sealed record ShardPlan
         {
             Ranks = ranks,
             Sharding = sharding,
-            Weights = (types.Mapped ? 0 : frozen) + packed + whole.Sum(Learning) + Copies(whole, types) + (sharding.OffloadParameters ? 0 : pieces + ready),
-            Mapped = types.Mapped ? frozen : 0,
+            Weights = own + whole.Sum(Learning) + Copies(whole, types) + (sharding.OffloadParameters ? 0 : pieces + ready),
+            Mapped = mapped,
             Gathered = gathered,
             Gradients = collected + (sharding.OffloadOptimizer ? 0 : sums),
             Optimizer = sharding.OffloadOptimizer ? 0 : state,
             Transit = transit,
             Host = (sharding.OffloadOptimizer ? state + sums : 0) + (sharding.OffloadParameters ? pieces + ready : 0),
         };
+    }
+
+    /// <summary>Frozen weights that stay whole: those in memory of the rank's own, and those that are pages of files.</summary>
+    /// <param name="packed">Bytes of those in 4 bits.</param>
+    private static (long Own, long Mapped) Whole(IReadOnlyList<ShardGroup> groups, long packed, ShardTypes types)
+    {
+        var dense = groups.Sum(g => g.Frozen.Sum()) * types.Compute;
+        return ((types.Mapped ? 0 : dense) + (types.MapsPacked ? 0 : packed), (types.Mapped ? dense : 0) + (types.MapsPacked ? packed : 0));
     }
 
     /// <summary>

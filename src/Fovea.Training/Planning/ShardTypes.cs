@@ -12,6 +12,9 @@ internal sealed record ShardTypes(int Compute, int Master)
     /// <summary>Weights that do not learn are pages of the checkpoint's files, since they have its element type and lie in the host's memory.</summary>
     public bool Mapped { get; init; }
 
+    /// <summary>So are weights in 4 bits with their scales, since the checkpoint has them so; those that are rounded while loading are not.</summary>
+    public bool MapsPacked { get; init; }
+
     /// <summary>Numbers that the optimizer keeps for each element of a trainable weight, on average.</summary>
     public double States { get; init; } = AdamW.StatesPerElement;
 
@@ -29,13 +32,15 @@ internal sealed record ShardTypes(int Compute, int Master)
 
     /// <param name="mapped">As <see cref="Mapped"/>.</param>
     /// <param name="onHost">The device is the CPU.</param>
-    public static ShardTypes Of(VisionLanguageModel model, TrainConfig config, bool mapped, bool onHost) => new(
+    /// <param name="mapsPacked">As <see cref="MapsPacked"/>.</param>
+    public static ShardTypes Of(VisionLanguageModel model, TrainConfig config, bool mapped, bool onHost, bool mapsPacked = false) => new(
         model.Ledger.Options.Compute.Size(), model.Ledger.Options.Master.Size())
     {
         Mapped = mapped,
+        MapsPacked = mapsPacked,
         States = Optimizers.StatesPerElement(config.Optimizer, model.Ledger.Trainable, model.Ledger.Options.Master.Size()),
         Alignment = Optimizers.Alignment(config.Optimizer),
-        Accumulates = config.Schedule.GradientAccumulationSteps * config.Schedule.PerDeviceTrainBatchSize > 1,
+        Accumulates = config.Schedule.GradientAccumulationSteps > 1 || config.Schedule.PerDeviceTrainBatchSize > 1,
         Scatters = !onHost,
         BucketBytes = (long)(config.Parallel.DdpBucketCapMb * (1 << 20)),
     };

@@ -14,9 +14,8 @@ internal sealed class RunInputs : IDisposable
     private RunInputs(TrainConfig config, Mesh mesh)
     {
         BestModel.Check(config.Run, config.Data.HeldOutPartNames);
-        config.Parallel.CheckRanks(mesh.WorldSize);
+        config.CheckRanks(mesh.WorldSize);
         mesh.SplitSequences(config.Parallel.SequenceParallelSize);
-        StreamingChecks.CheckRanks(config, mesh.DataSize);
         mesh.OnMain(() => RunTargets.Check(config.Run));
         Checkpoints = new CheckpointStore(config.Run.OutputDir, config.Run.SaveTotalLimit);
         Source = BaseModel.Open(config);
@@ -94,8 +93,8 @@ internal sealed class RunInputs : IDisposable
         new(DataSetup.Order(config, Stream is null ? Data.Train.Count : SamplesOf(config, mesh), mesh.DataRank, mesh.DataSize));
 
     /// <summary>All samples of a run over a stream: to what counts in epochs the whole run is one, as in Transformers.</summary>
-    private static int SamplesOf(TrainConfig config, Mesh mesh) => checked(
-        config.Schedule.MaxSteps * config.Schedule.PerDeviceTrainBatchSize * config.Schedule.GradientAccumulationSteps * mesh.DataSize);
+    private static int SamplesOf(TrainConfig config, Mesh mesh) =>
+        checked(config.Schedule.MaxSteps * config.Schedule.SamplesPerStep(mesh.DataSize));
 
     /// <summary>Every family's keys are in the file, so that it has the same names for all models.</summary>
     private Dictionary<string, string?> Outcomes()
@@ -114,7 +113,7 @@ internal sealed class RunInputs : IDisposable
         Step = 0,
         TotalSteps = Order(config, mesh).TotalSteps(config.Schedule.NumTrainEpochs, config.Schedule.MaxSteps),
         Samples = Stream is null ? Data.Train.Count : 1, // nobody knows how many a stream has
-        SamplesPerStep = config.Schedule.PerDeviceTrainBatchSize * config.Schedule.GradientAccumulationSteps * mesh.DataSize,
+        SamplesPerStep = config.Schedule.SamplesPerStep(mesh.DataSize),
         Seed = config.Run.EffectiveDataSeed,
         BaseModel = config.Model.Identity,
         Template = Setup.Template.Name,

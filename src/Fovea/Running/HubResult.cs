@@ -88,7 +88,7 @@ internal static class HubResult
     {
         var schedule = config.Schedule;
         yield return FormattableString.Invariant($"{(schedule.MaxSteps > 0 ? $"{schedule.MaxSteps} steps" : $"{schedule.NumTrainEpochs} epochs")} ")
-            + FormattableString.Invariant($"of {schedule.PerDeviceTrainBatchSize * schedule.GradientAccumulationSteps} samples a step and process, ")
+            + FormattableString.Invariant($"of {schedule.SamplesPerStep(1)} samples a step and process, ")
             + FormattableString.Invariant($"learning rate {schedule.LearningRate}, {config.Model.ComputeName}.");
     }
 }

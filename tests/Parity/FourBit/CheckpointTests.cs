@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -9,6 +10,8 @@ using Fovea.Nn;
 using Fovea.Nn.FourBit;
 using Fovea.Tests.Parity.Qwen25Vl;
 using Fovea.Tests.Unit.Robustness;
+using Fovea.Training.Config;
+using Fovea.Training.Planning;
 using Fovea.Training.Session;
 
 using LossReduction = Fovea.Data.Packing.LossReduction;
@@ -93,6 +96,31 @@ public sealed class CheckpointTests : NativeTest
         Works(["chat", "--model", Written, "--prompt", "What is this?", "--max-new-tokens", "2", "--cpu"]);
         Assert.Contains("finetuning_type: lora", Fails(run.Train("full", $"model_name_or_path={Written}", "finetuning_type=full")));
         Assert.Contains("is quantised", Fails(["export", "--model", Written, "--out", run.Out("again")]));
+    }
+
+    [Theory]
+    [InlineData("double_quantization=true")]
+    [InlineData("double_quantization=false")]
+    public void Its_codes_and_scales_stay_pages_of_its_files_and_are_planned_so(string setting)
+    {
+        Export("infer_dtype=bfloat16", setting);
+        Works(["export", "--model", TinyRun.Model, "--out", run.Out("dense"), "infer_dtype=bfloat16"]);
+        var options = new ModelOptions { Compute = DType.BF16 };
+        var (read, pages) = Packed(Written, options);
+        var twice = setting.EndsWith("true", StringComparison.Ordinal);
+        var (rounded, none) = Packed(run.Out("dense"), options with { FourBit = new FourBitOptions(FourBitType.Nf4, twice) });
+        Assert.Equal((read, read, 0), (pages, rounded, none));
+
+        MemoryPlanRow Plan(string model, params string[] more) => PlanRun.Run(
+            TrainConfig.Load(run.Config, [$"model_name_or_path={model}", "bf16=true", .. more], ConfigUse.Plan),
+            new MemoryPlanRequest { Ranks = [1], Stages = [0], Offloads = [OffloadKind.None], Length = 256 }).Rows.Single();
+        var (here, there) = (Plan(Written), Plan(run.Out("dense"), "quantization_bit=4", setting));
+        Assert.Equal((read, read), (here.Mapped - there.Mapped, there.Weights - here.Weights));
+
+        // All tensors of its files but the tables of codes and what describes them.
+        using var checkpoint = Checkpoint.Open(Written);
+        Assert.Equal(read, checkpoint.Tensors.Where(tensor => checkpoint.Tensors.ContainsKey($"{tensor.Key}.quant_map")
+            || tensor.Key.EndsWith("absmax", StringComparison.Ordinal)).Sum(tensor => tensor.Value.Bytes));
     }
 
     [Fact]
@@ -264,6 +292,18 @@ public sealed class CheckpointTests : NativeTest
     }
 
     protected override void Cleanup() => run.Dispose();
+
+    /// <summary>Bytes of all weights in 4 bits with their scales, and those of them that are pages of a file of the folder.</summary>
+    private static (long All, long Pages) Packed(string folder, ModelOptions options)
+    {
+        using var model = ModelSource.Open(folder).Load(options);
+        var files = File.ReadLines("/proc/self/maps").Where(line => line.Contains(folder, StringComparison.Ordinal)).Select(line =>
+            line.Split(' ')[0].Split('-').Select(end => nint.Parse(end, NumberStyles.HexNumber, CultureInfo.InvariantCulture)).ToArray()).ToList();
+        var memory = model.Ledger.Linears.Select(linear => linear.Weight.Packed).OfType<FourBitWeight>().SelectMany(weight => weight.Tensors)
+            .Select(tensor => tensor.Memory()).ToList();
+        var pages = memory.Where(part => files.Exists(file => file[0] <= part.Address && part.Address < file[1]));
+        return (memory.Sum(part => part.Bytes), pages.Sum(part => part.Bytes));
+    }
 
     private static string Hash(Checkpoint checkpoint, IEnumerable<string> names, bool bytes)
     {

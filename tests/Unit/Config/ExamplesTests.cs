@@ -15,7 +15,9 @@ public sealed class ExamplesTests
     {
         var use = file.Contains("merge", StringComparison.Ordinal) ? ConfigUse.Export : ConfigUse.Train;
 
-        Assert.NotEmpty(TrainConfig.Load(Path.Combine(Folder, file), use: use).Model.ModelNameOrPath);
+        var config = TrainConfig.Load(Path.Combine(Folder, file), use: use);
+        Assert.NotEmpty(config.Model.ModelNameOrPath);
+        Assert.DoesNotContain(config.Notices, notice => KeyNeeds.Keys.Contains(notice.Split(' ')[0].TrimEnd(',')));
     }
 
     [Theory]

@@ -40,6 +40,7 @@ public sealed partial class LlamaFactoryExamplesTests
             var config = TrainConfig.Load(path, moved, use);
             Assert.NotEmpty(config.Model.ModelNameOrPath);
             Assert.Equal(moved.Length > 0 && moved[0].Contains("z3", StringComparison.Ordinal) ? 3 : 0, config.Parallel.Sharding.Stage);
+            Assert.Empty(IdleKeys(config));
             return;
         }
 
@@ -48,7 +49,9 @@ public sealed partial class LlamaFactoryExamplesTests
 
         // Switched off, the rest of the file is understood.
         var off = keys.Select(key => key == "finetuning_type" ? "finetuning_type=lora" : $"{key}=null");
-        Assert.NotEmpty(TrainConfig.Load(path, [.. moved, .. off], use).Model.ModelNameOrPath);
+        var rest = TrainConfig.Load(path, [.. moved, .. off], use);
+        Assert.NotEmpty(rest.Model.ModelNameOrPath);
+        Assert.Empty(IdleKeys(rest));
     }
 
     [Fact]
@@ -81,6 +84,10 @@ public sealed partial class LlamaFactoryExamplesTests
             ["video_max_pixels", "trust_remote_code", "overwrite_cache", "preprocessing_num_workers"],
             config.Notices.Select(notice => notice.Split(' ')[0]));
     }
+
+    /// <summary>Keys that say that they need another one.</summary>
+    private static IEnumerable<string> IdleKeys(TrainConfig config) =>
+        config.Notices.Select(notice => notice.Split(' ')[0].TrimEnd(',')).Where(KeyNeeds.Keys.Contains);
 
     [GeneratedRegex(@"^deepspeed: examples/deepspeed/(\S+)", RegexOptions.Multiline | RegexOptions.CultureInvariant)]
     private static partial Regex DeepSpeed();

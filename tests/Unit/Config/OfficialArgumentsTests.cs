@@ -33,6 +33,7 @@ public sealed class OfficialArgumentsTests
         Assert.True(config is { Optimizer.AdamBeta2: 0.95, Schedule.WarmupRatio: 0.01, Schedule.LrSchedulerType: LrSchedulerType.Cosine });
         Assert.Equal(LossReduction.Mean, config.Schedule.LossReduction);
         Assert.Equal(BadSamplePolicy.Resample, config.Data.OnBadSample);
+        Assert.DoesNotContain(config.Notices, notice => KeyNeeds.Keys.Contains(notice.Split(' ')[0].TrimEnd(',')));
     }
 
     [Fact]

@@ -168,6 +168,78 @@ public sealed class TrainConfigTests
         Assert.DoesNotContain(Load("optim: adamw_8bit").Notices, notice => notice.StartsWith("optim", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("buffer_size: 64", "buffer_size is ignored: it is only read with streaming: true")]
+    [InlineData("pissa_iter: 4", "pissa_iter is ignored: it is only read with pissa_init: true")]
+    [InlineData(
+        "quantization_type: fp4\ndouble_quantization: false",
+        "quantization_type, double_quantization are ignored: they are only read with quantization_bit: 4 or export_quantization_bit: 4")]
+    [InlineData("eval_on_each_dataset: true\nval_size: 2", "eval_on_each_dataset is ignored: it is only read with eval_dataset")]
+    [InlineData("mix_strategy: interleave_over", "mix_strategy is ignored: it is only read with several datasets")]
+    [InlineData(
+        "mix_strategy: interleave_over\ninterleave_probs: [1.0]",
+        "mix_strategy is ignored: it is only read with several datasets",
+        "interleave_probs is ignored: it is only read with several datasets")]
+    [InlineData("finetuning_type: full\nlora_r: 4", "lora_r is ignored: it is only read with finetuning_type: lora")]
+    [InlineData("freeze_trainable_layers: 3", "freeze_trainable_layers is ignored: it is only read with finetuning_type: freeze")]
+    [InlineData("create_new_adapter: true", "create_new_adapter is ignored: it is only read with adapter_name_or_path")]
+    [InlineData("adapter_name_or_path: a\nlora_rank: 4", "lora_rank is ignored: it is only read for a new adapter, and the one of adapter_name_or_path ")]
+    [InlineData("optim: sgd\nadam_beta1: 0.8", "adam_beta1 is ignored: it is only read with AdamW, Lion and Muon, ")]
+    [InlineData("optim: lion\nadam_epsilon: 1e-6", "adam_epsilon is ignored: it is only read with AdamW and Muon, ")]
+    [InlineData("decay_norms: true", "decay_norms is ignored: it is only read with weight_decay")]
+    [InlineData("warmup_ratio: 0.1\nwarmup_steps: 5", "warmup_ratio is ignored: it is only read without warmup_steps")]
+    [InlineData("warmup_steps: 5\nlr_scheduler_type: constant", "warmup_steps is ignored: it is only read with a schedule that warms up")]
+    [InlineData("lr_scheduler_type: cosine\nlr_scheduler_kwargs: {min_lr: 1.0e-6}", "lr_scheduler_kwargs.min_lr is ignored: it is only read with ")]
+    [InlineData("lr_scheduler_kwargs: {num_cycles: 1}", "lr_scheduler_kwargs.num_cycles is ignored: it is only read with lr_scheduler_type: cosine ")]
+    [InlineData("save_strategy: epoch\nsave_steps: 5", "save_steps is ignored: it is only read with save_strategy: steps")]
+    [InlineData(
+        "eval_steps: 5\nper_device_eval_batch_size: 1",
+        "eval_steps is ignored: it is only read with eval_strategy: steps",
+        "per_device_eval_batch_size is ignored: it is only read with eval_strategy, do_eval or do_predict")]
+    [InlineData("eval_generate_samples: 5", "eval_generate_samples is ignored: it is only read with eval_strategy or do_eval")]
+    [InlineData("metric_for_best_model: loss", "metric_for_best_model is ignored: it is only read with eval_strategy: steps or epoch")]
+    [InlineData("greater_is_better: true", "greater_is_better is ignored: it is only read with metric_for_best_model, ")]
+    [InlineData("logging_dir: logs", "logging_dir is ignored: it is only read with report_to: tensorboard")]
+    [InlineData("cache_vision_features: false\nvision_cache_dir: c", "vision_cache_dir is ignored: it is only read where cache_vision_features is not")]
+    [InlineData("vision_cache_dir: none\nvision_cache_disk: 1GB", "vision_cache_disk is ignored: it is only read where vision_cache_dir is not none")]
+    [InlineData("do_sample: false\ntemperature: 0.5\ntop_p: 0.9", "temperature, top_p are ignored: they are only read with do_sample: true")]
+    [InlineData("hub_model_id: me/mine", "hub_model_id is ignored: it is only read with push_to_hub: true")]
+    public void A_key_without_the_one_that_it_needs_says_which(string lines, params string[] notices)
+    {
+        var told = Load(lines).Notices;
+        Assert.Equal(notices.Length, told.Count);
+        Assert.All(notices.Zip(told), pair => Assert.StartsWith(pair.First, pair.Second));
+    }
+
+    [Theory]
+    [InlineData("streaming: true\nmax_steps: 5\nbuffer_size: 64")]
+    [InlineData("pissa_init: true\npissa_iter: 4")]
+    [InlineData("quantization_bit: 4\nquantization_type: fp4\ndouble_quantization: false")]
+    [InlineData("export_quantization_bit: 4\nquantization_type: fp4\ndouble_quantization: false")]
+    [InlineData("eval_on_each_dataset: true\neval_dataset: e\neval_strategy: steps\neval_steps: 5")]
+    [InlineData("eval_on_each_dataset: false\neval_generate_samples: null\nwarmup_steps: 0\ndecay_norms: no")]
+    [InlineData("eval_dataset: [a, b]\nmix_strategy: interleave_over")]
+    [InlineData("mix_strategy: concat")]
+    [InlineData("adapter_name_or_path: a\ncreate_new_adapter: true\nlora_rank: 4")]
+    [InlineData("adapter_name_or_path: a\nlora_dropout: 0.1")]
+    [InlineData("lr_scheduler_type: cosine_with_min_lr\nlr_scheduler_kwargs: {min_lr: 1.0e-6, num_cycles: 1}\nwarmup_steps: 5")]
+    [InlineData("lr_scheduler_type: cosine\nlr_scheduler_kwargs: {num_cycles: 1}")]
+    [InlineData("optim: lion\nadam_beta1: 0.8\nadam_beta2: 0.9")]
+    [InlineData("do_predict: true\npredict_with_generate: true\neval_dataset: e\nper_device_eval_batch_size: 1\ntemperature: 0.5")]
+    public void A_key_beside_the_one_that_it_needs_says_nothing(string lines) => Assert.Empty(Load(lines).Notices);
+
+    [Fact]
+    public void Keys_for_runs_are_no_matter_where_there_is_none()
+    {
+        const string lines = Minimal + "eval_steps: 5\nbuffer_size: 64\ndouble_quantization: false\n";
+        Assert.Equal(3, TrainConfig.Parse(lines, "c.yaml", use: ConfigUse.Data).Notices.Count);
+        Assert.StartsWith("double_quantization ", Assert.Single(TrainConfig.Parse(lines, "c.yaml", use: ConfigUse.Any).Notices));
+        Assert.Empty(TrainConfig.Parse(lines, "c.yaml", ["export_quantization_bit=4"], ConfigUse.Any).Notices);
+    }
+
+    [Fact]
+    public void Every_key_that_needs_another_is_an_honoured_one() => Assert.All(KeyNeeds.Keys, key => Assert.Equal(key, ConfigKeys.Find(key)?.Name));
+
     [Fact]
     public void Broken_files_name_the_place()
     {
@@ -235,6 +307,19 @@ public sealed class TrainConfigTests
     [InlineData("out/checkpoint-5", "out/checkpoint-5")]
     public void Resuming_takes_a_folder_or_a_switch(string text, string? value) =>
         Assert.Equal(value, Load($"resume_from_checkpoint: {text}").Run.ResumeFromCheckpoint);
+
+    [Theory]
+    [InlineData(65536, 32768, 1)]
+    [InlineData(65536, 16384, 2)]
+    [InlineData(2_147_483_647, 2_147_483_647, 1_000_000)]
+    public void More_samples_a_step_than_can_be_counted_name_the_keys(int batch, int accumulation, int ranks)
+    {
+        var config = Load($"per_device_train_batch_size: {batch}\ngradient_accumulation_steps: {accumulation}");
+        var problem = Assert.Throws<ConfigException>(() => config.CheckRanks(ranks)).Message;
+        Assert.StartsWith($"per_device_train_batch_size: {batch} x gradient_accumulation_steps: {accumulation} x {ranks} processes is ", problem);
+        Assert.Contains("of which there can be 2,147,483,647; lower one of the two keys", problem);
+        Assert.Equal(2_147_483_647, Load("per_device_train_batch_size: 2147483647").Schedule.SamplesPerStep(1));
+    }
 
     [Fact]
     public void No_key_stands_in_two_tables()

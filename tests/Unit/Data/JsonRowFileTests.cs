@@ -1,6 +1,8 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Fovea.Data.Readers;
+using Fovea.Data.Streaming;
 
 namespace Fovea.Tests.Unit.Data;
 
@@ -113,16 +115,49 @@ public sealed class JsonRowFileTests : IDisposable
     [Fact]
     public void A_row_that_is_not_UTF_8_spoils_only_itself_and_is_named_by_its_place()
     {
-        foreach (var (before, between, after) in new[] { ("[", ",", "]"), ("", "\n", "\n") })
+        foreach (var (before, between, after, place) in new[] { ("[", ",", "]", "line 1, byte 16"), ("", "\n", "\n", "line 2, byte 7") })
         {
             string[] rows = ["{\"a\":1}", "{\"a\":\"\xE9\"}", "{\"a\":\"\\ud83d\"}", "{\"a\":1,\"a\":2}"];
             var bytes = Encoding.Latin1.GetBytes($"{before}{string.Join(between, rows)}{after}");
             using var file = JsonRowFile.Open(folder.Write("rows.json", bytes));
             Assert.Equal(4, file.Count);
             Assert.Equal("{\"a\":1}", Raw(file, 0));
-            Assert.Contains("byte 7: 0xE9 is not UTF-8", Assert.Throws<JsonException>(() => file.Read(1)).Message);
+            Assert.StartsWith($"{place}: 0xE9 is not UTF-8", Assert.Throws<JsonException>(() => file.Read(1)).Message);
             Assert.Contains("a holds half a surrogate pair, \\ud83d", Assert.Throws<JsonException>(() => file.Read(2)).Message);
             Assert.Contains("gives a twice", Assert.Throws<JsonException>(() => file.Read(3)).Message);
+        }
+    }
+
+    [Theory]
+    [InlineData("{\"a\":1}\n{'a':2}\n", 1, "line 2, column 2 is not valid JSON: a single quote")]
+    [InlineData("\uFEFF{'a':2}\n", 0, "line 1, column 2 is not valid JSON: a single quote")]
+    [InlineData("\uFEFF\n\n  {\"a\":1}\r\n\r\n {\"a\":2, \"a\":3}", 1, "line 5, column 10 gives a twice")]
+    [InlineData("[\n {\"a\":1},\n {\"b\":\n  {\"c\": 1,\n   \"c\": 2}}\n]", 1, "line 5, column 4 gives b.c twice")]
+    [InlineData("[{\"a\":1}, {\"a\":\"\\ud83d\"}]", 1, "line 1, column 17, a holds half a surrogate pair")]
+    public void What_is_wrong_with_a_row_is_at_the_file_s_own_line_and_column(string text, int row, string expected)
+    {
+        foreach (var lead in new[] { 0, 70_000, 200_000 })
+        {
+            // Rows before it that fill more than a block of what is counted at once, on lines of their own.
+            var wide = $"{{\"x\":\"{new string('x', lead)}\"}}";
+            var mark = text.StartsWith('\uFEFF') ? "\uFEFF" : string.Empty;
+            var isArray = text.StartsWith('[');
+            var whole = lead == 0 ? text : isArray ? $"[{wide},\n{wide},\n{text[1..]}" : $"{mark}{wide}\n{wide}\n{text[mark.Length..]}";
+            var path = folder.Write("rows.jsonl", Encoding.UTF8.GetBytes(whole));
+            var index = lead == 0 ? row : row + 2;
+            var shifted = lead == 0 ? expected : Regex.Replace(expected, @"line (\d+), column (\d+)", found => int.Parse(found.Groups[1].Value) is var line
+                && isArray && line == 1 ? $"line 3, column {int.Parse(found.Groups[2].Value) - 1}" : $"line {line + 2}, column {found.Groups[2].Value}");
+            using var file = JsonRowFile.Open(path);
+            Assert.StartsWith(shifted, Assert.ThrowsAny<JsonException>(() => file.Read(index)).Message);
+
+            using var scan = new JsonScan(path);
+            var (at, start, length) = (0L, 0L, 0);
+            for (var i = 0; i <= index; i++)
+            {
+                Assert.True(scan.Next(ref at, out start, out length));
+            }
+
+            Assert.StartsWith(shifted, Assert.ThrowsAny<JsonException>(() => scan.Read(start, length)).Message);
         }
     }
 

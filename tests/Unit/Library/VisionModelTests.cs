@@ -153,7 +153,7 @@ public sealed class VisionModelTests : NativeTest
             Model = new ModelSection { ModelNameOrPath = Folder, UseCpu = true },
             Data = new() { EvalDataset = ["tiny_shapes"], DatasetDir = Data, MaxSamples = 6 },
         };
-        var expected = await model.Measure(file, tell: null);
+        var expected = Assert.Single(await model.Measure(file, tell: null));
         var measured = await model.MeasureAsync(LibraryRows.Take(6));
         Assert.Equal(expected.Loss, measured.Loss);
         Assert.Equal(6, measured.Samples);

@@ -60,6 +60,33 @@ public sealed class PlanVerbTests : NativeTest
         Assert.Equal([2, 4], Plan("sequence_parallel_size: 2", options with { Ranks = [1, 2, 3, 4] }).Rows.Select(row => row.Ranks));
     }
 
+    [Fact]
+    public void Each_number_of_ranks_without_rows_has_its_reason()
+    {
+        var options = new MemoryPlanRequest { Ranks = [1, 4, 6, 8], Stages = [0], Length = 512 };
+        var split = Plan("sequence_parallel_size: 4", options);
+        Assert.Equal([4, 8], split.Rows.Select(row => row.Ranks));
+        Assert.Equal([1, 6], split.LeftOut.Keys);
+        Assert.Contains("does not divide the number of processes, which is 6", split.LeftOut[6]);
+
+        const string counted = "per_device_train_batch_size: 2\ngradient_accumulation_steps: 4\ndeepspeed: {train_batch_size: 32}";
+        var batches = Plan(counted, options);
+        Assert.Equal([4], batches.Rows.Select(row => row.Ranks));
+        Assert.Contains("train_batch_size: 32 is not per_device_train_batch_size: 2 x gradient_accumulation_steps: 4 x 8 processes", batches.LeftOut[8]);
+
+        var many = Plan("per_device_train_batch_size: 10000\ngradient_accumulation_steps: 50000", options);
+        Assert.Equal([1, 4], many.Rows.Select(row => row.Ranks));
+        Assert.Contains("x gradient_accumulation_steps: 50000 x 6 processes is 3,000,000,000 samples a step", many.LeftOut[6]);
+
+        var offload = Assert.Throws<ConfigException>(() => Plan("bf16: true", options with { Offloads = [OffloadKind.Cpu] }));
+        Assert.Contains("offload: cpu needs zero: 3", Assert.Single(offload.Problems));
+
+        var config = run.Write("split.yaml", $"model_name_or_path: {TinyRun.Model}\nuse_cpu: true\nsequence_parallel_size: 2\n");
+        var json = Path.Combine(run.Folder, "plan.json");
+        Assert.Equal(0, Program.Main(["plan", config, "--ranks", "2,3", "--json", json]));
+        Assert.Contains("which is 3", (string)JsonNode.Parse(File.ReadAllText(json))!["left_out"]!["3"]!);
+    }
+
     [Theory]
     [InlineData("bf16: true", 14.4, 13.6, 13.1)]
     [InlineData("bf16: true\nfinetuning_type: full\nfreeze_vision_tower: false\nfreeze_multi_modal_projector: false", 16.0, 15.8, 15.6)]

@@ -68,6 +68,20 @@ public sealed class ShardPlanTests
     }
 
     [Fact]
+    public void Weights_in_4_bits_are_pages_of_the_file_where_it_has_them_so()
+    {
+        ShardGroup[] groups = [new("a") { Frozen = [64], Packed = [640, 128], Scales = 30, Adapters = [64] }, new("rest") { IsRest = true }];
+        foreach (var (stage, bytes) in new[] { (0, 640 + 128 + 30), (1, 640 + 128 + 30), (2, 640 + 128 + 30), (3, 30) })
+        {
+            var sharding = new ShardingOptions { Stage = stage };
+            var rounded = ShardPlan.For(groups, sharding, 2, Mixed);
+            var read = ShardPlan.For(groups, sharding, 2, Mixed with { MapsPacked = true });
+            Assert.Equal((0, bytes), (rounded.Mapped, read.Mapped));
+            Assert.Equal((bytes, rounded.Device - bytes), (rounded.Weights - read.Weights, read.Device));
+        }
+    }
+
+    [Fact]
     public void Stage_2_divides_masters_moments_and_sums()
     {
         var plan = For(2, 2);

@@ -24,7 +24,7 @@ public sealed class ConsoleViewTests
             output   out
             note: trust_remote_code is ignored: no code from a model folder is ever run
             {'loss': 1.2346, 'grad_norm': 0.5000, 'learning_rate': 5.0000e-05, 'epoch': 0.45} 10/44 [0:00:20<0:01:08, 1,500 tokens/s, 2.0 GiB]
-            sample left out (skip): demo row 3: [a/b.png] cannot be read
+            sample left out: demo row 3: [a/b.png] cannot be read
             {'eval_loss': 1.5000, 'eval_runtime': 2.00, 'epoch': 0.91}
             saved out/checkpoint-20
             steps      44 (2 epochs)
@@ -74,7 +74,7 @@ public sealed class ConsoleViewTests
 
         Assert.Single(screen, "saved out/checkpoint-20");
         Assert.Single(screen, "{'eval_loss': 1.5000, 'eval_runtime': 2.00, 'epoch': 0.91}");
-        Assert.Single(screen, "sample left out (skip): demo row 3: [a/b.png] cannot be read");
+        Assert.Single(screen, "sample left out: demo row 3: [a/b.png] cannot be read");
         Assert.Single(screen, line => line.Contains("44/44", StringComparison.Ordinal));
 
         // A long line breaks; the bar and the numbers are below it, once.
@@ -92,12 +92,12 @@ public sealed class ConsoleViewTests
         var view = new PlainView(output);
         for (var row = 0; row < 100; row++)
         {
-            view.Write(new SampleSkipped("demo", row, "broken", "skip"));
+            view.Write(new SampleSkipped("demo", row, "broken", "left out"));
         }
 
         var lines = output.ToString().TrimEnd().Split('\n');
         Assert.Equal(21, lines.Length);
-        Assert.Equal("more samples are left out; running_log.txt names them all", lines[^1]);
+        Assert.Equal("more samples could not be used; running_log.txt names them all", lines[^1]);
     }
 
     [Fact]
@@ -173,7 +173,7 @@ public sealed class ConsoleViewTests
             if (step == 10)
             {
                 view.Write(new StepLogged(10, 44, 1.23456, 0.5, 5e-5, 0.454) { Time = now, TokensPerSecond = 1500, MemoryBytes = 2L << 30 });
-                view.Write(new SampleSkipped("demo", 3, "[a/b.png] cannot be read", "skip") { Time = now });
+                view.Write(new SampleSkipped("demo", 3, "[a/b.png] cannot be read", "left out") { Time = now });
             }
             else if (step == 20)
             {

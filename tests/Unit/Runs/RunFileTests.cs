@@ -171,7 +171,7 @@ public sealed class RunFileTests
         {
             RunFolder.Attach(hub, folder["out"], new TrainerState(), plotLoss: true, tensorBoard: true, loggingDir: folder["out/tb"], arguments: "seed: 7\n");
             hub.Write(Started(folder, totalSteps: 1));
-            hub.Write(new SampleSkipped("demo", 3, "a.png is cut off", "skip") { Time = Start });
+            hub.Write(new SampleSkipped("demo", 3, "a.png is cut off", "left out") { Time = Start });
             hub.Write(new StepLogged(1, 1, 1, 1, 1, 1) { Time = Start });
             hub.Write(new RunFinished(1, 1, 1, 1) { Time = Start });
         }
@@ -182,7 +182,7 @@ public sealed class RunFileTests
             "training_args.yaml", "training_loss.png", "training_loss.svg",
         ];
         Assert.Equal(files, Directory.EnumerateFileSystemEntries(folder["out"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
-        Assert.Contains("demo row 3: a.png is cut off", File.ReadAllText(folder["out/running_log.txt"]));
+        Assert.Contains("left out: demo row 3: a.png is cut off", File.ReadAllText(folder["out/running_log.txt"]));
     }
 
     private static RunStarted Started(TempFolder folder, int totalSteps, int startStep = 0) => new()

@@ -53,6 +53,35 @@ public sealed class HeldOutDatasetsTests : NativeTest
     }
 
     [Fact]
+    public void Eval_gives_each_dataset_the_numbers_that_it_has_alone()
+    {
+        JsonObject Eval(string datasets, bool each)
+        {
+            var file = Path.Combine(run.Folder, "numbers.json");
+            var (code, errors) = FailureTests.Invoke(
+                ["eval", run.Config, "output_dir=", $"eval_dataset={datasets}", $"eval_on_each_dataset={(each ? "true" : "false")}", "--json", file]);
+            Assert.True(code == 0, string.Join('\n', errors));
+            return JsonNode.Parse(File.ReadAllText(file))!.AsObject();
+        }
+
+        _ = Parts;
+        var both = Eval(Names, each: true);
+        Assert.DoesNotContain(both, pair => pair.Key is "eval_loss" or "epoch" or "step");
+        foreach (var (name, samples) in new[] { ("first", 4), ("second", 3) })
+        {
+            var alone = Eval(Path.Combine(run.Folder, $"{name}.json"), each: false);
+            foreach (var metric in new[] { "loss", "perplexity", "token_accuracy", "samples" })
+            {
+                Assert.Equal((double)alone[$"eval_{metric}"]!, (double)both[$"eval_{name}_{metric}"]!);
+            }
+
+            Assert.Equal(samples, (int)both[$"eval_{name}_samples"]!);
+        }
+
+        Assert.Equal(7, (int)Eval(Names, each: false)["eval_samples"]!);
+    }
+
+    [Fact]
     public void The_best_model_is_that_of_the_dataset_that_is_named()
     {
         string[] settings =

@@ -18,7 +18,7 @@ public sealed class HeldOutEvaluationTests : NativeTest
         var trained = Enumerable.Range(1, labels.Length - 1).Where(i => labels[i] != -100).ToList();
         var source = ModelSource.Open(folder.Path);
         using var model = source.Load(new ModelOptions());
-        var result = HeldOutEvaluation.Run(
+        var result = Assert.Single(HeldOutEvaluation.Run(
             TrainConfig.Parse(
                 $"""
                 model_name_or_path: {folder.Path}
@@ -28,7 +28,7 @@ public sealed class HeldOutEvaluationTests : NativeTest
                 max_seq_len: 160
                 empty_think_ratio: 1
                 """, "test", use: ConfigUse.Any),
-            source, model);
+            source, model));
         Assert.Equal(1, result.Samples);
         Assert.Equal(item.GetProperty("loss").GetDouble(), result.Loss!.Value, 1e-4);
         Assert.Equal(Math.Exp(result.Metrics["token_loss"]), result.Metrics["perplexity"], 1e-6);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Fovea.Data.Packing;
 using Fovea.Data.Sampling;
 using Fovea.Keys;
@@ -75,12 +76,24 @@ internal sealed record ScheduleSection
         _ => (int)Math.Ceiling(totalSteps * WarmupRatio),
     };
 
+    /// <summary>Samples of an optimizer step on all processes together.</summary>
+    /// <param name="worldSize">Those that have samples of their own.</param>
+    /// <exception cref="ConfigException">They are more than can be counted.</exception>
+    public int SamplesPerStep(int worldSize)
+    {
+        var samples = (Int128)PerDeviceTrainBatchSize * GradientAccumulationSteps * worldSize;
+        return samples <= int.MaxValue ? (int)samples : throw new ConfigException(string.Create(
+            CultureInfo.InvariantCulture,
+            $"per_device_train_batch_size: {PerDeviceTrainBatchSize} x gradient_accumulation_steps: {GradientAccumulationSteps} x {worldSize} processes "
+            + $"is {samples:N0} samples a step, of which there can be {int.MaxValue:N0}; lower one of the two keys"));
+    }
+
     /// <summary>Checks what depends on the number of processes.</summary>
     /// <param name="worldSize">Those that have samples of their own.</param>
-    /// <exception cref="ConfigException">The DeepSpeed file counts on another number of them.</exception>
+    /// <exception cref="ConfigException">The DeepSpeed file counts on another number of them, or a step has too many samples.</exception>
     public void CheckRanks(int worldSize)
     {
-        var samples = (long)PerDeviceTrainBatchSize * GradientAccumulationSteps * worldSize;
+        var samples = SamplesPerStep(worldSize);
         if (DeepSpeedBatchSize is { } given && given != samples)
         {
             throw new ConfigException(

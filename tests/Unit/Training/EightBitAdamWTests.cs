@@ -149,10 +149,10 @@ public sealed class EightBitAdamWTests : NativeTest
     }
 
     [Fact]
-    public void A_block_is_not_divided()
+    public void A_block_is_not_split()
     {
         Assert.Equal((256, 64), (Optimizers.Alignment(Config.Optimizer), Optimizers.Alignment(new OptimizerSection())));
-        Assert.Contains("a.weight is divided at element 320", Assert.Throws<InvalidOperationException>(CutAmiss).Message);
+        Assert.Contains("a.weight is split at element 320", Assert.Throws<InvalidOperationException>(CutAmiss).Message);
     }
 
     protected override void Cleanup() => Directory.Delete(folder, recursive: true);

@@ -27,6 +27,7 @@ internal static class AdapterFolder
             reason = In(Path.GetDirectoryName(place) ?? place, Path.GetFileName(place)) is { Count: > 0 } beside
                 ? $"it does not exist; beside it lie the adapters {Few(beside)}"
                 : "it does not exist";
+            reason += folder.Contains(',', StringComparison.Ordinal) ? "; several are given as --adapter FIRST --adapter SECOND" : string.Empty;
         }
         else if (In(place) is { Count: > 0 } inside)
         {

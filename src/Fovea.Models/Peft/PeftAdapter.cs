@@ -54,8 +54,8 @@ internal static class PeftAdapter
         {
             if (table.Trainable)
             {
-                throw new ConfigException($"{folder} has rows of {table.Name} of its own, which learns whole here: to go on with it, "
-                    + "give trainable_token_indices as in the run that made it, and leave the module out of additional_target");
+                throw new ConfigException($"{folder} has trained single rows of {table.Name} (trainable_token_indices), and this run would train all of it: "
+                    + "leave the module out of additional_target, and give trainable_token_indices: new for tokens that the adapter does not have");
             }
 
             using var scope = TensorScope.Open("weight");

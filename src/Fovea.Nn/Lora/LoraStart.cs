@@ -69,13 +69,34 @@ internal sealed record LoraStart(LoraStartKind Kind, int? Iterations = null)
         }
     }
 
-    /// <summary>What is wrong with such a beginning for one weight; null where nothing is.</summary>
-    public string? Problem(Adaptable target, LoraOptions own) => Kind switch
+    /// <summary>What is wrong with such a beginning for some of the weights, all of them at once; null where nothing is.</summary>
+    /// <param name="weights">Each with its own rank.</param>
+    public string? Problem(IEnumerable<(Adaptable Target, LoraOptions Own)> weights)
     {
-        LoraStartKind.Orthogonal when own.Rank % 2 != 0 => $"{Name} needs an even rank, and {target.Path} has {own.Rank}",
-        LoraStartKind.Pissa or LoraStartKind.Olora when own.Rank > Math.Min(target.Inputs, target.Outputs) =>
-            $"{Name} takes {own.Rank} directions out of {target.Path}, which has {Math.Min(target.Inputs, target.Outputs)}: give it a smaller rank",
-        _ => null,
+        var amiss = weights.Where(weight => Refuses(weight.Target, weight.Own.Rank))
+            .GroupBy(weight => (Module: weight.Target.Path.Split('.')[^1], weight.Target.Outputs, weight.Target.Inputs, weight.Own.Rank)).ToList();
+        if (amiss.Count == 0)
+        {
+            return null;
+        }
+
+        var fits = amiss.GroupBy(group => group.Key.Module, StringComparer.Ordinal)
+            .Select(module => (Name: module.Key, Most: module.Min(group => Math.Min(group.Key.Outputs, group.Key.Inputs)))).ToList();
+        var found = amiss.Select(group =>
+            $"{group.Key.Module} [{group.Key.Outputs}, {group.Key.Inputs}] with rank {group.Key.Rank} ({group.Count()}, the first "
+            + $"{group.First().Target.Path})");
+        var even = Kind == LoraStartKind.Orthogonal;
+        var rule = even ? "needs an even rank" : "takes as many directions out of a weight as its rank says, and some have fewer";
+        return $"{Name} {rule}: {string.Join(", ", found)}. Give another lora_rank, or these modules one of their own with "
+            + $"rank_pattern: {{{string.Join(", ", fits.Select(module => $"{module.Name}: {(even ? 2 : module.Most)}"))}}}, or leave them out with "
+            + $"exclude_modules: {string.Join(",", fits.Select(module => module.Name))}";
+    }
+
+    private bool Refuses(Adaptable target, int rank) => Kind switch
+    {
+        LoraStartKind.Orthogonal => rank % 2 != 0,
+        LoraStartKind.Pissa or LoraStartKind.Olora => rank > Math.Min(target.Inputs, target.Outputs),
+        _ => false,
     };
 
     /// <summary>The matrices of an adapter that begins with a part of its weight as that stands, in the open scope.</summary>

@@ -9,6 +9,13 @@ internal static class AdapterChecks
     /// <summary>The word for the rows of new tokens.</summary>
     public const string NewTokens = "new";
 
+    /// <summary>Keys that say what a new adapter is; one that goes on, or that a checkpoint has, is what it is.</summary>
+    public static readonly IReadOnlyList<string> Shape =
+    [
+        "lora_rank", "lora_alpha", "lora_target", "exclude_modules", "rank_pattern", "alpha_pattern", "lora_target_parameters", "use_rslora", "use_dora",
+        "init_weights", "pissa_init", "pissa_iter",
+    ];
+
     private const string Starts = "true, gaussian, orthogonal, olora, pissa and pissa_niter_N";
 
     // What else PEFT and ms-swift have.

@@ -18,8 +18,7 @@ internal static class KeyNeeds
         new("interleave_probs", "with several datasets", Mixes),
         new("eval_on_each_dataset", "with eval_dataset", config => config.Data.EvalDataset.Count > 0),
         new("lora_rank lora_alpha lora_dropout lora_target additional_target", "with finetuning_type: lora", IsLora),
-        new("lora_rank lora_alpha lora_target exclude_modules rank_pattern alpha_pattern lora_target_parameters use_rslora use_dora init_weights"
-            + " pissa_init",
+        new(string.Join(' ', AdapterChecks.Shape),
             "for a new adapter, and the one of adapter_name_or_path goes on as it is (create_new_adapter: true begins another over it)",
             config => !IsLora(config) || config.Model.AdapterNameOrPath.Count == 0 || config.Tuning.CreateNewAdapter || !config.Run.DoTrain),
         new("create_new_adapter", "with adapter_name_or_path", config => config.Model.AdapterNameOrPath.Count > 0),

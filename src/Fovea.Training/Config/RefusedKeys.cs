@@ -11,8 +11,13 @@ internal static class RefusedKeys
 
     private const string SplitsSequences = "write sequence_parallel_size, which splits sequences over as many processes";
 
+    private const string Processes = "how many processes run is a matter of the environment: NPROC_PER_NODE=2 fovea train FILE (docs/many-processes.md)";
+
     public static IReadOnlyDictionary<string, RefusedKey> All { get; } = new Dictionary<string, RefusedKey>
     {
+        ["ranks"] = new(Processes),
+        ["num_processes"] = new(Processes),
+        ["nproc_per_node"] = new(Processes),
         ["parallelism_config"] = new(OnlyZero),
         ["cp_size"] = new(SplitsSequences, "1"),
         ["context_parallel_size"] = new(SplitsSequences, "1"),

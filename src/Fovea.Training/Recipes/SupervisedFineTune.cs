@@ -48,7 +48,7 @@ internal static class SupervisedFineTune
             return new RunOutcome(inputs.Fresh.TotalSteps, Interrupted: false, TrainLoss: null);
         }
 
-        using var session = RunSession.Open(config, inputs, mesh, events, stop);
+        using var session = RunSession.Open(inputs, mesh, events, stop);
         session.Start();
         try
         {

@@ -15,6 +15,20 @@ internal static class BaseModel
     public static ModelSource With(ModelSource source, TrainConfig config) => source.Vocabulary is not null ? source : AdapterTokens.Over(
         source, config.Model.AdapterNameOrPath, NewTokens(config.Model), config.Model.InitSpecialTokens, config.Model.ResizeVocab);
 
+    /// <summary>Tokens that the configuration adds and that neither the model's folder nor its adapters have.</summary>
+    public static IReadOnlyList<string> FreshTokens(TrainConfig config)
+    {
+        var tokens = NewTokens(config.Model);
+        if (tokens.Count == 0)
+        {
+            return [];
+        }
+
+        var source = ModelSource.Open(config.Model.ModelNameOrPath);
+        var known = AdapterTokens.Over(source, config.Model.AdapterNameOrPath).Vocabulary?.Tokenizer ?? Tokenizer.Load(source.Folder);
+        return [.. tokens.Select(token => token.Content).Where(token => known.IdOf(token) is null)];
+    }
+
     private static IReadOnlyList<NewToken> NewTokens(ModelSection model) =>
     [
         .. model.AddTokens.Select(token => new NewToken(token, Special: false)),

@@ -105,7 +105,7 @@ internal sealed record Resumption(RunProgress Progress, TrainerState State, IRea
             TotalSteps = fresh.TotalSteps,
             MicroBatchTokens = config.Memory.MicroBatchTokens ?? Math.Max(1, saved.MicroBatchTokens),
             Scale = config.Model.Fp16 ? saved.Scale ?? fresh.Scale : null,
-            Settings = fresh.Settings,
+            Settings = RunSettings.GoingOn(saved.Settings, fresh.Settings!),
             BaseModel = fresh.BaseModel,
             Choices = fresh.Choices,
             Family = fresh.Family,

@@ -19,6 +19,7 @@ internal sealed class RunInputs : IDisposable
         mesh.OnMain(() => RunTargets.Check(config.Run));
         Checkpoints = new CheckpointStore(config.Run.OutputDir, config.Run.SaveTotalLimit);
         Source = BaseModel.Open(config);
+        config = Config = WholeModules.Resolve(config);
         Setup = DataSetup.From(config, Source);
         Data = config.Data.Streaming ? DatasetLoader.LoadHeldOut(Setup.Options) : DatasetLoader.Load(Setup.Options);
         try
@@ -47,6 +48,9 @@ internal sealed class RunInputs : IDisposable
             throw;
         }
     }
+
+    /// <summary>The configuration, with what the model's folder decides.</summary>
+    public TrainConfig Config { get; }
 
     /// <summary>A sentence where the output folder holds this very run with all its steps done; null where there is something to do.</summary>
     public string? Ended { get; }

@@ -19,8 +19,9 @@ internal sealed class RunParts : IDisposable
 {
     private readonly Disposables opened = new();
 
-    private RunParts(TrainConfig config, RunInputs inputs, Mesh mesh, EventHub events)
+    private RunParts(RunInputs inputs, Mesh mesh, EventHub events)
     {
+        var config = inputs.Config;
         try
         {
             var products = ProductSetup.Apply(config.Model.Compute, mesh, ModelSetup.ChooseDevice(config), Resumption.ProgressOf(inputs.ResumeFrom));
@@ -106,7 +107,7 @@ internal sealed class RunParts : IDisposable
         Plan = batch => Memory.Apply(batch.Tokens, Setup.VisionLearns ? Memory.PatchesOf(batch) : 0),
     };
 
-    public static RunParts Assemble(TrainConfig config, RunInputs inputs, Mesh mesh, EventHub events) => new(config, inputs, mesh, events);
+    public static RunParts Assemble(RunInputs inputs, Mesh mesh, EventHub events) => new(inputs, mesh, events);
 
     public void Dispose() => opened.Dispose();
 

@@ -45,9 +45,9 @@ internal sealed class RunSession : TrainSession
     /// <param name="inputs">Stay the caller's, and must outlive the session.</param>
     /// <param name="stop">Asks for the run to end after the present step.</param>
     /// <exception cref="ConfigException">The model or the checkpoint cannot be used.</exception>
-    public static RunSession Open(TrainConfig config, RunInputs inputs, Mesh mesh, EventHub events, CancellationToken stop)
+    public static RunSession Open(RunInputs inputs, Mesh mesh, EventHub events, CancellationToken stop)
     {
-        var parts = Telemetry.Span("fovea.model.load", _ => RunParts.Assemble(config, inputs, mesh, events));
+        var parts = Telemetry.Span("fovea.model.load", _ => RunParts.Assemble(inputs, mesh, events));
         try
         {
             return new RunSession(inputs, parts, mesh, events, stop);

@@ -24,16 +24,28 @@ internal static class RunSettings
         return settings;
     }
 
+    /// <summary>The settings of a run that goes on: its own, but the adapter stays what the checkpoint's was made as.</summary>
+    public static IReadOnlyDictionary<string, string> GoingOn(IReadOnlyDictionary<string, string>? then, IReadOnlyDictionary<string, string> now) =>
+        now.ToDictionary(setting => setting.Key, setting => AdapterChecks.Shape.Contains(setting.Key) ? then?.GetValueOrDefault(setting.Key) ?? setting.Value
+            : setting.Value);
+
     /// <summary>
     /// One sentence for all that differ, and one for all that the checkpoint does not tell, because it is of an earlier version; none where nothing does.
     /// </summary>
     public static IEnumerable<string> Differences(IReadOnlyDictionary<string, string>? then, IReadOnlyDictionary<string, string> now)
     {
-        var changed = now.Where(setting => then?.GetValueOrDefault(setting.Key, setting.Value) is { } value && value != setting.Value).ToList();
-        if (changed.Count > 0)
+        var differ = now.Where(setting => then?.GetValueOrDefault(setting.Key, setting.Value) is { } value && value != setting.Value)
+            .ToLookup(setting => AdapterChecks.Shape.Contains(setting.Key));
+        if (differ[true].Any())
+        {
+            yield return "the adapter is the checkpoint's, and this run's settings for a new one are ignored: "
+                + string.Join(", ", differ[true].Select(setting => $"{setting.Key} is {then![setting.Key]}, not {setting.Value}"));
+        }
+
+        if (differ[false].Any())
         {
             yield return "the checkpoint was made with other settings, this run goes on with its own: "
-                + string.Join(", ", changed.Select(setting => $"{setting.Key} {then![setting.Key]} -> {setting.Value}"));
+                + string.Join(", ", differ[false].Select(setting => $"{setting.Key} {then![setting.Key]} -> {setting.Value}"));
         }
 
         if (then is null)

@@ -171,8 +171,9 @@ public sealed class AdapterStartTests : NativeTest
     }
 
     [Theory]
-    [InlineData("pissa", 200, "pissa takes 200 directions out of model.layers.0.self_attn.k_proj, which has 128")]
-    [InlineData("orthogonal", 3, "orthogonal needs an even rank, and model.layers.0.self_attn.q_proj has 3")]
+    [InlineData("pissa", 200, "k_proj [128, 256] with rank 200 (3, the first model.layers.0.self_attn.k_proj)")]
+    [InlineData("pissa", 200, "rank_pattern: {k_proj: 128, v_proj: 128}, or leave them out with exclude_modules: k_proj,v_proj")]
+    [InlineData("orthogonal", 3, "orthogonal needs an even rank: q_proj [256, 256] with rank 3")]
     public void A_rank_that_does_not_go_with_it_is_refused(string start, int rank, string problem)
     {
         using var model = SmallModel.Build(Options(DType.F32));

@@ -237,7 +237,7 @@ public sealed class NewTokenRunTests : NativeTest
     {
         var config = Config([.. Few, Rows, $"model_name_or_path={Model(Untied)}"]);
         using var alone = ModelShapes.Load(config, BaseModel.Open(config));
-        using var whole = ModelShapes.Load(Config([.. Few]), BaseModel.Open(Config([.. Few])));
+        using var whole = ModelShapes.Load(WholeModules.Resolve(Config([.. Few])), BaseModel.Open(Config([.. Few])));
         using var plain = ModelShapes.Load(Config(), BaseModel.Open(Config()));
         var width = plain.Model.Head.Shape[1];
         long Learning(ModelShapes shapes) => shapes.Model.Ledger.Trainable.Sum(p => p.Count);
@@ -272,6 +272,30 @@ public sealed class NewTokenRunTests : NativeTest
             () => PeftAdapter.Open(model, Families.All[0], "one", run.Out())).Message, StringComparison.Ordinal);
         PeftAdapter.Attach(model, Families.All[0], run.Out(), trainable: false);
         Assert.Equal(2, model.Ledger.Rows.Count);
+    }
+
+    [Theory]
+    [InlineData("add_tokens=<|im_end|>", false, "new tokens: the tokenizer has all that are named already")]
+    [InlineData("add_tokens=<|im_end|>,kreis", true, "new tokens (kreis): embeddings and head are trained whole")]
+    [InlineData("resize_vocab=true", true, "resize_vocab: embeddings and head are trained whole")]
+    public void Tokens_that_the_model_has_already_train_nothing(string key, bool whole, string notice)
+    {
+        var resolved = WholeModules.Resolve(Config($"model_name_or_path={Model(Untied)}", key));
+        Assert.Equal(whole ? ["embed_tokens", "lm_head"] : [], resolved.Tuning.AdditionalTarget);
+        Assert.Contains(resolved.Notices, text => text.StartsWith(notice, StringComparison.Ordinal));
+        Train("out", [key, "max_steps=1"], tokens: []);
+        Assert.Equal(whole ? ["embed_tokens", "lm_head"] : [], PeftConfig.Read(run.Out()).ModulesToSave);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Whole_tables_of_an_adapter_go_on_with_it(bool named)
+    {
+        Train("first", ["max_steps=2", "lr_scheduler_type=constant"]);
+        Train("on", [$"adapter_name_or_path={run.Out("first")}", "learning_rate=0", "max_steps=1"], tokens: named ? null : []);
+        Assert.Equal(["embed_tokens", "lm_head"], PeftConfig.Read(run.Out("on")).ModulesToSave);
+        Assert.Equal(run.Adapter("first"), run.Adapter("on"));
     }
 
     protected override void Cleanup() => run.Dispose();

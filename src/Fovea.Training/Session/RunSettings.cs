@@ -25,15 +25,23 @@ internal static class RunSettings
     }
 
     /// <summary>
-    /// One sentence for all that differ, and one for all that the checkpoint does not tell, because it is of an earlier version; none where nothing does.
+    /// One sentence for all that differ, one for those of the adapter, in which the checkpoint's count, and one for all that the checkpoint does not tell, because it is of an earlier version; none where nothing does.
     /// </summary>
     public static IEnumerable<string> Differences(IReadOnlyDictionary<string, string>? then, IReadOnlyDictionary<string, string> now)
     {
-        var changed = now.Where(setting => then?.GetValueOrDefault(setting.Key, setting.Value) is { } value && value != setting.Value).ToList();
-        if (changed.Count > 0)
+        var goesOn = now["finetuning_type"] == "lora";
+        var changed = now.Where(setting => then?.GetValueOrDefault(setting.Key, setting.Value) is { } value && value != setting.Value)
+            .ToLookup(setting => goesOn && AdapterKeys.All.Contains(setting.Key));
+        if (changed[false].Any())
         {
             yield return "the checkpoint was made with other settings, this run goes on with its own: "
-                + string.Join(", ", changed.Select(setting => $"{setting.Key} {then![setting.Key]} -> {setting.Value}"));
+                + string.Join(", ", changed[false].Select(setting => $"{setting.Key} {then![setting.Key]} -> {setting.Value}"));
+        }
+
+        if (changed[true].Any())
+        {
+            yield return "the checkpoint's adapter goes on as it is, so its settings count and not this run's: "
+                + string.Join(", ", changed[true].Select(setting => $"{setting.Key} {then![setting.Key]} (this run has {setting.Value})"));
         }
 
         if (then is null)

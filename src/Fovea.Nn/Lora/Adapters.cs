@@ -21,6 +21,11 @@ internal static class Adapters
         Func<string, string>? spelled = null)
     {
         var chosen = ledger.Adaptables.Where(adaptable => matches(adaptable.Path)).ToList();
+        if (saved is null && options.Start.Problem(chosen.Select(target => (target, Of(options, target, spelled)))) is { } problem)
+        {
+            throw new ConfigException(problem);
+        }
+
         for (var i = 0; i < chosen.Count; i++)
         {
             var target = chosen[i];
@@ -31,11 +36,6 @@ internal static class Adapters
 
             var master = ledger.Options.Master;
             var own = Of(options, target, spelled);
-            if (saved is null && own.Start.Problem(target, own) is { } problem)
-            {
-                throw new ConfigException(problem);
-            }
-
             var (shapeOfA, shapeOfB) = own.ShapesFor(target);
             var a = Make(ledger, target, "lora_A.weight", shapeOfA, saved, trainable, master);
             var b = Make(ledger, target, "lora_B.weight", shapeOfB, saved, trainable, master);

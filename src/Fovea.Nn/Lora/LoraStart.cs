@@ -69,14 +69,28 @@ internal sealed record LoraStart(LoraStartKind Kind, int? Iterations = null)
         }
     }
 
-    /// <summary>What is wrong with such a beginning for one weight; null where nothing is.</summary>
-    public string? Problem(Adaptable target, LoraOptions own) => Kind switch
+    /// <summary>What is wrong with such a beginning for some of the weights, and what to do about it; null where nothing is.</summary>
+    /// <param name="targets">Each with its own rank.</param>
+    public string? Problem(IEnumerable<(Adaptable Target, LoraOptions Own)> targets)
     {
-        LoraStartKind.Orthogonal when own.Rank % 2 != 0 => $"{Name} needs an even rank, and {target.Path} has {own.Rank}",
-        LoraStartKind.Pissa or LoraStartKind.Olora when own.Rank > Math.Min(target.Inputs, target.Outputs) =>
-            $"{Name} takes {own.Rank} directions out of {target.Path}, which has {Math.Min(target.Inputs, target.Outputs)}: give it a smaller rank",
-        _ => null,
-    };
+        var wrong = targets.Where(one => Kind == LoraStartKind.Orthogonal ? one.Own.Rank % 2 != 0 : ChangesBase && one.Own.Rank > Side(one.Target)).ToList();
+        if (wrong.Count == 0)
+        {
+            return null;
+        }
+
+        if (Kind == LoraStartKind.Orthogonal)
+        {
+            var odd = wrong.Select(one => $"{LastName(one.Target)} ({one.Own.Rank})").Distinct();
+            return $"{Name} needs even ranks, and these are odd: {string.Join(", ", odd)}; change lora_rank, or their entries in rank_pattern";
+        }
+
+        var small = wrong.Select(one => $"{LastName(one.Target)} [{one.Target.Outputs}, {one.Target.Inputs}] (rank {one.Own.Rank})").Distinct();
+        var most = wrong.GroupBy(one => LastName(one.Target), one => Side(one.Target)).ToDictionary(same => same.Key, same => same.Min());
+        return $"{Name} takes as many directions out of a weight as its rank says, and these have fewer: {string.Join(", ", small)}; "
+            + $"give them no adapters (exclude_modules: [{string.Join(", ", most.Keys)}]), ranks of their own "
+            + $"(rank_pattern: {{{string.Join(", ", most.Select(pair => $"{pair.Key}: {pair.Value}"))}}}), or all a smaller one (lora_rank: {most.Values.Min()})";
+    }
 
     /// <summary>The matrices of an adapter that begins with a part of its weight as that stands, in the open scope.</summary>
     public (Tensor A, Tensor B) Factors(Adaptable target, LoraOptions own, Device device) =>
@@ -98,6 +112,16 @@ internal sealed record LoraStart(LoraStartKind Kind, int? Iterations = null)
             : weight.Svd();
         var root_R = s.Slice(0, 0, rank).Mul(1 / scale).Pow(0.5);
         return (v.Slice(0, 0, rank).Mul(root_R.Unsqueeze(1)), u.Slice(1, 0, rank).Mul(root_R));
+    }
+
+    /// <summary>The most directions that a weight has.</summary>
+    private static long Side(Adaptable target) => Math.Min(target.Inputs, target.Outputs);
+
+    /// <summary>The end of its path that names it: one part, or two where a number alone would stand there.</summary>
+    private static string LastName(Adaptable target)
+    {
+        var parts = target.Path.Split('.');
+        return parts.Length > 1 && char.IsAsciiDigit(parts[^1][0]) ? $"{parts[^2]}.{parts[^1]}" : parts[^1];
     }
 
     /// <summary>The largest singular values by subspace iteration (arXiv 0909.4061, algorithms 4.4 and 5.1), as <c>torch.svd_lowrank</c> has it.</summary>

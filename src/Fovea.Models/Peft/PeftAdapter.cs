@@ -84,6 +84,7 @@ internal static class PeftAdapter
                 + "load an adapter with magnitudes alone, as the model's own, or merge it with 'fovea export'");
         }
 
+        InitialAdapter.CheckBase(model, config, folder, _ => true);
         if (config.Lora.Start.ChangesBase)
         {
             throw new ConfigException($"{folder} was trained over what {config.Lora.Start.Name} left of the base, so it cannot serve beside others: "

@@ -50,14 +50,9 @@ internal static class PeftAdapter
             Load(model, parameter, source);
         }
 
+        CheckRows(folder, [.. contents.Rows.Select(rows => rows.Table.Name).Where(name => model.Ledger[name].Trainable).Order(StringComparer.Ordinal)]);
         foreach (var (table, ids) in contents.Rows)
         {
-            if (table.Trainable)
-            {
-                throw new ConfigException($"{folder} has rows of {table.Name} of its own, which learns whole here: to go on with it, "
-                    + "give trainable_token_indices as in the run that made it, and leave the module out of additional_target");
-            }
-
             using var scope = TensorScope.Open("weight");
             var read = source.Read($"{table.Name[..^".weight".Length]}.{TrainedRows.Name}", [ids.Count, table.Shape[1]]);
             TrainedRows.Attach(model.Ledger, table, ids, read, trainable);
@@ -175,6 +170,19 @@ internal static class PeftAdapter
 
         throw new ConfigException($"{file}: base_model_name_or_path \"{written}\" is not a model folder here "
             + $"(looked at {string.Join(", ", candidates)}); set model_name_or_path to its folder, or to its name on a hub{why}");
+    }
+
+    /// <summary>Refuses an adapter of rows where their whole tables are trained.</summary>
+    private static void CheckRows(string folder, string[] trained)
+    {
+        if (trained.Length > 0)
+        {
+            var modules = string.Join(" and ", trained.Select(name => name.Split('.')[^2]));
+            throw new ConfigException($"{folder} has trained rows of {string.Join(" and ", trained)} (trainable_token_indices), and this run trains all of "
+                + "that, by additional_target or because it adds tokens without trainable_token_indices: to train rows alone, give trainable_token_indices "
+                + $"(new, or ids) and leave {modules} out of additional_target; to train all of it, merge the adapter with 'fovea export' and train "
+                + "over the result");
+        }
     }
 
     private static void Load(VisionLanguageModel model, Parameter parameter, CheckpointSource source)

@@ -17,7 +17,8 @@ internal static class AdapterTokens
         var tokens = brought.Select(one => new NewToken(one.Token.Content, one.Token.Special)).Concat(more ?? [])
             .GroupBy(token => token.Content, StringComparer.Ordinal)
             .Select(same => same.FirstOrDefault(token => token.Description is not null) ?? same.First());
-        var vocabulary = Vocabulary.Of(source, [.. tokens], start, resize);
+        var known = brought.Select(one => one.Token.Content).Distinct(StringComparer.Ordinal).Count();
+        var vocabulary = Vocabulary.Of(source, [.. tokens], start, resize, known);
         foreach (var (adapter, token) in brought)
         {
             if (vocabulary?.Tokenizer.IdOf(token.Content) is { } id && id != token.Id)

@@ -29,6 +29,9 @@ internal sealed class Vocabulary
     /// <summary>Ids whose rows nobody has trained, ascending.</summary>
     public IReadOnlyList<int> NewIds { get; }
 
+    /// <summary>Of them, those of tokens that adapters brought.</summary>
+    public IReadOnlyList<int> BroughtIds { get; private init; } = [];
+
     /// <summary>Rows of embeddings and head in the folder's files.</summary>
     public int OldRows { get; }
 
@@ -43,9 +46,10 @@ internal sealed class Vocabulary
     /// <param name="source">The folder as it is.</param>
     /// <param name="tokens">Those that it has already are passed over.</param>
     /// <param name="resize">Also where no token is new: rows for those that the tokenizer has beyond the model's.</param>
+    /// <param name="brought">How many of the tokens, from the first on, adapters brought.</param>
     /// <returns>Null where the folder's vocabulary is all that is wanted.</returns>
     /// <exception cref="ConfigException">The family has files of its own, whose vocabulary is theirs.</exception>
-    public static Vocabulary? Of(ModelSource source, IReadOnlyList<NewToken> tokens, TokenStart start, bool resize)
+    public static Vocabulary? Of(ModelSource source, IReadOnlyList<NewToken> tokens, TokenStart start, bool resize, int brought = 0)
     {
         if (tokens.Count == 0 && !resize)
         {
@@ -65,7 +69,10 @@ internal sealed class Vocabulary
         var needed = Math.Max(tokenizer.LargestId + 1, tokenizer.VocabularySize);
         var rows = needed > old ? (needed + Multiple - 1) / Multiple * Multiple : old;
         var fresh = tokens.Where(token => known.IdOf(token.Content) is null).ToList();
-        return added.Length == 0 && rows == old ? null : new Vocabulary(tokenizer, added, fresh, old, rows, start);
+        return added.Length == 0 && rows == old ? null : new Vocabulary(tokenizer, added, fresh, old, rows, start)
+        {
+            BroughtIds = [.. tokens.Take(brought).Select(token => tokenizer.IdOf(token.Content)!.Value)],
+        };
     }
 
     /// <summary>The folder's config.json with as many rows.</summary>

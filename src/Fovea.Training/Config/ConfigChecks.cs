@@ -89,7 +89,6 @@ internal static class ConfigChecks
     /// <summary>Gives words that mean "nothing" their one form.</summary>
     public static TrainConfig Normalise(TrainConfig config) => config with
     {
-        Tuning = TrainsNewTokensWhole(config) ? config.Tuning with { AdditionalTarget = ["embed_tokens", "lm_head"] } : config.Tuning,
         Parallel = config.Parallel with
         {
             Deepspeed = config.Parallel.Deepspeed is { } file && IsOff(file) ? null : config.Parallel.Deepspeed,
@@ -105,12 +104,6 @@ internal static class ConfigChecks
             },
             ReportTo = [.. config.Run.ReportTo.Where(target => target != "none")],
         },
-    };
-
-    /// <summary>LLaMA-Factory's rule: where nobody says how new tokens are to be trained, embeddings and head are trained whole.</summary>
-    public static bool TrainsNewTokensWhole(TrainConfig config) => config is
-    {
-        Model.Enlarges: true, Tuning: { FinetuningType: FinetuningType.Lora, AdditionalTarget.Count: 0, TrainableTokenIndices.Count: 0 },
     };
 
     private static bool IsOff(string word) => word.ToLowerInvariant() is "false" or "no" or "none" or "off" or "0";

@@ -71,12 +71,6 @@ internal static class ConfigLoader
         notices.AddRange(KeyNeeds.Notices(config, byUser, use));
         notices.AddRange(ScheduleChecks.Notices(config.Schedule));
         notices.AddRange(config.Family.Notices);
-        if (ConfigChecks.TrainsNewTokensWhole(config) && use is ConfigUse.Train or ConfigUse.Plan && config.Run.DoTrain)
-        {
-            notices.Add("new tokens: embeddings and head are trained whole, as LLaMA-Factory does where additional_target does not say otherwise; "
-                + "trainable_token_indices: new trains the new rows alone");
-        }
-
         ConfigChecks.Run(config, given, use, problems);
         return problems.Count == 0 ? ConfigChecks.Normalise(config) with { Notices = notices, Written = byUser.Keys.ToHashSet() } : throw new ConfigException(problems);
     }

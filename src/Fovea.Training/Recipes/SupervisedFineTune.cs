@@ -48,11 +48,11 @@ internal static class SupervisedFineTune
             return new RunOutcome(inputs.Fresh.TotalSteps, Interrupted: false, TrainLoss: null);
         }
 
-        using var session = RunSession.Open(config, inputs, mesh, events, stop);
+        using var session = RunSession.Open(inputs.Config, inputs, mesh, events, stop);
         session.Start();
         try
         {
-            Train(session, TokenLoss.Of(config));
+            Train(session, TokenLoss.Of(inputs.Config));
             return session.Close();
         }
         catch (Exception e)

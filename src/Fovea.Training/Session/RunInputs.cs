@@ -19,6 +19,7 @@ internal sealed class RunInputs : IDisposable
         mesh.OnMain(() => RunTargets.Check(config.Run));
         Checkpoints = new CheckpointStore(config.Run.OutputDir, config.Run.SaveTotalLimit);
         Source = BaseModel.Open(config);
+        Config = config = NewTokenRule.Settle(config, Source);
         Setup = DataSetup.From(config, Source);
         Data = config.Data.Streaming ? DatasetLoader.LoadHeldOut(Setup.Options) : DatasetLoader.Load(Setup.Options);
         try
@@ -50,6 +51,9 @@ internal sealed class RunInputs : IDisposable
 
     /// <summary>A sentence where the output folder holds this very run with all its steps done; null where there is something to do.</summary>
     public string? Ended { get; }
+
+    /// <summary>The configuration with what follows from its model folder.</summary>
+    public TrainConfig Config { get; }
 
     /// <summary>The run as it would begin.</summary>
     public RunProgress Fresh { get; }

@@ -92,10 +92,12 @@ internal sealed record AdapterBase
             {
                 notices.AddRange(Unknown(folder, adapter));
             }
-            else if (trained.DifferenceFrom(model) is { } difference)
+            else if (trained.DifferenceFrom(model, folder) is { } difference)
             {
-                var text = $"{adapter} was trained on {trained.Name}, and {folder} is another model: {difference}";
-                notices.Add(adapter == found ? throw new ConfigException($"{text}; {remedy}") : $"{text}; it is used all the same, since it was named");
+                var text = $"{adapter} was trained on {Called(trained, adapter)}{difference}";
+                notices.Add(adapter == found
+                    ? throw new ConfigException($"{text}; {remedy}")
+                    : $"{text}; the adapter is used all the same, since it was named");
             }
 
             model = model with { Below = [.. model.Below, identity] };
@@ -104,14 +106,26 @@ internal sealed record AdapterBase
         return notices;
     }
 
-    private string? DifferenceFrom(AdapterBase model) =>
-        Shapes != model.Shapes ? "its weights have other names, shapes or types"
-        : Weights != model.Weights ? "its weights are others of the same shapes (was it trained further, or an adapter merged into it?)"
-        : Config != model.Config ? "its config.json differs in what it computes"
-        : !Below.SequenceEqual(model.Below) ? $"{Count(Below)} merged into it before this one, now {Count(model.Below)}"
-        : null;
+    /// <summary>The folder of a hub's cache is called by a commit, which tells nobody anything; then the name in adapter_config.json does.</summary>
+    private static string Called(AdapterBase trained, string adapter) =>
+        trained.Name is { Length: 40 } && trained.Name.All(char.IsAsciiHexDigit) ? PeftConfig.Read(adapter).BaseModel ?? trained.Name : trained.Name;
 
-    private static string Count(IReadOnlyList<string> adapters) => adapters.Count == 1 ? "one adapter was" : $"{adapters.Count} adapters were";
+    /// <summary>How a sentence goes on that says what the adapter was trained on; null where nothing differs.</summary>
+    private string? DifferenceFrom(AdapterBase model, string folder) =>
+        Shapes != model.Shapes ? $", and {folder} is another model: its weights have other names, shapes or types"
+        : Weights != model.Weights
+            ? $", and {folder} is another model: its weights are others of the same shapes (was it trained further, or an adapter merged into it?)"
+        : Config != model.Config ? $", and {folder} is another model: its config.json differs in what it computes"
+        : Below.SequenceEqual(model.Below) ? null
+        : $" with {Count(Below)} below it, and is put on it here with "
+            + $"{(Below.Count == model.Below.Count ? "others, or in another order" : Count(model.Below))} (adapter_name_or_path names them in the order in which they were trained)";
+
+    private static string Count(IReadOnlyList<string> adapters) => adapters.Count switch
+    {
+        0 => "no other adapter",
+        1 => "one other adapter",
+        var count => $"{count} other adapters",
+    };
 
     /// <summary>An adapter without our note names its base all the same; that is enough where it is the one at hand.</summary>
     private static IEnumerable<string> Unknown(string modelFolder, string adapter)
@@ -121,7 +135,7 @@ internal sealed record AdapterBase
         if (last.Length == 0 || !Path.GetFullPath(modelFolder).Contains(last, StringComparison.OrdinalIgnoreCase))
         {
             yield return $"{adapter} names {(named.Length == 0 ? "no base" : $"the base {named}")}, and {modelFolder} is used: "
-                + $"it cannot be known whether it was trained on these weights (it has no {FileName})";
+                + $"whether the adapter was trained on these weights is not known, since it has no {FileName}";
         }
     }
 }

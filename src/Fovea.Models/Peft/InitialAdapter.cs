@@ -30,14 +30,7 @@ internal static class InitialAdapter
     /// <exception cref="ConfigException">The base is kept in 4 bits.</exception>
     public static string? TakeOut(VisionLanguageModel model, ModelFamily family, PeftConfig config, string folder, AdapterContents contents)
     {
-        var packed = model.Ledger.Adaptables.FirstOrDefault(target => target is { Lora: not null, Weight.IsFourBit: true });
-        if (config.Lora.Start.ChangesBase && packed is not null)
-        {
-            throw new ConfigException($"{folder} was trained over what {config.Lora.Start.Name} left of the base's own weights, and "
-                + $"{packed.Path} is kept in 4 bits here: load it over the model in 16 bits, without quantization_bit, or give the "
-                + $"adapter that pissa_convert: true writes ({ConvertedFolderOf(config.Lora.Start)})");
-        }
-
+        CheckBase(model, config, folder, target => target.Lora is not null);
         if (!config.Lora.Start.ChangesBase || model.Ledger.Options.Device.Type == DeviceType.Meta)
         {
             return null;
@@ -58,6 +51,19 @@ internal static class InitialAdapter
             ? $"{folder} was trained over what {config.Lora.Start.Name} left of the base, without the matrices that it began with beside it "
                 + $"({FolderOf(config.Lora.Start)}): they were drawn again, as PEFT does, and come near only where the iterations were enough"
             : null;
+    }
+
+    /// <summary>Refuses an adapter that took its part out of the base's own weights over one in 4 bits.</summary>
+    /// <param name="adapts">What the adapter lies on.</param>
+    /// <exception cref="ConfigException">The base is kept in 4 bits.</exception>
+    public static void CheckBase(VisionLanguageModel model, PeftConfig config, string folder, Func<Adaptable, bool> adapts)
+    {
+        if (config.Lora.Start.ChangesBase && model.Ledger.Adaptables.FirstOrDefault(target => target.Weight.IsFourBit && adapts(target)) is { } packed)
+        {
+            throw new ConfigException($"{folder} was trained over what {config.Lora.Start.Name} left of the base's own weights, and "
+                + $"{packed.Path} is kept in 4 bits here: load it over the model in 16 bits, without quantization_bit, or give the "
+                + $"adapter that pissa_convert: true writes ({ConvertedFolderOf(config.Lora.Start)})");
+        }
     }
 
     /// <summary>Writes the initial matrices of the model's adapters into an adapter's folder; nothing where they have none.</summary>

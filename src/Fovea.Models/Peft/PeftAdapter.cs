@@ -50,14 +50,9 @@ internal static class PeftAdapter
             Load(model, parameter, source);
         }
 
+        CheckRows(folder, [.. contents.Rows.Select(rows => rows.Table.Name).Where(name => model.Ledger[name].Trainable).Order(StringComparer.Ordinal)]);
         foreach (var (table, ids) in contents.Rows)
         {
-            if (table.Trainable)
-            {
-                throw new ConfigException($"{folder} has trained single rows of {table.Name} (trainable_token_indices), and this run would train all of it: "
-                    + "leave the module out of additional_target, and give trainable_token_indices: new for tokens that the adapter does not have");
-            }
-
             using var scope = TensorScope.Open("weight");
             var read = source.Read($"{table.Name[..^".weight".Length]}.{TrainedRows.Name}", [ids.Count, table.Shape[1]]);
             TrainedRows.Attach(model.Ledger, table, ids, read, trainable);
@@ -84,6 +79,7 @@ internal static class PeftAdapter
                 + "load an adapter with magnitudes alone, as the model's own, or merge it with 'fovea export'");
         }
 
+        InitialAdapter.CheckBase(model, config, folder, _ => true);
         if (config.Lora.Start.ChangesBase)
         {
             throw new ConfigException($"{folder} was trained over what {config.Lora.Start.Name} left of the base, so it cannot serve beside others: "
@@ -174,6 +170,19 @@ internal static class PeftAdapter
 
         throw new ConfigException($"{file}: base_model_name_or_path \"{written}\" is not a model folder here "
             + $"(looked at {string.Join(", ", candidates)}); set model_name_or_path to its folder, or to its name on a hub{why}");
+    }
+
+    /// <summary>Refuses an adapter of rows where their whole tables are trained.</summary>
+    private static void CheckRows(string folder, string[] trained)
+    {
+        if (trained.Length > 0)
+        {
+            var modules = string.Join(" and ", trained.Select(name => name.Split('.')[^2]));
+            throw new ConfigException($"{folder} has trained rows of {string.Join(" and ", trained)} (trainable_token_indices), and this run trains all of "
+                + "that, by additional_target or because it adds tokens without trainable_token_indices: to train rows alone, give trainable_token_indices "
+                + $"(new, or ids) and leave {modules} out of additional_target; to train all of it, merge the adapter with 'fovea export' and train "
+                + "over the result");
+        }
     }
 
     private static void Load(VisionLanguageModel model, Parameter parameter, CheckpointSource source)

@@ -69,35 +69,29 @@ internal sealed record LoraStart(LoraStartKind Kind, int? Iterations = null)
         }
     }
 
-    /// <summary>What is wrong with such a beginning for some of the weights, all of them at once; null where nothing is.</summary>
-    /// <param name="weights">Each with its own rank.</param>
-    public string? Problem(IEnumerable<(Adaptable Target, LoraOptions Own)> weights)
+    /// <summary>What is wrong with such a beginning for some of the weights, and what to do about it; null where nothing is.</summary>
+    /// <param name="targets">Each with its own rank.</param>
+    public string? Problem(IEnumerable<(Adaptable Target, LoraOptions Own)> targets)
     {
-        var amiss = weights.Where(weight => Refuses(weight.Target, weight.Own.Rank))
-            .GroupBy(weight => (Module: weight.Target.Path.Split('.')[^1], weight.Target.Outputs, weight.Target.Inputs, weight.Own.Rank)).ToList();
-        if (amiss.Count == 0)
+        var wrong = targets.Where(one => Kind == LoraStartKind.Orthogonal ? one.Own.Rank % 2 != 0 : ChangesBase && one.Own.Rank > Side(one.Target)).ToList();
+        if (wrong.Count == 0)
         {
             return null;
         }
 
-        var fits = amiss.GroupBy(group => group.Key.Module, StringComparer.Ordinal)
-            .Select(module => (Name: module.Key, Most: module.Min(group => Math.Min(group.Key.Outputs, group.Key.Inputs)))).ToList();
-        var found = amiss.Select(group =>
-            $"{group.Key.Module} [{group.Key.Outputs}, {group.Key.Inputs}] with rank {group.Key.Rank} ({group.Count()}, the first "
-            + $"{group.First().Target.Path})");
-        var even = Kind == LoraStartKind.Orthogonal;
-        var rule = even ? "needs an even rank" : "takes as many directions out of a weight as its rank says, and some have fewer";
-        return $"{Name} {rule}: {string.Join(", ", found)}. Give another lora_rank, or these modules one of their own with "
-            + $"rank_pattern: {{{string.Join(", ", fits.Select(module => $"{module.Name}: {(even ? 2 : module.Most)}"))}}}, or leave them out with "
-            + $"exclude_modules: {string.Join(",", fits.Select(module => module.Name))}";
-    }
+        if (Kind == LoraStartKind.Orthogonal)
+        {
+            var odd = wrong.Select(one => $"{LastName(one.Target)} ({one.Own.Rank})").Distinct();
+            return $"{Name} needs even ranks, and these are odd: {string.Join(", ", odd)}; change lora_rank, or their entries in rank_pattern";
+        }
 
-    private bool Refuses(Adaptable target, int rank) => Kind switch
-    {
-        LoraStartKind.Orthogonal => rank % 2 != 0,
-        LoraStartKind.Pissa or LoraStartKind.Olora => rank > Math.Min(target.Inputs, target.Outputs),
-        _ => false,
-    };
+        var small = wrong.Select(one => $"{LastName(one.Target)} [{one.Target.Outputs}, {one.Target.Inputs}] (rank {one.Own.Rank})").Distinct();
+        var most = wrong.GroupBy(one => LastName(one.Target), one => Side(one.Target)).ToDictionary(same => same.Key, same => same.Min());
+        return $"{Name} takes as many directions out of a weight as its rank says, and these have fewer: {string.Join(", ", small)}; "
+            + $"give them no adapters (exclude_modules: [{string.Join(", ", most.Keys)}]), ranks of their own "
+            + $"(rank_pattern: {{{string.Join(", ", most.Select(pair => $"{pair.Key}: {pair.Value}"))}}}), "
+            + $"or all a smaller one (lora_rank: {most.Values.Min()})";
+    }
 
     /// <summary>The matrices of an adapter that begins with a part of its weight as that stands, in the open scope.</summary>
     public (Tensor A, Tensor B) Factors(Adaptable target, LoraOptions own, Device device) =>
@@ -119,6 +113,16 @@ internal sealed record LoraStart(LoraStartKind Kind, int? Iterations = null)
             : weight.Svd();
         var root_R = s.Slice(0, 0, rank).Mul(1 / scale).Pow(0.5);
         return (v.Slice(0, 0, rank).Mul(root_R.Unsqueeze(1)), u.Slice(1, 0, rank).Mul(root_R));
+    }
+
+    /// <summary>The most directions that a weight has.</summary>
+    private static long Side(Adaptable target) => Math.Min(target.Inputs, target.Outputs);
+
+    /// <summary>The end of its path that names it: one part, or two where a number alone would stand there.</summary>
+    private static string LastName(Adaptable target)
+    {
+        var parts = target.Path.Split('.');
+        return parts.Length > 1 && char.IsAsciiDigit(parts[^1][0]) ? $"{parts[^2]}.{parts[^1]}" : parts[^1];
     }
 
     /// <summary>The largest singular values by subspace iteration (arXiv 0909.4061, algorithms 4.4 and 5.1), as <c>torch.svd_lowrank</c> has it.</summary>

@@ -67,11 +67,14 @@ internal static class ConfigLoader
 
         // Not for what stands there because a script's arguments mean it.
         var own = entries.Select(entry => Canonical(entry.Key)).ToHashSet();
-        notices.AddRange(KeyNeeds.Notices(config, written.Where(pair => own.Contains(pair.Key)).ToDictionary(), use));
+        var byUser = written.Where(pair => own.Contains(pair.Key)).ToDictionary();
+        notices.AddRange(KeyNeeds.Notices(config, byUser, use));
         notices.AddRange(ScheduleChecks.Notices(config.Schedule));
         notices.AddRange(config.Family.Notices);
         ConfigChecks.Run(config, given, use, problems);
-        return problems.Count == 0 ? ConfigChecks.Normalise(config) with { Notices = notices } : throw new ConfigException(problems);
+        return problems.Count > 0
+            ? throw new ConfigException(problems)
+            : ConfigChecks.Normalise(config) with { Notices = notices, Written = byUser.Keys.ToHashSet() };
     }
 
     /// <summary>Overrides replace what the file says about a key, under whichever of its names; the last one counts.</summary>

@@ -52,6 +52,9 @@ internal sealed record TrainConfig
     /// <summary>Whether the weights that adapters learn over are others than those of the model's files.</summary>
     public bool ChangesBase => AdaptersBelow.Count > 0 || Tuning is { FinetuningType: FinetuningType.Lora, Start.ChangesBase: true };
 
+    /// <summary>The keys that a user wrote with a value, by their names.</summary>
+    public IReadOnlySet<string> Written { get; internal init; } = new HashSet<string>();
+
     /// <summary>Notices for the user, shown once: keys that were accepted without effect, and why.</summary>
     public IReadOnlyList<string> Notices { get; internal init; } = [];
 

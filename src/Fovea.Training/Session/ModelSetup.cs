@@ -108,6 +108,11 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
         var adapter = GoesOnFrom(config, resumeFrom) is { } own
             ? PeftAdapter.Attach(model, family, own, trainable: true, dropout)
             : Fresh(config, model, family, dropout);
+        if (resumeFrom is null && GoesOnFrom(config, null) is { } given && AdapterKeys.Notice(config, model, family, adapter, given) is { } ignored)
+        {
+            model.Notices = [.. model.Notices, ignored]; // of a checkpoint, Resumption tells it
+        }
+
         adapter = adapter with
         {
             ModulesToSave = [.. adapter.ModulesToSave.Union(whole, StringComparer.Ordinal)],

@@ -24,28 +24,29 @@ internal static class RunSettings
         return settings;
     }
 
-    /// <summary>The settings of a run that goes on: its own, but the adapter stays what the checkpoint's was made as.</summary>
+    /// <summary>The settings of a run that goes on: its own, but those of the adapter stay the checkpoint's.</summary>
     public static IReadOnlyDictionary<string, string> GoingOn(IReadOnlyDictionary<string, string>? then, IReadOnlyDictionary<string, string> now) =>
-        now.ToDictionary(setting => setting.Key, setting => AdapterChecks.Shape.Contains(setting.Key) ? then?.GetValueOrDefault(setting.Key) ?? setting.Value
-            : setting.Value);
+        now.ToDictionary(setting => setting.Key, setting =>
+            IsOfAdapter(setting.Key, now) && then?.GetValueOrDefault(setting.Key) is { } made ? made : setting.Value);
 
     /// <summary>
-    /// One sentence for all that differ, and one for all that the checkpoint does not tell, because it is of an earlier version; none where nothing does.
+    /// One sentence for all that differ, one for those of the adapter, of which the checkpoint's count, and one for all that the checkpoint does not tell,
+    /// because it is of an earlier version; none where nothing does.
     /// </summary>
     public static IEnumerable<string> Differences(IReadOnlyDictionary<string, string>? then, IReadOnlyDictionary<string, string> now)
     {
-        var differ = now.Where(setting => then?.GetValueOrDefault(setting.Key, setting.Value) is { } value && value != setting.Value)
-            .ToLookup(setting => AdapterChecks.Shape.Contains(setting.Key));
-        if (differ[true].Any())
-        {
-            yield return "the adapter is the checkpoint's, and this run's settings for a new one are ignored: "
-                + string.Join(", ", differ[true].Select(setting => $"{setting.Key} is {then![setting.Key]}, not {setting.Value}"));
-        }
-
-        if (differ[false].Any())
+        var changed = now.Where(setting => then?.GetValueOrDefault(setting.Key, setting.Value) is { } value && value != setting.Value)
+            .ToLookup(setting => IsOfAdapter(setting.Key, now));
+        if (changed[false].Any())
         {
             yield return "the checkpoint was made with other settings, this run goes on with its own: "
-                + string.Join(", ", differ[false].Select(setting => $"{setting.Key} {then![setting.Key]} -> {setting.Value}"));
+                + string.Join(", ", changed[false].Select(setting => $"{setting.Key} {then![setting.Key]} -> {setting.Value}"));
+        }
+
+        if (changed[true].Any())
+        {
+            yield return "the checkpoint's adapter goes on as it is, so its settings count and not this run's: "
+                + string.Join(", ", changed[true].Select(setting => $"{setting.Key} {then![setting.Key]} (this run has {setting.Value})"));
         }
 
         if (then is null)
@@ -59,4 +60,7 @@ internal static class RunSettings
                 + "whether this run has the same is not known";
         }
     }
+
+    private static bool IsOfAdapter(string key, IReadOnlyDictionary<string, string> settings) =>
+        settings["finetuning_type"] == "lora" && AdapterKeys.All.Contains(key);
 }

@@ -183,7 +183,6 @@ public sealed class TrainConfigTests
     [InlineData("finetuning_type: full\nlora_r: 4", "lora_r is ignored: it is only read with finetuning_type: lora")]
     [InlineData("freeze_trainable_layers: 3", "freeze_trainable_layers is ignored: it is only read with finetuning_type: freeze")]
     [InlineData("create_new_adapter: true", "create_new_adapter is ignored: it is only read with adapter_name_or_path")]
-    [InlineData("adapter_name_or_path: a\nlora_rank: 4", "lora_rank is ignored: it is only read for a new adapter, and the one of adapter_name_or_path ")]
     [InlineData("optim: sgd\nadam_beta1: 0.8", "adam_beta1 is ignored: it is only read with AdamW, Lion and Muon, ")]
     [InlineData("optim: lion\nadam_epsilon: 1e-6", "adam_epsilon is ignored: it is only read with AdamW and Muon, ")]
     [InlineData("decay_norms: true", "decay_norms is ignored: it is only read with weight_decay")]

@@ -64,7 +64,7 @@ public sealed class AdapterBaseTests : NativeTest
         Assert.EndsWith("; give the right one", error.Message, StringComparison.Ordinal);
         var notice = Assert.Single(AdapterBase.Check(ModelSource.Open(other), [adapter], null, string.Empty));
         Assert.Contains(difference, notice, StringComparison.Ordinal);
-        Assert.EndsWith("it is used all the same, since it was named", notice, StringComparison.Ordinal);
+        Assert.EndsWith("; the adapter is used all the same, since it was named", notice, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -95,7 +95,12 @@ public sealed class AdapterBaseTests : NativeTest
         AdapterBase.Of(ModelSource.Open(Model), [first]).Write(second);
         Assert.Empty(AdapterBase.Check(ModelSource.Open(Model), [first, second], second, string.Empty));
         var error = Assert.Throws<ConfigException>(() => AdapterBase.Check(ModelSource.Open(Model), [second], second, string.Empty));
-        Assert.Contains("one adapter was merged into it before this one, now 0 adapters were", error.Message, StringComparison.Ordinal);
+        AdapterBase.Of(ModelSource.Open(Model), [first, first]).Write(second);
+        var notice = Assert.Single(AdapterBase.Check(ModelSource.Open(Model), [first, second], null, string.Empty));
+        Assert.Contains("with 2 other adapters below it, and is put on it here with one other adapter (", notice, StringComparison.Ordinal);
+        Assert.Contains(
+            "was trained on model with one other adapter below it, and is put on it here with no other adapter (adapter_name", error.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

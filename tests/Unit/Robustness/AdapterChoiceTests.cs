@@ -125,7 +125,7 @@ public sealed class AdapterChoiceTests : NativeTest
 
         // Named, it is trained further there, and the run says so.
         Train("next", $"model_name_or_path={other}", $"adapter_name_or_path={run.Out()}");
-        Assert.Contains("it is used all the same, since it was named", run.Log("next"), StringComparison.Ordinal);
+        Assert.Contains("; the adapter is used all the same, since it was named", run.Log("next"), StringComparison.Ordinal);
         Assert.NotEqual(known.Config, AdapterBase.Read(run.Out("next"))!.Config);
     }
 

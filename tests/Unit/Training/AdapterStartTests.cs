@@ -1,9 +1,12 @@
+using System.Text.RegularExpressions;
 using Fovea.Data.Packing;
 using Fovea.Models;
 using Fovea.Models.Peft;
 using Fovea.Nn.Lora;
 using Fovea.Testing;
 using Fovea.Training.Config;
+using Fovea.Training.Planning;
+using Fovea.Training.Session;
 
 namespace Fovea.Tests.Unit.Training;
 
@@ -171,15 +174,35 @@ public sealed class AdapterStartTests : NativeTest
     }
 
     [Theory]
-    [InlineData("pissa", 200, "k_proj [128, 256] with rank 200 (3, the first model.layers.0.self_attn.k_proj)")]
-    [InlineData("pissa", 200, "rank_pattern: {k_proj: 128, v_proj: 128}, or leave them out with exclude_modules: k_proj,v_proj")]
-    [InlineData("orthogonal", 3, "orthogonal needs an even rank: q_proj [256, 256] with rank 3")]
+    [InlineData("pissa", 200, "these have fewer: k_proj [128, ")]
+    [InlineData("olora", 200, "(exclude_modules: [k_proj, v_proj]), ranks of their own (rank_pattern: {k_proj: 128, v_proj: 128}), or all ")]
+    [InlineData("orthogonal", 3, "orthogonal needs even ranks, and these are odd: q_proj (3), ")]
     public void A_rank_that_does_not_go_with_it_is_refused(string start, int rank, string problem)
     {
         using var model = SmallModel.Build(Options(DType.F32));
         var error = Assert.Throws<ConfigException>(
             () => Adapters.Attach(model.Ledger, new LoraOptions { Rank = rank, Start = LoraStart.Parse(start)! }, Language));
         Assert.Contains(problem, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("pissa_init: true", "")]
+    [InlineData("init_weights: olora", "freeze_vision_tower: false\n")]
+    public void Modules_that_are_too_small_are_all_named_and_each_remedy_works_as_it_is_written(string begin, string more)
+    {
+        var keys = $"model_name_or_path: {TestFiles.Golden("qwen3_5_moe/model")}\ndataset: x\noutput_dir: x\n{begin}\n{more}";
+        void Attach(string remedy)
+        {
+            var config = TrainConfig.Parse($"{keys}{remedy}", "test");
+            using var shapes = ModelShapes.Load(config, BaseModel.Open(config));
+        }
+
+        var message = Assert.Throws<ConfigException>(() => Attach(string.Empty)).Message;
+        Assert.Contains("these have fewer: ", message, StringComparison.Ordinal);
+        Assert.Contains("shared_expert_gate [1, ", message, StringComparison.Ordinal);
+        var remedies = Regex.Matches(message, @"\((\w+: (?:\[[^\]]*\]|\{[^}]*\}|\d+))\)").Select(match => match.Groups[1].Value).ToList();
+        Assert.Equal(["exclude_modules", "rank_pattern", "lora_rank"], remedies.Select(remedy => remedy.Split(':')[0]));
+        Assert.All(remedies, Attach);
     }
 
     [Theory]

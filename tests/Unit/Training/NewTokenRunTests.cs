@@ -19,6 +19,7 @@ public sealed class NewTokenRunTests : NativeTest
     private const string Tied = "minicpmv4_6";
     private const string Untied = "qwen2_5_vl_tiny";
     private const string Rows = "trainable_token_indices=new";
+    private const string NoneNew = "new tokens: the tokenizer has all that are named already";
     private static readonly string[] Few = ["add_special_tokens=<round>,<edge>", "add_tokens=kreis"];
     private readonly TinyRun run = new();
     private readonly string[] data;
@@ -236,9 +237,9 @@ public sealed class NewTokenRunTests : NativeTest
     public void A_plan_counts_the_rows()
     {
         var config = Config([.. Few, Rows, $"model_name_or_path={Model(Untied)}"]);
-        using var alone = ModelShapes.Load(config, BaseModel.Open(config));
-        using var whole = ModelShapes.Load(WholeModules.Resolve(Config([.. Few])), BaseModel.Open(Config([.. Few])));
-        using var plain = ModelShapes.Load(Config(), BaseModel.Open(Config()));
+        using var alone = Shapes(config);
+        using var whole = Shapes(Config([.. Few]));
+        using var plain = Shapes(Config());
         var width = plain.Model.Head.Shape[1];
         long Learning(ModelShapes shapes) => shapes.Model.Ledger.Trainable.Sum(p => p.Count);
         Assert.Equal(2 * 3 * width, Learning(alone) - Learning(plain));
@@ -260,6 +261,81 @@ public sealed class NewTokenRunTests : NativeTest
     public void What_contradicts_itself_is_refused(string key, string problem) => Assert.Contains(
         problem, Assert.Throws<ConfigException>(() => Config([.. Few, Rows, key])).Message, StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData("add_tokens=icense")]
+    [InlineData("add_special_tokens=<|im_end|>")]
+    public void Where_no_token_is_new_nothing_more_is_trained_and_that_is_said(params string[] tokens)
+    {
+        Train("plain", ["max_steps=2"], tokens: []);
+        var notices = Train("same", ["max_steps=2"], tokens);
+        Assert.Single(notices, notice => notice.StartsWith(NoneNew, StringComparison.Ordinal));
+        Assert.DoesNotContain(notices, notice => notice.Contains("trained whole, as LLaMA-Factory", StringComparison.Ordinal));
+        Assert.Equal(run.Adapter("plain"), run.Adapter("same"));
+        Assert.Empty(PeftConfig.Read(run.Out("same")).ModulesToSave);
+        Assert.Empty(PeftConfig.Read(run.Out("same")).TokenIndices);
+    }
+
+    [Fact]
+    public void Tokens_of_the_adapter_that_goes_on_are_not_new_and_are_trained_as_it_trains_them()
+    {
+        Train("rows", [Rows, "max_steps=1"]);
+        Train("whole", ["max_steps=1"]);
+        foreach (var (from, tokens) in new[] { ("rows", Few), ("rows", []), ("whole", Few) })
+        {
+            var notices = Train("on", [$"adapter_name_or_path={run.Out(from)}", "max_steps=1", "overwrite_output_dir=true"], tokens);
+            Assert.Equal(tokens.Length > 0 ? 1 : 0, notices.Count(notice => notice.StartsWith(NoneNew, StringComparison.Ordinal)));
+            var (then, now) = (PeftConfig.Read(run.Out(from)), PeftConfig.Read(run.Out("on")));
+            Assert.Equal(then.ModulesToSave, now.ModulesToSave);
+            Assert.Equal(then.TokenIndices.Keys, now.TokenIndices.Keys);
+            Assert.Equal(from == "rows" ? 2 : 0, now.TokenIndices.Count);
+        }
+    }
+
+    [Theory]
+    [InlineData("add_tokens=<|im_end|>,kreis", "new tokens (kreis): embeddings and head are trained whole")]
+    [InlineData("resize_vocab=true", "resize_vocab: embeddings and head are trained whole")]
+    public void New_tokens_and_resize_vocab_train_whole_tables_where_nobody_says_otherwise(string key, string notice)
+    {
+        Assert.Contains(Train("out", [key, "max_steps=1"], tokens: []), text => text.StartsWith(notice, StringComparison.Ordinal));
+        Assert.Equal(["embed_tokens", "lm_head"], PeftConfig.Read(run.Out()).ModulesToSave);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Whole_tables_of_an_adapter_go_on_with_it(bool named)
+    {
+        Train("first", ["max_steps=2", "lr_scheduler_type=constant"]);
+        Train("on", [$"adapter_name_or_path={run.Out("first")}", "learning_rate=0", "max_steps=1"], tokens: named ? null : []);
+        Assert.Equal(["embed_tokens", "lm_head"], PeftConfig.Read(run.Out("on")).ModulesToSave);
+        Assert.Equal(run.Adapter("first"), run.Adapter("on"));
+    }
+
+    [Theory]
+    [InlineData("additional_target=embed_tokens")]
+    [InlineData("add_tokens=rund")]
+    public void An_adapter_of_rows_does_not_go_on_where_the_whole_table_is_trained_and_the_error_says_how(string key)
+    {
+        Train("first", [Rows, "max_steps=1"]);
+        string[] on = [$"adapter_name_or_path={run.Out("first")}", "max_steps=1"];
+        var error = Assert.Throws<ConfigException>(() => Train("on", [.. on, key], tokens: [])).Message;
+        var (tables, modules) = key.StartsWith("add_tokens", StringComparison.Ordinal)
+            ? ("lm_head.weight and model.embed_tokens.weight", "lm_head and embed_tokens")
+            : ("model.embed_tokens.weight", "embed_tokens");
+        Assert.Contains($"has trained rows of {tables} (trainable_token_indices), and this run trains all of that", error, StringComparison.Ordinal);
+        Assert.Contains($"give trainable_token_indices (new, or ids) and leave {modules} out of additional_target", error, StringComparison.Ordinal);
+        if (key.StartsWith("add_tokens", StringComparison.Ordinal))
+        {
+            Train("on", [.. on, key, Rows], tokens: []);
+            Assert.Equal(4, PeftConfig.Read(run.Out("on")).TokenIndices["embed_tokens"].Count);
+        }
+
+        var exported = Path.Combine(run.Folder, "exported");
+        new ModelExport { Model = Model(Untied), Adapters = [run.Out("first")], Target = exported }.Run(_ => { });
+        Train("over", [$"model_name_or_path={exported}", key, "max_steps=1"], tokens: []);
+        Assert.Contains("embed_tokens", PeftConfig.Read(run.Out("over")).ModulesToSave);
+    }
+
     [Fact]
     public void Rows_of_known_tokens_learn_too_and_an_adapter_of_rows_serves_alone()
     {
@@ -274,31 +350,9 @@ public sealed class NewTokenRunTests : NativeTest
         Assert.Equal(2, model.Ledger.Rows.Count);
     }
 
-    [Theory]
-    [InlineData("add_tokens=<|im_end|>", false, "new tokens: the tokenizer has all that are named already")]
-    [InlineData("add_tokens=<|im_end|>,kreis", true, "new tokens (kreis): embeddings and head are trained whole")]
-    [InlineData("resize_vocab=true", true, "resize_vocab: embeddings and head are trained whole")]
-    public void Tokens_that_the_model_has_already_train_nothing(string key, bool whole, string notice)
-    {
-        var resolved = WholeModules.Resolve(Config($"model_name_or_path={Model(Untied)}", key));
-        Assert.Equal(whole ? ["embed_tokens", "lm_head"] : [], resolved.Tuning.AdditionalTarget);
-        Assert.Contains(resolved.Notices, text => text.StartsWith(notice, StringComparison.Ordinal));
-        Train("out", [key, "max_steps=1"], tokens: []);
-        Assert.Equal(whole ? ["embed_tokens", "lm_head"] : [], PeftConfig.Read(run.Out()).ModulesToSave);
-    }
-
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Whole_tables_of_an_adapter_go_on_with_it(bool named)
-    {
-        Train("first", ["max_steps=2", "lr_scheduler_type=constant"]);
-        Train("on", [$"adapter_name_or_path={run.Out("first")}", "learning_rate=0", "max_steps=1"], tokens: named ? null : []);
-        Assert.Equal(["embed_tokens", "lm_head"], PeftConfig.Read(run.Out("on")).ModulesToSave);
-        Assert.Equal(run.Adapter("first"), run.Adapter("on"));
-    }
-
     protected override void Cleanup() => run.Dispose();
+
+    private static ModelShapes Shapes(TrainConfig config) => ModelShapes.Load(WholeModules.Resolve(config), BaseModel.Open(config));
 
     private static string Model(string golden) => TestFiles.Golden($"{golden}/model");
 
@@ -329,7 +383,7 @@ public sealed class NewTokenRunTests : NativeTest
 
     private TrainConfig Config(params string[] keys) => TrainConfig.Load(run.Config, [.. data, $"output_dir={run.Out()}", .. keys]);
 
-    private void Train(string name, string[] keys, string[]? tokens = null)
+    private List<string> Train(string name, string[] keys, string[]? tokens = null)
     {
         string[] all =
         [
@@ -337,6 +391,8 @@ public sealed class NewTokenRunTests : NativeTest
             .. tokens ?? Few, .. keys,
         ];
         var template = keys.Any(key => key.Contains(Tied, StringComparison.Ordinal)) ? new[] { "template=minicpm_v_4_6" } : [];
-        SupervisedFineTune.Run(TrainConfig.Load(run.Config, [.. all, .. template]), []);
+        using var seen = new SeenEvents();
+        SupervisedFineTune.Run(TrainConfig.Load(run.Config, [.. all, .. template]), [seen]);
+        return [.. seen.Notices];
     }
 }

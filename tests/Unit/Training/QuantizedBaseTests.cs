@@ -55,6 +55,56 @@ public sealed class QuantizedBaseTests : NativeTest
         Works(run.Train("on", [$"adapter_name_or_path={run.Out(Path.Combine("out", $"{name}_converted"))}", .. FourBits]));
     }
 
+    [Theory]
+    [InlineData("init_weights=pissa", "pissa", true)]
+    [InlineData("init_weights=olora", "olora", false)]
+    public async Task Whoever_loads_it_over_4_bits_is_told_to_take_the_converted_one_and_that_works(string begin, string name, bool inFiles)
+    {
+        Works(run.Train("out", begin, "pissa_convert=true", "max_steps=1"));
+        var (model, rounds) = (TinyRun.Model, new[] { "quantization_bit=4" });
+        if (inFiles)
+        {
+            (model, rounds) = (run.Out("packed"), []);
+            Works(["export", "--model", TinyRun.Model, "--out", model, "export_quantization_bit=4"]);
+        }
+
+        string[] Chat(string adapter) =>
+            ["chat", run.Config, "output_dir=", "--model", model, "--adapter", adapter, "--prompt", "hi", "--greedy", "--max-new-tokens", "1", .. rounds];
+        string[] On(string adapter) => run.Train("on", [$"model_name_or_path={model}", $"adapter_name_or_path={adapter}", "max_steps=1", .. rounds]);
+        Task<VisionModel> Own(string adapter) => VisionModel.LoadAsync(
+            model, new() { Device = "cpu", Adapter = adapter, FourBit = inFiles ? null : new FourBitRounding() });
+        Task<VisionModel> Beside(string adapter) => VisionModel.LoadAsync(model, new()
+        {
+            Device = "cpu", FourBit = inFiles ? null : new FourBitRounding(), NamedAdapters = new Dictionary<string, string> { ["one"] = adapter },
+        });
+
+        List<string> refusals = [Fails(Chat(run.Out())), Fails(On(run.Out()))];
+        refusals.AddRange(inFiles ? [Fails(["serve", "--model", model, "--adapter", $"one={run.Out()}", "--cpu", "--port", "0"])] : []);
+        foreach (var load in new[] { Own, Beside })
+        {
+            refusals.Add((await Assert.ThrowsAsync<ConfigException>(() => load(run.Out()))).Message);
+        }
+
+        Assert.All(refusals, refusal =>
+        {
+            Assert.Contains($"{run.Out()} was trained over what {name} left of the base's own weights, and ", refusal, StringComparison.Ordinal);
+            Assert.Contains($"give the adapter that pissa_convert: true writes ({name}_converted)", refusal, StringComparison.Ordinal);
+        });
+
+        var converted = run.Out(Path.Combine("out", $"{name}_converted"));
+        Works(Chat(converted));
+        Works(On(converted));
+        var answers = new List<IReadOnlyList<int>>();
+        foreach (var load in new[] { Own, Beside })
+        {
+            await using var loaded = await load(converted);
+            var options = loaded.Generation with { DoSample = false, MaxNewTokens = 6, Adapter = load == Beside ? "one" : null };
+            answers.Add((await loaded.AnswerAsync([Message.User("What do you see?")], options)).Generation.Ids);
+        }
+
+        Assert.Equal(answers[0], answers[1]);
+    }
+
     [Fact]
     public void What_it_does_not_go_with_is_refused_by_its_key()
     {

@@ -1,6 +1,7 @@
 using System.Reflection;
 using Fovea.Data.Datasets;
 using Fovea.Keys;
+using Fovea.Models.Peft;
 using Fovea.Tests.Unit.Robustness;
 using Fovea.Training.Config;
 using Fovea.Training.Recipes;
@@ -45,10 +46,9 @@ public sealed class RunSettingsTests : NativeTest
         foreach (var name in now.Keys)
         {
             var then = new Dictionary<string, string>(now) { [name] = "another" };
-            var isAdapter = AdapterChecks.Shape.Contains(name);
-            var difference = isAdapter ? $"{name} is another, not {now[name]}" : $"{name} another -> {now[name]}";
-            Assert.EndsWith($": {difference}", Assert.Single(RunSettings.Differences(then, now)));
-            Assert.Equal(isAdapter ? "another" : now[name], RunSettings.GoingOn(then, now)[name]);
+            var told = AdapterKeys.All.Contains(name) ? $"{name} another (this run has {now[name]})" : $"{name} another -> {now[name]}";
+            Assert.EndsWith($": {told}", Assert.Single(RunSettings.Differences(then, now)));
+            Assert.Equal(AdapterKeys.All.Contains(name) ? "another" : now[name], RunSettings.GoingOn(then, now)[name]);
             then.Remove(name);
             Assert.Contains($"does not record {name}:", Assert.Single(RunSettings.Differences(then, now)));
         }
@@ -76,6 +76,45 @@ public sealed class RunSettingsTests : NativeTest
         var told = Train([.. mean, "max_steps=2", "per_device_train_batch_size=4", "gradient_accumulation_steps=2", "on_bad_sample=skip"]);
         Assert.Contains(told, notice => notice.EndsWith(
             "goes on with its own: on_bad_sample error -> skip, per_device_train_batch_size 2 -> 4, max_steps 1 -> 2", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Of_the_adapter_the_checkpoint_s_settings_count_and_that_is_said()
+    {
+        Train("max_steps=1", "init_weights=gaussian");
+        var told = Train("max_steps=2", "lora_rank=4", "init_weights=true", "lora_dropout=0.1");
+        Assert.Contains(told, notice => notice.EndsWith("this run goes on with its own: lora_dropout 0 -> 0.1, max_steps 1 -> 2", StringComparison.Ordinal));
+        Assert.Contains(told, notice => notice.EndsWith(
+            "so its settings count and not this run's: lora_rank 8 (this run has 4), init_weights gaussian (this run has true)", StringComparison.Ordinal));
+        var saved = PeftConfig.Read(run.Out());
+        Assert.Equal((8, "gaussian"), (saved.Lora.Rank, saved.Lora.Start.Name));
+    }
+
+    [Theory]
+    [InlineData("lora_rank=16,lora_alpha=4", "lora_rank: 16 (the adapter's: 8); lora_alpha: 4 (the adapter's: 16)")]
+    [InlineData("use_dora=true,use_rslora=true", "use_rslora: true (the adapter's: false); use_dora: true (the adapter's: false)")]
+    [InlineData("pissa_init=true,pissa_iter=4", "pissa_init: true, pissa_iter: 4 (the adapter's: init_lora_weights true)")]
+    [InlineData("init_weights=olora", "init_weights: olora (the adapter's: init_lora_weights true)")]
+    [InlineData("lora_target=q_proj", "lora_target: q_proj (the adapter's: 12 linears, q_proj, v_proj, up_proj)")]
+    [InlineData("exclude_modules=q_proj", "lora_target: q_proj,v_proj,up_proj, exclude_modules: q_proj (the adapter's: 12 linears, q_proj, v_proj, up_proj)")]
+    [InlineData("rank_pattern={q_proj: 4}", "rank_pattern: {q_proj: 4} (the adapter's: none)")]
+    [InlineData("lora_rank=8,lora_alpha=16,lora_target=v_proj;q_proj;up_proj,use_dora=false,init_weights=true,lora_dropout=0.1", null)]
+    public void Keys_that_an_adapter_that_goes_on_leaves_no_room_for_are_named_where_they_differ(string keys, string? told)
+    {
+        Train("max_steps=1", "lora_target=q_proj,v_proj,up_proj");
+        string[] given = [.. keys.Split(',').Select(key => key.Replace(';', ','))];
+        string[] target = keys.Contains("lora_target") ? [] : ["lora_target=q_proj,v_proj,up_proj"];
+        var notices = Train([.. given, .. target, "max_steps=1", $"adapter_name_or_path={run.Out()}", $"output_dir={run.Out("next")}"])
+            .Where(notice => notice.Contains("goes on with", StringComparison.Ordinal)).ToList();
+        if (told is null)
+        {
+            Assert.Empty(notices);
+            return;
+        }
+
+        var start = $"training goes on with {run.Out()} as it is, so these keys of the configuration are ignored: {told}";
+        Assert.StartsWith(start, Assert.Single(notices), StringComparison.Ordinal);
+        Assert.Equal(8, PeftConfig.Read(run.Out("next")).Lora.Rank);
     }
 
     [Fact]

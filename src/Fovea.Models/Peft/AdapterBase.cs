@@ -118,7 +118,8 @@ internal sealed record AdapterBase
         : Config != model.Config ? $", and {folder} is another model: its config.json differs in what it computes"
         : Below.SequenceEqual(model.Below) ? null
         : $" with {Count(Below)} below it, and is put on it here with "
-            + $"{(Below.Count == model.Below.Count ? "others, or in another order" : Count(model.Below))} (adapter_name_or_path names them in the order in which they were trained)";
+            + $"{(Below.Count == model.Below.Count ? "others, or in another order" : Count(model.Below))} "
+            + "(adapter_name_or_path names them in the order in which they were trained)";
 
     private static string Count(IReadOnlyList<string> adapters) => adapters.Count switch
     {

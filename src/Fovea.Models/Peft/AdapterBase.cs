@@ -117,8 +117,9 @@ internal sealed record AdapterBase
             ? $", and {folder} is another model: its weights are others of the same shapes (was it trained further, or an adapter merged into it?)"
         : Config != model.Config ? $", and {folder} is another model: its config.json differs in what it computes"
         : Below.SequenceEqual(model.Below) ? null
-        : $" with {Count(Below)} below it, and is put on it here with {(Below.Count == model.Below.Count ? "others, or in another order" : Count(model.Below))} "
-            + "(adapter_name_or_path names them in the order in which they were trained)";
+        : $" with {Count(Below)} below it, and is put on it here with "
+            + (Below.Count == model.Below.Count ? "others, or in another order" : Count(model.Below))
+            + " (adapter_name_or_path names them in the order in which they were trained)";
 
     private static string Count(IReadOnlyList<string> adapters) => adapters.Count switch
     {

@@ -89,7 +89,8 @@ internal sealed record LoraStart(LoraStartKind Kind, int? Iterations = null)
         var most = wrong.GroupBy(one => LastName(one.Target), one => Side(one.Target)).ToDictionary(same => same.Key, same => same.Min());
         return $"{Name} takes as many directions out of a weight as its rank says, and these have fewer: {string.Join(", ", small)}; "
             + $"give them no adapters (exclude_modules: [{string.Join(", ", most.Keys)}]), ranks of their own "
-            + $"(rank_pattern: {{{string.Join(", ", most.Select(pair => $"{pair.Key}: {pair.Value}"))}}}), or all a smaller one (lora_rank: {most.Values.Min()})";
+            + $"(rank_pattern: {{{string.Join(", ", most.Select(pair => $"{pair.Key}: {pair.Value}"))}}}), "
+            + $"or all a smaller one (lora_rank: {most.Values.Min()})";
     }
 
     /// <summary>The matrices of an adapter that begins with a part of its weight as that stands, in the open scope.</summary>

@@ -72,7 +72,9 @@ internal static class ConfigLoader
         notices.AddRange(ScheduleChecks.Notices(config.Schedule));
         notices.AddRange(config.Family.Notices);
         ConfigChecks.Run(config, given, use, problems);
-        return problems.Count == 0 ? ConfigChecks.Normalise(config) with { Notices = notices, Written = byUser.Keys.ToHashSet() } : throw new ConfigException(problems);
+        return problems.Count > 0
+            ? throw new ConfigException(problems)
+            : ConfigChecks.Normalise(config) with { Notices = notices, Written = byUser.Keys.ToHashSet() };
     }
 
     /// <summary>Overrides replace what the file says about a key, under whichever of its names; the last one counts.</summary>

@@ -11,7 +11,8 @@ internal static class AdapterKeys
     private const int MostNamed = 8;
 
     // Which linears there are is decided by all of them together.
-    private static readonly string[] Choice = ["lora_target", "exclude_modules", "freeze_vision_tower", "freeze_multi_modal_projector", "freeze_language_model"];
+    private static readonly string[] Choice =
+        ["lora_target", "exclude_modules", "freeze_vision_tower", "freeze_multi_modal_projector", "freeze_language_model"];
 
     private static readonly string[] Beginning = ["init_weights", "pissa_init", "pissa_iter"];
 
@@ -84,7 +85,8 @@ internal static class AdapterKeys
             yield return ([.. Choice.Where(key => key == Choice[0] || values[key] != Standard[key])], Names(adapted));
         }
 
-        if (!new ExpertTargets(model, adapter.TargetParameters).Paths.Order().SequenceEqual(new ExpertTargets(model, tuning.LoraTargetParameters).Paths.Order()))
+        var experts = new ExpertTargets(model, adapter.TargetParameters).Paths;
+        if (!experts.ToHashSet(StringComparer.Ordinal).SetEquals(new ExpertTargets(model, tuning.LoraTargetParameters).Paths))
         {
             yield return (["lora_target_parameters"], adapter.TargetParameters.Count == 0 ? "none" : string.Join(", ", adapter.TargetParameters));
         }

@@ -10,8 +10,8 @@ internal static class NewTokenRule
     private static readonly string[] Tables = [PeftConfig.Embeddings, "lm_head"];
 
     /// <summary>
-    /// The configuration with what follows from the tokenizer. As in LLaMA-Factory, embeddings and head are trained whole where nobody says how new tokens are to
-    /// be trained; for tokens that are there already nothing is. A run that goes on with whole tables of an adapter goes on with them.
+    /// The configuration with what follows from the tokenizer. As in LLaMA-Factory, embeddings and head are trained whole where nobody says how new tokens are
+    /// to be trained; for tokens that are there already nothing is. A run that goes on with whole tables of an adapter goes on with them.
     /// </summary>
     /// <param name="source">The configuration's model folder with its tokens.</param>
     public static TrainConfig Settle(TrainConfig config, ModelSource source)

@@ -25,7 +25,8 @@ internal static class RunSettings
     }
 
     /// <summary>
-    /// One sentence for all that differ, one for those of the adapter, in which the checkpoint's count, and one for all that the checkpoint does not tell, because it is of an earlier version; none where nothing does.
+    /// One sentence for all that differ, one for those of the adapter, in which the checkpoint's count, and one for all that the checkpoint does not tell,
+    /// because it is of an earlier version; none where nothing does.
     /// </summary>
     public static IEnumerable<string> Differences(IReadOnlyDictionary<string, string>? then, IReadOnlyDictionary<string, string> now)
     {

@@ -98,7 +98,8 @@ public sealed class AdapterBaseTests : NativeTest
         AdapterBase.Of(ModelSource.Open(Model), [first, first]).Write(second);
         var notice = Assert.Single(AdapterBase.Check(ModelSource.Open(Model), [first, second], null, string.Empty));
         Assert.Contains("with 2 other adapters below it, and is put on it here with one other adapter (", notice, StringComparison.Ordinal);
-        Assert.Contains("was trained on model with one other adapter below it, and is put on it here with no other adapter (adapter_name", error.Message, StringComparison.Ordinal);
+        const string told = "was trained on model with one other adapter below it, and is put on it here with no other adapter (adapter_name";
+        Assert.Contains(told, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

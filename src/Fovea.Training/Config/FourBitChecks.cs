@@ -11,7 +11,8 @@ internal static class FourBitChecks
             yield return $"{cause} keeps frozen weights in 4 bits; use finetuning_type: lora, or a base in 16 bits";
         }
 
-        if (config.Tuning.Start.ChangesBase)
+        // The keys of the run that began so also stand in its file when its converted adapter is used.
+        if (config.Tuning.Start.ChangesBase && config.Run.DoTrain && (config.Tuning.CreateNewAdapter || config.Model.AdapterNameOrPath.Count == 0))
         {
             var key = config.Tuning.PissaInit ? "pissa_init: true" : $"init_weights: {config.Tuning.InitWeights}";
             yield return $"{key} takes a part out of the base's own weights, and {cause} keeps them in 4 bits; remove one of them";

@@ -94,6 +94,10 @@ public sealed class QuantizedBaseTests : NativeTest
         var converted = run.Out(Path.Combine("out", $"{name}_converted"));
         Works(Chat(converted));
         Works(On(converted));
+
+        // A run's own file still says how its adapter began.
+        Works([.. Chat(converted)[..2], begin, .. Chat(converted)[2..]]);
+        Works([.. On(converted), begin, "overwrite_output_dir=true"]);
         var answers = new List<IReadOnlyList<int>>();
         foreach (var load in new[] { Own, Beside })
         {

@@ -22,7 +22,7 @@ internal static class ConfigChecks
         AdapterChecks.Run(config.Tuning, problems);
         OptimizerChecks.Run(config.Optimizer, problems);
         ScheduleChecks.Run(config.Schedule, problems);
-        Quantization(config, problems);
+        Quantization(use is ConfigUse.Train or ConfigUse.Plan ? config : config with { Run = config.Run with { DoTrain = false } }, problems);
         AnswerChecks.Run(config, problems);
         foreach (var refusal in config.Run.ReportTo.Select(TrackerNames.Refusal).OfType<string>())
         {

@@ -26,7 +26,7 @@ internal static class PlanRun
     {
         var card = options.DeviceBytes ?? config.Memory.MemoryBudget?.Bytes;
         var source = BaseModel.Open(config);
-        config = WholeModules.Resolve(config);
+        config = ResolvedTuning.Of(config);
         using var shapes = ModelShapes.Load(config, source);
         var model = shapes.Model;
         RateRule.Check(config, model.Ledger.Trainable.Select(p => p.Name), source.Family.PartOf);

@@ -115,6 +115,7 @@ internal sealed record ModelSetup(VisionLanguageModel Model, ModelFamily Family,
 
         adapter = adapter with
         {
+            Lora = adapter.Lora with { Dropout = config.Tuning.LoraDropout },
             ModulesToSave = [.. adapter.ModulesToSave.Union(whole, StringComparer.Ordinal)],
             TokenIndices = TokenRows.Attach(config.Tuning, model, adapter),
         };

@@ -19,7 +19,7 @@ internal sealed class RunInputs : IDisposable
         mesh.OnMain(() => RunTargets.Check(config.Run));
         Checkpoints = new CheckpointStore(config.Run.OutputDir, config.Run.SaveTotalLimit);
         Source = BaseModel.Open(config);
-        config = Config = WholeModules.Resolve(config);
+        config = Config = ResolvedTuning.Of(config);
         Setup = DataSetup.From(config, Source);
         Data = config.Data.Streaming ? DatasetLoader.LoadHeldOut(Setup.Options) : DatasetLoader.Load(Setup.Options);
         try

@@ -352,7 +352,7 @@ public sealed class NewTokenRunTests : NativeTest
 
     protected override void Cleanup() => run.Dispose();
 
-    private static ModelShapes Shapes(TrainConfig config) => ModelShapes.Load(WholeModules.Resolve(config), BaseModel.Open(config));
+    private static ModelShapes Shapes(TrainConfig config) => ModelShapes.Load(ResolvedTuning.Of(config), BaseModel.Open(config));
 
     private static string Model(string golden) => TestFiles.Golden($"{golden}/model");
 

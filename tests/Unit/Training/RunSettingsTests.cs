@@ -90,6 +90,20 @@ public sealed class RunSettingsTests : NativeTest
         Assert.Equal((8, "gaussian"), (saved.Lora.Rank, saved.Lora.Start.Name));
     }
 
+    [Fact]
+    public void Dropout_is_the_adapter_s_where_the_key_is_not_given()
+    {
+        Train("max_steps=1", "lora_dropout=0.1");
+        string[] next = ["max_steps=1", $"adapter_name_or_path={run.Out()}"];
+        var told = Train([.. next, $"output_dir={run.Out("left")}"]);
+        Assert.Contains($"lora_dropout: 0.1, as {run.Out()} has it", told);
+        Train([.. next, "lora_dropout=0.1", $"output_dir={run.Out("given")}"]);
+        Train([.. next, "lora_dropout=0", $"output_dir={run.Out("none")}"]);
+        Assert.Equal(run.Adapter("given"), run.Adapter("left"));
+        Assert.NotEqual(run.Adapter("none"), run.Adapter("left"));
+        Assert.Equal((0.1, 0.0), (PeftConfig.Read(run.Out("left")).Lora.Dropout, PeftConfig.Read(run.Out("none")).Lora.Dropout));
+    }
+
     [Theory]
     [InlineData("lora_rank=16,lora_alpha=4", "lora_rank: 16 (the adapter's: 8); lora_alpha: 4 (the adapter's: 16)")]
     [InlineData("use_dora=true,use_rslora=true", "use_rslora: true (the adapter's: false); use_dora: true (the adapter's: false)")]

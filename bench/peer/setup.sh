@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Lays PyTorch, torchvision and Transformers from Debian testing into a private folder, without root, for comparison.
 #   bench/peer/setup.sh          prints the folder; the first time it downloads some 400 MB
-# FOVEA_PEER_SUITE picks another suite. bench/peer/python starts its Python.
+# FOVEA_PEER_SUITE picks another suite; FOVEA_PEER_PACKAGES="python3-pyarrow ..." adds packages (a folder of its own). bench/peer/python starts its Python.
 set -euo pipefail
 ROOT="$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)"
 export FOVEA_SUITE="${FOVEA_PEER_SUITE:-forky}"
@@ -10,8 +10,9 @@ export FOVEA_SUITE="${FOVEA_PEER_SUITE:-forky}"
 # shellcheck source=../../eng/packages.sh
 . "$ROOT/eng/packages.sh"
 
-PEER="$CACHE/peer/$FOVEA_SUITE"
-PACKAGES="python3 python3-torch python3-torchvision python3-transformers libopenblas0-openmp ca-certificates"
+MORE="${FOVEA_PEER_PACKAGES:-}"
+PEER="$CACHE/peer/$FOVEA_SUITE${MORE:+-$(printf '%s' "$MORE" | short_hash)}"
+PACKAGES="python3 python3-torch python3-torchvision python3-transformers libopenblas0-openmp ca-certificates $MORE"
 
 lay_peer() {
   [ -e "$PEER" ] && return

@@ -42,26 +42,26 @@ internal sealed class ArrowFile : ITable
                 + "or lists or structures of them");
         }
 
+        // A dictionary comes once for all batches, but the library frees it with the first of them: such batches are left to the collector.
+        var shared = columns.Any(column => ArrowValues.HasDictionary(schema.FieldsList[column].DataType));
         using var reader = Open();
         var row = 0L;
         while (Guarded(row, reader.ReadNextRecordBatch) is { } batch)
         {
-            using (batch)
+            using var owned = shared ? null : batch;
+            var values = new object?[columns.Length];
+            for (var i = 0; i < batch.Length; i++, row++)
             {
-                var values = new object?[columns.Length];
-                for (var i = 0; i < batch.Length; i++, row++)
+                Guarded(row, () =>
                 {
-                    Guarded(row, () =>
+                    for (var column = 0; column < values.Length; column++)
                     {
-                        for (var column = 0; column < values.Length; column++)
-                        {
-                            values[column] = ArrowValues.At(batch.Column(columns[column]), i);
-                        }
+                        values[column] = ArrowValues.At(batch.Column(columns[column]), i);
+                    }
 
-                        return true;
-                    });
-                    yield return values;
-                }
+                    return true;
+                });
+                yield return values;
             }
         }
     }

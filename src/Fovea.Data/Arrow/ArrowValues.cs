@@ -32,6 +32,10 @@ internal static class ArrowValues
         _ => false,
     };
 
+    /// <summary>Whether values of the type are places in a dictionary, anywhere within.</summary>
+    public static bool HasDictionary(IArrowType type) =>
+        type is DictionaryType || (type is NestedType nested && nested.Fields.Any(field => HasDictionary(field.DataType)));
+
     /// <exception cref="InvalidDataException">Text is not UTF-8.</exception>
     public static object? At(IArrowArray array, int index) => array is NullArray || array.IsNull(index) ? null : array switch
     {

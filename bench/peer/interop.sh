@@ -19,6 +19,7 @@ loss() { fovea eval "$WORK/run.yaml" output_dir="$WORK/none" --json "$WORK/losse
 # Every line of variants.txt is an adapter: trained here, read and written again by PEFT, and that read here.
 adapters() {
   local name keys folder
+  rm -rf "$WORK/adapters" "$WORK/peft"
   while read -r name keys; do
     # shellcheck disable=SC2086
     fovea train "$WORK/run.yaml" output_dir="$WORK/adapters/$name" $keys
@@ -37,9 +38,9 @@ adapters() {
 # Merged models in 32 and 16 bits and rounded ones, read by Transformers; rounded ones that it saved, read here.
 exports() {
   local type kind folder
+  rm -rf "$WORK/exports" "$WORK/quantised"
   fovea train "$WORK/run.yaml" output_dir="$WORK/trained"
-  for type in float32 bfloat16 float16; do export_to "merged-${type#*float}-$type" infer_dtype="$type"; done
-  mv "$WORK/exports/merged-32-float32" "$WORK/exports/merged-32"
+  for type in float32 bfloat16 float16; do export_to "merged-$type" infer_dtype="$type"; done
   for kind in nf4 fp4; do
     export_to "$kind-double" export_quantization_bit=4 quantization_type="$kind"
     export_to "$kind-single" export_quantization_bit=4 quantization_type="$kind" double_quantization=false
@@ -57,6 +58,7 @@ optimizer() { peer optimizer.py; }
 
 data() {
   local path
+  rm -rf "$WORK/data"
   peer data.py write
   loss data-json
   for path in "$WORK"/data/*; do loss "data-$(basename "$path")" dataset="$path"; done

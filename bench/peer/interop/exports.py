@@ -21,16 +21,13 @@ def read(folder, **options):
 if sys.argv[2] == "write":
     results = {}
     for name in sorted(os.listdir(WORK + "/exports")):
-        net, results["exports/" + name] = read(f"{WORK}/exports/{name}")
-        if "nf4" in name or "fp4" in name:
-            net.save_pretrained(f"{WORK}/quantised/again-{name}")
-            load_proc().save_pretrained(f"{WORK}/quantised/again-{name}")
-            results["quantised/again-" + name] = results["exports/" + name]
+        _, results["exports/" + name] = read(f"{WORK}/exports/{name}")
+    # Transformers saves what it rounded itself, not what it loaded in 4 bits.
     for kind in ("nf4", "fp4"):
         for double in (True, False):
             config = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type=kind, bnb_4bit_use_double_quant=double, bnb_4bit_compute_dtype=torch.float32)
             folder = f"{WORK}/quantised/{kind}-{'double' if double else 'single'}"
-            net, results["quantised/" + os.path.basename(folder)] = read(WORK + "/exports/merged-32", quantization_config=config)
+            net, results["quantised/" + os.path.basename(folder)] = read(WORK + "/exports/merged-float32", quantization_config=config)
             net.save_pretrained(folder)
             load_proc().save_pretrained(folder)
     json.dump(results, open(WORK + "/losses/exports.json", "w"), indent=1)
@@ -40,5 +37,6 @@ else:
     for name, r in json.load(open(WORK + "/losses/exports.json")).items():
         one = fovea(name.replace("/", "-"))
         print(f"| {name} | {r['linears']} | {one:.6f} | {r['loss'] - one:+.1e} |" + " ".join(r["wrong"][:3]))
-        bad |= bool(r["wrong"]) or not abs(r["loss"] - one) <= LIMIT
+        # Fovea computes over weights in bf16 in bf16, Transformers was asked for fp32.
+        bad |= bool(r["wrong"]) or not abs(r["loss"] - one) <= (1e-3 if "bfloat16" in name else LIMIT)
     sys.exit(bad)

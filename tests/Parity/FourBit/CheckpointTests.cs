@@ -48,6 +48,7 @@ public sealed class CheckpointTests : NativeTest
         var expected = JsonNode.Parse(Saved.GetProperty("quantization_config").GetRawText())!.AsObject();
         expected["bnb_4bit_compute_dtype"] = "bfloat16"; // what its weights are in, where the original's caller said fp32
         Assert.True(JsonNode.DeepEquals(expected, JsonNode.Parse(config.GetRawText())), config.GetRawText());
+        Assert.Equal("6.0", config.GetProperty("llm_int8_threshold").GetRawText()); // Transformers rejects 6
 
         using var golden = new Golden(TestFiles.Golden("nf4/checkpoint.safetensors"));
         var samples = new TinySamples();

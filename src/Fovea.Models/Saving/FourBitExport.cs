@@ -88,7 +88,7 @@ internal sealed class FourBitExport : IDisposable
         ["llm_int8_enable_fp32_cpu_offload"] = false,
         ["llm_int8_has_fp16_weight"] = false,
         ["llm_int8_skip_modules"] = new JsonArray([.. skipped.Select(entry => JsonValue.Create(entry))]),
-        ["llm_int8_threshold"] = JsonNode.Parse("6.0"), // Transformers rejects 6, which it reads as an int
+        ["llm_int8_threshold"] = 6.0m, // a decimal is written as 6.0; Transformers rejects 6
         ["load_in_4bit"] = true,
         ["load_in_8bit"] = false,
         ["quant_method"] = "bitsandbytes",

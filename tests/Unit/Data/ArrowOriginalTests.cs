@@ -25,7 +25,8 @@ public sealed class ArrowOriginalTests : IDisposable
         using var data = DatasetLoader.Load(new() { DatasetDir = folder.Root, Dataset = [TestFiles.Golden($"arrow/{name}")] });
         var rows = Enumerable.Range(0, data.Train.Count).Select(i => data.Train[i]).ToList();
         Assert.Equal(
-            ["5 plus 10 is 15.", "A red circle at the top.", "No. The first shows a bar, the second a triangle."], rows.Select(row => row.Turns()[^1].Assistant));
+            ["5 plus 10 is 15.", "A red circle at the top.", "No. The first shows a bar, the second a triangle."],
+            rows.Select(row => row.Turns()[^1].Assistant));
         Assert.Equal([[], ["000_0"], ["009_0", "009_1"]], rows.Select(row => row.Images.Select(image => Picture(image.ReadBytes())).ToArray()));
     }
 

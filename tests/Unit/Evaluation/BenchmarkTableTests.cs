@@ -195,7 +195,7 @@ public sealed class BenchmarkTableTests : IDisposable
 
     [Theory]
     [InlineData("t.jsonl", "{\"question\": \"q\", \"answer\": \"x\"}\n[1]\n", "row 2: a list, where an object is expected")]
-    [InlineData("t.jsonl", "{\"question\": \"q\", \"answer\": \"x\"}\n{\"question\": 1,\n", "row 2 line 1")]
+    [InlineData("t.jsonl", "{\"question\": \"q\", \"answer\": \"x\"}\n{\"question\": 1,\n", "row 2 line 2")]
     [InlineData("t.json", "{\"data\": [{\"question\": \"q\"}]}", "row 1: answers or answer is missing; the row has question")]
     public void Bad_json_is_answered_with_its_place(string name, string text, string expected)
     {

@@ -8,7 +8,4 @@ internal sealed record KeyNeed(string Keys, string Needs, Func<TrainConfig, bool
 {
     /// <summary>Whether it counts whatever a configuration is used for, and not for runs alone.</summary>
     public bool Everywhere { get; init; }
-
-    /// <summary>Whether the notice comes later, from who has read what the values are compared with.</summary>
-    public bool IsCompared { get; init; }
 }

@@ -20,8 +20,7 @@ internal static class KeyNeeds
         new("lora_rank lora_alpha lora_dropout lora_target additional_target", "with finetuning_type: lora", IsLora),
         new(string.Join(' ', AdapterChecks.Shape),
             "for a new adapter, and the one of adapter_name_or_path goes on as it is (create_new_adapter: true begins another over it)",
-            config => !IsLora(config) || config.Model.AdapterNameOrPath.Count == 0 || config.Tuning.CreateNewAdapter || !config.Run.DoTrain)
-            { IsCompared = true },
+            _ => true), // on the page alone: Session.AdapterKeys compares values, once the adapter is read
         new("create_new_adapter", "with adapter_name_or_path", config => config.Model.AdapterNameOrPath.Count > 0),
         new("pissa_iter", "with pissa_init: true", config => config.Tuning.PissaInit),
         new("freeze_trainable_layers freeze_trainable_modules freeze_extra_modules", "with finetuning_type: freeze",
@@ -64,7 +63,7 @@ internal static class KeyNeeds
     public static IEnumerable<string> Notices(TrainConfig config, IReadOnlyDictionary<string, ConfigEntry> written, ConfigUse use)
     {
         var isRun = use is ConfigUse.Train or ConfigUse.Plan or ConfigUse.Data;
-        foreach (var need in Table.Where(need => (isRun || need.Everywhere) && !need.IsCompared && !need.IsMet(config)))
+        foreach (var need in Table.Where(need => (isRun || need.Everywhere) && !need.IsMet(config)))
         {
             var idle = need.Keys.Split(' ').Where(key => written.TryGetValue(key, out var entry) && !AsksForNothing(entry, key)).Select(key => written[key].Key)
                 .ToList();
